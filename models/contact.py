@@ -1,0 +1,50 @@
+"""Contacts (people one sells to) and customers (the companies, or accounts, they belong to)."""
+
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped
+
+from models.base import Base, Stamped, Tenant, belongs_to_organisation, refers
+
+
+class Customer(Tenant, Stamped, Base):
+    """A company one sells to; sales people also say account."""
+
+    __tablename__ = "customer"
+    __table_args__ = (
+        belongs_to_organisation(),
+        Index("customer_name_idx", "org_id", text("lower(name)"), "id"),
+        Index(
+            "customer_external_id_key",
+            "org_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
+    )
+
+    name: Mapped[str]
+    website: Mapped[str | None]
+    industry: Mapped[str | None]
+    phone: Mapped[str | None]
+    external_id: Mapped[str | None]
+
+
+class Contact(Tenant, Stamped, Base):
+    """A person one talks to about a deal."""
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        belongs_to_organisation(),
+        refers("customer", "customer_id"),
+        Index("contact_name_idx", "org_id", text("lower(name)"), "id"),
+        Index("contact_customer_idx", "org_id", "customer_id", "id"),
+        Index("contact_email_idx", "org_id", text("lower(email)")),
+    )
+
+    name: Mapped[str]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    job_title: Mapped[str | None]
+    customer_id: Mapped[UUID | None]

@@ -1,0 +1,100 @@
+"""The database: one asyncpg pool, and statements written in SQLAlchemy, compiled once and then only bound.
+
+SQLAlchemy describes the tables and builds the SQL; asyncpg runs it. Between them stands `Statement`, so that neither
+a session nor a result object is made on the way of a request.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import asyncpg
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Row = asyncpg.Record
+
+DIALECT = PGDialect_asyncpg()
+"""Writes `$1`-style parameters with casts, as asyncpg wants them."""
+
+SESSION = {
+    "application_name": "dealboard",
+    "timezone": "UTC",  # so that timestamps become RFC 3339 in UTC when PostgreSQL writes them as JSON
+    "jit": "off",  # compiling costs more than it gains on statements of some milliseconds
+    "plan_cache_mode": "force_generic_plan",  # what changes the plan changes the statement, so plan each one once
+}
+
+
+class Statement:
+    """A SQLAlchemy statement, compiled on first use. Parameters are given by the names of its `bindparam`s."""
+
+    def __init__(self, construct: Executable) -> None:
+        self.construct = construct
+
+    @cached_property
+    def _compiled(self) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
+        compiled = self.construct.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
+        names = tuple(compiled.positiontup or ())
+        return compiled.string, names, {n: p.value for n, p in compiled.binds.items() if p.value is not None}
+
+    @property
+    def sql(self) -> str:
+        """The text that is sent to PostgreSQL."""
+        return self._compiled[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters, in the order of `$1`, `$2`, …"""
+        return self._compiled[1]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The positional arguments for asyncpg; constants written into the construct are filled in."""
+        _, names, constants = self._compiled
+        return [values[name] if name in values else constants[name] for name in names]
+
+    async def all(self, connection: Connection, **values: Any) -> list[Row]:
+        """Every row."""
+        return await connection.fetch(self.sql, *self.arguments(values))  # type: ignore[no-any-return]
+
+    async def first(self, connection: Connection, **values: Any) -> Row | None:
+        """The first row, or None."""
+        return await connection.fetchrow(self.sql, *self.arguments(values))
+
+    async def value(self, connection: Connection, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        return await connection.fetchval(self.sql, *self.arguments(values))
+
+    async def run(self, connection: Connection, **values: Any) -> None:
+        """Run it for its effect."""
+        await connection.execute(self.sql, *self.arguments(values))
+
+
+@dataclass(frozen=True)
+class Database:
+    """A pool of connections to one PostgreSQL database."""
+
+    pool: asyncpg.Pool
+    url: str
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, url: str, *, min_size: int = 1, max_size: int = 10, statement_cache_size: int = 1024
+    ) -> AsyncIterator[Self]:
+        """Connect, and disconnect at the end.
+
+        Set `statement_cache_size=0` behind a PgBouncer in transaction mode.
+        """
+        async with asyncpg.create_pool(
+            url,
+            min_size=min_size,
+            max_size=max_size,
+            statement_cache_size=statement_cache_size,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=0,
+            server_settings=SESSION,
+        ) as pool:
+            yield cls(pool, url)

@@ -1,0 +1,66 @@
+"""The event log of each organisation, the counter that numbers it, and remembered outcomes of changes."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, belongs_to_organisation
+
+
+class EventLog(Base):
+    """The head of an organisation's log: the number of its last event.
+
+    The row is updated, last, in the transaction that writes the events, so numbers have no gaps and their order is
+    commit order. An identity column would be neither.
+    """
+
+    __tablename__ = "event_log"
+    __table_args__ = (belongs_to_organisation(), {"postgresql_with": {"fillfactor": "50"}})
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    head: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class Event(Base):
+    """Something that happened, for subscriptions, webhooks, automations and the activity log. Append only.
+
+    It names records without foreign keys: it outlives them. `data` holds what is particular to the type.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (
+        belongs_to_organisation(),
+        Index("event_lead_idx", "org_id", "lead_id", "number"),
+    )
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    id: Mapped[UUID]
+    type: Mapped[str]
+    occurred_at: Mapped[datetime]
+    actor_id: Mapped[UUID | None]
+    lead_id: Mapped[UUID | None]
+    owner_id: Mapped[UUID | None]
+    pipeline_id: Mapped[UUID | None]
+    stage_id: Mapped[UUID | None]
+    from_pipeline_id: Mapped[UUID | None]
+    from_stage_id: Mapped[UUID | None]
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+
+class Outcome(Base):
+    """The remembered outcome of a change that was sent with an idempotency key, for one caller."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (belongs_to_organisation(), Index("outcome_created_idx", "org_id", "created_at"))
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    result: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,23 @@
+"""Organisations: the tenants. Every other record belongs to exactly one."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class Organisation(Base):
+    """A tenant. `key` is what tokens and the `orgid` header call it; `id` is made from the key."""
+
+    __tablename__ = "organisation"
+    __table_args__ = (CheckConstraint("char_length(key) BETWEEN 1 AND 200", name="key_length"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    name: Mapped[str]
+    currency: Mapped[str] = mapped_column(server_default="USD")
+    time_zone: Mapped[str] = mapped_column(server_default="UTC")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,63 @@
+"""Tasks: what somebody has to do next, mostly a follow-up on a lead."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Stamped, Tenant, belongs_to_organisation, refers
+
+
+class TaskStatus(StrEnum):
+    """Whether a task is still to be done."""
+
+    OPEN = "OPEN"
+    DONE = "DONE"
+    CANCELLED = "CANCELLED"
+
+
+class TaskPriority(StrEnum):
+    """How pressing a task is."""
+
+    LOW = "LOW"
+    NORMAL = "NORMAL"
+    HIGH = "HIGH"
+
+
+class Task(Tenant, Stamped, Base):
+    """Something to do. Due at an instant (`due_at`), all day on a date (`due_on`), or not at all.
+
+    `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
+    time zone. It is kept, not computed, so that the next task of a lead is one step down an index.
+    """
+
+    __tablename__ = "task"
+    __table_args__ = (
+        belongs_to_organisation(),
+        refers("lead", "lead_id", ondelete="CASCADE"),
+        refers("contact", "contact_id"),
+        refers("customer", "customer_id"),
+        refers("member", "assignee_id"),
+        CheckConstraint("status IN ('OPEN', 'DONE', 'CANCELLED')", name="status"),
+        CheckConstraint("priority IN ('LOW', 'NORMAL', 'HIGH')", name="priority"),
+        CheckConstraint("due_at IS NULL OR due_on IS NULL", name="due"),
+        Index("task_next_idx", "org_id", "lead_id", "deadline", "id", postgresql_where=text("status = 'OPEN'")),
+        Index("task_lead_idx", "org_id", "lead_id", "id"),
+        Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
+        Index("task_deadline_idx", "org_id", "status", "deadline", "id"),
+    )
+
+    lead_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
+    customer_id: Mapped[UUID | None]
+    title: Mapped[str]
+    notes: Mapped[str | None]
+    assignee_id: Mapped[UUID | None]
+    due_at: Mapped[datetime | None]
+    due_on: Mapped[date | None] = mapped_column(Date)
+    deadline: Mapped[datetime | None]
+    priority: Mapped[str] = mapped_column(server_default="NORMAL")
+    status: Mapped[str] = mapped_column(server_default="OPEN")
+    completed_at: Mapped[datetime | None]
