@@ -1,0 +1,45 @@
+"""Public ids: a prefix that tells the type of a record, and its UUID (`lead_0192…`)."""
+
+import re
+from uuid import UUID
+
+_PATTERN = re.compile(r"([a-z]+)_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
+
+NAMES = {
+    "pipeline": "Pipeline",
+    "stage": "Stage",
+    "lead": "Lead",
+    "contact": "Contact",
+    "customer": "Customer",
+    "task": "Task",
+    "member": "Member",
+}
+"""Every prefix, and the name of the type whose ids start with it."""
+
+
+class WrongId(ValueError):
+    """Something that is not the id that was asked for. Its message is written for the client."""
+
+
+def public_id(prefix: str, id: UUID) -> str:
+    """The id as clients see it."""
+    return f"{prefix}_{id}"
+
+
+def split_id(text: str) -> tuple[str, UUID]:
+    """The prefix and the UUID of a public id. Raises `WrongId` when `text` is none."""
+    match = _PATTERN.fullmatch(text)
+    if match is None or match[1] not in NAMES:
+        shown = text if len(text) <= 60 else text[:60] + "…"
+        raise WrongId(f"{shown!r} is not an id. Send an id as it came from this API, such as 'lead_0192…'.")
+    return match[1], UUID(match[2])
+
+
+def parse_id(prefix: str, text: str) -> UUID:
+    """The UUID of a public id that must be of the type of `prefix`. Raises `WrongId` naming both types otherwise."""
+    found, id = split_id(text)
+    if found != prefix:
+        raise WrongId(
+            f"{text!r} is the id of a {NAMES[found]}; the id of a {NAMES[prefix]} ('{prefix}_…') is wanted here."
+        )
+    return id

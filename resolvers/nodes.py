@@ -1,0 +1,75 @@
+"""Any record by its id, whatever its type."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ARRAY, Text, Uuid, func, literal_column, select
+
+from models.contact import Contact, Customer
+from models.ids import NAMES, split_id
+from models.lead import Lead
+from models.member import Member
+from models.pipeline import Pipeline
+from models.stage import Stage
+from models.task import Task
+from resolvers.reading import Args, BadInput, Expression, Rows, json_array, rows
+
+MAX_NODES = 100
+
+MODELS: Mapping[str, type[Any]] = {
+    "pipeline": Pipeline,
+    "stage": Stage,
+    "lead": Lead,
+    "contact": Contact,
+    "customer": Customer,
+    "task": Task,
+    "member": Member,
+}
+"""The table behind each prefix of an id."""
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Records of several types: a prefix and an id for each, from `source` if there may be many."""
+
+    prefix: Expression
+    id: Expression
+    source: Any = None
+
+    def json(self, build: Callable[[str, Any], Expression]) -> Expression:
+        """A JSON object for the record that prefix and id name, or null; in a list of them if there may be many.
+
+        `build` makes the object of one type, named as it is published, over a row.
+        """
+        item = None
+        for prefix, model in MODELS.items():
+            found = rows(model, self.id)
+            if model is Pipeline:
+                found = found.where(found.entity.deleted_at.is_(None))
+            found = found.where(self.prefix == literal_column(f"'{prefix}'"))
+            one = found.json_one(lambda row, prefix=prefix: build(NAMES[prefix], row))
+            item = one if item is None else func.coalesce(item, one)
+        assert item is not None
+        return item if self.source is None else select(json_array(item)).select_from(self.source).scalar_subquery()
+
+
+def node(root: Any, args: Args) -> AnyOf:
+    """The record with this id, if there is one in the organisation."""
+    slot = args["id"]
+    return AnyOf(slot.bind(Text(), lambda text: split_id(text)[0]), slot.bind(Uuid(), lambda text: split_id(text)[1]))
+
+
+def nodes(root: Any, args: Args) -> AnyOf:
+    """The records with these ids, in that order; null for what is not found."""
+    slot = args["ids"]
+    prefixes = slot.bind(ARRAY(Text()), lambda texts: [prefix for prefix, _ in _split(texts)])
+    ids = slot.bind(ARRAY(Uuid()), lambda texts: [id for _, id in _split(texts)])
+    source = func.unnest(prefixes, ids).table_valued("prefix", "id").render_derived()
+    return AnyOf(source.c.prefix, source.c.id, source)
+
+
+def _split(texts: list[str]) -> list[tuple[str, Any]]:
+    if len(texts) > MAX_NODES:
+        raise BadInput(f"ids: {len(texts)} ids are too many at once. Send up to {MAX_NODES}.")
+    return [split_id(text) for text in texts]

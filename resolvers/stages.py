@@ -1,0 +1,67 @@
+"""Stages: reading them and their totals."""
+
+from typing import Any
+
+from sqlalchemy import func, literal_column
+from sqlalchemy.orm import aliased
+
+from models.stage import Stage, StageKind, StageTotal
+from resolvers.reading import ORG, Args, Expression, Rows, Same, rows, typed_id
+
+
+def id(stage: Any, args: Args) -> Expression:
+    """The public id."""
+    return typed_id("stage", stage.id)
+
+
+def of_pipeline(pipeline: Any, args: Args) -> Rows:
+    """The stages of a pipeline, in order."""
+    found = rows(Stage)
+    stage = found.entity
+    return found.where(stage.pipeline_id == pipeline.id, stage.deleted_at.is_(None)).ordered(
+        stage.position.asc(), stage.id.asc()
+    )
+
+
+def of(lead: Any, args: Args) -> Rows:
+    """The stage that a lead stands in."""
+    return rows(Stage, lead.stage_id)
+
+
+def terminal(stage: Any, args: Args) -> Expression:
+    """Whether deals end here."""
+    return stage.kind != literal_column(f"'{StageKind.OPEN}'")
+
+
+def deleted(stage: Any, args: Args) -> Expression:
+    """Whether only history still names it."""
+    return stage.deleted_at.is_not(None)
+
+
+def totals(stage: Any, args: Args) -> Same:
+    """What stands in the stage: an object of the stage's own row."""
+    return Same(stage)
+
+
+def _totals(stage: Any) -> Rows:
+    found = rows(StageTotal)
+    return found.where(found.entity.stage_id == stage.id)
+
+
+def count(stage: Any, args: Args) -> Expression:
+    """How many leads stand in the stage."""
+    return _totals(stage).value(lambda total: func.coalesce(func.sum(total.leads), literal_column("0")))
+
+
+def values(stage: Any, args: Args) -> Rows:
+    """What the leads of the stage are worth, per currency."""
+    found = _totals(stage)
+    total = found.entity
+    return found.where(total.currency != literal_column("''"), total.leads > literal_column("0")).ordered(
+        total.currency.asc()
+    )
+
+
+def weighted(total: Any, args: Args) -> Expression:
+    """Value times probability, rounded once, at the precision that the values are kept at."""
+    return func.round(total.weighted / literal_column("100"), func.scale(total.value), type_=total.value.type)

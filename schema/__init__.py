@@ -1,0 +1,1 @@
+"""What is published: Strawberry types, inputs, payloads and the three roots. Translates, decides nothing."""

@@ -1,0 +1,143 @@
+"""From a GraphQL operation to one SQL statement that returns the finished JSON.
+
+Each selected field contributes an SQL expression over its parent's rows, by the read resolver that its definition
+names. So no field can cause a second statement, and all parts of an answer are of one snapshot.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
+from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
+from graphql.execution.values import VariableValues
+from sqlalchemy import Text, cast, select
+
+from models.database import Statement
+from resolvers.nodes import AnyOf
+from resolvers.paging import Each, Page
+from resolvers.reading import BadInput, Expression, Rows, Same, json_object, quoted
+from resolvers.scope import Scope
+from schema.arguments import DEFINITION, Arguments, Getter
+from schema.documents import Prepared
+from schema.fields import READ
+
+Fields = list[FieldDetails]
+Grouped = Mapping[str, Fields]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A statement, and where its parameters come from."""
+
+    statement: Statement
+    getters: Mapping[str, Getter]
+
+    def arguments(self, variables: Mapping[str, Any], scope: Scope, **more: Any) -> list[Any]:
+        """The positional arguments for one execution. Raises `BadInput` when a value cannot be used."""
+        values = {
+            "org_id": scope.org_id,
+            "subject": scope.subject,
+            "role": scope.role.value,
+            "organisation": scope.organisation,
+            **more,
+        }
+        getters = self.getters
+        for name in self.statement.names:
+            if name in getters:
+                values[name] = _sendable(getters[name](variables))
+        return self.statement.arguments(values)
+
+
+def _sendable(value: Any) -> Any:
+    if isinstance(value, str) and "\0" in value:
+        raise BadInput("Text cannot hold the NUL character. Take it out.")
+    return value
+
+
+class Compiler:
+    """Compiles the selections of one operation, for variables of one shape."""
+
+    def __init__(self, schema: GraphQLSchema, prepared: Prepared, variables: VariableValues) -> None:
+        self.schema = schema
+        self.operation = prepared.operation
+        self.variables = variables
+        self.fragments = {
+            definition.name.value: FragmentDetails(definition)
+            for definition in prepared.document.definitions
+            if definition.kind == "fragment_definition"
+        }
+        self.getters: dict[str, Getter] = {}
+        self.arguments = Arguments(variables.coerced, self._register)
+
+    def _register(self, getter: Getter) -> str:
+        name = f"p{len(self.getters)}"
+        self.getters[name] = getter
+        return name
+
+    def root(self) -> tuple[GraphQLObjectType, Grouped]:
+        """The root type and the fields that are asked of it, by response key."""
+        root = self.schema.get_root_type(self.operation.operation)
+        assert root is not None
+        collected = collect_fields(self.schema, self.fragments, self.variables, root, self.operation)
+        return root, collected.grouped_field_set
+
+    def selected(self, type_: GraphQLObjectType, fields: Fields) -> Grouped:
+        """The fields that are asked of an object, by response key; fragments and directives are applied."""
+        collected = collect_subfields(self.schema, self.fragments, self.variables, self.operation, type_, fields)
+        return collected.grouped_field_set
+
+    def query(self, root: GraphQLObjectType, grouped: Grouped) -> Compiled:
+        """The statement of a query: one row of one column, the `data` of the response."""
+        return self.finished(select(cast(self.object(root, grouped, None), Text)))
+
+    def finished(self, construct: Any) -> Compiled:
+        """The compiled form of a statement that was built with this compiler's expressions."""
+        return Compiled(Statement(construct), self.getters)
+
+    def object(self, type_: GraphQLObjectType, grouped: Grouped, row: Any) -> Expression:
+        """A JSON object of the fields, over the row."""
+        return json_object([(key, self.field(type_, fields, row)) for key, fields in grouped.items()])
+
+    def field(self, type_: GraphQLObjectType, fields: Fields, row: Any) -> Expression:
+        """One field over its parent's row."""
+        node = fields[0].node
+        if node.name.value == "__typename":
+            return quoted(type_.name)
+        definition = type_.fields[node.name.value]
+        resolver = definition.extensions[DEFINITION].metadata[READ]
+        found = resolver(row, self.arguments.of(definition, node))
+        return self.shown(found, definition.type, fields)
+
+    def shown(self, found: Any, type_: GraphQLOutputType, fields: Fields) -> Expression:
+        """What a read resolver answered, as an SQL expression."""
+        named = get_named_type(type_)
+        if isinstance(found, AnyOf):
+            return found.json(lambda name, row: self._build(self.schema.type_map[name], fields)(row))
+        build = self._build(named, fields)
+        listed = is_list_type(get_nullable_type(type_))
+        if isinstance(found, Rows):
+            return found.json_list(build) if listed else found.json_one(build)
+        if isinstance(found, Page):
+            return self._page(found, named, fields)
+        if isinstance(found, Each):
+            return found.page.collect(build(found.row))
+        return build(found.row) if isinstance(found, Same) else found
+
+    def _build(self, type_: Any, fields: Fields) -> Callable[[Any], Expression]:
+        """Makes the JSON object of the selected fields over a row."""
+        return lambda row: self.object(type_, self.selected(type_, fields), row)
+
+    def _page(self, page: Page, type_: Any, fields: Fields) -> Expression:
+        """A connection: its fields are aggregates over the rows of the page."""
+        grouped = self.selected(type_, fields)
+        lookahead = any(found[0].node.name.value == "pageInfo" for found in grouped.values())
+        opened = page.opened(lookahead)
+        return opened.json(self.object(type_, grouped, opened))

@@ -1,0 +1,111 @@
+"""How a published field is tied to what answers it.
+
+A field of a read names a read resolver (resolvers.reading); a field of a change names a change; a payload's field names
+the record it shows. The ties are kept in the field's metadata and followed by schema.compiler and schema.changes.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+from models.member import Role
+from resolvers.reading import Args, Expression
+from schema.scalars import Cursor
+
+READ, CHANGE, EVENTS, ROLE, REF = "read", "change", "events", "role", "ref"
+"""Keys of a field's metadata."""
+
+
+class Argument(NamedTuple):
+    """An argument of a field: its type as an annotation, and what it is for."""
+
+    type: Any
+    description: str
+    default: Any = strawberry.UNSET
+
+
+ReadResolver = Callable[[Any, Args], Any]
+
+PAGING: Mapping[str, Argument] = {
+    "first": Argument(int | None, "How many to return, from the start: 1 to 100. Without it, 20."),
+    "after": Argument(Cursor | None, "Return what comes after this cursor: the `endCursor` of the page before."),
+    "last": Argument(int | None, "How many to return, from the end: 1 to 100."),
+    "before": Argument(Cursor | None, "Return what comes before this cursor: the `startCursor` of the page after."),
+}
+
+
+def _field(description: str, metadata: Mapping[str, Any], arguments: Mapping[str, Argument] | None) -> Any:
+    field: StrawberryField = strawberry.field(description=description, metadata=dict(metadata))
+    field.arguments = [
+        StrawberryArgument(
+            python_name=name,
+            graphql_name=None,
+            type_annotation=StrawberryAnnotation(argument.type),
+            description=argument.description,
+            default=argument.default,
+        )
+        for name, argument in (arguments or {}).items()
+    ]
+    return field
+
+
+def read(
+    resolver: ReadResolver, description: str, *, arguments: Mapping[str, Argument] | None = None, role: Role | None = None
+) -> Any:
+    """A field answered by SQL. `role` is the role that a root field needs."""
+    return _field(description, {READ: resolver, ROLE: role}, arguments)
+
+
+def column(name: str, description: str) -> Any:
+    """A field that is a column of the parent's row."""
+
+    def resolver(row: Any, args: Args) -> Expression:
+        found: Expression = getattr(row, name)
+        return found
+
+    return read(resolver, description)
+
+
+def connection(
+    resolver: ReadResolver,
+    description: str,
+    *,
+    filters: Mapping[str, Argument] | None = None,
+    order: Any = None,
+    role: Role | None = None,
+) -> Any:
+    """A field that is a Relay connection; `order` is the type of its `orderBy`, if it can be sorted."""
+    arguments = dict(PAGING) | dict(filters or {})
+    if order is not None:
+        arguments["order_by"] = Argument(order | None, "What to sort by.")
+    return read(resolver, description, arguments=arguments, role=role)
+
+
+def change(function: Callable[..., Any], input: Any, description: str, *, role: Role) -> Any:
+    """A mutation, done by `function` in one transaction with the fields of `input` as its keyword arguments."""
+    arguments = {"input": Argument(input, "What to do.")}
+    return _field(description, {CHANGE: function, ROLE: role}, arguments)
+
+
+def events(resolver: ReadResolver, description: str, *, arguments: Mapping[str, Argument], role: Role) -> Any:
+    """A subscription, answered from the event log by the rows that `resolver` names."""
+    return _field(description, {EVENTS: resolver, ROLE: role}, arguments)
+
+
+def ref(model: type[Any], description: str) -> Any:
+    """A payload's field that shows a record of `model`, as it is after the change."""
+    return _field(description, {REF: model}, None)
+
+
+def outcome(description: str) -> Any:
+    """A payload's field that the change itself answers."""
+    return _field(description, {}, None)
+
+
+def id_of(*prefixes: str, description: str, optional: bool = False, default: Any = strawberry.UNSET) -> Any:
+    """An input field that takes the id of a record of one of these types."""
+    return strawberry.field(description=description, metadata={"ids": prefixes}, **({"default": default} if optional else {}))

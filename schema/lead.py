@@ -1,0 +1,71 @@
+"""Leads and opportunities."""
+
+from typing import Optional
+
+import strawberry
+
+from resolvers import events, leads, pipelines, stages, tasks
+from schema.contact import Contact, Customer
+from schema.fields import Argument, column, connection, read
+from schema.filters import LeadKind
+from schema.member import Member
+from schema.node import Node
+from schema.paging import Connection
+from schema.pipeline import Pipeline
+from schema.scalars import Date, DateTime, Decimal_
+from schema.stage import Stage
+from schema.task import Task, TaskOrder, TaskStatus
+
+
+@strawberry.type(description="One step in the history of a lead: that it entered a stage.")
+class StageChange:
+    occurred_at: DateTime = column("occurred_at", "When it happened.")
+    actor: Member | None = read(events.actor, "Who did it; null when it was done by the system or an import.")
+    from_stage: Stage | None = read(events.from_stage, "The stage it left; null when the lead was new.")
+    from_pipeline: Pipeline | None = read(events.from_pipeline, "The pipeline it left; null when the lead was new.")
+    to_stage: Stage = read(leads.entered_stage, "The stage it entered.")
+    to_pipeline: Pipeline = read(leads.entered_pipeline, "The pipeline of the stage it entered.")
+
+
+@strawberry.type(
+    description="A possible sale: a card on the board. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity."
+)
+class Lead(Node):
+    id: strawberry.ID = read(leads.id, "The lead's id.")
+    title: str = column("title", "What the sale is about.")
+    description: str | None = column("description", "Anything else worth knowing.")
+    kind: LeadKind = read(leads.kind, "Whether it is a lead or an opportunity.")
+    pipeline: Pipeline = read(pipelines.of, "The pipeline it is in.")
+    stage: Stage = read(stages.of, "The stage it stands in.")
+    contact: Contact | None = read(leads.contact, "The person one talks to.")
+    customer: Customer | None = read(leads.customer, "The company one sells to.")
+    owner: Member | None = read(leads.owner, "The member who works on it; null when nobody does.")
+    value: Decimal_ | None = column("value", "What the sale would bring in, in `currency`; null when unknown.")
+    currency: str | None = column("currency", "The currency of `value`, as an ISO 4217 code.")
+    probability: int = read(leads.probability, "The chance, in percent, of winning it: its own, or else its stage's.")
+    weighted_value: Decimal_ | None = read(
+        leads.weighted_value, "Value times probability while open, the value when won, 0 when lost; null without a value."
+    )
+    expected_close_date: Date | None = column("expected_close_date", "The day on which the sale is expected.")
+    score: int | None = column("score", "How promising it looks: the higher, the better.")
+    source: str | None = column("source", "Where it came from: a campaign, a form, an import.")
+    external_id: str | None = column("external_id", "The record's id in the system it was imported from.")
+    stage_entered_at: DateTime = column("stage_entered_at", "When it entered the stage it stands in.")
+    qualified_at: DateTime | None = column("qualified_at", "When it was found to be worth working on.")
+    disqualified_at: DateTime | None = column("disqualified_at", "When it was found not to be worth working on.")
+    lost_reason: str | None = column("lost_reason", "Why it was lost or disqualified.")
+    converted_at: DateTime | None = column("converted_at", "When it became an opportunity.")
+    converted_to: Optional["Lead"] = read(leads.converted_to, "The opportunity it became.")
+    converted_from: Optional["Lead"] = read(leads.converted_from, "The lead that this opportunity was.")
+    closed_at: DateTime | None = column("closed_at", "When it was won, lost or disqualified; null while it is open.")
+    next_task: Task | None = read(tasks.next_of, "The open task that is due first: the next step.")
+    tasks: Connection[Task] = connection(
+        tasks.of_lead,
+        "Its tasks, the next due first.",
+        filters={"status": Argument(TaskStatus | None, "Only tasks with this status.")},
+        order=TaskOrder,
+    )
+    stage_history: Connection[StageChange] = connection(leads.history, "Every stage it entered, oldest first.")
+    created_at: DateTime = column("created_at", "When it came in.")
+    updated_at: DateTime = column("updated_at", "When it last changed.")
+    version: int = column("version", "Counts its changes: 1, 2, 3, … Send it as `expectedVersion` to be told of a conflict.")

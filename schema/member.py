@@ -1,0 +1,58 @@
+"""Members, and the caller as one of them."""
+
+from typing import Any
+
+import strawberry
+
+from models.member import Role as RoleModel
+from resolvers import members, organisations
+from resolvers.reading import ORGANISATION, ROLE, Args, Expression
+from schema.enums import ordering, published
+from schema.fields import column, read
+from schema.node import Node
+
+Role = published(
+    RoleModel,
+    "What a person may do. Each role may do what the ones before it may.",
+    VIEWER="Sees everything, changes nothing.",
+    REP="Works on leads and tasks: a sales representative.",
+    MANAGER="Also routes leads, assigns them to others and deletes them.",
+    ADMIN="Also shapes pipelines, rules and members.",
+)
+
+
+@strawberry.type(description="A person of your organisation: someone who can own leads and do tasks.")
+class Member(Node):
+    id: strawberry.ID = read(members.id, "The member's id.")
+    name: str = column("name", "The person's name.")
+    email: str | None = column("email", "The person's e-mail address.")
+    role: Role = column("role", "What the person may do.")
+    active: bool = column("active", "Whether the person still works here. Who does not can be given no leads.")
+    time_zone: str = column("time_zone", "The person's time zone, as the IANA database names it: `Europe/Paris`.")
+
+
+@strawberry.type(description="Your organisation: what you see here belongs to it, and nothing else is visible.")
+class Organisation:
+    name: str = column("name", "The organisation's name.")
+    key: str = column("key", "What your tokens and the `orgid` header call the organisation.")
+    currency: str = column("currency", "The currency used when none is given, as an ISO 4217 code.")
+    time_zone: str = column("time_zone", "The organisation's time zone, as the IANA database names it.")
+
+
+def _key(root: Any, args: Args) -> Expression:
+    return ORGANISATION
+
+
+def _role(root: Any, args: Args) -> Expression:
+    return ROLE
+
+
+@strawberry.type(description="You: the person whose token the request carries.")
+class Viewer:
+    organisation_key: str = read(_key, "What your token calls your organisation.")
+    organisation: Organisation | None = read(organisations.mine, "Your organisation; null before its first change.")
+    role: Role = read(_role, "What your token lets you do.")
+    member: Member | None = read(members.viewer_member, "You among the members; null before your first change.")
+
+
+MemberOrder = ordering("Member", members.ORDERS, NAME="By name.", CREATED_AT="By when they joined.")

@@ -1,0 +1,31 @@
+"""Pipelines: the boards."""
+
+import strawberry
+
+from models.pipeline import PipelineType as PipelineTypeModel
+from resolvers import pipelines, stages
+from schema.enums import published
+from schema.fields import column, read
+from schema.node import Node
+from schema.scalars import DateTime
+from schema.stage import Stage
+
+PipelineType = published(
+    PipelineTypeModel,
+    "What the records of a pipeline are called.",
+    LEAD="Leads: people or companies who might buy, not yet examined closely.",
+    OPPORTUNITY="Opportunities: sales that are really being worked on.",
+)
+
+
+@strawberry.type(description="The way that leads go, stage by stage, from first contact to won or lost: a board.")
+class Pipeline(Node):
+    id: strawberry.ID = read(pipelines.id, "The pipeline's id.")
+    name: str = column("name", "What the board is called.")
+    type: PipelineType = column("type", "Whether it holds leads or opportunities.")
+    description: str | None = column("description", "What the pipeline is for.")
+    is_default: bool = column("is_default", "Whether it is used when no pipeline of its type is named.")
+    stages: list[Stage] = read(stages.of_pipeline, "The columns of the board, from left to right.")
+    created_at: DateTime = column("created_at", "When the pipeline was made.")
+    updated_at: DateTime = column("updated_at", "When the pipeline last changed.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

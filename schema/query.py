@@ -1,0 +1,106 @@
+"""The root of every read: what can be asked."""
+
+import strawberry
+
+import resolvers.contacts
+import resolvers.events
+import resolvers.leads
+import resolvers.members
+import resolvers.nodes
+import resolvers.pipelines
+import resolvers.tasks
+from models.member import Role
+from schema.contact import Contact, ContactOrder, Customer, CustomerOrder
+from schema.fields import Argument, connection, read
+from schema.filters import LeadFilter, LeadOrder
+from schema.lead import Lead
+from schema.member import Member, MemberOrder, Viewer
+from schema.node import Node
+from schema.paging import Connection
+from schema.pipeline import Pipeline, PipelineType
+from schema.task import Task, TaskOrder, TaskStatus
+
+SEARCH = {"search": Argument(str | None, "Only those that hold this text, in upper or lower case.")}
+
+
+def _by_id(noun: str) -> dict[str, Argument]:
+    return {"id": Argument(strawberry.ID, f"The id of the {noun}.")}
+
+
+@strawberry.type(description="Everything that can be read. A whole query is answered as of one instant.")
+class Query:
+    viewer: Viewer = read(resolvers.members.viewer, "You, your role and your organisation.", role=Role.VIEWER)
+    pipelines: list[Pipeline] = read(
+        resolvers.pipelines.pipelines,
+        "The pipelines of your organisation, oldest first.",
+        arguments={"type": Argument(PipelineType | None, "Only pipelines of this type.")},
+        role=Role.VIEWER,
+    )
+    pipeline: Pipeline | None = read(
+        resolvers.pipelines.pipeline, "One pipeline; null when there is none.", arguments=_by_id("pipeline"), role=Role.VIEWER
+    )
+    lead: Lead | None = read(
+        resolvers.leads.lead, "One lead or opportunity; null when there is none.", arguments=_by_id("lead"), role=Role.VIEWER
+    )
+    leads: Connection[Lead] = connection(
+        resolvers.leads.leads,
+        "The leads and opportunities of your organisation, newest first unless asked otherwise.",
+        filters={"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")},
+        order=LeadOrder,
+        role=Role.VIEWER,
+    )
+    task: Task | None = read(
+        resolvers.tasks.task, "One task; null when there is none.", arguments=_by_id("task"), role=Role.VIEWER
+    )
+    tasks: Connection[Task] = connection(
+        resolvers.tasks.tasks,
+        "The tasks of your organisation, the next due first unless asked otherwise.",
+        filters={
+            "status": Argument(TaskStatus | None, "Only tasks with this status."),
+            "assignee_id": Argument(strawberry.ID | None, "Only the tasks of this member."),
+            "lead_id": Argument(strawberry.ID | None, "Only the tasks of this lead."),
+        },
+        order=TaskOrder,
+        role=Role.VIEWER,
+    )
+    contact: Contact | None = read(
+        resolvers.contacts.contact, "One contact; null when there is none.", arguments=_by_id("contact"), role=Role.VIEWER
+    )
+    contacts: Connection[Contact] = connection(
+        resolvers.contacts.contacts,
+        "The contacts of your organisation, by name unless asked otherwise.",
+        filters=SEARCH,
+        order=ContactOrder,
+        role=Role.VIEWER,
+    )
+    customer: Customer | None = read(
+        resolvers.contacts.customer, "One customer; null when there is none.", arguments=_by_id("customer"), role=Role.VIEWER
+    )
+    customers: Connection[Customer] = connection(
+        resolvers.contacts.customers,
+        "The customers of your organisation, by name unless asked otherwise.",
+        filters=SEARCH,
+        order=CustomerOrder,
+        role=Role.VIEWER,
+    )
+    members: Connection[Member] = connection(
+        resolvers.members.members,
+        "The members of your organisation, by name unless asked otherwise.",
+        filters={"active": Argument(bool | None, "Only those who still work here, or only those who do not.")},
+        order=MemberOrder,
+        role=Role.VIEWER,
+    )
+    cursor: str = read(
+        resolvers.events.head,
+        "Where the event log stands in this very snapshot. Subscribe `after` it, and you miss nothing.",
+        role=Role.VIEWER,
+    )
+    node: Node | None = read(
+        resolvers.nodes.node, "Any record by its id; null when there is none.", arguments=_by_id("record"), role=Role.VIEWER
+    )
+    nodes: list[Node | None] = read(
+        resolvers.nodes.nodes,
+        "Several records by their ids, in that order; null for what is not found.",
+        arguments={"ids": Argument(list[strawberry.ID], "The ids, up to 100.")},
+        role=Role.VIEWER,
+    )
