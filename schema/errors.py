@@ -1,6 +1,6 @@
 """The errors a client sees outside of a payload: their codes, and their shape on the wire.
 
-    RequestError    the request is refused, and nothing of it was executed
+RequestError    the request is refused, and nothing of it was executed
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +25,7 @@ class Code(StrEnum):
     OPERATION_RESOLUTION_FAILURE = "OPERATION_RESOLUTION_FAILURE"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     TOO_DEEP = "TOO_DEEP"
+    TOO_LONG = "TOO_LONG"
     TOO_MANY_ALIASES = "TOO_MANY_ALIASES"
     TOO_MANY_FIELDS = "TOO_MANY_FIELDS"
     TOO_MANY_ROOT_FIELDS = "TOO_MANY_ROOT_FIELDS"
