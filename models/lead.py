@@ -1,13 +1,16 @@
 """Leads and opportunities: one record, told apart by the type of their pipeline."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Date, Index, Numeric, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Stamped, Tenant, belongs_to_organisation, refers
+from models.stage import StageKind
 
 
 class Lead(Tenant, Stamped, Base):
@@ -108,3 +111,10 @@ class StageChange(Tenant, Base):
     to_stage_id: Mapped[UUID]
     actor_id: Mapped[UUID | None]
     occurred_at: Mapped[datetime]
+
+
+def chance(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> int:
+    """The chance, in percent, that a lead in this stage is won: its own while the stage is open, else the stage's."""
+    own = lead["probability"] if stage["kind"] == StageKind.OPEN else None
+    odds: int = stage["probability"] if own is None else own
+    return odds

@@ -2,17 +2,20 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Text, Uuid, cast, func, literal_column
+from sqlalchemy import BigInteger, Integer, Text, Uuid, bindparam, cast, func, literal_column
 
 from models.event import Event, EventLog
+from models.ids import parse_id
 from models.lead import Lead
 from models.member import Member
 from models.pipeline import Pipeline
 from models.stage import Stage
-from resolvers.reading import ORG, Args, Expression, Rows, quoted, rows
+from resolvers.reading import ORG, Args, BadInput, Expression, Rows, Slot, quoted, rows
 
 
 def encode_cursor(org_id: UUID, number: int) -> str:
@@ -79,7 +82,65 @@ def to_pipeline(event: Any, args: Args) -> Rows:
     return rows(Pipeline, event.pipeline_id)
 
 
-def of_type(type_: str) -> Rows:
-    """The events of one type, in the order they were committed."""
-    found = rows(Event)
-    return found.where(found.entity.type == literal_column(f"'{type_}'")).ordered(found.entity.number.asc())
+@dataclass(frozen=True)
+class Watch:
+    """Which events a subscription asks for, and the cursor it starts after. Each filter is optional."""
+
+    types: tuple[str, ...]
+    pipeline_id: Slot | None
+    lead_id: Slot | None
+    owner_id: Slot | None
+    after: Slot | None
+
+    def rows(self) -> Rows:
+        """The events, in the order they were committed, after the parameter `after` and up to the parameter `to`."""
+        found = rows(Event)
+        event = found.entity
+        wanted = [event.number > bindparam("after", type_=BigInteger()), event.number <= bindparam("to", type_=BigInteger())]
+        wanted.append(event.type.in_([literal_column(f"'{name}'") for name in self.types]))
+        if self.pipeline_id is not None:
+            pipeline_id = self.pipeline_id.bind(Uuid(), _id("pipeline"))
+            wanted.append((event.pipeline_id == pipeline_id) | (event.from_pipeline_id == pipeline_id))
+        if self.lead_id is not None:
+            wanted.append(event.lead_id == self.lead_id.bind(Uuid(), _id("lead")))
+        if self.owner_id is not None:
+            wanted.append(event.owner_id == self.owner_id.bind(Uuid(), _id("member")))
+        return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
+
+    def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+        """The same conditions for an event at hand, so that nothing is rendered for a stream that does not want it."""
+        pipeline_id = self.pipeline_id and _id("pipeline")(self.pipeline_id.get(variables))
+        lead_id = self.lead_id and _id("lead")(self.lead_id.get(variables))
+        owner_id = self.owner_id and _id("member")(self.owner_id.get(variables))
+
+        def wants(event: Mapping[str, Any]) -> bool:
+            return (
+                event["type"] in self.types
+                and (pipeline_id is None or pipeline_id in (event["pipeline_id"], event["from_pipeline_id"]))
+                and (lead_id is None or event["lead_id"] == lead_id)
+                and (owner_id is None or event["owner_id"] == owner_id)
+            )
+
+        return wants
+
+    def start(self, variables: Mapping[str, Any], org_id: UUID) -> int | None:
+        """The number to start after; None is from now on. Raises `BadInput` for a cursor that is not of this log."""
+        if self.after is None:
+            return None
+        try:
+            organisation, number = decode_cursor(self.after.get(variables))
+        except ValueError as error:
+            raise BadInput(f"after: {error}") from error
+        if organisation != org_id:
+            raise BadInput("after: this cursor belongs to another organisation's events. Query `cursor` for one of yours.")
+        return number
+
+
+def _id(prefix: str) -> Callable[[str], UUID]:
+    return lambda text: parse_id(prefix, text)
+
+
+def stage_changes(root: Any, args: Args) -> Watch:
+    """The stage changes that the filters let through; a pipeline is matched by where a lead comes from, too."""
+    filters = (args.get(name) for name in ("pipeline_id", "lead_id", "owner_id", "after"))
+    return Watch(("lead.stage_changed",), *filters)

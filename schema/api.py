@@ -8,13 +8,17 @@ from schema.contact import Contact, Customer
 from schema.lead import Lead
 from schema.member import Member
 from schema.pipeline import Pipeline
+from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.stage import Stage
+from schema.subscription import Subscription
 from schema.task import Task
 
 api = strawberry.Schema(
     query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
     types=[Pipeline, Stage, Lead, Contact, Customer, Task, Member],
     config=StrawberryConfig(scalar_map=SCALARS),
 )

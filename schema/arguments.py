@@ -64,7 +64,7 @@ class Arguments:
             if value is Undefined and definition.default_value is not Undefined:
                 value = self._settled(definition.type, definition.default_value, name, lambda _, d=definition: d.default_value)
             if value is not Undefined:
-                found[_python_name(name)] = value
+                found[python_name(name)] = value
         return found
 
     def _value(self, type_: GraphQLInputType, node: ValueNode | None, name: str) -> Any:
@@ -95,7 +95,7 @@ class Arguments:
             if value is Undefined and field.default_value is not Undefined:
                 value = self._settled(field.type, field.default_value, path, lambda _, f=field: f.default_value)
             if value is not Undefined:
-                found[_python_name(key)] = value
+                found[python_name(key)] = value
         return found
 
     def _list(self, type_: GraphQLList[Any], node: ValueNode, name: str) -> Any:
@@ -112,7 +112,7 @@ class Arguments:
         type_ = _nullable(type_)
         if isinstance(type_, GraphQLInputObjectType):
             return {
-                _python_name(key): self._settled(
+                python_name(key): self._settled(
                     type_.fields[key].type, part, f"{name}.{key}", lambda variables, key=key: get(variables)[key]
                 )
                 for key, part in value.items()
@@ -140,7 +140,7 @@ def _is_bound(type_: Any) -> bool:
     return is_leaf_type(type_) and not isinstance(type_, GraphQLEnumType) and type_.name != "Boolean"
 
 
-def _python_name(name: str) -> str:
+def python_name(name: str) -> str:
     """`orderBy` as Python writes it."""
     written = "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
     return "from_" if written == "from" else written

@@ -21,19 +21,20 @@ from graphql.execution.values import VariableValues
 from sqlalchemy import Text, cast, select
 
 from models.database import Statement
+from resolvers.events import Watch
 from resolvers.nodes import AnyOf
 from resolvers.paging import Each, Page
 from resolvers.reading import BadInput, Expression, Rows, Same, json_object, quoted
 from resolvers.scope import Scope
 from schema.arguments import DEFINITION, Arguments, Getter
 from schema.documents import Prepared
-from schema.fields import READ
+from schema.fields import EVENTS, READ
 
 Fields = list[FieldDetails]
 Grouped = Mapping[str, Fields]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Compiled:
     """A statement, and where its parameters come from."""
 
@@ -97,6 +98,17 @@ class Compiler:
     def query(self, root: GraphQLObjectType, grouped: Grouped) -> Compiled:
         """The statement of a query: one row of one column, the `data` of the response."""
         return self.finished(select(cast(self.object(root, grouped, None), Text)))
+
+    def subscription(self, root: GraphQLObjectType, grouped: Grouped) -> tuple[Watch, Compiled]:
+        """What a subscription watches, and the statement that renders its events: number and `data` of each."""
+        ((key, fields),) = grouped.items()
+        node = fields[0].node
+        definition = root.fields[node.name.value]
+        watch = definition.extensions[DEFINITION].metadata[EVENTS](None, self.arguments.of(definition, node))
+        chosen = watch.rows().picked()
+        build = self._build(get_named_type(definition.type), fields)
+        data = json_object([(key, build(chosen.entity))])
+        return watch, self.finished(chosen.select(chosen.entity.number, cast(data, Text)))
 
     def finished(self, construct: Any) -> Compiled:
         """The compiled form of a statement that was built with this compiler's expressions."""

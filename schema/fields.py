@@ -16,7 +16,7 @@ from models.member import Role
 from resolvers.reading import Args, Expression
 from schema.scalars import Cursor
 
-READ, CHANGE, EVENTS, ROLE, REF = "read", "change", "events", "role", "ref"
+READ, CHANGE, EVENTS, ROLE, REF, IDS = "read", "change", "events", "role", "ref", "ids"
 """Keys of a field's metadata."""
 
 
@@ -106,6 +106,11 @@ def outcome(description: str) -> Any:
     return _field(description, {}, None)
 
 
-def id_of(*prefixes: str, description: str, optional: bool = False, default: Any = strawberry.UNSET) -> Any:
-    """An input field that takes the id of a record of one of these types."""
-    return strawberry.field(description=description, metadata={"ids": prefixes}, **({"default": default} if optional else {}))
+def id_of(prefix: str, description: str, **options: Any) -> Any:
+    """An input field that takes the id of a record (or of several) whose ids start with `prefix`."""
+    return strawberry.field(description=description, metadata={IDS: prefix}, **options)
+
+
+def optional(description: str, *, id: str | None = None) -> Any:
+    """An input field that may be left out; with `id`, it takes the id of a record of that prefix."""
+    return strawberry.field(description=description, default=strawberry.UNSET, metadata={IDS: id} if id else {})

@@ -1,0 +1,40 @@
+"""Expected refusals: a change that a rule does not allow, told to the caller as a `UserError`.
+
+    Refused    a rule, a conflict, or something that is not there
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+
+class Refusal(StrEnum):
+    """Why a change was refused: `code` of a `UserError`. Programs may decide on it; messages are for people."""
+
+    NOT_FOUND = "NOT_FOUND"
+    INVALID = "INVALID"
+    WRONG_ID = "WRONG_ID"
+    CONFLICT = "CONFLICT"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    FORBIDDEN = "FORBIDDEN"
+    OWNER_INACTIVE = "OWNER_INACTIVE"
+    PROBABILITY_CONTRADICTS_KIND = "PROBABILITY_CONTRADICTS_KIND"
+    LAST_OPEN_STAGE = "LAST_OPEN_STAGE"
+    STAGE_NOT_EMPTY = "STAGE_NOT_EMPTY"
+    PIPELINE_NOT_EMPTY = "PIPELINE_NOT_EMPTY"
+    EXTERNAL_ID_TAKEN = "EXTERNAL_ID_TAKEN"
+    LEAD_CONVERTED = "LEAD_CONVERTED"
+    NOTHING_TO_DO = "NOTHING_TO_DO"
+
+
+class Refused(Exception):
+    """A refusal. `field` is the path of the input field at fault; `shown` are records for the payload, by field."""
+
+    def __init__(
+        self, code: Refusal, message: str, *field: str, shown: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field: Sequence[str] = field
+        self.shown: Mapping[str, Any] = shown or {}

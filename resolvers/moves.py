@@ -1,0 +1,189 @@
+"""Moving leads: to another stage or place on the board, by one person or all at once when a stage goes."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from models import rank
+from models.database import Statement
+from models.refusal import Refusal, Refused
+from models.stage import StageKind
+from resolvers.change import Change, Happening
+from resolvers.locking import Standing, lock_lead, not_found
+from resolvers.reading import ORG
+
+TOP = Statement(
+    text(
+        """
+        SELECT NULL::text AS low, (
+            SELECT rank FROM lead WHERE org_id = :org_id AND stage_id = :stage_id AND id <> :lead_id
+            ORDER BY rank, id LIMIT 1
+        ) AS high
+        """
+    ).bindparams(ORG)
+)
+"""The gap above the first card of a stage."""
+
+AFTER = Statement(
+    text(
+        """
+        SELECT card.rank AS low, (
+            SELECT next.rank FROM lead AS next
+            WHERE next.org_id = :org_id AND next.stage_id = :stage_id AND next.rank > card.rank AND next.id <> :lead_id
+            ORDER BY next.rank, next.id LIMIT 1
+        ) AS high
+        FROM lead AS card WHERE card.org_id = :org_id AND card.id = :card_id AND card.stage_id = :stage_id
+        """
+    ).bindparams(ORG)
+)
+"""The gap right below a card."""
+
+BEFORE = Statement(
+    text(
+        """
+        SELECT (
+            SELECT previous.rank FROM lead AS previous
+            WHERE previous.org_id = :org_id AND previous.stage_id = :stage_id AND previous.rank < card.rank
+                AND previous.id <> :lead_id
+            ORDER BY previous.rank DESC, previous.id DESC LIMIT 1
+        ) AS low, card.rank AS high
+        FROM lead AS card WHERE card.org_id = :org_id AND card.id = :card_id AND card.stage_id = :stage_id
+        """
+    ).bindparams(ORG)
+)
+"""The gap right above a card."""
+
+MOVE = Statement(
+    text(
+        """
+        WITH moved AS (
+            UPDATE lead SET pipeline_id = :pipeline_id, stage_id = :stage_id, rank = :rank,
+                stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1,
+                closed_at = CASE WHEN CAST(:closed AS boolean) THEN coalesce(closed_at, clock_timestamp()) END
+            WHERE org_id = :org_id AND id = :lead_id
+            RETURNING stage_entered_at
+        )
+        INSERT INTO stage_change (
+            org_id, id, lead_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id, actor_id, occurred_at
+        )
+        SELECT :org_id, :id, :lead_id, :from_pipeline_id, :from_stage_id, :pipeline_id, :stage_id, :actor_id,
+            moved.stage_entered_at
+        FROM moved
+        """
+    ).bindparams(ORG)
+)
+"""Put a lead into another stage and write it into its history."""
+
+REORDER = Statement(
+    text(
+        """
+        UPDATE lead SET rank = :rank, updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :lead_id
+        """
+    ).bindparams(ORG)
+)
+"""Give a card another place in its stage: one row, never the column."""
+
+
+async def move_lead(
+    change: Change,
+    lead_id: UUID,
+    stage_id: UUID,
+    after_lead_id: UUID | None = None,
+    before_lead_id: UUID | None = None,
+    expected_version: int | None = None,
+) -> Mapping[str, Any]:
+    """Move a lead to a stage, of its own pipeline or another: right after one card, right before another, or on top.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version or the neighbours are not as expected.
+    """
+    standing = await lock_lead(change, lead_id, expected_version, stage_ids=(stage_id,))
+    stage = standing.stages.get(stage_id)
+    if stage is None or stage["deleted_at"] is not None:
+        raise not_found("stage", "stageId")
+    place = await _place(change, lead_id, stage_id, after_lead_id, before_lead_id)
+    lead = standing.lead
+    if lead["stage_id"] == stage_id:
+        await change.run(REORDER, lead_id=lead_id, rank=place)
+        change.emit(
+            Happening(
+                "lead.moved",
+                lead_id=lead_id,
+                owner_id=lead["owner_id"],
+                pipeline_id=lead["pipeline_id"],
+                stage_id=stage_id,
+            )
+        )
+    else:
+        await _enter(change, standing, stage, place)
+    return {"lead": lead_id}
+
+
+async def _enter(change: Change, standing: Standing, stage: Mapping[str, Any], place: str) -> None:
+    lead = standing.lead
+    happening = Happening(
+        "lead.stage_changed",
+        lead_id=lead["id"],
+        owner_id=lead["owner_id"],
+        pipeline_id=stage["pipeline_id"],
+        stage_id=stage["id"],
+        from_pipeline_id=lead["pipeline_id"],
+        from_stage_id=lead["stage_id"],
+    )
+    await change.run(
+        MOVE,
+        id=happening.id,
+        lead_id=lead["id"],
+        pipeline_id=stage["pipeline_id"],
+        stage_id=stage["id"],
+        from_pipeline_id=lead["pipeline_id"],
+        from_stage_id=lead["stage_id"],
+        rank=place,
+        closed=stage["kind"] != StageKind.OPEN,
+        actor_id=change.actor_id,
+    )
+    change.count(lead, standing.stage, -1)
+    change.count(lead, stage, 1)
+    change.emit(happening)
+
+
+async def _place(
+    change: Change, lead_id: UUID, stage_id: UUID, after_lead_id: UUID | None, before_lead_id: UUID | None
+) -> str:
+    """The rank for a card dropped between these neighbours."""
+    if after_lead_id is None and before_lead_id is None:
+        gap = await change.first(TOP, stage_id=stage_id, lead_id=lead_id)
+        assert gap is not None
+        return rank.between(gap["low"], gap["high"])
+    low = high = None
+    if after_lead_id is not None:
+        low, high = await _gap(change, AFTER, lead_id, stage_id, after_lead_id, "afterLeadId")
+    if before_lead_id is not None:
+        above, below = await _gap(change, BEFORE, lead_id, stage_id, before_lead_id, "beforeLeadId")
+        if low is None:
+            low, high = above, below
+        elif low >= below:
+            raise _moved_on("beforeLeadId", lead_id)
+    return rank.between(low, high)
+
+
+async def _gap(
+    change: Change, statement: Statement, lead_id: UUID, stage_id: UUID, card_id: UUID, field: str
+) -> tuple[Any, Any]:
+    if card_id == lead_id:
+        raise Refused(Refusal.INVALID, "A card cannot be its own neighbour. Name another card, or none.", field)
+    gap = await change.first(statement, lead_id=lead_id, stage_id=stage_id, card_id=card_id)
+    if gap is None:
+        raise _moved_on(field, lead_id)
+    return gap["low"], gap["high"]
+
+
+def _moved_on(field: str, lead_id: UUID) -> Refused:
+    return Refused(
+        Refusal.CONFLICT,
+        "The neighbours are no longer there in this order. Load the stage again and drop the card where it belongs.",
+        field,
+        shown={"lead": lead_id},
+    )

@@ -1,0 +1,155 @@
+"""Mutations: from the input to the arguments of a change, and from what it did to the payload that was asked for.
+
+Each root field is one transaction (resolvers.change); they run one after the other. The records of a payload are then
+read as any read is, in one statement; the rest of it is made here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+    is_object_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, cast, func, select
+
+from models.ids import WrongId, parse_id
+from models.refusal import Refusal, Refused
+from resolvers.change import Idempotency
+from resolvers.reading import Rows, rows
+from schema.arguments import DEFINITION, python_name
+from schema.compiler import Compiled, Compiler, Fields, Grouped
+from schema.fields import IDS, REF
+
+LONGEST_KEY = 200
+
+
+def change_input(
+    field: GraphQLField, node: FieldNode, variables: VariableValues
+) -> tuple[dict[str, Any], Idempotency | None]:
+    """The keyword arguments of a change, and its idempotency key. Raises `Refused` for what cannot be taken."""
+    given = get_argument_values(field, node, variables)["input"]
+    type_ = get_named_type(field.args["input"].type)
+    assert isinstance(type_, GraphQLInputObjectType)
+    values = _converted(type_, given, ())
+    key = values.pop("idempotency_key", None)
+    if key is None:
+        return values, None
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Refused(Refusal.INVALID, f"An idempotency key has 1 to {LONGEST_KEY} characters.", "idempotencyKey")
+    body = orjson.dumps([node.name.value, values], default=str, option=orjson.OPT_SORT_KEYS)
+    return values, Idempotency(key, sha256(body).hexdigest())
+
+
+def _converted(type_: GraphQLInputObjectType, given: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """An input with Python names, and UUIDs in the place of ids."""
+    converted = {}
+    for name, value in given.items():
+        field = type_.fields[name]
+        prefixes = field.extensions[DEFINITION].metadata.get(IDS)
+        converted[python_name(name)] = _convert(get_named_type(field.type), prefixes, value, (*path, name))
+    return converted
+
+
+def _convert(type_: Any, prefix: str | None, value: Any, path: tuple[str, ...]) -> Any:
+    if isinstance(value, list):
+        return [_convert(type_, prefix, item, (*path, str(at))) for at, item in enumerate(value)]
+    if isinstance(value, dict):
+        return _converted(type_, value, path)
+    if isinstance(value, Enum):
+        return value.value
+    if not isinstance(value, str):
+        return value
+    if prefix is not None:
+        try:
+            return parse_id(prefix, value)
+        except WrongId as wrong:
+            raise Refused(Refusal.WRONG_ID, str(wrong), *path) from wrong
+    if "\0" in value:
+        raise Refused(Refusal.INVALID, "Text cannot hold the NUL character. Take it out.", *path)
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class PayloadPlan:
+    """How a payload is made: the statement that reads its records, one column each, and the type's other fields."""
+
+    type: GraphQLObjectType
+    grouped: Grouped
+    records: tuple[str, ...]
+    compiled: Compiled | None
+    compiler: Compiler
+
+    def ids(self, shown: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that name the records, from what the change showed."""
+        return {_parameter(name): shown.get(name) for name in self._references()}
+
+    def _references(self) -> set[str]:
+        return {python_name(self.grouped[key][0].node.name.value) for key in self.records}
+
+    def rendered(self, shown: Mapping[str, Any], texts: Mapping[str, str | None]) -> dict[str, Any]:
+        """The payload's object; `texts` holds the JSON of its records, by response key."""
+        return {
+            key: orjson.Fragment(texts[key] or "null")
+            if key in texts
+            else self._plain(self.type, fields, shown)
+            for key, fields in self.grouped.items()
+        }
+
+    def _plain(self, type_: GraphQLObjectType, fields: Fields, values: Mapping[str, Any]) -> Any:
+        """A field whose value the change itself gave."""
+        name = fields[0].node.name.value
+        if name == "__typename":
+            return type_.name
+        value = values.get(python_name(name))
+        named = get_named_type(type_.fields[name].type)
+        if not is_object_type(named) or value is None:
+            return value
+        grouped = self.compiler.selected(named, fields)
+
+        def object_of(item: Mapping[str, Any]) -> dict[str, Any]:
+            return {key: self._plain(named, inner, item) for key, inner in grouped.items()}
+
+        return [object_of(item) for item in value] if isinstance(value, list) else object_of(value)
+
+
+def plan_payload(compiler: Compiler, field: GraphQLField, fields: Fields) -> PayloadPlan:
+    """Compile the selections of a mutation's payload."""
+    type_ = get_named_type(field.type)
+    assert isinstance(type_, GraphQLObjectType)
+    grouped = compiler.selected(type_, fields)
+    columns = {}
+    for key, inner in grouped.items():
+        name = inner[0].node.name.value
+        definition = type_.fields.get(name)
+        model = definition.extensions[DEFINITION].metadata.get(REF) if definition else None
+        if definition is None or model is None:
+            continue
+        listed = is_list_type(get_nullable_type(definition.type))
+        shown = compiler.shown(_named_rows(model, python_name(name), listed), definition.type, inner)
+        columns[key] = cast(shown, Text).label(f"c{len(columns)}")
+    compiled = compiler.finished(select(*columns.values())) if columns else None
+    return PayloadPlan(type_, grouped, tuple(columns), compiled, compiler)
+
+
+def _named_rows(model: type[Any], name: str, listed: bool) -> Rows:
+    if not listed:
+        return rows(model, bindparam(_parameter(name), type_=Uuid()))
+    ids = bindparam(_parameter(name), type_=ARRAY(Uuid()))
+    found = rows(model)
+    return found.where(found.entity.id == func.any(ids)).ordered(func.array_position(ids, found.entity.id))
+
+
+def _parameter(name: str) -> str:
+    return f"shown_{name}"

@@ -1,0 +1,48 @@
+"""What every change takes and answers: an idempotency key, and what went wrong."""
+
+import strawberry
+
+from models.refusal import Refusal
+from schema.enums import published
+from schema.fields import outcome
+
+UserErrorCode = published(
+    Refusal,
+    "Why a change was refused. A refused change has changed nothing.",
+    name="UserErrorCode",
+    NOT_FOUND="There is no such record in your organisation.",
+    INVALID="A value cannot be used; the message says which would do.",
+    WRONG_ID="The id is not one, or it is the id of a record of another type.",
+    CONFLICT="Somebody else was faster. The payload shows the record as it is now: look, and decide again.",
+    IDEMPOTENCY_KEY_REUSED="The idempotency key was used before, for a different change.",
+    FORBIDDEN="You may not do this to this record.",
+    OWNER_INACTIVE="The member no longer works here and can be given nothing.",
+    PROBABILITY_CONTRADICTS_KIND="A WON stage has a probability of 100, a LOST stage of 0.",
+    LAST_OPEN_STAGE="A pipeline needs at least one stage where deals are still being worked on.",
+    STAGE_NOT_EMPTY="Leads still stand in the stage. Say where they should go.",
+    PIPELINE_NOT_EMPTY="Leads still stand in the pipeline. Move or delete them first.",
+    EXTERNAL_ID_TAKEN="Another lead of the pipeline has this external id.",
+    LEAD_CONVERTED="The lead has become an opportunity: change that instead.",
+    NOTHING_TO_DO="The change would change nothing.",
+)
+
+
+@strawberry.type(description="Why a change was refused, for a program (`code`, `field`) and for a person (`message`).")
+class UserError:
+    code: UserErrorCode = outcome("The kind of refusal. Programs may decide on it.")
+    message: str = outcome("What is wrong and what to do, for a person.")
+    field: list[str] | None = outcome("The path of the input field at fault; null when it is no single one.")
+
+
+@strawberry.interface(description="What a change answers.")
+class Payload:
+    user_errors: list[UserError] = outcome("Why nothing was changed; empty when the change was made.")
+
+
+@strawberry.input(description="What every change takes.")
+class ChangeInput:
+    idempotency_key: str | None = strawberry.field(
+        description="A key of your own making, new for each change. Sent again, the first outcome is returned and "
+        "nothing is done twice.",
+        default=strawberry.UNSET,
+    )

@@ -1,0 +1,28 @@
+"""The root of everything live: what can be subscribed to."""
+
+import strawberry
+
+import resolvers.events
+from models.member import Role
+from schema.event import StageChanged
+from schema.fields import Argument, events
+
+FILTERS = {
+    "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
+    "lead_id": Argument(strawberry.ID | None, "Only this lead."),
+    "owner_id": Argument(strawberry.ID | None, "Only leads that this member works on."),
+    "after": Argument(
+        str | None,
+        "Start after this cursor: everything since then is delivered first, exactly once. Without it, from now on.",
+    ),
+}
+
+
+@strawberry.type(description="Everything that is delivered live. Use WebSockets (graphql-transport-ws) or Server-Sent Events.")
+class Subscription:
+    stage_changed: StageChanged = events(
+        resolvers.events.stage_changes,
+        "Leads that enter another stage, in the order in which it happened.",
+        arguments=FILTERS,
+        role=Role.VIEWER,
+    )
