@@ -58,7 +58,7 @@ def belongs_to_organisation() -> ForeignKeyConstraint:
 
 
 def refers(table: str, column: str, ondelete: str | None = None) -> ForeignKeyConstraint:
-    """A composite foreign key `(org_id, column)` to `table (org_id, id)`: another organisation's row is out of reach."""
+    """A composite foreign key `(org_id, column)` to `table (org_id, id)`: out of reach of other organisations."""
     return ForeignKeyConstraint(["org_id", column], [f"{table}.org_id", f"{table}.id"], ondelete=ondelete)
 
 

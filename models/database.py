@@ -15,9 +15,10 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-Row = asyncpg.Record
+Row = Mapping[str, Any]
+"""A row of a result, by column."""
 
-DIALECT = PGDialect_asyncpg()
+DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 """Writes `$1`-style parameters with casts, as asyncpg wants them."""
 
 SESSION = {
@@ -57,11 +58,13 @@ class Statement:
 
     async def all(self, connection: Connection, **values: Any) -> list[Row]:
         """Every row."""
-        return await connection.fetch(self.sql, *self.arguments(values))  # type: ignore[no-any-return]
+        found: Any = await connection.fetch(self.sql, *self.arguments(values))
+        return found  # type: ignore[no-any-return]
 
     async def first(self, connection: Connection, **values: Any) -> Row | None:
         """The first row, or None."""
-        return await connection.fetchrow(self.sql, *self.arguments(values))
+        found: Any = await connection.fetchrow(self.sql, *self.arguments(values))
+        return found  # type: ignore[no-any-return]
 
     async def value(self, connection: Connection, **values: Any) -> Any:
         """The first column of the first row, or None."""

@@ -38,7 +38,9 @@ class Lead(Tenant, Stamped, Base):
         Index("lead_owner_idx", "org_id", "owner_id", "id"),
         Index("lead_contact_idx", "org_id", "contact_id", "id"),
         Index("lead_customer_idx", "org_id", "customer_id", "id"),
-        Index("lead_converted_to_idx", "org_id", "converted_to_id", postgresql_where=text("converted_to_id IS NOT NULL")),
+        Index(
+            "lead_converted_to_idx", "org_id", "converted_to_id", postgresql_where=text("converted_to_id IS NOT NULL")
+        ),
         Index(
             "lead_converted_from_key",
             "org_id",

@@ -1,6 +1,6 @@
 """Expected refusals: a change that a rule does not allow, told to the caller as a `UserError`.
 
-    Refused    a rule, a conflict, or something that is not there
+Refused    a rule, a conflict, or something that is not there
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,9 +30,7 @@ class Refusal(StrEnum):
 class Refused(Exception):
     """A refusal. `field` is the path of the input field at fault; `shown` are records for the payload, by field."""
 
-    def __init__(
-        self, code: Refusal, message: str, *field: str, shown: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, code: Refusal, message: str, *field: str, shown: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

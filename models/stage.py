@@ -36,7 +36,9 @@ class Stage(Tenant, Stamped, Base):
             name="probability",
         ),
         CheckConstraint("rotten_after_days > 0", name="rotten_after_days"),
-        Index("stage_position_idx", "org_id", "pipeline_id", "position", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index(
+            "stage_position_idx", "org_id", "pipeline_id", "position", "id", postgresql_where=text("deleted_at IS NULL")
+        ),
         Index("stage_pipeline_idx", "org_id", "pipeline_id"),
     )
 

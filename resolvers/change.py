@@ -1,10 +1,10 @@
 """A change: one transaction that locks what it decides on, writes, and appends its events to the organisation's log.
 
-    async with one transaction:
-        the caller's member record     made on the first change, refused when deactivated
-        the change itself              a function of this package; locks in the order pipeline, stage, lead, task
-        totals and events              in one statement that takes the log's counter last, so its lock is short
-    wake-up                            after the commit; it carries nothing but the organisation's id
+async with one transaction:
+    the caller's member record     made on the first change, refused when deactivated
+    the change itself              a function of this package; locks in the order pipeline, stage, lead, task
+    totals and events              in one statement that takes the log's counter last, so its lock is short
+wake-up                            after the commit; it carries nothing but the organisation's id
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import select, text
 
 from models.base import new_id
-from models.database import Connection, Database, Statement
+from models.database import Connection, Database, Row, Statement
 from models.lead import chance
 from models.member import Member
 from models.refusal import Refusal, Refused
@@ -28,9 +28,7 @@ from resolvers.scope import Scope
 ATTEMPTS = 5
 """How often a change is tried when PostgreSQL breaks a deadlock at its expense."""
 
-FIND_MEMBER = Statement(
-    select(Member.id, Member.active).where(Member.org_id == ORG, Member.subject == SUBJECT)
-)
+FIND_MEMBER = Statement(select(Member.id, Member.active).where(Member.org_id == ORG, Member.subject == SUBJECT))
 
 FOUND_ORGANISATION = Statement(
     text(
@@ -43,7 +41,7 @@ FOUND_ORGANISATION = Statement(
         """
     ).bindparams(ORG)
 )
-"""The organisation's own rows. The foreign key of `event_log` is checked at the end of the statement, so both fit in one."""
+"""The organisation's own rows. Foreign keys are checked at the end of a statement, so both fit in one."""
 
 JOIN = Statement(
     text(
@@ -79,8 +77,8 @@ APPEND = Statement(
             org_id, number, id, type, occurred_at, actor_id, lead_id, owner_id,
             pipeline_id, stage_id, from_pipeline_id, from_stage_id, data
         )
-        SELECT :org_id, log.before + happened.nth, happened.id, happened.type, clock_timestamp(), :actor_id, happened.lead_id,
-            happened.owner_id, happened.pipeline_id, happened.stage_id, happened.from_pipeline_id,
+        SELECT :org_id, log.before + happened.nth, happened.id, happened.type, clock_timestamp(), :actor_id,
+            happened.lead_id, happened.owner_id, happened.pipeline_id, happened.stage_id, happened.from_pipeline_id,
             happened.from_stage_id, happened.data
         FROM log, unnest(
             CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:lead_ids AS uuid[]), CAST(:owner_ids AS uuid[]),
@@ -115,9 +113,7 @@ REMEMBER = Statement(
 )
 
 RECALL = Statement(
-    text(
-        "SELECT fingerprint, result FROM outcome WHERE org_id = :org_id AND subject = :subject AND key = :key"
-    )
+    text("SELECT fingerprint, result FROM outcome WHERE org_id = :org_id AND subject = :subject AND key = :key")
 )
 
 
@@ -151,11 +147,11 @@ class Change:
         """The caller's organisation."""
         return self.scope.org_id
 
-    async def first(self, statement: Statement, **values: Any) -> asyncpg.Record | None:
+    async def first(self, statement: Statement, **values: Any) -> Row | None:
         """The first row of a statement, in the caller's organisation."""
         return await statement.first(self.connection, org_id=self.org_id, **values)
 
-    async def all(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+    async def all(self, statement: Statement, **values: Any) -> list[Row]:
         """All rows of a statement, in the caller's organisation."""
         return await statement.all(self.connection, org_id=self.org_id, **values)
 
@@ -249,9 +245,7 @@ async def _perform(
     await change.finish()
     if idempotency is not None:
         result = orjson.dumps(dict(shown), default=str).decode()
-        await REMEMBER.run(
-            connection, org_id=scope.org_id, subject=scope.subject, key=idempotency.key, result=result
-        )
+        await REMEMBER.run(connection, org_id=scope.org_id, subject=scope.subject, key=idempotency.key, result=result)
     return shown
 
 
@@ -276,9 +270,7 @@ async def _actor(connection: Connection, scope: Scope) -> UUID:
     return actor_id
 
 
-async def _remembered(
-    connection: Connection, scope: Scope, idempotency: Idempotency
-) -> Mapping[str, Any] | None:
+async def _remembered(connection: Connection, scope: Scope, idempotency: Idempotency) -> Mapping[str, Any] | None:
     """What a change with this key showed before, or None when this is the first, which now holds the key."""
     who = {"org_id": scope.org_id, "subject": scope.subject, "key": idempotency.key}
     if await CLAIM.first(connection, **who, fingerprint=idempotency.fingerprint) is not None:

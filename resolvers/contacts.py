@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, func, or_
+from sqlalchemy import ColumnElement, Text, Uuid, func, or_
 
 from models.contact import Contact, Customer
 from models.ids import parse_id
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, Slot, rows, typed_id
-from sqlalchemy import Uuid
 
 ORDERS = {
     "NAME": Order(lambda row: func.lower(row.name, type_=Text())),

@@ -96,7 +96,10 @@ class Watch:
         """The events, in the order they were committed, after the parameter `after` and up to the parameter `to`."""
         found = rows(Event)
         event = found.entity
-        wanted = [event.number > bindparam("after", type_=BigInteger()), event.number <= bindparam("to", type_=BigInteger())]
+        wanted = [
+            event.number > bindparam("after", type_=BigInteger()),
+            event.number <= bindparam("to", type_=BigInteger()),
+        ]
         wanted.append(event.type.in_([literal_column(f"'{name}'") for name in self.types]))
         if self.pipeline_id is not None:
             pipeline_id = self.pipeline_id.bind(Uuid(), _id("pipeline"))
@@ -132,7 +135,9 @@ class Watch:
         except ValueError as error:
             raise BadInput(f"after: {error}") from error
         if organisation != org_id:
-            raise BadInput("after: this cursor belongs to another organisation's events. Query `cursor` for one of yours.")
+            raise BadInput(
+                "after: this cursor belongs to another organisation's events. Query `cursor` for one of yours."
+            )
         return number
 
 

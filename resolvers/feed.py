@@ -10,13 +10,13 @@ position, straight from the table, and goes on with what the stream renders afte
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
-from asyncpg import InterfaceError, PostgresError, Record
+from asyncpg import InterfaceError, PostgresError
 from broadcaster import Broadcast
 from sqlalchemy import Integer, bindparam, select
 
@@ -77,11 +77,11 @@ class Stream:
     """All who asked exactly the same: rendered once, up to `position`."""
 
     render: Render
-    wants: Callable[[Record], bool]
+    wants: Callable[[Mapping[str, Any]], bool]
     position: int
     subscribers: set[Subscriber] = field(default_factory=set)
 
-    async def advance(self, news: Sequence[Record]) -> None:
+    async def advance(self, news: Sequence[Mapping[str, Any]]) -> None:
         """Render what is new and hand it to every subscriber."""
         last: int = news[-1]["number"]
         if any(self.wants(event) for event in news):
@@ -185,11 +185,11 @@ class Feed:
     async def _listen(self, reader: Reader) -> None:
         async with self.broadcast.subscribe(channel=f"events:{reader.org_id}") as wakeups:
             reader.woken.set()
-            async for _ in wakeups:
+            async for _ in wakeups:  # type: ignore[union-attr]
                 reader.woken.set()
 
     async def follow(
-        self, org_id: UUID, key: Hashable, render: Render, wants: Callable[[Record], bool], after: int | None
+        self, org_id: UUID, key: Hashable, render: Render, wants: Callable[[Mapping[str, Any]], bool], after: int | None
     ) -> AsyncIterator[Rendered]:
         """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order."""
         async with self._reader(org_id) as reader:

@@ -3,7 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Date, DateTime, Numeric, Text, Uuid, and_, case, exists, func, literal_column, or_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Date,
+    DateTime,
+    Numeric,
+    Text,
+    Uuid,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+)
 
 from models.contact import Contact, Customer
 from models.ids import parse_id
@@ -13,7 +27,7 @@ from models.pipeline import Pipeline
 from models.stage import Stage, StageKind
 from resolvers.contacts import holds
 from resolvers.paging import Direction, Order, Page, page
-from resolvers.reading import ORG, Args, Expression, Rows, Slot, rows, typed_id
+from resolvers.reading import Args, Expression, Rows, Slot, rows, typed_id
 
 ORDERS = {
     "BOARD": Order(lambda lead: lead.rank),
@@ -72,7 +86,8 @@ def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
 def _one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:
     """Whether the column is one of the ids."""
     parsed = ids.bind(ARRAY(Uuid()), lambda texts: [parse_id(prefix, text) for text in texts])
-    return column == func.any(parsed)
+    is_one: ColumnElement[bool] = column == func.any(parsed)
+    return is_one
 
 
 def _between(column: Any, limits: Mapping[str, Any], type_: Any, low: str, high: str) -> ColumnElement[bool]:
@@ -93,7 +108,7 @@ def _of_kind(lead: Any, kind: Any) -> ColumnElement[bool]:
 def _found_in(lead: Any, search: Slot) -> ColumnElement[bool]:
     """Whether title, contact or customer hold the text."""
     contact, customer = rows(Contact, lead.contact_id), rows(Customer, lead.customer_id)
-    one = literal_column("1")
+    one: Expression = literal_column("1")
     return or_(
         holds(search, lead.title),
         exists(contact.where(holds(search, contact.entity.name, contact.entity.email)).select(one)),

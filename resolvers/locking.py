@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import ARRAY, Uuid, bindparam, func, or_, select
 
 from models.contact import Contact, Customer
-from models.database import Statement
+from models.database import Row, Statement
 from models.lead import Lead
 from models.member import Member
 from models.pipeline import Pipeline
@@ -34,9 +33,7 @@ LOCK_STAGES = Statement(
 )
 """The stages named, and the one that the lead stands in."""
 
-LOCK_LEAD = Statement(
-    select(Lead.__table__).where(Lead.org_id == ORG, Lead.id == ID).with_for_update(key_share=True)
-)
+LOCK_LEAD = Statement(select(Lead.__table__).where(Lead.org_id == ORG, Lead.id == ID).with_for_update(key_share=True))
 
 TAKE_STAGES = Statement(
     select(Stage.__table__)
@@ -57,9 +54,9 @@ TAKE_PIPELINE = Statement(
 class Standing:
     """A locked lead, the stage it stands in, and the stages that were locked with it, by id."""
 
-    lead: asyncpg.Record
-    stage: asyncpg.Record
-    stages: dict[UUID, asyncpg.Record]
+    lead: Row
+    stage: Row
+    stages: dict[UUID, Row]
 
 
 async def lock_lead(
@@ -81,7 +78,7 @@ async def lock_lead(
     return Standing(lead, stages[lead["stage_id"]], stages)
 
 
-def expect_version(row: asyncpg.Record, expected: int | None, **shown: Any) -> None:
+def expect_version(row: Row, expected: int | None, **shown: Any) -> None:
     """Refuse with CONFLICT, showing the record as it is, when its version is not the one the caller has seen."""
     if expected is not None and row["version"] != expected:
         raise Refused(
@@ -99,12 +96,16 @@ def not_found(noun: str, *field: str) -> Refused:
 
 
 FIND = {
-    "contact": Statement(select(Contact.id).where(Contact.org_id == ORG, Contact.id == ID).with_for_update(key_share=True, read=True)),
+    "contact": Statement(
+        select(Contact.id).where(Contact.org_id == ORG, Contact.id == ID).with_for_update(key_share=True, read=True)
+    ),
     "customer": Statement(
         select(Customer.id).where(Customer.org_id == ORG, Customer.id == ID).with_for_update(key_share=True, read=True)
     ),
     "member": Statement(
-        select(Member.id, Member.active).where(Member.org_id == ORG, Member.id == ID).with_for_update(key_share=True, read=True)
+        select(Member.id, Member.active)
+        .where(Member.org_id == ORG, Member.id == ID)
+        .with_for_update(key_share=True, read=True)
     ),
 }
 

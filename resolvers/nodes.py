@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, Uuid, func, literal_column, select
+from sqlalchemy import ARRAY, Text, Uuid, func, select
 
 from models.contact import Contact, Customer
 from models.ids import NAMES, split_id
@@ -13,7 +13,7 @@ from models.member import Member
 from models.pipeline import Pipeline
 from models.stage import Stage
 from models.task import Task
-from resolvers.reading import Args, BadInput, Expression, Rows, json_array, rows
+from resolvers.reading import Args, BadInput, Expression, json_array, quoted, rows
 
 MAX_NODES = 100
 
@@ -42,16 +42,15 @@ class AnyOf:
 
         `build` makes the object of one type, named as it is published, over a row.
         """
-        item = None
-        for prefix, model in MODELS.items():
-            found = rows(model, self.id)
-            if model is Pipeline:
-                found = found.where(found.entity.deleted_at.is_(None))
-            found = found.where(self.prefix == literal_column(f"'{prefix}'"))
-            one = found.json_one(lambda row, prefix=prefix: build(NAMES[prefix], row))
-            item = one if item is None else func.coalesce(item, one)
-        assert item is not None
+        item = func.coalesce(*(self._one(prefix, model, build) for prefix, model in MODELS.items()))
         return item if self.source is None else select(json_array(item)).select_from(self.source).scalar_subquery()
+
+    def _one(self, prefix: str, model: type[Any], build: Callable[[str, Any], Expression]) -> Expression:
+        """The record if it is of this type, or null."""
+        found = rows(model, self.id).where(self.prefix == quoted(prefix))
+        if model is Pipeline:
+            found = found.where(found.entity.deleted_at.is_(None))
+        return found.json_one(lambda row: build(NAMES[prefix], row))
 
 
 def node(root: Any, args: Args) -> AnyOf:

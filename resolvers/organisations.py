@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from sqlalchemy.orm import aliased
+
 from models.organisation import Organisation
 from resolvers.reading import ORG, Args, Rows
-from sqlalchemy.orm import aliased
 
 
 def mine(root: Any, args: Args) -> Rows:

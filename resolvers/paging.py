@@ -117,7 +117,7 @@ class Page:
     cursor: Slot | None
 
     def opened(self, lookahead: bool) -> "OpenPage":
-        """The page as a source of rows; with `lookahead`, one row more is read to know whether there is another page."""
+        """The page as a source of rows; with `lookahead`, one row more is read, to know if there is another page."""
         ordering = self._ordering(self.rows.entity, (self.direction is Direction.ASC) != self.backward)
         beyond = self._beyond((self.direction is Direction.ASC) != self.backward)
         limit = self.size + literal_column("1") if lookahead else self.size
@@ -145,7 +145,7 @@ class Page:
         order, is_null = self.cursor.shape
         if order != self.name:
             raise BadInput(
-                f"{self.cursor.name}: this cursor belongs to another order ({order}) than the one asked for ({self.name})."
+                f"{self.cursor.name}: this cursor belongs to the order {order}, not to {self.name}, which is asked for."
                 " Keep orderBy the same while paging, or start without a cursor."
             )
         column, key = self.order.column(self.rows.entity), self.rows.entity.id
@@ -204,7 +204,9 @@ class OpenPage:
 
     def edge_cursor(self, last: bool) -> Expression:
         """The cursor of the first or the last row of the page, or null when it is empty."""
-        return self._aggregate(func.array_agg, self.cursor, last != self.page.backward, type_=ARRAY(Text()))[1]
+        cursors: Any = self._aggregate(func.array_agg, self.cursor, last != self.page.backward, type_=ARRAY(Text()))
+        first: Expression = cursors[1]
+        return first
 
     def more(self, forward: bool) -> Expression:
         """Whether there are rows beyond the page at this end.

@@ -87,7 +87,7 @@ class Slot:
 
 
 Args = Mapping[str, Any]
-"""The arguments of a field: scalars as `Slot`s, enums and booleans as they are, inputs as mappings. Omitted are absent."""
+"""The arguments of a field, as given: scalars as `Slot`s, enums and booleans as they are, inputs as mappings."""
 
 
 @dataclass(frozen=True)

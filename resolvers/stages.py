@@ -3,10 +3,9 @@
 from typing import Any
 
 from sqlalchemy import func, literal_column
-from sqlalchemy.orm import aliased
 
 from models.stage import Stage, StageKind, StageTotal
-from resolvers.reading import ORG, Args, Expression, Rows, Same, rows, typed_id
+from resolvers.reading import Args, Expression, Rows, Same, rows, typed_id
 
 
 def id(stage: Any, args: Args) -> Expression:
@@ -30,12 +29,14 @@ def of(lead: Any, args: Args) -> Rows:
 
 def terminal(stage: Any, args: Args) -> Expression:
     """Whether deals end here."""
-    return stage.kind != literal_column(f"'{StageKind.OPEN}'")
+    is_terminal: Expression = stage.kind != literal_column(f"'{StageKind.OPEN}'")
+    return is_terminal
 
 
 def deleted(stage: Any, args: Args) -> Expression:
     """Whether only history still names it."""
-    return stage.deleted_at.is_not(None)
+    is_deleted: Expression = stage.deleted_at.is_not(None)
+    return is_deleted
 
 
 def totals(stage: Any, args: Args) -> Same:

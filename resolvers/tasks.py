@@ -11,7 +11,7 @@ from models.task import Task, TaskStatus
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, rows, typed_id
 
-OPEN = literal_column(f"'{TaskStatus.OPEN}'")
+OPEN: Expression = literal_column(f"'{TaskStatus.OPEN}'")
 
 ORDERS = {
     "DUE": Order(lambda task: task.deadline, nullable=True),
@@ -46,11 +46,7 @@ def next_of(lead: Any, args: Args) -> Rows:
     """The open task of a lead that is due first."""
     found = rows(Task)
     task = found.entity
-    return (
-        found.where(task.lead_id == lead.id, task.status == OPEN)
-        .ordered(task.deadline.asc(), task.id.asc())
-        .first()
-    )
+    return found.where(task.lead_id == lead.id, task.status == OPEN).ordered(task.deadline.asc(), task.id.asc()).first()
 
 
 def of_lead(lead: Any, args: Args) -> Page:

@@ -1,14 +1,14 @@
 """The schema: the roots and the scalars, put together."""
 
-from graphql import GraphQLSchema, print_schema
 import strawberry
+from graphql import GraphQLSchema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from schema.contact import Contact, Customer
 from schema.lead import Lead
 from schema.member import Member
-from schema.pipeline import Pipeline
 from schema.mutation import Mutation
+from schema.pipeline import Pipeline
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.stage import Stage

@@ -62,7 +62,7 @@ class Arguments:
         for name, definition in field.args.items():
             value = self._value(definition.type, given.get(name), name)
             if value is Undefined and definition.default_value is not Undefined:
-                value = self._settled(definition.type, definition.default_value, name, lambda _, d=definition: d.default_value)
+                value = self._constant(definition.type, definition.default_value, name)
             if value is not Undefined:
                 found[python_name(name)] = value
         return found
@@ -83,7 +83,10 @@ class Arguments:
             return self._object(type_, node, name)
         if isinstance(type_, GraphQLList):
             return self._list(type_, node, name)
-        value = value_from_ast(node, type_)
+        return self._constant(type_, value_from_ast(node, type_), name)
+
+    def _constant(self, type_: GraphQLInputType, value: Any, name: str) -> Any:
+        """A value that stands in the document or in the schema."""
         return self._settled(type_, value, name, lambda _: value)
 
     def _object(self, type_: GraphQLInputObjectType, node: ObjectValueNode, name: str) -> dict[str, Any]:
@@ -93,13 +96,16 @@ class Arguments:
             path = f"{name}.{key}"
             value = self._value(field.type, given.get(key), path)
             if value is Undefined and field.default_value is not Undefined:
-                value = self._settled(field.type, field.default_value, path, lambda _, f=field: f.default_value)
+                value = self._constant(field.type, field.default_value, path)
             if value is not Undefined:
                 found[python_name(key)] = value
         return found
 
     def _list(self, type_: GraphQLList[Any], node: ValueNode, name: str) -> Any:
-        items = [self._value(type_.of_type, item, name) for item in (node.values if isinstance(node, ListValueNode) else [node])]
+        items = [
+            self._value(type_.of_type, item, name)
+            for item in (node.values if isinstance(node, ListValueNode) else [node])
+        ]
         items = [None if item is Undefined else item for item in items]
         if not _is_bound(type_.of_type):
             return items
@@ -112,22 +118,21 @@ class Arguments:
         type_ = _nullable(type_)
         if isinstance(type_, GraphQLInputObjectType):
             return {
-                python_name(key): self._settled(
-                    type_.fields[key].type, part, f"{name}.{key}", lambda variables, key=key: get(variables)[key]
-                )
+                python_name(key): self._settled(type_.fields[key].type, part, f"{name}.{key}", _part(get, key))
                 for key, part in value.items()
             }
         if isinstance(type_, GraphQLList) and not _is_bound(type_.of_type):
-            return [
-                self._settled(type_.of_type, part, name, lambda variables, at=at: get(variables)[at])
-                for at, part in enumerate(value)
-            ]
+            return [self._settled(type_.of_type, part, name, _part(get, at)) for at, part in enumerate(value)]
         if isinstance(value, bool | Enum):
             return value
         return self._slot(name, get, value.shape if isinstance(value, Cursor) else None)
 
     def _slot(self, name: str, get: Getter, shape: Any = None) -> Slot:
         return Slot(name, get, self.register, shape)
+
+
+def _part(get: Getter, key: str | int) -> Getter:
+    return lambda variables: get(variables)[key]
 
 
 def _nullable(type_: Any) -> Any:

@@ -101,9 +101,7 @@ class PayloadPlan:
     def rendered(self, shown: Mapping[str, Any], texts: Mapping[str, str | None]) -> dict[str, Any]:
         """The payload's object; `texts` holds the JSON of its records, by response key."""
         return {
-            key: orjson.Fragment(texts[key] or "null")
-            if key in texts
-            else self._plain(self.type, fields, shown)
+            key: orjson.Fragment(texts[key] or "null") if key in texts else self._plain(self.type, fields, shown)
             for key, fields in self.grouped.items()
         }
 
@@ -129,7 +127,7 @@ def plan_payload(compiler: Compiler, field: GraphQLField, fields: Fields) -> Pay
     type_ = get_named_type(field.type)
     assert isinstance(type_, GraphQLObjectType)
     grouped = compiler.selected(type_, fields)
-    columns = {}
+    columns: dict[str, Any] = {}
     for key, inner in grouped.items():
         name = inner[0].node.name.value
         definition = type_.fields.get(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
+    FragmentDefinitionNode,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
@@ -73,7 +74,7 @@ class Compiler:
         self.fragments = {
             definition.name.value: FragmentDetails(definition)
             for definition in prepared.document.definitions
-            if definition.kind == "fragment_definition"
+            if isinstance(definition, FragmentDefinitionNode)
         }
         self.getters: dict[str, Getter] = {}
         self.arguments = Arguments(variables.coerced, self._register)

@@ -1,6 +1,6 @@
 """Contacts and customers."""
 
-from typing import Annotated, TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 

@@ -66,7 +66,9 @@ class Plan:
 class Engine:
     """Answers prepared operations from one database."""
 
-    def __init__(self, schema: GraphQLSchema, database: Database, documents: Documents, feed: Feed, plans: int = 1000) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, database: Database, documents: Documents, feed: Feed, plans: int = 1000
+    ) -> None:
         self.schema = schema
         self.database = database
         self.documents = documents
@@ -92,7 +94,8 @@ class Engine:
         values = self._coerced(prepared, variables)
         plan = self._plan(prepared, values, scope)
         compiled, watch = plan.compiled, plan.watch
-        assert compiled is not None and watch is not None
+        assert compiled is not None
+        assert watch is not None
         bound = self._bound(compiled, values, scope, after=0, to=0, size=0)
         wants = watch.matcher(values.coerced)
         after = await self._start(watch, values, scope)
@@ -152,7 +155,9 @@ class Engine:
         root, grouped = compiler.root()
         asked = {key: fields[0].node.name.value for key, fields in grouped.items()}
         own = {key: grouped[key] for key, name in asked.items() if not name.startswith("__") or name == "__typename"}
-        roles = [root.fields[name].extensions[DEFINITION].metadata[ROLE] for name in asked.values() if name in root.fields]
+        roles = [
+            root.fields[name].extensions[DEFINITION].metadata[ROLE] for name in asked.values() if name in root.fields
+        ]
         role = max(roles, key=list(Role).index, default=Role.VIEWER)
         plan = partial(Plan, root, grouped, role)
         try:
@@ -166,8 +171,8 @@ class Engine:
             if prepared.kind == "subscription":
                 watch, compiled = compiler.subscription(root, own)
                 return plan(compiled=compiled, watch=watch)
-            compiled = compiler.query(root, own) if own else None
-            return plan(compiled=compiled, introspection=_introspection(prepared, grouped, own))
+            reads = compiler.query(root, own) if own else None
+            return plan(compiled=reads, introspection=_introspection(prepared, grouped, own))
         except BadInput as wrong:
             raise _refused(wrong) from wrong
 
@@ -198,7 +203,9 @@ class Engine:
                 data[key] = plan.root.name
                 continue
             try:
-                data[key] = await self._change(plan.root.fields[fields[0].node.name.value], payload, fields, values, scope)
+                data[key] = await self._change(
+                    plan.root.fields[fields[0].node.name.value], payload, fields, values, scope
+                )
             except Exception as failure:
                 data[key] = None
                 errors.append(masked(failure, path=[key]))
@@ -224,7 +231,7 @@ class Engine:
             arguments = self._bound(payload.compiled, values, scope, **ids)
             async with self.database.pool.acquire() as connection:
                 row = await connection.fetchrow(payload.compiled.statement.sql, *arguments)
-            texts = dict(zip(payload.records, row, strict=True))
+            texts = dict(zip(payload.records, row or (), strict=True))
         return payload.rendered(shown, texts)
 
     async def _start(self, watch: Watch, values: VariableValues, scope: Scope) -> int | None:

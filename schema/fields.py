@@ -54,7 +54,11 @@ def _field(description: str, metadata: Mapping[str, Any], arguments: Mapping[str
 
 
 def read(
-    resolver: ReadResolver, description: str, *, arguments: Mapping[str, Argument] | None = None, role: Role | None = None
+    resolver: ReadResolver,
+    description: str,
+    *,
+    arguments: Mapping[str, Argument] | None = None,
+    role: Role | None = None,
 ) -> Any:
     """A field answered by SQL. `role` is the role that a root field needs."""
     return _field(description, {READ: resolver, ROLE: role}, arguments)
@@ -111,6 +115,7 @@ def id_of(prefix: str, description: str, **options: Any) -> Any:
     return strawberry.field(description=description, metadata={IDS: prefix}, **options)
 
 
-def optional(description: str, *, id: str | None = None) -> Any:
+def optional(description: str, *, id: str | None = None, name: str | None = None) -> Any:
     """An input field that may be left out; with `id`, it takes the id of a record of that prefix."""
-    return strawberry.field(description=description, default=strawberry.UNSET, metadata={IDS: id} if id else {})
+    metadata = {IDS: id} if id else {}
+    return strawberry.field(description=description, name=name, default=strawberry.UNSET, metadata=metadata)

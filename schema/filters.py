@@ -2,18 +2,11 @@
 
 import strawberry
 
+from models.pipeline import PipelineType
 from resolvers import leads
-from schema.enums import ordering, published
-from models.pipeline import PipelineType as PipelineTypeModel
+from schema.enums import ordering
+from schema.fields import optional
 from schema.scalars import Date, DateTime, Decimal_
-
-LeadKind = published(
-    PipelineTypeModel,
-    "Whether a record is a lead or an opportunity: the type of the pipeline it is in.",
-    name="LeadKind",
-    LEAD="A lead: someone who might buy, not yet examined closely.",
-    OPPORTUNITY="An opportunity: a sale that is really being worked on.",
-)
 
 LeadOrder = ordering(
     "Lead",
@@ -29,40 +22,36 @@ LeadOrder = ordering(
 )
 
 
-def _optional(description: str) -> strawberry.types.field.StrawberryField:
-    return strawberry.field(description=description, default=strawberry.UNSET)
-
-
 @strawberry.input(description="Amounts from `min` to `max`, both included. Leave one out for no limit on that side.")
 class DecimalRange:
-    min: Decimal_ | None = _optional("The smallest amount.")
-    max: Decimal_ | None = _optional("The largest amount.")
+    min: Decimal_ | None = optional("The smallest amount.")
+    max: Decimal_ | None = optional("The largest amount.")
 
 
 @strawberry.input(description="Days from `from` to `to`, both included. Leave one out for no limit on that side.")
 class DateRange:
-    from_: Date | None = strawberry.field(name="from", description="The first day.", default=strawberry.UNSET)
-    to: Date | None = _optional("The last day.")
+    from_: Date | None = optional("The first day.", name="from")
+    to: Date | None = optional("The last day.")
 
 
 @strawberry.input(description="Instants from `from` to `to`, both included. Leave one out for no limit on that side.")
 class DateTimeRange:
-    from_: DateTime | None = strawberry.field(name="from", description="The first instant.", default=strawberry.UNSET)
-    to: DateTime | None = _optional("The last instant.")
+    from_: DateTime | None = optional("The first instant.", name="from")
+    to: DateTime | None = optional("The last instant.")
 
 
 @strawberry.input(description="Which leads are wanted. A lead must pass every part that is given.")
 class LeadFilter:
-    pipeline_ids: list[strawberry.ID] | None = _optional("In one of these pipelines.")
-    stage_ids: list[strawberry.ID] | None = _optional("In one of these stages.")
-    owner_ids: list[strawberry.ID] | None = _optional("Worked on by one of these members.")
-    contact_ids: list[strawberry.ID] | None = _optional("With one of these contacts.")
-    customer_ids: list[strawberry.ID] | None = _optional("With one of these customers.")
-    kind: LeadKind | None = _optional("Only leads, or only opportunities.")
-    unowned: bool | None = _optional("True: only what nobody works on. False: only what somebody works on.")
-    closed: bool | None = _optional("True: only what is won, lost or disqualified. False: only what is still open.")
-    currency: str | None = _optional("Only values in this currency, an ISO 4217 code.")
-    value: DecimalRange | None = _optional("Only values in this range, in whatever currency.")
-    expected_close_date: DateRange | None = _optional("Only what is expected to close in these days.")
-    created_at: DateTimeRange | None = _optional("Only what came in during this time.")
-    search: str | None = _optional("Only what holds this text in title, contact or customer, in upper or lower case.")
+    pipeline_ids: list[strawberry.ID] | None = optional("In one of these pipelines.")
+    stage_ids: list[strawberry.ID] | None = optional("In one of these stages.")
+    owner_ids: list[strawberry.ID] | None = optional("Worked on by one of these members.")
+    contact_ids: list[strawberry.ID] | None = optional("With one of these contacts.")
+    customer_ids: list[strawberry.ID] | None = optional("With one of these customers.")
+    kind: PipelineType | None = optional("Only leads, or only opportunities.")
+    unowned: bool | None = optional("True: only what nobody works on. False: only what somebody works on.")
+    closed: bool | None = optional("True: only what is won, lost or disqualified. False: only what is still open.")
+    currency: str | None = optional("Only values in this currency, an ISO 4217 code.")
+    value: DecimalRange | None = optional("Only values in this range, in whatever currency.")
+    expected_close_date: DateRange | None = optional("Only what is expected to close in these days.")
+    created_at: DateTimeRange | None = optional("Only what came in during this time.")
+    search: str | None = optional("Only what holds this text in title, contact or customer, in upper or lower case.")

@@ -4,17 +4,18 @@ from typing import Optional
 
 import strawberry
 
+from models.pipeline import PipelineType
+from models.task import TaskStatus
 from resolvers import events, leads, pipelines, stages, tasks
 from schema.contact import Contact, Customer
 from schema.fields import Argument, column, connection, read
-from schema.filters import LeadKind
 from schema.member import Member
 from schema.node import Node
 from schema.paging import Connection
 from schema.pipeline import Pipeline
 from schema.scalars import Date, DateTime, Decimal_
 from schema.stage import Stage
-from schema.task import Task, TaskOrder, TaskStatus
+from schema.task import Task, TaskOrder
 
 
 @strawberry.type(description="One step in the history of a lead: that it entered a stage.")
@@ -28,13 +29,14 @@ class StageChange:
 
 
 @strawberry.type(
-    description="A possible sale: a card on the board. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity."
+    description="A possible sale: a card on the board. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline "
+    "an opportunity."
 )
 class Lead(Node):
     id: strawberry.ID = read(leads.id, "The lead's id.")
     title: str = column("title", "What the sale is about.")
     description: str | None = column("description", "Anything else worth knowing.")
-    kind: LeadKind = read(leads.kind, "Whether it is a lead or an opportunity.")
+    kind: PipelineType = read(leads.kind, "Whether it is a lead or an opportunity.")
     pipeline: Pipeline = read(pipelines.of, "The pipeline it is in.")
     stage: Stage = read(stages.of, "The stage it stands in.")
     contact: Contact | None = read(leads.contact, "The person one talks to.")
@@ -44,7 +46,8 @@ class Lead(Node):
     currency: str | None = column("currency", "The currency of `value`, as an ISO 4217 code.")
     probability: int = read(leads.probability, "The chance, in percent, of winning it: its own, or else its stage's.")
     weighted_value: Decimal_ | None = read(
-        leads.weighted_value, "Value times probability while open, the value when won, 0 when lost; null without a value."
+        leads.weighted_value,
+        "Value times probability while open, the value when won, 0 when lost; null without a value.",
     )
     expected_close_date: Date | None = column("expected_close_date", "The day on which the sale is expected.")
     score: int | None = column("score", "How promising it looks: the higher, the better.")
@@ -68,4 +71,6 @@ class Lead(Node):
     stage_history: Connection[StageChange] = connection(leads.history, "Every stage it entered, oldest first.")
     created_at: DateTime = column("created_at", "When it came in.")
     updated_at: DateTime = column("updated_at", "When it last changed.")
-    version: int = column("version", "Counts its changes: 1, 2, 3, … Send it as `expectedVersion` to be told of a conflict.")
+    version: int = column(
+        "version", "Counts its changes: 1, 2, 3, … Send it as `expectedVersion` to be told of a conflict."
+    )

@@ -3,7 +3,7 @@
 import strawberry
 
 import models
-from schema.fields import id_of, optional, outcome, ref
+from schema.fields import id_of, optional, ref
 from schema.lead import Lead
 from schema.payload import ChangeInput, Payload
 

@@ -4,21 +4,12 @@ from typing import Any
 
 import strawberry
 
-from models.member import Role as RoleModel
+from models.member import Role
 from resolvers import members, organisations
 from resolvers.reading import ORGANISATION, ROLE, Args, Expression
-from schema.enums import ordering, published
+from schema.enums import ordering
 from schema.fields import column, read
 from schema.node import Node
-
-Role = published(
-    RoleModel,
-    "What a person may do. Each role may do what the ones before it may.",
-    VIEWER="Sees everything, changes nothing.",
-    REP="Works on leads and tasks: a sales representative.",
-    MANAGER="Also routes leads, assigns them to others and deletes them.",
-    ADMIN="Also shapes pipelines, rules and members.",
-)
 
 
 @strawberry.type(description="A person of your organisation: someone who can own leads and do tasks.")

@@ -11,6 +11,7 @@ from schema.scalars import Cursor
 
 NodeType = TypeVar("NodeType")
 
+
 def _here(page: OpenPage, args: Args) -> Same:
     return Same(page)
 
@@ -47,8 +48,12 @@ def _edge_cursor(last: bool) -> Any:
 class PageInfo:
     has_next_page: bool = read(_more(True), "Whether there is more after this page.")
     has_previous_page: bool = read(_more(False), "Whether there is more before this page.")
-    start_cursor: Cursor | None = read(_edge_cursor(False), "The cursor of the first item; null when the page is empty.")
-    end_cursor: Cursor | None = read(_edge_cursor(True), "The cursor of the last item: send it as `after` for the next page.")
+    start_cursor: Cursor | None = read(
+        _edge_cursor(False), "The cursor of the first item; null when the page is empty."
+    )
+    end_cursor: Cursor | None = read(
+        _edge_cursor(True), "The cursor of the last item: send it as `after` for the next page."
+    )
 
 
 @strawberry.type(description="An item of a list, with its place.")
@@ -57,7 +62,9 @@ class Edge(Generic[NodeType]):
     node: NodeType = read(_row, "The item itself.")
 
 
-@strawberry.type(description="A page of a list. Take the items from `nodes`, or from `edges` when you need their cursors.")
+@strawberry.type(
+    description="A page of a list. Take the items from `nodes`, or from `edges` when you need their cursors."
+)
 class Connection(Generic[NodeType]):
     edges: list[Edge[NodeType]] = read(_each_edge, "The items of the page, each with its cursor.")
     nodes: list[NodeType] = read(_each_node, "The items of the page.")

@@ -3,10 +3,10 @@
 import strawberry
 
 from models.refusal import Refusal
-from schema.enums import published
+from schema.enums import publish
 from schema.fields import outcome
 
-UserErrorCode = published(
+publish(
     Refusal,
     "Why a change was refused. A refused change has changed nothing.",
     name="UserErrorCode",
@@ -29,7 +29,7 @@ UserErrorCode = published(
 
 @strawberry.type(description="Why a change was refused, for a program (`code`, `field`) and for a person (`message`).")
 class UserError:
-    code: UserErrorCode = outcome("The kind of refusal. Programs may decide on it.")
+    code: Refusal = outcome("The kind of refusal. Programs may decide on it.")
     message: str = outcome("What is wrong and what to do, for a person.")
     field: list[str] | None = outcome("The path of the input field at fault; null when it is no single one.")
 

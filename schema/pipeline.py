@@ -2,20 +2,12 @@
 
 import strawberry
 
-from models.pipeline import PipelineType as PipelineTypeModel
+from models.pipeline import PipelineType
 from resolvers import pipelines, stages
-from schema.enums import published
 from schema.fields import column, read
 from schema.node import Node
 from schema.scalars import DateTime
 from schema.stage import Stage
-
-PipelineType = published(
-    PipelineTypeModel,
-    "What the records of a pipeline are called.",
-    LEAD="Leads: people or companies who might buy, not yet examined closely.",
-    OPPORTUNITY="Opportunities: sales that are really being worked on.",
-)
 
 
 @strawberry.type(description="The way that leads go, stage by stage, from first contact to won or lost: a board.")

@@ -10,6 +10,8 @@ import resolvers.nodes
 import resolvers.pipelines
 import resolvers.tasks
 from models.member import Role
+from models.pipeline import PipelineType
+from models.task import TaskStatus
 from schema.contact import Contact, ContactOrder, Customer, CustomerOrder
 from schema.fields import Argument, connection, read
 from schema.filters import LeadFilter, LeadOrder
@@ -17,8 +19,8 @@ from schema.lead import Lead
 from schema.member import Member, MemberOrder, Viewer
 from schema.node import Node
 from schema.paging import Connection
-from schema.pipeline import Pipeline, PipelineType
-from schema.task import Task, TaskOrder, TaskStatus
+from schema.pipeline import Pipeline
+from schema.task import Task, TaskOrder
 
 SEARCH = {"search": Argument(str | None, "Only those that hold this text, in upper or lower case.")}
 
@@ -37,10 +39,16 @@ class Query:
         role=Role.VIEWER,
     )
     pipeline: Pipeline | None = read(
-        resolvers.pipelines.pipeline, "One pipeline; null when there is none.", arguments=_by_id("pipeline"), role=Role.VIEWER
+        resolvers.pipelines.pipeline,
+        "One pipeline; null when there is none.",
+        arguments=_by_id("pipeline"),
+        role=Role.VIEWER,
     )
     lead: Lead | None = read(
-        resolvers.leads.lead, "One lead or opportunity; null when there is none.", arguments=_by_id("lead"), role=Role.VIEWER
+        resolvers.leads.lead,
+        "One lead or opportunity; null when there is none.",
+        arguments=_by_id("lead"),
+        role=Role.VIEWER,
     )
     leads: Connection[Lead] = connection(
         resolvers.leads.leads,
@@ -64,7 +72,10 @@ class Query:
         role=Role.VIEWER,
     )
     contact: Contact | None = read(
-        resolvers.contacts.contact, "One contact; null when there is none.", arguments=_by_id("contact"), role=Role.VIEWER
+        resolvers.contacts.contact,
+        "One contact; null when there is none.",
+        arguments=_by_id("contact"),
+        role=Role.VIEWER,
     )
     contacts: Connection[Contact] = connection(
         resolvers.contacts.contacts,
@@ -74,7 +85,10 @@ class Query:
         role=Role.VIEWER,
     )
     customer: Customer | None = read(
-        resolvers.contacts.customer, "One customer; null when there is none.", arguments=_by_id("customer"), role=Role.VIEWER
+        resolvers.contacts.customer,
+        "One customer; null when there is none.",
+        arguments=_by_id("customer"),
+        role=Role.VIEWER,
     )
     customers: Connection[Customer] = connection(
         resolvers.contacts.customers,
@@ -96,7 +110,10 @@ class Query:
         role=Role.VIEWER,
     )
     node: Node | None = read(
-        resolvers.nodes.node, "Any record by its id; null when there is none.", arguments=_by_id("record"), role=Role.VIEWER
+        resolvers.nodes.node,
+        "Any record by its id; null when there is none.",
+        arguments=_by_id("record"),
+        role=Role.VIEWER,
     )
     nodes: list[Node | None] = read(
         resolvers.nodes.nodes,

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from models.stage import StageKind as StageKindModel
+from models.stage import StageKind
 from resolvers import leads, pipelines, stages
-from schema.enums import published
 from schema.fields import Argument, column, connection, read
 from schema.filters import LeadFilter, LeadOrder
 from schema.node import Node
@@ -17,16 +16,10 @@ if TYPE_CHECKING:
     from schema.lead import Lead
     from schema.pipeline import Pipeline
 
-StageKind = published(
-    StageKindModel,
-    "Whether deals in a stage are still being worked on, or how they ended. The name of a stage means nothing.",
-    OPEN="Still being worked on.",
-    WON="Ended with a sale.",
-    LOST="Ended without a sale.",
+
+@strawberry.type(
+    description="What deals are worth in one currency. Amounts in different currencies are never added up."
 )
-
-
-@strawberry.type(description="What deals are worth in one currency. Amounts in different currencies are never added up.")
 class CurrencyTotal:
     currency: str = column("currency", "The currency, as an ISO 4217 code.")
     count: int = column("leads", "How many leads have a value in this currency.")
@@ -48,16 +41,22 @@ class Stage(Node):
     terminal: bool = read(stages.terminal, "Whether deals end here: true for WON and LOST.")
     probability: int = column("probability", "The chance, in percent, that a deal here will be won.")
     position: int = column("position", "The place among the stages of the pipeline, from 0.")
-    rotten_after_days: int | None = column("rotten_after_days", "After how many days without activity a deal here goes stale.")
+    rotten_after_days: int | None = column(
+        "rotten_after_days", "After how many days without activity a deal here goes stale."
+    )
     deleted: bool = read(stages.deleted, "Whether the stage was deleted and only history still names it.")
-    pipeline: Annotated["Pipeline", strawberry.lazy("schema.pipeline")] = read(pipelines.of, "The pipeline it is a step of.")
+    pipeline: Annotated["Pipeline", strawberry.lazy("schema.pipeline")] = read(
+        pipelines.of, "The pipeline it is a step of."
+    )
     leads: Connection[Annotated["Lead", strawberry.lazy("schema.lead")]] = connection(
         leads.in_stage,
         "The cards of the column, in the order of the board unless asked otherwise.",
         filters={"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")},
         order=LeadOrder,
     )
-    totals: StageTotals = read(stages.totals, "How many leads stand here and what they are worth, whatever page is shown.")
+    totals: StageTotals = read(
+        stages.totals, "How many leads stand here and what they are worth, whatever page is shown."
+    )
     created_at: DateTime = column("created_at", "When the stage was made.")
     updated_at: DateTime = column("updated_at", "When the stage last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

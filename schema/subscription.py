@@ -18,7 +18,9 @@ FILTERS = {
 }
 
 
-@strawberry.type(description="Everything that is delivered live. Use WebSockets (graphql-transport-ws) or Server-Sent Events.")
+@strawberry.type(
+    description="Everything that is delivered live. Use WebSockets (graphql-transport-ws) or Server-Sent Events."
+)
 class Subscription:
     stage_changed: StageChanged = events(
         resolvers.events.stage_changes,
