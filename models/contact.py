@@ -1,5 +1,6 @@
 """Contacts (people one sells to) and customers (the companies, or accounts, they belong to)."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Index, text
@@ -14,6 +15,7 @@ class Customer(Tenant, Stamped, Base):
     __tablename__ = "customer"
     __table_args__ = (
         belongs_to_organisation(),
+        refers("customer", "merged_into_id"),
         Index("customer_name_idx", "org_id", text("lower(name)"), "id"),
         Index(
             "customer_external_id_key",
@@ -29,6 +31,8 @@ class Customer(Tenant, Stamped, Base):
     industry: Mapped[str | None]
     phone: Mapped[str | None]
     external_id: Mapped[str | None]
+    archived_at: Mapped[datetime | None]
+    merged_into_id: Mapped[UUID | None]
 
 
 class Contact(Tenant, Stamped, Base):
@@ -38,6 +42,7 @@ class Contact(Tenant, Stamped, Base):
     __table_args__ = (
         belongs_to_organisation(),
         refers("customer", "customer_id"),
+        refers("contact", "merged_into_id"),
         Index("contact_name_idx", "org_id", text("lower(name)"), "id"),
         Index("contact_customer_idx", "org_id", "customer_id", "id"),
         Index("contact_email_idx", "org_id", text("lower(email)")),
@@ -48,3 +53,5 @@ class Contact(Tenant, Stamped, Base):
     phone: Mapped[str | None]
     job_title: Mapped[str | None]
     customer_id: Mapped[UUID | None]
+    archived_at: Mapped[datetime | None]
+    merged_into_id: Mapped[UUID | None]

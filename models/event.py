@@ -28,13 +28,16 @@ class EventLog(Base):
 class Event(Base):
     """Something that happened, for subscriptions, webhooks, automations and the activity log. Append only.
 
-    It names records without foreign keys: it outlives them. `data` holds what is particular to the type.
+    It names records without foreign keys: it outlives them. `record_id` is the record that the type speaks of,
+    `mutation` the change that it came from; `data` holds what is particular to the type.
     """
 
     __tablename__ = "event"
     __table_args__ = (
         belongs_to_organisation(),
         Index("event_lead_idx", "org_id", "lead_id", "number"),
+        Index("event_actor_idx", "org_id", "actor_id", "number"),
+        Index("event_type_idx", "org_id", "type", "number"),
     )
 
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -49,6 +52,8 @@ class Event(Base):
     stage_id: Mapped[UUID | None]
     from_pipeline_id: Mapped[UUID | None]
     from_stage_id: Mapped[UUID | None]
+    record_id: Mapped[UUID | None]
+    mutation: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
 
 

@@ -30,6 +30,7 @@ class Lead(Tenant, Stamped, Base):
         refers("member", "owner_id"),
         refers("lead", "converted_to_id"),
         refers("lead", "converted_from_id"),
+        refers("lead", "merged_into_id"),
         CheckConstraint("value >= 0", name="value"),
         CheckConstraint("value IS NULL OR currency IS NOT NULL", name="value_has_currency"),
         CheckConstraint("probability BETWEEN 0 AND 100", name="probability"),
@@ -84,6 +85,7 @@ class Lead(Tenant, Stamped, Base):
     converted_to_id: Mapped[UUID | None]
     converted_from_id: Mapped[UUID | None]
     closed_at: Mapped[datetime | None]
+    merged_into_id: Mapped[UUID | None]
     last_activity_at: Mapped[datetime | None]
 
 

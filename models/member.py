@@ -23,13 +23,17 @@ class Role(StrEnum):
 
 
 class Member(Tenant, Stamped, Base):
-    """A person of an organisation. `subject` is the `sub` claim of that person's tokens."""
+    """A person of an organisation. `subject` is the `sub` claim of that person's tokens.
+
+    `capacity` is the share of a weighted pool's leads that this member gets, `daily_cap` the most in a day by routing.
+    """
 
     __tablename__ = "member"
     __table_args__ = (
         belongs_to_organisation(),
         UniqueConstraint("org_id", "subject"),
         CheckConstraint("role IN ('VIEWER', 'REP', 'MANAGER', 'ADMIN')", name="role"),
+        CheckConstraint("capacity >= 0 AND daily_cap >= 0", name="capacity"),
         Index(None, "org_id", "name", "id"),
     )
 
@@ -39,3 +43,5 @@ class Member(Tenant, Stamped, Base):
     role: Mapped[str] = mapped_column(server_default="REP")
     active: Mapped[bool] = mapped_column(server_default="true")
     time_zone: Mapped[str] = mapped_column(server_default="UTC")
+    capacity: Mapped[int] = mapped_column(server_default="1")
+    daily_cap: Mapped[int | None]

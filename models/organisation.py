@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, func
+from sqlalchemy import CheckConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base
+from models.base import Base, Tenant, belongs_to_organisation
 
 
 class Organisation(Base):
@@ -21,3 +21,17 @@ class Organisation(Base):
     currency: Mapped[str] = mapped_column(server_default="USD")
     time_zone: Mapped[str] = mapped_column(server_default="UTC")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class LostReason(Tenant, Base):
+    """One of the reasons that an organisation offers when a lead is lost. An archived one is no longer offered."""
+
+    __tablename__ = "lost_reason"
+    __table_args__ = (
+        belongs_to_organisation(),
+        Index("lost_reason_name_key", "org_id", text("lower(name)"), unique=True),
+    )
+
+    name: Mapped[str]
+    position: Mapped[int]
+    archived_at: Mapped[datetime | None]

@@ -36,4 +36,5 @@ class Pipeline(Tenant, Stamped, Base):
     type: Mapped[str]
     description: Mapped[str | None]
     is_default: Mapped[bool] = mapped_column(server_default="false")
+    routes_new_leads: Mapped[bool] = mapped_column(server_default="false")
     deleted_at: Mapped[datetime | None]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Numeric, SmallInteger, text
+from sqlalchemy import ARRAY, CheckConstraint, Index, Numeric, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Stamped, Tenant, belongs_to_organisation, refers
@@ -21,6 +21,8 @@ class StageKind(StrEnum):
 
 class Stage(Tenant, Stamped, Base):
     """One step of a pipeline. `probability` is the chance, in percent, that a deal here will be won.
+
+    `required_fields` are columns of the lead that must be filled before it may enter.
 
     A deleted stage stays as a tombstone (`deleted_at`), because history and events name it.
     """
@@ -48,6 +50,7 @@ class Stage(Tenant, Stamped, Base):
     probability: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     position: Mapped[int]
     rotten_after_days: Mapped[int | None]
+    required_fields: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     deleted_at: Mapped[datetime | None]
 
 

@@ -30,7 +30,8 @@ class Task(Tenant, Stamped, Base):
     """Something to do. Due at an instant (`due_at`), all day on a date (`due_on`), or not at all.
 
     `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
-    time zone. It is kept, not computed, so that the next task of a lead is one step down an index.
+    time zone. It is kept, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
+    rule of RFC 5545; a subtask names its `parent_id`.
     """
 
     __tablename__ = "task"
@@ -40,6 +41,7 @@ class Task(Tenant, Stamped, Base):
         refers("contact", "contact_id"),
         refers("customer", "customer_id"),
         refers("member", "assignee_id"),
+        refers("task", "parent_id", ondelete="CASCADE"),
         CheckConstraint("status IN ('OPEN', 'DONE', 'CANCELLED')", name="status"),
         CheckConstraint("priority IN ('LOW', 'NORMAL', 'HIGH')", name="priority"),
         CheckConstraint("due_at IS NULL OR due_on IS NULL", name="due"),
@@ -47,6 +49,7 @@ class Task(Tenant, Stamped, Base):
         Index("task_lead_idx", "org_id", "lead_id", "id"),
         Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
         Index("task_deadline_idx", "org_id", "status", "deadline", "id"),
+        Index("task_parent_idx", "org_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
     )
 
     lead_id: Mapped[UUID | None]
@@ -61,3 +64,22 @@ class Task(Tenant, Stamped, Base):
     priority: Mapped[str] = mapped_column(server_default="NORMAL")
     status: Mapped[str] = mapped_column(server_default="OPEN")
     completed_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    remind_at: Mapped[datetime | None]
+    recurrence: Mapped[str | None]
+    parent_id: Mapped[UUID | None]
+
+
+class TaskDependency(Base):
+    """That a task cannot be done before another."""
+
+    __tablename__ = "task_dependency"
+    __table_args__ = (
+        refers("task", "task_id", ondelete="CASCADE"),
+        refers("task", "blocked_by_id", ondelete="CASCADE"),
+        Index("task_dependency_blocked_by_idx", "org_id", "blocked_by_id"),
+    )
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    blocked_by_id: Mapped[UUID] = mapped_column(primary_key=True)
