@@ -165,6 +165,6 @@ def _unresolved(message: str) -> RequestError:
 
 
 def _coded(found: GraphQLError, code: Code) -> GraphQLError:
-    """The same error with a code, its own or this one, and without the syntax tree and the stack, which the cache would keep alive."""
+    """The error with a code, its own or this one; without the syntax tree and the stack, which the cache would keep."""
     extensions = {"code": str(code), **(found.extensions or {})}
     return GraphQLError(found.message, source=found.source, positions=found.positions, extensions=extensions)

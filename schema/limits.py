@@ -116,7 +116,7 @@ class Ruler:
         return found
 
     def fragment(self, name: str, level: int = 0) -> Measure:
-        """The measure of a fragment, taken once. A missing one and a cycle count nothing: the stock rules refuse both."""
+        """The measure of a fragment, taken once. A missing one and a cycle count nothing: other rules refuse both."""
         if name in self._measured:
             measured = self._measured[name]
             self.cyclic = self.cyclic or measured is None

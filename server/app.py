@@ -1,0 +1,107 @@
+"""The application: /graphql over HTTP, Server-Sent Events and WebSockets, the GraphiQL page, and what stands around."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from models.database import Database
+from resolvers.feed import Feed
+from schema.api import graphql_schema
+from schema.documents import Documents
+from schema.engine import Engine
+from schema.errors import Code, encode_errors, error
+from schema.limits import Limits
+from server.body_limit import BodyLimit
+from server.handshake import Sockets
+from server.http import GraphQL
+from server.media import RESPONSE
+from server.origins import CrossOrigin, Origins
+from server.pages import graphiql_assets, graphiql_page
+from server.service import Runs, Service
+from server.settings import Settings
+
+PATH = "/graphql"
+
+Start = Callable[[Settings, Database], AbstractAsyncContextManager[Runs]]
+
+
+class Application(Starlette):
+    """A Starlette application that answers at PATH before its router, which would take as long as the rest of it."""
+
+    def __init__(self, graphql: ASGIApp, sockets: ASGIApp, settings: Settings, origins: Origins, **more: Any) -> None:
+        super().__init__(**more)
+        self.graphql = graphql
+        self.sockets = sockets
+        self.entrance = CrossOrigin(BodyLimit(self.dispatch, settings.max_body_bytes), origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Everything comes in here."""
+        await self.entrance(scope, receive, send)
+
+    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GraphQL at once, anything else by the routes."""
+        if scope.get("path") != PATH:
+            await super().__call__(scope, receive, send)
+        elif scope["type"] == "http":
+            await self.graphql(scope, receive, send)
+        else:
+            await self.sockets(scope, receive, send)
+
+
+def create_app(settings: Settings, database: Database, start: Start | None = None) -> Starlette:
+    """The application on an open database. `start` makes the engine, for as long as the application runs."""
+    service = Service(settings)
+    origins = Origins(settings.allowed_origins)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with (start or start_engine)(settings, database) as engine:
+            service.engine = engine
+            yield
+
+    graphql = GraphQL(service, graphiql_page(settings))
+    sockets = Sockets(service, origins)
+    routes = [
+        Route("/", to_graphql),
+        # Listed for those who look at the routes, and for a server that mounts the application below another path.
+        Route(PATH, graphql),
+        WebSocketRoute(PATH, sockets),
+        Mount("/graphiql", graphiql_assets()),
+    ]
+    parts = {"routes": routes, "exception_handlers": {HTTPException: not_found}, "lifespan": lifespan}
+    return Application(graphql, sockets, settings, origins, **parts)
+
+
+@asynccontextmanager
+async def start_engine(settings: Settings, database: Database) -> AsyncIterator[Runs]:
+    """The engine, with its feed."""
+    limits = Limits(
+        depth=settings.max_depth,
+        aliases=settings.max_aliases,
+        fields=settings.max_fields,
+        root_fields=settings.max_root_fields,
+        tokens=settings.max_tokens,
+        cost=settings.max_cost,
+    )
+    async with Feed.open(database, settings.event_poll_seconds) as feed:
+        yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
+
+
+async def to_graphql(_: Request) -> Response:
+    """The way from the root to where things are."""
+    return RedirectResponse(PATH)
+
+
+async def not_found(_: Request, failure: Exception) -> Response:
+    """What the routes refuse, in the same shape as every other refusal."""
+    status = failure.status_code if isinstance(failure, HTTPException) else 500
+    headers = failure.headers if isinstance(failure, HTTPException) else None
+    body = encode_errors([error(Code.BAD_REQUEST, f"There is nothing here ({status}): GraphQL is at {PATH}.")])
+    return Response(body, status, headers, media_type=RESPONSE.decode())

@@ -1,0 +1,131 @@
+"""GraphQL over HTTP: POST with JSON, and GET for queries (https://graphql.github.io/graphql-over-http/draft/).
+
+With `application/graphql-response+json` the status says what happened. With the older `application/json` every
+well-formed request gets 200, because a client of that time cannot tell our 4xx from a proxy's.
+"""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from resolvers.scope import Scope as Caller
+from schema.engine import masked
+from schema.errors import Code, RequestError, encode_errors
+from server.media import JSON, RESPONSE, STREAM, Accepts, accepts, is_json
+from server.refusals import BadRequest, Refused
+from server.reply import send_json, send_refusal
+from server.service import Asked, Service, asked_in_json, asked_in_url
+from server.streams import once, send_events
+
+STATUSES: dict[str, int] = {
+    Code.UNAUTHENTICATED: 401,
+    Code.FORBIDDEN: 403,
+    Code.RATE_LIMITED: 429,
+    Code.INTERNAL_SERVER_ERROR: 500,
+    Code.SERVICE_UNAVAILABLE: 503,
+}
+"""The status of a refused operation by the code of its first error; 400 for all others."""
+
+ALLOW = ((b"allow", b"GET, POST, OPTIONS"),)
+ALLOW_POST = ((b"allow", b"POST"),)
+
+NEEDS_STREAM = (
+    "A subscription is a stream: send `Accept: text/event-stream`, or use a WebSocket with graphql-transport-ws."
+)
+
+
+class Gone(Exception):
+    """The client went away before its request was complete."""
+
+
+class GraphQL:
+    """The ASGI application at /graphql. `page` is shown to browsers."""
+
+    def __init__(self, service: Service, page: ASGIApp) -> None:
+        self.service = service
+        self.page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; nothing that a client sends makes it raise."""
+        headers = dict(scope["headers"])
+        taken = accepts(headers.get(b"accept"))
+        media = taken.json or RESPONSE
+        method = scope["method"]
+        try:
+            if method == "GET" and taken.page:
+                await self.page(scope, receive, send)
+            elif method == "OPTIONS":
+                await send_json(send, 200, b"{}", media, ALLOW)
+            else:
+                _check(method, headers, taken)
+                who = await self.service.authenticator.authenticate(*_credentials(headers))
+                asked = asked_in_json(await _body(receive)) if method == "POST" else asked_in_url(scope["query_string"])
+                await self._run(asked, who, method, taken, receive, send)
+        except Gone:
+            return
+        except RequestError as refused:
+            status = 200 if media == JSON else STATUSES.get(refused.code, 400)
+            await send_json(send, status, encode_errors(refused.errors), media)
+        except Refused as refused:
+            await send_refusal(send, refused, media)
+        except Exception as failure:
+            await send_json(send, 500, encode_errors([masked(failure)]), media)
+
+    async def _run(self, asked: Asked, who: Caller, method: str, taken: Accepts, receive: Receive, send: Send) -> None:
+        engine = self.service.engine
+        try:
+            prepared = engine.documents.prepare(asked.query, asked.operation_name)
+            if prepared.kind == "mutation" and method == "GET":
+                raise BadRequest("A mutation changes something: send it with POST.", status=405, headers=ALLOW_POST)
+            if prepared.kind == "subscription":
+                if not taken.stream:
+                    raise BadRequest(NEEDS_STREAM, status=406)
+                bodies = engine.subscribe(prepared, asked.variables, who)
+                await send_events(bodies, who.expires_at, receive, send)
+                return
+            answer = await engine.execute(prepared, asked.variables, who)
+        except RequestError as refused:
+            if taken.json is not None:
+                raise
+            # Who takes nothing but a stream is told there (GraphQL over SSE, "distinct connections mode", rule 2).
+            await send_events(once(encode_errors(refused.errors)), who.expires_at, receive, send)
+            return
+        if taken.stream_first:
+            await send_events(once(answer.body), who.expires_at, receive, send)
+            return
+        media = taken.json or RESPONSE
+        await send_json(send, 200 if answer.executed or media == JSON else 400, answer.body, media)
+
+
+def _check(method: str, headers: dict[bytes, bytes], taken: Accepts) -> None:
+    """Refuse by the method and the headers alone."""
+    if method not in ("GET", "POST"):
+        raise BadRequest("GraphQL is asked with POST, or with GET for queries.", status=405, headers=ALLOW)
+    if taken.json is None and not taken.stream:
+        raise BadRequest(f"`Accept` must take {RESPONSE.decode()}, {JSON.decode()} or {STREAM.decode()}.", status=406)
+    if method == "POST":
+        if not is_json(headers.get(b"content-type")):
+            raise BadRequest("The body must be JSON in UTF-8: send `Content-Type: application/json`.", status=415)
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            raise BadRequest("The body must not be compressed: leave `Content-Encoding` out.", status=415)
+
+
+def _credentials(headers: dict[bytes, bytes]) -> tuple[str | None, str | None]:
+    authorization, orgid = headers.get(b"authorization"), headers.get(b"orgid")
+    return (
+        None if authorization is None else authorization.decode("latin-1"),
+        None if orgid is None else orgid.decode(errors="replace"),
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. How long it may be is BodyLimit's to say."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return body
+    parts = [body]
+    while message["type"] == "http.request" and message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    if message["type"] != "http.request":
+        raise Gone
+    return b"".join(parts)

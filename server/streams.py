@@ -1,0 +1,111 @@
+"""GraphQL over Server-Sent Events, in its "distinct connections mode": each request is its own stream.
+
+https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from starlette.types import Receive, Send
+
+from schema.engine import masked
+from schema.errors import Code, RequestError, encode_errors, error
+from server.auth import LEEWAY
+from server.service import following
+
+HEARTBEAT = 15.0
+"""Seconds of silence after which a comment is sent, so that no proxy takes the stream for dead."""
+
+HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would otherwise hold events back
+    (b"x-content-type-options", b"nosniff"),
+    (b"vary", b"accept"),
+)
+
+COMMENT = b":\n\n"
+# The empty `data` line matters: without it a browser's EventSource drops the event.
+COMPLETE = b"event: complete\ndata:\n\n"
+
+EXPIRED = error(Code.UNAUTHENTICATED, "Your token has expired: connect again with a new one.")
+
+
+async def once(body: bytes) -> AsyncIterator[bytes]:
+    """A stream of one result."""
+    yield body
+
+
+async def send_events(
+    bodies: AsyncIterator[bytes],
+    expires_at: datetime | None,
+    receive: Receive,
+    send: Send,
+    heartbeat: float = HEARTBEAT,
+) -> None:
+    """Send each result as a `next` event until they end, the client leaves or its token expires; then `complete`.
+
+    A refusal or a failure is sent as a `next` with its errors: a stream that has begun has no other way to say it.
+    """
+    await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+    await _send(send, COMMENT)
+    gone = asyncio.create_task(_gone(receive))
+    try:
+        async with following(bodies):
+            await _relay(bodies, gone, expires_at, send, heartbeat)
+        if not gone.done():
+            await send({"type": "http.response.body", "body": COMPLETE})
+    finally:
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+
+
+async def _relay(
+    bodies: AsyncIterator[bytes], gone: asyncio.Task[None], expires_at: datetime | None, send: Send, heartbeat: float
+) -> None:
+    end = expires_at.timestamp() + LEEWAY if expires_at else float("inf")
+    coming = asyncio.create_task(_next(bodies))
+    try:
+        while not gone.done():
+            left = end - time.time()
+            if left <= 0:
+                await _send(send, _event(encode_errors([EXPIRED])))
+                return
+            await asyncio.wait({coming, gone}, timeout=min(heartbeat, left), return_when="FIRST_COMPLETED")
+            if coming.done():
+                body = coming.result()
+                if body is None:
+                    return
+                await _send(send, _event(body))
+                coming = asyncio.create_task(_next(bodies))
+            elif not gone.done():
+                await _send(send, COMMENT)
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+async def _next(bodies: AsyncIterator[bytes]) -> bytes | None:
+    """The next result; None at the end. What goes wrong becomes the last result."""
+    try:
+        return await anext(bodies, None)
+    except RequestError as refused:
+        return encode_errors(refused.errors)
+    except Exception as failure:
+        return encode_errors([masked(failure)])
+
+
+def _event(body: bytes) -> bytes:
+    # A line break inside JSON is only white space, but it would end the `data` line.
+    return b"event: next\ndata: " + body.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n\n"
+
+
+async def _send(send: Send, chunk: bytes) -> None:
+    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
