@@ -118,7 +118,10 @@ class StageChange(Tenant, Base):
 
 
 def chance(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> int:
-    """The chance, in percent, that a lead in this stage is won: its own while the stage is open, else the stage's."""
+    """The chance, in percent, that a lead in this stage is won: none when disqualified; its own, or else the stage's,
+    while the stage is open; 100 or 0 where deals end."""
+    if lead["disqualified_at"] is not None:
+        return 0
     own = lead["probability"] if stage["kind"] == StageKind.OPEN else None
     odds: int = stage["probability"] if own is None else own
     return odds

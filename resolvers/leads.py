@@ -140,7 +140,7 @@ def kind(lead: Any, args: Args) -> Expression:
 
 
 def probability(lead: Any, args: Args) -> Expression:
-    """The chance of winning, in percent: 100 when won, 0 when lost, else the lead's own or its stage's."""
+    """The chance of winning, in percent (models.lead.chance)."""
     return rows(Stage, lead.stage_id).value(lambda stage: _chance(lead, stage))
 
 
@@ -155,7 +155,11 @@ def weighted_value(lead: Any, args: Args) -> Expression:
 
 def _chance(lead: Any, stage: Any) -> Expression:
     is_open = stage.kind == literal_column(f"'{StageKind.OPEN}'")
-    return case((is_open, func.coalesce(lead.probability, stage.probability)), else_=stage.probability)
+    return case(
+        (lead.disqualified_at.is_not(None), literal_column("0")),
+        (is_open, func.coalesce(lead.probability, stage.probability)),
+        else_=stage.probability,
+    )
 
 
 def contact(lead: Any, args: Args) -> Rows:

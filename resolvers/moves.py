@@ -61,7 +61,10 @@ MOVE = Statement(
         WITH moved AS (
             UPDATE lead SET pipeline_id = :pipeline_id, stage_id = :stage_id, rank = :rank,
                 stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1,
-                closed_at = CASE WHEN CAST(:closed AS boolean) THEN coalesce(closed_at, clock_timestamp()) END
+                closed_at = CASE WHEN CAST(:closed AS boolean) THEN coalesce(closed_at, clock_timestamp()) END,
+                lost_reason = CASE WHEN CAST(:closed AS boolean) THEN CAST(:lost_reason AS text) END,
+                disqualified_at = CASE WHEN CAST(:disqualified AS boolean) THEN clock_timestamp() END,
+                qualified_at = CASE WHEN CAST(:qualified AS boolean) THEN clock_timestamp() ELSE qualified_at END
             WHERE org_id = :org_id AND id = :lead_id
             RETURNING stage_entered_at
         )
@@ -117,11 +120,21 @@ async def move_lead(
             )
         )
     else:
-        await _enter(change, standing, stage, place)
+        await enter(change, standing, stage, place)
     return {"lead": lead_id}
 
 
-async def _enter(change: Change, standing: Standing, stage: Mapping[str, Any], place: str) -> None:
+async def enter(
+    change: Change,
+    standing: Standing,
+    stage: Mapping[str, Any],
+    place: str,
+    *,
+    lost_reason: str | None = None,
+    qualified: bool = False,
+    disqualified: bool = False,
+) -> None:
+    """Put a locked lead into another, locked stage: its history, its event and the totals of both stages follow."""
     lead = standing.lead
     happening = Happening(
         "lead.stage_changed",
@@ -142,11 +155,21 @@ async def _enter(change: Change, standing: Standing, stage: Mapping[str, Any], p
         from_stage_id=lead["stage_id"],
         rank=place,
         closed=stage["kind"] != StageKind.OPEN,
+        lost_reason=lost_reason,
+        disqualified=disqualified,
+        qualified=qualified,
         actor_id=change.actor_id,
     )
     change.count(lead, standing.stage, -1)
-    change.count(lead, stage, 1)
+    change.count({**lead, "disqualified_at": None}, stage, 1)
     change.emit(happening)
+
+
+async def top_of(change: Change, lead_id: UUID, stage_id: UUID) -> str:
+    """The rank for a card that goes on top of a stage."""
+    gap = await change.first(TOP, stage_id=stage_id, lead_id=lead_id)
+    assert gap is not None
+    return rank.between(gap["low"], gap["high"])
 
 
 async def _place(
@@ -154,9 +177,7 @@ async def _place(
 ) -> str:
     """The rank for a card dropped between these neighbours."""
     if after_lead_id is None and before_lead_id is None:
-        gap = await change.first(TOP, stage_id=stage_id, lead_id=lead_id)
-        assert gap is not None
-        return rank.between(gap["low"], gap["high"])
+        return await top_of(change, lead_id, stage_id)
     low = high = None
     if after_lead_id is not None:
         low, high = await _gap(change, AFTER, lead_id, stage_id, after_lead_id, "afterLeadId")

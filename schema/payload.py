@@ -23,6 +23,15 @@ publish(
     PIPELINE_NOT_EMPTY="Leads still stand in the pipeline. Move or delete them first.",
     EXTERNAL_ID_TAKEN="Another lead of the pipeline has this external id.",
     LEAD_CONVERTED="The lead has become an opportunity: change that instead.",
+    LEAD_CLOSED="The lead is won, lost or disqualified. Reopen it first.",
+    LEAD_OPEN="The lead is still open.",
+    ALREADY_QUALIFIED="The lead is qualified already.",
+    NOT_QUALIFIED="Only a qualified lead can become an opportunity.",
+    NO_NEXT_STAGE="There is no stage to go to.",
+    NO_PIPELINE="There is no pipeline for opportunities.",
+    REASON_REQUIRED="A reason must be given.",
+    FIELDS_REQUIRED="The stage asks for fields that are empty; the message names them.",
+    DUPLICATE_CUSTOMER="There are similar customers: choose one, or say that it is another.",
     NOTHING_TO_DO="The change would change nothing.",
 )
 
