@@ -60,7 +60,7 @@ class Limits:
     root_fields: int = 20
     tokens: int = 1_200
     cost: int = 50_000
-    page_size: int = 50
+    page_size: int = 20
     page_maximum: int = 100
 
 
@@ -157,18 +157,24 @@ class Ruler:
             fields=min(inner.fields + 1, SATURATED),
             aliases=min(inner.aliases + alias, SATURATED),
             width=1,
-            cost=min(self._rows(node, field) * (_own_row(parent) + inner.cost), SATURATED) if field else 0,
+            cost=min(self._cost(node, field, parent, inner.cost), SATURATED) if field else 0,
         )
+
+    def _cost(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None, inner: int) -> int:
+        """The rows of this field and of all below it, for one row of its parent."""
+        if parent is not None and parent.name.endswith(("Connection", "Edge")):
+            return inner  # the field that holds the connection has counted its rows
+        return self._rows(node, field) * (1 + inner)
 
     def _rows(self, node: FieldNode, field: GraphQLField) -> int:
         """How many rows this field gives for one row of its parent."""
         if "first" in field.args or "last" in field.args:
-            return self._page(node, field)
+            return self._page(node)
         is_list = is_list_type(get_nullable_type(field.type))
         stated = (field.extensions or {}).get(ROWS)
         return stated if isinstance(stated, int) else LIST_ROWS if is_list else 1
 
-    def _page(self, node: FieldNode, field: GraphQLField) -> int:
+    def _page(self, node: FieldNode) -> int:
         maximum = self.limits.page_maximum
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
         for name in ("first", "last"):
@@ -178,8 +184,7 @@ class Ruler:
             if isinstance(value, IntValueNode):
                 # Beyond nine digits Python may refuse to convert; more than the maximum is refused where rows are read.
                 return min(int(value.value), maximum) if len(value.value) < 10 else maximum
-        default = getattr(field.args.get("first"), "default_value", None)
-        return default if isinstance(default, int) else self.limits.page_size
+        return self.limits.page_size
 
 
 def exceeded(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> list[GraphQLError]:
@@ -256,8 +261,3 @@ def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | No
         field: GraphQLField | None = parent.fields.get(name)
         return field
     return None
-
-
-def _own_row(parent: GraphQLNamedType | None) -> int:
-    """Whether a field reads a row of its own: inside a Relay connection the connection has counted it already."""
-    return 0 if parent is not None and parent.name.endswith(("Connection", "Edge")) else 1
