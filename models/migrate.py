@@ -1,0 +1,62 @@
+"""Bringing a database to the tables of this version, by alembic, whatever version it is at."""
+
+import asyncio
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+LOCK = 7_305_501_144
+"""The advisory lock that lets one process migrate at a time."""
+
+
+def _configuration(connection: Connection | None = None) -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(files("models") / "migrations"))
+    configuration.attributes["connection"] = connection
+    return configuration
+
+
+def _upgrade(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    command.upgrade(_configuration(connection), "head")
+
+
+def _version(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def migrate(url: str) -> None:
+    """Create or upgrade the tables. Does nothing when they are current; waits when another process is at it."""
+    engine = create_async_engine(asyncpg_url(url))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+async def is_current(url: str) -> bool:
+    """Whether the tables are those of this version."""
+    engine = create_async_engine(asyncpg_url(url))
+    try:
+        async with engine.connect() as connection:
+            return (
+                await connection.run_sync(_version) == ScriptDirectory.from_config(_configuration()).get_current_head()
+            )
+    finally:
+        await engine.dispose()
+
+
+def asyncpg_url(url: str) -> str:
+    """The URL as SQLAlchemy wants it for asyncpg."""
+    return "postgresql+asyncpg://" + url.split("://", 1)[1]
+
+
+def migrate_now(url: str) -> None:
+    """`migrate`, for callers without an event loop."""
+    asyncio.run(migrate(url))

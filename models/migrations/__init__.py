@@ -1,0 +1,1 @@
+"""The migrations, each a step that is never changed once it is released."""

@@ -1,0 +1,147 @@
+"""The command line. Whatever goes wrong is told in one line that says the way out."""
+
+import re
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from typing import Annotated, Any
+
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+
+from models.member import Role
+from resolvers.feed import Feed
+from resolvers.scope import Scope
+from schema.api import graphql_schema, sdl
+from schema.documents import Documents
+from schema.engine import Engine
+from schema.errors import RequestError
+from schema.limits import Limits
+from server.runtime import make_token, open_database
+from server.serving import serve_app
+from server.settings import PREFIX, Settings, WrongSettings, load_settings
+
+SETTINGS_HELP = "\n\n".join(
+    f"{PREFIX}{name.upper()}  {field.description}"
+    + (f" [{field.default}]" if field.default not in (None, (), "") else "")
+    for name, field in Settings.model_fields.items()
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Dealboard: the sales-pipeline backend behind your CRM screens.",
+)
+
+
+class Fault(Exception):
+    """What is told in one line; the command then ends with status 2."""
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; expected failures become one line."""
+    try:
+        return uvloop.run(work)
+    except WrongSettings as wrong:
+        raise Fault(str(wrong)) from wrong
+    except RequestError as wrong:
+        raise Fault("; ".join(error.message for error in wrong.errors)) from wrong
+
+
+def settings_for_work(**given: Any) -> Settings:
+    """Settings for commands that verify no token."""
+    try:
+        return load_settings(**given)
+    except WrongSettings as wrong:
+        if "can be verified" in str(wrong):
+            return load_settings(**{**given, "demo": True})
+        raise Fault(str(wrong)) from wrong
+
+
+@app.command(epilog=SETTINGS_HELP)
+def serve(
+    demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Start with a demo organisation.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve the API, with the settings below from the environment."""
+    try:
+        settings = load_settings(demo=demo, host=host, port=port)
+    except WrongSettings as wrong:
+        raise Fault(str(wrong)) from wrong
+    with suppress(KeyboardInterrupt):
+        run(serve_app(settings))
+
+
+@app.command()
+def migrate() -> None:
+    """Create or upgrade the tables of the database."""
+
+    async def work() -> None:
+        async with open_database(settings_for_work()):
+            Console().print("The tables are current.")
+
+    run(work())
+
+
+@app.command()
+def token(
+    org: Annotated[str, typer.Option(help="Key of the organisation.")],
+    user: Annotated[str, typer.Option(help="The person: the `sub` claim.")],
+    role: Annotated[Role, typer.Option(help="What the person may do.", case_sensitive=False)] = Role.REP,
+    expires: Annotated[str, typer.Option(help="Lifetime: 45m, 12h or 30d.")] = "30d",
+) -> None:
+    """Print a token for a person of an organisation."""
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", expires)
+    if match is None:
+        raise Fault(f"--expires {expires}: write a number and a unit, such as 45m, 12h or 30d.")
+    lifetime = timedelta(minutes=int(match[1]) * {"m": 1, "h": 60, "d": 1440}[match[2]])
+    settings = settings_for_work()
+    try:
+        typer.echo(make_token(settings, organisation=org, subject=user, role=role, lifetime=lifetime))
+    except WrongSettings as wrong:
+        raise Fault(str(wrong)) from wrong
+
+
+@app.command()
+def schema() -> None:
+    """Print the schema in GraphQL's schema definition language."""
+    typer.echo(sdl(), nl=False)
+
+
+@app.command()
+def explain(
+    query: Annotated[str, typer.Argument(help="The operation.")],
+    org: Annotated[str, typer.Option(help="Key of the organisation.")] = "demo",
+    variables: Annotated[str, typer.Option(help="The variables, as a JSON object.")] = "{}",
+) -> None:
+    """Print the SQL of a query and the plan that PostgreSQL follows for it."""
+    try:
+        values = orjson.loads(variables)
+    except orjson.JSONDecodeError as wrong:
+        raise Fault(
+            f'--variables: this is not JSON ({wrong}). Write an object, such as \'{{"id": "lead_…"}}\'.'
+        ) from wrong
+    if not isinstance(values, dict):
+        raise Fault('--variables: write a JSON object, such as \'{"id": "lead_…"}\'.')
+
+    async def work() -> str:
+        async with open_database(settings_for_work()) as database, Feed.open(database) as feed:
+            engine = Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed)
+            scope = Scope(org, "explain", Role.VIEWER)
+            return await engine.explain(engine.documents.prepare(query, None), values, scope)
+
+    typer.echo(run(work()))
+
+
+def main() -> None:
+    """The entry point `dealboard`."""
+    try:
+        app()
+    except Fault as fault:
+        Console(stderr=True, highlight=False, markup=False).print(f"dealboard: {fault}", soft_wrap=True)
+        sys.exit(2)
