@@ -74,18 +74,18 @@ APPEND = Statement(
                 weighted = stage_total.weighted + excluded.weighted
         )
         INSERT INTO event (
-            org_id, number, id, type, occurred_at, actor_id, lead_id, owner_id,
-            pipeline_id, stage_id, from_pipeline_id, from_stage_id, data
+            org_id, number, id, type, occurred_at, actor_id, mutation, lead_id, owner_id,
+            pipeline_id, stage_id, from_pipeline_id, from_stage_id, record_id, data
         )
-        SELECT :org_id, log.before + happened.nth, happened.id, happened.type, clock_timestamp(), :actor_id,
+        SELECT :org_id, log.before + happened.nth, happened.id, happened.type, clock_timestamp(), :actor_id, :mutation,
             happened.lead_id, happened.owner_id, happened.pipeline_id, happened.stage_id, happened.from_pipeline_id,
-            happened.from_stage_id, happened.data
+            happened.from_stage_id, happened.record_id, happened.data
         FROM log, unnest(
             CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:lead_ids AS uuid[]), CAST(:owner_ids AS uuid[]),
             CAST(:pipeline_ids AS uuid[]), CAST(:stage_ids AS uuid[]), CAST(:from_pipeline_ids AS uuid[]),
-            CAST(:from_stage_ids AS uuid[]), CAST(:data AS jsonb[])
+            CAST(:from_stage_ids AS uuid[]), CAST(:record_ids AS uuid[]), CAST(:data AS jsonb[])
         ) WITH ORDINALITY AS happened (
-            id, type, lead_id, owner_id, pipeline_id, stage_id, from_pipeline_id, from_stage_id, data, nth
+            id, type, lead_id, owner_id, pipeline_id, stage_id, from_pipeline_id, from_stage_id, record_id, data, nth
         )
         """
     ).bindparams(ORG)
@@ -119,7 +119,7 @@ RECALL = Statement(
 
 @dataclass(frozen=True)
 class Happening:
-    """An event before it has its number."""
+    """An event before it has its number. `record_id` names what it happened to when none of the others does."""
 
     type: str
     lead_id: UUID | None = None
@@ -128,17 +128,19 @@ class Happening:
     stage_id: UUID | None = None
     from_pipeline_id: UUID | None = None
     from_stage_id: UUID | None = None
+    record_id: UUID | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
 
 
 @dataclass
 class Change:
-    """What a change works with: its transaction, who does it, and what it leaves for the end."""
+    """What a change works with: its transaction, who does it, its own name, and what it leaves for the end."""
 
     connection: Connection
     scope: Scope
     actor_id: UUID
+    mutation: str
     happenings: list[Happening] = field(default_factory=list)
     totals: dict[tuple[UUID, str], tuple[int, Decimal, Decimal]] = field(default_factory=dict)
 
@@ -180,6 +182,7 @@ class Change:
         await self.run(
             APPEND,
             actor_id=self.actor_id,
+            mutation=self.mutation,
             ids=[one.id for one in happened],
             types=[one.type for one in happened],
             data=[orjson.dumps(one.data).decode() for one in happened],
@@ -192,7 +195,7 @@ class Change:
         )
 
 
-EVENT_IDS = ("lead_id", "owner_id", "pipeline_id", "stage_id", "from_pipeline_id", "from_stage_id")
+EVENT_IDS = ("lead_id", "owner_id", "pipeline_id", "stage_id", "from_pipeline_id", "from_stage_id", "record_id")
 
 ChangeFunction = Callable[..., Awaitable[Mapping[str, Any]]]
 """Does a change, given the `Change` and the fields of its input; returns what the payload shows, by field."""
@@ -240,7 +243,7 @@ async def _perform(
         remembered = await _remembered(connection, scope, idempotency)
         if remembered is not None:
             return remembered
-    change = Change(connection, scope, actor_id)
+    change = Change(connection, scope, actor_id, function.__name__)
     shown = await function(change, **values)
     await change.finish()
     if idempotency is not None:
