@@ -1,0 +1,36 @@
+// Sends operations: queries and mutations by POST, subscriptions over graphql-transport-ws. The headers of the editor
+// are the request's headers there, and the payload of `connection_init` here; so an edited token counts at once.
+import { getOperationAST } from "graphql";
+import { createClient } from "graphql-ws";
+
+const socketUrl = new URL("/graphql", window.location.href);
+socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
+
+let socket = { key: null, client: null };
+
+function client(headers) {
+  const key = JSON.stringify(headers);
+  if (socket.key !== key) {
+    socket.client?.dispose();
+    socket = { key, client: createClient({ url: socketUrl.href, connectionParams: headers, lazy: true }) };
+  }
+  return socket.client;
+}
+
+export function fetcher(params, options = {}) {
+  const headers = options.headers ?? {};
+  const document = options.documentAST;
+  if (document && getOperationAST(document, params.operationName)?.operation === "subscription") {
+    return client(headers).iterate(params);
+  }
+  return send(params, headers);
+}
+
+export async function send(params, headers) {
+  const response = await fetch("/graphql", {
+    method: "POST",
+    headers: { accept: "application/graphql-response+json", "content-type": "application/json", ...headers },
+    body: JSON.stringify(params),
+  });
+  return response.json();
+}
