@@ -43,7 +43,6 @@ async def send_events(
     expires_at: datetime | None,
     receive: Receive,
     send: Send,
-    heartbeat: float = HEARTBEAT,
 ) -> None:
     """Send each result as a `next` event until they end, the client leaves or its token expires; then `complete`.
 
@@ -54,7 +53,7 @@ async def send_events(
     gone = asyncio.create_task(_gone(receive))
     try:
         async with following(bodies):
-            await _relay(bodies, gone, expires_at, send, heartbeat)
+            await _relay(bodies, gone, expires_at, send)
         if not gone.done():
             await send({"type": "http.response.body", "body": COMPLETE})
     finally:
@@ -63,7 +62,7 @@ async def send_events(
 
 
 async def _relay(
-    bodies: AsyncIterator[bytes], gone: asyncio.Task[None], expires_at: datetime | None, send: Send, heartbeat: float
+    bodies: AsyncIterator[bytes], gone: asyncio.Task[None], expires_at: datetime | None, send: Send
 ) -> None:
     end = expires_at.timestamp() + LEEWAY if expires_at else float("inf")
     coming = asyncio.create_task(_next(bodies))
@@ -73,14 +72,14 @@ async def _relay(
             if left <= 0:
                 await _send(send, _event(encode_errors([EXPIRED])))
                 return
-            await asyncio.wait({coming, gone}, timeout=min(heartbeat, left), return_when="FIRST_COMPLETED")
+            await asyncio.wait({coming, gone}, timeout=min(HEARTBEAT, left), return_when="FIRST_COMPLETED")
             if coming.done():
                 body = coming.result()
                 if body is None:
                     return
                 await _send(send, _event(body))
                 coming = asyncio.create_task(_next(bodies))
-            elif not gone.done():
+            elif left > HEARTBEAT and not gone.done():
                 await _send(send, COMMENT)
     finally:
         coming.cancel()

@@ -8,7 +8,9 @@ from graphql import GraphQLSchema, build_schema, get_introspection_query, parse
 from schema.limits import REPEATS, ROWS, Limits, Ruler, exceeded
 
 SDL = """
-type Query { pipeline: Pipeline pipelines: [Pipeline!]! lead: Lead leads(first: Int, last: Int): LeadConnection! version: Int }
+type Query {
+  pipeline: Pipeline pipelines: [Pipeline!]! lead: Lead version: Int leads(first: Int, last: Int): LeadConnection!
+}
 type Pipeline { id: ID! stages: [Stage!]! }
 type Stage { id: ID! leads(first: Int): LeadConnection! totals: Totals! }
 type Totals { count: Int! }
@@ -169,7 +171,7 @@ def test_repeats_are_counted_where_fields_merge(schema: GraphQLSchema) -> None:
 
 
 def test_deep_nesting_does_not_exhaust_the_stack(schema: GraphQLSchema) -> None:
-    """What the parser lets pass, nested through inline fragments and spreads, is refused and not followed to the end."""
+    """What the parser lets pass, nested through inline fragments and spreads, is refused and not followed on."""
     assert codes(schema, "{ lead { " + "... { " * 180 + "id" + " }" * 182) == ["TOO_DEEP"]
     chain = "{ lead { ...F0 } }" + "".join(f" fragment F{i} on Lead {{ ...F{i + 1} }}" for i in range(2000))
     assert codes(schema, chain) == ["TOO_DEEP"]

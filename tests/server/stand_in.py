@@ -1,0 +1,140 @@
+"""A small engine over a small schema, so that the transports are tested by what they send and nothing else."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+import orjson
+import uvicorn
+from graphql import build_schema, execute_sync, get_variable_values
+from starlette.applications import Starlette
+
+from models.database import Database
+from resolvers.scope import Scope
+from schema.documents import Documents, Prepared
+from schema.errors import Code, RequestError, refusal
+from schema.limits import Limits
+from server.app import create_app
+from server.settings import Settings
+
+SECRET = "a secret of the tests, long enough for HS256"
+
+SCHEMA = build_schema("""
+    type Query { hello(name: String): String! who: String! number(n: Int): Int broken: Int lines: Int secret: Int }
+    type Mutation { add(n: Int!): Int! held: Int! }
+    type Subscription { count(to: Int!): Int! follow: Int! refused: Int! breaks: Int! }
+""")
+
+
+@dataclass
+class Answer:
+    body: bytes
+    executed: bool = True
+
+
+class StandIn:
+    """Answers as the engine does: bytes that are ready, RequestError for refusals, subscriptions that can be held."""
+
+    def __init__(self) -> None:
+        self.documents = Documents(SCHEMA, Limits())
+        self.added: list[int] = []
+        self.begun = asyncio.Event()
+        self.release = asyncio.Event()
+        self.finished: list[str] = []
+        self.news: asyncio.Queue[int] = asyncio.Queue()
+
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer:
+        definitions = prepared.operation.variable_definitions or ()
+        coerced = get_variable_values(SCHEMA, definitions, dict(variables or {}))
+        if isinstance(coerced, list):
+            raise RequestError([refusal(Code.BAD_USER_INPUT, found.message).errors[0] for found in coerced])
+        if "broken" in prepared.text:
+            raise RuntimeError("the secret inside")
+        if "secret" in prepared.text:
+            raise refusal(Code.FORBIDDEN, "This needs the role admin.")
+        if "lines" in prepared.text:
+            return Answer(b'{"data": {\n"lines": 1\r\n}}')
+        if "held" in prepared.text:
+            self.begun.set()
+            await self.release.wait()
+            self.finished.append("held")
+        name = prepared.operation.name.value if prepared.operation.name else None
+        values = dict(variables or {})
+        result = execute_sync(SCHEMA, prepared.document, self.root(scope), None, values, name)
+        return Answer(orjson.dumps(result.formatted))
+
+    def root(self, scope: Scope) -> dict[str, Any]:
+        def add(_: Any, n: int) -> int:
+            self.added.append(n)
+            return n
+
+        return {
+            "hello": lambda _, name=None: f"Hello, {name or 'world'}!",
+            "who": f"{scope.subject} of {scope.organisation} as {scope.role}",
+            "number": lambda _, n=None: n,
+            "add": add,
+            "held": 1,
+        }
+
+    async def subscribe(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope
+    ) -> AsyncIterator[bytes]:
+        if "refused" in prepared.text:
+            raise refusal(Code.BAD_USER_INPUT, "after: no such cursor.")
+        try:
+            if "count" in prepared.text:
+                for number in range(1, int((variables or {})["to"]) + 1):
+                    yield b'{"data":{"count":%d}}' % number
+                return
+            yield b'{"data":{"follow":0}}'
+            if "breaks" in prepared.text:
+                raise RuntimeError("the secret inside")
+            while True:
+                yield b'{"data":{"follow":%d}}' % await self.news.get()
+        finally:
+            self.finished.append("subscription")
+
+
+def settings(**given: Any) -> Settings:
+    """Settings with the secret of the tests."""
+    return Settings(**{"jwt_secret": SECRET, **given})
+
+
+def token(secret: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
+    """A token for `ann` of `acme`, a rep, for an hour; claims that are given as None are left out."""
+    all_claims = {"sub": "ann", "org_id": "acme", "role": "rep", "exp": int(time.time()) + 3600, **claims}
+    present = {name: value for name, value in all_claims.items() if value is not None}
+    return jwt.encode(present, secret, algorithm=algorithm, headers=headers)
+
+
+def bearer(**claims: Any) -> dict[str, str]:
+    """The header that authenticates."""
+    return {"Authorization": f"Bearer {token(**claims)}"}
+
+
+def application(engine: StandIn, **given: Any) -> Starlette:
+    """The application around a stand-in."""
+
+    @asynccontextmanager
+    async def start(_: Settings, __: Database) -> AsyncIterator[StandIn]:
+        yield engine
+
+    return create_app(settings(**given), None, start)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def listening(app: Starlette) -> AsyncIterator[int]:
+    """The application behind a real server on a free port of this machine."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        await server.shutdown()
