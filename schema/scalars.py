@@ -8,7 +8,7 @@ from typing import Any, NewType
 import strawberry
 from graphql import GraphQLError
 
-from resolvers.paging import Cursor as PageCursor
+from resolvers.cursors import Cursor as PageCursor
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
