@@ -25,8 +25,14 @@ def customer_id(customer: Any, args: Args) -> Expression:
     return typed_id("customer", customer.id)
 
 
+LONGEST_SEARCH = 200
+"""Characters that can be searched for: every one costs time for each record that is looked at."""
+
+
 def pattern(text: str) -> str:
     """A LIKE pattern for texts that hold `text` as it stands: `%`, `_` and the backslash mean themselves."""
+    if len(text) > LONGEST_SEARCH:
+        raise ValueError(f"{len(text):,} characters are too many to search for. Send up to {LONGEST_SEARCH}.")
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 

@@ -28,8 +28,8 @@ from graphql import (
 )
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from resolvers.paging import Cursor
-from resolvers.reading import Args, Slot
+from resolvers.cursors import Cursor
+from resolvers.reading import Args, BadInput, Slot
 
 Getter = Callable[[Mapping[str, Any]], Any]
 Register = Callable[[Getter], str]
@@ -75,6 +75,9 @@ class Arguments:
             key = node.name.value
             if key not in self.variables:
                 return Undefined
+            if self.variables[key] is None and isinstance(type_, GraphQLNonNull):
+                # Validation lets a nullable variable stand here because there is a default; null is not omitted.
+                raise BadInput(f"{name}: null cannot be used here. Send a value, or leave the variable out.")
             return self._settled(type_, self.variables[key], name, lambda variables: variables[key])
         if isinstance(node, NullValueNode):
             return None

@@ -18,6 +18,7 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     SelectionSetNode,
+    Undefined,
     execute_sync,
 )
 from graphql.execution.values import VariableValues, get_variable_values
@@ -78,11 +79,11 @@ class Engine:
 
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer:
         """Run a query or a mutation. Raises `RequestError` when it is refused before anything is run."""
-        values = self._coerced(prepared, variables)
-        plan = self._plan(prepared, values, scope)
-        if prepared.kind == "mutation":
-            return await self._mutate(plan, values, scope)
         try:
+            values = self._coerced(prepared, variables)
+            plan = self._plan(prepared, values, scope)
+            if prepared.kind == "mutation":
+                return await self._mutate(plan, values, scope)
             return Answer(await self._query(plan, values, scope))
         except Exception as failure:
             return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([masked(failure)])) + b"}")
@@ -190,11 +191,16 @@ class Engine:
                 text = await connection.fetchval(plan.compiled.statement.sql, *arguments)
         if plan.introspection is None:
             return b'{"data":' + text.encode() + b"}"
-        found = execute_sync(self.schema, plan.introspection, variable_values=values.coerced)
+        given = {name: source.value for name, source in values.sources.items() if source.value is not Undefined}
+        found = execute_sync(self.schema, plan.introspection, variable_values=given)
         parts = orjson.loads(text) | (found.data or {})
         return orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})
 
     async def _mutate(self, plan: Plan, values: VariableValues, scope: Scope) -> Answer:
+        for shown in (plan.payloads or {}).values():
+            if shown.compiled is not None:
+                # What the payloads ask for is checked first: nothing may be refused once something has been changed.
+                self._bound(shown.compiled, values, scope, **shown.ids({}))
         data: dict[str, Any] = {}
         errors: list[GraphQLError] = []
         for key, fields in plan.grouped.items():
@@ -264,6 +270,10 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
     """What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
     if isinstance(failure, RequestError):
         raise failure
+    if isinstance(failure, GraphQLError):
+        found = error(Code.BAD_USER_INPUT, failure.message)
+        found.path = path
+        return found
     error_id = uuid4().hex
     log.error("unexpected failure %s", error_id, exc_info=failure)
     message = f"Something went wrong on our side. If it stays, tell us this id: {error_id}."
