@@ -145,10 +145,13 @@ def probability(lead: Any, args: Args) -> Expression:
 
 
 def weighted_value(lead: Any, args: Args) -> Expression:
-    """Value times probability, rounded once at the currency's precision, which is the scale the value is kept at."""
+    """Value times probability, rounded once at the currency's precision, which is the scale the value is kept at.
+
+    A division would round before that.
+    """
     return rows(Stage, lead.stage_id).value(
         lambda stage: func.round(
-            lead.value * _chance(lead, stage) / literal_column("100"), func.scale(lead.value), type_=Numeric()
+            lead.value * _chance(lead, stage) * literal_column("0.01"), func.scale(lead.value), type_=Numeric()
         )
     )
 

@@ -65,4 +65,4 @@ def values(stage: Any, args: Args) -> Rows:
 
 def weighted(total: Any, args: Args) -> Expression:
     """Value times probability, rounded once, at the precision that the values are kept at."""
-    return func.round(total.weighted / literal_column("100"), func.scale(total.value), type_=total.value.type)
+    return func.round(total.weighted * literal_column("0.01"), func.scale(total.value), type_=total.value.type)
