@@ -13,7 +13,7 @@ from models.member import Member
 from models.pipeline import Pipeline
 from models.stage import Stage
 from models.task import Task
-from resolvers.reading import Args, BadInput, Expression, json_array, quoted, rows
+from resolvers.reading import NULL, Args, BadInput, Expression, Source, json_array, quoted, rows
 
 MAX_NODES = 100
 
@@ -37,20 +37,20 @@ class AnyOf:
     id: Expression
     source: Any = None
 
-    def json(self, build: Callable[[str, Any], Expression]) -> Expression:
+    def json(self, build: Callable[[str, Source], Expression]) -> Expression:
         """A JSON object for the record that prefix and id name, or null; in a list of them if there may be many.
 
-        `build` makes the object of one type, named as it is published, over a row.
+        `build` makes the object of one type, named as it is published, from a source.
         """
-        item = func.coalesce(*(self._one(prefix, model, build) for prefix, model in MODELS.items()))
+        item = func.coalesce(*(self._one(prefix, model, build) for prefix, model in MODELS.items()), NULL)
         return item if self.source is None else select(json_array(item)).select_from(self.source).scalar_subquery()
 
-    def _one(self, prefix: str, model: type[Any], build: Callable[[str, Any], Expression]) -> Expression:
-        """The record if it is of this type, or null."""
+    def _one(self, prefix: str, model: type[Any], build: Callable[[str, Source], Expression]) -> Expression:
+        """The record if it is of this type, or SQL's NULL."""
         found = rows(model, self.id).where(self.prefix == quoted(prefix))
         if model is Pipeline:
             found = found.where(found.entity.deleted_at.is_(None))
-        return found.json_one(lambda row: build(NAMES[prefix], row))
+        return found.json_or_nothing(lambda source: build(NAMES[prefix], source))
 
 
 def node(root: Any, args: Args) -> AnyOf:

@@ -9,26 +9,29 @@ A read resolver is a function `(row, args) -> Read` that runs once, when an oper
     Same                an object made from the parent's own row
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import (
-    JSON,
+    Boolean,
     ColumnElement,
+    Integer,
     Numeric,
     ScalarSelect,
     Select,
     Text,
     Uuid,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
     select,
 )
-from sqlalchemy.orm import aliased
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import aliased, outerjoin
 from sqlalchemy.types import TypeEngine
 
 Expression = ColumnElement[Any]
@@ -46,12 +49,11 @@ ROLE = bindparam("role", type_=Text())
 ORGANISATION = bindparam("organisation", type_=Text())
 """The key of the caller's organisation."""
 
-_NAME = re.compile(r"[_A-Za-z0-9.]+", re.ASCII)
+NULL: Expression = literal_column("'null'", Text())
+"""JSON's null."""
 
-EMPTY_ARRAY: Expression = literal_column("'[]'::json")
-
-MAX_PAIRS = 50
-"""A PostgreSQL function takes at most 100 arguments, so `json_build_object` at most 50 pairs."""
+MAX_ARGUMENTS = 100
+"""A PostgreSQL function takes no more, `concat` neither."""
 
 
 class BadInput(Exception):
@@ -144,15 +146,59 @@ class Rows:
         chosen = aliased(self.model, self.select().subquery())
         return Rows(self.model, chosen, ())
 
-    def json_one(self, build: Callable[[Any], Expression]) -> ScalarSelect[Any]:
-        """A JSON object built over the one row, or null."""
-        chosen = self.picked()
-        return chosen.select(build(chosen.entity)).scalar_subquery()
+    def json_one(self, build: Callable[["Source"], Expression], beside: "Source") -> Expression:
+        """A JSON object built over the one row, or null; the row is joined to the source that it stands beside.
 
-    def json_list(self, build: Callable[[Any], Expression]) -> ScalarSelect[Any]:
+        A join costs half of a subquery for each row, and what several rows point at is read only once.
+        """
+        if beside.joined is None:
+            return func.coalesce(self.json_or_nothing(build), NULL)
+        row = aliased(self.model, self.first().select().lateral())
+        beside.joined.append(row)
+        return case((row.org_id.is_(None), NULL), else_=build(beside.at(row)))
+
+    def json_or_nothing(self, build: Callable[["Source"], Expression]) -> ScalarSelect[Any]:
+        """A JSON object built over the one row, or SQL's NULL."""
+        return self._built(build, lambda item: item)
+
+    def json_list(self, build: Callable[["Source"], Expression]) -> ScalarSelect[Any]:
         """A JSON array of an object per row, in order."""
+        return self._built(build, json_array)
+
+    def _built(
+        self, build: Callable[["Source"], Expression], shape: Callable[[Expression], Expression]
+    ) -> ScalarSelect[Any]:
         chosen = self.picked()
-        return chosen.select(json_array(build(chosen.entity))).scalar_subquery()
+        source = Source(chosen.entity)
+        return source.select(shape(build(source))).where(*chosen.conditions).scalar_subquery()
+
+
+@dataclass(frozen=True)
+class Source:
+    """What objects are made from: `row`, to read columns from, and the to-one records that were joined to it.
+
+    At the root there is no row, and nothing to join to.
+    """
+
+    row: Any
+    joined: list[Any] | None = field(default_factory=list)
+
+    def at(self, row: Any) -> "Source":
+        """The same, read from another row of it."""
+        return replace(self, row=row)
+
+    def select(self, *columns: Any) -> Select[Any]:
+        """`columns` over the rows. Everything that is joined must be known by now, so build the columns first.
+
+        Each join is a LATERAL of at most one row, so it is a nested loop, which keeps the rows and their order.
+        """
+        joined = self.joined or []
+        tables = reduce(lambda left, right: outerjoin(left, right, literal_column("true")), joined, self.row)
+        return select(*columns).select_from(tables).correlate_except(self.row, *joined)
+
+
+ROOT = Source(None, None)
+"""Where an operation starts."""
 
 
 @dataclass(frozen=True)
@@ -169,30 +215,52 @@ def rows(model: type[Any], id: Expression | None = None) -> Rows:
     return found if id is None else found.where(entity.id == id)
 
 
-def json_array(item: Expression) -> Expression:
-    """A JSON array of `item` over the rows, empty rather than null."""
-    return func.coalesce(func.json_agg(item), EMPTY_ARRAY)
+def json_array(item: Expression, order: Expression | None = None, only: Expression | None = None) -> Expression:
+    """A JSON array of `item` over the rows: as they come, or in this order; of all, or of `only` some."""
+    comma: Any = literal_column("','")
+    items: Any = func.string_agg(item, comma if order is None else aggregate_order_by(comma, order))
+    return func.concat(
+        literal_column("'['"), items if only is None else items.filter(only), literal_column("']'"), type_=Text()
+    )
 
 
 def quoted(name: str) -> Expression:
     """A constant text inside the SQL. Only for names of our own or GraphQL names, which cannot hold a quote."""
-    if not _NAME.fullmatch(name):
+    if not name.replace("_", "").replace(".", "").isalnum():
         raise ValueError(name)
     return literal_column(f"'{name}'", Text())
 
 
 def json_object(pairs: Sequence[tuple[str, Expression]]) -> Expression:
-    """A JSON object with these keys, in this order."""
-    if len(pairs) <= MAX_PAIRS:
-        return func.json_build_object(*(part for key, value in pairs for part in (quoted(key), as_json(value))))
-    half = cast(json_object(pairs[:MAX_PAIRS]), Text)
-    rest = cast(json_object(pairs[MAX_PAIRS:]), Text)
-    return cast(func.concat(func.left(half, -1), literal_column("','"), func.substr(rest, 2)), JSON)
+    """A JSON object with these keys and JSON values, in this order.
+
+    JSON is put together as text: `json_build_object` looks up the type of every value for every row, which takes as
+    long again as finding the rows.
+    """
+    if not pairs:
+        return literal_column("'{}'", Text())
+    texts = [part for nth, (key, value) in enumerate(pairs) for part in (_key(key, nth == 0), value)]
+    texts.append(literal_column("'}'"))
+    parts = [func.concat(*texts[at : at + MAX_ARGUMENTS], type_=Text()) for at in range(0, len(texts), MAX_ARGUMENTS)]
+    return parts[0] if len(parts) == 1 else func.concat(*parts, type_=Text())
 
 
-def as_json(value: Expression) -> Expression:
-    """`value` as JSON wants it: decimals travel as strings, so that no client reads them as floats."""
-    return cast(value, Text) if isinstance(value.type, Numeric) and value.type.asdecimal else value
+def _key(name: str, first: bool) -> Expression:
+    quoted(name)  # refuses what could end the text
+    return literal_column(f"""'{"{" if first else ","}"{name}":'""", Text())
+
+
+def json_value(value: Expression, plain: bool = False) -> Expression:
+    """A scalar as JSON. `plain` says that it holds nothing that JSON would escape.
+
+    Decimals travel as strings, so that no client reads them as floats.
+    """
+    text: Expression = cast(value, Text)
+    if (isinstance(value.type, Numeric) and value.type.asdecimal) or plain:
+        text = literal_column("'\"'").concat(text).concat(literal_column("'\"'"))
+    elif not isinstance(value.type, Integer | Boolean):
+        text = cast(func.to_json(value), Text)
+    return func.coalesce(text, NULL)
 
 
 def typed_id(prefix: str, id: Expression) -> Expression:

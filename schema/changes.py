@@ -22,12 +22,12 @@ from graphql import (
     is_object_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
-from sqlalchemy import ARRAY, Text, Uuid, bindparam, cast, func, select
+from sqlalchemy import ARRAY, Uuid, bindparam, func, select
 
 from models.ids import WrongId, parse_id
 from models.refusal import Refusal, Refused
 from resolvers.change import Idempotency
-from resolvers.reading import Rows, rows
+from resolvers.reading import ROOT, Rows, rows
 from schema.arguments import DEFINITION, python_name
 from schema.compiler import Compiled, Compiler, Fields, Grouped
 from schema.fields import IDS, REF
@@ -135,8 +135,8 @@ def plan_payload(compiler: Compiler, field: GraphQLField, fields: Fields) -> Pay
         if definition is None or model is None:
             continue
         listed = is_list_type(get_nullable_type(definition.type))
-        shown = compiler.shown(_named_rows(model, python_name(name), listed), definition.type, inner)
-        columns[key] = cast(shown, Text).label(f"c{len(columns)}")
+        shown = compiler.shown(_named_rows(model, python_name(name), listed), definition.type, inner, ROOT)
+        columns[key] = shown.label(f"c{len(columns)}")
     compiled = compiler.finished(select(*columns.values())) if columns else None
     return PayloadPlan(type_, grouped, tuple(columns), compiled, compiler)
 

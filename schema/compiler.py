@@ -10,22 +10,24 @@ from typing import Any
 
 from graphql import (
     FragmentDefinitionNode,
+    GraphQLID,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
     get_named_type,
     get_nullable_type,
+    is_enum_type,
     is_list_type,
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
-from sqlalchemy import Text, cast, select
+from sqlalchemy import select
 
 from models.database import Statement
 from resolvers.events import Watch
 from resolvers.nodes import AnyOf
 from resolvers.paging import Each, Page
-from resolvers.reading import BadInput, Expression, Rows, Same, json_object, quoted
+from resolvers.reading import ROOT, BadInput, Expression, Rows, Same, Source, json_object, json_value, quoted
 from resolvers.scope import Scope
 from schema.arguments import DEFINITION, Arguments, Getter
 from schema.documents import Prepared
@@ -59,12 +61,8 @@ class Compiled:
 
 
 def _sendable(value: Any) -> Any:
-    """A value that PostgreSQL can take: it keeps text as UTF-8 without NUL."""
-    if isinstance(value, str):
-        if "\0" in value:
-            raise BadInput("Text cannot hold the NUL character. Take it out.")
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise BadInput("Text cannot hold half of a surrogate pair. Send whole characters.")
+    if isinstance(value, str) and "\0" in value:
+        raise BadInput("Text cannot hold the NUL character. Take it out.")
     return value
 
 
@@ -102,7 +100,7 @@ class Compiler:
 
     def query(self, root: GraphQLObjectType, grouped: Grouped) -> Compiled:
         """The statement of a query: one row of one column, the `data` of the response."""
-        return self.finished(select(cast(self.object(root, grouped, None), Text)))
+        return self.finished(select(self.object(root, grouped, ROOT)))
 
     def subscription(self, root: GraphQLObjectType, grouped: Grouped) -> tuple[Watch, Compiled]:
         """What a subscription watches, and the statement that renders its events: number and `data` of each."""
@@ -110,51 +108,51 @@ class Compiler:
         node = fields[0].node
         definition = root.fields[node.name.value]
         watch = definition.extensions[DEFINITION].metadata[EVENTS](None, self.arguments.of(definition, node))
-        chosen = watch.rows().picked()
-        build = self._build(get_named_type(definition.type), fields)
-        data = json_object([(key, build(chosen.entity))])
-        return watch, self.finished(chosen.select(chosen.entity.number, cast(data, Text)))
+        source = Source(watch.rows().picked().entity)
+        data = json_object([(key, self._build(get_named_type(definition.type), fields)(source))])
+        return watch, self.finished(source.select(source.row.number, data).order_by(source.row.number))
 
     def finished(self, construct: Any) -> Compiled:
         """The compiled form of a statement that was built with this compiler's expressions."""
         return Compiled(Statement(construct), self.getters)
 
-    def object(self, type_: GraphQLObjectType, grouped: Grouped, row: Any) -> Expression:
-        """A JSON object of the fields, over the row."""
-        return json_object([(key, self.field(type_, fields, row)) for key, fields in grouped.items()])
+    def object(self, type_: GraphQLObjectType, grouped: Grouped, source: Source) -> Expression:
+        """A JSON object of the fields, over the source's row."""
+        return json_object([(key, self.field(type_, fields, source)) for key, fields in grouped.items()])
 
-    def field(self, type_: GraphQLObjectType, fields: Fields, row: Any) -> Expression:
-        """One field over its parent's row."""
+    def field(self, type_: GraphQLObjectType, fields: Fields, source: Source) -> Expression:
+        """One field over its parent's row, as JSON."""
         node = fields[0].node
         if node.name.value == "__typename":
-            return quoted(type_.name)
+            return json_value(quoted(type_.name), plain=True)
         definition = type_.fields[node.name.value]
         resolver = definition.extensions[DEFINITION].metadata[READ]
-        found = resolver(row, self.arguments.of(definition, node))
-        return self.shown(found, definition.type, fields)
+        found = resolver(source.row, self.arguments.of(definition, node))
+        return self.shown(found, definition.type, fields, source)
 
-    def shown(self, found: Any, type_: GraphQLOutputType, fields: Fields) -> Expression:
-        """What a read resolver answered, as an SQL expression."""
+    def shown(self, found: Any, type_: GraphQLOutputType, fields: Fields, source: Source) -> Expression:
+        """What a read resolver answered, as JSON."""
         named = get_named_type(type_)
         if isinstance(found, AnyOf):
-            return found.json(lambda name, row: self._build(self.schema.type_map[name], fields)(row))
+            return found.json(lambda name, source: self._build(self.schema.type_map[name], fields)(source))
         build = self._build(named, fields)
         listed = is_list_type(get_nullable_type(type_))
         if isinstance(found, Rows):
-            return found.json_list(build) if listed else found.json_one(build)
+            return found.json_list(build) if listed else found.json_one(build, source)
         if isinstance(found, Page):
             return self._page(found, named, fields)
         if isinstance(found, Each):
-            return found.page.collect(build(found.row))
-        return build(found.row) if isinstance(found, Same) else found
+            return found.page.collect(build(source.at(found.row)))
+        if isinstance(found, Same):
+            return build(source.at(found.row))
+        return json_value(found, plain=not listed and (named is GraphQLID or is_enum_type(named)))
 
-    def _build(self, type_: Any, fields: Fields) -> Callable[[Any], Expression]:
-        """Makes the JSON object of the selected fields over a row."""
-        return lambda row: self.object(type_, self.selected(type_, fields), row)
+    def _build(self, type_: Any, fields: Fields) -> Callable[[Source], Expression]:
+        """Makes the JSON object of the selected fields over the row of a source."""
+        return lambda source: self.object(type_, self.selected(type_, fields), source)
 
     def _page(self, page: Page, type_: Any, fields: Fields) -> Expression:
         """A connection: its fields are aggregates over the rows of the page."""
         grouped = self.selected(type_, fields)
         lookahead = any(found[0].node.name.value == "pageInfo" for found in grouped.values())
-        opened = page.opened(lookahead)
-        return opened.json(self.object(type_, grouped, opened))
+        return page.opened(lookahead).json(lambda source: self.object(type_, grouped, source))
