@@ -1,42 +1,35 @@
-"""Relay connections by keyset: pages that stay right under inserts, moves and ties, at any depth, in one index walk.
+"""Relay connections by keyset: pages that stay right under inserts, moves and ties, at any depth, by index walks.
 
-An order is one column, then the id. Its cursor holds both, and the order it belongs to; a page is what comes after
-(or before) them. Rows whose column is null come last in either direction, so a nullable column loses no row.
+An order is one column, then the id. Its cursor (resolvers.cursors) holds both; a page is what comes after (or before)
+them. Rows whose column is null come last in either direction, so a nullable column loses no row.
 Source: GraphQL Cursor Connections Specification (Relay).
 """
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
-import orjson
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Date,
-    DateTime,
     Integer,
-    Numeric,
     ScalarSelect,
     Text,
     Uuid,
-    and_,
     case,
     cast,
+    exists,
     func,
     literal_column,
     or_,
     tuple_,
+    union_all,
 )
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
+from resolvers.cursors import NOT_A_CURSOR, Cursor
 from resolvers.reading import Args, BadInput, Expression, Rows, Slot, Source, json_array, quoted
 
 DEFAULT_SIZE = 20
@@ -56,44 +49,6 @@ class Order:
 
     column: Callable[[Any], Any]
     nullable: bool = False
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """A place in an ordered list: the order it belongs to, the column's value there (as text, or null), and the id."""
-
-    order: str
-    value: str | None
-    id: UUID
-
-    @property
-    def shape(self) -> tuple[str, bool]:
-        """What of it changes the SQL: the order, and whether the value is null."""
-        return self.order, self.value is None
-
-    @classmethod
-    def parse(cls, text: str) -> "Cursor":
-        """Read a cursor as a client sends it back. Raises `ValueError` when it is none of ours."""
-        try:
-            order, value, id = orjson.loads(b64decode(text, validate=True))
-            if isinstance(order, str) and isinstance(value, str | None) and "\0" not in (value or ""):
-                return cls(order, value, UUID(id))
-        except (Base64Error, ValueError, TypeError, AttributeError):
-            pass
-        raise ValueError("this is not a cursor of this list. Send a cursor exactly as it came, or leave it out.")
-
-
-def _parser(type_: TypeEngine[Any]) -> Callable[[str], Any]:
-    """From the text in a cursor to what asyncpg binds for a column of this type."""
-    if isinstance(type_, DateTime):
-        return datetime.fromisoformat
-    if isinstance(type_, Date):
-        return date.fromisoformat
-    if isinstance(type_, Integer):
-        return int
-    if isinstance(type_, Numeric):
-        return Decimal
-    return UUID if isinstance(type_, Uuid) else str
 
 
 def page_size(count: Any) -> int:
@@ -117,58 +72,81 @@ class Page:
 
     def opened(self, lookahead: bool) -> "OpenPage":
         """The page as a source of rows; with `lookahead`, one row more is read, to know if there is another page."""
-        ordering = self._ordering(self.rows.entity, (self.direction is Direction.ASC) != self.backward)
-        beyond = self._beyond((self.direction is Direction.ASC) != self.backward)
         limit = self.size + literal_column("1") if lookahead else self.size
-        picked = self.rows.where(*beyond).ordered(*ordering).limited(limit).select()
+        read = self._together([run.limited(limit) for run in self._runs(self.backward)]).limited(limit)
+        picked = read.select()
         numbered = lookahead or self.backward
         if numbered:
-            picked = picked.add_columns(func.row_number().over(order_by=ordering).label("nth"))
+            picked = picked.add_columns(func.row_number().over(order_by=read.order).label("nth"))
         source = picked.subquery()
         return OpenPage(self, aliased(self.rows.model, source), source.c.nth if numbered else None)
 
-    def _ordering(self, entity: Any, ascending: bool) -> tuple[Expression, ...]:
-        column, id = self.order.column(entity), entity.id
-        if column is id:
-            return (id.asc() if ascending else id.desc(),)
-        if not self.order.nullable:
-            return (column.asc(), id.asc()) if ascending else (column.desc(), id.desc())
-        nulls_last = not self.backward
-        first = column.asc() if ascending else column.desc()
-        return (first.nulls_last() if nulls_last else first.nulls_first(), id.asc() if ascending else id.desc())
-
-    def _beyond(self, ascending: bool) -> tuple[ColumnElement[bool], ...]:
-        """The keyset condition: strictly beyond the cursor, in the direction that the page is read."""
+    def passed(self) -> ColumnElement[bool]:
+        """Whether there are rows at the end that the page is not read towards: the cursor's own, or any beyond it."""
         if self.cursor is None:
-            return ()
-        order, is_null = self.cursor.shape
+            return literal_column("false")
+        one: Expression = literal_column("1")
+        return or_(*(exists(run.ordered().select(one)) for run in self._runs(not self.backward, inclusive=True)))
+
+    def _runs(self, backward: bool, *, inclusive: bool = False) -> list[Rows]:
+        """The rows beyond the cursor as they are read, in one or two runs, each of them one walk along an index.
+
+        Rows without a value come last in the list; they are a run of their own, sorted by id.
+        """
+        column, key = self.order.column(self.rows.entity), self.rows.entity.id
+        runs = [(self.rows, (key,) if column is key else (column, key))]
+        if self.order.nullable:
+            runs = [(self.rows.where(column.is_not(None)), (column, key)), (self.rows.where(column.is_(None)), (key,))]
+        ascending = self._ascending(backward)
+        at = len(runs) - 1 if backward else 0
+        if self.cursor is not None:
+            at = self._place(self.cursor)
+            rows, columns = runs[at]
+            runs[at] = rows.where(_beyond(self.cursor, columns, ascending, inclusive)), columns
+        read = runs[at::-1] if backward else runs[at:]
+        return [rows.ordered(*_sorted(columns, ascending)) for rows, columns in read]
+
+    def _ascending(self, backward: bool) -> bool:
+        return (self.direction is Direction.ASC) != backward
+
+    def _place(self, cursor: Slot) -> int:
+        """The run that the cursor stands in: 0, or 1 among the rows without a value."""
+        order, is_null = cursor.shape
         if order != self.name:
             raise BadInput(
-                f"{self.cursor.name}: this cursor belongs to the order {order}, not to {self.name}, which is asked for."
+                f"{cursor.name}: this cursor belongs to the order {order}, not to {self.name}, which is asked for."
                 " Keep orderBy the same while paging, or start without a cursor."
             )
-        column, key = self.order.column(self.rows.entity), self.rows.entity.id
-        id = self.cursor.bind(Uuid(), lambda cursor: cursor.id)
-        beyond_id = key > id if ascending else key < id
-        if column is key:
-            return (beyond_id,)
-        if is_null:
-            tied = and_(column.is_(None), beyond_id)
-            return (or_(tied, column.is_not(None)) if self.backward else tied,)
-        parse = _parser(column.type)
-        value = self.cursor.bind(column.type, lambda cursor: _read(parse, cursor.value))
-        if not self.order.nullable:
-            here, there = tuple_(column, key), tuple_(value, id)
-            return (here > there if ascending else here < there,)
-        beyond = or_(column > value if ascending else column < value, and_(column == value, beyond_id))
-        return (beyond,) if self.backward else (or_(beyond, column.is_(None)),)
+        if is_null and not self.order.nullable:
+            raise BadInput(f"{cursor.name}: {NOT_A_CURSOR}")
+        return int(is_null)
+
+    def _together(self, runs: list[Rows]) -> Rows:
+        """The runs as one source of rows, sorted as they are read."""
+        if len(runs) == 1:
+            return runs[0]
+        entity = aliased(self.rows.model, union_all(*(run.select() for run in runs)).subquery())
+        column = self.order.column(entity)
+        valueless = column.is_(None)
+        order = _sorted((column, entity.id), self._ascending(self.backward))
+        return Rows(self.rows.model, entity, (), (valueless.desc() if self.backward else valueless.asc(), *order))
 
 
-def _read(parse: Callable[[str], Any], text: str) -> Any:
-    try:
-        return parse(text)
-    except (ValueError, ArithmeticError) as error:
-        raise ValueError("this is not a cursor of this list. Send a cursor exactly as it came.") from error
+def _sorted(columns: tuple[Any, ...], ascending: bool) -> tuple[Expression, ...]:
+    return tuple(column.asc() if ascending else column.desc() for column in columns)
+
+
+def _beyond(cursor: Slot, columns: tuple[Any, ...], ascending: bool, inclusive: bool) -> ColumnElement[bool]:
+    """The keyset condition: beyond the cursor in the direction that is read, or at the cursor."""
+    values = [cursor.bind(column.type, _reader(column.type)) for column in columns[:-1]]
+    here, there = tuple_(*columns), tuple_(*values, cursor.bind(Uuid(), lambda place: place.id))
+    if inclusive:
+        return here >= there if ascending else here <= there
+    return here > there if ascending else here < there
+
+
+def _reader(type_: TypeEngine[Any]) -> Callable[[Cursor], Any]:
+    return lambda place: place.read(type_)
 
 
 @dataclass(frozen=True)
@@ -208,13 +186,8 @@ class OpenPage:
         return case((func.count() > literal_column("0"), self._cursor(values[at], ids[at])))
 
     def more(self, forward: bool) -> Expression:
-        """Whether there are rows beyond the page at this end.
-
-        At the end that the page was not read towards, a row is known to be there when a cursor was given.
-        """
-        if forward != self.page.backward:
-            return func.count() > self.page.size
-        return literal_column("true" if self.page.cursor is not None else "false")
+        """Whether there are rows beyond the page at this end."""
+        return func.count() > self.page.size if forward != self.page.backward else self.page.passed()
 
     @property
     def total(self) -> Expression:

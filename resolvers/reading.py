@@ -9,6 +9,7 @@ A read resolver is a function `(row, args) -> Read` that runs once, when an oper
     Same                an object made from the parent's own row
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -48,6 +49,8 @@ ROLE = bindparam("role", type_=Text())
 
 ORGANISATION = bindparam("organisation", type_=Text())
 """The key of the caller's organisation."""
+
+_NAME = re.compile(r"[_A-Za-z0-9.]+", re.ASCII)
 
 NULL: Expression = literal_column("'null'", Text())
 """JSON's null."""
@@ -226,7 +229,7 @@ def json_array(item: Expression, order: Expression | None = None, only: Expressi
 
 def quoted(name: str) -> Expression:
     """A constant text inside the SQL. Only for names of our own or GraphQL names, which cannot hold a quote."""
-    if not name.replace("_", "").replace(".", "").isalnum():
+    if not _NAME.fullmatch(name):
         raise ValueError(name)
     return literal_column(f"'{name}'", Text())
 

@@ -61,8 +61,12 @@ class Compiled:
 
 
 def _sendable(value: Any) -> Any:
-    if isinstance(value, str) and "\0" in value:
-        raise BadInput("Text cannot hold the NUL character. Take it out.")
+    """A value that PostgreSQL can take: it keeps text as UTF-8 without NUL."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise BadInput("Text cannot hold the NUL character. Take it out.")
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise BadInput("Text cannot hold half of a surrogate pair. Send whole characters.")
     return value
 
 
