@@ -17,13 +17,14 @@ function client(headers) {
   return socket.client;
 }
 
-export function fetcher(params, options = {}) {
-  const headers = options.headers ?? {};
-  const document = options.documentAST;
-  if (document && getOperationAST(document, params.operationName)?.operation === "subscription") {
-    return client(headers).iterate(params);
-  }
-  return send(params, headers);
+// The fetcher of GraphiQL. `initial` stands in while the editor is not there yet, for the first introspection.
+export function createFetcher(initial) {
+  return (params, { headers = initial, documentAST } = {}) => {
+    if (documentAST && getOperationAST(documentAST, params.operationName)?.operation === "subscription") {
+      return client(headers).iterate(params);
+    }
+    return send(params, headers);
+  };
 }
 
 export async function send(params, headers) {

@@ -3,14 +3,15 @@ import "graphiql/style.css";
 import "./page.css";
 import { GraphiQL } from "graphiql";
 import { createRoot } from "react-dom/client";
-import { fetcher, send } from "./fetcher.js";
+import { createFetcher, send } from "./fetcher.js";
 
 const page = JSON.parse(document.getElementById("page").textContent);
+const initial = page.demo ? JSON.parse(page.headers) : {};
 
 // In demo mode the example that moves a lead names one that is there, and the stage after the one it stands in.
 async function move() {
   const query = "{ pipelines(type: OPPORTUNITY) { stages { id leads(first: 1) { nodes { id } } } } }";
-  const answer = await send({ query }, JSON.parse(page.headers));
+  const answer = await send({ query }, initial);
   for (const { stages } of answer.data?.pipelines ?? []) {
     const at = stages.findIndex((stage) => stage.leads.nodes.length > 0);
     if (at >= 0 && at + 1 < stages.length) {
@@ -29,7 +30,7 @@ const tabs = page.examples.map((query) => ({
 
 createRoot(document.getElementById("graphiql")).render(
   <GraphiQL
-    fetcher={fetcher}
+    fetcher={createFetcher(initial)}
     defaultHeaders={page.headers}
     defaultTabs={tabs.length ? tabs : undefined}
     defaultEditorToolsVisibility={page.demo ? "variables" : "headers"}
