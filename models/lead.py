@@ -118,10 +118,11 @@ class StageChange(Tenant, Base):
 
 
 def chance(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> int:
-    """The chance, in percent, that a lead in this stage is won: none when disqualified; its own, or else the stage's,
-    while the stage is open; 100 or 0 where deals end."""
-    if lead["disqualified_at"] is not None:
-        return 0
-    own = lead["probability"] if stage["kind"] == StageKind.OPEN else None
-    odds: int = stage["probability"] if own is None else own
-    return odds
+    """The chance, in percent, that a lead in this stage is won: 100 or 0 where deals end; else its own, or its stage's.
+
+    None is left to a lead that was closed in an open stage: disqualified there, or converted into an opportunity.
+    """
+    if stage["kind"] != StageKind.OPEN or (lead["probability"] is None and lead["closed_at"] is None):
+        odds: int = stage["probability"]
+        return odds
+    return 0 if lead["closed_at"] is not None else lead["probability"]

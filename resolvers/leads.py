@@ -159,7 +159,7 @@ def weighted_value(lead: Any, args: Args) -> Expression:
 def _chance(lead: Any, stage: Any) -> Expression:
     is_open = stage.kind == literal_column(f"'{StageKind.OPEN}'")
     return case(
-        (lead.disqualified_at.is_not(None), literal_column("0")),
+        (is_open & lead.closed_at.is_not(None), literal_column("0")),
         (is_open, func.coalesce(lead.probability, stage.probability)),
         else_=stage.probability,
     )

@@ -118,7 +118,7 @@ async def disqualify_lead(
     else:
         await change.run(CLOSE, lead_id=lead_id, reason=why)
         change.count(standing.lead, standing.stage, -1)
-        change.count({**standing.lead, "disqualified_at": True}, standing.stage, 1)
+        change.count({**standing.lead, "closed_at": True}, standing.stage, 1)
     return {"lead": lead_id}
 
 
@@ -143,7 +143,7 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
     if target["id"] == lead["stage_id"]:
         await change.run(OPEN_AGAIN, lead_id=lead_id)
         change.count(lead, standing.stage, -1)
-        change.count({**lead, "disqualified_at": None}, standing.stage, 1)
+        change.count({**lead, "closed_at": None}, standing.stage, 1)
     else:
         await enter(change, standing, target, await top_of(change, lead_id, target["id"]))
     return {"lead": lead_id}

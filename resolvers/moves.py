@@ -1,4 +1,4 @@
-"""Moving leads: to another stage or place on the board, by one person or all at once when a stage goes."""
+"""Moving leads: to another stage or place on the board. How a whole stage moves on stands in `stage_deletion`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -90,6 +90,24 @@ REORDER = Statement(
 """Give a card another place in its stage: one row, never the column."""
 
 
+CLOSING = """
+    closed_at = CASE
+        WHEN CAST(:kind AS text) = 'OPEN' THEN CASE WHEN disqualified_at IS NOT NULL THEN closed_at END
+        WHEN CAST(:from_kind AS text) = CAST(:kind AS text)
+            OR (CAST(:kind AS text) = 'LOST' AND disqualified_at IS NOT NULL)
+            THEN coalesce(closed_at, clock_timestamp())
+        ELSE clock_timestamp()
+    END,
+    lost_reason = CASE
+        WHEN CAST(:kind AS text) = 'LOST' OR (CAST(:kind AS text) = 'OPEN' AND disqualified_at IS NOT NULL)
+            THEN lost_reason
+    END,
+    disqualified_at = CASE WHEN CAST(:kind AS text) <> 'WON' THEN disqualified_at END
+"""
+"""What becomes of leads whose stage changes its kind, or that move on together: closed where deals end, open elsewhere.
+One that stays won or lost stays closed since when it was, and a disqualified one is not reopened by the way."""
+
+
 async def move_lead(
     change: Change,
     lead_id: UUID,
@@ -161,7 +179,7 @@ async def enter(
         actor_id=change.actor_id,
     )
     change.count(lead, standing.stage, -1)
-    change.count({**lead, "disqualified_at": None}, stage, 1)
+    change.count({**lead, "closed_at": None}, stage, 1)
     change.emit(happening)
 
 
