@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from resolvers.scope import Scope as Caller
 from schema.engine import masked
 from schema.errors import Code, RequestError, encode_errors
-from server.media import JSON, RESPONSE, STREAM, Accepts, accepts, is_json
+from server.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, accepts, is_json
 from server.refusals import BadRequest, Refused
 from server.reply import send_json, send_refusal
 from server.service import Asked, Service, asked_in_json, asked_in_url
@@ -46,7 +46,7 @@ class GraphQL:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing that a client sends makes it raise."""
         headers = dict(scope["headers"])
-        taken = accepts(headers.get(b"accept"))
+        taken = accepts(headers.get(b"accept", b"")[:LONGEST])
         media = taken.json or RESPONSE
         method = scope["method"]
         try:
@@ -102,7 +102,7 @@ def _check(method: str, headers: dict[bytes, bytes], taken: Accepts) -> None:
     if taken.json is None and not taken.stream:
         raise BadRequest(f"`Accept` must take {RESPONSE.decode()}, {JSON.decode()} or {STREAM.decode()}.", status=406)
     if method == "POST":
-        if not is_json(headers.get(b"content-type")):
+        if not is_json(headers.get(b"content-type", b"")[:LONGEST]):
             raise BadRequest("The body must be JSON in UTF-8: send `Content-Type: application/json`.", status=415)
         if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
             raise BadRequest("The body must not be compressed: leave `Content-Encoding` out.", status=415)

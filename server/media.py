@@ -8,8 +8,8 @@ JSON = b"application/json"
 STREAM = b"text/event-stream"
 PAGE = b"text/html"
 
-LONGEST = 1000
-"""Bytes of an Accept header that are read."""
+LONGEST = 500
+"""Bytes of a header that are read; what was read is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,15 @@ class _Range:
 
 
 @lru_cache(maxsize=256)
-def accepts(header: bytes | None) -> Accepts:
-    """What an Accept header takes. Without one: `application/graphql-response+json`.
+def accepts(header: bytes) -> Accepts:
+    """What an Accept header takes. An empty one, or none: `application/graphql-response+json`.
 
     Of two types with the same quality the first one in the header counts: GraphQL over HTTP asks for the "highest
     priority media type listed". A stream and a page must be named; `*/*` does not stand for them.
     """
-    if header is None or not header.strip():
+    if not header.strip():
         return Accepts(RESPONSE)
-    ranges = _ranges(header[:LONGEST])
+    ranges = _ranges(header)
     ranked = [(found, media) for media in (RESPONSE, JSON) if (found := _best(ranges, media)) is not None]
     ranked.sort(key=lambda pair: (-pair[0].quality, pair[0].place))
     stream = next((found for found in ranges if found.media == STREAM and found.quality > 0), None)
@@ -51,10 +51,8 @@ def accepts(header: bytes | None) -> Accepts:
 
 
 @lru_cache(maxsize=256)
-def is_json(content_type: bytes | None) -> bool:
+def is_json(content_type: bytes) -> bool:
     """Whether a Content-Type is exactly `application/json`, in UTF-8 (which is what it means without a charset)."""
-    if content_type is None:
-        return False
     media, *parameters = (part.strip().lower() for part in content_type.split(b";"))
     charsets = [value.strip(b'" ') for name, _, value in (p.partition(b"=") for p in parameters) if name == b"charset"]
     return media == JSON and all(charset in (b"utf-8", b"utf8") for charset in charsets)

@@ -24,7 +24,10 @@ from server.settings import Settings
 SECRET = "a secret of the tests, long enough for HS256"
 
 SCHEMA = build_schema("""
-    type Query { hello(name: String): String! who: String! number(n: Int): Int broken: Int lines: Int secret: Int }
+    type Query {
+      hello(name: String): String! who: String! number(n: Int): Int
+      broken: Int lines: Int secret: Int unrun: Int
+    }
     type Mutation { add(n: Int!): Int! held: Int! }
     type Subscription { count(to: Int!): Int! follow: Int! refused: Int! breaks: Int! }
 """)
@@ -56,6 +59,8 @@ class StandIn:
             raise RuntimeError("the secret inside")
         if "secret" in prepared.text:
             raise refusal(Code.FORBIDDEN, "This needs the role admin.")
+        if "unrun" in prepared.text:
+            return Answer(b'{"errors":[{"message":"Not run.","extensions":{"code":"BAD_USER_INPUT"}}]}', executed=False)
         if "lines" in prepared.text:
             return Answer(b'{"data": {\n"lines": 1\r\n}}')
         if "held" in prepared.text:

@@ -195,6 +195,7 @@ async def test_a_malformed_url_is_400(client: AsyncClient, query_string: str, sa
         ("query A { hello } query B { hello }", "OPERATION_RESOLUTION_FAILURE"),
         ("query($n: Int!) { number(n: $n) }", "BAD_USER_INPUT"),
         ("{ " + "a: hello " * 200 + "}", "TOO_MANY_ALIASES"),
+        ("{ unrun }", "BAD_USER_INPUT"),
     ],
 )
 async def test_the_status_of_a_refused_operation(client: AsyncClient, query: str, code: str) -> None:
