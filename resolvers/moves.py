@@ -92,7 +92,8 @@ REORDER = Statement(
 
 CLOSING = """
     closed_at = CASE
-        WHEN CAST(:kind AS text) = 'OPEN' THEN CASE WHEN disqualified_at IS NOT NULL THEN closed_at END
+        WHEN CAST(:kind AS text) = 'OPEN'
+            THEN CASE WHEN disqualified_at IS NOT NULL OR converted_at IS NOT NULL THEN closed_at END
         WHEN CAST(:from_kind AS text) = CAST(:kind AS text)
             OR (CAST(:kind AS text) = 'LOST' AND disqualified_at IS NOT NULL)
             THEN coalesce(closed_at, clock_timestamp())
@@ -105,7 +106,7 @@ CLOSING = """
     disqualified_at = CASE WHEN CAST(:kind AS text) <> 'WON' THEN disqualified_at END
 """
 """What becomes of leads whose stage changes its kind, or that move on together: closed where deals end, open elsewhere.
-One that stays won or lost stays closed since when it was, and a disqualified one is not reopened by the way."""
+One that stays won or lost stays closed since when it was; a disqualified or converted one is not reopened by the way."""
 
 
 async def move_lead(

@@ -2,11 +2,35 @@
 
 import strawberry
 
+import resolvers.contact_changes
+import resolvers.lead_changes
 import resolvers.lifecycle
 import resolvers.moves
+import resolvers.pipeline_changes
+import resolvers.stage_changes
+import resolvers.stage_deletion
 from models.member import Role
+from schema.contact_changes import (
+    CreateContactInput,
+    CreateContactPayload,
+    CreateCustomerInput,
+    CreateCustomerPayload,
+    UpdateContactInput,
+    UpdateContactPayload,
+    UpdateCustomerInput,
+    UpdateCustomerPayload,
+)
 from schema.fields import change
-from schema.lead_changes import MoveLeadInput, MoveLeadPayload
+from schema.lead_changes import (
+    CreateLeadInput,
+    CreateLeadPayload,
+    DeleteLeadInput,
+    DeleteLeadPayload,
+    MoveLeadInput,
+    MoveLeadPayload,
+    UpdateLeadInput,
+    UpdateLeadPayload,
+)
 from schema.lifecycle_changes import (
     DisqualifyLeadInput,
     DisqualifyLeadPayload,
@@ -15,12 +39,90 @@ from schema.lifecycle_changes import (
     ReopenLeadInput,
     ReopenLeadPayload,
 )
+from schema.pipeline_changes import (
+    CreatePipelineInput,
+    CreatePipelinePayload,
+    DeletePipelineInput,
+    DeletePipelinePayload,
+    UpdatePipelineInput,
+    UpdatePipelinePayload,
+)
+from schema.stage_changes import (
+    AddStageInput,
+    AddStagePayload,
+    DeleteStageInput,
+    DeleteStagePayload,
+    ReorderStagesInput,
+    ReorderStagesPayload,
+    UpdateStageInput,
+    UpdateStagePayload,
+)
 
 
 @strawberry.type(
     description="Everything that can be changed. Each field is one transaction; several run one after the other."
 )
 class Mutation:
+    create_pipeline: CreatePipelinePayload | None = change(
+        resolvers.pipeline_changes.create_pipeline,
+        CreatePipelineInput,
+        "Make a pipeline with its stages: a new board.",
+        role=Role.ADMIN,
+    )
+    update_pipeline: UpdatePipelinePayload | None = change(
+        resolvers.pipeline_changes.update_pipeline,
+        UpdatePipelineInput,
+        "Rename a pipeline, or make it the default of its type.",
+        role=Role.ADMIN,
+    )
+    delete_pipeline: DeletePipelinePayload | None = change(
+        resolvers.pipeline_changes.delete_pipeline,
+        DeletePipelineInput,
+        "Delete an empty pipeline.",
+        role=Role.ADMIN,
+    )
+    add_stage: AddStagePayload | None = change(
+        resolvers.stage_changes.add_stage,
+        AddStageInput,
+        "Add a stage to a pipeline: a new column.",
+        role=Role.ADMIN,
+    )
+    update_stage: UpdateStagePayload | None = change(
+        resolvers.stage_changes.update_stage,
+        UpdateStageInput,
+        "Change a stage: its name, kind, probability, or when deals in it go stale.",
+        role=Role.ADMIN,
+    )
+    delete_stage: DeleteStagePayload | None = change(
+        resolvers.stage_deletion.delete_stage,
+        DeleteStageInput,
+        "Delete a stage; its leads move on to another.",
+        role=Role.ADMIN,
+    )
+    reorder_stages: ReorderStagesPayload | None = change(
+        resolvers.stage_changes.reorder_stages,
+        ReorderStagesInput,
+        "Put the stages of a pipeline into another order.",
+        role=Role.ADMIN,
+    )
+    create_lead: CreateLeadPayload | None = change(
+        resolvers.lead_changes.create_lead,
+        CreateLeadInput,
+        "Make a lead.",
+        role=Role.REP,
+    )
+    update_lead: UpdateLeadPayload | None = change(
+        resolvers.lead_changes.update_lead,
+        UpdateLeadInput,
+        "Change fields of a lead.",
+        role=Role.REP,
+    )
+    delete_lead: DeleteLeadPayload | None = change(
+        resolvers.lead_changes.delete_lead,
+        DeleteLeadInput,
+        "Delete a lead with its history and tasks.",
+        role=Role.MANAGER,
+    )
     move_lead: MoveLeadPayload | None = change(
         resolvers.moves.move_lead,
         MoveLeadInput,
@@ -43,5 +145,29 @@ class Mutation:
         resolvers.lifecycle.reopen_lead,
         ReopenLeadInput,
         "Go on with a closed lead: it returns to the open stage it was in last.",
+        role=Role.REP,
+    )
+    create_contact: CreateContactPayload | None = change(
+        resolvers.contact_changes.create_contact,
+        CreateContactInput,
+        "Add a person to talk to.",
+        role=Role.REP,
+    )
+    update_contact: UpdateContactPayload | None = change(
+        resolvers.contact_changes.update_contact,
+        UpdateContactInput,
+        "Change a person's record.",
+        role=Role.REP,
+    )
+    create_customer: CreateCustomerPayload | None = change(
+        resolvers.contact_changes.create_customer,
+        CreateCustomerInput,
+        "Add a company to sell to.",
+        role=Role.REP,
+    )
+    update_customer: UpdateCustomerPayload | None = change(
+        resolvers.contact_changes.update_customer,
+        UpdateCustomerInput,
+        "Change a company's record.",
         role=Role.REP,
     )

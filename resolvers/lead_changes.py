@@ -1,0 +1,212 @@
+"""Changes of leads: made, updated, deleted. How they move stands in `moves`, how they end in `lifecycle`."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from models.base import new_id
+from models.database import Row, Statement
+from models.lead import Lead
+from models.pipeline import PipelineType
+from models.refusal import Refusal, Refused
+from models.stage import Stage, StageKind
+from resolvers.change import Change, Happening
+from resolvers.constraints import expect_unique
+from resolvers.lead_fields import EMPTY, settle, tidy
+from resolvers.locking import ID, lock_lead, not_found
+from resolvers.moves import top_of
+from resolvers.reading import ORG
+from resolvers.revision import differing, public, revise, spelled, told
+
+LOCK_STAGE = Statement(
+    select(Stage.__table__)
+    .where(Stage.org_id == ORG, Stage.id == ID, Stage.deleted_at.is_(None))
+    .with_for_update(key_share=True, read=True)
+)
+"""A stage that a new lead enters, against deletion and changed odds."""
+
+FIND_PIPELINE = Statement(
+    text("SELECT id FROM pipeline WHERE org_id = :org_id AND id = :id AND deleted_at IS NULL").bindparams(ORG)
+)
+
+DEFAULT_PIPELINE = Statement(
+    text(
+        """
+        SELECT id FROM pipeline WHERE org_id = :org_id AND type = :type AND is_default AND deleted_at IS NULL
+        """
+    ).bindparams(ORG)
+)
+
+FIRST_OPEN_STAGE = Statement(
+    text(
+        """
+        SELECT id FROM stage
+        WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND kind = 'OPEN' AND deleted_at IS NULL
+        ORDER BY position, id LIMIT 1
+        """
+    ).bindparams(ORG)
+)
+
+INSERT_LEAD = Statement(
+    text(
+        """
+        WITH made AS (
+            INSERT INTO lead (
+                org_id, id, pipeline_id, stage_id, rank, title, description, contact_id, customer_id, owner_id, value,
+                currency, probability, expected_close_date, score, source, external_id, stage_entered_at, closed_at
+            ) VALUES (
+                :org_id, :lead_id, :pipeline_id, :stage_id, :rank, :title, :description, :contact_id, :customer_id,
+                :owner_id, :value, :currency, :probability, :expected_close_date, :score, :source, :external_id,
+                now(), CASE WHEN CAST(:closed AS boolean) THEN now() END
+            ) RETURNING id, pipeline_id, stage_id, stage_entered_at
+        )
+        INSERT INTO stage_change (org_id, id, lead_id, to_pipeline_id, to_stage_id, actor_id, occurred_at)
+        SELECT CAST(:org_id AS uuid), CAST(:id AS uuid), made.id, made.pipeline_id, made.stage_id,
+            CAST(:actor_id AS uuid), made.stage_entered_at
+        FROM made
+        """
+    ).bindparams(ORG)
+)
+"""A new lead, and the first step of its history."""
+
+REVISE_LEAD = revise(Lead, *EMPTY)
+
+DELETE_LEAD = Statement(text("DELETE FROM lead WHERE org_id = :org_id AND id = :id").bindparams(ORG))
+"""History, tasks and activities go with it, by their foreign keys."""
+
+COMMERCIAL = {"value", "currency", "probability", "expected_close_date", "contact_id", "customer_id"}
+"""What stays as it was once a lead has become an opportunity: from then on that tells."""
+
+
+async def create_lead(
+    change: Change, title: str, pipeline_id: UUID | None = None, stage_id: UUID | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Make a lead on top of a stage: the one named, or else the first open one of the pipeline named, or else of the
+    default pipeline for leads. In a WON or LOST stage it is closed from the start.
+
+    Raises `Refused`: NOT_FOUND; NO_PIPELINE; OWNER_INACTIVE; FORBIDDEN; EXTERNAL_ID_TAKEN; INVALID.
+    """
+    wanted = tidy({"title": title, **given})
+    stage = await _entered(change, pipeline_id, stage_id)
+    fields = {**EMPTY, **await settle(change, EMPTY, wanted)}
+    lead_id = new_id()
+    happening = Happening(
+        "lead.created",
+        lead_id=lead_id,
+        owner_id=fields["owner_id"],
+        pipeline_id=stage["pipeline_id"],
+        stage_id=stage["id"],
+    )
+    with expect_unique():
+        await change.run(
+            INSERT_LEAD,
+            **fields,
+            id=happening.id,
+            lead_id=lead_id,
+            pipeline_id=stage["pipeline_id"],
+            stage_id=stage["id"],
+            rank=await top_of(change, lead_id, stage["id"]),
+            closed=stage["kind"] != StageKind.OPEN,
+            actor_id=change.actor_id,
+        )
+    change.count({**fields, "closed_at": None}, stage, 1)
+    change.emit(happening)
+    return {"lead": lead_id}
+
+
+async def update_lead(
+    change: Change, lead_id: UUID, expected_version: int | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Change fields of a lead. What is left out stays, null empties; where nothing differs, nothing happens.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT or LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN;
+    EXTERNAL_ID_TAKEN; INVALID.
+    """
+    wanted = tidy(given)
+    standing = await lock_lead(change, lead_id, expected_version)
+    lead = standing.lead
+    changes = differing(lead, await settle(change, lead, wanted))
+    if not changes:
+        return {"lead": lead_id}
+    if lead["converted_at"] is not None and (fixed := sorted(COMMERCIAL & changes.keys())):
+        names = ", ".join(spelled(name) for name in fixed)
+        raise Refused(
+            Refusal.LEAD_CONVERTED,
+            f"This lead has become an opportunity: change {names} there.",
+            spelled(fixed[0]),
+            shown={"lead": lead_id},
+        )
+    with expect_unique():
+        await change.run(REVISE_LEAD, **{**lead, **changes})
+    change.count(lead, standing.stage, -1)
+    now = {**lead, **changes}
+    change.count(now, standing.stage, 1)
+    others = {name: value for name, value in changes.items() if name != "owner_id"}
+    if others:
+        change.emit(_about("lead.updated", now, **told(lead, others)))
+    if "owner_id" in changes:
+        hands = {"from": public("owner_id", lead["owner_id"]), "to": public("owner_id", now["owner_id"])}
+        change.emit(_about("lead.assigned", now, **hands))
+    return {"lead": lead_id}
+
+
+async def delete_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Delete a lead with its history, tasks and activities. The event keeps what its fields were.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead; LEAD_CONVERTED, showing it, when it became an opportunity
+    or was made from a lead.
+    """
+    standing = await lock_lead(change, lead_id, expected_version)
+    lead = standing.lead
+    if lead["converted_at"] is not None or lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
+        raise Refused(
+            Refusal.LEAD_CONVERTED,
+            "A lead and the opportunity it became tell one story: neither can be deleted. Close it instead.",
+            "leadId",
+            shown={"lead": lead_id},
+        )
+    await change.run(DELETE_LEAD, id=lead_id)
+    change.count(lead, standing.stage, -1)
+    change.emit(_about("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
+    return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}
+
+
+async def _entered(change: Change, pipeline_id: UUID | None, stage_id: UUID | None) -> Row:
+    """The stage that a new lead enters, locked."""
+    if pipeline_id is not None and await change.first(FIND_PIPELINE, id=pipeline_id) is None:
+        raise not_found("pipeline", "pipelineId")
+    if stage_id is None:
+        return await _first_open_stage(change, pipeline_id)
+    stage = await change.first(LOCK_STAGE, id=stage_id)
+    if stage is None:
+        raise not_found("stage", "stageId")
+    if pipeline_id not in (None, stage["pipeline_id"]):
+        raise Refused(Refusal.INVALID, "This stage is one of another pipeline. Name that pipeline, or none.", "stageId")
+    return stage
+
+
+async def _first_open_stage(change: Change, pipeline_id: UUID | None) -> Row:
+    """The first open stage, locked. While waiting for the lock it may have gone or closed; then it is another."""
+    while True:
+        pipeline = {"id": pipeline_id} if pipeline_id else await change.first(DEFAULT_PIPELINE, type=PipelineType.LEAD)
+        if pipeline is None:
+            raise Refused(Refusal.NO_PIPELINE, "There is no pipeline for leads yet. Make one first.", "pipelineId")
+        first = await change.first(FIRST_OPEN_STAGE, pipeline_id=pipeline["id"])
+        if first is None:
+            raise not_found("pipeline", "pipelineId")
+        stage = await change.first(LOCK_STAGE, id=first["id"])
+        if stage is not None and stage["kind"] == StageKind.OPEN:
+            return stage
+
+
+def _about(type_: str, lead: Mapping[str, Any], **data: Any) -> Happening:
+    return Happening(
+        type_,
+        lead_id=lead["id"],
+        owner_id=lead["owner_id"],
+        pipeline_id=lead["pipeline_id"],
+        stage_id=lead["stage_id"],
+        data=data,
+    )

@@ -1,0 +1,76 @@
+"""Making and updating one record: which fields really change, and how the event tells it."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, insert, update
+
+from models.base import Base
+from models.database import Row, Statement
+from models.ids import public_id
+from models.refusal import Refusal, Refused
+from resolvers.locking import ID
+from resolvers.reading import ORG
+
+PREFIXES = {"contact_id": "contact", "customer_id": "customer", "owner_id": "member"}
+"""The type of record that a field names."""
+
+
+def make(model: type[Base], *fields: str) -> Statement:
+    """The statement that makes a record with these fields."""
+    columns = model.__table__.c
+    return Statement(
+        insert(model.__table__).values(  # type: ignore[arg-type]
+            org_id=ORG, id=ID, **{name: bindparam(name, type_=columns[name].type) for name in fields}
+        )
+    )
+
+
+def revise(model: type[Base], *fields: str) -> Statement:
+    """The statement that sets these fields of a record and counts its version."""
+    columns = model.__table__.c
+    return Statement(
+        update(model.__table__)  # type: ignore[arg-type]
+        .where(columns.org_id == ORG, columns.id == ID)
+        .values(
+            version=columns.version + 1,
+            updated_at=func.clock_timestamp(),
+            **{name: bindparam(name, type_=columns[name].type) for name in fields},
+        )
+    )
+
+
+def differing(row: Row, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the wanted fields that the record does not have yet."""
+    return {name: value for name, value in wanted.items() if value != row[name]}
+
+
+def told(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event tells of an update: each field by its public name, from what to what."""
+    changed = {name: [public(name, row[name]), public(name, value)] for name, value in changes.items()}
+    return {"changes": {spelled(name): pair for name, pair in changed.items()}}
+
+
+def spelled(name: str) -> str:
+    """The public name of a field: `expected_close_date` is `expectedCloseDate`."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def public(name: str, value: Any) -> Any:
+    """A field's value as events hold it: ids as clients know them, decimals and dates as text."""
+    if isinstance(value, UUID):
+        return public_id(PREFIXES[name], value)
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def not_null(value: Any, *field: str) -> Any:
+    """The value, unless it is null. Raises `Refused` INVALID for a field that cannot be emptied."""
+    if value is None:
+        raise Refused(Refusal.INVALID, "This cannot be null. Leave it out to keep what it is.", *field)
+    return value

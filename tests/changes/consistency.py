@@ -1,0 +1,84 @@
+"""What holds after any change, whatever was done: checked over all rows of all organisations."""
+
+from models.database import Database
+
+RULES = {
+    "the log has no gap, and its head is its last number": """
+        SELECT org_id, head, count(number), max(number) FROM event_log LEFT JOIN event USING (org_id)
+        GROUP BY org_id, head HAVING head <> count(number) OR head <> coalesce(max(number), 0)
+    """,
+    "every entry into a stage has one event of the same id, and the other way round": """
+        SELECT step.id, event.id, event.type FROM stage_change AS step
+        FULL JOIN (
+            SELECT * FROM event WHERE type IN ('lead.created', 'lead.stage_changed') AND EXISTS (
+                SELECT FROM lead WHERE lead.org_id = event.org_id AND lead.id = event.lead_id
+            )
+        ) AS event ON event.org_id = step.org_id AND event.id = step.id
+        WHERE step.id IS NULL OR event.id IS NULL OR event.lead_id <> step.lead_id
+            OR event.stage_id <> step.to_stage_id OR event.pipeline_id <> step.to_pipeline_id
+            OR event.from_stage_id IS DISTINCT FROM step.from_stage_id
+            OR event.from_pipeline_id IS DISTINCT FROM step.from_pipeline_id
+            OR event.actor_id IS DISTINCT FROM step.actor_id
+    """,
+    "a lead stands where its history says it went last, and each step begins where the one before ended": """
+        SELECT lead.id, lead.title FROM lead JOIN LATERAL (
+            SELECT step.*, event.number, lead(step.from_stage_id) OVER (ORDER BY event.number) AS next_from,
+                row_number() OVER (ORDER BY event.number DESC) AS back
+            FROM stage_change AS step JOIN event ON event.org_id = step.org_id AND event.id = step.id
+            WHERE step.org_id = lead.org_id AND step.lead_id = lead.id
+        ) AS step ON true
+        WHERE CASE WHEN step.back = 1 THEN (step.to_stage_id, step.to_pipeline_id) <> (lead.stage_id, lead.pipeline_id)
+            ELSE step.next_from IS DISTINCT FROM step.to_stage_id END
+    """,
+    "totals are the sums over the leads": """
+        SELECT * FROM (
+            SELECT org_id, stage_id, currency, leads, value, weighted FROM stage_total
+            WHERE leads <> 0 OR value <> 0 OR weighted <> 0
+        ) AS kept
+        FULL JOIN (
+            SELECT lead.org_id, stage_id, CASE WHEN value IS NULL THEN '' ELSE currency END AS currency,
+                count(*) AS leads, coalesce(sum(value), 0) AS value,
+                coalesce(sum(value * CASE
+                    WHEN stage.kind <> 'OPEN' THEN stage.probability
+                    WHEN lead.closed_at IS NOT NULL THEN 0
+                    ELSE coalesce(lead.probability, stage.probability)
+                END), 0) AS weighted
+            FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id GROUP BY 1, 2, 3
+        ) AS counted USING (org_id, stage_id, currency)
+        WHERE (kept.leads, kept.value, kept.weighted) IS DISTINCT FROM (counted.leads, counted.value, counted.weighted)
+    """,
+    "leads stand in stages that are there, of their own pipeline": """
+        SELECT lead.id FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id
+        WHERE stage.deleted_at IS NOT NULL OR stage.pipeline_id <> lead.pipeline_id
+    """,
+    "a lead is closed where deals end, and open elsewhere, unless it was disqualified or converted there": """
+        SELECT lead.id FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id
+        WHERE (lead.closed_at IS NOT NULL)
+            <> (stage.kind <> 'OPEN' OR lead.disqualified_at IS NOT NULL OR lead.converted_at IS NOT NULL)
+    """,
+    "the stages of a pipeline have the positions 0, 1, 2, …": """
+        SELECT pipeline_id FROM stage WHERE deleted_at IS NULL GROUP BY org_id, pipeline_id
+        HAVING min(position) <> 0 OR max(position) <> count(*) - 1 OR count(DISTINCT position) <> count(*)
+    """,
+    "a pipeline that is there has an open stage": """
+        SELECT id FROM pipeline WHERE deleted_at IS NULL AND NOT EXISTS (
+            SELECT FROM stage WHERE stage.org_id = pipeline.org_id AND stage.pipeline_id = pipeline.id
+                AND stage.kind = 'OPEN' AND stage.deleted_at IS NULL
+        )
+    """,
+    "each type of pipeline has one default": """
+        SELECT org_id, type FROM pipeline WHERE deleted_at IS NULL
+        GROUP BY org_id, type HAVING count(*) FILTER (WHERE is_default) <> 1
+    """,
+    "no two leads of a stage stand at the same place": """
+        SELECT org_id, stage_id, rank FROM lead GROUP BY 1, 2, 3 HAVING count(*) > 1
+    """,
+}
+"""Each rule, and the statement that finds what breaks it."""
+
+
+async def expect_consistent(database: Database) -> None:
+    """Every rule holds."""
+    broken = {rule: await database.pool.fetch(statement) for rule, statement in RULES.items()}
+    told = [f"{rule}: {[dict(row) for row in found]}" for rule, found in broken.items() if found]
+    assert not told, "\n".join(told)
