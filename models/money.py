@@ -15,7 +15,9 @@ _NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
 _THREE = "BHD IQD JOD KWD LYD OMR TND"
 _FOUR = "CLF UYW"
 
-PRECISION = {code: digits for codes, digits in ((_TWO, 2), (_NONE, 0), (_THREE, 3), (_FOUR, 4)) for code in codes.split()}
+PRECISION = {
+    code: digits for codes, digits in ((_TWO, 2), (_NONE, 0), (_THREE, 3), (_FOUR, 4)) for code in codes.split()
+}
 """Digits after the point, by currency."""
 
 LARGEST = Decimal(10) ** 18
@@ -43,6 +45,8 @@ def as_money(amount: Decimal, currency: str, *field: str) -> Decimal:
     exact = amount.quantize(Decimal(1).scaleb(-digits))
     if exact != amount:
         raise Refused(
-            Refusal.INVALID, f"{currency} has {digits} digits after the point; {amount} has more. Round it first.", *field
+            Refusal.INVALID,
+            f"{currency} has {digits} digits after the point; {amount} has more. Round it first.",
+            *field,
         )
     return exact

@@ -10,8 +10,8 @@ position, straight from the table, and goes on with what the stream renders afte
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID
@@ -190,7 +190,7 @@ class Feed:
 
     async def follow(
         self, org_id: UUID, key: Hashable, render: Render, wants: Callable[[Mapping[str, Any]], bool], after: int | None
-    ) -> AsyncIterator[Rendered]:
+    ) -> AsyncGenerator[Rendered]:
         """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order."""
         async with self._reader(org_id) as reader:
             position = await self.head(org_id) if after is None else after
@@ -198,14 +198,15 @@ class Feed:
             if stream is None:
                 stream = reader.streams[key] = Stream(render, wants, reader.position)
             try:
-                async for rendered in _follow(stream, position):
-                    yield rendered
+                async with aclosing(_follow(stream, position)) as events:
+                    async for rendered in events:
+                        yield rendered
             finally:
                 if not stream.subscribers and reader.streams.get(key) is stream:
                     del reader.streams[key]
 
 
-async def _follow(stream: Stream, position: int) -> AsyncIterator[Rendered]:
+async def _follow(stream: Stream, position: int) -> AsyncGenerator[Rendered]:
     """Replay up to where the stream stands, then go with it; again from the start whenever it was too fast."""
     while True:
         subscriber = Subscriber()

@@ -18,7 +18,7 @@ COUNT = Statement(
     text(
         """
         INSERT INTO stage_total (org_id, stage_id, currency, leads, value, weighted)
-        SELECT stage.org_id, stage.id, CASE WHEN lead.value IS NULL THEN '' ELSE lead.currency END AS kind,
+        SELECT stage.org_id, stage.id, CASE WHEN lead.value IS NULL THEN '' ELSE lead.currency END,
             count(*), coalesce(sum(lead.value), 0), coalesce(sum(lead.value * CASE
                 WHEN stage.kind <> 'OPEN' THEN stage.probability
                 WHEN lead.closed_at IS NOT NULL THEN 0
@@ -26,7 +26,7 @@ COUNT = Statement(
             END), 0)
         FROM stage JOIN lead ON lead.org_id = stage.org_id AND lead.stage_id = stage.id
         WHERE stage.org_id = :org_id AND stage.id = ANY(:stage_ids)
-        GROUP BY stage.org_id, stage.id, kind
+        GROUP BY 1, 2, 3
         """
     ).bindparams(ORG, STAGE_IDS)
 )

@@ -1,11 +1,14 @@
 """The schema: the roots and the scalars, put together."""
 
 import strawberry
-from graphql import GraphQLSchema, print_schema
+from graphql import GraphQLObjectType, GraphQLSchema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.arguments import DEFINITION
 from schema.contact import Contact, Customer
+from schema.fields import EXPECTED_ROWS
 from schema.lead import Lead
+from schema.limits import ROWS
 from schema.member import Member
 from schema.mutation import Mutation
 from schema.pipeline import Pipeline
@@ -25,6 +28,12 @@ api = strawberry.Schema(
 
 graphql_schema: GraphQLSchema = api._schema
 """The same as graphql-core sees it: what documents are validated against."""
+
+for type_ in graphql_schema.type_map.values():
+    for published in type_.fields.values() if isinstance(type_, GraphQLObjectType) else ():
+        definition = published.extensions.get(DEFINITION)
+        if definition is not None and (expected := definition.metadata.get(EXPECTED_ROWS)):
+            published.extensions[ROWS] = expected
 
 
 def sdl() -> str:

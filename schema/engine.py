@@ -5,7 +5,8 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Hashable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -90,7 +91,7 @@ class Engine:
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """The results of a subscription, each a complete body. Raises `RequestError` at once when it is refused."""
         values = self._coerced(prepared, variables)
         plan = self._plan(prepared, values, scope)
@@ -102,8 +103,9 @@ class Engine:
         after = await self._start(watch, values, scope)
         render = partial(self._render, compiled, values.coerced, scope)
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
-        async for _, body in self.feed.follow(scope.org_id, key, render, wants, after):
-            yield body
+        async with aclosing(self.feed.follow(scope.org_id, key, render, wants, after)) as rendered:
+            async for _, body in rendered:
+                yield body
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> str:
         """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""

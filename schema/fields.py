@@ -16,7 +16,7 @@ from models.member import Role
 from resolvers.reading import Args, Expression
 from schema.scalars import Cursor
 
-READ, CHANGE, EVENTS, ROLE, REF, IDS = "read", "change", "events", "role", "ref", "ids"
+READ, CHANGE, EVENTS, ROLE, REF, IDS, EXPECTED_ROWS = "read", "change", "events", "role", "ref", "ids", "rows"
 """Keys of a field's metadata."""
 
 
@@ -59,9 +59,10 @@ def read(
     *,
     arguments: Mapping[str, Argument] | None = None,
     role: Role | None = None,
+    rows: int | None = None,
 ) -> Any:
-    """A field answered by SQL. `role` is the role that a root field needs."""
-    return _field(description, {READ: resolver, ROLE: role}, arguments)
+    """A field answered by SQL. `role` is what a root field needs; `rows`, how many a plain list is expected to have."""
+    return _field(description, {READ: resolver, ROLE: role, EXPECTED_ROWS: rows}, arguments)
 
 
 def column(name: str, description: str) -> Any:

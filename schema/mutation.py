@@ -2,7 +2,9 @@
 
 import strawberry
 
+import resolvers.assignment
 import resolvers.contact_changes
+import resolvers.conversion
 import resolvers.lead_changes
 import resolvers.lifecycle
 import resolvers.moves
@@ -10,6 +12,14 @@ import resolvers.pipeline_changes
 import resolvers.stage_changes
 import resolvers.stage_deletion
 from models.member import Role
+from schema.assignment_changes import (
+    AssignLeadInput,
+    AssignLeadPayload,
+    AssignLeadsInput,
+    AssignLeadsPayload,
+    ReassignAllInput,
+    ReassignAllPayload,
+)
 from schema.contact_changes import (
     CreateContactInput,
     CreateContactPayload,
@@ -32,6 +42,8 @@ from schema.lead_changes import (
     UpdateLeadPayload,
 )
 from schema.lifecycle_changes import (
+    ConvertLeadInput,
+    ConvertLeadPayload,
     DisqualifyLeadInput,
     DisqualifyLeadPayload,
     QualifyLeadInput,
@@ -170,4 +182,28 @@ class Mutation:
         UpdateCustomerInput,
         "Change a company's record.",
         role=Role.REP,
+    )
+    convert_lead: ConvertLeadPayload | None = change(
+        resolvers.conversion.convert_lead,
+        ConvertLeadInput,
+        "Make an opportunity of a qualified lead, once.",
+        role=Role.REP,
+    )
+    assign_lead: AssignLeadPayload | None = change(
+        resolvers.assignment.assign_lead,
+        AssignLeadInput,
+        "Give a lead to a member, or to nobody.",
+        role=Role.REP,
+    )
+    assign_leads: AssignLeadsPayload | None = change(
+        resolvers.assignment.assign_leads,
+        AssignLeadsInput,
+        "Give several leads to one member, or to nobody.",
+        role=Role.REP,
+    )
+    reassign_all: ReassignAllPayload | None = change(
+        resolvers.assignment.reassign_all,
+        ReassignAllInput,
+        "Give all work of one member to another, for instance when somebody leaves.",
+        role=Role.MANAGER,
     )

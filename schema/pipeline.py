@@ -17,7 +17,7 @@ class Pipeline(Node):
     type: PipelineType = column("type", "Whether it holds leads or opportunities.")
     description: str | None = column("description", "What the pipeline is for.")
     is_default: bool = column("is_default", "Whether it is used when no pipeline of its type is named.")
-    stages: list[Stage] = read(stages.of_pipeline, "The columns of the board, from left to right.")
+    stages: list[Stage] = read(stages.of_pipeline, "The columns of the board, from left to right.", rows=8)
     created_at: DateTime = column("created_at", "When the pipeline was made.")
     updated_at: DateTime = column("updated_at", "When the pipeline last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -37,6 +37,7 @@ class Query:
         "The pipelines of your organisation, oldest first.",
         arguments={"type": Argument(PipelineType | None, "Only pipelines of this type.")},
         role=Role.VIEWER,
+        rows=5,
     )
     pipeline: Pipeline | None = read(
         resolvers.pipelines.pipeline,
@@ -120,4 +121,5 @@ class Query:
         "Several records by their ids, in that order; null for what is not found.",
         arguments={"ids": Argument(list[strawberry.ID], "The ids, up to 100.")},
         role=Role.VIEWER,
+        rows=resolvers.nodes.MAX_NODES,
     )

@@ -30,7 +30,7 @@ class CurrencyTotal:
 @strawberry.type(description="How many leads stand in a stage, and what they are worth.")
 class StageTotals:
     count: int = read(stages.count, "How many leads stand in the stage.")
-    values: list[CurrencyTotal] = read(stages.values, "What they are worth, currency by currency.")
+    values: list[CurrencyTotal] = read(stages.values, "What they are worth, currency by currency.", rows=2)
 
 
 @strawberry.type(description="One step of a pipeline: a column of the board.")

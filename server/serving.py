@@ -35,7 +35,8 @@ async def serve_app(settings: Settings) -> None:
                 ws_ping_interval=None,
                 log_level="warning",
                 access_log=False,
-                timeout_graceful_shutdown=10,
+                ws_max_size=2 * settings.max_body_bytes,
+                timeout_graceful_shutdown=3,
                 server_header=False,
             )
             server = Announced(configuration, console, settings, listener.getsockname()[1])

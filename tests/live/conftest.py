@@ -130,21 +130,29 @@ def make_board(database: Database, engine: Engine) -> MakeBoard:
     async def make(organisation: str = "demo", leads: int = 5) -> Board:
         org_id = organisation_id(organisation)
         async with database.pool.acquire() as connection, connection.transaction():
-            await connection.execute("INSERT INTO organisation (id, key, name) VALUES ($1, $2, $2)", org_id, organisation)
+            await connection.execute(
+                "INSERT INTO organisation (id, key, name) VALUES ($1, $2, $2)", org_id, organisation
+            )
             await connection.execute("INSERT INTO event_log (org_id) VALUES ($1)", org_id)
             members = [new_id() for _ in range(2)]
             for member in members:
                 await connection.execute(
-                    "INSERT INTO member (org_id, id, subject, name) VALUES ($1, $2, $3, $3)", org_id, member, str(member)
+                    "INSERT INTO member (org_id, id, subject, name) VALUES ($1, $2, $3, $3)",
+                    org_id,
+                    member,
+                    str(member),
                 )
             pipeline = new_id()
             await connection.execute(
-                "INSERT INTO pipeline (org_id, id, name, type) VALUES ($1, $2, 'Sales', 'OPPORTUNITY')", org_id, pipeline
+                "INSERT INTO pipeline (org_id, id, name, type) VALUES ($1, $2, 'Sales', 'OPPORTUNITY')",
+                org_id,
+                pipeline,
             )
             stages = {name: new_id() for name in STAGES}
             for position, (name, stage) in enumerate(stages.items()):
                 await connection.execute(
-                    "INSERT INTO stage (org_id, id, pipeline_id, name, probability, position) VALUES ($1, $2, $3, $4, $5, $6)",
+                    "INSERT INTO stage (org_id, id, pipeline_id, name, probability, position)"
+                    " VALUES ($1, $2, $3, $4, $5, $6)",
                     *(org_id, stage, pipeline, name, 20 * position, position),
                 )
             made: list[UUID] = [new_id() for _ in range(leads)]

@@ -167,17 +167,16 @@ async def test_a_snapshot_and_the_events_after_it_are_the_state(make_board: Any)
     query = "query ($id: ID!) { cursor pipeline(id: $id) { stages { name leads(first: 100) { nodes { id } } } } }"
 
     def places(data: dict[str, Any]) -> dict[str, str]:
-        return {
-            lead["id"]: stage["name"] for stage in data["pipeline"]["stages"] for lead in stage["leads"]["nodes"]
-        }
+        return {lead["id"]: stage["name"] for stage in data["pipeline"]["stages"] for lead in stage["leads"]["nodes"]}
 
     async def wander(lead: str) -> None:
         for stage in ("Talking", "Offer", "Deal", "New", "Offer"):
             await board.move(lead, stage)
 
     moving = asyncio.gather(*(wander(lead) for lead in board.leads))
-    while number((snapshot := await board.ask(query, {"id": board.pipeline}))["cursor"]) < 5:
-        await asyncio.sleep(0)
+    snapshot = await board.ask(query, {"id": board.pipeline})
+    while number(snapshot["cursor"]) < 5:
+        snapshot = await board.ask(query, {"id": board.pipeline})
     await moving
     final = await board.ask(query, {"id": board.pipeline})
     state = places(snapshot)

@@ -31,7 +31,13 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
     """Start `dealboard serve --demo` on a free port with its data in `folder`; stop it with Ctrl-C."""
     process = subprocess.Popen(
         [sys.executable, "-m", "server", "serve", "--demo", "--port", "0"],
-        env={**os.environ, "DEALBOARD_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1", "COLUMNS": "1000", **environment},
+        env={
+            **os.environ,
+            "DEALBOARD_DATA_DIR": str(folder),
+            "PYTHONUNBUFFERED": "1",
+            "COLUMNS": "1000",
+            **environment,
+        },
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

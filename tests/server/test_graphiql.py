@@ -76,7 +76,9 @@ async def test_the_board_example_shows_the_board(context: BrowserContext, server
     await expect(result).not_to_contain_text('"errors"')
 
 
-async def test_a_move_in_one_window_arrives_in_another(browser: Browser, context: BrowserContext, server: Served) -> None:
+async def test_a_move_in_one_window_arrives_in_another(
+    browser: Browser, context: BrowserContext, server: Served
+) -> None:
     """The subscription runs with the token of the headers editor; a move elsewhere appears without being asked for."""
     watching = await open_example(context, server, "Live")
     await watching.get_by_role("button", name="Execute query").click()
@@ -94,8 +96,7 @@ async def test_an_edited_token_counts_for_the_socket(context: BrowserContext, se
     """What stands in the headers editor is what the socket sends: a spoiled token is refused there, too."""
     page = await open_example(context, server, "Live")
     await page.get_by_role("button", name="Headers").click()
-    editor = page.get_by_label("Headers").locator(".CodeMirror")
-    await editor.click()
+    await page.locator(".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror").click()
     await page.keyboard.press("Control+A")
     await page.keyboard.type('{"Authorization": "Bearer nonsense", "orgid": "demo"')
     await page.get_by_role("button", name="Execute query").click()

@@ -12,7 +12,8 @@ function client(headers) {
   const key = JSON.stringify(headers);
   if (socket.key !== key) {
     socket.client?.dispose();
-    socket = { key, client: createClient({ url: socketUrl.href, connectionParams: headers, lazy: true }) };
+    // A person watches: a refusal is shown at once, not tried again behind the scenes.
+    socket = { key, client: createClient({ url: socketUrl.href, connectionParams: headers, retryAttempts: 0 }) };
   }
   return socket.client;
 }

@@ -1,0 +1,311 @@
+"""Converting: a qualified lead becomes an opportunity, once, however often it is asked for."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from models.base import new_id
+from models.database import Row, Statement
+from models.money import as_money
+from models.refusal import Refusal, Refused
+from models.stage import StageKind
+from models.text import line, optional_line
+from resolvers.change import Change, Happening
+from resolvers.locking import Standing, expect_found, lock_lead, not_found
+from resolvers.moves import top_of
+from resolvers.reading import ORG
+
+TARGET = Statement(
+    text(
+        """
+        SELECT stage.id, stage.kind, stage.pipeline_id, pipeline.type
+        FROM pipeline JOIN stage ON stage.org_id = pipeline.org_id AND stage.pipeline_id = pipeline.id
+        WHERE pipeline.org_id = :org_id AND pipeline.deleted_at IS NULL AND stage.deleted_at IS NULL
+            AND CASE
+                WHEN CAST(:stage_id AS uuid) IS NOT NULL THEN
+                    stage.id = :stage_id AND pipeline.id = coalesce(CAST(:pipeline_id AS uuid), pipeline.id)
+                ELSE stage.kind = 'OPEN' AND CASE
+                    WHEN CAST(:pipeline_id AS uuid) IS NOT NULL THEN pipeline.id = :pipeline_id
+                    ELSE pipeline.is_default AND pipeline.type = 'OPPORTUNITY'
+                END
+            END
+        ORDER BY stage.position, stage.id LIMIT 1
+        """
+    ).bindparams(ORG)
+)
+"""The stage that is named, or the first open one of the pipeline that is named, or of the default one."""
+
+CREATE = Statement(
+    text(
+        """
+        WITH made AS (
+            INSERT INTO lead (
+                org_id, id, pipeline_id, stage_id, rank, title, description, contact_id, customer_id, owner_id, value,
+                currency, expected_close_date, score, source, converted_from_id, stage_entered_at, created_at
+            )
+            SELECT org_id, :id, :pipeline_id, :stage_id, :rank, :title, description, contact_id,
+                CAST(:customer_id AS uuid), owner_id, CAST(:value AS numeric), CAST(:currency AS text),
+                expected_close_date, score, source, id, clock_timestamp(), clock_timestamp()
+            FROM lead WHERE org_id = :org_id AND id = :lead_id
+        ), linked AS (
+            UPDATE lead SET converted_at = clock_timestamp(), closed_at = coalesce(closed_at, clock_timestamp()),
+                converted_to_id = :id, customer_id = coalesce(customer_id, CAST(:customer_id AS uuid)),
+                updated_at = clock_timestamp(), version = version + 1
+            WHERE org_id = :org_id AND id = :lead_id
+        ), carried AS (
+            UPDATE task SET lead_id = :id, updated_at = clock_timestamp(), version = version + 1
+            WHERE org_id = :org_id AND lead_id = :lead_id AND status = 'OPEN'
+        ), employed AS (
+            UPDATE contact SET customer_id = CAST(:customer_id AS uuid), updated_at = clock_timestamp(),
+                version = version + 1
+            WHERE org_id = :org_id AND id = CAST(:contact_id AS uuid) AND customer_id IS NULL
+                AND CAST(:customer_id AS uuid) IS NOT NULL
+        )
+        INSERT INTO stage_change (org_id, id, lead_id, to_pipeline_id, to_stage_id, actor_id, occurred_at)
+        VALUES (:org_id, :happening_id, :id, :pipeline_id, :stage_id, :actor_id, clock_timestamp())
+        """
+    ).bindparams(ORG)
+)
+"""Make the opportunity from the lead, link both, carry the open tasks over, and begin the opportunity's history."""
+
+COUNT_TASKS = Statement(
+    text("SELECT count(*) FROM task WHERE org_id = :org_id AND lead_id = :lead_id AND status = 'OPEN'").bindparams(ORG)
+)
+
+CONTACT = Statement(
+    text(
+        "SELECT id, name, email, phone, customer_id FROM contact WHERE org_id = :org_id AND id = :contact_id"
+    ).bindparams(ORG)
+)
+
+SIMILAR = Statement(
+    text(
+        """
+        SELECT customer.id FROM customer
+        WHERE customer.org_id = :org_id AND customer.archived_at IS NULL AND (
+            regexp_replace(lower(name), '\\s+', '', 'g') = regexp_replace(lower(CAST(:name AS text)), '\\s+', '', 'g')
+            OR lower(website) = CAST(:domain AS text)
+            OR EXISTS (
+                SELECT FROM contact
+                WHERE contact.org_id = customer.org_id AND contact.customer_id = customer.id
+                    AND split_part(lower(contact.email), '@', 2) = CAST(:domain AS text)
+            )
+        )
+        ORDER BY customer.id LIMIT 10
+        """
+    ).bindparams(ORG)
+)
+"""Customers that are probably the same: the same name but for case and spaces, or the same e-mail domain."""
+
+CREATE_CUSTOMER = Statement(
+    text(
+        """
+        INSERT INTO customer (org_id, id, name, website, phone)
+        VALUES (:org_id, :id, :name, :website, :phone)
+        """
+    ).bindparams(ORG)
+)
+
+FILL_CUSTOMER = Statement(
+    text(
+        """
+        UPDATE customer SET website = coalesce(website, :website), phone = coalesce(phone, :phone),
+            updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :id
+            AND (coalesce(website, :website), coalesce(phone, :phone)) IS DISTINCT FROM (website, phone)
+        """
+    ).bindparams(ORG)
+)
+"""Add to a customer what the contact tells, where nothing is known yet."""
+
+PUBLIC_DOMAINS = frozenset(
+    {
+        "gmail.com",
+        "googlemail.com",
+        "outlook.com",
+        "hotmail.com",
+        "yahoo.com",
+        "icloud.com",
+        "gmx.de",
+        "gmx.net",
+        "web.de",
+    }
+)
+"""E-mail domains that tell nothing about the company."""
+
+
+async def convert_lead(
+    change: Change,
+    lead_id: UUID,
+    pipeline_id: UUID | None = None,
+    stage_id: UUID | None = None,
+    customer_id: UUID | None = None,
+    create_customer: Mapping[str, Any] | None = None,
+    title: str | None = None,
+    value: Decimal | None = None,
+    dry_run: bool = False,
+    expected_version: int | None = None,
+) -> Mapping[str, Any]:
+    """Make an opportunity of a qualified lead. A lead that was converted before shows its opportunity, flagged.
+
+    Raises `Refused`: NOT_QUALIFIED, LEAD_CLOSED, NO_PIPELINE, NOT_FOUND, INVALID, and DUPLICATE_CUSTOMER, showing the
+    similar customers, when a customer is to be made that is probably there already.
+    """
+    target = await change.first(TARGET, pipeline_id=pipeline_id, stage_id=stage_id)
+    wanted = () if target is None else (target["id"],)
+    standing = await lock_lead(change, lead_id, stage_ids=wanted)
+    lead = standing.lead
+    if lead["converted_to_id"] is not None:
+        return {"lead": lead_id, "opportunity": lead["converted_to_id"], "already_converted": True}
+    _expect_convertible(standing, expected_version)
+    stage = _expect_target(standing, target, pipeline_id, stage_id)
+    contact = None
+    if lead["contact_id"] is not None:
+        contact = await change.first(CONTACT, contact_id=lead["contact_id"])
+    await expect_found(change, "customer", customer_id, "customerId")
+    if create_customer is not None and customer_id is not None:
+        raise Refused(Refusal.INVALID, "Name an existing customer, or make a new one, not both.", "createCustomer")
+    new_customer = None if create_customer is None else await _new_customer(change, create_customer, contact)
+    heading = line(title, "title") if title is not None else lead["title"]
+    worth = _worth(lead, value)
+    tasks = await change.first(COUNT_TASKS, lead_id=lead_id)
+    shown = {
+        "lead": lead_id,
+        "already_converted": False,
+        "pipeline": stage["pipeline_id"],
+        "stage": stage["id"],
+        "title": heading,
+        "tasks_carried_over": tasks["count"] if tasks else 0,
+        "creates_customer": new_customer is not None,
+        "customer": customer_id or lead["customer_id"],
+    }
+    if dry_run:
+        return shown
+    customer: UUID | None = customer_id or lead["customer_id"] or (contact["customer_id"] if contact else None)
+    if new_customer is not None:
+        customer = new_id()
+        await change.run(CREATE_CUSTOMER, id=customer, **new_customer)
+    elif customer_id is not None and contact is not None:
+        await change.run(FILL_CUSTOMER, id=customer_id, website=_domain(contact), phone=contact["phone"])
+    opportunity_id = await _create(change, standing, stage, contact, customer, heading, worth)
+    return {**shown, "opportunity": opportunity_id, "customer": customer}
+
+
+def _expect_convertible(standing: Standing, expected_version: int | None) -> None:
+    lead = standing.lead
+    if expected_version is not None and lead["version"] != expected_version:
+        raise Refused(
+            Refusal.CONFLICT,
+            f"Somebody else changed it: it is at version {lead['version']}, you expected {expected_version}.",
+            "expectedVersion",
+            shown={"lead": lead["id"]},
+        )
+    if lead["qualified_at"] is None:
+        raise Refused(
+            Refusal.NOT_QUALIFIED, "Qualify this lead first, then convert it.", "leadId", shown={"lead": lead["id"]}
+        )
+    if lead["closed_at"] is not None:
+        raise Refused(
+            Refusal.LEAD_CLOSED, "This lead is closed. Reopen it first.", "leadId", shown={"lead": lead["id"]}
+        )
+
+
+def _expect_target(standing: Standing, target: Row | None, pipeline_id: UUID | None, stage_id: UUID | None) -> Row:
+    """The stage for the opportunity: open, and in a pipeline of opportunities."""
+    stage = None if target is None else standing.stages.get(target["id"])
+    if target is None or stage is None or stage["deleted_at"] is not None:
+        if stage_id is not None:
+            raise not_found("stage", "stageId")
+        if pipeline_id is not None:
+            raise not_found("pipeline", "pipelineId")
+        raise Refused(
+            Refusal.NO_PIPELINE, "There is no default pipeline for opportunities. Create one, or name a pipeline."
+        )
+    if target["type"] != "OPPORTUNITY":
+        raise Refused(Refusal.INVALID, "This pipeline holds leads. Name one that holds opportunities.", "pipelineId")
+    if stage["kind"] != StageKind.OPEN:
+        raise Refused(Refusal.INVALID, "An opportunity begins in an open stage. Name another.", "stageId")
+    return stage
+
+
+async def _create(
+    change: Change,
+    standing: Standing,
+    stage: Row,
+    contact: Row | None,
+    customer: UUID | None,
+    title: str,
+    worth: tuple[Decimal | None, str | None],
+) -> UUID:
+    lead, opportunity_id = standing.lead, new_id()
+    value, currency = worth
+    place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
+    created = Happening("lead.created", lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
+    await change.run(
+        CREATE,
+        id=opportunity_id,
+        lead_id=lead["id"],
+        rank=await top_of(change, opportunity_id, stage["id"]),
+        title=title,
+        value=value,
+        currency=currency,
+        customer_id=customer,
+        contact_id=contact and contact["id"],
+        happening_id=created.id,
+        actor_id=change.actor_id,
+        **place,
+    )
+    change.count(lead, standing.stage, -1)
+    change.count({**lead, "closed_at": True}, standing.stage, 1)
+    change.count({"value": value, "currency": currency, "probability": None, "closed_at": None}, stage, 1)
+    change.emit(
+        Happening(
+            "lead.converted",
+            lead_id=lead["id"],
+            owner_id=lead["owner_id"],
+            pipeline_id=lead["pipeline_id"],
+            stage_id=lead["stage_id"],
+            data={"opportunityId": str(opportunity_id)},
+        )
+    )
+    change.emit(created)
+    return opportunity_id
+
+
+def _worth(lead: Row, value: Decimal | None) -> tuple[Decimal | None, str | None]:
+    """The opportunity's value and currency: the lead's, or another value in its currency."""
+    if value is None:
+        return lead["value"], lead["currency"]
+    if lead["currency"] is None:
+        raise Refused(Refusal.INVALID, "The lead has no currency. Give it one first, then a value.", "value")
+    return as_money(value, lead["currency"]), lead["currency"]
+
+
+async def _new_customer(change: Change, given: Mapping[str, Any], contact: Row | None) -> dict[str, str | None]:
+    """The customer to make, from what is given and what the contact tells."""
+    domain = _domain(contact)
+    known: str | None = domain or (contact["name"] if contact else None)
+    name = optional_line(given.get("name"), "createCustomer", "name") or known
+    if name is None:
+        raise Refused(Refusal.INVALID, "Without a contact the customer needs a name.", "createCustomer", "name")
+    if not given.get("even_if_similar"):
+        similar = await change.all(SIMILAR, name=name, domain=domain)
+        if similar:
+            raise Refused(
+                Refusal.DUPLICATE_CUSTOMER,
+                "There are customers like this one. Send the id of the right one as customerId,"
+                " or evenIfSimilar: true when it is another.",
+                "createCustomer",
+                shown={"similar_customers": [row["id"] for row in similar]},
+            )
+    return {"name": name, "website": domain, "phone": contact["phone"] if contact else None}
+
+
+def _domain(contact: Row | None) -> str | None:
+    """The domain of the contact's e-mail address, if it tells the company."""
+    email = (contact["email"] or "") if contact else ""
+    domain: str = email.rpartition("@")[2].strip().lower() if "@" in email else ""
+    return domain if domain and domain not in PUBLIC_DOMAINS else None
