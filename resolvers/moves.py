@@ -11,6 +11,7 @@ from models.database import Statement
 from models.refusal import Refusal, Refused
 from models.stage import StageKind
 from resolvers.change import Change, Happening
+from resolvers.constraints import expect_unique
 from resolvers.locking import Standing, lock_lead, not_found
 from resolvers.reading import ORG
 
@@ -55,15 +56,34 @@ BEFORE = Statement(
 )
 """The gap right above a card."""
 
+KNOWN = Statement(
+    text(
+        """
+        SELECT id FROM lead WHERE org_id = :org_id AND id = :card_id
+        UNION ALL (SELECT id FROM event WHERE org_id = :org_id AND lead_id = :card_id LIMIT 1)
+        """
+    ).bindparams(ORG)
+)
+"""Whether a card is, or ever was, one of the organisation's: the log names those that were deleted."""
+
 MOVE = Statement(
     text(
         """
         WITH moved AS (
             UPDATE lead SET pipeline_id = :pipeline_id, stage_id = :stage_id, rank = :rank,
                 stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1,
-                closed_at = CASE WHEN CAST(:closed AS boolean) THEN coalesce(closed_at, clock_timestamp()) END,
-                lost_reason = CASE WHEN CAST(:closed AS boolean) THEN CAST(:lost_reason AS text) END,
-                disqualified_at = CASE WHEN CAST(:disqualified AS boolean) THEN clock_timestamp() END,
+                closed_at = CASE
+                    WHEN CAST(:stays AS boolean) THEN coalesce(closed_at, clock_timestamp())
+                    WHEN CAST(:closed AS boolean) THEN clock_timestamp()
+                END,
+                lost_reason = CASE
+                    WHEN CAST(:stays AS boolean) THEN coalesce(CAST(:lost_reason AS text), lost_reason)
+                    WHEN CAST(:closed AS boolean) THEN CAST(:lost_reason AS text)
+                END,
+                disqualified_at = CASE
+                    WHEN CAST(:disqualified AS boolean) THEN clock_timestamp()
+                    WHEN CAST(:stays AS boolean) THEN disqualified_at
+                END,
                 qualified_at = CASE WHEN CAST(:qualified AS boolean) THEN clock_timestamp() ELSE qualified_at END
             WHERE org_id = :org_id AND id = :lead_id
             RETURNING stage_entered_at
@@ -77,7 +97,8 @@ MOVE = Statement(
         """
     ).bindparams(ORG)
 )
-"""Put a lead into another stage and write it into its history."""
+"""Put a lead into another stage and write it into its history. One that `stays` won or lost stays so since when it was,
+for the same reason; any other move begins anew."""
 
 REORDER = Statement(
     text(
@@ -119,14 +140,22 @@ async def move_lead(
 ) -> Mapping[str, Any]:
     """Move a lead to a stage, of its own pipeline or another: right after one card, right before another, or on top.
 
-    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version or the neighbours are not as expected.
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version or the neighbours are not as expected;
+    LEAD_CONVERTED; EXTERNAL_ID_TAKEN in another pipeline.
     """
     standing = await lock_lead(change, lead_id, expected_version, stage_ids=(stage_id,))
     stage = standing.stages.get(stage_id)
     if stage is None or stage["deleted_at"] is not None:
         raise not_found("stage", "stageId")
-    place = await _place(change, lead_id, stage_id, after_lead_id, before_lead_id)
     lead = standing.lead
+    if lead["converted_at"] is not None and lead["stage_id"] != stage_id:
+        raise Refused(
+            Refusal.LEAD_CONVERTED,
+            "This lead has become an opportunity, and stays where it ended. Move the opportunity.",
+            "leadId",
+            shown={"lead": lead_id},
+        )
+    place = await _place(change, lead_id, stage_id, after_lead_id, before_lead_id)
     if lead["stage_id"] == stage_id:
         await change.run(REORDER, lead_id=lead_id, rank=place)
         change.emit(
@@ -139,7 +168,8 @@ async def move_lead(
             )
         )
     else:
-        await enter(change, standing, stage, place)
+        with expect_unique("stageId"):
+            await enter(change, standing, stage, place)
     return {"lead": lead_id}
 
 
@@ -154,7 +184,9 @@ async def enter(
     disqualified: bool = False,
 ) -> None:
     """Put a locked lead into another, locked stage: its history, its event and the totals of both stages follow."""
-    lead = standing.lead
+    lead, kind = standing.lead, stage["kind"]
+    is_lost = standing.stage["kind"] == StageKind.LOST or lead["disqualified_at"] is not None
+    was = StageKind.LOST if is_lost else standing.stage["kind"]
     happening = Happening(
         "lead.stage_changed",
         lead_id=lead["id"],
@@ -173,7 +205,8 @@ async def enter(
         from_pipeline_id=lead["pipeline_id"],
         from_stage_id=lead["stage_id"],
         rank=place,
-        closed=stage["kind"] != StageKind.OPEN,
+        closed=kind != StageKind.OPEN,
+        stays=kind != StageKind.OPEN and kind == was,
         lost_reason=lost_reason,
         disqualified=disqualified,
         qualified=qualified,
@@ -216,6 +249,8 @@ async def _gap(
         raise Refused(Refusal.INVALID, "A card cannot be its own neighbour. Name another card, or none.", field)
     gap = await change.first(statement, lead_id=lead_id, stage_id=stage_id, card_id=card_id)
     if gap is None:
+        if await change.first(KNOWN, card_id=card_id) is None:
+            raise not_found("lead", field)
         raise _moved_on(field, lead_id)
     return gap["low"], gap["high"]
 
