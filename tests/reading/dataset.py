@@ -1,0 +1,181 @@
+"""Two organisations full of what makes reading hard: ties, gaps, odd texts, several currencies, deleted stages.
+
+It is the same in every run, and it is written into the tables as it stands, so that no change is trusted to make it.
+"""
+
+import itertools
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from models import Base, organisation_id
+from models.database import Database
+
+DEMO, OTHER, EMPTY = "demo", "other", "empty"
+"""The keys of the organisations; nothing was ever done in the last one."""
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+TEXTS = (
+    "Apple", "apple", "APPLE", "Äpfel", "äpfel & Söhne", "100% sure", "50_50", "back\\slash", 'say "hi"', "tab\there",
+    "O'Neill; DROP TABLE lead", "line\nbreak", "Ω mega", "ω MEGA", "emoji 🦊", "名前", "", "-- comment", "{}", "$1",
+    "null", "a%b_c\\d", "\u0001\u007f\u2028",
+)  # fmt: skip
+AMOUNTS = (
+    ("USD", "0.00"), ("USD", "10.00"), ("USD", "10.00"), ("USD", "1054.55"), ("EUR", "10.00"),
+    ("EUR", "999999999999999.99"), ("JPY", "500"), ("JPY", "12345"), ("KWD", "0.005"), ("KWD", "1234567890123.455"),
+    (None, None), ("USD", None),
+)  # fmt: skip
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+
+
+class Builder:
+    """Makes the rows of one organisation."""
+
+    def __init__(self, key: str, seed: int) -> None:
+        self.random = Random(seed)
+        self.key = key
+        self.org_id = organisation_id(key)
+        self.moments = itertools.count()
+        self.tables: Tables = {}
+
+    def id(self) -> UUID:
+        """An id like those that are made in production: a UUIDv7, later than the one before."""
+        milliseconds = 1_700_000_000_000 + 10_000 * next(self.moments)
+        value = milliseconds << 80 | self.random.getrandbits(80)
+        return UUID(int=value & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+
+    def instant(self) -> datetime:
+        """One of few instants, so that there are ties; some with microseconds, some ending in zeros."""
+        seconds, micros = self.random.randrange(12), self.random.choice([0, 500_000, 123_456, 120])
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=seconds * 7, seconds=seconds, microseconds=micros)
+
+    def maybe(self, value: Any) -> Any:
+        """The value, or often enough none."""
+        return value if self.random.random() < 0.7 else None
+
+    def text(self) -> str:
+        return self.random.choice(TEXTS)
+
+    def one(self, table: str) -> UUID:
+        """The id of any row that was made before."""
+        id: UUID = self.random.choice(self.tables[table])["id"]
+        return id
+
+    def add(self, table: str, **columns: Any) -> Row:
+        """One more row, with an id and, where the table has them, times and a version."""
+        stamped = "version" in Base.metadata.tables[table].columns
+        stamps = {"created_at": self.instant(), "updated_at": self.instant(), "version": self.random.randrange(1, 5)}
+        row = {"org_id": self.org_id, "id": self.id(), **(stamps if stamped else {}), **columns}
+        self.tables.setdefault(table, []).append(row)
+        return row
+
+    def build(self) -> Tables:
+        """All rows."""
+        self.tables["organisation"] = [{"id": self.org_id, "key": self.key, "name": self.text(), "currency": "EUR"}]
+        self.tables["event_log"] = [{"org_id": self.org_id, "head": self.random.randrange(1, 2**40)}]
+        self._people()
+        self._boards()
+        for _ in range(60):
+            self._lead()
+        self._converted()
+        for _ in range(50):
+            self._task()
+        return self.tables
+
+    def _people(self) -> None:
+        for nth in range(7):
+            zone, role = self.random.choice(["UTC", "Europe/Paris"]), self.random.choice(["VIEWER", "REP", "ADMIN"])
+            name = self.random.choice(["Ann", "ann", "Ünal", "Bob"])
+            subject = "tester" if nth == 0 else f"member {nth}"
+            self.add("member", subject=subject, name=name, email=self.maybe("a@b.c"), role=role, active=nth != 3,
+                     time_zone=zone)  # fmt: skip
+        for _ in range(6):
+            self.add("customer", name=self.text(), website=self.maybe("https://x.example/100%"),
+                     industry=self.maybe(self.text()), phone=self.maybe("+49_1"), external_id=None)  # fmt: skip
+        for _ in range(14):
+            self.add("contact", name=self.text(), email=self.maybe(f"{self.random.randrange(3)}_x@Example.com"),
+                     phone=self.maybe("+1 555%"), job_title=self.maybe(self.text()),
+                     customer_id=self.maybe(self.one("customer")))  # fmt: skip
+
+    def _boards(self) -> None:
+        for nth, type_ in enumerate(["OPPORTUNITY", "LEAD", "LEAD"]):
+            deleted = self.instant() if nth == 2 else None
+            pipeline = self.add("pipeline", name=self.text(), type=type_, description=self.maybe(self.text()),
+                                is_default=nth < 2, deleted_at=deleted)  # fmt: skip
+            kinds = [("OPEN", 33), ("OPEN", 50), ("OPEN", 7), ("WON", 100), ("LOST", 0)]
+            for position, (kind, odds) in enumerate(kinds):
+                gone = self.instant() if position == 2 else deleted
+                self.add("stage", pipeline_id=pipeline["id"], name=self.text(), kind=kind, probability=odds,
+                         position=position // 2, rotten_after_days=self.maybe(7), deleted_at=gone)  # fmt: skip
+
+    def _lead(self) -> None:
+        stage = self.random.choice(self.tables["stage"][:12])
+        currency, amount = self.random.choice(AMOUNTS)
+        lead = self.add(
+            "lead", pipeline_id=stage["pipeline_id"], stage_id=stage["id"], rank=self.random.choice("Vbz") + "1",
+            title=self.text(), description=self.maybe(self.text()), contact_id=self.maybe(self.one("contact")),
+            customer_id=self.maybe(self.one("customer")), owner_id=self.maybe(self.one("member")),
+            value=Decimal(amount) if amount else None, currency=currency, probability=self.maybe(42),
+            expected_close_date=self.maybe(date(2026, 1, 30) + timedelta(days=self.random.randrange(4))),
+            score=self.maybe(self.random.randrange(-1, 3)), source=self.maybe(self.text()), external_id=None,
+            stage_entered_at=self.instant(), qualified_at=self.maybe(self.instant()),
+            disqualified_at=self.maybe(self.instant()), lost_reason=self.maybe(self.text()),
+            closed_at=self.maybe(self.instant()), converted_at=None, converted_to_id=None, converted_from_id=None,
+        )  # fmt: skip
+        for _ in range(self.random.randrange(4)):
+            source = self.maybe(self.random.choice(self.tables["stage"])) or {}
+            self.add("stage_change", lead_id=lead["id"], from_pipeline_id=source.get("pipeline_id"),
+                     from_stage_id=source.get("id"), to_pipeline_id=stage["pipeline_id"], to_stage_id=stage["id"],
+                     actor_id=self.maybe(self.one("member")), occurred_at=self.instant())  # fmt: skip
+
+    def _converted(self) -> None:
+        first, *others = self.tables["lead"]
+        for lead, opportunity in zip([first, *others[::10]], others[5::10], strict=False):
+            lead["converted_to_id"], lead["converted_at"] = opportunity["id"], self.instant()
+            opportunity["converted_from_id"] = lead["id"]
+
+    def _task(self) -> None:
+        # Far from today, so that it stays settled what is overdue.
+        deadline = self.maybe(datetime(self.random.choice([2020, 2099]), 5, self.random.randrange(1, 4), tzinfo=UTC))
+        all_day = deadline is not None and self.random.random() < 0.5
+        self.add(
+            "task", title=self.text(), notes=self.maybe(self.text()), lead_id=self.maybe(self.one("lead")),
+            contact_id=self.maybe(self.one("contact")), assignee_id=self.maybe(self.one("member")), deadline=deadline,
+            due_at=None if all_day else deadline, due_on=deadline.date() if deadline and all_day else None,
+            status=self.random.choice(["OPEN", "OPEN", "DONE", "CANCELLED"]),
+            priority=self.random.choice(["LOW", "NORMAL", "HIGH"]), completed_at=self.maybe(self.instant()),
+        )  # fmt: skip
+
+
+COUNT_STAGES = """
+INSERT INTO stage_total (org_id, stage_id, currency, leads, value, weighted)
+SELECT lead.org_id, lead.stage_id, CASE WHEN lead.value IS NULL THEN '' ELSE lead.currency END, count(*),
+    coalesce(sum(lead.value), 0), coalesce(sum(lead.value * CASE
+        WHEN stage.kind = 'OPEN' AND lead.closed_at IS NOT NULL THEN 0
+        WHEN stage.kind = 'OPEN' THEN coalesce(lead.probability, stage.probability) ELSE stage.probability END), 0)
+FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id
+GROUP BY 1, 2, 3
+"""
+
+
+async def fill(database: Database, *organisations: Tables) -> None:
+    """Write the rows; tables in the order of their references."""
+    async with database.pool.acquire() as connection, connection.transaction():
+        for tables in organisations:
+            for table, rows in tables.items():
+                columns = list(rows[0])
+                records: Iterable[Any] = [[row.get(column) for column in columns] for row in rows]
+                await connection.copy_records_to_table(table, records=records, columns=columns)
+        await connection.execute(COUNT_STAGES)
+
+
+async def load(database: Database) -> Tables:
+    """Every row of every table, of all organisations."""
+    names = [table.name for table in Base.metadata.sorted_tables]
+    return {name: [dict(row) for row in await database.pool.fetch(f"SELECT * FROM {name}")] for name in names}

@@ -1,0 +1,84 @@
+"""Generated queries, answered by Dealboard and by a plain reference executor over the same rows: they must agree."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from models import Role
+from models.database import Database
+from resolvers.feed import Feed
+from resolvers.scope import Scope
+from schema.api import graphql_schema
+from schema.documents import Documents
+from schema.engine import Engine
+from schema.errors import RequestError, code_of
+from schema.limits import Limits
+from tests.reading.dataset import DEMO, EMPTY, OTHER, Builder, fill, load
+from tests.reading.documents import Document, documents
+from tests.reading.reference import Outcome, Reference, reference_schema
+from tests.reading.supply import Supply
+
+EXAMPLES = int(os.environ.get("DEALBOARD_TEST_EXAMPLES", "250"))
+"""How many queries are generated; set it to 10,000 after a change of the read path."""
+
+TABLES = (Builder(DEMO, 1).build(), Builder(OTHER, 2).build())
+SUPPLY = Supply(*TABLES)
+SCOPES = [
+    *(Scope(DEMO, "tester", role) for role in (Role.VIEWER, Role.ADMIN)),
+    Scope(DEMO, 'nobody "yet"', Role.REP),
+    Scope(OTHER, "tester", Role.MANAGER),
+    Scope(EMPTY, "tester", Role.VIEWER),
+]
+"""Members and strangers; in the last one's organisation nothing was ever done."""
+
+NO_LIMITS = Limits(depth=50, aliases=10**4, fields=10**5, root_fields=10**3, tokens=10**6, cost=10**9)
+
+
+async def answered(engine: Engine, text: str, variables: dict[str, Any], scope: Scope) -> Outcome:
+    """What Dealboard answers. A refusal must say that the input is at fault."""
+    try:
+        answer = await engine.execute(engine.documents.prepare(text), variables, scope)
+    except RequestError as refused:
+        if {code_of(error) for error in refused.errors} <= {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}:
+            return Outcome(None, str(refused))
+        raise
+    body = orjson.loads(answer.body)
+    assert "errors" not in body, body["errors"]
+    return Outcome(json.dumps(body["data"]))
+
+
+@pytest.fixture
+async def filled(database: Database) -> AsyncIterator[tuple[Engine, Reference]]:
+    """Dealboard and the reference, over the same two organisations."""
+    await fill(database, *TABLES)
+    async with Feed.open(database, poll_seconds=30) as feed:
+        yield (
+            Engine(graphql_schema, database, Documents(graphql_schema, NO_LIMITS), feed),
+            Reference(await load(database)),
+        )
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize="DEALBOARD_TEST_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
+@given(generated=documents(reference_schema(), SUPPLY), scope=st.sampled_from(SCOPES))
+async def test_generated_queries_are_answered_as_by_the_reference(
+    filled: tuple[Engine, Reference], generated: Document, scope: Scope
+) -> None:
+    """Whatever is asked, by whomever: the same JSON, keys in the same order, or a refusal by both."""
+    engine, reference = filled
+    text, variables = generated
+    expected = reference.answer(text, variables, scope)
+    found = await answered(engine, text, variables, scope)
+    note(f"{text}\n{variables}\nreference: {expected.reason}\nDealboard: {found.reason}")
+    assert found.data == expected.data
