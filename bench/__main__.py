@@ -1,0 +1,194 @@
+"""`make bench`: measures the cases round by round, and prints and writes what was found.
+
+The contestants of a case take turns in short rounds, so that whatever else the machine does meets all of them alike.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import orjson
+import typer
+from rich.console import Console
+
+from bench.cases import Case, board_cases, growth_cases, lead_cases, move_cases
+from bench.data import place, prepare
+from bench.load import Load, loading
+from bench.report import Measured, Ratio, Report
+from bench.server import Server, running
+from server.postgres import embedded
+
+ALL = ("board", "lead", "move", "growth")
+BOUNDS: dict[tuple[str, str], dict[str, float]] = {
+    ("board", "limit"): {"least": 0.85},
+    ("board", "usual"): {"least": 8},
+    ("lead", "limit"): {},
+    ("lead", "usual"): {},
+    ("move", "limit"): {"least": 0.7},
+}
+"""Which contestants Dealboard is compared with, by case, and what is to be reached."""
+GROWTH = 1.5
+"""How much longer the largest organisation's board may take than the smallest one's."""
+
+console = Console(width=None if sys.stdout.isatty() else 120)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How long to measure."""
+
+    name: str
+    rounds: int
+    seconds: float
+    warm_up: float
+    sizes: tuple[int, ...]
+
+
+QUICK = Mode("quick", 3, 0.4, 0.2, (1_000, 60_000))
+FULL = Mode("full", 9, 2.0, 1.0, (1_000, 60_000, 1_000_000))
+
+
+def main(
+    quick: Annotated[bool, typer.Option(help="Short rounds, and growth only up to 60,000 leads.")] = False,
+    only: Annotated[str, typer.Option(help="The cases to measure, separated by commas.")] = ",".join(ALL),
+) -> None:
+    """Measure Dealboard against hand-written SQL and against the usual way."""
+    chosen = only.split(",")
+    if unknown := set(chosen) - set(ALL):
+        raise typer.BadParameter(f"there is no case {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    mode = QUICK if quick else FULL
+    with postgres() as server_url:
+        url, version, cases = asyncio.run(prepared(server_url, chosen, mode))
+        report = Report(mode.name, version)
+        with ExitStack() as stack:
+            names = sorted({one.server for case in cases for one in case.contestants})
+            servers = {name: stack.enter_context(running(name, url)) for name in names}
+            load = stack.enter_context(loading())
+            sent = dict.fromkeys(chosen, 0)
+            for case in cases:
+                sent[case.name] += expect_right(case, servers, sent[case.name])
+                measured, sent[case.name] = measure(case, servers, load, mode, sent[case.name])
+                report.cases[f"{case.name}, {case.connections} at once"] = measured
+                report.ratios += ratios(case, measured)
+    report.print(console)
+    console.print(f"Written to {report.write()}")
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The server to measure on: given, or the embedded one in a folder that is kept."""
+    if given := os.environ.get("DEALBOARD_BENCH_DATABASE_URL"):
+        yield given
+        return
+    with embedded(Path(".data") / "bench") as url:
+        yield url
+
+
+async def prepared(server_url: str, chosen: Sequence[str], mode: Mode) -> tuple[str, str, list[Case]]:
+    """The data, loaded: the URL of the database, PostgreSQL's version, and the cases."""
+    with console.status("Preparing the database…"):
+        url = await prepare(server_url)
+        sizes = mode.sizes if "growth" in chosen else ()
+        places = {}
+        for leads in sorted({60_000, *sizes}):
+            console.log(f"an organisation with {leads:,} leads")
+            places[leads] = await place(url, f"bench-{leads}", leads)
+        cases: list[Case] = []
+        if "board" in chosen:
+            cases += board_cases(places[60_000])
+        if "lead" in chosen:
+            cases += lead_cases(places[60_000])
+        if "move" in chosen:
+            cases += move_cases(await place(url, "bench-moves", 6_000, fresh=True))
+        if "growth" in chosen:
+            cases += growth_cases({leads: places[leads] for leads in sizes})
+        connection = await asyncpg.connect(url)
+        await connection.execute("CHECKPOINT")
+        version = await connection.fetchval("SHOW server_version")
+        await connection.close()
+        return url, version, cases
+
+
+def measure(case: Case, servers: dict[str, Server], load: Load, mode: Mode, sent: int) -> tuple[list[Measured], int]:
+    """All rounds of a case, from the request `sent` on; also returns the request to go on with."""
+    found = [Measured(one.name) for one in case.contestants]
+    for nth in range(-1, mode.rounds):
+        for one, result in zip(case.contestants, found, strict=True):
+            console.print(f"{case.name}, {case.connections} at once: round {nth + 1} of {mode.rounds}", end="\r")
+            server = servers[one.server]
+            used = server.cpu_seconds
+            run = load.run(
+                server.port,
+                one.requests,
+                connections=case.connections,
+                seconds=mode.seconds if nth >= 0 else mode.warm_up,
+                start=sent,
+            )
+            sent = int(run["sent"])
+            result.size = run["length"]
+            if nth >= 0:
+                result.rates.append(run["rate"])
+                result.p50.append(run["p50"])
+                result.p99.append(run["p99"])
+                result.cpu.append((server.cpu_seconds - used) / run["count"] * 1000)
+    return found, sent
+
+
+def ratios(case: Case, measured: list[Measured]) -> list[Ratio]:
+    """Dealboard against each of the others; of growth, the time of the largest against that of the smallest."""
+    title = f"{case.name}, {case.connections} at once"
+    if case.name == "growth":
+        small, *larger = measured
+        return [Ratio(title, one.name, small.name, _divided(small.rates, one.rates), most=GROWTH) for one in larger]
+    ours = next(one for one in measured if one.name == "dealboard")
+    return [
+        Ratio(title, ours.name, one.name, _divided(ours.rates, one.rates), **BOUNDS[case.name, one.name])
+        for one in measured
+        if one is not ours
+    ]
+
+
+def _divided(of: list[float], to: list[float]) -> list[float]:
+    return [one / other for one, other in zip(of, to, strict=True)]
+
+
+def expect_right(case: Case, servers: dict[str, Server], sent: int) -> int:
+    """Stop unless the contestants answer, and answer the same. Returns how many requests were used up for it."""
+    used = 0 if case.same else 1
+    answers = {
+        one.name: ask(servers[one.server].port, one.requests[(sent + nth * used) % len(one.requests)])
+        for nth, one in enumerate(case.contestants)
+    }
+    for name, answer in answers.items():
+        if answer.get("errors") or not answer.get("data"):
+            raise RuntimeError(f"{case.name}: {name} answers {str(answer)[:500]}")
+    first, *others = answers
+    for other in others if case.same else ():
+        if answers[first] != answers[other]:
+            raise RuntimeError(f"{case.name}: {first} and {other} do not answer the same")
+    return used * len(answers)
+
+
+def ask(port: int, request: str) -> dict[str, Any]:
+    """The answer to one request."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(request.encode().replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        with connection.makefile("rb") as file:
+            head, _, body = file.read().partition(b"\r\n\r\n")
+    if not body:
+        raise RuntimeError(head.decode())
+    answer: dict[str, Any] = orjson.loads(body)
+    return answer
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

@@ -1,0 +1,100 @@
+"""What is measured: each case, with the requests that its contestants get."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from bench import queries
+from bench.data import Place
+from bench.dealboard import token
+
+PAGE = 50
+"""Leads of each stage on the board."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One side of a case: a server, and the ready HTTP requests that it gets in turn."""
+
+    name: str
+    server: str
+    requests: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The same thing asked in several ways, over so many connections; `same` says that the answers must be equal."""
+
+    name: str
+    connections: int
+    contestants: Sequence[Contestant]
+    same: bool = True
+
+
+def board_cases(place: Place) -> list[Case]:
+    """A whole board."""
+    contestants = [
+        Contestant("limit", "limit", [get(f"/board/{place.id}/{bare(place.pipeline)}/{PAGE}")]),
+        Contestant("dealboard", "dealboard", [board_of(place)]),
+        Contestant("usual", "usual", [board_of(place)]),
+    ]
+    return [Case("board", connections, contestants) for connections in (1, 8)]
+
+
+def lead_cases(place: Place) -> list[Case]:
+    """One lead by its id."""
+    asked = [post(place, queries.LEAD, {"id": id}) for id in place.leads]
+    contestants = [
+        Contestant("limit", "limit", [get(f"/lead/{place.id}/{bare(id)}") for id in place.leads]),
+        Contestant("dealboard", "dealboard", asked),
+        Contestant("usual", "usual", asked),
+    ]
+    return [Case("lead", connections, contestants) for connections in (1, 8)]
+
+
+def move_cases(place: Place) -> list[Case]:
+    """A lead moved to the top of the next stage, and from the last to the first: never to where it stands."""
+    count = len(place.stages)
+    steps = [
+        (lead, place.stages[(standing + step) % count])
+        for step in range(1, count + 1)
+        for lead, standing in zip(place.leads, place.standing, strict=True)
+    ]
+    bare_requests = [get(f"/move/{place.id}/{bare(lead)}/{bare(stage)}", "POST") for lead, stage in steps]
+    asked = [post(place, queries.MOVE, {"input": {"leadId": lead, "stageId": stage}}) for lead, stage in steps]
+    contestants = [Contestant("limit", "limit", bare_requests), Contestant("dealboard", "dealboard", asked)]
+    return [Case("move", connections, contestants, same=False) for connections in (1, 8)]
+
+
+def growth_cases(places: Mapping[int, Place]) -> list[Case]:
+    """The same board in organisations of different sizes."""
+    contestants = [Contestant(f"{leads:,}", "dealboard", [board_of(place)]) for leads, place in places.items()]
+    return [Case("growth", 1, contestants, same=False)]
+
+
+def board_of(place: Place) -> str:
+    """The request for a board."""
+    return post(place, queries.BOARD, {"id": place.pipeline, "first": PAGE})
+
+
+def post(place: Place, query: str, variables: Mapping[str, Any]) -> str:
+    """A GraphQL request."""
+    body = orjson.dumps({"query": query, "variables": variables}).decode()
+    return (
+        "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token(place.key)}\r\norgid: {place.key}\r\n"
+        f"Content-Length: {len(body.encode())}\r\n\r\n{body}"
+    )
+
+
+def get(path: str, method: str = "GET") -> str:
+    """A request without a body."""
+    return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
+
+
+def bare(id: str) -> UUID:
+    """The UUID of a public id."""
+    return UUID(id.rpartition("_")[2])

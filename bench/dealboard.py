@@ -1,0 +1,42 @@
+"""Dealboard itself, as it is served."""
+
+from datetime import timedelta
+from typing import Any
+
+from bench.server import POOL
+from models.database import Database
+from models.member import Role
+from server.app import create_app as create_dealboard
+from server.runtime import make_token
+from server.settings import load_settings
+
+SETTINGS = load_settings(jwt_secret="not a secret, as nothing but made-up data is behind it", pool_size=POOL)
+
+
+def token(organisation: str) -> str:
+    """A token of the first member, an admin."""
+    return make_token(
+        SETTINGS, organisation=organisation, subject="member-0", role=Role.ADMIN, lifetime=timedelta(days=1)
+    )
+
+
+def create_app(url: str) -> Any:
+    """The application of server.app, with a database that is opened when it starts."""
+    return Opened(url)
+
+
+class Opened:
+    """Opens the database within the lifespan of the application: uvicorn's loop has to own the connections."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand over to the application."""
+        if scope["type"] == "lifespan":
+            async with Database.open(self.url, min_size=POOL, max_size=POOL) as database:
+                self.app = create_dealboard(SETTINGS, database)
+                await self.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
