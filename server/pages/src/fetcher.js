@@ -22,10 +22,19 @@ function client(headers) {
 export function createFetcher(initial) {
   return (params, { headers = initial, documentAST } = {}) => {
     if (documentAST && getOperationAST(documentAST, params.operationName)?.operation === "subscription") {
-      return client(headers).iterate(params);
+      return subscribe(params, headers);
     }
     return send(params, headers);
   };
+}
+
+// A closed socket tells why in its code and reason; GraphiQL shows the message of an error.
+async function* subscribe(params, headers) {
+  try {
+    yield* client(headers).iterate(params);
+  } catch (failure) {
+    throw failure instanceof CloseEvent ? new Error(`The socket was closed: ${failure.code} ${failure.reason}`) : failure;
+  }
 }
 
 export async function send(params, headers) {
