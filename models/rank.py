@@ -32,7 +32,7 @@ def between(before: str | None, after: str | None, random: Random = _random) -> 
     if after is not None:
         number = _head(after) - step
         return _written(number) if number > 0 else _inside("", after, random)
-    number = BASE**WIDTH // 2 if before is None else _head(before) + step
+    number = BASE**WIDTH // 2 + random.randrange(STEP) if before is None else _head(before) + step
     return _written(number) if number < BASE**WIDTH - 1 else _inside(before or "", None, random)
 
 

@@ -15,7 +15,7 @@ from resolvers.change import Change, Happening
 from resolvers.constraints import expect_unique
 from resolvers.locking import ID, expect_found, expect_version, not_found
 from resolvers.reading import ORG
-from resolvers.revision import differing, make, not_null, revise, told
+from resolvers.revision import differing, make, not_null, revise, rewrite, told
 
 LONGEST_EMAIL = 254
 """Characters of an address that mail servers take. Source: RFC 5321, section 4.5.3.1.3."""
@@ -58,7 +58,7 @@ async def update_contact(
     changes = differing(contact, wanted)
     await expect_found(change, "customer", changes.get("customer_id"), "customerId")
     if changes:
-        await change.run(REVISE_CONTACT, **{**contact, **changes})
+        await rewrite(change, REVISE_CONTACT, contact, changes)
         change.emit(Happening("contact.updated", record_id=contact_id, data=told(contact, changes)))
     return {"contact": contact_id}
 
@@ -84,7 +84,7 @@ async def update_customer(
     changes = differing(customer, wanted)
     if changes:
         with expect_unique():
-            await change.run(REVISE_CUSTOMER, **{**customer, **changes})
+            await rewrite(change, REVISE_CUSTOMER, customer, changes)
         change.emit(Happening("customer.updated", record_id=customer_id, data=told(customer, changes)))
     return {"customer": customer_id}
 

@@ -18,7 +18,7 @@ from resolvers.lead_fields import EMPTY, settle, tidy
 from resolvers.locking import ID, lock_lead, not_found
 from resolvers.moves import top_of
 from resolvers.reading import ORG
-from resolvers.revision import differing, public, revise, spelled, told
+from resolvers.revision import differing, public, revise, rewrite, spelled, told
 
 LOCK_STAGE = Statement(
     select(Stage.__table__)
@@ -139,7 +139,7 @@ async def update_lead(
             shown={"lead": lead_id},
         )
     with expect_unique():
-        await change.run(REVISE_LEAD, **{**lead, **changes})
+        await rewrite(change, REVISE_LEAD, lead, changes)
     change.count(lead, standing.stage, -1)
     now = {**lead, **changes}
     change.count(now, standing.stage, 1)

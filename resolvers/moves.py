@@ -127,7 +127,7 @@ CLOSING = """
     disqualified_at = CASE WHEN CAST(:kind AS text) <> 'WON' THEN disqualified_at END
 """
 """What becomes of leads whose stage changes its kind, or that move on together: closed where deals end, open elsewhere.
-One that stays won or lost stays closed since when it was; a disqualified or converted one is not reopened by the way."""
+One that stays won or lost stays closed since when it was; what was disqualified or converted is not reopened."""
 
 
 async def move_lead(

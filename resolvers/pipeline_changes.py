@@ -15,7 +15,7 @@ from models.text import line, prose
 from resolvers.change import Change, Happening
 from resolvers.locking import TAKE_STAGES
 from resolvers.reading import ORG
-from resolvers.revision import differing, not_null, revise, told
+from resolvers.revision import differing, not_null, revise, rewrite, told
 from resolvers.shapes import expect_open_stage, hold_shape
 from resolvers.stage_changes import insert_stages, tidy_stage
 
@@ -134,7 +134,7 @@ async def update_pipeline(
         if before is not None:
             await _set_default(change, before["id"], False)
     if changes:
-        await change.run(REVISE_PIPELINE, **{**pipeline, **changes})
+        await rewrite(change, REVISE_PIPELINE, pipeline, changes)
         change.emit(_about("pipeline.updated", pipeline_id, **told(pipeline, changes)))
     return {"pipeline": pipeline_id}
 

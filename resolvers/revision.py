@@ -12,6 +12,7 @@ from models.base import Base
 from models.database import Row, Statement
 from models.ids import public_id
 from models.refusal import Refusal, Refused
+from resolvers.change import Change
 from resolvers.locking import ID
 from resolvers.reading import ORG
 
@@ -41,6 +42,12 @@ def revise(model: type[Base], *fields: str) -> Statement:
             **{name: bindparam(name, type_=columns[name].type) for name in fields},
         )
     )
+
+
+async def rewrite(change: Change, statement: Statement, row: Row, changes: Mapping[str, Any]) -> None:
+    """Run a statement of `revise` for a record: its fields as they are, but for the changes."""
+    values = {**row, **changes}
+    await change.run(statement, **{name: value for name, value in values.items() if name != "org_id"})
 
 
 def differing(row: Row, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from resolvers.change import Change, Happening
 from resolvers.locking import not_found
 from resolvers.moves import CLOSING
 from resolvers.reading import ORG
-from resolvers.revision import differing, not_null, revise, told
+from resolvers.revision import differing, not_null, revise, rewrite, told
 from resolvers.shapes import (
     STAGES_IN_ORDER,
     Shape,
@@ -111,7 +111,7 @@ async def update_stage(
     decisive = changes.keys() & {"kind", "probability"}
     if decisive:
         await take_stages(change, stage_id)
-    await change.run(REVISE_STAGE, **{**stage, **changes})
+    await rewrite(change, REVISE_STAGE, stage, changes)
     if "kind" in changes:
         await change.run(FOLLOW_KIND, stage_id=stage_id, from_kind=stage["kind"], kind=kind)
     if decisive:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.changes.consistency import expect_consistent
-from tests.changes.world import World, document
+from tests.changes.world import World
 
 SHOW = (
     "pipeline { name type description isDefault version"
@@ -119,17 +119,8 @@ async def test_a_hundred_stages_fit(world: World) -> None:
 async def test_refuses_an_unknown_type(world: World, type_: object) -> None:
     """A type that is none is malformed input: a GraphQL error, not a user error."""
     given = {"name": "Board", "type": type_, "stages": [{"name": "A"}]}
-    body = await _response(world, given)
+    body = await world.attempt("createPipeline", given)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["BAD_USER_INPUT"]
-
-
-async def _response(world: World, given: dict) -> dict:
-    from schema.errors import RequestError, format_errors
-
-    try:
-        return await world.api(document("createPipeline"), {"input": given})
-    except RequestError as refused:
-        return {"errors": format_errors(refused.errors)}
 
 
 def _stage(name: str, kind: str, probability: int, position: int, rotten: int | None) -> dict:

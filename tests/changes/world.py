@@ -8,6 +8,7 @@ from models import Base, Role, organisation_id
 from models.database import Database
 from models.ids import public_id
 from schema.api import graphql_schema
+from schema.errors import RequestError, format_errors
 
 Api = Any
 Tables = dict[str, list[tuple[Any, ...]]]
@@ -40,10 +41,13 @@ class World:
         return body["data"]
 
     async def attempt(self, mutation: str, given: Mapping[str, Any], show: str = "", **who: Any) -> dict[str, Any]:
-        """The whole response to a mutation whose input is `given`."""
-        body: dict[str, Any] = await self.api(
-            document(mutation, show), {"input": given}, organisation=self.organisation, **who
-        )
+        """The whole response to a mutation whose input is `given`; one that is refused at once has only errors."""
+        try:
+            body: dict[str, Any] = await self.api(
+                document(mutation, show), {"input": given}, organisation=self.organisation, **who
+            )
+        except RequestError as refused:
+            return {"errors": format_errors(refused.errors)}
         return body
 
     async def change(self, mutation: str, given: Mapping[str, Any], show: str = "", **who: Any) -> dict[str, Any]:
