@@ -2,14 +2,12 @@
 
 import re
 import sys
-from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
-import uvloop
 from rich.console import Console
 
 from models.member import Role
@@ -18,11 +16,13 @@ from resolvers.scope import Scope
 from schema.api import graphql_schema, sdl
 from schema.documents import Documents
 from schema.engine import Engine
-from schema.errors import RequestError
 from schema.limits import Limits
-from server.runtime import make_token, open_database
+from server.demo import load_demo
+from server.faults import Fault, run, settings_for, settings_for_work
+from server.importing import import_command
+from server.runtime import DEMO_ORGANISATION, make_token, open_database
 from server.serving import serve_app
-from server.settings import PREFIX, Settings, WrongSettings, load_settings
+from server.settings import PREFIX, Settings, WrongSettings
 
 SETTINGS_HELP = "\n\n".join(
     f"{PREFIX}{name.upper()}  {field.description}"
@@ -38,30 +38,6 @@ app = typer.Typer(
 )
 
 
-class Fault(Exception):
-    """What is told in one line; the command then ends with status 2."""
-
-
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; expected failures become one line."""
-    try:
-        return uvloop.run(work)
-    except WrongSettings as wrong:
-        raise Fault(str(wrong)) from wrong
-    except RequestError as wrong:
-        raise Fault("; ".join(error.message for error in wrong.errors)) from wrong
-
-
-def settings_for_work(**given: Any) -> Settings:
-    """Settings for commands that verify no token."""
-    try:
-        return load_settings(**given)
-    except WrongSettings as wrong:
-        if "can be verified" in str(wrong):
-            return load_settings(**{**given, "demo": True})
-        raise Fault(str(wrong)) from wrong
-
-
 @app.command(epilog=SETTINGS_HELP)
 def serve(
     demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Start with a demo organisation.")] = None,
@@ -69,10 +45,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
     """Serve the API, with the settings below from the environment."""
-    try:
-        settings = load_settings(demo=demo, host=host, port=port)
-    except WrongSettings as wrong:
-        raise Fault(str(wrong)) from wrong
+    settings = settings_for(demo=demo, host=host, port=port)
     with suppress(KeyboardInterrupt):
         run(serve_app(settings))
 
@@ -136,6 +109,21 @@ def explain(
             return await engine.explain(engine.documents.prepare(query, None), values, scope)
 
     typer.echo(run(work()))
+
+
+@app.command()
+def demo() -> None:
+    """Make the demo organisation, unless it is there."""
+
+    async def work() -> None:
+        async with open_database(settings_for_work()) as database:
+            await load_demo(database)
+            Console().print(f"The organisation {DEMO_ORGANISATION!r} is there.")
+
+    run(work())
+
+
+app.command("import")(import_command)
 
 
 def main() -> None:
