@@ -89,7 +89,8 @@ class Database:
     ) -> AsyncIterator[Self]:
         """Connect, and disconnect at the end.
 
-        Set `statement_cache_size=0` behind a PgBouncer in transaction mode.
+        Set `statement_cache_size=0` behind a PgBouncer in transaction mode. Nothing that is done on a connection of the
+        pool may outlast its transaction: `SET LOCAL`, `pg_advisory_xact_lock`, and LISTEN on a connection of its own.
         """
         async with asyncpg.create_pool(
             url,
@@ -99,5 +100,13 @@ class Database:
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=0,
             server_settings=SESSION,
+            reset=_keep,
         ) as pool:
             yield cls(pool, url)
+
+
+async def _keep(connection: Connection) -> None:
+    """Give a connection back as it is; asyncpg has rolled back what was left open.
+
+    Without this, asyncpg would reset the session in a round trip of its own, which doubles the time of a small read.
+    """
