@@ -26,6 +26,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
@@ -179,11 +180,18 @@ class OpenPage:
 
     def edge_cursor(self, last: bool) -> Expression:
         """The cursor of the first or the last row of the page, or null when it is empty."""
-        read_first = last == self.page.backward
-        at = literal_column("1") if read_first else cast(func.least(func.count(), self.page.size), Integer)
-        values: Any = func.array_agg(cast(self.page.order.column(self.entity), Text), type_=ARRAY(Text()))
-        ids: Any = func.array_agg(self.entity.id, type_=ARRAY(Uuid()))
+        column, id = self.page.order.column(self.entity), self.entity.id
+        values, ids = self._listed(cast(column, Text), Text()), self._listed(id, Uuid())
+        at = func.cardinality(ids) if last else literal_column("1")
         return case((func.count() > literal_column("0"), self._cursor(values[at], ids[at])))
+
+    def _listed(self, value: Expression, type_: TypeEngine[Any]) -> Any:
+        """`value` for each row of the page as an SQL array, in the list's order.
+
+        Where one aggregate is given an order, the others must be too: PostgreSQL sorts the rows for all of them.
+        """
+        order = aggregate_order_by(value, self.nth.desc()) if self.page.backward else value
+        return func.array_agg(order, type_=ARRAY(type_)).filter(self.nth <= self.page.size)
 
     def more(self, forward: bool) -> Expression:
         """Whether there are rows beyond the page at this end."""
