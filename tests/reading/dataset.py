@@ -153,6 +153,9 @@ class Builder:
         )  # fmt: skip
 
 
+ORGANISATIONS = (Builder(DEMO, 1).build(), Builder(OTHER, 2).build())
+"""What they hold, the same in every run."""
+
 COUNT_STAGES = """
 INSERT INTO stage_total (org_id, stage_id, currency, leads, value, weighted)
 SELECT lead.org_id, lead.stage_id, CASE WHEN lead.value IS NULL THEN '' ELSE lead.currency END, count(*),

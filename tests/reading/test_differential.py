@@ -19,7 +19,7 @@ from schema.documents import Documents
 from schema.engine import Engine
 from schema.errors import RequestError, code_of
 from schema.limits import Limits
-from tests.reading.dataset import DEMO, EMPTY, OTHER, Builder, fill, load
+from tests.reading.dataset import DEMO, EMPTY, ORGANISATIONS, OTHER, Tables
 from tests.reading.documents import Document, documents
 from tests.reading.reference import Outcome, Reference, reference_schema
 from tests.reading.supply import Supply
@@ -27,8 +27,7 @@ from tests.reading.supply import Supply
 EXAMPLES = int(os.environ.get("DEALBOARD_TEST_EXAMPLES", "250"))
 """How many queries are generated; set it to 10,000 after a change of the read path."""
 
-TABLES = (Builder(DEMO, 1).build(), Builder(OTHER, 2).build())
-SUPPLY = Supply(*TABLES)
+SUPPLY = Supply(*ORGANISATIONS)
 SCOPES = [
     *(Scope(DEMO, "tester", role) for role in (Role.VIEWER, Role.ADMIN)),
     Scope(DEMO, 'nobody "yet"', Role.REP),
@@ -54,14 +53,10 @@ async def answered(engine: Engine, text: str, variables: dict[str, Any], scope: 
 
 
 @pytest.fixture
-async def filled(database: Database) -> AsyncIterator[tuple[Engine, Reference]]:
+async def filled(database: Database, tables: Tables) -> AsyncIterator[tuple[Engine, Reference]]:
     """Dealboard and the reference, over the same two organisations."""
-    await fill(database, *TABLES)
     async with Feed.open(database, poll_seconds=30) as feed:
-        yield (
-            Engine(graphql_schema, database, Documents(graphql_schema, NO_LIMITS), feed),
-            Reference(await load(database)),
-        )
+        yield Engine(graphql_schema, database, Documents(graphql_schema, NO_LIMITS), feed), Reference(tables)
 
 
 @settings(
