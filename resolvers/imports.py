@@ -28,7 +28,7 @@ from resolvers.totals import refresh_totals
 BATCH = 2_000
 """Rows that are copied between two reports of progress."""
 
-LOCK = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(CAST(:org_id AS uuid) AS text), 0))"))
+LOCK = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(:key AS text), 0))"))
 
 FIND_PIPELINE = Statement(
     text(
@@ -147,7 +147,7 @@ class _Importer:
 
     async def run(self, deals: Sequence[Deal]) -> None:
         """The whole import, inside the caller's transaction."""
-        await LOCK.run(self.connection, org_id=self.org_id)
+        await LOCK.run(self.connection, key=self.options.organisation)
         await FOUND_ORGANISATION.run(self.connection, org_id=self.org_id, organisation=self.options.organisation)
         await self._pipeline()
         await self._stages(deals)
