@@ -54,10 +54,11 @@ async def migrated(postgres_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def database(migrated: Database) -> Database:
     """An empty database. Commits are real; every table is emptied before the next test."""
-    # TRUNCATE makes new files for each table and index: it takes ten times as long for the few rows of a test.
-    await migrated.pool.execute(
-        "; ".join(f"DELETE FROM {table.name}" for table in reversed(Base.metadata.sorted_tables))
-    )
+    # TRUNCATE makes new files for each table and index: it takes ten times as long for the few rows of a test. As a
+    # replica PostgreSQL does not look for what refers to each row, which would take a minute for many.
+    async with migrated.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute("; ".join(f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables))
     return migrated
 
 
