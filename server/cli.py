@@ -24,21 +24,30 @@ from server.runtime import DEMO_ORGANISATION, make_token, open_database
 from server.serving import serve_app
 from server.settings import PREFIX, Settings, WrongSettings
 
-SETTINGS_HELP = "\n\n".join(
-    f"{PREFIX}{name.upper()}  {field.description}"
-    + (f" [{field.default}]" if field.default not in (None, (), "") else "")
-    for name, field in Settings.model_fields.items()
-)
+
+def _settings_help() -> str:
+    """Every setting on lines of its own; `\b` keeps them as they are."""
+    lines = ["\b", "Settings, from the environment:"]
+    for name, field in Settings.model_fields.items():
+        shown = "" if field.default in (None, (), "") else f" Default: {_shown(field.default)}."
+        lines += [f"  {PREFIX}{name.upper()}", f"      {field.description}{shown}"]
+    return "\n".join(lines)
+
+
+def _shown(default: object) -> str:
+    return ",".join(default) if isinstance(default, tuple) else str(default)
+
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Dealboard: the sales-pipeline backend behind your CRM screens.",
 )
 
 
-@app.command(epilog=SETTINGS_HELP)
+@app.command(epilog=_settings_help())
 def serve(
     demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Start with a demo organisation.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
