@@ -31,7 +31,7 @@ class Task(Tenant, Stamped, Base):
 
     `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
     time zone. It is kept, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
-    rule of RFC 5545; a subtask names its `parent_id`.
+    rule of RFC 5545 for the tasks that come after this one; a subtask names its `parent_id`.
     """
 
     __tablename__ = "task"
@@ -41,6 +41,7 @@ class Task(Tenant, Stamped, Base):
         refers("contact", "contact_id"),
         refers("customer", "customer_id"),
         refers("member", "assignee_id"),
+        refers("member", "creator_id"),
         refers("task", "parent_id", ondelete="CASCADE"),
         CheckConstraint("status IN ('OPEN', 'DONE', 'CANCELLED')", name="status"),
         CheckConstraint("priority IN ('LOW', 'NORMAL', 'HIGH')", name="priority"),
@@ -49,7 +50,9 @@ class Task(Tenant, Stamped, Base):
         Index("task_lead_idx", "org_id", "lead_id", "id"),
         Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
         Index("task_deadline_idx", "org_id", "status", "deadline", "id"),
-        Index("task_parent_idx", "org_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("task_contact_idx", "org_id", "contact_id", "id", postgresql_where=text("contact_id IS NOT NULL")),
+        Index("task_customer_idx", "org_id", "customer_id", "id", postgresql_where=text("customer_id IS NOT NULL")),
+        Index("task_parent_idx", "org_id", "parent_id", "id", postgresql_where=text("parent_id IS NOT NULL")),
     )
 
     lead_id: Mapped[UUID | None]
@@ -68,6 +71,7 @@ class Task(Tenant, Stamped, Base):
     remind_at: Mapped[datetime | None]
     recurrence: Mapped[str | None]
     parent_id: Mapped[UUID | None]
+    creator_id: Mapped[UUID | None]
 
 
 class TaskDependency(Base):

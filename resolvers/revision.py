@@ -16,7 +16,14 @@ from resolvers.change import Change
 from resolvers.locking import ID
 from resolvers.reading import ORG
 
-PREFIXES = {"contact_id": "contact", "customer_id": "customer", "owner_id": "member"}
+PREFIXES = {
+    "contact_id": "contact",
+    "customer_id": "customer",
+    "owner_id": "member",
+    "assignee_id": "member",
+    "lead_id": "lead",
+    "parent_id": "task",
+}
 """The type of record that a field names."""
 
 

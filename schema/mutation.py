@@ -11,6 +11,7 @@ import resolvers.moves
 import resolvers.pipeline_changes
 import resolvers.stage_changes
 import resolvers.stage_deletion
+import resolvers.task_changes
 from models.member import Role
 from schema.assignment_changes import (
     AssignLeadInput,
@@ -68,6 +69,16 @@ from schema.stage_changes import (
     ReorderStagesPayload,
     UpdateStageInput,
     UpdateStagePayload,
+)
+from schema.task_changes import (
+    CreateTaskInput,
+    CreateTaskPayload,
+    DeleteTaskInput,
+    DeleteTaskPayload,
+    ScheduleFollowUpInput,
+    ScheduleFollowUpPayload,
+    UpdateTaskInput,
+    UpdateTaskPayload,
 )
 
 
@@ -206,4 +217,28 @@ class Mutation:
         ReassignAllInput,
         "Give all work of one member to another, for instance when somebody leaves.",
         role=Role.MANAGER,
+    )
+    schedule_follow_up: ScheduleFollowUpPayload | None = change(
+        resolvers.task_changes.schedule_follow_up,
+        ScheduleFollowUpInput,
+        "Plan the next step of a lead.",
+        role=Role.REP,
+    )
+    create_task: CreateTaskPayload | None = change(
+        resolvers.task_changes.create_task,
+        CreateTaskInput,
+        "Make a task: on a lead, about a contact or customer, part of another task, or on its own.",
+        role=Role.REP,
+    )
+    update_task: UpdateTaskPayload | None = change(
+        resolvers.task_changes.update_task,
+        UpdateTaskInput,
+        "Change fields of a task.",
+        role=Role.REP,
+    )
+    delete_task: DeleteTaskPayload | None = change(
+        resolvers.task_changes.delete_task,
+        DeleteTaskInput,
+        "Delete a task with its subtasks.",
+        role=Role.REP,
     )

@@ -33,6 +33,12 @@ publish(
     FIELDS_REQUIRED="The stage asks for fields that are empty; the message names them.",
     DUPLICATE_CUSTOMER="There are similar customers: choose one, or say that it is another.",
     NOTHING_TO_DO="The change would change nothing.",
+    TASK_CLOSED="The task is done or cancelled. Reopen it first.",
+    TASK_OPEN="The task is still open.",
+    TASK_BLOCKED="Another task has to be done before this one.",
+    SUBTASKS_OPEN="The task has subtasks that are still open.",
+    SUBTASKS_TOO_DEEP="A subtask cannot have subtasks of its own.",
+    DEPENDENCY_CYCLE="Tasks would wait for each other in a circle; the message names it.",
 )
 
 

@@ -308,6 +308,7 @@ TABLES = (
         remind_at TIMESTAMP WITH TIME ZONE,
         recurrence TEXT,
         parent_id UUID,
+        creator_id UUID,
         org_id UUID NOT NULL,
         id UUID NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -413,6 +414,8 @@ FOREIGN_KEYS = (
     "(org_id, id)",
     "ALTER TABLE task ADD CONSTRAINT task_contact_id_fkey FOREIGN KEY(org_id, contact_id) REFERENCES contact "
     "(org_id, id)",
+    "ALTER TABLE task ADD CONSTRAINT task_creator_id_fkey FOREIGN KEY(org_id, creator_id) REFERENCES member "
+    "(org_id, id)",
     "ALTER TABLE task ADD CONSTRAINT task_customer_id_fkey FOREIGN KEY(org_id, customer_id) REFERENCES "
     "customer (org_id, id)",
     "ALTER TABLE task ADD CONSTRAINT task_lead_id_fkey FOREIGN KEY(org_id, lead_id) REFERENCES lead (org_id, "
@@ -452,6 +455,7 @@ INDEXES = (
     "CREATE INDEX lead_converted_to_idx ON lead (org_id, converted_to_id) WHERE converted_to_id IS NOT NULL",
     "CREATE INDEX lead_customer_idx ON lead (org_id, customer_id, id)",
     "CREATE UNIQUE INDEX lead_external_id_key ON lead (org_id, pipeline_id, external_id) WHERE external_id IS NOT NULL",
+    "CREATE INDEX lead_merged_into_idx ON lead (org_id, merged_into_id) WHERE merged_into_id IS NOT NULL",
     "CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, id)",
     "CREATE INDEX lead_pipeline_idx ON lead (org_id, pipeline_id, id)",
     "CREATE INDEX lead_updated_idx ON lead (org_id, updated_at, id)",
@@ -464,10 +468,12 @@ INDEXES = (
     "CREATE INDEX stage_change_lead_idx ON stage_change (org_id, lead_id, occurred_at, id)",
     "CREATE INDEX stage_change_to_stage_idx ON stage_change (org_id, to_stage_id)",
     "CREATE INDEX task_assignee_idx ON task (org_id, assignee_id, status, deadline, id)",
+    "CREATE INDEX task_contact_idx ON task (org_id, contact_id, id) WHERE contact_id IS NOT NULL",
+    "CREATE INDEX task_customer_idx ON task (org_id, customer_id, id) WHERE customer_id IS NOT NULL",
     "CREATE INDEX task_deadline_idx ON task (org_id, status, deadline, id)",
     "CREATE INDEX task_lead_idx ON task (org_id, lead_id, id)",
     "CREATE INDEX task_next_idx ON task (org_id, lead_id, deadline, id) WHERE status = 'OPEN'",
-    "CREATE INDEX task_parent_idx ON task (org_id, parent_id) WHERE parent_id IS NOT NULL",
+    "CREATE INDEX task_parent_idx ON task (org_id, parent_id, id) WHERE parent_id IS NOT NULL",
     "CREATE INDEX task_dependency_blocked_by_idx ON task_dependency (org_id, blocked_by_id)",
 )
 

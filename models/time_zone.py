@@ -1,0 +1,28 @@
+"""Time zones by their IANA names, and the days of a person who lives in one."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """The zone that the IANA database calls so. Raises `ValueError` when it knows none.
+
+    `localtime` is what a machine's folder holds besides, and means another zone on each.
+    """
+    try:
+        if name != "localtime":
+            return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    shown = name if len(name) <= 60 else name[:60] + "…"
+    raise ValueError(f"{shown!r} is not a time zone. Send a name of the IANA database, such as 'Europe/Paris'.")
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which a day begins in a zone: midnight, or the end of the gap that swallows it."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which a day is over in a zone: when the next one begins."""
+    return start_of_day(day + timedelta(days=1), zone)
