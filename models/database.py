@@ -33,11 +33,13 @@ class Statement:
     """A SQLAlchemy statement, compiled on first use. Parameters are given by the names of its `bindparam`s."""
 
     def __init__(self, construct: Executable) -> None:
-        self.construct = construct
+        self._construct: Executable | None = construct
 
     @cached_property
     def _compiled(self) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
-        compiled = self.construct.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
+        construct: Any = self._construct
+        compiled = construct.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+        self._construct = None  # it takes a hundred times the memory of the text
         names = tuple(compiled.positiontup or ())
         return compiled.string, names, {n: p.value for n, p in compiled.binds.items() if p.value is not None}
 

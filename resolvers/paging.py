@@ -27,11 +27,10 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
 from resolvers.cursors import NOT_A_CURSOR, Cursor
-from resolvers.reading import Args, BadInput, Expression, Rows, Slot, Source, json_array, quoted
+from resolvers.reading import Args, BadInput, Entity, Expression, Rows, Slot, Source, json_array, quoted
 
 DEFAULT_SIZE = 20
 MAX_SIZE = 100
@@ -79,8 +78,8 @@ class Page:
         numbered = lookahead or self.backward
         if numbered:
             picked = picked.add_columns(func.row_number().over(order_by=read.order).label("nth"))
-        source = picked.subquery()
-        return OpenPage(self, aliased(self.rows.model, source), source.c.nth if numbered else None)
+        entity = Entity(self.rows.model, picked.subquery())
+        return OpenPage(self, entity, entity.column("nth", Integer()) if numbered else None)
 
     def passed(self) -> ColumnElement[bool]:
         """Whether there are rows at the end that the page is not read towards: the cursor's own, or any beyond it."""
@@ -126,7 +125,7 @@ class Page:
         """The runs as one source of rows, sorted as they are read."""
         if len(runs) == 1:
             return runs[0]
-        entity = aliased(self.rows.model, union_all(*(run.select() for run in runs)).subquery())
+        entity = Entity(self.rows.model, union_all(*(run.select() for run in runs)).subquery())
         column = self.order.column(entity)
         valueless = column.is_(None)
         order = _sorted((column, entity.id), self._ascending(self.backward))
