@@ -3,15 +3,20 @@
 The page asks no other host for anything. In demo mode it opens with examples that work, and a token.
 """
 
+import os
+import shutil
 from datetime import timedelta
+from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import orjson
+from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Router
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.member import Role
 from server.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, make_token
@@ -20,64 +25,84 @@ from server.settings import Settings
 FOLDER = Path(__file__).parent
 BUILT = FOLDER / "dist"
 EXAMPLES = FOLDER / "examples"
+START = FOLDER / "start.graphql"
+"""What the page opens with where there is no token to run examples with."""
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
-    " font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""What the page may load: only what comes from here. The editor sets styles of its own."""
+LIFETIME = timedelta(days=30)
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Dealboard</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/graphiql/{style}">
-</head>
-<body>
-<div id="graphiql"></div>
-<script type="application/json" id="page">{content}</script>
-<script type="module" src="/graphiql/{script}"></script>
-</body>
-</html>
-"""
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+        " font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+"""The page loads only what comes from here; the editor sets styles of its own. It may hold a token: nobody keeps it."""
 
-MISSING = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Dealboard</title>
-<h1>Dealboard</h1>
-<p>The GraphQL API answers at this address. GraphiQL, the page to explore it with, is not built:
-install Node.js with npm, run <code>make graphiql</code> and start the server again.</p>
-</html>
-"""
+PAGE = Template((FOLDER / "page.html").read_text())
+MISSING = Template((FOLDER / "missing.html").read_text())
+
+NO_NPM = "There is no npm here, which fetches and bundles them: install Node.js 18 or later with npm,"
+NPM = "npm, which fetches and bundles them, is here:"
 
 TEMPLATE = {"Authorization": "Bearer <your token>", "orgid": "<your organisation>"}
 """What the headers editor shows where no token is at hand."""
 
 
-def graphiql_page(settings: Settings) -> Response:
+def graphiql_page(settings: Settings) -> ASGIApp:
     """The page as it is for these settings; one that says what is missing when the assets are not built."""
-    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-    manifest = BUILT / "manifest.json"
-    if not manifest.exists():
-        return HTMLResponse(MISSING, headers=headers)
+    return Page(settings)
+
+
+class Page:
+    """GraphiQL's page, made anew for each request: tokens expire, and assets may be built while the server runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer any request with the page."""
+        await render(self.settings, str(Request(scope).url.replace(query="")))(scope, receive, send)
+
+
+def render(settings: Settings, url: str) -> Response:
+    """The page. `url` is where it is asked for."""
+    try:
+        names = orjson.loads((BUILT / "manifest.json").read_bytes())
+    except FileNotFoundError:
+        npm = NPM if shutil.which("npm") else NO_NPM
+        command = escape(curl(url, headers(settings)))
+        return HTMLResponse(MISSING.substitute(npm=npm, command=command), headers=HEADERS)
     # `</script>` inside the JSON would end the element.
     content = orjson.dumps(page_content(settings)).decode().replace("<", "\\u003c")
-    return HTMLResponse(PAGE.format(content=content, **orjson.loads(manifest.read_bytes())), headers=headers)
+    return HTMLResponse(PAGE.substitute(names, content=content), headers=HEADERS)
 
 
 def page_content(settings: Settings) -> dict[str, Any]:
-    """What the page's script is told: the headers to start with and, in demo mode, the examples."""
-    if not settings.demo or not settings.jwt_secret:
-        return {"demo": False, "headers": _shown(TEMPLATE), "examples": []}
+    """What the page's script is told: the headers and the operations to start with."""
+    demo = has_demo_token(settings)
+    return {
+        "demo": demo,
+        "headers": orjson.dumps(headers(settings), option=orjson.OPT_INDENT_2).decode(),
+        "operations": examples() if demo else [START.read_text()],
+    }
+
+
+def has_demo_token(settings: Settings) -> bool:
+    """Whether the page may hand out a token: in demo mode, when tokens can be signed here."""
+    return settings.demo and settings.jwt_secret is not None
+
+
+def headers(settings: Settings) -> dict[str, str]:
+    """What to send: a token that works in demo mode, otherwise a template that says what to fill in."""
+    if not has_demo_token(settings):
+        return TEMPLATE
     token = make_token(
-        settings, organisation=DEMO_ORGANISATION, subject=DEMO_SUBJECT, role=Role.ADMIN, lifetime=timedelta(days=30)
+        settings, organisation=DEMO_ORGANISATION, subject=DEMO_SUBJECT, role=Role.ADMIN, lifetime=LIFETIME
     )
-    headers = {"Authorization": f"Bearer {token}", "orgid": DEMO_ORGANISATION}
-    return {"demo": True, "headers": _shown(headers), "examples": examples()}
+    return {"Authorization": f"Bearer {token}", "orgid": DEMO_ORGANISATION}
 
 
 def examples() -> list[str]:
@@ -85,20 +110,35 @@ def examples() -> list[str]:
     return [path.read_text() for path in sorted(EXAMPLES.glob("*.graphql"))]
 
 
+def curl(url: str, headers: dict[str, str]) -> str:
+    """A command that asks the API at `url` who is asking."""
+    sent = {"Content-Type": "application/json", **headers}
+    body = '{"query": "{ viewer { role organisation { name } } }"}'
+    return " \\\n  ".join([f"curl {url}", *(f"-H '{name}: {value}'" for name, value in sent.items()), f"-d '{body}'"])
+
+
 def graphiql_assets() -> ASGIApp:
-    """The built assets. Their names hold a hash of what they are, so browsers may keep them."""
-    return Assets(directory=BUILT) if BUILT.exists() else Router()
+    """The built assets; none, while they are not built."""
+    return Assets(directory=BUILT / "assets", check_dir=False)
 
 
 class Assets(StaticFiles):
-    """Static files that never change under their name."""
+    """Files whose names hold a hash of what they are, so browsers may keep them; compressed at build time."""
 
-    def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
+    async def check_config(self) -> None:
+        """The folder may come later: `make graphiql` works beside a running server."""
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
         """The file, to be kept for a year."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
+        packed = f"{os.fspath(full_path)}.gz"
+        takes = Headers(scope=scope).get("accept-encoding", "")
+        if "gzip" in takes and os.path.exists(packed):
+            response = super().file_response(packed, os.stat(packed), scope, status_code)
+            response.headers["Content-Encoding"] = "gzip"
+        else:
+            response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["Vary"] = "Accept-Encoding"
         return response
-
-
-def _shown(headers: dict[str, str]) -> str:
-    return orjson.dumps(headers, option=orjson.OPT_INDENT_2).decode()

@@ -1,34 +1,47 @@
 """GraphiQL in a real browser against a real server: examples, token, subscription, and no other host."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from graphql import parse, validate
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
+import uvicorn
+from playwright.async_api import Browser, async_playwright, expect
 
-from schema.api import graphql_schema
-from server import pages
-from server.settings import Settings
+from models.database import Database
+from models.member import Role
+from server.app import create_app
+from server.runtime import make_token
+from server.settings import Settings, demo_secret
+from tests.server.browser import (
+    CHROMIUM,
+    FLAGS,
+    RESULT,
+    Windows,
+    Wire,
+    answer,
+    edit_headers,
+    open_tab,
+    run,
+    shown_headers,
+)
+from tests.server.served import Served, serving
 
-from .served import Served, serving
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+SECRET = "a secret that is long enough for HS256"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo server keeps its data."""
+    return tmp_path_factory.mktemp("graphiql")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Served]:
     """A demo server of its own."""
-    with serving(tmp_path_factory.mktemp("graphiql")) as served:
+    with serving(folder) as served:
         yield served
 
 
@@ -42,83 +55,123 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def context(browser: Browser, server: Served) -> AsyncIterator[BrowserContext]:
-    """A browser window of its own; the test fails when anything in it asks another host or logs an error."""
-    strangers: list[str] = []
-    origin = server.url.removesuffix("/graphql")
-
-    def seen(request: Request) -> None:
-        if not request.url.startswith((origin, "data:", "blob:")):
-            strangers.append(request.url)
-
-    opened = await browser.new_context(viewport={"width": 1400, "height": 900})
-    opened.on("request", seen)
+async def windows(browser: Browser, server: Served) -> AsyncIterator[Windows]:
+    """Windows on the demo server."""
+    opened = Windows(browser, server.url)
     yield opened
     await opened.close()
-    assert strangers == []
 
 
-async def open_example(context: BrowserContext, server: Served, name: str) -> Page:
-    """GraphiQL with the tab of one example in front."""
-    page = await context.new_page()
-    await page.goto(server.url)
-    await page.get_by_role("tab", name=name).click()
-    await expect(page.locator(".graphiql-query-editor")).to_contain_text(name)
-    return page
+@pytest.fixture
+async def plain_url(database: Database) -> AsyncIterator[str]:
+    """The URL of a server that is not in demo mode, on an empty database."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = create_app(Settings(jwt_secret=SECRET), database)
+    served = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="websockets-sansio"))
+    running = asyncio.create_task(served.serve(sockets=[listener]))
+    # The socket listens already: whoever connects before the server is up, waits.
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/graphql"
+    served.should_exit = True
+    await running
 
 
-async def test_the_board_example_shows_the_board(context: BrowserContext, server: Served) -> None:
-    """The page opens with a token, so the first example answers with stages and leads at the first click."""
-    page = await open_example(context, server, "Board")
-    await page.get_by_role("button", name="Execute query").click()
-    result = page.locator(".result-window")
-    await expect(result).to_contain_text('"stages"')
-    await expect(result).not_to_contain_text('"errors"')
+def token(folder: Path, role: Role) -> str:
+    """A token that the demo server takes."""
+    settings = Settings(demo=True, jwt_secret=demo_secret(folder))
+    return make_token(settings, organisation="demo", subject="demo-viewer", role=role, lifetime=timedelta(minutes=5))
 
 
-async def test_a_move_in_one_window_arrives_in_another(
-    browser: Browser, context: BrowserContext, server: Served
-) -> None:
-    """The subscription runs with the token of the headers editor; a move elsewhere appears without being asked for."""
-    watching = await open_example(context, server, "Live")
-    await watching.get_by_role("button", name="Execute query").click()
+async def test_the_board_example_shows_the_board(windows: Windows) -> None:
+    """The page opens with a token and the board in front: the first click shows stages and their leads."""
+    page = await windows.open()
+    await run(page)
+    pipelines = (await answer(page, '"stages"'))["data"]["pipelines"]
+    assert {pipeline["name"] for pipeline in pipelines} == {"New business", "Sales"}
+    for stage in (stage for pipeline in pipelines for stage in pipeline["stages"]):
+        assert len(stage["leads"]["nodes"]) == min(10, stage["totals"]["count"])
+        assert all(lead["title"] and lead["contact"]["name"] for lead in stage["leads"]["nodes"])
+
+
+async def test_every_example_answers_without_an_error(windows: Windows) -> None:
+    """Whatever tab of the examples is run as it is, it works."""
+    page = await windows.open()
+    for name in ("Board", "Move", "Find", "Viewer"):
+        await open_tab(page, name)
+        await run(page)
+        assert "errors" not in await answer(page), name
+
+
+async def test_a_move_in_one_window_arrives_in_another(windows: Windows) -> None:
+    """One window subscribes, another moves a lead as its example is: the first shows that lead and both stages."""
+    watching, moving = await windows.open(), await windows.open()
+    await open_tab(watching, "Live")
+    await run(watching)
     await expect(watching.get_by_role("button", name="Stop query")).to_be_visible()
-    other = await browser.new_context()
-    moving = await open_example(other, server, "Move")
-    result = moving.locator(".result-window")
-    await moving.get_by_role("button", name="Execute query").click()
-    await expect(result).to_contain_text('"userErrors": []')
-    await expect(watching.locator(".result-window")).to_contain_text('"stageChanged"')
-    await other.close()
+    await open_tab(moving, "Move")
+    await run(moving)
+    moved = (await answer(moving))["data"]["moveLead"]
+    assert moved["userErrors"] == []
+    change = (await answer(watching, '"stageChanged"'))["data"]["stageChanged"]
+    assert change["lead"]["title"] == moved["lead"]["title"]
+    assert change["toStage"] == moved["lead"]["stage"]
+    assert change["fromStage"] != change["toStage"]
+    assert change["actor"]["name"] == "Ada Winter"
 
 
-async def test_an_edited_token_counts_for_the_socket(context: BrowserContext, server: Served) -> None:
-    """What stands in the headers editor is what the socket sends: a spoiled token is refused there, too."""
-    page = await open_example(context, server, "Live")
-    await page.get_by_role("button", name="Headers").click()
-    await page.locator(".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror").click()
-    await page.keyboard.press("Control+A")
-    await page.keyboard.type('{"Authorization": "Bearer nonsense", "orgid": "demo"')
-    await page.get_by_role("button", name="Execute query").click()
-    await expect(page.locator(".result-window")).to_contain_text("4403")
+async def test_an_edited_token_counts_for_queries(windows: Windows, folder: Path) -> None:
+    """With another token in the headers editor, it is somebody else who asks."""
+    page = await windows.open()
+    await open_tab(page, "Viewer")
+    await edit_headers(page, {"Authorization": f"Bearer {token(folder, Role.VIEWER)}", "orgid": "demo"})
+    await run(page)
+    assert (await answer(page))["data"]["viewer"]["role"] == "VIEWER"
 
 
-@pytest.mark.parametrize("query", pages.examples())
-def test_every_example_is_valid(query: str) -> None:
-    """An example that the schema refuses would be worse than none."""
-    assert validate(graphql_schema, parse(query)) == []
+async def test_an_edited_token_counts_for_the_socket(windows: Windows, folder: Path) -> None:
+    """The socket is opened with what stands in the headers editor then: a spoiled token is refused, and at once."""
+    page = await windows.open()
+    wire = Wire(page)
+    await open_tab(page, "Live")
+    spoiled = {"Authorization": "Bearer nonsense", "orgid": "demo"}
+    await edit_headers(page, spoiled)
+    await run(page)
+    assert (await wire.until("connection_init"))["payload"] == spoiled
+    await expect(page.locator(RESULT)).to_contain_text("The socket was closed (4403)")
+    good = {"Authorization": f"Bearer {token(folder, Role.VIEWER)}", "orgid": "demo"}
+    await edit_headers(page, good)
+    await run(page)
+    assert (await wire.until("connection_init"))["payload"] == good
+    await wire.until("connection_ack")
 
 
-def test_without_assets_the_page_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without npm there are no assets: the page names the command that makes them."""
-    monkeypatch.setattr(pages, "BUILT", tmp_path)
-    page = pages.graphiql_page(Settings(demo=True))
-    assert page.status_code == 200
-    assert b"make graphiql" in bytes(page.body)
+async def test_stopping_ends_the_subscription(windows: Windows) -> None:
+    """The stop button lets go of the subscription and its socket at once, also when nothing happens meanwhile."""
+    page = await windows.open()
+    wire = Wire(page)
+    await open_tab(page, "Live")
+    await run(page)
+    subscribed = await wire.until("subscribe")
+    await page.get_by_role("button", name="Stop query").click()
+    assert (await wire.until("complete"))["id"] == subscribed["id"]
+    await wire.until("closed")
 
 
-def test_outside_of_demo_mode_the_page_holds_no_token() -> None:
-    """The headers editor then shows what to fill in."""
-    content = pages.page_content(Settings(jwt_secret="s" * 40))
-    assert content["examples"] == []
-    assert "<your token>" in content["headers"]
+async def test_outside_of_demo_mode_a_token_is_asked_for(browser: Browser, plain_url: str) -> None:
+    """The headers are a template; once they are filled in, the schema is fetched, and they outlive a reload."""
+    windows = Windows(browser, plain_url)
+    page = await windows.open()
+    assert await shown_headers(page) == {"Authorization": "Bearer <your token>", "orgid": "<your organisation>"}
+    await expect(page.locator(RESULT)).to_contain_text("UNAUTHENTICATED")
+    filled = make_token(
+        Settings(jwt_secret=SECRET), organisation="acme", subject="ada", role=Role.REP, lifetime=timedelta(minutes=5)
+    )
+    headers = {"Authorization": f"Bearer {filled}", "orgid": "acme"}
+    async with page.expect_response(lambda response: response.request.method == "POST" and response.ok):
+        await edit_headers(page, headers)
+    await page.get_by_role("button", name="Show Documentation Explorer").click()
+    await expect(page.get_by_role("link", name="Subscription", exact=True)).to_be_visible()
+    await run(page)
+    assert (await answer(page))["data"]["viewer"]["role"] == "REP"
+    await page.reload()
+    assert await shown_headers(page) == headers
+    await windows.close()

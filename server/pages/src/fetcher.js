@@ -1,47 +1,80 @@
-// Sends operations: queries and mutations by POST, subscriptions over graphql-transport-ws. The headers of the editor
-// are the request's headers there, and the payload of `connection_init` here; so an edited token counts at once.
-import { getOperationAST } from "graphql";
+// Sends operations: queries and mutations by POST, subscriptions over graphql-transport-ws. What stands in the headers
+// editor goes as headers there, and as the payload of `connection_init` here; so an edited token counts at once.
+import { getOperationAST, parse } from "graphql";
 import { createClient } from "graphql-ws";
 
+const FORBIDDEN = 4403;
 const socketUrl = new URL("/graphql", window.location.href);
 socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
 
 let socket = { key: null, client: null };
 
-function client(headers) {
-  const key = JSON.stringify(headers);
-  if (socket.key !== key) {
-    socket.client?.dispose();
-    // A person watches: a refusal is shown at once, not tried again behind the scenes.
-    socket = { key, client: createClient({ url: socketUrl.href, connectionParams: headers, retryAttempts: 0 }) };
-  }
-  return socket.client;
-}
-
-// The fetcher of GraphiQL. `initial` stands in while the editor is not there yet, for the first introspection.
-export function createFetcher(initial) {
-  return (params, { headers = initial, documentAST } = {}) => {
-    if (documentAST && getOperationAST(documentAST, params.operationName)?.operation === "subscription") {
-      return subscribe(params, headers);
-    }
-    return send(params, headers);
+// The fetcher of GraphiQL. It asks for the schema before its editors are there: then with the headers `atFirst`.
+export function createFetcher(atFirst) {
+  let first = true;
+  return (params, { headers } = {}) => {
+    const given = headers ?? (first ? atFirst : {});
+    first = false;
+    const operation = operationOf(params);
+    const asked = { ...params, operationName: operation?.name?.value ?? params.operationName };
+    return operation?.operation === "subscription" ? subscribe(asked, given) : send(asked, given);
   };
 }
 
-// A closed socket tells why in its code and reason; GraphiQL shows the message of an error.
-async function* subscribe(params, headers) {
+// The operation to run, from the text itself: what GraphiQL knows of it comes late when a tab was just changed.
+function operationOf({ query, operationName }) {
   try {
-    yield* client(headers).iterate(params);
-  } catch (failure) {
-    throw failure instanceof CloseEvent ? new Error(`The socket was closed: ${failure.code} ${failure.reason}`) : failure;
+    const document = parse(query);
+    return getOperationAST(document, operationName) ?? getOperationAST(document);
+  } catch {
+    return null; // The server says what is wrong with it.
   }
 }
 
-export async function send(params, headers) {
+export async function send(params, headers, signal) {
   const response = await fetch("/graphql", {
     method: "POST",
     headers: { accept: "application/graphql-response+json", "content-type": "application/json", ...headers },
     body: JSON.stringify(params),
+    signal,
   });
-  return response.json();
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`The answer is not JSON (${response.status} ${response.statusText}): ${text.slice(0, 200)}`);
+  }
+}
+
+// Not an async generator: its `return` would wait for the next event before it lets go of the subscription.
+function subscribe(params, headers) {
+  const events = client(headers).iterate(params);
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => events.next().catch((failure) => Promise.reject(explained(failure))),
+    return: () => events.return(),
+    throw: (failure) => events.throw(failure),
+  };
+}
+
+// One socket for as long as the headers stay the same.
+function client(headers) {
+  const key = JSON.stringify(headers);
+  if (socket.key !== key) {
+    socket.client?.dispose();
+    // A refused token is shown at once instead of being tried again; a server that restarts is waited for.
+    const shouldRetry = (failure) => failure instanceof CloseEvent && failure.code !== FORBIDDEN;
+    socket = { key, client: createClient({ url: socketUrl.href, connectionParams: headers, shouldRetry }) };
+  }
+  return socket.client;
+}
+
+// A socket tells by code and reason why it was closed; GraphiQL shows the message of an error.
+function explained(failure) {
+  if (failure instanceof CloseEvent) {
+    return { message: `The socket was closed (${failure.code}): ${failure.reason || "the server cannot be reached"}` };
+  }
+  return failure;
 }

@@ -2,41 +2,68 @@
 import "graphiql/style.css";
 import "./page.css";
 import { GraphiQL } from "graphiql";
+import { useMemo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { createFetcher, send } from "./fetcher.js";
+import { createFetcher } from "./fetcher.js";
+import { createStorage, lastHeaders } from "./storage.js";
+import { findVariables, variablesOf } from "./variables.js";
+
+const NEW_TAB = "# Ctrl-Space completes, Ctrl-Enter runs.\n\n";
 
 const page = JSON.parse(document.getElementById("page").textContent);
-const initial = page.demo ? JSON.parse(page.headers) : {};
+const storage = createStorage({ work: !page.demo });
+const firstHeaders = (!page.demo && lastHeaders.get()) || page.headers;
 
-// In demo mode the example that moves a lead names one that is there, and the stage after the one it stands in.
-async function move() {
-  const query = "{ pipelines(type: OPPORTUNITY) { stages { id leads(first: 1) { nodes { id } } } } }";
-  const answer = await send({ query }, initial);
-  for (const { stages } of answer.data?.pipelines ?? []) {
-    const at = stages.findIndex((stage) => stage.leads.nodes.length > 0);
-    if (at >= 0 && at + 1 < stages.length) {
-      return { input: { leadId: stages[at].leads.nodes[0].id, stageId: stages[at + 1].id } };
-    }
+function parsed(headers) {
+  try {
+    return JSON.parse(headers);
+  } catch {
+    return null;
   }
-  return {};
 }
 
-const variables = page.demo ? JSON.stringify(await move().catch(() => ({})), null, 2) : undefined;
-const tabs = page.examples.map((query) => ({
-  query,
-  headers: page.headers,
-  variables: query.includes("$input") ? variables : undefined,
-}));
+function App({ tabs }) {
+  const [headers, setHeaders] = useState(firstHeaders);
+  const [attempt, setAttempt] = useState(0);
+  const known = useRef(false);
+  // GraphiQL asks for the schema whenever it gets another fetcher.
+  const fetcher = useMemo(() => createFetcher(parsed(headers) ?? {}), [attempt]);
 
-createRoot(document.getElementById("graphiql")).render(
-  <GraphiQL
-    fetcher={createFetcher(initial)}
-    defaultHeaders={page.headers}
-    defaultTabs={tabs.length ? tabs : undefined}
-    defaultEditorToolsVisibility={page.demo ? "variables" : "headers"}
-    shouldPersistHeaders={false}
-    storage={null}
-  >
-    <GraphiQL.Logo>Dealboard</GraphiQL.Logo>
-  </GraphiQL>,
-);
+  // New headers are what new tabs start with. While there is no schema, they may be the ones that get it.
+  function onEditHeaders(edited) {
+    if (edited === headers || !parsed(edited)) {
+      return;
+    }
+    setHeaders(edited);
+    lastHeaders.set(edited);
+    if (!known.current) {
+      setAttempt(attempt + 1);
+    }
+  }
+
+  return (
+    <GraphiQL
+      fetcher={fetcher}
+      defaultHeaders={headers}
+      defaultTabs={tabs}
+      defaultQuery={NEW_TAB}
+      defaultEditorToolsVisibility={page.demo ? "variables" : "headers"}
+      onEditHeaders={onEditHeaders}
+      onSchemaChange={() => (known.current = true)}
+      inputValueDeprecation
+      schemaDescription
+      shouldPersistHeaders={false}
+      storage={storage}
+    >
+      <GraphiQL.Logo>Dealboard</GraphiQL.Logo>
+    </GraphiQL>
+  );
+}
+
+const variables = page.demo ? await findVariables(parsed(page.headers)) : {};
+const tabs = page.operations.map((query) => ({
+  query,
+  headers: firstHeaders,
+  variables: variablesOf(query, variables),
+}));
+createRoot(document.getElementById("graphiql")).render(<App tabs={tabs} />);

@@ -1,0 +1,131 @@
+"""Browser windows on GraphiQL for tests, and what a person does in them."""
+
+import asyncio
+import json
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Route, WebError, WebSocket, expect
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+RESULT = ".result-window"
+HEADERS = ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror"
+
+
+class Windows:
+    """Windows that share nothing, and may ask nobody but one server; what they do wrong is kept."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.browser = browser
+        self.url = url
+        self.origin = url.removesuffix("/graphql")
+        self.contexts: list[BrowserContext] = []
+        self.strangers: list[str] = []
+        self.errors: list[str] = []
+
+    async def open(self) -> Page:
+        """GraphiQL in a new window, ready to be used."""
+        context = await self.browser.new_context(viewport={"width": 1400, "height": 900})
+        self.contexts.append(context)
+        await context.route("**/*", self._let_through)
+        context.on("console", self._listen)
+        context.on("weberror", self._note)
+        page = await context.new_page()
+        page.on("websocket", self._look)
+        await page.goto(self.url)
+        await expect(page.locator(".graphiql-query-editor .CodeMirror")).to_be_visible()
+        return page
+
+    async def close(self) -> None:
+        """Close all. The test fails when anything in them asked another host, or went wrong in the page itself."""
+        for context in self.contexts:
+            await context.close()
+        assert self.strangers == []
+        assert self.errors == []
+
+    async def _let_through(self, route: Route) -> None:
+        if route.request.url.startswith(f"{self.origin}/"):
+            await route.continue_()
+        else:
+            self.strangers.append(route.request.url)
+            await route.abort()
+
+    def _look(self, socket: WebSocket) -> None:
+        if not socket.url.startswith(f"{self.origin}/".replace("http", "ws", 1)):
+            self.strangers.append(socket.url)
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        # Browsers log every refusal of the server as an error; a test that gets one expects it.
+        if message.type == "error" and "the server responded with a status of 401" not in message.text:
+            self.errors.append(message.text)
+
+    def _note(self, failure: WebError) -> None:
+        self.errors.append(str(failure.error))
+
+
+class Wire:
+    """The messages on the sockets that a page opens, in both directions, in order."""
+
+    def __init__(self, page: Page) -> None:
+        self.messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        page.on("websocket", self._opened)
+
+    async def until(self, kind: str) -> dict[str, Any]:
+        """The next message of this type. A socket that closes counts as a message of type `closed`."""
+        async with asyncio.timeout(10):
+            while True:
+                message = await self.messages.get()
+                if message["type"] == kind:
+                    return message
+
+    def _opened(self, socket: WebSocket) -> None:
+        socket.on("framesent", self._passed)
+        socket.on("framereceived", self._passed)
+        socket.on("close", lambda _: self.messages.put_nowait({"type": "closed"}))
+
+    def _passed(self, frame: str | bytes) -> None:
+        self.messages.put_nowait(json.loads(frame))
+
+
+async def open_tab(page: Page, name: str) -> None:
+    """Bring the tab with the operation of this name to the front."""
+    await page.get_by_role("tab", name=name).click()
+    await expect(page.locator(".graphiql-query-editor")).to_contain_text(name)
+
+
+async def run(page: Page) -> None:
+    """Run the operation in front."""
+    await page.get_by_role("button", name="Execute query").click()
+
+
+async def answer(page: Page, shown: str = '"data"') -> dict[str, Any]:
+    """The whole result, once `shown` is seen in it; the page itself draws only the lines that can be seen."""
+    await expect(page.locator(RESULT)).to_contain_text(shown)
+    text = await page.locator(f"{RESULT} .CodeMirror").evaluate("editor => editor.CodeMirror.getValue()")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+async def edit_headers(page: Page, headers: dict[str, str]) -> None:
+    """Put these headers into the headers editor in place of what stands there."""
+    await page.get_by_role("button", name="Headers").click()
+    await page.locator(HEADERS).click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text(json.dumps(headers))
+
+
+async def shown_headers(page: Page) -> dict[str, str]:
+    """What stands in the headers editor."""
+    await page.get_by_role("button", name="Headers").click()
+    text = await page.locator(HEADERS).evaluate("editor => editor.CodeMirror.getValue()")
+    headers: dict[str, str] = json.loads(text)
+    return headers
