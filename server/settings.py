@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 chooses a free one.")
     pool_size: int = Field(10, ge=1, le=500, description="Connections to PostgreSQL per process.")
     statement_cache_size: int = Field(
-        1024, ge=0, description="Prepared statements per connection; 0 behind PgBouncer in transaction mode."
+        256, ge=0, description="Prepared statements per connection; 0 behind PgBouncer in transaction mode."
     )
     jwt_secret: str | None = Field(None, description="Secret of tokens signed with HS256; 32 bytes or more.")
     jwks_url: str | None = Field(None, description="Where the public keys of tokens signed with RS256 or ES256 are.")
