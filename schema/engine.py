@@ -272,6 +272,9 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
     """What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
     if isinstance(failure, RequestError):
         raise failure
+    if isinstance(failure, RecursionError):
+        # From about 40 levels of lists within lists on, SQLAlchemy runs out of stack.
+        raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
     if isinstance(failure, GraphQLError):
         found = error(Code.BAD_USER_INPUT, failure.message)
         found.path = path

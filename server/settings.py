@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         (), description="Origins of browser apps that may call, separated by commas; * for all."
     )
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body.")
-    max_depth: int = Field(15, ge=1, description="Deepest nesting of a query.")
+    max_depth: int = Field(15, ge=1, le=30, description="Deepest nesting of a query.")
     max_aliases: int = Field(100, ge=0, description="Most aliases in a query, fragments written out.")
     max_fields: int = Field(1_000, ge=1, description="Most fields in a query, fragments written out.")
     max_root_fields: int = Field(20, ge=1, description="Most root fields in an operation.")
