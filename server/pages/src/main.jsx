@@ -2,7 +2,7 @@
 import "graphiql/style.css";
 import "./page.css";
 import { GraphiQL } from "graphiql";
-import { useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { createFetcher } from "./fetcher.js";
 import { createStorage, lastHeaders } from "./storage.js";
@@ -11,8 +11,8 @@ import { findVariables, variablesOf } from "./variables.js";
 const NEW_TAB = "# Ctrl-Space completes, Ctrl-Enter runs.\n\n";
 
 const page = JSON.parse(document.getElementById("page").textContent);
-const storage = createStorage({ work: !page.demo });
 const firstHeaders = (!page.demo && lastHeaders.get()) || page.headers;
+const storage = createStorage({ work: !page.demo, headers: firstHeaders });
 
 function parsed(headers) {
   try {
@@ -24,10 +24,17 @@ function parsed(headers) {
 
 function App({ tabs }) {
   const [headers, setHeaders] = useState(firstHeaders);
+  const [response, setResponse] = useState();
   const [attempt, setAttempt] = useState(0);
-  const known = useRef(false);
-  // GraphiQL asks for the schema whenever it gets another fetcher.
+  const schema = useRef({ known: false, retried: false });
+  // GraphiQL asks for the schema whenever it gets another fetcher, and whenever it gets another `onSchemaChange`.
   const fetcher = useMemo(() => createFetcher(parsed(headers) ?? {}), [attempt]);
+  const onSchemaChange = useCallback(() => {
+    schema.current.known = true;
+    if (schema.current.retried) {
+      setResponse(""); // It shows why there was no schema before.
+    }
+  }, []);
 
   // New headers are what new tabs start with. While there is no schema, they may be the ones that get it.
   function onEditHeaders(edited) {
@@ -36,7 +43,8 @@ function App({ tabs }) {
     }
     setHeaders(edited);
     lastHeaders.set(edited);
-    if (!known.current) {
+    if (!schema.current.known) {
+      schema.current.retried = true;
       setAttempt(attempt + 1);
     }
   }
@@ -49,7 +57,8 @@ function App({ tabs }) {
       defaultQuery={NEW_TAB}
       defaultEditorToolsVisibility={page.demo ? "variables" : "headers"}
       onEditHeaders={onEditHeaders}
-      onSchemaChange={() => (known.current = true)}
+      onSchemaChange={onSchemaChange}
+      response={response}
       inputValueDeprecation
       schemaDescription
       shouldPersistHeaders={false}
