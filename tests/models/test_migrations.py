@@ -1,6 +1,7 @@
 """The migrations make exactly the tables that the models describe."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -20,7 +21,7 @@ async def empty_url(postgres_url: str):
     try:
         await connection.execute("DROP DATABASE IF EXISTS migrations_test")
         await connection.execute("CREATE DATABASE migrations_test")
-        yield postgres_url.replace("/postgres?", "/migrations_test?")
+        yield urlsplit(postgres_url)._replace(path="/migrations_test").geturl()
         await connection.execute("DROP DATABASE migrations_test WITH (FORCE)")
     finally:
         await connection.close()
