@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.money import PRECISION
 from models.pipeline import PipelineType
 from resolvers.deals import FIELDS, Deal, Rejected, read_deal
-from resolvers.imports import Import, ImportFailed, Report, import_deals
+from resolvers.import_names import Import, ImportFailed
+from resolvers.imports import Report, import_deals
 from server.faults import Fault, run, settings_for_work
 from server.runtime import open_database
 from server.settings import Settings

@@ -15,7 +15,8 @@ from models import organisation_id
 from models.database import Database
 from resolvers import imports
 from resolvers.deals import Deal, Rejected, read_deal
-from resolvers.imports import Import, ImportFailed, import_deals
+from resolvers.import_names import Import, ImportFailed
+from resolvers.imports import import_deals
 
 ORG = organisation_id("acme")
 OPTIONS = Import("acme", "Sales", stages=["Open", "Won", "Lost"], won=["won"], lost=["LOST"], create_missing=True)
