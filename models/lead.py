@@ -57,6 +57,7 @@ class Lead(Tenant, Stamped, Base):
             unique=True,
             postgresql_where=text("external_id IS NOT NULL"),
         ),
+        Index("lead_merged_into_idx", "org_id", "merged_into_id", postgresql_where=text("merged_into_id IS NOT NULL")),
         Index("lead_updated_idx", "org_id", "updated_at", "id"),
         Index("lead_value_idx", "org_id", "value", "id"),
         Index("lead_close_date_idx", "org_id", "expected_close_date", "id"),

@@ -11,7 +11,7 @@ from models.ids import public_id
 from models.member import Role
 from models.refusal import Refusal, Refused
 from resolvers.change import Change, Happening
-from resolvers.locking import expect_found, expect_version, not_found
+from resolvers.locking import FIND, expect_found, expect_version, not_found
 from resolvers.reading import ORG
 
 MOST = 500
@@ -114,6 +114,8 @@ async def reassign_all(
     """
     if from_member_id == to_member_id:
         raise Refused(Refusal.INVALID, "These are the same member. Name another one to give the work to.", "toMemberId")
+    if await change.first(FIND["member"], id=from_member_id) is None:
+        raise not_found("member", "fromMemberId")
     await expect_found(change, "member", to_member_id, "toMemberId")
     leads = await change.all(LOCK_OWNED, owner_id=from_member_id, only_open=not include_closed)
     await give(change, [(lead, to_member_id) for lead in leads])

@@ -28,6 +28,7 @@ from models.stage import Stage, StageKind
 from resolvers.contacts import holds
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, Slot, rows, typed_id
+from resolvers.tasks import has_next
 
 ORDERS = {
     "BOARD": Order(lambda lead: lead.rank),
@@ -125,6 +126,7 @@ FILTERS: Mapping[str, Any] = {
     "kind": _of_kind,
     "unowned": lambda lead, wanted: lead.owner_id.is_(None) if wanted else lead.owner_id.is_not(None),
     "closed": lambda lead, wanted: lead.closed_at.is_not(None) if wanted else lead.closed_at.is_(None),
+    "has_next_task": lambda lead, wanted: has_next(lead) if wanted else ~has_next(lead),
     "currency": lambda lead, code: lead.currency == code.bind(Text()),
     "value": lambda lead, limits: _between(lead.value, limits, Numeric(), "min", "max"),
     "expected_close_date": lambda lead, limits: _between(lead.expected_close_date, limits, Date(), "from_", "to"),

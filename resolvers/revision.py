@@ -58,8 +58,16 @@ async def rewrite(change: Change, statement: Statement, row: Row, changes: Mappi
 
 
 def differing(row: Row, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the wanted fields that the record does not have yet."""
-    return {name: value for name, value in wanted.items() if value != row[name]}
+    """Those of the wanted fields that the record does not have yet; an amount also when only its precision differs."""
+    return {
+        name: value
+        for name, value in wanted.items()
+        if value != row[name] or _precision(value) != _precision(row[name])
+    }
+
+
+def _precision(value: Any) -> Any:
+    return value.as_tuple().exponent if isinstance(value, Decimal) else None
 
 
 def told(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:

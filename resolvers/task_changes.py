@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from models.base import new_id
-from models.database import Row, Statement
+from models.database import Statement
 from models.member import Role
 from models.refusal import Refusal, Refused
 from models.task import Task
@@ -17,17 +17,13 @@ from resolvers.recurrence import expect_repeatable
 from resolvers.revision import differing, make, public, revise, spelled, told
 from resolvers.subtasks import expect_parent
 from resolvers.task_fields import ASSIGNEE, EMPTY, settle, tidy
-from resolvers.task_holding import Held, hold
+from resolvers.task_holding import Held, hold, hold_family
 
 COLUMNS = (*EMPTY, "deadline")
 
 MAKE_TASK = make(Task, *COLUMNS, "creator_id")
 
 REVISE_TASK = revise(Task, *COLUMNS)
-
-SUBTASKS = Statement(
-    text("SELECT * FROM task WHERE org_id = :org_id AND parent_id = :id ORDER BY id FOR NO KEY UPDATE").bindparams(ORG)
-)
 
 DELETE_TASK = Statement(text("DELETE FROM task WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 """Subtasks and dependencies go with it, by their foreign keys."""
@@ -41,11 +37,17 @@ async def schedule_follow_up(change: Change, lead_id: UUID, **given: Any) -> Map
 
     Raises `Refused`: NOT_FOUND; LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN; INVALID.
     """
-    wanted = tidy({**given, "title": FOLLOW_UP if given.get("title") is None else given["title"], "lead_id": lead_id})
+    wanted = tidy_follow_up(given)
+    held = await hold(change, lead_ids=(lead_id,))
+    return {"task": await schedule(change, held, {**wanted, "lead_id": lead_id}), "lead": lead_id}
+
+
+def tidy_follow_up(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a follow-up as they are kept. Raises `Refused` INVALID, also when it is not due at all."""
+    wanted = tidy({**given, "title": FOLLOW_UP if given.get("title") is None else given["title"]})
     if wanted.get("due_at") is None and wanted.get("due_on") is None:
         raise Refused(Refusal.INVALID, "Say when it is due: at an instant, dueAt, or all day, dueOn.", "dueAt")
-    held = await hold(change, lead_ids=(lead_id,))
-    return {"task": await schedule(change, held, wanted), "lead": lead_id}
+    return wanted
 
 
 async def create_task(change: Change, **given: Any) -> Mapping[str, Any]:
@@ -63,18 +65,23 @@ async def create_task(change: Change, **given: Any) -> Mapping[str, Any]:
     return {"task": await schedule(change, held, wanted)}
 
 
-async def schedule(change: Change, held: Held, wanted: Mapping[str, Any]) -> UUID:
-    """Make a task of tidy fields, with its event; its lead and parent are held. Raises `Refused` as `settle` does."""
+async def schedule(change: Change, held: Held, wanted: Mapping[str, Any], likely: UUID | None = None) -> UUID:
+    """Make a task of tidy fields, with its event; its lead and parent are held.
+
+    Without an assignee it is for the `likely` one, else for whoever owns the lead, else for the caller; whoever is no
+    longer active is passed over. Raises `Refused` as `settle` does.
+    """
     lead_id = wanted.get("lead_id")
     lead = None if lead_id is None else held.lead(lead_id)
-    before = EMPTY if "assignee_id" in wanted else {**EMPTY, "assignee_id": await _default_assignee(change, lead)}
-    due = {"due_at": None, **wanted}  # so that the deadline is looked at
-    fields = {**before, **await settle(change, before, due, lead)}
+    before = {**EMPTY, "deadline": None}
+    if "assignee_id" not in wanted:
+        before["assignee_id"] = await _first_active(change, likely, lead["owner_id"] if lead else None)
+    fields = {**before, **await settle(change, before, wanted, lead)}
     if fields["recurrence"] is not None:
         expect_repeatable(fields, "recurrence")
     task = {**fields, "id": new_id()}
     await change.run(MAKE_TASK, **task, creator_id=change.actor_id)
-    change.emit(held.about("task.scheduled", task, **_public(fields)))
+    change.emit(held.about("task.scheduled", task, **public_fields(fields)))
     task_id: UUID = task["id"]
     return task_id
 
@@ -112,7 +119,7 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; FORBIDDEN for a rep who neither made it nor has to do it.
     """
-    held = await hold(change, (task_id,))
+    held = await hold_family(change, task_id)
     task = held.task(task_id, expected_version)
     if change.actor_id not in (task["assignee_id"], task["creator_id"]) and not change.scope.role.includes(
         Role.MANAGER
@@ -123,26 +130,28 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
             "taskId",
             shown={"task": task_id},
         )
-    subtasks: list[Row] = await change.all(SUBTASKS, id=task_id)
     await change.run(DELETE_TASK, id=task_id)
-    for deleted in (*subtasks, task):
-        change.emit(held.about("task.deleted", deleted, status=deleted["status"], **_public(deleted)))
+    for deleted in (*held.subtasks(task_id), task):
+        change.emit(held.about("task.deleted", deleted, status=deleted["status"], **public_fields(deleted)))
     return {"deleted_task_id": f"task_{task_id}", "lead": task["lead_id"]}
 
 
-async def _default_assignee(change: Change, lead: Row | None) -> UUID:
-    """Whoever owns the lead, while active; else the caller."""
-    owner_id: UUID | None = lead["owner_id"] if lead else None
-    if owner_id is None or owner_id == change.actor_id:
-        return change.actor_id
-    found = await change.first(ASSIGNEE, id=owner_id)
-    return owner_id if found and found["active"] else change.actor_id
+async def _first_active(change: Change, *member_ids: UUID | None) -> UUID:
+    """The first of these members who is still active, or else the caller."""
+    for member_id in member_ids:
+        if member_id is not None and member_id != change.actor_id:
+            found = await change.first(ASSIGNEE, id=member_id)
+            if not (found and found["active"]):
+                continue
+        if member_id is not None:
+            return member_id
+    return change.actor_id
 
 
 def _given(id: UUID | None) -> tuple[UUID, ...]:
     return () if id is None else (id,)
 
 
-def _public(task: Mapping[str, Any]) -> dict[str, Any]:
+def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a task as its events tell them."""
     return {spelled(name): public(name, task[name]) for name in EMPTY}

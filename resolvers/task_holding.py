@@ -35,6 +35,8 @@ TAKE_TASKS = Statement(
     )
 )
 
+SUBTASK_IDS = Statement(text("SELECT id FROM task WHERE org_id = :org_id AND parent_id = :id").bindparams(ORG))
+
 
 @dataclass(frozen=True)
 class Held:
@@ -50,6 +52,10 @@ class Held:
             raise not_found("task", "taskId")
         expect_version(task, expected_version, task=task_id)
         return task
+
+    def subtasks(self, task_id: UUID) -> list[Row]:
+        """The parts of a task, if they were held with it, the oldest first."""
+        return [task for task in self.tasks.values() if task["parent_id"] == task_id]
 
     def lead(self, lead_id: UUID) -> Row:
         """A lead that a task is to be a step of. Raises `Refused`: NOT_FOUND, LEAD_CONVERTED."""
@@ -93,3 +99,14 @@ async def hold(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable
         if not moved:
             return Held(tasks, leads)
         named |= moved
+
+
+async def hold_family(change: Change, task_id: UUID) -> Held:
+    """Lock a task with all its subtasks. While it is held, it gets no more of them."""
+    family = {task_id}
+    while True:
+        held = await hold(change, family)
+        subtasks = {row["id"] for row in await change.all(SUBTASK_IDS, id=task_id)}
+        if subtasks <= family:
+            return held
+        family |= subtasks

@@ -1,22 +1,23 @@
-"""Tasks: what is to be done next, and by whom."""
+"""Tasks: what is to be done next, by whom, and in which order."""
 
 from typing import Any
 
-from sqlalchemy import Uuid, func, literal_column
+from sqlalchemy import ColumnElement, Uuid, exists, func, literal_column
 
 from models.ids import parse_id
 from models.lead import Lead
 from models.member import Member
-from models.task import Task, TaskStatus
+from models.task import Task, TaskDependency
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, rows, typed_id
-
-OPEN: Expression = literal_column(f"'{TaskStatus.OPEN}'")
+from resolvers.task_filters import OPEN, late, matching
 
 ORDERS = {
     "DUE": Order(lambda task: task.deadline, nullable=True),
     "CREATED_AT": Order(lambda task: task.id),
 }
+
+ONE: Expression = literal_column("1")
 
 
 def id(task: Any, args: Args) -> Expression:
@@ -30,16 +31,15 @@ def task(root: Any, args: Args) -> Rows:
 
 
 def tasks(root: Any, args: Args) -> Page:
-    """The tasks of the organisation, by status, assignee and lead if asked; the next due first."""
+    """The tasks of the organisation that the filter lets through; the next due first."""
+    return page(matching(rows(Task), args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
+
+
+def of_lead(lead: Any, args: Args) -> Page:
+    """The tasks of a lead that the filter lets through; the next due first."""
     found = rows(Task)
-    entity = found.entity
-    if (status := args.get("status")) is not None:
-        found = found.where(entity.status == literal_column(f"'{status.value}'"))
-    if (assignee := args.get("assignee_id")) is not None:
-        found = found.where(entity.assignee_id == assignee.bind(Uuid(), lambda text: parse_id("member", text)))
-    if (lead := args.get("lead_id")) is not None:
-        found = found.where(entity.lead_id == lead.bind(Uuid(), lambda text: parse_id("lead", text)))
-    return page(found, args, ORDERS, ("DUE", Direction.ASC))
+    found = found.where(found.entity.lead_id == lead.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
 
 
 def next_of(lead: Any, args: Args) -> Rows:
@@ -49,13 +49,19 @@ def next_of(lead: Any, args: Args) -> Rows:
     return found.where(task.lead_id == lead.id, task.status == OPEN).ordered(task.deadline.asc(), task.id.asc()).first()
 
 
-def of_lead(lead: Any, args: Args) -> Page:
-    """All tasks of a lead, or those of one status."""
+def has_next(lead: Any) -> ColumnElement[bool]:
+    """Whether anything is left to do for a lead."""
     found = rows(Task)
-    found = found.where(found.entity.lead_id == lead.id)
-    if (status := args.get("status")) is not None:
-        found = found.where(found.entity.status == literal_column(f"'{status.value}'"))
-    return page(found, args, ORDERS, ("DUE", Direction.ASC))
+    task = found.entity
+    return exists(found.where(task.lead_id == lead.id, task.status == OPEN).select(ONE))
+
+
+def missing_in_stage(stage: Any, args: Args) -> Expression:
+    """How many open leads of a stage have no open task."""
+    found = rows(Lead)
+    lead = found.entity
+    idle = found.where(lead.stage_id == stage.id, lead.closed_at.is_(None), ~has_next(lead))
+    return idle.select(func.count()).scalar_subquery()
 
 
 def assignee(task: Any, args: Args) -> Rows:
@@ -63,11 +69,47 @@ def assignee(task: Any, args: Args) -> Rows:
     return rows(Member, task.assignee_id)
 
 
+def creator(task: Any, args: Args) -> Rows:
+    """Who made the task."""
+    return rows(Member, task.creator_id)
+
+
 def overdue(task: Any, args: Args) -> Expression:
     """Whether it is open and its deadline has passed."""
-    return func.coalesce((task.status == OPEN) & (task.deadline < func.now()), literal_column("false"))
+    return func.coalesce(late(task), literal_column("false"))
 
 
 def lead(task: Any, args: Args) -> Rows:
     """The lead that a task is a step of."""
     return rows(Lead, task.lead_id)
+
+
+def parent(task: Any, args: Args) -> Rows:
+    """The task that it is part of."""
+    return rows(Task, task.parent_id)
+
+
+def subtasks(task: Any, args: Args) -> Rows:
+    """Its parts, the oldest first."""
+    found = rows(Task)
+    return found.where(found.entity.parent_id == task.id).ordered(found.entity.id.asc())
+
+
+def blocked_by(task: Any, args: Args) -> Rows:
+    """What has to be done before it, the oldest first."""
+    waits, found = rows(TaskDependency), rows(Task)
+    before = waits.where(waits.entity.task_id == task.id).select(waits.entity.blocked_by_id)
+    return found.where(found.entity.id.in_(before)).ordered(found.entity.id.asc())
+
+
+def blocks(task: Any, args: Args) -> Page:
+    """What waits for it, the oldest first."""
+    waits, found = rows(TaskDependency), rows(Task)
+    after = waits.where(waits.entity.blocked_by_id == task.id).select(waits.entity.task_id)
+    return page(found.where(found.entity.id.in_(after)), args, ORDERS, ("CREATED_AT", Direction.ASC))
+
+
+def blocked(task: Any, args: Args) -> Expression:
+    """Whether something that is still open has to be done before it."""
+    found = blocked_by(task, args)
+    return exists(found.where(found.entity.status == OPEN).ordered().select(ONE))

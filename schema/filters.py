@@ -50,6 +50,7 @@ class LeadFilter:
     kind: PipelineType | None = optional("Only leads, or only opportunities.")
     unowned: bool | None = optional("True: only what nobody works on. False: only what somebody works on.")
     closed: bool | None = optional("True: only what is won, lost or disqualified. False: only what is still open.")
+    has_next_task: bool | None = optional("True: only what has an open task. False: only what has no next step.")
     currency: str | None = optional("Only values in this currency, an ISO 4217 code.")
     value: DecimalRange | None = optional("Only values in this range, in whatever currency.")
     expected_close_date: DateRange | None = optional("Only what is expected to close in these days.")

@@ -5,7 +5,6 @@ from typing import Optional
 import strawberry
 
 from models.pipeline import PipelineType
-from models.task import TaskStatus
 from resolvers import events, leads, pipelines, stages, tasks
 from schema.contact import Contact, Customer
 from schema.fields import Argument, column, connection, read
@@ -15,7 +14,8 @@ from schema.paging import Connection
 from schema.pipeline import Pipeline
 from schema.scalars import Date, DateTime, Decimal_
 from schema.stage import Stage
-from schema.task import Task, TaskOrder
+from schema.task import Task
+from schema.task_filter import TaskFilter, TaskOrder
 
 
 @strawberry.type(description="One step in the history of a lead: that it entered a stage.")
@@ -65,7 +65,7 @@ class Lead(Node):
     tasks: Connection[Task] = connection(
         tasks.of_lead,
         "Its tasks, the next due first.",
-        filters={"status": Argument(TaskStatus | None, "Only tasks with this status.")},
+        filters={"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")},
         order=TaskOrder,
     )
     stage_history: Connection[StageChange] = connection(leads.history, "Every stage it entered, oldest first.")

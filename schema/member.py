@@ -5,11 +5,12 @@ from typing import Any
 import strawberry
 
 from models.member import Role
-from resolvers import members, organisations
+from resolvers import members, organisations, task_counts
 from resolvers.reading import ORGANISATION, ROLE, Args, Expression
 from schema.enums import ordering
-from schema.fields import column, read
+from schema.fields import Argument, column, read
 from schema.node import Node
+from schema.task_counts import TaskCounts
 
 
 @strawberry.type(description="A person of your organisation: someone who can own leads and do tasks.")
@@ -44,6 +45,16 @@ class Viewer:
     organisation: Organisation | None = read(organisations.mine, "Your organisation; null before its first change.")
     role: Role = read(_role, "What your token lets you do.")
     member: Member | None = read(members.viewer_member, "You among the members; null before your first change.")
+    task_counts: TaskCounts = read(
+        task_counts.task_counts,
+        "How many tasks you have to do, and when: the figures of a badge.",
+        arguments={
+            "time_zone": Argument(
+                str | None,
+                "The time zone whose day is today, as the IANA database names it: `Europe/Paris`. Without it, yours.",
+            )
+        },
+    )
 
 
 MemberOrder = ordering("Member", members.ORDERS, NAME="By name.", CREATED_AT="By when they joined.")

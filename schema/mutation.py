@@ -12,6 +12,9 @@ import resolvers.pipeline_changes
 import resolvers.stage_changes
 import resolvers.stage_deletion
 import resolvers.task_changes
+import resolvers.task_completion
+import resolvers.task_dependencies
+import resolvers.task_status
 from models.member import Role
 from schema.assignment_changes import (
     AssignLeadInput,
@@ -79,6 +82,20 @@ from schema.task_changes import (
     ScheduleFollowUpPayload,
     UpdateTaskInput,
     UpdateTaskPayload,
+)
+from schema.task_completion import (
+    AddTaskDependencyInput,
+    AddTaskDependencyPayload,
+    CancelTaskInput,
+    CancelTaskPayload,
+    CompleteTaskInput,
+    CompleteTaskPayload,
+    CompleteTasksInput,
+    CompleteTasksPayload,
+    RemoveTaskDependencyInput,
+    RemoveTaskDependencyPayload,
+    ReopenTaskInput,
+    ReopenTaskPayload,
 )
 
 
@@ -240,5 +257,41 @@ class Mutation:
         resolvers.task_changes.delete_task,
         DeleteTaskInput,
         "Delete a task with its subtasks.",
+        role=Role.REP,
+    )
+    complete_task: CompleteTaskPayload | None = change(
+        resolvers.task_completion.complete_task,
+        CompleteTaskInput,
+        "Complete a task, and plan the next one in the same step.",
+        role=Role.REP,
+    )
+    complete_tasks: CompleteTasksPayload | None = change(
+        resolvers.task_completion.complete_tasks,
+        CompleteTasksInput,
+        "Complete several tasks.",
+        role=Role.REP,
+    )
+    reopen_task: ReopenTaskPayload | None = change(
+        resolvers.task_status.reopen_task,
+        ReopenTaskInput,
+        "Take a task up again that was done or cancelled.",
+        role=Role.REP,
+    )
+    cancel_task: CancelTaskPayload | None = change(
+        resolvers.task_status.cancel_task,
+        CancelTaskInput,
+        "Give a task up: nobody has to do it any more.",
+        role=Role.REP,
+    )
+    add_task_dependency: AddTaskDependencyPayload | None = change(
+        resolvers.task_dependencies.add_task_dependency,
+        AddTaskDependencyInput,
+        "Let a task wait until another is done.",
+        role=Role.REP,
+    )
+    remove_task_dependency: RemoveTaskDependencyPayload | None = change(
+        resolvers.task_dependencies.remove_task_dependency,
+        RemoveTaskDependencyInput,
+        "Let a task no longer wait for another.",
         role=Role.REP,
     )

@@ -11,7 +11,6 @@ import resolvers.pipelines
 import resolvers.tasks
 from models.member import Role
 from models.pipeline import PipelineType
-from models.task import TaskStatus
 from schema.contact import Contact, ContactOrder, Customer, CustomerOrder
 from schema.fields import Argument, connection, read
 from schema.filters import LeadFilter, LeadOrder
@@ -20,7 +19,8 @@ from schema.member import Member, MemberOrder, Viewer
 from schema.node import Node
 from schema.paging import Connection
 from schema.pipeline import Pipeline
-from schema.task import Task, TaskOrder
+from schema.task import Task
+from schema.task_filter import TaskFilter, TaskOrder
 
 SEARCH = {"search": Argument(str | None, "Only those that hold this text, in upper or lower case.")}
 
@@ -64,11 +64,7 @@ class Query:
     tasks: Connection[Task] = connection(
         resolvers.tasks.tasks,
         "The tasks of your organisation, the next due first unless asked otherwise.",
-        filters={
-            "status": Argument(TaskStatus | None, "Only tasks with this status."),
-            "assignee_id": Argument(strawberry.ID | None, "Only the tasks of this member."),
-            "lead_id": Argument(strawberry.ID | None, "Only the tasks of this lead."),
-        },
+        filters={"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")},
         order=TaskOrder,
         role=Role.VIEWER,
     )

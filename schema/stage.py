@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from models.stage import StageKind
-from resolvers import leads, pipelines, stages
+from resolvers import leads, pipelines, stages, tasks
 from schema.fields import Argument, column, connection, read
 from schema.filters import LeadFilter, LeadOrder
 from schema.node import Node
@@ -31,6 +31,9 @@ class CurrencyTotal:
 class StageTotals:
     count: int = read(stages.count, "How many leads stand in the stage.")
     values: list[CurrencyTotal] = read(stages.values, "What they are worth, currency by currency.", rows=2)
+    without_next_task: int = read(
+        tasks.missing_in_stage, "How many open leads in the stage have no open task: nobody has planned a next step."
+    )
 
 
 @strawberry.type(description="One step of a pipeline: a column of the board.")

@@ -1,0 +1,180 @@
+"""Completing tasks, one or many at a time: what they wait for, what follows them, and what comes again by a rule."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from models.base import new_id, utc_now
+from models.database import Row, Statement
+from models.ids import public_id
+from models.refusal import Refusal, Refused
+from models.task import TaskStatus
+from models.text import prose
+from models.time_zone import time_zone
+from resolvers.change import Change
+from resolvers.locking import IDS
+from resolvers.reading import ORG
+from resolvers.recurrence import next_occurrence
+from resolvers.task_changes import MAKE_TASK, public_fields, schedule, tidy_follow_up
+from resolvers.task_fields import ASSIGNEE, EMPTY, deadline
+from resolvers.task_holding import Held, hold
+from resolvers.task_status import end, expect_open
+
+MOST = 500
+"""Tasks that can be completed at once."""
+
+OBSTACLES = Statement(
+    text(
+        """
+        SELECT parent_id AS waiting, id AS awaited, title, true AS is_subtask FROM task
+        WHERE org_id = :org_id AND parent_id = ANY(:ids) AND status = 'OPEN'
+        UNION ALL
+        SELECT dependency.task_id, task.id, task.title, false
+        FROM task_dependency AS dependency
+            JOIN task ON task.org_id = dependency.org_id AND task.id = dependency.blocked_by_id
+        WHERE dependency.org_id = :org_id AND dependency.task_id = ANY(:ids) AND task.status = 'OPEN'
+        ORDER BY awaited
+        """
+    ).bindparams(ORG, IDS)
+)
+"""The open subtasks of tasks, and the open tasks that are to be done before them."""
+
+
+async def complete_task(
+    change: Change,
+    task_id: UUID,
+    outcome: str | None = None,
+    follow_up: Mapping[str, Any] | None = None,
+    force: bool | None = False,
+    expected_version: int | None = None,
+) -> Mapping[str, Any]:
+    """Do a task, and plan the next one in the same step. One that repeats comes again by its rule.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, SUBTASKS_OPEN, TASK_BLOCKED, showing the task; for the follow-up
+    what `schedule_follow_up` raises.
+    """
+    told_outcome = prose(outcome, "outcome")
+    with _under("followUp"):
+        wanted = None if follow_up is None else tidy_follow_up(follow_up)
+    held = await hold(change, (task_id,))
+    task = held.task(task_id, expected_version)
+    _expect_completable(task, [] if force else await change.all(OBSTACLES, ids=[task_id]))
+    (next_id,) = await _complete(change, held, [task], told_outcome)
+    shown: dict[str, Any] = {"task": task_id, "next_occurrence": next_id, "lead": task["lead_id"]}
+    if wanted is not None:
+        links = {name: task[name] for name in ("lead_id", "contact_id", "customer_id")}
+        with _under("followUp"):
+            shown["follow_up"] = await schedule(change, held, {**wanted, **links}, likely=task["assignee_id"])
+    return shown
+
+
+async def complete_tasks(
+    change: Change, task_ids: Sequence[UUID], outcome: str | None = None, force: bool | None = False
+) -> Mapping[str, Any]:
+    """Do up to 500 tasks, with a result for each id. What they wait for may be among them, in any order.
+
+    Raises `Refused` INVALID for too many.
+    """
+    told_outcome = prose(outcome, "outcome")
+    if not 1 <= len(task_ids) <= MOST:
+        raise Refused(Refusal.INVALID, f"Name 1 to {MOST} tasks, not {len(task_ids):,}.", "taskIds")
+    held = await hold(change, task_ids)
+    obstacles: dict[UUID, list[Row]] = {}
+    for row in [] if force else await change.all(OBSTACLES, ids=list(held.tasks)):
+        obstacles.setdefault(row["waiting"], []).append(row)
+    done = _in_order(held, obstacles)
+    refused: dict[UUID, Refused] = {}
+    for task_id in set(task_ids) - done.keys():
+        try:
+            task = held.task(task_id)
+            left = [row for row in obstacles.get(task_id, ()) if row["awaited"] not in done]
+            _expect_completable(task, left)
+        except Refused as refusal:
+            refused[task_id] = refusal
+    next_ids = await _complete(change, held, list(done.values()), told_outcome)
+    return {
+        "results": [_result(task_id, refused.get(task_id)) for task_id in task_ids],
+        "tasks": list(done),
+        "next_occurrences": [id for id in next_ids if id is not None],
+    }
+
+
+async def _complete(change: Change, held: Held, tasks: Collection[Row], outcome: str | None) -> list[UUID | None]:
+    """Complete held tasks that may be; returns, for each, the task that comes next by its rule, if one does."""
+    await end(change, held, tasks, TaskStatus.DONE, outcome)
+    return [await _repeat(change, held, task) if task["recurrence"] is not None else None for task in tasks]
+
+
+async def _repeat(change: Change, held: Held, task: Row) -> UUID | None:
+    """Make the task that follows one that repeats; nobody's when its assignee is no longer active."""
+    found = await change.first(ASSIGNEE, id=task["assignee_id"])
+    assert found is not None
+    following = next_occurrence(task, time_zone(found["time_zone"]), utc_now())
+    if following is None:
+        return None
+    assignee_id = task["assignee_id"] if found["active"] else None
+    fields = {**{name: task[name] for name in EMPTY}, **following, "assignee_id": assignee_id}
+    fields["deadline"] = await deadline(change, fields)
+    made = {**fields, "id": new_id()}
+    await change.run(MAKE_TASK, **made, creator_id=task["creator_id"])
+    repeated = public_id("task", task["id"])
+    change.emit(held.about("task.scheduled", made, **public_fields(fields), repeats=repeated))
+    next_id: UUID = made["id"]
+    return next_id
+
+
+def _in_order(held: Held, obstacles: Mapping[UUID, Sequence[Row]]) -> dict[UUID, Row]:
+    """The held tasks that can be completed together, each after those it waits for."""
+    done: dict[UUID, Row] = {}
+    waiting = {id: task for id, task in held.tasks.items() if task["status"] == TaskStatus.OPEN}
+    while free := [id for id in waiting if all(row["awaited"] in done for row in obstacles.get(id, ()))]:
+        done |= {id: waiting.pop(id) for id in free}
+    return done
+
+
+def _expect_completable(task: Row, obstacles: Sequence[Row]) -> None:
+    """Refuse a task that is closed, or that waits for others."""
+    expect_open(task)
+    subtasks = [row["title"] for row in obstacles if row["is_subtask"]]
+    if subtasks:
+        raise Refused(
+            Refusal.SUBTASKS_OPEN,
+            f"These parts of it are still open: {_listed(subtasks)}. Complete them first, or send force: true.",
+            "taskId",
+            shown={"task": task["id"]},
+        )
+    if obstacles:
+        titles = _listed([row["title"] for row in obstacles])
+        raise Refused(
+            Refusal.TASK_BLOCKED,
+            f"This has to be done before: {titles}. Complete it first, or send force: true.",
+            "taskId",
+            shown={"task": task["id"]},
+        )
+
+
+def _listed(titles: Sequence[str]) -> str:
+    """The first titles, and how many more there are."""
+    shown = ", ".join(f"“{title}”" for title in titles[:5])
+    return shown if len(titles) <= 5 else f"{shown} and {len(titles) - 5} more"
+
+
+@contextmanager
+def _under(*field: str) -> Iterator[None]:
+    """Around what looks at a part of the input: the path of a refusal begins with that part."""
+    try:
+        yield
+    except Refused as refused:
+        raise Refused(refused.code, refused.message, *field, *refused.field, shown=refused.shown) from refused
+
+
+def _result(task_id: UUID, refused: Refused | None) -> dict[str, Any]:
+    return {
+        "task_id": public_id("task", task_id),
+        "completed": refused is None,
+        "code": refused.code if refused else None,
+        "message": refused.message if refused else None,
+    }

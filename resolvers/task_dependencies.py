@@ -1,0 +1,90 @@
+"""What has to be done before a task: added and removed, never in a circle."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from models.database import Statement
+from models.ids import public_id
+from models.refusal import Refusal, Refused
+from resolvers.change import Change
+from resolvers.locking import not_found
+from resolvers.reading import ORG
+from resolvers.subtasks import expect_no_cycle
+from resolvers.task_holding import hold
+
+MOST_BLOCKERS = 50
+"""Tasks that one task can wait for."""
+
+BLOCKERS = Statement(
+    text(
+        "SELECT blocked_by_id FROM task_dependency WHERE org_id = :org_id AND task_id = :id ORDER BY blocked_by_id"
+    ).bindparams(ORG)
+)
+
+ADD = Statement(
+    text(
+        """
+        WITH waits AS (
+            INSERT INTO task_dependency (org_id, task_id, blocked_by_id) VALUES (:org_id, :id, :blocked_by_id)
+        )
+        UPDATE task SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG)
+)
+
+REMOVE = Statement(
+    text(
+        """
+        WITH waited AS (
+            DELETE FROM task_dependency
+            WHERE org_id = :org_id AND task_id = :id AND blocked_by_id = :blocked_by_id
+        )
+        UPDATE task SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG)
+)
+
+
+async def add_task_dependency(
+    change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None = None
+) -> Mapping[str, Any]:
+    """Let a task wait for another. When it does already, nothing happens.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; DEPENDENCY_CYCLE, naming the circle; INVALID.
+    """
+    return await _change(change, task_id, blocked_by_id, expected_version, add=True)
+
+
+async def remove_task_dependency(
+    change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None = None
+) -> Mapping[str, Any]:
+    """Let a task no longer wait for another. When it does not, nothing happens.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the task.
+    """
+    return await _change(change, task_id, blocked_by_id, expected_version, add=False)
+
+
+async def _change(
+    change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None, *, add: bool
+) -> Mapping[str, Any]:
+    held = await hold(change, (task_id, blocked_by_id))
+    task = held.task(task_id, expected_version)
+    if blocked_by_id not in held.tasks:
+        raise not_found("task", "blockedById")
+    before = [row["blocked_by_id"] for row in await change.all(BLOCKERS, id=task_id)]
+    shown = {"task": task_id, "blocker": blocked_by_id}
+    if (blocked_by_id in before) == add:
+        return shown
+    if add and len(before) >= MOST_BLOCKERS:
+        raise Refused(Refusal.INVALID, f"A task waits for up to {MOST_BLOCKERS} others. This one does.", "blockedById")
+    if add:
+        await expect_no_cycle(change, task_id, blocked_by_id, "blockedById")
+    await change.run(ADD if add else REMOVE, id=task_id, blocked_by_id=blocked_by_id)
+    after = sorted({*before, blocked_by_id}) if add else [id for id in before if id != blocked_by_id]
+    pair = [[public_id("task", id) for id in ids] for ids in (before, after)]
+    change.emit(held.about("task.updated", task, changes={"blockedBy": pair}))
+    return shown
