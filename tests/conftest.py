@@ -20,6 +20,7 @@ from schema.documents import Documents
 from schema.engine import Engine, Plan
 from schema.limits import Limits
 from server.postgres import embedded
+from tests.changes.world import World, build
 
 Compiled = tuple[Documents, OrderedDict[Hashable, Plan]]
 Api = Callable[..., Awaitable[dict[str, Any]]]
@@ -96,3 +97,15 @@ def api(engine: Engine) -> Api:
         return body
 
     return call
+
+
+@pytest.fixture
+async def world(api: Api, database: Database) -> World:
+    """An organisation to change things in: the caller's."""
+    return await build(api, database, "demo")
+
+
+@pytest.fixture
+async def strangers(api: Api, database: Database) -> World:
+    """Another organisation, of the same shape."""
+    return await build(api, database, "strangers")

@@ -86,6 +86,7 @@ class Builder:
         self._converted()
         for _ in range(50):
             self._task()
+        self._waiting()
         return self.tables
 
     def _people(self) -> None:
@@ -150,7 +151,16 @@ class Builder:
             due_at=None if all_day else deadline, due_on=deadline.date() if deadline and all_day else None,
             status=self.random.choice(["OPEN", "OPEN", "DONE", "CANCELLED"]),
             priority=self.random.choice(["LOW", "NORMAL", "HIGH"]), completed_at=self.maybe(self.instant()),
+            customer_id=self.maybe(self.one("customer")), creator_id=self.maybe(self.one("member")),
+            parent_id=self.maybe(self.one("task")) if self.tables.get("task") else None,
+            outcome=self.maybe(self.text()), remind_at=self.maybe(self.instant()), recurrence=self.maybe("FREQ=DAILY"),
         )  # fmt: skip
+
+    def _waiting(self) -> None:
+        pairs = {(self.one("task"), self.one("task")) for _ in range(40)}
+        self.tables["task_dependency"] = [
+            {"org_id": self.org_id, "task_id": waiting, "blocked_by_id": awaited} for waiting, awaited in sorted(pairs)
+        ]
 
 
 ORGANISATIONS = (Builder(DEMO, 1).build(), Builder(OTHER, 2).build())

@@ -77,6 +77,7 @@ ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Query", "members"): ({"NAME": Order("name"), "CREATED_AT": BY_ID}, "NAME", "ASC"),
     ("Query", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
     ("Lead", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
+    ("Task", "blocks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "CREATED_AT", "ASC"),
     ("Lead", "stageHistory"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "ASC"),
 }
 """Every connection: what it can be sorted by, and how it is when nothing is asked."""

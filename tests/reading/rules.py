@@ -10,6 +10,7 @@ from uuid import UUID
 
 from tests.reading.pages import ORDERS, BadArgument, Page, sorting
 from tests.reading.records import NODES, Record, World, lower, shown
+from tests.reading.tasks import TASK_RULES, has_next, parse_zone
 
 LONGEST_SEARCH = 200
 REFERRED = ("pipeline", "stage", "owner", "contact", "customer")
@@ -53,6 +54,10 @@ def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
         if name.endswith("Ids"):
             prefix = "member" if name == "ownerIds" else name[:-3]
             parsed[name] = [parse_id(prefix, text) for text in value]
+        elif name.endswith("Id"):
+            parsed[name] = parse_id({"assigneeId": "member", "parentId": "task"}.get(name, name[:-2]), value)
+        elif name == "timeZone":
+            parsed[name] = parse_zone(parse_text(value))
         elif name == "search":
             parsed[name] = parse_search(value)
         elif name == "currency":
@@ -82,9 +87,8 @@ def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any
         if len(found["ids"]) > 100:
             raise BadArgument("too many")
         parsed["ids"] = [split_id(text) for text in found["ids"]]
-    for name, prefix in (("assigneeId", "member"), ("leadId", "lead")):
-        if name in found:
-            parsed[name] = parse_id(prefix, found[name])
+    if "timeZone" in found:
+        parsed["timeZone"] = parse_zone(parse_text(found["timeZone"]))
     if "search" in found:
         parsed["search"] = parse_search(found["search"])
     if "filter" in found:
@@ -123,6 +127,7 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
         "kind": lambda kind: kind_of(world, lead, {}) == kind,
         "unowned": lambda unowned: (row["owner_id"] is None) == unowned,
         "closed": lambda closed: (row["closed_at"] is not None) == closed,
+        "hasNextTask": lambda wanted: has_next(world, lead) == wanted,
         "currency": lambda code: row["currency"] == code,
         "value": lambda limits: between(row["value"], limits, "min", "max"),
         "expectedCloseDate": lambda limits: between(row["expected_close_date"], limits, "from", "to"),
@@ -137,12 +142,6 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
 def leads(world: World, given: Mapping[str, Any], **columns: Any) -> Page:
     found = world.all("lead", **columns)
     return Page([lead for lead in found if passes(world, lead, given.get("filter", {}))], given)
-
-
-def tasks(world: World, given: Mapping[str, Any], **columns: Any) -> Page:
-    asked = {"status": given.get("status"), "assignee_id": given.get("assigneeId"), "lead_id": given.get("leadId")}
-    columns |= {name: value for name, value in asked.items() if value is not None}
-    return Page(world.all("task", **columns), given)
 
 
 def searched(table: str, *columns: str) -> Any:
@@ -172,11 +171,6 @@ def next_task(world: World, lead: Record, given: Mapping[str, Any]) -> Record | 
     never = datetime.max.replace(tzinfo=UTC)
     found = world.all("task", lead_id=lead.row["id"], status="OPEN")
     return min(found, key=lambda task: (task.row["deadline"] or never, task.row["id"]), default=None)
-
-
-def overdue(world: World, task: Record, given: Mapping[str, Any]) -> bool:
-    deadline = task.row["deadline"]
-    return task.row["status"] == "OPEN" and deadline is not None and deadline < datetime.now(UTC)
 
 
 def kind_of(world: World, lead: Record, given: Mapping[str, Any]) -> Any:
@@ -220,7 +214,8 @@ def totals(world: World, stage: Record, given: Mapping[str, Any]) -> dict[str, A
         weighted = sum((lead.row["value"] * chance(world, lead, {}) for lead in found), Decimal(0))
         values.append({"currency": currency, "count": len(found), "value": shown(total),
                        "weightedValue": rounded(weighted, total)})  # fmt: skip
-    return {"count": len(here), "values": values}
+    idle = [lead for lead in here if lead.row["closed_at"] is None and not has_next(world, lead)]
+    return {"count": len(here), "values": values, "withoutNextTask": len(idle)}
 
 
 def head(world: World, source: Any, given: Mapping[str, Any]) -> str:
@@ -248,7 +243,6 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     **{("Query", table): by_id(table) for table in ("pipeline", "lead", "task", "contact", "customer")},
     ("Query", "pipelines"): pipelines,
     ("Query", "leads"): lambda world, source, given: leads(world, given),
-    ("Query", "tasks"): lambda world, source, given: tasks(world, given),
     ("Query", "contacts"): searched("contact", "name", "email", "phone"),
     ("Query", "customers"): searched("customer", "name", "website"),
     ("Query", "members"): members,
@@ -269,7 +263,6 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Lead", "convertedTo"): to_one("lead", "converted_to_id"),
     ("Lead", "convertedFrom"): to_one("lead", "converted_from_id"),
     ("Lead", "nextTask"): next_task,
-    ("Lead", "tasks"): lambda world, lead, given: tasks(world, given, lead_id=lead.row["id"]),
     ("Lead", "stageHistory"): lambda world, r, given: Page(world.all("stage_change", lead_id=r.row["id"]), given),
     ("StageChange", "actor"): to_one("member", "actor_id"),
     ("StageChange", "fromStage"): to_one("stage", "from_stage_id"),
@@ -280,9 +273,12 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Contact", "leads"): lambda world, contact, given: leads(world, given, contact_id=contact.row["id"]),
     ("Customer", "leads"): lambda world, customer, given: leads(world, given, customer_id=customer.row["id"]),
     ("Customer", "contacts"): lambda world, r, given: Page(world.all("contact", customer_id=r.row["id"]), given),
-    ("Task", "overdue"): overdue,
+    **TASK_RULES,
     ("Task", "assignee"): to_one("member", "assignee_id"),
     ("Task", "lead"): to_one("lead", "lead_id"),
     ("Task", "contact"): to_one("contact", "contact_id"),
+    ("Task", "customer"): to_one("customer", "customer_id"),
+    ("Task", "parent"): to_one("task", "parent_id"),
+    ("Task", "creator"): to_one("member", "creator_id"),
 }
 """What every field answers that is not simply a column of its record."""

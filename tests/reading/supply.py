@@ -21,13 +21,18 @@ from tests.reading.dataset import TEXTS, Tables
 from tests.reading.pages import ORDERS, write_cursor
 from tests.reading.records import NODES, Record, public_id
 
-PREFIXES = {"ownerIds": "member", "assigneeId": "member", "leadId": "lead"}
+PREFIXES = {
+    "ownerIds": "member", "assigneeId": "member", "parentId": "task", "leadId": "lead", "contactId": "contact",
+    "customerId": "customer",
+}  # fmt: skip
 NO_IDS = ("", "lead_", "lead_1", "x" * 300, "LEAD_018bcfe5-6800-7000-8000-000000000000", "lead_é", "'; --", "lead_\0")
 NO_CURSORS = ("", "x", "AAAA", "bnVsbA==", "é", "WyJUSVRMRSJd", base64.b64encode(b"\0" * 40).decode())
 NO_PLACES = ("Infinity", "NaN", "1e999999", "20000-01-01", "0001-01-01T00:00:00+23:59", "99999999999", "\0", "x", "")
 DECIMALS = ("0", "10.00", "10", "500.5", "-1", "999999999999999.99", "123456789012345678.123456")
 BAD_DECIMALS = ("NaN", "Infinity", "1e5", "1_000", "٣", "1" * 40, "")
-DATES = ("2026-01-30", "2026-01-31", "2026-02-01", "0001-01-01", "9999-12-31")
+ZONES = ("UTC", "Europe/Paris", "Pacific/Kiritimati", "America/New_York")
+NO_ZONES = ("", "localtime", "Europe/Atlantis", "../UTC", "/etc/passwd", "utc+1", "Europe", "é", "x" * 300)
+DATES = ("2020-05-02", "2099-05-01", "2026-01-30", "2026-01-31", "2026-02-01", "0001-01-01", "9999-12-31")
 BAD_DATES = ("20000-01-01", "2026-02-30", "2026-1-1", "today")
 INSTANTS = ("2026-01-08T00:00:01Z", "2026-02-12T01:00:06+01:00", "2026-03-05T00:00:09.123456Z", "0001-01-01T00:00:00Z")
 BAD_INSTANTS = ("2026-01-08", "2026-01-08T00:00:01", "0001-01-01T00:00:00+23:59", "20000-01-01T00:00:00Z")
@@ -118,13 +123,15 @@ class Supply:
             return base64.b64encode(json.dumps(content).encode()).decode()
         if random.random() < 0.05:
             name = random.choice(list(orders))
-        table = {"stageHistory": "stage_change"}.get(place[1], place[1].rstrip("s"))
+        table = {"stageHistory": "stage_change", "blocks": "task"}.get(place[1], place[1].rstrip("s"))
         return write_cursor(name, orders[name], Record(table, random.choice(self.records[table]).row))
 
     def text(self, random: Random, place: Place, bad: bool) -> str:
         """Something to search for: a piece of a text that is there, in any case; or a currency."""
         if place[2] == "currency":
             return random.choice(["USD", "EUR", "JPY", "KWD", "XXX", "usd"])
+        if place[2] == "timeZone":
+            return random.choice(NO_ZONES if bad else ZONES)
         if bad:
             return random.choice(["a\0b", "x" * 201, "x" * 200])
         text = random.choice([*TEXTS, "_x@example", "+1 555%", "https://", "%", "_", "\\", "'"])

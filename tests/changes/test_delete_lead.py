@@ -1,0 +1,102 @@
+"""deleteLead: history and tasks go with it; the event keeps what it was."""
+
+import asyncio
+import json
+
+from models import Role, new_id, organisation_id
+from models.ids import parse_id
+from tests.changes.consistency import expect_consistent
+from tests.changes.world import World
+
+SHOW = "deletedLeadId lead { title version } stage { name totals { count values { currency value } } }"
+
+
+async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
+    """The totals follow; one event tells what the lead was; the events before it stay."""
+    head = await world.head()
+    await world.sql(
+        "INSERT INTO task (org_id, id, lead_id, title) VALUES ($1, $2, $3, 'Call')",
+        organisation_id("demo"),
+        new_id(),
+        parse_id("lead", world["Ada"]),
+    )
+    made = await world.change("deleteLead", {"leadId": world["Ada"]}, SHOW)
+    assert made == {
+        "deletedLeadId": world["Ada"],
+        "lead": None,
+        "stage": {"name": "New", "totals": {"count": 2, "values": [{"currency": "USD", "value": "250.50"}]}},
+        "userErrors": [],
+    }
+    assert await world.lead("Ada", "id") is None
+    left = await world.database.pool.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM task), (SELECT count(*) FROM stage_change WHERE lead_id = $1),
+            (SELECT count(*) FROM event WHERE lead_id = $1)
+        """,
+        parse_id("lead", world["Ada"]),
+    )
+    assert tuple(left) == (0, 0, 2)
+    (event,) = await world.events(head)
+    assert (event["type"], event["mutation"]) == ("lead.deleted", "delete_lead")
+    assert json.loads(event["data"]) == {
+        "title": "Ada",
+        "description": None,
+        "contactId": None,
+        "customerId": None,
+        "ownerId": None,
+        "value": "1000.00",
+        "currency": "EUR",
+        "probability": 50,
+        "expectedCloseDate": None,
+        "score": None,
+        "source": None,
+        "externalId": "crm-1",
+    }
+    await expect_consistent(world.database)
+
+
+async def test_its_external_id_is_free_again(world: World) -> None:
+    """Another lead may take it."""
+    await world.change("deleteLead", {"leadId": world["Ada"]})
+    await world.change("createLead", {"title": "A", "externalId": "crm-1"})
+
+
+async def test_refuses_another_version(world: World) -> None:
+    """And shows the lead as it is."""
+    stale = {"leadId": world["Ada"], "expectedVersion": 9}
+    shown = await world.refused("deleteLead", stale, "CONFLICT", "expectedVersion", show=SHOW)
+    assert shown["lead"] == {"title": "Ada", "version": 1}
+    assert shown["deletedLeadId"] is None
+
+
+async def test_refuses_what_was_converted_and_what_it_became(world: World) -> None:
+    """Both ends tell one story."""
+    await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
+    await world.change("qualifyLead", {"leadId": world["Bob"]})
+    made = await world.change("convertLead", {"leadId": world["Bob"]}, "opportunity { id }")
+    for id in (world["Bob"], made["opportunity"]["id"]):
+        shown = await world.refused("deleteLead", {"leadId": id}, "LEAD_CONVERTED", "leadId", show=SHOW)
+        assert shown["lead"]["title"] == "Bob"
+
+
+async def test_a_rep_may_not(world: World) -> None:
+    """Not even her own: a manager does."""
+    body = await world.attempt("deleteLead", {"leadId": world["Bob"]}, subject="rita", role=Role.REP)
+    assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
+    await world.change("deleteLead", {"leadId": world["Bob"]}, subject="mia", role=Role.MANAGER)
+
+
+async def test_of_twenty_at_once_one_deletes(world: World) -> None:
+    """The others no longer find it, and so do moves and updates that come too late."""
+    head = await world.head()
+    ada = {"leadId": world["Ada"]}
+    bodies = await asyncio.gather(
+        *(world.attempt("deleteLead", ada) for _ in range(10)),
+        *(world.attempt("moveLead", {**ada, "stageId": world["Offer"]}) for _ in range(5)),
+        *(world.attempt("updateLead", {**ada, "score": at}) for at in range(5)),
+    )
+    codes = [[error["code"] for error in body["data"]["result"]["userErrors"]] for body in bodies]
+    assert sorted(codes[:10]) == [[]] + [["NOT_FOUND"]] * 9
+    assert {code for found in codes[10:] for code in found} <= {"NOT_FOUND"}
+    assert [event["type"] for event in await world.events(head)].count("lead.deleted") == 1
+    await expect_consistent(world.database)

@@ -1,0 +1,82 @@
+"""Operations that ask for everything there is, made from the schema: one for each root field."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    NameNode,
+    ObjectFieldNode,
+    get_named_type,
+    is_composite_type,
+    is_required_argument,
+    print_ast,
+)
+from hypothesis_graphql import nodes as literals
+
+from schema.api import graphql_schema
+from tests.reading.dataset import ORGANISATIONS
+from tests.reading.supply import Supply
+
+ROOTS = [graphql_schema.query_type, graphql_schema.mutation_type, graphql_schema.subscription_type]
+FIELDS = [(root, name) for root in ROOTS if root is not None for name in root.fields]
+SUPPLY = Supply(*ORGANISATIONS, bad=0)
+
+
+def arguments(type_: str, field: str, definition: Any, everything: bool) -> str:
+    """The required arguments, or all that can stand together."""
+    random = Random(0)
+    asked: dict[str, Any] = {}
+    for key, argument in definition.args.items():
+        if is_required_argument(argument) or (everything and key not in ("last", "before", "after")):
+            asked[key] = whole(argument.type, (type_, field, key), random)
+    if everything and "after" in definition.args:
+        asked["after"] = SUPPLY.value(random, definition.args["after"].type, (type_, field, "after"), asked)
+    given = ", ".join(f"{key}: {print_ast(value)}" for key, value in asked.items())
+    return f"({given})" if given else ""
+
+
+def whole(type_: Any, where: tuple[str, str, str], random: Random) -> Any:
+    """A value with every field of an input in it."""
+    named = get_named_type(type_)
+    if not isinstance(named, GraphQLInputObjectType):
+        while (value := SUPPLY.value(random, type_, where)).kind == "null_value":
+            pass
+        return value
+    parts = {key: whole(field.type, (where[0], where[1], key), random) for key, field in named.fields.items()}
+    return literals.Object([ObjectFieldNode(name=NameNode(value=key), value=value) for key, value in parts.items()])
+
+
+def selection(type_: Any, depth: int, everything: bool) -> str:
+    """Every field of a type, and of what it leads to, to a depth of so many records."""
+    if isinstance(type_, GraphQLInterfaceType):
+        types = graphql_schema.get_implementations(type_).objects
+        return "{ " + " ".join(f"... on {one.name} {selection(one, depth, everything)}" for one in types) + " }"
+    parts = ["__typename"]
+    for key, field in type_.fields.items():
+        inner = get_named_type(field.type)
+        given = arguments(type_.name, key, field, everything)
+        if not is_composite_type(inner):
+            parts.append(f"{type_.name}_{key}: {key}{given}")
+        elif depth > 0 or inner.name.endswith(("Connection", "Edge", "PageInfo")):
+            # Connections and their edges are no records of their own.
+            step = 0 if type_.name.endswith(("Connection", "Edge")) else 1
+            parts.append(f"{type_.name}_{key}: {key}{given} {selection(inner, depth - step, everything)}")
+    return "{ " + " ".join(parts) + " }"
+
+
+def operations() -> Iterator[tuple[str, str]]:
+    """An operation for each root field, with all that can be asked below it; each with few and with all arguments."""
+    for root, name in FIELDS:
+        field = root.fields[name]
+        inner = get_named_type(field.type)
+        for everything in (False, True):
+            chosen = selection(inner, 2, everything) if is_composite_type(inner) else ""
+            given = arguments(root.name, name, field, everything)
+            label = f"{root.name}.{name} with {'all' if everything else 'few'} arguments"
+            yield label, f"{root.name.lower()} {{ {name}{given} {chosen} }}"
+
+
+OPERATIONS = dict(operations())
