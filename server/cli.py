@@ -4,7 +4,7 @@ import re
 import sys
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -39,7 +39,6 @@ def _shown(default: object) -> str:
 
 
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -135,10 +134,20 @@ def demo() -> None:
 app.command("import")(import_command)
 
 
+UsageError: Any = typer.BadParameter.__base__
+"""What typer raises for a command line that it cannot read; it publishes only this subclass of it."""
+
+
 def main() -> None:
     """The entry point `dealboard`."""
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except typer.Abort:
+        sys.exit(130)
+    except UsageError as wrong:
+        command = wrong.ctx.command_path if wrong.ctx else "dealboard"
+        told = f"{command}: {wrong.format_message().rstrip('.')}. See `{command} --help`."
     except Fault as fault:
-        Console(stderr=True, highlight=False, markup=False).print(f"dealboard: {fault}", soft_wrap=True)
-        sys.exit(2)
+        told = f"dealboard: {fault}"
+    Console(stderr=True, highlight=False, markup=False).print(told, soft_wrap=True)
+    sys.exit(2)
