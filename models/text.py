@@ -35,3 +35,12 @@ def _fitting(text: str, longest: int, *field: str) -> str:
             Refusal.INVALID, f"This has {len(text):,} characters; at most {longest:,} fit. Shorten it.", *field
         )
     return text
+
+
+def unstorable(text: str) -> str | None:
+    """Why PostgreSQL cannot keep a text, or None: it keeps UTF-8 without NUL."""
+    if "\0" in text:
+        return "Text cannot hold the NUL character. Take it out."
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        return "Text cannot hold half of a surrogate pair. Send whole characters."
+    return None

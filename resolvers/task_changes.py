@@ -14,7 +14,7 @@ from models.task import Task
 from resolvers.change import Change
 from resolvers.reading import ORG
 from resolvers.recurrence import expect_repeatable
-from resolvers.revision import differing, make, public, revise, spelled, told
+from resolvers.revision import differing, make, public, revise, rewrite, spelled, told
 from resolvers.subtasks import expect_parent
 from resolvers.task_fields import ASSIGNEE, EMPTY, settle, tidy
 from resolvers.task_holding import Held, hold, hold_family
@@ -108,7 +108,7 @@ async def update_task(
     changes = differing(task, await settle(change, task, wanted, lead))
     if changes:
         now = {**task, **changes}
-        await change.run(REVISE_TASK, **now)
+        await rewrite(change, REVISE_TASK, task, changes)
         changes.pop("deadline", None)
         change.emit(held.about("task.updated", now, **told(task, changes)))
     return {"task": task_id}

@@ -26,6 +26,7 @@ from sqlalchemy import ARRAY, Uuid, bindparam, func, select
 
 from models.ids import WrongId, parse_id
 from models.refusal import Refusal, Refused
+from models.text import unstorable
 from resolvers.change import Idempotency
 from resolvers.reading import ROOT, Rows, rows
 from schema.arguments import DEFINITION, python_name
@@ -76,8 +77,8 @@ def _convert(type_: Any, prefix: str | None, value: Any, path: tuple[str, ...]) 
             return parse_id(prefix, value)
         except WrongId as wrong:
             raise Refused(Refusal.WRONG_ID, str(wrong), *path) from wrong
-    if "\0" in value:
-        raise Refused(Refusal.INVALID, "Text cannot hold the NUL character. Take it out.", *path)
+    if why := unstorable(value):
+        raise Refused(Refusal.INVALID, why, *path)
     return value
 
 

@@ -24,6 +24,7 @@ from graphql.execution.values import VariableValues
 from sqlalchemy import select
 
 from models.database import Statement
+from models.text import unstorable
 from resolvers.events import Watch
 from resolvers.nodes import AnyOf
 from resolvers.paging import Each, Page
@@ -61,12 +62,9 @@ class Compiled:
 
 
 def _sendable(value: Any) -> Any:
-    """A value that PostgreSQL can take: it keeps text as UTF-8 without NUL."""
-    if isinstance(value, str):
-        if "\0" in value:
-            raise BadInput("Text cannot hold the NUL character. Take it out.")
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise BadInput("Text cannot hold half of a surrogate pair. Send whole characters.")
+    """A value that PostgreSQL can take."""
+    if isinstance(value, str) and (wrong := unstorable(value)):
+        raise BadInput(wrong)
     return value
 
 

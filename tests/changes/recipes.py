@@ -1,0 +1,212 @@
+"""A right input for every mutation, in the organisation of `world.build`: what the tests of all mutations start from.
+
+A recipe prepares what its mutation needs and returns the input. It names every id that the input can hold, so that
+each can be replaced by another organisation's; what cannot stand together has recipes of its own.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from tests.changes.world import World
+
+Recipe = Callable[[World], Awaitable[dict[str, Any]]]
+
+RECIPES: dict[str, Recipe] = {}
+"""By the name of the mutation, and what is particular about the recipe after a space."""
+
+
+def recipe(name: str) -> Callable[[Recipe], Recipe]:
+    """Register the recipe of a mutation."""
+
+    def register(function: Recipe) -> Recipe:
+        RECIPES[name] = function
+        return function
+
+    return register
+
+
+async def task(world: World, name: str, **given: Any) -> str:
+    """A task called by this name, for others to be about."""
+    made = await world.change("createTask", {"title": name, **given}, "task { id }")
+    world.ids[name] = made["task"]["id"]
+    return world[name]
+
+
+async def contact(world: World, name: str) -> str:
+    """A contact called by this name."""
+    made = await world.change("createContact", {"name": name}, "contact { id }")
+    world.ids[name] = made["contact"]["id"]
+    return world[name]
+
+
+async def opportunities(world: World) -> str:
+    """A pipeline to convert leads into; returns its first stage."""
+    given = {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "Opened"}, {"name": "Signed", "kind": "WON"}]}
+    made = await world.change("createPipeline", given, "pipeline { id stages { id } }")
+    world.ids |= {"Deals": made["pipeline"]["id"], "Opened": made["pipeline"]["stages"][0]["id"]}
+    return world["Opened"]
+
+
+def simple(name: str, given: Callable[[World], Mapping[str, Any]]) -> None:
+    """Register a recipe that needs no preparation."""
+
+    async def function(world: World) -> dict[str, Any]:
+        return dict(given(world))
+
+    RECIPES[name] = function
+
+
+simple(
+    "createPipeline", lambda world: {"name": "Partners", "stages": [{"name": "Met"}, {"name": "Yes", "kind": "WON"}]}
+)
+simple("updatePipeline", lambda world: {"pipelineId": world["Sales"], "name": "Selling", "description": "All of it"})
+simple("deletePipeline", lambda world: {"pipelineId": world["Empty"]})
+simple("addStage", lambda world: {"pipelineId": world["Sales"], "name": "Trial", "probability": 40, "position": 2})
+simple("updateStage", lambda world: {"stageId": world["Talking"], "name": "In talks", "probability": 35})
+simple("deleteStage", lambda world: {"stageId": world["New"], "moveLeadsTo": world["Talking"]})
+simple(
+    "reorderStages",
+    lambda world: {
+        "pipelineId": world["Sales"],
+        "stageIds": [world[name] for name in ("Talking", "New", "Offer", "Won", "Lost")],
+    },
+)
+simple(
+    "createLead",
+    lambda world: {
+        "title": "Gil",
+        "pipelineId": world["Sales"],
+        "stageId": world["Talking"],
+        "contactId": world["contact of mia"],
+        "customerId": world["Acme"],
+        "ownerId": world["mia"],
+        "value": "12.50",
+        "currency": "EUR",
+    },
+)
+simple(
+    "updateLead",
+    lambda world: {
+        "leadId": world["Ada"],
+        "title": "Ada & sons",
+        "contactId": world["contact of mia"],
+        "customerId": world["Acme"],
+        "ownerId": world["mia"],
+        "value": "99",
+    },
+)
+simple("deleteLead", lambda world: {"leadId": world["Ada"]})
+simple(
+    "moveLead", lambda world: {"leadId": world["Dan"], "stageId": world["New"], "afterLeadId": world["Ada"],
+                               "beforeLeadId": world["Bob"]}
+)  # fmt: skip
+simple("qualifyLead", lambda world: {"leadId": world["Ada"]})
+simple("disqualifyLead", lambda world: {"leadId": world["Ada"], "reason": "No budget", "notes": "Perhaps next year"})
+simple("createContact", lambda world: {"name": "Gwen", "email": "gwen@acme.example", "customerId": world["Acme"]})
+simple(
+    "updateContact",
+    lambda world: {"contactId": world["contact of rita"], "name": "Rita's own", "customerId": world["Acme"]},
+)
+simple("createCustomer", lambda world: {"name": "Bolt", "website": "bolt.example"})
+simple("updateCustomer", lambda world: {"customerId": world["Acme"], "name": "Acme & co"})
+simple("assignLead", lambda world: {"leadId": world["Ada"], "memberId": world["mia"]})
+simple("assignLeads", lambda world: {"leadIds": [world["Ada"], world["Dan"]], "memberId": world["mia"]})
+simple("reassignAll", lambda world: {"fromMemberId": world["rita"], "toMemberId": world["mia"]})
+simple(
+    "scheduleFollowUp",
+    lambda world: {"leadId": world["Ada"], "dueAt": "2031-05-01T09:00:00Z", "assigneeId": world["rita"]},
+)
+
+
+@recipe("reopenLead")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
+    return {"leadId": world["Ada"]}
+
+
+@recipe("convertLead")
+async def _(world: World) -> dict[str, Any]:
+    stage_id = await opportunities(world)
+    await world.change("qualifyLead", {"leadId": world["Ada"]})
+    return {
+        "leadId": world["Ada"],
+        "pipelineId": world["Deals"],
+        "stageId": stage_id,
+        "customerId": world["Acme"],
+        "title": "Ada's deal",
+    }
+
+
+@recipe("convertLead, making a customer")
+async def _(world: World) -> dict[str, Any]:
+    await opportunities(world)
+    await world.change("qualifyLead", {"leadId": world["Ada"]})
+    return {"leadId": world["Ada"], "createCustomer": {"name": "Ada's"}}
+
+
+@recipe("createTask")
+async def _(world: World) -> dict[str, Any]:
+    return {
+        "title": "Send the offer",
+        "leadId": world["Ada"],
+        "contactId": world["contact of rita"],
+        "customerId": world["Acme"],
+        "assigneeId": world["rita"],
+        "parentId": await task(world, "Prepare"),
+        "dueOn": "2031-05-01",
+    }
+
+
+@recipe("updateTask")
+async def _(world: World) -> dict[str, Any]:
+    return {
+        "taskId": await task(world, "Call"),
+        "title": "Call again",
+        "leadId": world["Dan"],
+        "contactId": world["contact of rita"],
+        "customerId": world["Acme"],
+        "assigneeId": world["rita"],
+        "parentId": await task(world, "Prepare"),
+    }
+
+
+@recipe("deleteTask")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskId": await task(world, "Call", leadId=world["Ada"])}
+
+
+@recipe("completeTask")
+async def _(world: World) -> dict[str, Any]:
+    return {
+        "taskId": await task(world, "Call", leadId=world["Ada"]),
+        "outcome": "Interested",
+        "followUp": {"dueOn": "2031-05-01", "assigneeId": world["rita"]},
+    }
+
+
+@recipe("completeTasks")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskIds": [await task(world, "Call", leadId=world["Ada"]), await task(world, "Write")], "outcome": "Done"}
+
+
+@recipe("reopenTask")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("completeTask", {"taskId": await task(world, "Call")})
+    return {"taskId": world["Call"]}
+
+
+@recipe("cancelTask")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskId": await task(world, "Call", leadId=world["Ada"]), "reason": "Not needed"}
+
+
+@recipe("addTaskDependency")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+
+
+@recipe("removeTaskDependency")
+async def _(world: World) -> dict[str, Any]:
+    given = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+    await world.change("addTaskDependency", given)
+    return given
