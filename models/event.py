@@ -1,6 +1,7 @@
 """The event log of each organisation, the counter that numbers it, and remembered outcomes of changes."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,54 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, belongs_to_organisation
+
+
+class EventType(StrEnum):
+    """What can happen: the type of a record, and what became of it."""
+
+    LEAD_CREATED = "lead.created"
+    LEAD_UPDATED = "lead.updated"
+    LEAD_ASSIGNED = "lead.assigned"
+    LEAD_STAGE_CHANGED = "lead.stage_changed"
+    LEAD_MOVED = "lead.moved"
+    LEAD_QUALIFIED = "lead.qualified"
+    LEAD_DISQUALIFIED = "lead.disqualified"
+    LEAD_REOPENED = "lead.reopened"
+    LEAD_CONVERTED = "lead.converted"
+    LEAD_MERGED = "lead.merged"
+    LEAD_DELETED = "lead.deleted"
+    TASK_SCHEDULED = "task.scheduled"
+    TASK_UPDATED = "task.updated"
+    TASK_COMPLETED = "task.completed"
+    TASK_CANCELLED = "task.cancelled"
+    TASK_REOPENED = "task.reopened"
+    TASK_OVERDUE = "task.overdue"
+    TASK_DELETED = "task.deleted"
+    ACTIVITY_LOGGED = "activity.logged"
+    ACTIVITY_UPDATED = "activity.updated"
+    ACTIVITY_DELETED = "activity.deleted"
+    PIPELINE_CREATED = "pipeline.created"
+    PIPELINE_UPDATED = "pipeline.updated"
+    PIPELINE_DELETED = "pipeline.deleted"
+    STAGE_ADDED = "stage.added"
+    STAGE_UPDATED = "stage.updated"
+    STAGE_DELETED = "stage.deleted"
+    STAGES_REORDERED = "stages.reordered"
+    CONTACT_CREATED = "contact.created"
+    CONTACT_UPDATED = "contact.updated"
+    CONTACT_ARCHIVED = "contact.archived"
+    CONTACT_RESTORED = "contact.restored"
+    CONTACT_MERGED = "contact.merged"
+    CUSTOMER_CREATED = "customer.created"
+    CUSTOMER_UPDATED = "customer.updated"
+    CUSTOMER_ARCHIVED = "customer.archived"
+    CUSTOMER_RESTORED = "customer.restored"
+    CUSTOMER_MERGED = "customer.merged"
+    MEMBER_UPDATED = "member.updated"
+    POOL_CREATED = "pool.created"
+    POOL_UPDATED = "pool.updated"
+    POOL_DELETED = "pool.deleted"
+    ORGANISATION_UPDATED = "organisation.updated"
 
 
 class EventLog(Base):

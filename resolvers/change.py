@@ -19,6 +19,7 @@ from sqlalchemy import select, text
 
 from models.base import new_id
 from models.database import Connection, Database, Row, Statement
+from models.event import EventType
 from models.lead import chance
 from models.member import Member
 from models.refusal import Refusal, Refused
@@ -131,6 +132,9 @@ class Happening:
     record_id: UUID | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
+
+    def __post_init__(self) -> None:
+        EventType(self.type)  # what is not published there, nobody could ask for
 
 
 @dataclass

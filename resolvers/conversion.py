@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from models.base import new_id
 from models.database import Row, Statement
+from models.ids import public_id
 from models.money import as_money
 from models.refusal import Refusal, Refused
 from models.stage import StageKind
@@ -268,7 +269,7 @@ async def _create(
             owner_id=lead["owner_id"],
             pipeline_id=lead["pipeline_id"],
             stage_id=lead["stage_id"],
-            data={"opportunityId": str(opportunity_id)},
+            data={"opportunityId": public_id("lead", opportunity_id)},
         )
     )
     change.emit(created)

@@ -2,14 +2,14 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Text, Uuid, bindparam, cast, func, literal_column
 
-from models.event import Event, EventLog
+from models.event import Event, EventLog, EventType
 from models.ids import parse_id
 from models.lead import Lead
 from models.member import Member
@@ -86,7 +86,7 @@ def to_pipeline(event: Any, args: Args) -> Rows:
 class Watch:
     """Which events a subscription asks for, and the cursor it starts after. Each filter is optional."""
 
-    types: tuple[str, ...]
+    types: Sequence[str] | None
     pipeline_id: Slot | None
     lead_id: Slot | None
     owner_id: Slot | None
@@ -100,7 +100,8 @@ class Watch:
             event.number > bindparam("after", type_=BigInteger()),
             event.number <= bindparam("to", type_=BigInteger()),
         ]
-        wanted.append(event.type.in_([literal_column(f"'{name}'") for name in self.types]))
+        if self.types is not None:
+            wanted.append(event.type.in_([quoted(name) for name in self.types]))
         if self.pipeline_id is not None:
             pipeline_id = self.pipeline_id.bind(Uuid(), _id("pipeline"))
             wanted.append((event.pipeline_id == pipeline_id) | (event.from_pipeline_id == pipeline_id))
@@ -118,7 +119,7 @@ class Watch:
 
         def wants(event: Mapping[str, Any]) -> bool:
             return (
-                event["type"] in self.types
+                (self.types is None or event["type"] in self.types)
                 and (pipeline_id is None or pipeline_id in (event["pipeline_id"], event["from_pipeline_id"]))
                 and (lead_id is None or event["lead_id"] == lead_id)
                 and (owner_id is None or event["owner_id"] == owner_id)
@@ -147,5 +148,14 @@ def _id(prefix: str) -> Callable[[str], UUID]:
 
 def stage_changes(root: Any, args: Args) -> Watch:
     """The stage changes that the filters let through; a pipeline is matched by where a lead comes from, too."""
-    filters = (args.get(name) for name in ("pipeline_id", "lead_id", "owner_id", "after"))
-    return Watch(("lead.stage_changed",), *filters)
+    return Watch((EventType.LEAD_STAGE_CHANGED,), *_filters(args))
+
+
+def happened(root: Any, args: Args) -> Watch:
+    """Everything that happens, or what is of these types, as far as the filters let it through."""
+    types = args.get("types")
+    return Watch(None if types is None else tuple(type_.value for type_ in types), *_filters(args))
+
+
+def _filters(args: Args) -> tuple[Slot | None, ...]:
+    return tuple(args.get(name) for name in ("pipeline_id", "lead_id", "owner_id", "after"))

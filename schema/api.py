@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.arguments import DEFINITION
 from schema.contact import Contact, Customer
+from schema.event import EVENTS
 from schema.fields import EXPECTED_ROWS
 from schema.lead import Lead
 from schema.limits import ROWS
@@ -22,7 +23,7 @@ api = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    types=[Pipeline, Stage, Lead, Contact, Customer, Task, Member],
+    types=[Pipeline, Stage, Lead, Contact, Customer, Task, Member, *EVENTS],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

@@ -17,6 +17,7 @@ from graphql import (
     get_named_type,
     get_nullable_type,
     is_enum_type,
+    is_interface_type,
     is_list_type,
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
@@ -30,6 +31,7 @@ from resolvers.nodes import AnyOf
 from resolvers.paging import Each, Page
 from resolvers.reading import ROOT, BadInput, Expression, Rows, Same, Source, json_object, json_value, quoted
 from resolvers.scope import Scope
+from resolvers.variants import Variants
 from schema.arguments import DEFINITION, Arguments, Getter
 from schema.documents import Prepared
 from schema.fields import EVENTS, READ
@@ -151,6 +153,11 @@ class Compiler:
 
     def _build(self, type_: Any, fields: Fields) -> Callable[[Source], Expression]:
         """Makes the JSON object of the selected fields over the row of a source."""
+        if is_interface_type(type_):
+            variants: Variants = type_.extensions[DEFINITION].origin.variants
+            return lambda source: variants.json(
+                source, lambda name, alone: self._build(self.schema.type_map[name], fields)(alone)
+            )
         return lambda source: self.object(type_, self.selected(type_, fields), source)
 
     def _page(self, page: Page, type_: Any, fields: Fields) -> Expression:

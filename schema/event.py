@@ -1,23 +1,213 @@
-"""Events: what subscriptions deliver."""
+"""Events: what subscriptions deliver, one type for each kind of thing that happens."""
+
+from typing import ClassVar
 
 import strawberry
 
-from resolvers import events
+from models.event import EventType
+from resolvers import event_log, events
+from resolvers.variants import Variants
+from schema.enums import publish
 from schema.fields import column, read
 from schema.lead import Lead
 from schema.member import Member
+from schema.node import Node
 from schema.pipeline import Pipeline
 from schema.scalars import DateTime
 from schema.stage import Stage
+from schema.task import Task
+
+publish(
+    EventType,
+    "What can happen.",
+    LEAD_CREATED="A lead was made.",
+    LEAD_UPDATED="Fields of a lead were changed.",
+    LEAD_ASSIGNED="A lead was given to somebody, or to nobody.",
+    LEAD_STAGE_CHANGED="A lead entered another stage.",
+    LEAD_MOVED="A card got another place in its column.",
+    LEAD_QUALIFIED="A lead was found worth working on.",
+    LEAD_DISQUALIFIED="A lead was closed as not worth working on.",
+    LEAD_REOPENED="A closed lead was taken up again.",
+    LEAD_CONVERTED="A lead became an opportunity.",
+    LEAD_MERGED="A lead was joined into another, because both were the same.",
+    LEAD_DELETED="A lead was deleted.",
+    TASK_SCHEDULED="A task was made.",
+    TASK_UPDATED="Fields of a task were changed.",
+    TASK_COMPLETED="A task was done.",
+    TASK_CANCELLED="A task was given up.",
+    TASK_REOPENED="A task was taken up again.",
+    TASK_OVERDUE="A task was not done in time.",
+    TASK_DELETED="A task was deleted.",
+    ACTIVITY_LOGGED="Somebody told of a call, an e-mail, a meeting, or left a note.",
+    ACTIVITY_UPDATED="What somebody told of an activity was changed.",
+    ACTIVITY_DELETED="What somebody told of an activity was deleted.",
+    PIPELINE_CREATED="A pipeline was made.",
+    PIPELINE_UPDATED="A pipeline was changed.",
+    PIPELINE_DELETED="A pipeline was deleted.",
+    STAGE_ADDED="A stage was added to a pipeline.",
+    STAGE_UPDATED="A stage was changed.",
+    STAGE_DELETED="A stage was deleted.",
+    STAGES_REORDERED="The stages of a pipeline got another order.",
+    CONTACT_CREATED="A contact was made.",
+    CONTACT_UPDATED="A contact was changed.",
+    CONTACT_ARCHIVED="A contact was put away.",
+    CONTACT_RESTORED="A contact that was put away came back.",
+    CONTACT_MERGED="A contact was joined into another, because both were the same.",
+    CUSTOMER_CREATED="A customer was made.",
+    CUSTOMER_UPDATED="A customer was changed.",
+    CUSTOMER_ARCHIVED="A customer was put away.",
+    CUSTOMER_RESTORED="A customer that was put away came back.",
+    CUSTOMER_MERGED="A customer was joined into another, because both were the same.",
+    MEMBER_UPDATED="A member was changed, activated or deactivated.",
+    POOL_CREATED="A pool of members who share incoming leads was made.",
+    POOL_UPDATED="A pool was changed.",
+    POOL_DELETED="A pool was deleted.",
+    ORGANISATION_UPDATED="Settings of your organisation were changed.",
+)
+
+
+@strawberry.type(description="One field that was changed.")
+class FieldChange:
+    field: str = column("field", "The field, as it is named in this API.")
+    before: str | None = column("before", "What it held before: text as it is, anything else as JSON; null if empty.")
+    after: str | None = column("after", "What it holds since, in the same form.")
+
+
+@strawberry.interface(description="Something that happened. Its type tells what more there is to ask.")
+class Event:
+    variants: ClassVar[Variants]
+
+    event_id: strawberry.ID = read(event_log.event_id, "The event's own id: the same wherever it is told.")
+    cursor: str = read(events.cursor, "The place of this event. Subscribe `after` it to go on where you stopped.")
+    type: EventType = read(event_log.type, "What happened.")
+    occurred_at: DateTime = column("occurred_at", "When it happened.")
+    actor: Member | None = read(events.actor, "Who did it; null when it was done by the system or an import.")
+    mutation: str | None = read(event_log.mutation, "The mutation that it came from.")
+    lead: Lead | None = read(
+        events.lead, "The lead it happened to, as it is now; null when it was none, or when it has been deleted since."
+    )
+    record_id: strawberry.ID | None = read(
+        event_log.record_id, "The id of the record it happened to, which may be there no longer."
+    )
+    changes: list[FieldChange] = read(event_log.changes, "What was changed, field by field.", rows=5)
+
+
+@strawberry.type(description="A lead was made.")
+class LeadCreated(Event):
+    stage: Stage | None = read(events.to_stage, "The stage it began in.")
+    pipeline: Pipeline | None = read(events.to_pipeline, "The pipeline it began in.")
+
+
+@strawberry.type(description="Fields of a lead were changed: see `changes`.")
+class LeadUpdated(Event):
+    pass
+
+
+@strawberry.type(description="A lead was given to somebody, or to nobody.")
+class LeadAssigned(Event):
+    from_owner: Member | None = read(event_log.from_owner, "Who worked on it before; null when nobody did.")
+    to_owner: Member | None = read(event_log.to_owner, "Who works on it since; null when nobody does.")
 
 
 @strawberry.type(description="A lead has entered another stage.")
-class StageChanged:
-    cursor: str = read(events.cursor, "The place of this event. Subscribe `after` it to go on where you stopped.")
-    occurred_at: DateTime = column("occurred_at", "When it happened.")
-    actor: Member | None = read(events.actor, "Who did it; null when it was done by the system or an import.")
-    lead: Lead | None = read(events.lead, "The lead, as it is now; null when it has been deleted since.")
+class StageChanged(Event):
     from_stage: Stage | None = read(events.from_stage, "The stage it left.")
     from_pipeline: Pipeline | None = read(events.from_pipeline, "The pipeline it left.")
     to_stage: Stage | None = read(events.to_stage, "The stage it entered.")
     to_pipeline: Pipeline | None = read(events.to_pipeline, "The pipeline of the stage it entered.")
+
+
+@strawberry.type(description="A card got another place in its column.")
+class LeadMoved(Event):
+    stage: Stage | None = read(events.to_stage, "The column.")
+
+
+@strawberry.type(description="A lead was found worth working on. It also enters its next stage.")
+class LeadQualified(Event):
+    pass
+
+
+@strawberry.type(description="A lead was closed as not worth working on.")
+class LeadDisqualified(Event):
+    reason: str | None = read(event_log.text("reason"), "Why.")
+    notes: str | None = read(event_log.text("notes"), "What more was said.")
+
+
+@strawberry.type(description="A closed lead was taken up again.")
+class LeadReopened(Event):
+    reason: str | None = read(event_log.text("reason"), "Why it had been closed.")
+
+
+@strawberry.type(description="A lead became an opportunity.")
+class LeadConverted(Event):
+    opportunity: Lead | None = read(event_log.opportunity, "The opportunity that it became.")
+
+
+@strawberry.type(description="A lead was deleted.")
+class LeadDeleted(Event):
+    title: str | None = read(event_log.text("title"), "What it was called.")
+
+
+@strawberry.interface(description="Something that happened to a task.")
+class TaskEvent(Event):
+    variants: ClassVar[Variants]
+
+    task: Task | None = read(event_log.task, "The task, as it is now; null when it has been deleted since.")
+
+
+@strawberry.type(description="A task was made: somebody planned the next step.")
+class TaskScheduled(TaskEvent):
+    pass
+
+
+@strawberry.type(description="Fields of a task were changed: see `changes`.")
+class TaskUpdated(TaskEvent):
+    pass
+
+
+@strawberry.type(description="A task was done.")
+class TaskCompleted(TaskEvent):
+    pass
+
+
+@strawberry.type(description="A task was given up.")
+class TaskCancelled(TaskEvent):
+    pass
+
+
+@strawberry.type(description="A task that had ended was taken up again.")
+class TaskReopened(TaskEvent):
+    pass
+
+
+@strawberry.type(description="A task was not done in time.")
+class TaskOverdue(TaskEvent):
+    pass
+
+
+@strawberry.type(description="A task was deleted.")
+class TaskDeleted(TaskEvent):
+    title: str | None = read(event_log.text("title"), "What was to be done.")
+
+
+@strawberry.type(description="Anything else that happened: to a pipeline, a stage, a contact, a customer, a member …")
+class RecordChanged(Event):
+    record: Node | None = read(event_log.record, "The record it happened to, as it is now; null when it is gone.")
+
+
+def _kinds(of: type[Event]) -> dict[str, list[str]]:
+    """The values of the column `type`, by the name of the type that tells them: `lead.created` is a LeadCreated."""
+    names = {"LeadStageChanged": "StageChanged"}
+    found: dict[str, list[str]] = {}
+    for value in EventType:
+        spelled = "".join(part.capitalize() for part in value.name.split("_"))
+        published = globals().get(names.get(spelled, spelled))
+        if published is not None and issubclass(published, of):
+            found.setdefault(published.__name__, []).append(value)
+    return found
+
+
+Event.variants = Variants("type", _kinds(Event), RecordChanged.__name__)
+TaskEvent.variants = Variants("type", _kinds(TaskEvent), TaskUpdated.__name__)
+EVENTS = [one for one in Event.__subclasses__() + TaskEvent.__subclasses__() if one is not TaskEvent]
+"""The types of events, for the schema to know them all."""

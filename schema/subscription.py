@@ -3,8 +3,9 @@
 import strawberry
 
 import resolvers.events
+from models.event import EventType
 from models.member import Role
-from schema.event import StageChanged
+from schema.event import Event, StageChanged
 from schema.fields import Argument, events
 
 FILTERS = {
@@ -26,5 +27,11 @@ class Subscription:
         resolvers.events.stage_changes,
         "Leads that enter another stage, in the order in which it happened.",
         arguments=FILTERS,
+        role=Role.VIEWER,
+    )
+    events: Event = events(
+        resolvers.events.happened,
+        "Everything that happens, in the order in which it happened.",
+        arguments={"types": Argument(list[EventType] | None, "Only what is of these types."), **FILTERS},
         role=Role.VIEWER,
     )
