@@ -92,6 +92,10 @@ class Watch:
     owner_id: Slot | None
     after: Slot | None
 
+    def row(self, event: Any) -> Any:
+        """An event as the fields of the subscription's type see it."""
+        return event
+
     def rows(self) -> Rows:
         """The events, in the order they were committed, after the parameter `after` and up to the parameter `to`."""
         found = rows(Event)

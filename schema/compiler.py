@@ -112,7 +112,7 @@ class Compiler:
         node = fields[0].node
         definition = root.fields[node.name.value]
         watch = definition.extensions[DEFINITION].metadata[EVENTS](None, self.arguments.of(definition, node))
-        source = Source(watch.rows().picked().entity)
+        source = Source(watch.row(watch.rows().picked().entity))
         data = json_object([(key, self._build(get_named_type(definition.type), fields)(source))])
         return watch, self.finished(source.select(source.row.number, data).order_by(source.row.number))
 

@@ -34,6 +34,7 @@ class StageChange:
 )
 class Lead(Node):
     id: strawberry.ID = read(leads.id, "The lead's id.")
+    rank: str = column("rank", "Its place in its column: cards are sorted by this text, byte by byte, and then by id.")
     title: str = column("title", "What the sale is about.")
     description: str | None = column("description", "Anything else worth knowing.")
     kind: PipelineType = read(leads.kind, "Whether it is a lead or an opportunity.")

@@ -2,11 +2,15 @@
 
 import strawberry
 
+import resolvers.boards
 import resolvers.events
 from models.event import EventType
 from models.member import Role
+from schema.board import BoardChanged
 from schema.event import Event, StageChanged
-from schema.fields import Argument, events
+from schema.fields import Argument
+from schema.fields import events as live
+from schema.filters import LeadFilter
 
 FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
@@ -23,15 +27,25 @@ FILTERS = {
     description="Everything that is delivered live. Use WebSockets (graphql-transport-ws) or Server-Sent Events."
 )
 class Subscription:
-    stage_changed: StageChanged = events(
+    stage_changed: StageChanged = live(
         resolvers.events.stage_changes,
         "Leads that enter another stage, in the order in which it happened.",
         arguments=FILTERS,
         role=Role.VIEWER,
     )
-    events: Event = events(
+    events: Event = live(
         resolvers.events.happened,
         "Everything that happens, in the order in which it happened.",
         arguments={"types": Argument(list[EventType] | None, "Only what is of these types."), **FILTERS},
+        role=Role.VIEWER,
+    )
+    board_changed: BoardChanged = live(
+        resolvers.boards.board_changes,
+        "Everything that changes a board: cards that enter, leave, move or change, for the cards that pass a filter.",
+        arguments={
+            "pipeline_id": Argument(strawberry.ID, "The pipeline whose board it is."),
+            "filter": Argument(LeadFilter | None, "Only the cards that this lets through are on the board."),
+            "after": FILTERS["after"],
+        },
         role=Role.VIEWER,
     )

@@ -1,0 +1,218 @@
+"""A board that is kept up to date: what each event means for whoever shows the cards that pass a filter.
+
+Whether a card is on the board now is asked of the lead as it is now; whether it was, of the lead as the event says it
+was before. So several changes in a row may all show the last state, which does no harm: the last one shows it, too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, Uuid, and_, case, cast, exists, func, literal_column, or_, tuple_
+from sqlalchemy.types import TypeEngine
+
+from models.event import EventType
+from models.ids import parse_id
+from models.lead import Lead
+from models.stage import Stage
+from resolvers.events import Watch
+from resolvers.leads import matching
+from resolvers.reading import Args, Expression, Rows, Slot, quoted, rows
+from resolvers.revision import spelled
+
+ONE: Expression = literal_column("1")
+FALSE: ColumnElement[bool] = literal_column("false")
+
+COLUMNS = (
+    EventType.PIPELINE_UPDATED,
+    EventType.PIPELINE_DELETED,
+    EventType.STAGE_ADDED,
+    EventType.STAGE_UPDATED,
+    EventType.STAGE_DELETED,
+    EventType.STAGES_REORDERED,
+)
+"""What happens to the board itself rather than to a card."""
+
+MOVES = (EventType.LEAD_STAGE_CHANGED, EventType.LEAD_MOVED)
+
+UNTOLD = ("closed", "has_next_task", "search")
+"""Parts of a filter of which an event does not tell what they were before; they are taken to have been met."""
+
+
+class BoardChange(StrEnum):
+    """What an event means for a board."""
+
+    ENTERED = "ENTERED"
+    LEFT = "LEFT"
+    MOVED = "MOVED"
+    CHANGED = "CHANGED"
+    COLUMNS = "COLUMNS"
+
+
+class Before:
+    """A lead as it was before an event: what the event says it was, for the rest as it is now."""
+
+    def __init__(self, lead: Any, event: Any) -> None:
+        self.lead = lead
+        self.event = event
+
+    def __getattr__(self, name: str) -> Expression:
+        event, now = self.event, getattr(self.lead, name)
+        if name == "pipeline_id":
+            return func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
+        if name == "stage_id":
+            return func.coalesce(event.from_stage_id, event.stage_id, type_=Uuid())
+        if name == "owner_id":
+            given_from = _stored(event.data.op("->>")(quoted("from")), now.type)
+            return case((event.type == quoted(EventType.LEAD_ASSIGNED), given_from), else_=event.owner_id)
+        changes = event.data.op("->")(quoted("changes"))
+        field = quoted(spelled(name))
+        was = changes.op("->")(field).op("->>")(literal_column("0"))
+        return case((func.coalesce(changes.op("?")(field), FALSE), _stored(was, now.type)), else_=now)
+
+    def __clause_element__(self) -> Any:
+        return self.lead.__clause_element__()
+
+
+def _stored(text: Expression, type_: TypeEngine[Any]) -> Expression:
+    """A value of an event as the column holds it: an id without its prefix."""
+    return cast(func.right(text, literal_column("36")) if isinstance(type_, Uuid) else text, type_)
+
+
+@dataclass(frozen=True, eq=False)
+class BoardEvent:
+    """An event, seen from the board of a pipeline whose cards pass a filter. Its attributes are those of the event."""
+
+    event: Any
+    pipeline_id: Expression
+    filter: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Expression:
+        found: Expression = getattr(self.event, name)
+        return found
+
+    def __clause_element__(self) -> Any:
+        return self.event.__clause_element__()
+
+    def cards(self) -> Rows:
+        """The cards on the board now."""
+        found = rows(Lead)
+        return matching(found.where(found.entity.pipeline_id == self.pipeline_id), self.filter)
+
+    def card(self) -> Rows:
+        """The card, if it is on the board now."""
+        found = self.cards()
+        return found.where(found.entity.id == self.event.lead_id)
+
+    @property
+    def is_on(self) -> ColumnElement[bool]:
+        """Whether the card is on the board now."""
+        return exists(self.card().select(ONE))
+
+    @property
+    def was_on(self) -> ColumnElement[bool]:
+        """Whether the card was on the board before, as far as the event tells."""
+        event, found = self.event, rows(Lead)
+        told = {name: value for name, value in self.filter.items() if name not in UNTOLD}
+        before = Rows(Lead, Before(found.entity, event), found.conditions).where(found.entity.id == event.lead_id)
+        before = matching(before.where(before.entity.pipeline_id == self.pipeline_id), told)
+        was = Rows(Lead, found.entity, before.conditions)
+        return case(
+            (event.type == quoted(EventType.LEAD_CREATED), FALSE),
+            (event.type == quoted(EventType.LEAD_DELETED), literal_column("true")),
+            else_=exists(was.select(ONE)),
+        )
+
+    @property
+    def is_about_columns(self) -> ColumnElement[bool]:
+        """Whether it happened to the board itself."""
+        return self.event.type.in_([quoted(type_) for type_ in COLUMNS])  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class BoardWatch(Watch):
+    """The events that matter for a board."""
+
+    filter: Mapping[str, Any]
+
+    def row(self, event: Any) -> BoardEvent:
+        """An event as the board's fields see it."""
+        assert self.pipeline_id is not None
+        return BoardEvent(event, self.pipeline_id.bind(Uuid(), lambda text: parse_id("pipeline", text)), self.filter)
+
+    def rows(self) -> Rows:
+        """Of the pipeline's events, those about cards that are or were on the board, and those about the board."""
+        found = super().rows()
+        event = self.row(found.entity)
+        return found.where(
+            or_(event.is_about_columns, and_(event.lead_id.is_not(None), or_(event.is_on, event.was_on)))
+        )
+
+    def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+        """Whatever happens in the pipeline is looked at; the filter is asked in the database."""
+        wants = super().matcher(variables)
+        return lambda event: wants(event) and (event["lead_id"] is not None or event["type"] in COLUMNS)
+
+
+def board_changes(root: Any, args: Args) -> BoardWatch:
+    """What happens to the cards of a pipeline that pass the filter, and to its columns."""
+    after: Slot | None = args.get("after")
+    return BoardWatch(None, args["pipeline_id"], None, None, after, args.get("filter") or {})
+
+
+def kind(event: BoardEvent, args: Args) -> Expression:
+    """What the event means for the board."""
+    moved = event.type.in_([quoted(type_) for type_ in MOVES])
+    return case(
+        (event.is_about_columns, quoted(BoardChange.COLUMNS)),
+        (~event.is_on, quoted(BoardChange.LEFT)),
+        (~event.was_on, quoted(BoardChange.ENTERED)),
+        (moved, quoted(BoardChange.MOVED)),
+        else_=quoted(BoardChange.CHANGED),
+    )
+
+
+def card(event: BoardEvent, args: Args) -> Rows:
+    """The card as it is now, if it is on the board."""
+    return event.card()
+
+
+def above(event: BoardEvent, args: Args) -> Rows:
+    """The card right above it on the board."""
+    found, place = _neighbours(event)
+    lead = found.entity
+    return found.where(tuple_(lead.rank, lead.id) < place).ordered(lead.rank.desc(), lead.id.desc()).first()
+
+
+def below(event: BoardEvent, args: Args) -> Rows:
+    """The card right below it on the board."""
+    found, place = _neighbours(event)
+    lead = found.entity
+    return found.where(tuple_(lead.rank, lead.id) > place).ordered(lead.rank.asc(), lead.id.asc()).first()
+
+
+def _neighbours(event: BoardEvent) -> tuple[Rows, Any]:
+    """The cards of its column, and its own place among them; no column, and no card, when it is not on the board."""
+    found = event.cards()
+    found = found.where(found.entity.stage_id == event.card().value(lambda lead: lead.stage_id))
+    return found, tuple_(event.card().value(lambda lead: lead.rank), event.lead_id)
+
+
+def stages(event: BoardEvent, args: Args) -> Rows:
+    """The columns that it touched: those it left and entered, or all when the board itself was changed."""
+    found = rows(Stage)
+    stage = found.entity
+    touched = or_(
+        event.is_about_columns,
+        stage.id == event.stage_id,
+        stage.id == event.from_stage_id,
+        stage.id == event.card().value(lambda lead: lead.stage_id),
+    )
+    live = found.where(stage.pipeline_id == event.pipeline_id, stage.deleted_at.is_(None), touched)
+    return live.ordered(stage.position.asc(), stage.id.asc())
+
+
+def lead_id(event: BoardEvent, args: Args) -> Expression:
+    """The public id of the lead it happened to, also when it has left."""
+    return literal_column("'lead_'", Text()).concat(cast(event.lead_id, Text))
