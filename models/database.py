@@ -117,3 +117,15 @@ async def _keep(connection: Connection) -> None:
 
     Without this, asyncpg would reset the session in a round trip of its own, which doubles the time of a small read.
     """
+
+
+UNREACHABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InsufficientResourcesError,
+)
+"""What is raised while the database is away, restarts or is full: the same may work a little later."""

@@ -3,39 +3,42 @@
     commit → wake-up (organisation only) → one reader per organisation takes the new rows from the table
            → each distinct stream renders them once → every subscriber of the stream gets the same bytes
 
-The table is the truth: a wake-up carries nothing, so losing one is a delay, never a loss. The reader also looks at the
-table when it starts, and on a slow timer. A subscriber first replays what lies between its cursor and the stream's
-position, straight from the table, and goes on with what the stream renders after that: no gap, no double.
+The table is the truth: a wake-up carries nothing, so losing one is a delay, never a loss. A reader looks at the table
+when it starts, when it is woken, when wake-ups come again after they were interrupted, and when the heads of the logs,
+which are looked at on a slow timer, say that it is behind.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence, Set
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID
 
-from asyncpg import InterfaceError, PostgresError
 from broadcaster import Broadcast
-from sqlalchemy import Integer, bindparam, select
+from sqlalchemy import ARRAY, Integer, Uuid, any_, bindparam, select
 
-from models.database import Database, Statement
+from models.database import UNREACHABLE, Database, Statement
 from models.event import Event, EventLog
 from resolvers.reading import ORG
+from resolvers.streams import AGAIN, Render, Rendered, Stream, patiently
+from resolvers.wakeups import CHANNEL, EVERYTHING, Wakeups
 
 log = logging.getLogger("dealboard.feed")
 
 BATCH = 500
 """Events that a reader takes from the table at once."""
 
-PAGE = 100
-"""Events that are rendered by one statement."""
-
-QUEUE = 256
-"""Rendered events that may wait for one subscriber; beyond that it goes back to reading the table at its own pace."""
+AT_ONCE = 4
+"""Streams of an organisation that are rendered at once, so that changes still find a connection."""
 
 HEAD = Statement(select(EventLog.head).where(EventLog.org_id == ORG))
+
+HEADS = Statement(
+    select(EventLog.org_id, EventLog.head).where(EventLog.org_id == any_(bindparam("org_ids", type_=ARRAY(Uuid()))))
+)
+"""How far the logs of some organisations have come: one statement for all readers of a process."""
 
 NEWS = Statement(
     select(
@@ -52,78 +55,42 @@ NEWS = Statement(
 )
 """What subscriptions are chosen by, of the events after a position."""
 
-Rendered = tuple[int, bytes]
-Render = Callable[[int, int, int], Awaitable[Sequence[Rendered]]]
-"""Renders the events of a stream after one number and up to another, at most so many: `(after, to, size)`."""
 
-
-@dataclass(eq=False)
-class Subscriber:
-    """One who listens to a stream: what waits to be taken, and whether it has to catch up from the table first."""
-
-    waiting: asyncio.Queue[Rendered] = field(default_factory=lambda: asyncio.Queue(QUEUE))
-    behind: bool = False
-
-    def offer(self, rendered: Rendered) -> None:
-        """Queue an event, or note that the subscriber is too slow for it."""
-        try:
-            self.waiting.put_nowait(rendered)
-        except asyncio.QueueFull:
-            self.behind = True
-
-
-@dataclass(eq=False)
-class Stream:
-    """All who asked exactly the same: rendered once, up to `position`."""
-
-    render: Render
-    wants: Callable[[Mapping[str, Any]], bool]
-    position: int
-    subscribers: set[Subscriber] = field(default_factory=set)
-
-    async def advance(self, news: Sequence[Mapping[str, Any]]) -> None:
-        """Render what is new and hand it to every subscriber."""
-        last: int = news[-1]["number"]
-        if any(self.wants(event) for event in news):
-            while page := await self.render(self.position, last, PAGE):
-                for rendered in page:
-                    self.position = rendered[0]
-                    for subscriber in self.subscribers:
-                        if not subscriber.behind:
-                            subscriber.offer(rendered)
-                if len(page) < PAGE:
-                    break
-        self.position = last
+async def read_head(database: Database, org_id: UUID) -> int:
+    """The number of the organisation's last event; 0 when there is none."""
+    async with database.pool.acquire() as connection:
+        return await HEAD.value(connection, org_id=org_id) or 0
 
 
 class Reader:
     """Follows the log of one organisation for all its streams."""
 
-    def __init__(self, database: Database, org_id: UUID, poll_seconds: float) -> None:
+    def __init__(self, database: Database, org_id: UUID) -> None:
         self.database = database
         self.org_id = org_id
-        self.poll_seconds = poll_seconds
         self.position = 0
         self.streams: dict[Hashable, Stream] = {}
         self.woken = asyncio.Event()
         self.ready = asyncio.Event()
         self.users = 0
-        self.tasks: list[asyncio.Task[None]] = []
+        self.rendering = asyncio.Semaphore(AT_ONCE)
+        self.task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Read until cancelled. The database may come and go: what was missed is read when it is back."""
+        self.position = await patiently(lambda: read_head(self.database, self.org_id))
+        self.ready.set()
         while True:
             try:
-                if not self.ready.is_set():
-                    async with self.database.pool.acquire() as connection:
-                        self.position = await HEAD.value(connection, org_id=self.org_id) or 0
-                    self.ready.set()
-                await self._catch_up()
-            except (PostgresError, InterfaceError, OSError) as error:
-                log.warning("reading the event log failed, trying again: %s", error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.woken.wait(), self.poll_seconds)
-            self.woken.clear()
+                await patiently(self._catch_up)
+                await self.woken.wait()
+                self.woken.clear()
+            except Exception as failure:
+                log.exception("reading the event log failed")
+                for stream in self.streams.values():
+                    stream.fail(failure)
+                self.streams.clear()
+                await asyncio.sleep(AGAIN)
 
     async def _catch_up(self) -> None:
         while True:
@@ -133,10 +100,24 @@ class Reader:
                 return
             last = news[-1]["number"]
             # A stream that appears while others are rendered is behind as well: nothing may be left behind.
-            while behind := [stream for stream in self.streams.values() if stream.position < last]:
-                for stream in behind:
-                    await stream.advance(news)
+            while behind := {key: stream for key, stream in self.streams.items() if stream.position < last}:
+                ended = await asyncio.gather(*(self._advance(*item, news) for item in behind.items()))
+                for failure in ended:
+                    if failure is not None:
+                        raise failure
             self.position = last
+
+    async def _advance(self, key: Hashable, stream: Stream, news: Sequence[Mapping[str, Any]]) -> Exception | None:
+        """Bring a stream up to date; returns why not, if it should be tried again. One that cannot be rendered ends."""
+        try:
+            async with self.rendering:
+                await stream.advance(news)
+        except UNREACHABLE as failure:
+            return failure
+        except Exception as failure:
+            del self.streams[key]
+            stream.fail(failure)
+        return None
 
 
 @dataclass
@@ -144,33 +125,69 @@ class Feed:
     """All readers of this process, and the wake-ups between processes."""
 
     database: Database
+    wakeups: Wakeups
     broadcast: Broadcast
     poll_seconds: float
     readers: dict[UUID, Reader] = field(default_factory=dict)
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, database: Database, poll_seconds: float = 1.0, url: str = "memory://") -> AsyncIterator[Self]:
-        """Connect the wake-ups; disconnect at the end."""
-        async with Broadcast(url) as broadcast:
-            yield cls(database, broadcast, poll_seconds)
+    async def open(
+        cls, database: Database, poll_seconds: float = 1.0, wakeups: Wakeups | None = None
+    ) -> AsyncIterator[Self]:
+        """Begin to hear wake-ups, by default only those of this process; end everything at the end."""
+        wakeups = wakeups or Wakeups()
+        async with Broadcast(backend=wakeups) as broadcast:
+            feed = cls(database, wakeups, broadcast, poll_seconds)
+            tasks = [asyncio.create_task(feed._listen()), asyncio.create_task(feed._look())]
+            try:
+                yield feed
+            finally:
+                tasks += [reader.task for reader in feed.readers.values() if reader.task is not None]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def wake(self, org_id: UUID) -> None:
         """Tell every process that the organisation's log has grown. Call it after the commit."""
-        await self.broadcast.publish(channel=f"events:{org_id}", message="")
+        await self.broadcast.publish(CHANNEL, org_id.hex)
 
     async def head(self, org_id: UUID) -> int:
         """The number of the organisation's last event; 0 when there is none."""
+        return await patiently(lambda: read_head(self.database, org_id))
+
+    async def _listen(self) -> None:
+        async with self.broadcast.subscribe(CHANNEL) as heard:
+            while True:
+                self._wake(set((await heard.get()).message.split(",")))
+
+    def _wake(self, organisations: Set[str]) -> None:
+        for org_id, reader in self.readers.items():
+            if EVERYTHING in organisations or org_id.hex in organisations:
+                reader.woken.set()
+
+    async def _look(self) -> None:
+        """Find readers that are behind, whatever became of their wake-ups."""
+        while True:
+            await asyncio.sleep(self.poll_seconds)
+            if self.readers:
+                await patiently(self._look_once)
+
+    async def _look_once(self) -> None:
         async with self.database.pool.acquire() as connection:
-            return await HEAD.value(connection, org_id=org_id) or 0
+            heads = await HEADS.all(connection, org_ids=list(self.readers))
+        for found in heads:
+            reader = self.readers.get(found["org_id"])
+            if reader is not None and reader.position < found["head"]:
+                reader.woken.set()
 
     @asynccontextmanager
     async def _reader(self, org_id: UUID) -> AsyncIterator[Reader]:
         """The organisation's reader, which runs while somebody uses it."""
         reader = self.readers.get(org_id)
         if reader is None:
-            reader = self.readers[org_id] = Reader(self.database, org_id, self.poll_seconds)
-            reader.tasks = [asyncio.create_task(reader.run()), asyncio.create_task(self._listen(reader))]
+            reader = self.readers[org_id] = Reader(self.database, org_id)
+            reader.task = asyncio.create_task(reader.run())
         reader.users += 1
         try:
             await reader.ready.wait()
@@ -179,14 +196,8 @@ class Feed:
             reader.users -= 1
             if reader.users == 0:
                 del self.readers[org_id]
-                for task in reader.tasks:
-                    task.cancel()
-
-    async def _listen(self, reader: Reader) -> None:
-        async with self.broadcast.subscribe(channel=f"events:{reader.org_id}") as wakeups:
-            reader.woken.set()
-            async for _ in wakeups:  # type: ignore[union-attr]
-                reader.woken.set()
+                if reader.task is not None:
+                    reader.task.cancel()
 
     async def follow(
         self, org_id: UUID, key: Hashable, render: Render, wants: Callable[[Mapping[str, Any]], bool], after: int | None
@@ -198,32 +209,9 @@ class Feed:
             if stream is None:
                 stream = reader.streams[key] = Stream(render, wants, reader.position)
             try:
-                async with aclosing(_follow(stream, position)) as events:
+                async with aclosing(stream.follow(position)) as events:
                     async for rendered in events:
                         yield rendered
             finally:
                 if not stream.subscribers and reader.streams.get(key) is stream:
                     del reader.streams[key]
-
-
-async def _follow(stream: Stream, position: int) -> AsyncGenerator[Rendered]:
-    """Replay up to where the stream stands, then go with it; again from the start whenever it was too fast."""
-    while True:
-        subscriber = Subscriber()
-        stream.subscribers.add(subscriber)
-        try:
-            joined = stream.position
-            while position < joined:
-                page = await stream.render(position, joined, PAGE)
-                for rendered in page:
-                    yield rendered
-                    position = rendered[0]
-                if len(page) < PAGE:
-                    position = joined
-            while not subscriber.behind or not subscriber.waiting.empty():
-                rendered = await subscriber.waiting.get()
-                if rendered[0] > position:
-                    yield rendered
-                    position = rendered[0]
-        finally:
-            stream.subscribers.discard(subscriber)

@@ -29,9 +29,10 @@ from models.member import Role
 from models.refusal import Refused
 from resolvers.change import perform
 from resolvers.events import Watch
-from resolvers.feed import Feed, Rendered
+from resolvers.feed import Feed
 from resolvers.reading import BadInput
 from resolvers.scope import Scope
+from resolvers.streams import Rendered
 from schema.arguments import DEFINITION, shape
 from schema.changes import PayloadPlan, change_input, plan_payload
 from schema.compiler import Compiled, Compiler, Grouped

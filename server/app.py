@@ -13,6 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.database import Database
 from resolvers.feed import Feed
+from resolvers.postgres_wakeups import PostgresWakeups
+from resolvers.redis_wakeups import RedisWakeups
+from resolvers.wakeups import Wakeups
 from schema.api import graphql_schema
 from schema.documents import Documents
 from schema.engine import Engine
@@ -90,8 +93,14 @@ async def start_engine(settings: Settings, database: Database) -> AsyncIterator[
         tokens=settings.max_tokens,
         cost=settings.max_cost,
     )
-    async with Feed.open(database, settings.event_poll_seconds) as feed:
+    wakeups = make_wakeups(settings.events_url or database.url)
+    async with Feed.open(database, settings.event_poll_seconds, wakeups) as feed:
         yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
+
+
+def make_wakeups(url: str) -> Wakeups:
+    """Wake-ups between processes, over the PostgreSQL or the Redis at `url`."""
+    return RedisWakeups(url) if url.startswith("redis") else PostgresWakeups(url)
 
 
 async def to_graphql(_: Request) -> Response:

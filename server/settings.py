@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds in which a WebSocket must authenticate.")
     socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings of a WebSocket.")
     max_subscriptions_per_socket: int = Field(100, ge=1, description="Most operations at once on a WebSocket.")
+    events_url: str | None = Field(
+        None,
+        description="What carries wake-ups between processes: redis://…, or a direct postgresql://… when database_url"
+        " leads to a pooler. Without it, the database.",
+    )
     event_poll_seconds: float = Field(1.0, gt=0, description="Seconds after which a lost wake-up is made good.")
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
 
@@ -76,6 +81,13 @@ class Settings(BaseSettings):
     def _postgres(cls, value: str | None) -> str | None:
         if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
             raise ValueError("must look like postgresql://user:password@host:5432/name")
+        return value or None
+
+    @field_validator("events_url")
+    @classmethod
+    def _carrier(cls, value: str | None) -> str | None:
+        if value and urlsplit(value).scheme not in ("postgresql", "postgres", "redis", "rediss"):
+            raise ValueError("must look like redis://host:6379 or postgresql://user:password@host:5432/name")
         return value or None
 
     @field_validator("log_level")

@@ -8,8 +8,7 @@ import orjson
 import pytest
 
 from models import Role, organisation_id
-from models.database import Database
-from resolvers import feed
+from resolvers import streams
 from resolvers.events import encode_cursor
 from resolvers.scope import Scope
 from schema.errors import RequestError
@@ -58,7 +57,7 @@ async def test_after_replays_and_goes_live_without_a_gap_or_a_double(make_board:
 
 async def test_a_long_replay_is_paged(make_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A replay longer than a page, while more happens, is complete and in order."""
-    monkeypatch.setattr(feed, "PAGE", 7)
+    monkeypatch.setattr(streams, "PAGE", 7)
     board = await make_board(leads=1)
     start = await board.cursor()
     for nth in range(40):
@@ -72,7 +71,7 @@ async def test_a_long_replay_is_paged(make_board: Any, monkeypatch: pytest.Monke
 
 async def test_a_slow_subscriber_misses_nothing(make_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One whose queue overflows reads the rest from the table at its own pace; the others do not wait for it."""
-    monkeypatch.setattr(feed, "QUEUE", 3)
+    monkeypatch.setattr(streams, "QUEUE", 3)
     board = await make_board(leads=30)
     prepared = board.engine.documents.prepare("subscription { stageChanged { cursor lead { id } } }")
     slow = board.engine.subscribe(prepared, {}, board.scope)
@@ -185,38 +184,6 @@ async def test_a_snapshot_and_the_events_after_it_are_the_state(make_board: Any)
             assert state[event["lead"]["id"]] == event["fromStage"]["name"]
             state[event["lead"]["id"]] = event["toStage"]["name"]
     assert state == places(final)
-
-
-async def test_a_lost_wake_up_is_made_good(make_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When no wake-up comes, the reader finds the event on its timer."""
-    board = await make_board()
-    board.engine.feed.poll_seconds = 0.05
-
-    async def silent(org_id: Any) -> None:
-        """Lose the wake-up."""
-
-    monkeypatch.setattr(board.engine.feed, "wake", silent)
-    async with board.listening() as listener:
-        await board.move(board.leads[0], "Talking")
-        await listener.until(1)
-
-
-async def test_broken_database_connections_lose_nothing(make_board: Any, database: Database) -> None:
-    """Every connection is terminated while subscribers wait; what happens afterwards still arrives."""
-    board = await make_board()
-    board.engine.feed.poll_seconds = 0.05
-    async with board.listening() as listener:
-        await board.move(board.leads[0], "Talking")
-        await listener.until(1)
-        async with database.pool.acquire() as connection:
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname = current_database()"
-            )
-        await database.pool.expire_connections()
-        await board.move(board.leads[0], "Offer")
-        await listener.until(2)
-    assert listener.steps() == [("New", "Talking"), ("Talking", "Offer")]
 
 
 async def test_readers_end_with_their_last_subscriber(make_board: Any) -> None:

@@ -1,0 +1,121 @@
+"""A stream: all who asked for exactly the same events, which are rendered once for all of them.
+
+A subscriber first replays what lies between its cursor and the stream's position, straight from the table, and goes on
+with what the stream renders after that: no gap, no double. One that is too slow goes back to replaying.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from models.database import UNREACHABLE
+
+PAGE = 100
+"""Events that are rendered by one statement."""
+
+QUEUE = 256
+"""Rendered events that may wait for one subscriber; beyond that it goes back to reading the table at its own pace."""
+
+AGAIN = 0.5
+"""Seconds before the database is asked again when it could not be reached."""
+
+Rendered = tuple[int, bytes]
+Render = Callable[[int, int, int], Awaitable[Sequence[Rendered]]]
+"""Renders the events of a stream after one number and up to another, at most so many: `(after, to, size)`."""
+
+Found = TypeVar("Found")
+
+
+async def patiently(ask: Callable[[], Awaitable[Found]]) -> Found:
+    """The answer of the database, asked again for as long as it cannot be reached."""
+    while True:
+        try:
+            return await ask()
+        except UNREACHABLE:
+            await asyncio.sleep(AGAIN)
+
+
+@dataclass(eq=False)
+class Subscriber:
+    """One who listens to a stream: what waits to be taken, and whether it has to catch up from the table first."""
+
+    waiting: asyncio.Queue[Rendered | None] = field(default_factory=lambda: asyncio.Queue(QUEUE))
+    behind: bool = False
+    failure: Exception | None = None
+
+    def offer(self, rendered: Rendered) -> None:
+        """Queue an event, or note that the subscriber is too slow for it."""
+        try:
+            self.waiting.put_nowait(rendered)
+        except asyncio.QueueFull:
+            self.behind = True
+
+    def fail(self, failure: Exception) -> None:
+        """End with this, after what waits has been taken."""
+        self.failure = failure
+        with suppress(asyncio.QueueFull):
+            self.waiting.put_nowait(None)
+
+    async def take(self) -> Rendered | None:
+        """The next event; None when the rest has to be read from the table. Raises what it ended with."""
+        if self.waiting.empty():
+            if self.failure is not None:
+                raise self.failure
+            if self.behind:
+                return None
+        return await self.waiting.get() or await self.take()
+
+
+@dataclass(eq=False)
+class Stream:
+    """All who asked exactly the same, served up to `position`."""
+
+    render: Render
+    wants: Callable[[Mapping[str, Any]], bool]
+    position: int
+    subscribers: set[Subscriber] = field(default_factory=set)
+
+    async def advance(self, news: Sequence[Mapping[str, Any]]) -> None:
+        """Render what is new and hand it to every subscriber."""
+        last: int = news[-1]["number"]
+        if any(self.wants(event) for event in news):
+            while page := await self.render(self.position, last, PAGE):
+                for rendered in page:
+                    self.position = rendered[0]
+                    for subscriber in self.subscribers:
+                        if not subscriber.behind:
+                            subscriber.offer(rendered)
+                if len(page) < PAGE:
+                    break
+        self.position = last
+
+    def fail(self, failure: Exception) -> None:
+        """End every subscription with this."""
+        for subscriber in self.subscribers:
+            subscriber.fail(failure)
+
+    async def follow(self, position: int) -> AsyncGenerator[Rendered]:
+        """Replay up to where the stream stands, then go with it; again from the start whenever it was too fast."""
+        while True:
+            subscriber = Subscriber()
+            self.subscribers.add(subscriber)
+            try:
+                joined = self.position
+                while position < joined:
+                    page = await self._past(position, joined)
+                    for rendered in page:
+                        yield rendered
+                        position = rendered[0]
+                    if len(page) < PAGE:
+                        position = joined
+                while (taken := await subscriber.take()) is not None:
+                    if taken[0] > position:
+                        yield taken
+                        position = taken[0]
+            finally:
+                self.subscribers.discard(subscriber)
+
+    async def _past(self, after: int, to: int) -> Sequence[Rendered]:
+        return await patiently(lambda: self.render(after, to, PAGE))
