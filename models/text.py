@@ -44,3 +44,9 @@ def unstorable(text: str) -> str | None:
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         return "Text cannot hold half of a surrogate pair. Send whole characters."
     return None
+
+
+def spelled(name: str) -> str:
+    """The public name of a field: `expected_close_date` is `expectedCloseDate`."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

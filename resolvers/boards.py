@@ -16,10 +16,10 @@ from models.event import EventType
 from models.ids import parse_id
 from models.lead import Lead
 from models.stage import Stage
+from models.text import spelled
 from resolvers.events import Watch
 from resolvers.leads import matching
 from resolvers.reading import Args, Expression, Rows, Slot, quoted, rows
-from resolvers.revision import spelled
 
 ONE: Expression = literal_column("1")
 FALSE: ColumnElement[bool] = literal_column("false")

@@ -12,13 +12,14 @@ from models.lead import Lead
 from models.pipeline import PipelineType
 from models.refusal import Refusal, Refused
 from models.stage import Stage, StageKind
+from models.text import spelled
 from resolvers.change import Change, Happening
 from resolvers.constraints import expect_unique
 from resolvers.lead_fields import EMPTY, settle, tidy
 from resolvers.locking import ID, lock_lead, not_found
 from resolvers.moves import top_of
 from resolvers.reading import ORG
-from resolvers.revision import differing, public, revise, rewrite, spelled, told
+from resolvers.revision import differing, public, revise, rewrite, told
 
 LOCK_STAGE = Statement(
     select(Stage.__table__)

@@ -12,6 +12,7 @@ from models.base import Base
 from models.database import Row, Statement
 from models.ids import public_id
 from models.refusal import Refusal, Refused
+from models.text import spelled
 from resolvers.change import Change
 from resolvers.locking import ID
 from resolvers.reading import ORG
@@ -74,12 +75,6 @@ def told(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
     """What an event tells of an update: each field by its public name, from what to what."""
     changed = {name: [public(name, row[name]), public(name, value)] for name, value in changes.items()}
     return {"changes": {spelled(name): pair for name, pair in changed.items()}}
-
-
-def spelled(name: str) -> str:
-    """The public name of a field: `expected_close_date` is `expectedCloseDate`."""
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
 
 
 def public(name: str, value: Any) -> Any:

@@ -11,10 +11,11 @@ from models.database import Statement
 from models.member import Role
 from models.refusal import Refusal, Refused
 from models.task import Task
+from models.text import spelled
 from resolvers.change import Change
 from resolvers.reading import ORG
 from resolvers.recurrence import expect_repeatable
-from resolvers.revision import differing, make, public, revise, rewrite, spelled, told
+from resolvers.revision import differing, make, public, revise, rewrite, told
 from resolvers.subtasks import expect_parent
 from resolvers.task_fields import ASSIGNEE, EMPTY, settle, tidy
 from resolvers.task_holding import Held, hold, hold_family

@@ -1,7 +1,7 @@
 """The schema: the roots and the scalars, put together."""
 
 import strawberry
-from graphql import GraphQLObjectType, GraphQLSchema, print_schema
+from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from schema.arguments import DEFINITION
@@ -31,6 +31,9 @@ graphql_schema: GraphQLSchema = api._schema
 """The same as graphql-core sees it: what documents are validated against."""
 
 for type_ in graphql_schema.type_map.values():
+    if isinstance(type_, GraphQLInputObjectType):
+        # Strawberry checks it by a rule of its own. So it is printed, validated and coerced as the standard has it.
+        type_.is_one_of = type_.extensions[DEFINITION].is_one_of
     for published in type_.fields.values() if isinstance(type_, GraphQLObjectType) else ():
         definition = published.extensions.get(DEFINITION)
         if definition is not None and (expected := definition.metadata.get(EXPECTED_ROWS)):

@@ -106,8 +106,8 @@ class Arguments:
 
     def _list(self, type_: GraphQLList[Any], node: ValueNode, name: str) -> Any:
         items = [
-            self._value(type_.of_type, item, name)
-            for item in (node.values if isinstance(node, ListValueNode) else [node])
+            self._value(type_.of_type, item, f"{name}.{at}")
+            for at, item in enumerate(node.values if isinstance(node, ListValueNode) else [node])
         ]
         items = [None if item is Undefined else item for item in items]
         if not _is_bound(type_.of_type):
@@ -125,7 +125,7 @@ class Arguments:
                 for key, part in value.items()
             }
         if isinstance(type_, GraphQLList) and not _is_bound(type_.of_type):
-            return [self._settled(type_.of_type, part, name, _part(get, at)) for at, part in enumerate(value)]
+            return [self._settled(type_.of_type, part, f"{name}.{at}", _part(get, at)) for at, part in enumerate(value)]
         if isinstance(value, bool | Enum):
             return value
         return self._slot(name, get, value.shape if isinstance(value, Cursor) else None)

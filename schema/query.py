@@ -2,6 +2,7 @@
 
 import strawberry
 
+import resolvers.conditions
 import resolvers.contacts
 import resolvers.events
 import resolvers.leads
@@ -11,6 +12,7 @@ import resolvers.pipelines
 import resolvers.tasks
 from models.member import Role
 from models.pipeline import PipelineType
+from schema.condition import Condition
 from schema.contact import Contact, ContactOrder, Customer, CustomerOrder
 from schema.fields import Argument, connection, read
 from schema.filters import LeadFilter, LeadOrder
@@ -55,6 +57,14 @@ class Query:
         resolvers.leads.leads,
         "The leads and opportunities of your organisation, newest first unless asked otherwise.",
         filters={"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")},
+        order=LeadOrder,
+        role=Role.VIEWER,
+    )
+    matching_leads: Connection[Lead] = connection(
+        resolvers.conditions.matching_leads,
+        "The leads and opportunities that meet a condition, newest first unless asked otherwise: what a rule with this "
+        "condition would be about.",
+        filters={"condition": Argument(Condition, "What a lead has to meet.")},
         order=LeadOrder,
         role=Role.VIEWER,
     )

@@ -183,8 +183,11 @@ class Writer:
             return self.variable(type_, node)
         bare = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         if isinstance(bare, GraphQLInputObjectType) and isinstance(node, ObjectValueNode):
+            types = {key: field.type for key, field in bare.fields.items()}
+            if bare.is_one_of:  # whose only field may not be null, and so no variable in its place
+                types = {key: GraphQLNonNull(type_) for key, type_ in types.items()}
             fields = [
-                ObjectFieldNode(name=part.name, value=self.value(bare.fields[part.name.value].type, part.value))
+                ObjectFieldNode(name=part.name, value=self.value(types[part.name.value], part.value))
                 for part in node.fields
             ]
             return ObjectValueNode(fields=tuple(fields))

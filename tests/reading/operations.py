@@ -45,8 +45,25 @@ def whole(type_: Any, where: tuple[str, str, str], random: Random) -> Any:
         while (value := SUPPLY.value(random, type_, where)).kind == "null_value":
             pass
         return value
+    if named.is_one_of:
+        return one_of(named, where, random)
     parts = {key: whole(field.type, (where[0], where[1], key), random) for key, field in named.fields.items()}
     return literals.Object([ObjectFieldNode(name=NameNode(value=key), value=value) for key, value in parts.items()])
+
+
+def one_of(type_: GraphQLInputObjectType, where: tuple[str, str, str], random: Random) -> Any:
+    """A value of an input that takes one field; of what may be a group, one that holds each of the others."""
+    inner = {key: field.type for key, field in type_.fields.items() if get_named_type(field.type) is not type_}
+    alone = [{key: whole(field, where, random)} for key, field in inner.items()]
+    objects = [
+        literals.Object([ObjectFieldNode(name=NameNode(value=key), value=value) for key, value in one.items()])
+        for one in alone
+    ]
+    if "and" not in type_.fields:
+        return random.choice(objects)
+    group = ObjectFieldNode(name=NameNode(value="and"), value=literals.List(objects))
+    negated = ObjectFieldNode(name=NameNode(value="not"), value=literals.Object([group]))
+    return literals.Object([negated])
 
 
 def selection(type_: Any, depth: int, everything: bool) -> str:

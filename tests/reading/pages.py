@@ -68,6 +68,7 @@ NULLABLE = {"value", "expected_close_date", "score", "deadline"}
 NAMED = {"NAME": Order("name", lowered=True), "CREATED_AT": BY_ID}
 ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Query", "leads"): (LEADS, "CREATED_AT", "DESC"),
+    ("Query", "matchingLeads"): (LEADS, "CREATED_AT", "DESC"),
     ("Stage", "leads"): (LEADS, "BOARD", "ASC"),
     ("Contact", "leads"): (LEADS, "CREATED_AT", "DESC"),
     ("Customer", "leads"): (LEADS, "CREATED_AT", "DESC"),

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from tests.reading.conditions import checked, meets
 from tests.reading.pages import ORDERS, BadArgument, Page, sorting
 from tests.reading.records import NODES, Record, World, lower, shown
 from tests.reading.tasks import TASK_RULES, has_next, parse_zone
@@ -93,6 +94,8 @@ def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any
         parsed["search"] = parse_search(found["search"])
     if "filter" in found:
         parsed["filter"] = parse_filter(found["filter"])
+    if "condition" in found:
+        checked(found["condition"])
     if (type_, field) in ORDERS:
         parsed |= parse_paging((type_, field), found)
     return parsed
@@ -142,6 +145,11 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
 def leads(world: World, given: Mapping[str, Any], **columns: Any) -> Page:
     found = world.all("lead", **columns)
     return Page([lead for lead in found if passes(world, lead, given.get("filter", {}))], given)
+
+
+def matching_leads(world: World, source: Any, given: Mapping[str, Any]) -> Page:
+    found = world.all("lead")
+    return Page([lead for lead in found if meets(world, lead, given["condition"], chance)], given)
 
 
 def searched(table: str, *columns: str) -> Any:
@@ -243,6 +251,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     **{("Query", table): by_id(table) for table in ("pipeline", "lead", "task", "contact", "customer")},
     ("Query", "pipelines"): pipelines,
     ("Query", "leads"): lambda world, source, given: leads(world, given),
+    ("Query", "matchingLeads"): matching_leads,
     ("Query", "contacts"): searched("contact", "name", "email", "phone"),
     ("Query", "customers"): searched("customer", "name", "website"),
     ("Query", "members"): members,

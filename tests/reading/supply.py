@@ -17,6 +17,7 @@ from graphql import (
 )
 from hypothesis_graphql import nodes as literals
 
+from tests.reading.conditions import Draw
 from tests.reading.dataset import TEXTS, Tables
 from tests.reading.pages import ORDERS, write_cursor
 from tests.reading.records import NODES, Record, public_id
@@ -38,6 +39,22 @@ INSTANTS = ("2026-01-08T00:00:01Z", "2026-02-12T01:00:06+01:00", "2026-03-05T00:
 BAD_INSTANTS = ("2026-01-08", "2026-01-08T00:00:01", "0001-01-01T00:00:00+23:59", "20000-01-01T00:00:00Z")
 SIZES = (1, 1, 2, 3, 5, 20, 99, 100)
 BAD_SIZES = (0, -1, 101, 100_000, 2**31 - 1)
+
+
+def literal(type_: Any, value: Any) -> ValueNode:
+    """A value as a literal of this type."""
+    type_ = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    if isinstance(value, list):
+        return literals.List([literal(type_.of_type, item) for item in value])
+    if isinstance(value, dict):
+        fields = [(key, literal(type_.fields[key].type, part)) for key, part in value.items()]
+        return literals.Object([ObjectFieldNode(name=NameNode(value=key), value=part) for key, part in fields])
+    if isinstance(type_, GraphQLEnumType):
+        return literals.Enum(value)
+    if isinstance(value, bool):
+        return literals.Boolean(value)
+    return literals.Int(value) if isinstance(value, int) else literals.String(value)
+
 
 Place = tuple[str, str, str]
 """Where a value is wanted: the type, its field, and the argument."""
@@ -62,6 +79,8 @@ class Supply:
             return literals.List([self.value(random, type_.of_type, place) for _ in range(random.randrange(most))])
         if isinstance(type_, GraphQLEnumType):
             return literals.Enum(random.choice(list(type_.values)))
+        if isinstance(type_, GraphQLInputObjectType) and type_.is_one_of:
+            return literal(type_, Draw(random, self.records).condition())
         if isinstance(type_, GraphQLInputObjectType):
             wanted = 0.15 if len(type_.fields) > 5 else 0.6
             wanted_fields = {
@@ -123,7 +142,8 @@ class Supply:
             return base64.b64encode(json.dumps(content).encode()).decode()
         if random.random() < 0.05:
             name = random.choice(list(orders))
-        table = {"stageHistory": "stage_change", "blocks": "task"}.get(place[1], place[1].rstrip("s"))
+        tables = {"stageHistory": "stage_change", "blocks": "task", "matchingLeads": "lead"}
+        table = tables.get(place[1], place[1].rstrip("s"))
         return write_cursor(name, orders[name], Record(table, random.choice(self.records[table]).row))
 
     def text(self, random: Random, place: Place, bad: bool) -> str:
