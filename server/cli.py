@@ -21,7 +21,7 @@ from server.demo import load_demo
 from server.faults import Fault, run, settings_for, settings_for_work
 from server.importing import import_command
 from server.runtime import DEMO_ORGANISATION, make_token, open_database
-from server.serving import serve_app
+from server.serving import serve_app, serve_as_worker
 from server.settings import PREFIX, Settings, WrongSettings
 
 
@@ -51,11 +51,18 @@ def serve(
     demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Start with a demo organisation.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve, on the same port.")] = None,
 ) -> None:
     """Serve the API, with the settings below from the environment."""
-    settings = settings_for(demo=demo, host=host, port=port)
+    settings = settings_for(demo=demo, host=host, port=port, workers=workers)
     with suppress(KeyboardInterrupt):
         run(serve_app(settings))
+
+
+@app.command(hidden=True)
+def work(descriptor: int) -> None:
+    """Serve as one of several workers. `dealboard serve --workers` starts this; it is of no use by itself."""
+    run(serve_as_worker(descriptor))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What a process runs on: the database of the settings, embedded or given, migrated and open."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -29,15 +29,24 @@ async def open_url(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database of the settings: started when it is embedded, migrated, open. Raises `WrongSettings`."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(open_url(settings))
+async def open_migrated(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database, which is started when it is embedded, and migrated. Raises `WrongSettings`."""
+    async with open_url(settings) as url:
         await _expect_usable(url)
         await migrate(url)
-        yield await stack.enter_async_context(
-            Database.open(url, max_size=settings.pool_size, statement_cache_size=settings.statement_cache_size)
-        )
+        yield url
+
+
+def connect(settings: Settings, url: str) -> AbstractAsyncContextManager[Database]:
+    """Open the database at the URL as the settings say."""
+    return Database.open(url, max_size=settings.pool_size, statement_cache_size=settings.statement_cache_size)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database of the settings: started when it is embedded, migrated, open. Raises `WrongSettings`."""
+    async with open_migrated(settings) as url, connect(settings, url) as database:
+        yield database
 
 
 async def _expect_usable(url: str) -> None:

@@ -1,33 +1,71 @@
-"""Serving: the database, the application and uvicorn, from the first line printed to the last connection closed."""
+"""Serving: the database, the application and uvicorn, from the first line printed to the last connection closed.
+
+With several workers, the process that was started prepares the database and keeps the workers running; each of them is
+a server of its own on the same port, and they hear of each other's changes as separate machines would.
+"""
 
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 import uvicorn
 from rich.console import Console
 
+from models.database import Database
 from models.member import Role
 from server.app import create_app
 from server.demo import load_demo
-from server.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, make_token, open_database
+from server.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, connect, make_token, open_database, open_migrated
 from server.settings import Settings, WrongSettings
+from server.workers import Parent, Workers
 
 DEMO_LIFETIME = timedelta(days=30)
 
 
 async def serve_app(settings: Settings) -> None:
     """Serve until a signal comes. Raises `WrongSettings` when the port is taken or the database cannot be reached."""
-    listener = listen(settings.host, settings.port)
-    console = Console()
-    with listener:
+    with listen(settings.host, settings.port) as listener:
+        announce = partial(print_address, settings, listener.getsockname()[1])
+        if settings.workers > 1:
+            await serve_in_workers(settings, listener, announce)
+            return
         async with open_database(settings) as database:
             if settings.demo:
                 await load_demo(database)
-            configuration = uvicorn.Config(
+            await Server(settings, database, announce).serve(sockets=[listener])
+
+
+async def serve_in_workers(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Prepare the database once, for all the workers."""
+    async with open_migrated(settings) as url:
+        if settings.demo:
+            async with connect(settings, url) as database:
+                await load_demo(database)
+        await Workers(settings.model_copy(update={"database_url": url}), listener, announce).run()
+
+
+async def serve_as_worker(descriptor: int) -> None:
+    """Serve in a process that `Workers` has started, on the listener that it has bound."""
+    with socket.socket(fileno=descriptor) as listener:
+        async with Parent.connect() as parent:
+            url = parent.settings.database_url
+            assert url is not None
+            async with connect(parent.settings, url) as database:
+                server = Server(parent.settings, database, parent.tell_ready)
+                parent.when_gone(server.stop)
+                await server.serve(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """A server that says so once it answers."""
+
+    def __init__(self, settings: Settings, database: Database, announce: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
                 create_app(settings, database),
                 loop="none",
                 http="httptools",
@@ -39,18 +77,12 @@ async def serve_app(settings: Settings) -> None:
                 timeout_graceful_shutdown=3,
                 server_header=False,
             )
-            server = Announced(configuration, console, settings, listener.getsockname()[1])
-            await server.serve(sockets=[listener])
+        )
+        self.announce = announce
 
-
-class Announced(uvicorn.Server):
-    """A server that says where it is once it answers."""
-
-    def __init__(self, config: uvicorn.Config, console: Console, settings: Settings, port: int) -> None:
-        super().__init__(config)
-        self.console = console
-        self.settings = settings
-        self.port = port
+    def stop(self) -> None:
+        """End, as a signal would."""
+        self.should_exit = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -67,21 +99,23 @@ class Announced(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then announce."""
         await super().startup(sockets)
-        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        self.console.print(f"\n[bold]Dealboard[/] answers at [link]http://{host}:{self.port}/graphql[/]")
-        if self.settings.demo:
-            token = make_token(
-                self.settings,
-                organisation=DEMO_ORGANISATION,
-                subject=DEMO_SUBJECT,
-                role=Role.ADMIN,
-                lifetime=DEMO_LIFETIME,
-            )
-            self.console.print("Open it in a browser: GraphiQL has working examples and the token filled in.")
-            self.console.print("\nFor other clients, an admin of the demo organisation:")
-            self.console.print(f"  Authorization: Bearer {token}", soft_wrap=True, highlight=False)
-            self.console.print(f"  orgid: {DEMO_ORGANISATION}", highlight=False)
-        self.console.print("\nCtrl-C stops everything.")
+        self.announce()
+
+
+def print_address(settings: Settings, port: int) -> None:
+    """Say where the server is, and in demo mode what to send."""
+    console = Console()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    console.print(f"\n[bold]Dealboard[/] answers at [link]http://{host}:{port}/graphql[/]")
+    if settings.demo:
+        token = make_token(
+            settings, organisation=DEMO_ORGANISATION, subject=DEMO_SUBJECT, role=Role.ADMIN, lifetime=DEMO_LIFETIME
+        )
+        console.print("Open it in a browser: GraphiQL has working examples and the token filled in.")
+        console.print("\nFor other clients, an admin of the demo organisation:")
+        console.print(f"  Authorization: Bearer {token}", soft_wrap=True, highlight=False)
+        console.print(f"  orgid: {DEMO_ORGANISATION}", highlight=False)
+    console.print("\nCtrl-C stops everything.")
 
 
 def listen(host: str, port: int) -> socket.socket:

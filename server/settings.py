@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".data"), description="Folder of the embedded PostgreSQL and of the demo secret.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 chooses a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve.")
     pool_size: int = Field(10, ge=1, le=500, description="Connections to PostgreSQL per process.")
     statement_cache_size: int = Field(
         256, ge=0, description="Prepared statements per connection; 0 behind PgBouncer in transaction mode."

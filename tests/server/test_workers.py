@@ -1,0 +1,104 @@
+"""Several processes serve as one: on one port, and on several ports over one database."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import psutil
+from websockets.sync.client import ClientConnection, connect
+
+from server.postgres import embedded
+
+from .served import Served, serving
+from .test_cli import ask, postgres_in
+
+SUBSCRIPTION = "subscription { stageChanged { cursor lead { id } } }"
+
+
+def workers(served: Served) -> list[psutil.Process]:
+    """The processes that a server has started to answer for it."""
+    children = psutil.Process(served.process.pid).children()
+    return [child for child in children if "work" in child.cmdline()]
+
+
+@contextmanager
+def subscribed(served: Served, url: str | None = None) -> Iterator[ClientConnection]:
+    """A socket that is subscribed to stage changes."""
+    address = (url or served.url).replace("http", "ws", 1)
+    with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
+        socket.send(orjson.dumps({"type": "connection_init", "payload": served.headers}), text=True)
+        assert orjson.loads(socket.recv(20)) == {"type": "connection_ack"}
+        after = ask(served.url, served.headers, "{ cursor }")["data"]["cursor"]  # type: ignore[index]
+        query = SUBSCRIPTION.replace("stageChanged", f'stageChanged(after: "{after}")')
+        socket.send(orjson.dumps({"id": "1", "type": "subscribe", "payload": {"query": query}}), text=True)
+        yield socket
+
+
+def move(served: Served) -> str:
+    """Move a lead of the demo organisation into another stage; returns its id."""
+    query = "{ pipelines { stages { id kind leads(first: 1) { nodes { id } } } } }"
+    answer: Any = ask(served.url, served.headers, query)
+    stages = [stage for stage in answer["data"]["pipelines"][0]["stages"] if stage["kind"] == "OPEN"]
+    lead = next(node["id"] for stage in stages[:1] for node in stage["leads"]["nodes"])
+    mutation = "mutation ($input: MoveLeadInput!) { moveLead(input: $input) { userErrors { message } } }"
+    body = {"query": mutation, "variables": {"input": {"leadId": lead, "stageId": stages[1]["id"]}}}
+    moved = httpx2.post(served.url, json=body, headers=served.headers, timeout=20).json()
+    assert moved == {"data": {"moveLead": {"userErrors": []}}}
+    return lead
+
+
+def heard(socket: ClientConnection) -> str:
+    """The lead of the next stage change that a socket is told."""
+    while (message := orjson.loads(socket.recv(60)))["type"] == "ping":
+        """A sign of life, after a while without events."""
+    lead: str = message["payload"]["data"]["stageChanged"]["lead"]["id"]
+    return lead
+
+
+def test_workers_serve_as_one_and_are_replaced(tmp_path: Path) -> None:
+    """Whichever worker made a change, all sockets hear of it; a killed worker is replaced; Ctrl-C ends everything."""
+    with serving(tmp_path, DEALBOARD_WORKERS="2") as served:
+        first = workers(served)
+        assert len(first) == 2
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(subscribed(served)) for _ in range(8)]
+            lead = move(served)
+            assert [heard(socket) for socket in sockets] == [lead] * 8
+        first[0].kill()
+        assert served.process.stdout is not None
+        assert f"worker {first[0].pid} has ended (-9)" in served.process.stdout.readline()
+        with subscribed(served) as socket:
+            lead = move(served)
+            assert heard(socket) == lead
+        assert first[1] in workers(served)
+    assert served.process.returncode == 0
+    psutil.wait_procs(first, 20)
+    assert not any(process.is_running() for process in first)
+    assert postgres_in(tmp_path) == []
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    """Nobody is left to answer on the port, so that the next server can have it."""
+    with serving(tmp_path, DEALBOARD_WORKERS="2") as served:
+        running = workers(served)
+        served.process.send_signal(signal.SIGKILL)
+        gone, alive = psutil.wait_procs(running, 20)
+        assert (len(gone), alive) == (2, [])
+    with serving(tmp_path):
+        """The next one takes PostgreSQL over, and stops it."""
+    assert postgres_in(tmp_path) == []
+
+
+def test_servers_on_two_ports_hear_each_other(tmp_path: Path) -> None:
+    """A change made through one server reaches the subscribers of the other, over the database that they share."""
+    with embedded(tmp_path / "shared") as url, ExitStack() as stack:
+        one, other = (stack.enter_context(serving(tmp_path, DEALBOARD_DATABASE_URL=url)) for _ in range(2))
+        with subscribed(one) as here, subscribed(one, other.url) as there:
+            lead = move(other)
+            assert (heard(here), heard(there)) == (lead, lead)
+            lead = move(one)
+            assert (heard(here), heard(there)) == (lead, lead)
