@@ -101,12 +101,12 @@ async def update_task(
     after = {**task, **wanted}
     if wanted.get("lead_id") not in (None, task["lead_id"]):
         held.lead(wanted["lead_id"])
-    if wanted.get("parent_id") not in (None, task["parent_id"]):
-        await expect_parent(change, held, wanted["parent_id"], child=task)
-    if after["recurrence"] is not None and {"recurrence", "due_at", "due_on", "parent_id"} & given.keys():
-        expect_repeatable(after, next(spelled(name) for name in ("recurrence", *given) if name in given))
-    lead = held.leads.get(after["lead_id"])
-    changes = differing(task, await settle(change, task, wanted, lead))
+    decides = [name for name in ("recurrence", "due_at", "due_on", "parent_id") if name in given]
+    if after["recurrence"] is not None and decides:
+        expect_repeatable(after, spelled(decides[0]))
+    changes = differing(task, await settle(change, task, wanted, held.leads.get(after["lead_id"])))
+    if changes.get("parent_id") is not None:
+        await expect_parent(change, held, changes["parent_id"], child=task)
     if changes:
         now = {**task, **changes}
         await rewrite(change, REVISE_TASK, task, changes)

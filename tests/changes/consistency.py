@@ -66,6 +66,31 @@ RULES = {
                 AND stage.kind = 'OPEN' AND stage.deleted_at IS NULL
         )
     """,
+    "a task was completed when it is done, and has a deadline by the calendar of whoever has to do it": """
+        SELECT task.id, task.title FROM task JOIN organisation ON organisation.id = task.org_id
+            LEFT JOIN member ON member.org_id = task.org_id AND member.id = task.assignee_id
+        WHERE (task.completed_at IS NOT NULL) <> (task.status = 'DONE') OR task.status = 'OPEN'
+            AND task.deadline IS DISTINCT FROM coalesce(
+                task.due_at, timezone(coalesce(member.time_zone, organisation.time_zone), (task.due_on + 1)::timestamp)
+            )
+    """,
+    "subtasks go one level deep, and repeat with their parent or not at all": """
+        SELECT child.id, child.title FROM task AS child
+            JOIN task AS parent ON parent.org_id = child.org_id AND parent.id = child.parent_id
+        WHERE parent.parent_id IS NOT NULL OR child.recurrence IS NOT NULL
+    """,
+    "no task waits for itself, however indirectly": """
+        WITH RECURSIVE step (org_id, waiting, awaited) AS (
+            SELECT org_id, task_id, blocked_by_id FROM task_dependency
+            UNION ALL SELECT org_id, parent_id, id FROM task WHERE parent_id IS NOT NULL
+        ), way (org_id, waiting, awaited) AS (
+            SELECT * FROM step
+            UNION SELECT step.org_id, way.waiting, step.awaited FROM way
+                JOIN step ON step.org_id = way.org_id AND step.waiting = way.awaited
+        )
+        SELECT task.id, task.title FROM way JOIN task ON task.org_id = way.org_id AND task.id = way.waiting
+        WHERE way.waiting = way.awaited
+    """,
     "each type of pipeline has one default": """
         SELECT org_id, type FROM pipeline WHERE deleted_at IS NULL
         GROUP BY org_id, type HAVING count(*) FILTER (WHERE is_default) <> 1

@@ -21,6 +21,10 @@ STAGES = [
     {"name": "Lost", "kind": "LOST"},
 ]
 
+RITA: dict[str, Any] = {"subject": "rita", "role": Role.REP}
+MIA: dict[str, Any] = {"subject": "mia", "role": Role.MANAGER}
+"""Who calls: to be spread into `ask`, `change` and the like."""
+
 
 @dataclass
 class World:
@@ -70,6 +74,12 @@ class World:
     async def lead(self, name: str, fields: str) -> Any:
         """Fields of a lead as it is now, or None."""
         return (await self.ask(f"query($id: ID!) {{ lead(id: $id) {{ {fields} }} }}", {"id": self[name]}))["lead"]
+
+    async def task(self, name: str, fields: str, **who: Any) -> Any:
+        """Fields of a task as it is now, or None."""
+        return (await self.ask(f"query($id: ID!) {{ task(id: $id) {{ {fields} }} }}", {"id": self[name]}, **who))[
+            "task"
+        ]
 
     async def stages(self, pipeline: str, fields: str) -> Any:
         """Fields of the stages of a pipeline, in order."""
