@@ -37,6 +37,7 @@ class Lead(Tenant, Stamped, Base):
         Index("lead_board_idx", "org_id", "stage_id", "rank", "id"),
         Index("lead_pipeline_idx", "org_id", "pipeline_id", "id"),
         Index("lead_owner_idx", "org_id", "owner_id", "id"),
+        Index("lead_open_owner_idx", "org_id", "owner_id", postgresql_where=text("closed_at IS NULL")),
         Index("lead_contact_idx", "org_id", "contact_id", "id"),
         Index("lead_customer_idx", "org_id", "customer_id", "id"),
         Index(

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import literal_column
+from sqlalchemy import func, literal_column
 
+from models.lead import Lead
 from models.member import Member
+from resolvers.contacts import holds
 from resolvers.paging import Direction, Order, Page, page
-from resolvers.reading import SUBJECT, Args, Expression, Rows, Same, rows, typed_id
+from resolvers.reading import SUBJECT, Args, Expression, Rows, Same, quoted, rows, typed_id
 
 ORDERS = {
     "NAME": Order(lambda member: member.name),
@@ -31,9 +33,20 @@ def viewer_member(root: Any, args: Args) -> Rows:
 
 
 def members(root: Any, args: Args) -> Page:
-    """The members of the organisation, the active ones only if asked."""
+    """The members of the organisation; those that are active, have a role or hold a text, if asked."""
     found = rows(Member)
     active = args.get("active")
     if active is not None:
         found = found.where(found.entity.active.is_(literal_column("true" if active else "false")))
+    if (role := args.get("role")) is not None:
+        found = found.where(found.entity.role == quoted(role.value))
+    if (search := args.get("search")) is not None:
+        found = found.where(holds(search, found.entity.name, found.entity.email))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))
+
+
+def open_leads(member: Any, args: Args) -> Expression:
+    """How many open leads a member owns."""
+    found = rows(Lead)
+    lead = found.entity
+    return found.where(lead.owner_id == member.id, lead.closed_at.is_(None)).select(func.count()).scalar_subquery()

@@ -21,6 +21,12 @@ class Member(Node):
     role: Role = column("role", "What the person may do.")
     active: bool = column("active", "Whether the person still works here. Who does not can be given no leads.")
     time_zone: str = column("time_zone", "The person's time zone, as the IANA database names it: `Europe/Paris`.")
+    capacity: int = column("capacity", "The person's share of what a WEIGHTED pool gives out.")
+    daily_cap: int | None = column(
+        "daily_cap", "The most leads that routing gives the person in a day of their time zone; null for no limit."
+    )
+    open_leads: int = read(members.open_leads, "How many open leads and opportunities the person works on.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
 
 
 @strawberry.type(description="Your organisation: what you see here belongs to it, and nothing else is visible.")

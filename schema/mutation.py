@@ -7,6 +7,7 @@ import resolvers.contact_changes
 import resolvers.conversion
 import resolvers.lead_changes
 import resolvers.lifecycle
+import resolvers.member_changes
 import resolvers.moves
 import resolvers.pipeline_changes
 import resolvers.stage_changes
@@ -55,6 +56,7 @@ from schema.lifecycle_changes import (
     ReopenLeadInput,
     ReopenLeadPayload,
 )
+from schema.member_changes import UpdateMemberInput, UpdateMemberPayload
 from schema.pipeline_changes import (
     CreatePipelineInput,
     CreatePipelinePayload,
@@ -234,6 +236,12 @@ class Mutation:
         ReassignAllInput,
         "Give all work of one member to another, for instance when somebody leaves.",
         role=Role.MANAGER,
+    )
+    update_member: UpdateMemberPayload | None = change(
+        resolvers.member_changes.update_member,
+        UpdateMemberInput,
+        "Change a member: name, role, time zone, what routing gives them, or that they have left.",
+        role=Role.ADMIN,
     )
     schedule_follow_up: ScheduleFollowUpPayload | None = change(
         resolvers.task_changes.schedule_follow_up,

@@ -17,6 +17,7 @@ publish(
     IDEMPOTENCY_KEY_REUSED="The idempotency key was used before, for a different change.",
     FORBIDDEN="You may not do this to this record.",
     OWNER_INACTIVE="The member no longer works here and can be given nothing.",
+    LAST_ADMIN="An organisation needs at least one active admin.",
     PROBABILITY_CONTRADICTS_KIND="A WON stage has a probability of 100, a LOST stage of 0.",
     LAST_OPEN_STAGE="A pipeline needs at least one stage where deals are still being worked on.",
     STAGE_NOT_EMPTY="Leads still stand in the stage. Say where they should go.",

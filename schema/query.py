@@ -107,7 +107,11 @@ class Query:
     members: Connection[Member] = connection(
         resolvers.members.members,
         "The members of your organisation, by name unless asked otherwise.",
-        filters={"active": Argument(bool | None, "Only those who still work here, or only those who do not.")},
+        filters={
+            "active": Argument(bool | None, "Only those who still work here, or only those who do not."),
+            "role": Argument(Role | None, "Only those with this role."),
+            **SEARCH,
+        },
         order=MemberOrder,
         role=Role.VIEWER,
     )

@@ -112,6 +112,7 @@ simple("updateCustomer", lambda world: {"customerId": world["Acme"], "name": "Ac
 simple("assignLead", lambda world: {"leadId": world["Ada"], "memberId": world["mia"]})
 simple("assignLeads", lambda world: {"leadIds": [world["Ada"], world["Dan"]], "memberId": world["mia"]})
 simple("reassignAll", lambda world: {"fromMemberId": world["rita"], "toMemberId": world["mia"]})
+simple("updateMember", lambda world: {"memberId": world["rita"], "name": "Rita", "active": False, "capacity": 2})
 simple(
     "scheduleFollowUp",
     lambda world: {"leadId": world["Ada"], "dueAt": "2031-05-01T09:00:00Z", "assigneeId": world["rita"]},

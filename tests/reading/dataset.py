@@ -95,7 +95,7 @@ class Builder:
             name = self.random.choice(["Ann", "ann", "Ünal", "Bob"])
             subject = "tester" if nth == 0 else f"member {nth}"
             self.add("member", subject=subject, name=name, email=self.maybe("a@b.c"), role=role, active=nth != 3,
-                     time_zone=zone)  # fmt: skip
+                     time_zone=zone, capacity=nth % 3, daily_cap=self.maybe(nth))  # fmt: skip
         for _ in range(6):
             self.add("customer", name=self.text(), website=self.maybe("https://x.example/100%"),
                      industry=self.maybe(self.text()), phone=self.maybe("+49_1"), external_id=None)  # fmt: skip

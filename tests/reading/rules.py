@@ -153,16 +153,17 @@ def matching_leads(world: World, source: Any, given: Mapping[str, Any]) -> Page:
 
 
 def searched(table: str, *columns: str) -> Any:
-    def rule(world: World, source: Any, given: Mapping[str, Any]) -> Page:
+    def rule(world: World, source: Any, given: Mapping[str, Any], **columns: Any) -> Page:
         text = given.get("search")
-        found = world.all(table)
+        found = world.all(table, **columns)
         return Page([r for r in found if text is None or holds(text, *(r.row[name] for name in columns))], given)
 
     return rule
 
 
 def members(world: World, source: Any, given: Mapping[str, Any]) -> Page:
-    return Page(world.all("member", **({"active": given["active"]} if "active" in given else {})), given)
+    columns = {name: given[name] for name in ("active", "role") if name in given}
+    return searched("member", "name", "email")(world, source, given, **columns)
 
 
 def pipelines(world: World, source: Any, given: Mapping[str, Any]) -> list[Record]:
@@ -256,6 +257,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Query", "customers"): searched("customer", "name", "website"),
     ("Query", "members"): members,
     ("Pipeline", "stages"): stages,
+    ("Member", "openLeads"): lambda world, r, given: len(world.all("lead", owner_id=r.row["id"], closed_at=None)),
     ("Stage", "pipeline"): to_one("pipeline", "pipeline_id"),
     ("Stage", "terminal"): lambda world, stage, given: stage["kind"] != "OPEN",
     ("Stage", "deleted"): lambda world, stage, given: stage["deleted_at"] is not None,

@@ -456,6 +456,7 @@ INDEXES = (
     "CREATE INDEX lead_customer_idx ON lead (org_id, customer_id, id)",
     "CREATE UNIQUE INDEX lead_external_id_key ON lead (org_id, pipeline_id, external_id) WHERE external_id IS NOT NULL",
     "CREATE INDEX lead_merged_into_idx ON lead (org_id, merged_into_id) WHERE merged_into_id IS NOT NULL",
+    "CREATE INDEX lead_open_owner_idx ON lead (org_id, owner_id) WHERE closed_at IS NULL",
     "CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, id)",
     "CREATE INDEX lead_pipeline_idx ON lead (org_id, pipeline_id, id)",
     "CREATE INDEX lead_updated_idx ON lead (org_id, updated_at, id)",
