@@ -61,10 +61,11 @@ class EventType(StrEnum):
 
 
 class EventLog(Base):
-    """The head of an organisation's log: the number of its last event.
+    """Where an organisation's log stands: the number of its last event, and of the oldest one that can be gone back to.
 
-    The row is updated, last, in the transaction that writes the events, so numbers have no gaps and their order is
-    commit order. An identity column would be neither.
+    From `tail` on no number is missing; of what is older, something has been deleted. The row is updated, last, in the
+    transaction that writes the events, so numbers have no gaps and their order is commit order. An identity column
+    would be neither.
     """
 
     __tablename__ = "event_log"
@@ -72,10 +73,11 @@ class EventLog(Base):
 
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     head: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tail: Mapped[int] = mapped_column(BigInteger, server_default="1")
 
 
 class Event(Base):
-    """Something that happened, for subscriptions, webhooks, automations and the activity log. Append only.
+    """Something that happened, for subscriptions, webhooks, automations and the activity log. Never changed.
 
     It names records without foreign keys: it outlives them. `record_id` is the record that the type speaks of,
     `mutation` the change that it came from; `data` holds what is particular to the type.

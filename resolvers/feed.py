@@ -22,7 +22,7 @@ from sqlalchemy import ARRAY, Integer, Uuid, any_, bindparam, select
 from models.database import UNREACHABLE, Database, Statement
 from models.event import Event, EventLog
 from resolvers.reading import ORG
-from resolvers.streams import AGAIN, Render, Rendered, Stream, patiently
+from resolvers.streams import AGAIN, HistoryGone, Render, Rendered, Stream, patiently
 from resolvers.wakeups import CHANNEL, EVERYTHING, Wakeups
 
 log = logging.getLogger("dealboard.feed")
@@ -33,7 +33,7 @@ BATCH = 500
 AT_ONCE = 4
 """Streams of an organisation that are rendered at once, so that changes still find a connection."""
 
-HEAD = Statement(select(EventLog.head).where(EventLog.org_id == ORG))
+BOUNDS = Statement(select(EventLog.tail, EventLog.head).where(EventLog.org_id == ORG))
 
 HEADS = Statement(
     select(EventLog.org_id, EventLog.head).where(EventLog.org_id == any_(bindparam("org_ids", type_=ARRAY(Uuid()))))
@@ -56,10 +56,19 @@ NEWS = Statement(
 """What subscriptions are chosen by, of the events after a position."""
 
 
-async def read_head(database: Database, org_id: UUID) -> int:
-    """The number of the organisation's last event; 0 when there is none."""
+@dataclass(frozen=True)
+class Bounds:
+    """The numbers of the oldest event that can be gone back to and of the last one; `tail` is one more when none is."""
+
+    tail: int = 1
+    head: int = 0
+
+
+async def read_bounds(database: Database, org_id: UUID) -> Bounds:
+    """Where an organisation's log begins and ends."""
     async with database.pool.acquire() as connection:
-        return await HEAD.value(connection, org_id=org_id) or 0
+        found = await BOUNDS.first(connection, org_id=org_id)
+    return Bounds(**found) if found else Bounds()
 
 
 class Reader:
@@ -78,7 +87,7 @@ class Reader:
 
     async def run(self) -> None:
         """Read until cancelled. The database may come and go: what was missed is read when it is back."""
-        self.position = await patiently(lambda: read_head(self.database, self.org_id))
+        self.position = (await patiently(self.bounds)).head
         self.ready.set()
         while True:
             try:
@@ -87,10 +96,16 @@ class Reader:
                 self.woken.clear()
             except Exception as failure:
                 log.exception("reading the event log failed")
-                for stream in self.streams.values():
-                    stream.fail(failure)
-                self.streams.clear()
+                self._end(failure)
                 await asyncio.sleep(AGAIN)
+
+    async def bounds(self) -> Bounds:
+        """Where the log begins and ends."""
+        return await read_bounds(self.database, self.org_id)
+
+    async def tail(self) -> int:
+        """Where the log begins."""
+        return (await self.bounds()).tail
 
     async def _catch_up(self) -> None:
         while True:
@@ -99,6 +114,8 @@ class Reader:
             if not news:
                 return
             last = news[-1]["number"]
+            if last - self.position > len(news):
+                self._end(HistoryGone())  # this process has slept for longer than events are kept
             # A stream that appears while others are rendered is behind as well: nothing may be left behind.
             while behind := {key: stream for key, stream in self.streams.items() if stream.position < last}:
                 ended = await asyncio.gather(*(self._advance(*item, news) for item in behind.items()))
@@ -106,6 +123,11 @@ class Reader:
                     if failure is not None:
                         raise failure
             self.position = last
+
+    def _end(self, failure: Exception) -> None:
+        for stream in self.streams.values():
+            stream.fail(failure)
+        self.streams.clear()
 
     async def _advance(self, key: Hashable, stream: Stream, news: Sequence[Mapping[str, Any]]) -> Exception | None:
         """Bring a stream up to date; returns why not, if it should be tried again. One that cannot be rendered ends."""
@@ -152,9 +174,9 @@ class Feed:
         """Tell every process that the organisation's log has grown. Call it after the commit."""
         await self.broadcast.publish(CHANNEL, org_id.hex)
 
-    async def head(self, org_id: UUID) -> int:
-        """The number of the organisation's last event; 0 when there is none."""
-        return await patiently(lambda: read_head(self.database, org_id))
+    async def bounds(self, org_id: UUID) -> Bounds:
+        """Where an organisation's log begins and ends."""
+        return await patiently(lambda: read_bounds(self.database, org_id))
 
     async def _listen(self) -> None:
         async with self.broadcast.subscribe(CHANNEL) as heard:
@@ -202,12 +224,15 @@ class Feed:
     async def follow(
         self, org_id: UUID, key: Hashable, render: Render, wants: Callable[[Mapping[str, Any]], bool], after: int | None
     ) -> AsyncGenerator[Rendered]:
-        """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order."""
+        """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order.
+
+        Raises `HistoryGone` when they are no longer kept.
+        """
         async with self._reader(org_id) as reader:
-            position = await self.head(org_id) if after is None else after
+            position = (await self.bounds(org_id)).head if after is None else after
             stream = reader.streams.get(key)
             if stream is None:
-                stream = reader.streams[key] = Stream(render, wants, reader.position)
+                stream = reader.streams[key] = Stream(render, wants, reader.position, reader.tail)
             try:
                 async with aclosing(stream.follow(position)) as events:
                     async for rendered in events:

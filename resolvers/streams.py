@@ -28,6 +28,10 @@ Render = Callable[[int, int, int], Awaitable[Sequence[Rendered]]]
 Found = TypeVar("Found")
 
 
+class HistoryGone(Exception):
+    """Events that should follow are no longer kept."""
+
+
 async def patiently(ask: Callable[[], Awaitable[Found]]) -> Found:
     """The answer of the database, asked again for as long as it cannot be reached."""
     while True:
@@ -75,6 +79,8 @@ class Stream:
     render: Render
     wants: Callable[[Mapping[str, Any]], bool]
     position: int
+    tail: Callable[[], Awaitable[int]]
+    """The number of the oldest event of the log that can be gone back to."""
     subscribers: set[Subscriber] = field(default_factory=set)
 
     async def advance(self, news: Sequence[Mapping[str, Any]]) -> None:
@@ -97,7 +103,10 @@ class Stream:
             subscriber.fail(failure)
 
     async def follow(self, position: int) -> AsyncGenerator[Rendered]:
-        """Replay up to where the stream stands, then go with it; again from the start whenever it was too fast."""
+        """Replay up to where the stream stands, then go with it; again whenever it was too fast.
+
+        Raises `HistoryGone` rather than leave an event out.
+        """
         while True:
             subscriber = Subscriber()
             self.subscribers.add(subscriber)
@@ -118,4 +127,8 @@ class Stream:
                 self.subscribers.discard(subscriber)
 
     async def _past(self, after: int, to: int) -> Sequence[Rendered]:
-        return await patiently(lambda: self.render(after, to, PAGE))
+        page = await patiently(lambda: self.render(after, to, PAGE))
+        # Asked afterwards: whatever this page could not see any more, the tail has passed by now.
+        if await patiently(self.tail) > after + 1:
+            raise HistoryGone
+        return page

@@ -32,12 +32,12 @@ from resolvers.events import Watch
 from resolvers.feed import Feed
 from resolvers.reading import BadInput
 from resolvers.scope import Scope
-from resolvers.streams import Rendered
+from resolvers.streams import HistoryGone, Rendered
 from schema.arguments import DEFINITION, shape
 from schema.changes import PayloadPlan, change_input, plan_payload
 from schema.compiler import Compiled, Compiler, Grouped
 from schema.documents import Documents, Prepared
-from schema.errors import Code, RequestError, error, format_errors
+from schema.errors import Code, RequestError, error, format_errors, refusal
 from schema.fields import CHANGE, ROLE
 
 log = logging.getLogger("dealboard.engine")
@@ -105,8 +105,11 @@ class Engine:
         render = partial(self._render, compiled, values.coerced, scope)
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
         async with aclosing(self.feed.follow(scope.org_id, key, render, wants, after)) as rendered:
-            async for _, body in rendered:
-                yield body
+            try:
+                async for _, body in rendered:
+                    yield body
+            except HistoryGone:
+                raise _gone() from None
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> str:
         """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""
@@ -248,16 +251,16 @@ class Engine:
             after = watch.start(values.coerced, scope.org_id)
         except BadInput as wrong:
             raise _refused(wrong) from wrong
-        if after is not None and after > await self.feed.head(scope.org_id):
-            raise RequestError(
-                [
-                    error(
-                        Code.BAD_USER_INPUT,
-                        "after: this cursor is from the future: the log has not come that far."
-                        " Query `cursor` for where it stands.",
-                    )
-                ]
-            )
+        if after is not None:
+            bounds = await self.feed.bounds(scope.org_id)
+            if after > bounds.head:
+                raise refusal(
+                    Code.BAD_USER_INPUT,
+                    "after: this cursor is from the future: the log has not come that far."
+                    " Query `cursor` for where it stands.",
+                )
+            if after + 1 < bounds.tail:
+                raise _gone()
         return after
 
     async def _render(
@@ -286,6 +289,14 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
     found = error(Code.INTERNAL_SERVER_ERROR, message, errorId=error_id)
     found.path = path
     return found
+
+
+def _gone() -> RequestError:
+    return refusal(
+        Code.CURSOR_EXPIRED,
+        "after: the events that follow this cursor are no longer all kept. Start again from what is now: query `cursor`"
+        " together with the records that you show, in one operation, and subscribe `after` that cursor.",
+    )
 
 
 def _refused(wrong: BadInput) -> RequestError:

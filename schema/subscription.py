@@ -18,7 +18,8 @@ FILTERS = {
     "owner_id": Argument(strawberry.ID | None, "Only leads that this member works on."),
     "after": Argument(
         str | None,
-        "Start after this cursor: everything since then is delivered first, exactly once. Without it, from now on.",
+        "Start after this cursor: everything since then is delivered first, exactly once. Without it, from now on."
+        " When what follows it is no longer kept, the subscription ends with the code CURSOR_EXPIRED.",
     ),
 }
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.database import Database
 from resolvers.feed import Feed
+from resolvers.history import pruning
 from resolvers.postgres_wakeups import PostgresWakeups
 from resolvers.redis_wakeups import RedisWakeups
 from resolvers.wakeups import Wakeups
@@ -94,7 +95,10 @@ async def start_engine(settings: Settings, database: Database) -> AsyncIterator[
         cost=settings.max_cost,
     )
     wakeups = make_wakeups(settings.events_url or database.url)
-    async with Feed.open(database, settings.event_poll_seconds, wakeups) as feed:
+    async with (
+        Feed.open(database, settings.event_poll_seconds, wakeups) as feed,
+        pruning(database, settings.event_retention_days),
+    ):
         yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
 
 

@@ -70,6 +70,11 @@ class Settings(BaseSettings):
         " leads to a pooler. Without it, the database.",
     )
     event_poll_seconds: float = Field(1.0, gt=0, description="Seconds after which a lost wake-up is made good.")
+    event_retention_days: int = Field(
+        90,
+        ge=0,
+        description="Days that a subscription can go back with `after`, and that events are kept; 0: for ever.",
+    )
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
 
     @field_validator("jwt_algorithms", "allowed_origins", mode="before")

@@ -61,6 +61,7 @@ TABLES = (
     CREATE TABLE event_log (
         org_id UUID NOT NULL,
         head BIGINT DEFAULT '0' NOT NULL,
+        tail BIGINT DEFAULT '1' NOT NULL,
         CONSTRAINT event_log_pkey PRIMARY KEY (org_id)
     )
      WITH (fillfactor = 50)
