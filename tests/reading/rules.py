@@ -153,9 +153,9 @@ def matching_leads(world: World, source: Any, given: Mapping[str, Any]) -> Page:
 
 
 def searched(table: str, *columns: str) -> Any:
-    def rule(world: World, source: Any, given: Mapping[str, Any], **columns: Any) -> Page:
+    def rule(world: World, source: Any, given: Mapping[str, Any], **wanted: Any) -> Page:
         text = given.get("search")
-        found = world.all(table, **columns)
+        found = world.all(table, **wanted)
         return Page([r for r in found if text is None or holds(text, *(r.row[name] for name in columns))], given)
 
     return rule
