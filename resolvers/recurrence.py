@@ -1,13 +1,81 @@
 """What comes after a task that repeats: the day by its rule, at the same time of the clock where its assignee lives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import text
+
+from models.base import new_id, utc_now
+from models.database import Row, Statement
+from models.ids import public_id
 from models.refusal import Refusal, Refused
 from models.rrule import parse_rule, rule_text
+from models.time_zone import end_of_day, time_zone
+from resolvers.change import Change
+from resolvers.reading import ORG
+from resolvers.task_fields import EMPTY, assignees, public_fields
+from resolvers.task_holding import Held
+
+REPEAT = Statement(
+    text(
+        """
+        INSERT INTO task (
+            org_id, id, title, notes, priority, lead_id, contact_id, customer_id, creator_id,
+            assignee_id, due_at, due_on, deadline, remind_at, recurrence
+        )
+        SELECT org_id, following.id, title, notes, priority, lead_id, contact_id, customer_id, creator_id,
+            following.assignee_id, following.due_at, following.due_on, following.deadline, following.remind_at,
+            following.recurrence
+        FROM task JOIN unnest(
+            CAST(:task_ids AS uuid[]), CAST(:ids AS uuid[]), CAST(:assignee_ids AS uuid[]),
+            CAST(:due_ats AS timestamptz[]), CAST(:due_ons AS date[]), CAST(:deadlines AS timestamptz[]),
+            CAST(:remind_ats AS timestamptz[]), CAST(:recurrences AS text[])
+        ) AS following (task_id, id, assignee_id, due_at, due_on, deadline, remind_at, recurrence)
+            ON following.task_id = task.id
+        WHERE org_id = :org_id
+        """
+    ).bindparams(ORG)
+)
+"""The tasks that follow others, and are about the same."""
+
+DIFFERENT = ("id", "assignee_id", "due_at", "due_on", "deadline", "remind_at", "recurrence")
+"""What is not as it was in the task before."""
+
+
+async def repeat(change: Change, held: Held, tasks: Sequence[Row]) -> dict[UUID, UUID]:
+    """Make the tasks that follow held ones by their rules; returns their ids, by the ids of those they follow.
+
+    Each is for whoever had the one before, or nobody's when that member is no longer active.
+    """
+    if not tasks:
+        return {}
+    people, now = await assignees(change, *(task["assignee_id"] for task in tasks)), utc_now()
+    pairs = [(task["id"], _following(task, people, now)) for task in tasks]
+    made = {task_id: following for task_id, following in pairs if following is not None}
+    columns = {f"{name}s": [task[name] for task in made.values()] for name in DIFFERENT}
+    await change.run(REPEAT, task_ids=list(made), **columns)
+    for task_id, task in made.items():
+        told = public_fields(task)
+        change.emit(held.about("task.scheduled", task, **told, repeats=public_id("task", task_id)))
+    return {task_id: task["id"] for task_id, task in made.items()}
+
+
+def _following(task: Row, people: Mapping[UUID | None, Row], now: datetime) -> dict[str, Any] | None:
+    """The fields of the task that follows one that repeats; None when its rule ends."""
+    person = people[task["assignee_id"]]
+    following = next_occurrence(task, time_zone(person["time_zone"]), now)
+    if following is None:
+        return None
+    assignee_id = task["assignee_id"] if person["active"] else None
+    fields = {**{name: task[name] for name in EMPTY}, **following, "id": new_id(), "assignee_id": assignee_id}
+    fields["deadline"] = fields["due_at"]
+    if fields["due_on"] is not None:
+        fields["deadline"] = end_of_day(fields["due_on"], time_zone(people[assignee_id]["time_zone"]))
+    return fields
 
 
 def expect_repeatable(task: Mapping[str, Any], *field: str) -> None:

@@ -15,9 +15,9 @@ from models.text import spelled
 from resolvers.change import Change
 from resolvers.reading import ORG
 from resolvers.recurrence import expect_repeatable
-from resolvers.revision import differing, make, public, revise, rewrite, told
+from resolvers.revision import differing, make, revise, rewrite, told
 from resolvers.subtasks import expect_parent
-from resolvers.task_fields import ASSIGNEE, EMPTY, settle, tidy
+from resolvers.task_fields import EMPTY, assignees, public_fields, settle, tidy
 from resolvers.task_holding import Held, hold, hold_family
 
 COLUMNS = (*EMPTY, "deadline")
@@ -139,20 +139,10 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
 
 async def _first_active(change: Change, *member_ids: UUID | None) -> UUID:
     """The first of these members who is still active, or else the caller."""
-    for member_id in member_ids:
-        if member_id is not None and member_id != change.actor_id:
-            found = await change.first(ASSIGNEE, id=member_id)
-            if not (found and found["active"]):
-                continue
-        if member_id is not None:
-            return member_id
-    return change.actor_id
+    named = [id for id in member_ids if id is not None]
+    found = await assignees(change, *named) if set(named) - {change.actor_id} else {}
+    return next((id for id in named if id in found and found[id]["active"]), change.actor_id)
 
 
 def _given(id: UUID | None) -> tuple[UUID, ...]:
     return () if id is None else (id,)
-
-
-def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a task as its events tell them."""
-    return {spelled(name): public(name, task[name]) for name in EMPTY}

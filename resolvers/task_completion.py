@@ -7,19 +7,16 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from models.base import new_id, utc_now
 from models.database import Row, Statement
 from models.ids import public_id
 from models.refusal import Refusal, Refused
 from models.task import TaskStatus
 from models.text import prose
-from models.time_zone import time_zone
 from resolvers.change import Change
 from resolvers.locking import IDS
 from resolvers.reading import ORG
-from resolvers.recurrence import next_occurrence
-from resolvers.task_changes import MAKE_TASK, public_fields, schedule, tidy_follow_up
-from resolvers.task_fields import ASSIGNEE, EMPTY, deadline
+from resolvers.recurrence import repeat
+from resolvers.task_changes import schedule, tidy_follow_up
 from resolvers.task_holding import Held, hold
 from resolvers.task_status import end, expect_open
 
@@ -62,8 +59,8 @@ async def complete_task(
     held = await hold(change, (task_id,))
     task = held.task(task_id, expected_version)
     _expect_completable(task, [] if force else await change.all(OBSTACLES, ids=[task_id]))
-    (next_id,) = await _complete(change, held, [task], told_outcome)
-    shown: dict[str, Any] = {"task": task_id, "next_occurrence": next_id, "lead": task["lead_id"]}
+    following = await _complete(change, held, [task], told_outcome)
+    shown: dict[str, Any] = {"task": task_id, "next_occurrence": following.get(task_id), "lead": task["lead_id"]}
     if wanted is not None:
         links = {name: task[name] for name in ("lead_id", "contact_id", "customer_id")}
         with _under("followUp"):
@@ -94,36 +91,18 @@ async def complete_tasks(
             _expect_completable(task, left)
         except Refused as refusal:
             refused[task_id] = refusal
-    next_ids = await _complete(change, held, list(done.values()), told_outcome)
+    following = await _complete(change, held, list(done.values()), told_outcome)
     return {
         "results": [_result(task_id, refused.get(task_id)) for task_id in task_ids],
         "tasks": list(done),
-        "next_occurrences": [id for id in next_ids if id is not None],
+        "next_occurrences": list(following.values()),
     }
 
 
-async def _complete(change: Change, held: Held, tasks: Collection[Row], outcome: str | None) -> list[UUID | None]:
-    """Complete held tasks that may be; returns, for each, the task that comes next by its rule, if one does."""
+async def _complete(change: Change, held: Held, tasks: Collection[Row], outcome: str | None) -> dict[UUID, UUID]:
+    """Complete held tasks that may be; returns the tasks that come next, each by the id of the one that repeats."""
     await end(change, held, tasks, TaskStatus.DONE, outcome)
-    return [await _repeat(change, held, task) if task["recurrence"] is not None else None for task in tasks]
-
-
-async def _repeat(change: Change, held: Held, task: Row) -> UUID | None:
-    """Make the task that follows one that repeats; nobody's when its assignee is no longer active."""
-    found = await change.first(ASSIGNEE, id=task["assignee_id"])
-    assert found is not None
-    following = next_occurrence(task, time_zone(found["time_zone"]), utc_now())
-    if following is None:
-        return None
-    assignee_id = task["assignee_id"] if found["active"] else None
-    fields = {**{name: task[name] for name in EMPTY}, **following, "assignee_id": assignee_id}
-    fields["deadline"] = await deadline(change, fields)
-    made = {**fields, "id": new_id()}
-    await change.run(MAKE_TASK, **made, creator_id=task["creator_id"])
-    repeated = public_id("task", task["id"])
-    change.emit(held.about("task.scheduled", made, **public_fields(fields), repeats=repeated))
-    next_id: UUID = made["id"]
-    return next_id
+    return await repeat(change, held, [task for task in tasks if task["recurrence"] is not None])
 
 
 def _in_order(held: Held, obstacles: Mapping[UUID, Sequence[Row]]) -> dict[UUID, Row]:

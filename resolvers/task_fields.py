@@ -7,29 +7,28 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from models.database import Statement
+from models.database import Row, Statement
 from models.member import Role
 from models.number import FIRST_DAY, LAST_DAY, within
 from models.refusal import Refusal, Refused
 from models.rrule import parse_rule, rule_text
 from models.task import TaskPriority
-from models.text import line, prose
+from models.text import line, prose, spelled
 from models.time_zone import end_of_day, time_zone
 from resolvers.change import Change
-from resolvers.locking import expect_found, not_found
+from resolvers.locking import IDS, expect_found, not_found
 from resolvers.reading import ORG
-from resolvers.revision import not_null
+from resolvers.revision import not_null, public
 
-ASSIGNEE = Statement(
+ASSIGNEES = Statement(
     text(
         """
-        SELECT member.active, coalesce(member.time_zone, organisation.time_zone) AS time_zone
-        FROM organisation LEFT JOIN member ON member.org_id = organisation.id AND member.id = CAST(:id AS uuid)
-        WHERE organisation.id = :org_id
+        SELECT id, active, time_zone FROM member WHERE org_id = :org_id AND id = ANY(:ids)
+        UNION ALL SELECT NULL, NULL, time_zone FROM organisation WHERE id = :org_id
         """
-    ).bindparams(ORG)
+    ).bindparams(ORG, IDS)
 )
-"""A member, who is not there when `active` is null; nobody's days are those of the organisation."""
+"""Members who have or get a task; whoever stands for nobody lives where the organisation does."""
 
 
 def _as_it_is(value: Any) -> Any:
@@ -117,24 +116,25 @@ async def deadline(change: Change, task: Mapping[str, Any], newly_assigned: UUID
 
     Raises `Refused` for somebody to whom it is newly assigned: NOT_FOUND, OWNER_INACTIVE.
     """
-    found = None
-    if newly_assigned is not None or task["due_on"] is not None:
-        found = await change.first(ASSIGNEE, id=task["assignee_id"])
-        assert found is not None
-    if found is not None and newly_assigned is not None and not found["active"]:
-        raise (
-            not_found("member", "assigneeId")
-            if found["active"] is None
-            else Refused(
-                Refusal.OWNER_INACTIVE,
-                "This member is no longer active. Choose an active one, or null for nobody.",
-                "assigneeId",
-            )
-        )
-    if found is None or task["due_on"] is None:
-        due_at: datetime | None = task["due_at"]
+    due_at: datetime | None = task["due_at"]
+    if newly_assigned is None and task["due_on"] is None:
         return due_at
-    return end_of_day(task["due_on"], time_zone(found["time_zone"]))
+    found = (await assignees(change, task["assignee_id"])).get(task["assignee_id"])
+    if found is None:
+        raise not_found("member", "assigneeId")
+    if newly_assigned is not None and not found["active"]:
+        raise Refused(
+            Refusal.OWNER_INACTIVE,
+            "This member is no longer active. Choose an active one, or null for nobody.",
+            "assigneeId",
+        )
+    return due_at if task["due_on"] is None else end_of_day(task["due_on"], time_zone(found["time_zone"]))
+
+
+async def assignees(change: Change, *member_ids: UUID | None) -> dict[UUID | None, Row]:
+    """These members, whether they are active and where they live, by id; under None, the days of nobody's tasks."""
+    rows = await change.all(ASSIGNEES, ids=[id for id in set(member_ids) if id is not None])
+    return {row["id"]: row for row in rows}
 
 
 def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, lead: Mapping[str, Any] | None) -> None:
@@ -145,3 +145,8 @@ def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, 
         return
     if not change.scope.role.includes(Role.MANAGER):
         raise Refused(Refusal.FORBIDDEN, "Only a manager can give tasks to others, or take them away.", "assigneeId")
+
+
+def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a task as its events tell them."""
+    return {spelled(name): public(name, task[name]) for name in EMPTY}

@@ -35,7 +35,15 @@ TAKE_TASKS = Statement(
     )
 )
 
-SUBTASK_IDS = Statement(text("SELECT id FROM task WHERE org_id = :org_id AND parent_id = :id").bindparams(ORG))
+FAMILY = Statement(
+    text(
+        """
+        SELECT id FROM task WHERE org_id = :org_id AND parent_id = :id
+        UNION ALL SELECT parent_id FROM task WHERE org_id = :org_id AND id = :id AND parent_id IS NOT NULL
+        """
+    ).bindparams(ORG)
+)
+"""The subtasks of a task, and its parent."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +110,11 @@ async def hold(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable
 
 
 async def hold_family(change: Change, task_id: UUID) -> Held:
-    """Lock a task with all its subtasks. While it is held, it gets no more of them."""
+    """Lock a task with its parent and all its subtasks. While it is held, it gets no more of them."""
     family = {task_id}
     while True:
         held = await hold(change, family)
-        subtasks = {row["id"] for row in await change.all(SUBTASK_IDS, id=task_id)}
-        if subtasks <= family:
+        relatives = {row["id"] for row in await change.all(FAMILY, id=task_id)}
+        if relatives <= family:
             return held
-        family |= subtasks
+        family |= relatives

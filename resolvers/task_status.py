@@ -15,7 +15,7 @@ from resolvers.locking import IDS
 from resolvers.reading import ORG
 from resolvers.revision import differing, told
 from resolvers.task_fields import deadline
-from resolvers.task_holding import Held, hold, hold_family
+from resolvers.task_holding import Held, hold_family
 
 END = Statement(
     text(
@@ -60,17 +60,27 @@ async def cancel_task(
 async def reopen_task(change: Change, task_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
     """Take a task up again that was done or cancelled. What became of it stays in its events.
 
-    Raises `Refused`: NOT_FOUND; CONFLICT, TASK_OPEN, LEAD_CONVERTED, showing the task.
+    Raises `Refused`: NOT_FOUND; CONFLICT, TASK_OPEN, TASK_CLOSED for its parent, LEAD_CONVERTED, showing the task.
     """
-    held = await hold(change, (task_id,))
+    held = await hold_family(change, task_id)
     task = held.task(task_id, expected_version)
     if task["status"] == TaskStatus.OPEN:
-        raise Refused(Refusal.TASK_OPEN, "This task is open: there is nothing to reopen.", shown={"task": task_id})
+        raise Refused(
+            Refusal.TASK_OPEN, "This task is open: there is nothing to reopen.", "taskId", shown={"task": task_id}
+        )
     lead = held.leads.get(task["lead_id"])
     if lead is not None and lead["converted_at"] is not None:
         raise Refused(
             Refusal.LEAD_CONVERTED,
             "The lead of this task has become an opportunity since. Make a task there.",
+            "taskId",
+            shown={"task": task_id},
+        )
+    parent = held.tasks.get(task["parent_id"])
+    if parent is not None and parent["status"] != TaskStatus.OPEN:
+        raise Refused(
+            Refusal.TASK_CLOSED,
+            f"It is a part of “{parent['title']}”, which has ended. Reopen that first.",
             "taskId",
             shown={"task": task_id},
         )
