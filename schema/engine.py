@@ -5,7 +5,7 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from models.database import Database
+from models.database import UNREACHABLE, Database
 from models.member import Role
 from models.refusal import Refused
 from resolvers.change import perform
@@ -193,14 +193,22 @@ class Engine:
         text = "{}"
         if plan.compiled is not None:
             arguments = self._bound(plan.compiled, values, scope)
-            async with self.database.pool.acquire() as connection:
-                text = await connection.fetchval(plan.compiled.statement.sql, *arguments)
+            try:
+                text = await self._read(plan.compiled.statement.sql, arguments)
+            except UNREACHABLE:
+                # A connection that has been lost is noticed by using it. A read can be done again on another one.
+                text = await self._read(plan.compiled.statement.sql, arguments)
         if plan.introspection is None:
             return b'{"data":' + text.encode() + b"}"
         given = {name: source.value for name, source in values.sources.items() if source.value is not Undefined}
         found = execute_sync(self.schema, plan.introspection, variable_values=given)
         parts = orjson.loads(text) | (found.data or {})
         return orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})
+
+    async def _read(self, sql: str, arguments: Sequence[Any]) -> str:
+        async with self.database.pool.acquire() as connection:
+            text: str = await connection.fetchval(sql, *arguments)
+        return text
 
     async def _mutate(self, plan: Plan, values: VariableValues, scope: Scope) -> Answer:
         for shown in (plan.payloads or {}).values():
@@ -281,6 +289,15 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
     if isinstance(failure, GraphQLError):
         found = error(Code.BAD_USER_INPUT, failure.message)
+        found.path = path
+        return found
+    if isinstance(failure, UNREACHABLE):
+        log.warning("the database cannot be reached: %s: %s", type(failure).__name__, failure)
+        found = error(
+            Code.SERVICE_UNAVAILABLE,
+            "The database cannot be reached right now. Send this again in a moment; a change that has an idempotency"
+            " key is done once, however often it is sent.",
+        )
         found.path = path
         return found
     error_id = uuid4().hex

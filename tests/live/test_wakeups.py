@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from bench.redis_server import RedisServer, redis_server
 from models import new_id
 from models.database import Database
 from resolvers import wakeups as module
@@ -22,8 +23,6 @@ from resolvers.redis_wakeups import RedisWakeups
 from resolvers.wakeups import CHANNEL, EVERYTHING, SharedWakeups, Wakeups
 from schema.engine import Engine
 from server.app import make_wakeups
-
-from .redis_server import RedisServer, redis_server
 
 
 @pytest.fixture(scope="module")

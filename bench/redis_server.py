@@ -1,4 +1,4 @@
-"""A Redis server of a test's own, which can be stopped and started again on the same port."""
+"""A Redis server of one's own, which can be stopped and started again on the same port."""
 
 import shutil
 import socket

@@ -1,0 +1,244 @@
+"""`python -m bench.soak`: is anything lost, doubled or out of order, whatever happens to processes and connections?
+
+Writers move leads through several servers while subscribers listen, and one disturbance follows the other. In the end
+each subscriber's list of events must equal the event table's, exactly, and so must the moves that were answered.
+"""
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from bench.soaking.disturbances import Disturb, Disturbances
+from bench.soaking.house import ORGANISATION, House
+from bench.soaking.subscriber import EVERYTHING, STAGES, Subscriber
+from bench.soaking.writer import MOVE, Writer
+from models.base import organisation_id
+from models.database import Database
+from models.member import Role
+from resolvers.feed import Feed
+from resolvers.scope import Scope
+from resolvers.wakeups import Wakeups
+from schema.api import graphql_schema
+from schema.documents import Documents
+from schema.engine import Engine
+from schema.limits import Limits
+
+SCOPE = Scope(ORGANISATION, "soaker", Role.ADMIN)
+COLUMNS = ("New", "Talking", "Offer", "Agreed")
+CALM = 1.5
+"""Seconds between two disturbances."""
+
+
+class Silent(Wakeups):
+    """Tells nobody."""
+
+    async def publish(self, channel: str, message: Any) -> None:
+        """Drop it."""
+
+
+@dataclass
+class Board:
+    """A board, and a way to change it without waking anybody."""
+
+    engine: Engine
+    stages: list[str] = field(default_factory=list)
+    own: str = ""
+    """The lead that is moved silently."""
+    silent: int = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator["Board"]:
+        """Make it."""
+        async with Database.open(url) as database, Feed.open(database, 1, Silent()) as feed:
+            board = cls(Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed))
+            stages = [{"name": name} for name in COLUMNS]
+            query = "mutation ($i: CreatePipelineInput!) { createPipeline(input: $i) { pipeline { stages { id } } } }"
+            made = await board.ask(query, {"name": "Soak", "type": "OPPORTUNITY", "stages": stages})
+            board.stages = [stage["id"] for stage in made["createPipeline"]["pipeline"]["stages"]]
+            (board.own,) = await board.leads(1)
+            yield board
+
+    async def ask(self, query: str, given: dict[str, Any] | None = None) -> Any:
+        """The data of an operation with the input `i`."""
+        answer = await self.engine.execute(self.engine.documents.prepare(query), {"i": given} if given else None, SCOPE)
+        body = orjson.loads(answer.body)
+        assert "errors" not in body, body
+        return body["data"]
+
+    async def leads(self, count: int) -> list[str]:
+        """New leads in the first column."""
+        query = "mutation ($i: CreateLeadInput!) { createLead(input: $i) { lead { id } } }"
+        made = [await self.ask(query, {"title": f"No {n}", "stageId": self.stages[0]}) for n in range(count)]
+        return [one["createLead"]["lead"]["id"] for one in made]
+
+    async def move_silently(self) -> None:
+        """A committed move of which no process is told."""
+        self.silent += 1
+        stage = self.stages[self.silent % len(self.stages)]
+        await self.ask(MOVE.replace("$input", "$i"), {"leadId": self.own, "stageId": stage})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found. `wrong` says in words what should not be."""
+
+    events: int
+    moves: int
+    retries: int
+    reconnects: int
+    done: Counter[str]
+    wrong: list[str]
+
+
+async def soak(
+    folder: Path, seconds: float, *, redis: bool, nodes: Sequence[int], subscribers: int, only: Sequence[str] = ()
+) -> Verdict:
+    """Run it: until the time is over, and at least until everything (or `only` some of it) has happened once."""
+    house = House(folder, list(nodes), redis)
+    try:
+        await house.start()
+        async with Board.open(house.url) as board:
+            after = (await board.ask("{ cursor }"))["cursor"]
+            queries = (EVERYTHING, STAGES)
+            listening = [Subscriber(lambda: _urls(house), queries[nth % 2], after) for nth in range(subscribers)]
+            writing = [Writer(lambda: _urls(house), await board.leads(5), board.stages) for _ in range(4)]
+            tasks = [asyncio.create_task(subscriber.run()) for subscriber in listening]
+            over = asyncio.Event()
+            writers = [asyncio.create_task(writer.run(over)) for writer in writing]
+            done = await _disturb(_chosen(Disturbances(house, listening, board.move_silently).all(), only), seconds)
+            over.set()
+            await asyncio.gather(*writers)
+            wrong = await _compare(house, board, listening, sum(writer.moved for writer in writing) + board.silent)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        await house.stop()
+    return Verdict(
+        max(len(subscriber.numbers) for subscriber in listening),
+        sum(writer.moved for writer in writing) + board.silent,
+        sum(writer.retries for writer in writing),
+        sum(subscriber.reconnects for subscriber in listening),
+        done,
+        wrong,
+    )
+
+
+def _urls(house: House) -> list[str]:
+    return [node.url for node in house.nodes]
+
+
+def _chosen(every: dict[str, Disturb], only: Sequence[str]) -> dict[str, Disturb]:
+    return {name: every[name] for name in only} if only else every
+
+
+async def _disturb(every: dict[str, Disturb], seconds: float) -> Counter[str]:
+    """One disturbance after the other, in random order, each about as often as the others."""
+    end = time.monotonic() + seconds
+    done: Counter[str] = Counter()
+    while time.monotonic() < end or len(done) < len(every):
+        for name in random.sample(sorted(every), len(every)):
+            if time.monotonic() > end and done[name]:
+                continue
+            await every[name]()
+            done[name] += 1
+            await asyncio.sleep(CALM * random.random())
+    return done
+
+
+async def _compare(house: House, board: Board, subscribers: Sequence[Subscriber], moves: int) -> list[str]:
+    """What differs between the event table, what the writers were answered, and what the subscribers were given."""
+    connection: Any = await asyncpg.connect(house.url)
+    found = await connection.fetch(
+        "SELECT number, type FROM event WHERE org_id = $1 ORDER BY number", organisation_id(ORGANISATION)
+    )
+    await connection.close()
+    start = next(row["number"] for row in found if row["type"] == "lead.created")
+    all_ = [row["number"] for row in found if row["number"] > start]
+    stages = [row["number"] for row in found if row["type"] == "lead.stage_changed"]
+    wrong = [] if len(stages) == moves else [f"{moves} moves were answered, {len(stages)} are in the event table"]
+    for nth, subscriber in enumerate(subscribers):
+        expected = all_ if subscriber.query == EVERYTHING else stages
+        await _arrived(subscriber, len(expected))
+        wrong += [f"subscriber {nth} {words}" for words in difference(subscriber.numbers, expected)]
+        wrong += [f"subscriber {nth} was refused: {failure}" for failure in subscriber.failures]
+    return wrong
+
+
+async def _arrived(subscriber: Subscriber, count: int) -> None:
+    """Give a subscriber a minute to get what it has not got yet."""
+    end = time.monotonic() + 60
+    while len(subscriber.numbers) < count and time.monotonic() < end:
+        subscriber.came.clear()
+        try:
+            await asyncio.wait_for(subscriber.came.wait(), 1)
+        except TimeoutError:
+            continue
+
+
+def difference(got: Sequence[int], expected: Sequence[int]) -> list[str]:
+    """In words, how a list of numbers differs from what it should be."""
+    words = []
+    if missing := sorted(set(expected) - set(got)):
+        words.append(f"missed {len(missing)}: {missing[:10]}")
+    if surplus := sorted(set(got) - set(expected)):
+        words.append(f"was given {len(surplus)} that are not there: {surplus[:10]}")
+    if doubled := [number for number, count in Counter(got).items() if count > 1]:
+        words.append(f"was given {len(doubled)} more than once: {doubled[:10]}")
+    if list(got) != sorted(got):
+        words.append("was not given them in order")
+    return words
+
+
+def main(
+    minutes: Annotated[float, typer.Option(help="Minutes for each carrier of wake-ups.")] = 2,
+    carriers: Annotated[
+        str, typer.Option(help="postgresql, redis, or both, separated by a comma.")
+    ] = "postgresql,redis",
+    subscribers: Annotated[int, typer.Option(help="Subscribers.")] = 12,
+) -> None:
+    """Run it, print what was found, and fail when anything was lost, doubled or out of order."""
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    wrong = False
+    for carrier in carriers.split(","):
+        with tempfile.TemporaryDirectory(prefix="dealboard-soak-", ignore_cleanup_errors=True) as folder:
+            verdict = uvloop.run(
+                soak(Path(folder), minutes * 60, redis=carrier == "redis", nodes=(1, 1, 2), subscribers=subscribers)
+            )
+        _print(console, carrier, verdict, subscribers)
+        wrong = wrong or bool(verdict.wrong)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _print(console: Console, carrier: str, verdict: Verdict, subscribers: int) -> None:
+    table = Table(title=f"wake-ups by {carrier}: two servers, and one of two workers", show_header=False)
+    for name, count in sorted(verdict.done.items()):
+        table.add_row(name, str(count))
+    table.add_row("moves answered", f"{verdict.moves:,}")
+    table.add_row("requests that had to be sent again", f"{verdict.retries:,}")
+    table.add_row("subscribers, and times they came back", f"{subscribers}, {verdict.reconnects:,}")
+    table.add_row("events that each of them was to get", f"{verdict.events:,}")
+    console.print(table)
+    for words in verdict.wrong:
+        console.print(f"  {words}")
+    console.print("Verdict: " + ("WRONG" if verdict.wrong else "nothing lost, nothing twice, all in order"))
+
+
+if __name__ == "__main__":
+    typer.run(main)

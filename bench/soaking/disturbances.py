@@ -1,0 +1,95 @@
+"""What is done to servers, PostgreSQL, Redis and subscribers while changes are made. Each brings back what it took."""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import asyncpg
+
+from bench.soaking.house import House, Node
+from bench.soaking.subscriber import Subscriber
+
+Disturb = Callable[[], Awaitable[None]]
+
+
+class Disturbances:
+    """Everything that can be done. `silently` makes a change of which no process is told."""
+
+    def __init__(self, house: House, subscribers: Sequence[Subscriber], silently: Disturb) -> None:
+        self.house = house
+        self.subscribers = subscribers
+        self.silently = silently
+
+    def all(self) -> dict[str, Disturb]:
+        """Every disturbance that fits the house, by what it does."""
+        found: dict[str, Disturb] = {
+            "sockets cut": self.cut_sockets,
+            "server killed": self.kill_server,
+            "server stopped by SIGTERM": self.restart_server,
+            "server frozen for 3 s": self.freeze_server,
+            "every PostgreSQL backend terminated": self.terminate_backends,
+            "PostgreSQL stopped for 5 s": self.stop_postgres,
+            "wake-up dropped": self.silently,
+        }
+        if self.house.redis is not None:
+            found["Redis killed and started"] = self.restart_redis
+        if any(node.workers > 1 for node in self.house.nodes):
+            found["worker killed"] = self.kill_worker
+        return found
+
+    async def cut_sockets(self) -> None:
+        """Half of the subscribers lose their connection."""
+        for subscriber in self.subscribers[:: random.choice([1, 2, 3])]:
+            subscriber.cut()
+
+    async def kill_server(self) -> None:
+        """SIGKILL for one server, which is started again."""
+        await self._replaced(random.choice(self.house.nodes), signal.SIGKILL)
+
+    async def restart_server(self) -> None:
+        """A restart as an operator does it."""
+        await self._replaced(random.choice(self.house.nodes), signal.SIGTERM)
+
+    async def _replaced(self, node: Node, number: signal.Signals) -> None:
+        await node.end(number)
+        await asyncio.sleep(random.random())
+        node.start()
+        await node.answers()
+
+    async def kill_worker(self) -> None:
+        """SIGKILL for one of several workers, whose parent replaces it."""
+        random.choice([node for node in self.house.nodes if node.workers > 1]).hit(signal.SIGKILL)
+
+    async def freeze_server(self) -> None:
+        """One process does not run for three seconds; its connections stand."""
+        node = random.choice(self.house.nodes)
+        for pid in node.pids():
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(3)
+        for pid in node.pids():
+            os.kill(pid, signal.SIGCONT)
+
+    async def terminate_backends(self) -> None:
+        """Every connection to the database is cut by PostgreSQL itself."""
+        connection: Any = await asyncpg.connect(self.house.url)
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        await connection.close()
+
+    async def stop_postgres(self) -> None:
+        """No database for five seconds."""
+        await asyncio.to_thread(self.house.stop_postgres)
+        await asyncio.sleep(5)
+        await asyncio.to_thread(self.house.start_postgres)
+
+    async def restart_redis(self) -> None:
+        """No Redis for a second, and nothing of what it knew."""
+        assert self.house.redis is not None
+        self.house.redis.stop()
+        await asyncio.sleep(1)
+        await asyncio.to_thread(self.house.redis.start)

@@ -1,0 +1,124 @@
+"""What is soaked: servers, PostgreSQL and Redis, each of which can be hurt and brought back."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import jwt
+import psutil
+
+from bench.redis_server import RedisServer
+from bench.server import free_port
+from server.postgres import embedded
+
+SECRET = "a secret that only the soak test knows"
+ORGANISATION = "soak"
+ROOT = Path(__file__).parents[2]
+
+_CLAIMS = {"sub": "soaker", "org_id": ORGANISATION, "role": "admin", "exp": 4_000_000_000}
+HEADERS = {"Authorization": f"Bearer {jwt.encode(_CLAIMS, SECRET, 'HS256')}", "orgid": ORGANISATION}
+
+
+@dataclass
+class Node:
+    """One `dealboard serve`, on a port that stays the same."""
+
+    environment: dict[str, str]
+    workers: int = 1
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}/graphql"
+
+    def start(self) -> None:
+        """Start it."""
+        options = ["--port", str(self.port), "--workers", str(self.workers)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "server", "serve", *options],
+            env={**os.environ, **self.environment},
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=None if os.environ.get("SOAK_LOGS") else subprocess.DEVNULL,
+        )
+
+    async def answers(self) -> None:
+        """Wait until it answers."""
+        async with httpx2.AsyncClient(timeout=5) as client, asyncio.timeout(120):
+            while True:
+                with suppress(httpx2.TransportError):
+                    if (await client.post(self.url, json={"query": "{ cursor }"}, headers=HEADERS)).is_success:
+                        return
+                await asyncio.sleep(0.1)
+
+    def pids(self) -> list[int]:
+        """Its processes that answer requests."""
+        assert self.process is not None
+        if self.workers == 1:
+            return [self.process.pid]
+        return [child.pid for child in psutil.Process(self.process.pid).children()]
+
+    def hit(self, number: signal.Signals) -> None:
+        """Send a signal to one of its processes that answer requests."""
+        with suppress(ProcessLookupError, psutil.NoSuchProcess, IndexError):
+            os.kill(random.choice(self.pids()), number)
+
+    async def end(self, number: signal.Signals) -> None:
+        """End the whole of it."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            await asyncio.to_thread(self.process.wait, 60)
+            self.process = None
+
+
+class House:
+    """PostgreSQL, Redis when it carries the wake-ups, and the servers."""
+
+    def __init__(self, folder: Path, nodes: list[int], redis: bool) -> None:
+        self.folder = folder
+        self.sizes = nodes
+        self.redis = RedisServer() if redis else None
+        self.postgres: AbstractContextManager[str] | None = None
+        self.url = ""
+        self.nodes: list[Node] = []
+
+    async def start(self) -> None:
+        """Start everything, and wait until it answers."""
+        self.start_postgres()
+        environment = {"DEALBOARD_DATABASE_URL": self.url, "DEALBOARD_JWT_SECRET": SECRET}
+        if self.redis is not None:
+            self.redis.start()
+            environment["DEALBOARD_EVENTS_URL"] = self.redis.url
+        for workers in self.sizes:
+            node = Node(environment, workers)
+            node.start()
+            await node.answers()
+            self.nodes.append(node)
+
+    async def stop(self) -> None:
+        """Stop everything, whatever state it is in."""
+        for node in self.nodes:
+            await node.end(signal.SIGTERM)
+        if self.redis is not None:
+            self.redis.stop()
+        self.stop_postgres()
+
+    def start_postgres(self) -> None:
+        """Start PostgreSQL on its data."""
+        self.postgres = embedded(self.folder)
+        self.url = self.postgres.__enter__()
+
+    def stop_postgres(self) -> None:
+        """Stop PostgreSQL; whoever is connected is cut off."""
+        if self.postgres is not None:
+            self.postgres.__exit__(None, None, None)
+            self.postgres = None
