@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, func
+from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -89,6 +89,7 @@ class Event(Base):
         Index("event_lead_idx", "org_id", "lead_id", "number"),
         Index("event_actor_idx", "org_id", "actor_id", "number"),
         Index("event_type_idx", "org_id", "type", "number"),
+        Index("event_record_idx", "org_id", "record_id", "number", postgresql_where=text("record_id IS NOT NULL")),
     )
 
     org_id: Mapped[UUID] = mapped_column(primary_key=True)

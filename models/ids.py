@@ -13,6 +13,7 @@ NAMES = {
     "customer": "Customer",
     "task": "Task",
     "member": "Member",
+    "activity": "Activity",
 }
 """Every prefix, and the name of the type whose ids start with it."""
 

@@ -19,7 +19,7 @@ from models.stage import Stage
 from models.text import spelled
 from resolvers.events import Watch
 from resolvers.leads import matching
-from resolvers.reading import Args, Expression, Rows, Slot, quoted, rows
+from resolvers.reading import Args, Expression, Rows, Slot, among, quoted, rows
 
 ONE: Expression = literal_column("1")
 FALSE: ColumnElement[bool] = literal_column("false")
@@ -127,7 +127,7 @@ class BoardEvent:
     @property
     def is_about_columns(self) -> ColumnElement[bool]:
         """Whether it happened to the board itself."""
-        return self.event.type.in_([quoted(type_) for type_ in COLUMNS])  # type: ignore[no-any-return]
+        return among(self.event.type, COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def board_changes(root: Any, args: Args) -> BoardWatch:
 
 def kind(event: BoardEvent, args: Args) -> Expression:
     """What the event means for the board."""
-    moved = event.type.in_([quoted(type_) for type_ in MOVES])
+    moved = among(event.type, MOVES)
     return case(
         (event.is_about_columns, quoted(BoardChange.COLUMNS)),
         (~event.is_on, quoted(BoardChange.LEFT)),

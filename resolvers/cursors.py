@@ -13,11 +13,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Date, DateTime, Integer, Numeric
+from sqlalchemy import BigInteger, Date, DateTime, Integer, Numeric
 from sqlalchemy.types import TypeEngine
 
 _ORDER = re.compile(r"[A-Z_]{1,40}", re.ASCII)
-_INTEGER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+_INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _DECIMAL = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?", re.ASCII)
 
 NOT_A_CURSOR = "this is not a cursor of this list. Send a cursor exactly as it came, or leave it out."
@@ -64,7 +64,8 @@ def _read(text: str, type_: TypeEngine[Any]) -> Any:
     if isinstance(type_, Date):
         return date.fromisoformat(text)
     if isinstance(type_, Integer):
-        if not _INTEGER.fullmatch(text) or not -(2**31) <= int(text) < 2**31:
+        bits = 63 if isinstance(type_, BigInteger) else 31
+        if not _INTEGER.fullmatch(text) or not -(2**bits) <= int(text) < 2**bits:
             raise ValueError(text)
         return int(text)
     if isinstance(type_, Numeric):

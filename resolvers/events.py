@@ -15,7 +15,7 @@ from models.lead import Lead
 from models.member import Member
 from models.pipeline import Pipeline
 from models.stage import Stage
-from resolvers.reading import ORG, Args, BadInput, Expression, Rows, Slot, quoted, rows
+from resolvers.reading import ORG, Args, BadInput, Expression, Rows, Slot, among, quoted, rows
 
 
 def encode_cursor(org_id: UUID, number: int) -> str:
@@ -105,7 +105,7 @@ class Watch:
             event.number <= bindparam("to", type_=BigInteger()),
         ]
         if self.types is not None:
-            wanted.append(event.type.in_([quoted(name) for name in self.types]))
+            wanted.append(among(event.type, self.types))
         if self.pipeline_id is not None:
             pipeline_id = self.pipeline_id.bind(Uuid(), _id("pipeline"))
             wanted.append((event.pipeline_id == pipeline_id) | (event.from_pipeline_id == pipeline_id))

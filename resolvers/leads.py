@@ -84,14 +84,14 @@ def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
     return found.where(*(FILTERS[name](found.entity, value) for name, value in given.items()))
 
 
-def _one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:
+def one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:
     """Whether the column is one of the ids."""
     parsed = ids.bind(ARRAY(Uuid()), lambda texts: [parse_id(prefix, text) for text in texts])
     is_one: ColumnElement[bool] = column == func.any(parsed)
     return is_one
 
 
-def _between(column: Any, limits: Mapping[str, Any], type_: Any, low: str, high: str) -> ColumnElement[bool]:
+def between(column: Any, limits: Mapping[str, Any], type_: Any, low: str, high: str) -> ColumnElement[bool]:
     """Whether the column lies between the limits that are given, both included."""
     parts = []
     if (least := limits.get(low)) is not None:
@@ -118,19 +118,19 @@ def _found_in(lead: Any, search: Slot) -> ColumnElement[bool]:
 
 
 FILTERS: Mapping[str, Any] = {
-    "pipeline_ids": lambda lead, ids: _one_of(lead.pipeline_id, "pipeline", ids),
-    "stage_ids": lambda lead, ids: _one_of(lead.stage_id, "stage", ids),
-    "owner_ids": lambda lead, ids: _one_of(lead.owner_id, "member", ids),
-    "contact_ids": lambda lead, ids: _one_of(lead.contact_id, "contact", ids),
-    "customer_ids": lambda lead, ids: _one_of(lead.customer_id, "customer", ids),
+    "pipeline_ids": lambda lead, ids: one_of(lead.pipeline_id, "pipeline", ids),
+    "stage_ids": lambda lead, ids: one_of(lead.stage_id, "stage", ids),
+    "owner_ids": lambda lead, ids: one_of(lead.owner_id, "member", ids),
+    "contact_ids": lambda lead, ids: one_of(lead.contact_id, "contact", ids),
+    "customer_ids": lambda lead, ids: one_of(lead.customer_id, "customer", ids),
     "kind": _of_kind,
     "unowned": lambda lead, wanted: lead.owner_id.is_(None) if wanted else lead.owner_id.is_not(None),
     "closed": lambda lead, wanted: lead.closed_at.is_not(None) if wanted else lead.closed_at.is_(None),
     "has_next_task": lambda lead, wanted: has_next(lead) if wanted else ~has_next(lead),
     "currency": lambda lead, code: lead.currency == code.bind(Text()),
-    "value": lambda lead, limits: _between(lead.value, limits, Numeric(), "min", "max"),
-    "expected_close_date": lambda lead, limits: _between(lead.expected_close_date, limits, Date(), "from_", "to"),
-    "created_at": lambda lead, limits: _between(lead.created_at, limits, DateTime(timezone=True), "from_", "to"),
+    "value": lambda lead, limits: between(lead.value, limits, Numeric(), "min", "max"),
+    "expected_close_date": lambda lead, limits: between(lead.expected_close_date, limits, Date(), "from_", "to"),
+    "created_at": lambda lead, limits: between(lead.created_at, limits, DateTime(timezone=True), "from_", "to"),
     "search": _found_in,
 }
 """What each part of a lead filter asks of a lead."""

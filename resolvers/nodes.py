@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Text, Uuid, func, select
 
+from models.activity import Activity
 from models.contact import Contact, Customer
 from models.ids import NAMES, split_id
 from models.lead import Lead
@@ -25,6 +26,7 @@ MODELS: Mapping[str, type[Any]] = {
     "customer": Customer,
     "task": Task,
     "member": Member,
+    "activity": Activity,
 }
 """The table behind each prefix of an id."""
 

@@ -10,7 +10,7 @@ A read resolver is a function `(row, args) -> Read` that runs once, when an oper
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Self, TypeVar
@@ -274,9 +274,18 @@ def json_object(pairs: Sequence[tuple[str, Expression]]) -> Expression:
     if not pairs:
         return literal_column("'{}'", Text())
     texts = [part for nth, (key, value) in enumerate(pairs) for part in (_key(key, nth == 0), value)]
-    texts.append(literal_column("'}'"))
+    return concatenated([*texts, literal_column("'}'")])
+
+
+def concatenated(texts: Sequence[Expression]) -> Expression:
+    """Texts put together; null is empty."""
     parts = [func.concat(*texts[at : at + MAX_ARGUMENTS], type_=Text()) for at in range(0, len(texts), MAX_ARGUMENTS)]
-    return parts[0] if len(parts) == 1 else func.concat(*parts, type_=Text())
+    return parts[0] if len(parts) == 1 else concatenated(parts)
+
+
+def json_member(name: str) -> Expression:
+    """The key of a member that others stand before."""
+    return _key(name, first=False)
 
 
 def _key(name: str, first: bool) -> Expression:
@@ -295,6 +304,12 @@ def json_value(value: Expression, plain: bool = False) -> Expression:
     elif not isinstance(value.type, Integer | Boolean):
         text = cast(func.to_json(value), Text)
     return func.coalesce(text, NULL)
+
+
+def among(value: Expression, names: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a value is one of these constants; none is among nothing."""
+    texts = [quoted(name) for name in names]
+    return value.in_(texts) if texts else literal_column("false")
 
 
 def typed_id(prefix: str, id: Expression) -> Expression:

@@ -4,6 +4,7 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.activity import Activity
 from schema.arguments import DEFINITION
 from schema.contact import Contact, Customer
 from schema.event import EVENTS
@@ -23,7 +24,7 @@ api = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    types=[Pipeline, Stage, Lead, Contact, Customer, Task, Member, *EVENTS],
+    types=[Pipeline, Stage, Lead, Contact, Customer, Task, Member, Activity, *EVENTS],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

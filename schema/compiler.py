@@ -22,16 +22,16 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from models.database import Statement
 from models.text import unstorable
 from resolvers.events import Watch
 from resolvers.nodes import AnyOf
 from resolvers.paging import Each, Page
-from resolvers.reading import ROOT, BadInput, Expression, Rows, Same, Source, json_object, json_value, quoted
+from resolvers.reading import NULL, ROOT, BadInput, Expression, Rows, Same, Source, json_object, json_value, quoted
 from resolvers.scope import Scope
-from resolvers.variants import Variants
+from resolvers.variants import Member, Variants, json_variant, merged
 from schema.arguments import DEFINITION, Arguments, Getter
 from schema.documents import Prepared
 from schema.fields import EVENTS, READ
@@ -154,14 +154,48 @@ class Compiler:
     def _build(self, type_: Any, fields: Fields) -> Callable[[Source], Expression]:
         """Makes the JSON object of the selected fields over the row of a source."""
         if is_interface_type(type_):
-            variants: Variants = type_.extensions[DEFINITION].origin.variants
-            return lambda source: variants.json(
-                source, lambda name, alone: self._build(self.schema.type_map[name], fields)(alone)
-            )
+            return self._variants(type_, fields)
         return lambda source: self.object(type_, self.selected(type_, fields), source)
+
+    def _variants(self, type_: Any, fields: Fields) -> Callable[[Source], Expression]:
+        """The same for an interface: what is asked of several types alike is built once for all of them."""
+        types = {one.name: one for one in self.schema.get_possible_types(type_)}
+        asked = {name: self.selected(one, fields) for name, one in types.items()}
+        variants: Variants = type_.extensions[DEFINITION].origin.variants
+        order = merged(list(grouped) for grouped in asked.values())
+
+        def build(source: Source) -> Expression:
+            # Nothing is joined for a part of the types: it would be looked up for the rows of all others as well.
+            row, alone = source.row, Source(source.row, None)
+            if order is None:
+                whole = [(variants.is_one(row, [name]), self.object(types[name], asked[name], alone)) for name in types]
+                return case(*whole, else_=NULL)
+            members = []
+            for key in order:
+                for names in _alike(key, asked):
+                    name, everywhere = names[0], len(names) == len(types)
+                    found = asked[name][key]
+                    value = (
+                        json_value(variants.typename(row), plain=True)
+                        if found[0].node.name.value == "__typename"
+                        else self.field(types[name], found, source if everywhere else alone)
+                    )
+                    members.append(Member(key, value, None if everywhere else variants.is_one(row, names)))
+            return json_variant(members)
+
+        return build
 
     def _page(self, page: Page, type_: Any, fields: Fields) -> Expression:
         """A connection: its fields are aggregates over the rows of the page."""
         grouped = self.selected(type_, fields)
         lookahead = any(found[0].node.name.value == "pageInfo" for found in grouped.values())
         return page.opened(lookahead).json(lambda source: self.object(type_, grouped, source))
+
+
+def _alike(key: str, asked: Mapping[str, Grouped]) -> list[list[str]]:
+    """The types of which this key is asked, those together of which it means the same."""
+    found: dict[Any, list[str]] = {}
+    for name, grouped in asked.items():
+        if key in grouped:
+            found.setdefault(tuple(id(field.node) for field in grouped[key]), []).append(name)
+    return list(found.values())

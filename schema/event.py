@@ -7,6 +7,7 @@ import strawberry
 from models.event import EventType
 from resolvers import event_log, events
 from resolvers.variants import Variants
+from schema.activity import Activity
 from schema.enums import publish
 from schema.fields import column, read
 from schema.lead import Lead
@@ -190,6 +191,30 @@ class TaskDeleted(TaskEvent):
     title: str | None = read(event_log.text("title"), "What was to be done.")
 
 
+@strawberry.interface(description="Something that happened to an activity: to what somebody told.")
+class ActivityEvent(Event):
+    variants: ClassVar[Variants]
+
+    activity: Activity | None = read(
+        event_log.activity, "The activity, as it is now; null when it has been deleted since."
+    )
+
+
+@strawberry.type(description="Somebody told of a call, an e-mail, a meeting, or left a note.")
+class ActivityLogged(ActivityEvent):
+    pass
+
+
+@strawberry.type(description="What somebody told was corrected: see `changes`.")
+class ActivityUpdated(ActivityEvent):
+    pass
+
+
+@strawberry.type(description="What somebody told was taken back.")
+class ActivityDeleted(ActivityEvent):
+    subject: str | None = read(event_log.text("subject"), "What it was about.")
+
+
 @strawberry.type(description="Anything else that happened: to a pipeline, a stage, a contact, a customer, a member …")
 class RecordChanged(Event):
     record: Node | None = read(event_log.record, "The record it happened to, as it is now; null when it is gone.")
@@ -209,5 +234,6 @@ def _kinds(of: type[Event]) -> dict[str, list[str]]:
 
 Event.variants = Variants("type", _kinds(Event), RecordChanged.__name__)
 TaskEvent.variants = Variants("type", _kinds(TaskEvent), TaskUpdated.__name__)
-EVENTS = [one for one in Event.__subclasses__() + TaskEvent.__subclasses__() if one is not TaskEvent]
+ActivityEvent.variants = Variants("type", _kinds(ActivityEvent), ActivityUpdated.__name__)
+EVENTS = [*Event.__subclasses__(), *TaskEvent.__subclasses__(), *ActivityEvent.__subclasses__()]
 """The types of events, for the schema to know them all."""

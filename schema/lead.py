@@ -1,11 +1,12 @@
 """Leads and opportunities."""
 
-from typing import Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 
 from models.pipeline import PipelineType
-from resolvers import events, leads, pipelines, stages, tasks
+from resolvers import activities, events, histories, leads, pipelines, stages, tasks
+from schema.activity import Activity, ActivityFilter
 from schema.contact import Contact, Customer
 from schema.fields import Argument, column, connection, read
 from schema.member import Member
@@ -16,6 +17,10 @@ from schema.scalars import Date, DateTime, Decimal_
 from schema.stage import Stage
 from schema.task import Task
 from schema.task_filter import TaskFilter, TaskOrder
+
+if TYPE_CHECKING:
+    from schema.event import Event
+    from schema.event_filter import EventFilter
 
 
 @strawberry.type(description="One step in the history of a lead: that it entered a stage.")
@@ -69,6 +74,23 @@ class Lead(Node):
         filters={"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")},
         order=TaskOrder,
     )
+    activities: Connection[Activity] = connection(
+        activities.of_lead,
+        "What people told they did about it, the newest first.",
+        filters={"filter": Argument(ActivityFilter | None, "Only the activities that this lets through.")},
+    )
+    timeline: Connection[Annotated["Event", strawberry.lazy("schema.event")]] = connection(
+        histories.timeline,
+        "Everything that happened to it, in the order in which it was recorded, the newest first: activities, stages, "
+        "owners, tasks, and fields that were changed.",
+        filters={
+            "filter": Argument(
+                Annotated["EventFilter", strawberry.lazy("schema.event_filter")] | None,
+                "Only the events that this lets through.",
+            )
+        },
+    )
+    last_activity_at: DateTime | None = column("last_activity_at", "When somebody last did something about it.")
     stage_history: Connection[StageChange] = connection(leads.history, "Every stage it entered, oldest first.")
     created_at: DateTime = column("created_at", "When it came in.")
     updated_at: DateTime = column("updated_at", "When it last changed.")

@@ -2,6 +2,7 @@
 
 import strawberry
 
+import resolvers.activity_changes
 import resolvers.assignment
 import resolvers.contact_changes
 import resolvers.conversion
@@ -17,6 +18,14 @@ import resolvers.task_completion
 import resolvers.task_dependencies
 import resolvers.task_status
 from models.member import Role
+from schema.activity_changes import (
+    DeleteActivityInput,
+    DeleteActivityPayload,
+    LogActivityInput,
+    LogActivityPayload,
+    UpdateActivityInput,
+    UpdateActivityPayload,
+)
 from schema.assignment_changes import (
     AssignLeadInput,
     AssignLeadPayload,
@@ -301,5 +310,23 @@ class Mutation:
         resolvers.task_dependencies.remove_task_dependency,
         RemoveTaskDependencyInput,
         "Let a task no longer wait for another.",
+        role=Role.REP,
+    )
+    log_activity: LogActivityPayload | None = change(
+        resolvers.activity_changes.log_activity,
+        LogActivityInput,
+        "Tell of a call, an e-mail or a meeting about a lead, or leave a note.",
+        role=Role.REP,
+    )
+    update_activity: UpdateActivityPayload | None = change(
+        resolvers.activity_changes.update_activity,
+        UpdateActivityInput,
+        "Correct what you told of an activity; a manager can correct anybody's.",
+        role=Role.REP,
+    )
+    delete_activity: DeleteActivityPayload | None = change(
+        resolvers.activity_changes.delete_activity,
+        DeleteActivityInput,
+        "Take back what you told of an activity; a manager can take back anybody's.",
         role=Role.REP,
     )

@@ -2,9 +2,11 @@
 
 import strawberry
 
+import resolvers.activities
 import resolvers.conditions
 import resolvers.contacts
 import resolvers.events
+import resolvers.histories
 import resolvers.leads
 import resolvers.members
 import resolvers.nodes
@@ -12,8 +14,11 @@ import resolvers.pipelines
 import resolvers.tasks
 from models.member import Role
 from models.pipeline import PipelineType
+from schema.activity import Activity, ActivityFilter
 from schema.condition import Condition
 from schema.contact import Contact, ContactOrder, Customer, CustomerOrder
+from schema.event import Event
+from schema.event_filter import EventFilter
 from schema.fields import Argument, connection, read
 from schema.filters import LeadFilter, LeadOrder
 from schema.lead import Lead
@@ -70,6 +75,19 @@ class Query:
     )
     task: Task | None = read(
         resolvers.tasks.task, "One task; null when there is none.", arguments=_by_id("task"), role=Role.VIEWER
+    )
+    activities: Connection[Activity] = connection(
+        resolvers.activities.activities,
+        "What people told they did, in your whole organisation, the newest first.",
+        filters={"filter": Argument(ActivityFilter | None, "Only the activities that this lets through.")},
+        role=Role.VIEWER,
+    )
+    change_log: Connection[Event] = connection(
+        resolvers.histories.change_log,
+        "Everything that was changed in your organisation: what, from what to what, by whom, when and by which "
+        "mutation; the newest first. Nothing is ever taken out of it.",
+        filters={"filter": Argument(EventFilter | None, "Only the events that this lets through.")},
+        role=Role.VIEWER,
     )
     tasks: Connection[Task] = connection(
         resolvers.tasks.tasks,

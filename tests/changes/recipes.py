@@ -211,3 +211,32 @@ async def _(world: World) -> dict[str, Any]:
     given = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     await world.change("addTaskDependency", given)
     return given
+
+
+async def activity(world: World) -> str:
+    """An activity on Ada, told by the tester."""
+    given = {"leadId": world["Ada"], "type": "CALL", "subject": "First call"}
+    return (await world.change("logActivity", given, "activity { id }"))["activity"]["id"]  # type: ignore[no-any-return]
+
+
+simple(
+    "logActivity",
+    lambda world: {
+        "leadId": world["Ada"],
+        "type": "MEETING",
+        "subject": "Kick-off",
+        "contactId": world["contact of rita"],
+        "participants": ["Rita"],
+        "duration": 3600,
+    },
+)
+
+
+@recipe("updateActivity")
+async def _(world: World) -> dict[str, Any]:
+    return {"activityId": await activity(world), "outcome": "Interested", "contactId": world["contact of rita"]}
+
+
+@recipe("deleteActivity")
+async def _(world: World) -> dict[str, Any]:
+    return {"activityId": await activity(world)}

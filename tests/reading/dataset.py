@@ -11,8 +11,11 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from models import Base, organisation_id
 from models.database import Database
+from models.event import EventType
 
 DEMO, OTHER, EMPTY = "demo", "other", "empty"
 """The keys of the organisations; nothing was ever done in the last one."""
@@ -87,6 +90,10 @@ class Builder:
         for _ in range(50):
             self._task()
         self._waiting()
+        for _ in range(40):
+            self._activity()
+        for nth, type_ in enumerate(2 * list(EventType)):
+            self._event(2**40 + 3 * nth, type_)
         return self.tables
 
     def _people(self) -> None:
@@ -155,6 +162,34 @@ class Builder:
             parent_id=self.maybe(self.one("task")) if self.tables.get("task") else None,
             outcome=self.maybe(self.text()), remind_at=self.maybe(self.instant()), recurrence=self.maybe("FREQ=DAILY"),
         )  # fmt: skip
+
+    def _activity(self) -> None:
+        self.add(
+            "activity", lead_id=self.one("lead"), contact_id=self.maybe(self.one("contact")),
+            author_id=self.maybe(self.one("member")), type=self.random.choice(["CALL", "EMAIL", "MEETING", "NOTE"]),
+            subject=self.text(), body=self.maybe(self.text()), outcome=self.maybe(self.text()),
+            occurred_at=self.instant(), duration=self.maybe(90), participants=[self.text()] * self.random.randrange(3),
+        )  # fmt: skip
+
+    def _event(self, number: int, type_: str) -> None:
+        table = type_.partition(".")[0]
+        record = self.one(table) if table in ("task", "activity", "contact", "customer", "stage", "member") else None
+        if table in ("pipeline", "stages"):
+            record = self.one("pipeline")
+        data = {
+            "changes": {"title": ["a", self.text()], "value": ["1.00", None], "isDefault": [True, ["x", 1]]},
+            "from": self.maybe(f"member_{self.one('member')}"), "to": self.maybe(f"member_{self.one('member')}"),
+            "opportunityId": f"lead_{self.one('lead')}", "reason": self.maybe(self.text()), "title": self.text(),
+            "subject": self.text(), "notes": None,
+        }  # fmt: skip
+        self.tables.setdefault("event", []).append({
+            "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),
+            "actor_id": self.maybe(self.one("member")), "mutation": self.maybe("convert_lead"),
+            "lead_id": self.one("lead") if table in ("lead", "task", "activity") else None,
+            "owner_id": None, "pipeline_id": self.maybe(self.one("pipeline")), "from_pipeline_id": None,
+            "stage_id": self.maybe(self.one("stage")), "from_stage_id": self.maybe(self.one("stage")),
+            "record_id": record, "data": orjson.dumps(data if self.random.random() < 0.8 else {}).decode(),
+        })  # fmt: skip
 
     def _waiting(self) -> None:
         pairs = {(self.one("task"), self.one("task")) for _ in range(40)}

@@ -68,11 +68,26 @@ def one_of(type_: GraphQLInputObjectType, where: tuple[str, str, str], random: R
 
 def selection(type_: Any, depth: int, everything: bool) -> str:
     """Every field of a type, and of what it leads to, to a depth of so many records."""
-    if isinstance(type_, GraphQLInterfaceType):
-        types = graphql_schema.get_implementations(type_).objects
-        return "{ " + " ".join(f"... on {one.name} {selection(one, depth, everything)}" for one in types) + " }"
     parts = ["__typename"]
-    for key, field in type_.fields.items():
+    if isinstance(type_, GraphQLInterfaceType):
+        types = graphql_schema.get_implementations(type_)
+        for one in (*types.interfaces, *types.objects):
+            own = own_fields(one, type_)
+            if own:
+                parts.append(f"... on {one.name} {fields_of(one, own, depth, everything)}")
+    return fields_of(type_, own_fields(type_), depth, everything, *parts)
+
+
+def own_fields(type_: Any, known: Any = None) -> dict[str, Any]:
+    """The fields of a type that are not asked of an interface that it shares with others."""
+    told = {key for one in type_.interfaces if one.name != "Node" for key in one.fields} if known else set()
+    return {key: field for key, field in type_.fields.items() if key not in told | set(known.fields if known else ())}
+
+
+def fields_of(type_: Any, fields: dict[str, Any], depth: int, everything: bool, *first: str) -> str:
+    """These fields of a type."""
+    parts = list(first)
+    for key, field in fields.items():
         inner = get_named_type(field.type)
         given = arguments(type_.name, key, field, everything)
         if not is_composite_type(inner):

@@ -58,6 +58,12 @@ def _small(text: str) -> int:
     return int(number)
 
 
+def _large(text: str) -> int:
+    if not re.fullmatch(r"-?\d{1,19}", text, re.ASCII) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(text)
+    return int(text)
+
+
 BY_ID = Order("id")
 LEADS = {
     "BOARD": Order("rank"), "CREATED_AT": BY_ID, "UPDATED_AT": Order("updated_at", _aware), "TITLE": Order("title"),
@@ -79,6 +85,10 @@ ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Query", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
     ("Lead", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
     ("Task", "blocks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "CREATED_AT", "ASC"),
+    ("Query", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
+    ("Lead", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
+    ("Query", "changeLog"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
+    ("Lead", "timeline"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
     ("Lead", "stageHistory"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "ASC"),
 }
 """Every connection: what it can be sorted by, and how it is when nothing is asked."""

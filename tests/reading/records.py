@@ -13,8 +13,9 @@ from tests.reading.dataset import Row, Tables
 TYPES = {
     "pipeline": "Pipeline", "stage": "Stage", "lead": "Lead", "contact": "Contact", "customer": "Customer",
     "task": "Task", "member": "Member", "stage_change": "StageChange", "organisation": "Organisation",
+    "activity": "Activity",
 }  # fmt: skip
-NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member")
+NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity")
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,23 @@ class Record:
 
     @property
     def type(self) -> str:
+        if self.table == "event":
+            return event_type(self.row["type"])
         return TYPES[self.table]
 
     def __getitem__(self, column: str) -> Any:
         return public_id(self.table, self.row["id"]) if column == "id" and self.table in NODES else self.row[column]
+
+
+def event_type(type_: str) -> str:
+    """The type that tells an event: `lead.created` is a LeadCreated; what has no type of its own, a RecordChanged."""
+    name = "".join(part.capitalize() for part in type_.replace(".", "_").split("_"))
+    name = {"LeadStageChanged": "StageChanged"}.get(name, name)
+    return (
+        name
+        if name.startswith(("Lead", "Task", "Activity")) and name != "LeadMerged"
+        else (name if name == "StageChanged" else "RecordChanged")
+    )
 
 
 class World:

@@ -33,6 +33,7 @@ from resolvers.scope import Scope
 from schema.api import sdl
 from schema.scalars import parse_date, parse_decimal, parse_instant
 from tests.reading.dataset import Tables
+from tests.reading.histories import EVERY
 from tests.reading.pages import BadArgument, Page, parse_cursor
 from tests.reading.records import Record, World, shown, snake
 from tests.reading.rules import RULES, arguments
@@ -90,6 +91,8 @@ class Reference:
 def resolve(source: Any, info: GraphQLResolveInfo[Any], **given: Any) -> Any:
     """One field: by its rule, or else a column of that name."""
     rule = RULES.get((info.parent_type.name, info.field_name))
+    if rule is None and isinstance(source, Record) and source.table == "event":
+        rule = EVERY.get(info.field_name)
     if rule is not None:
         return rule(info.context, source, arguments(info.parent_type.name, info.field_name, given))
     if isinstance(source, Mapping):

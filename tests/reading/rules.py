@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.reading.conditions import checked, meets
+from tests.reading.histories import HISTORY_RULES
 from tests.reading.pages import ORDERS, BadArgument, Page, sorting
 from tests.reading.records import NODES, Record, World, lower, shown
 from tests.reading.tasks import TASK_RULES, has_next, parse_zone
@@ -53,8 +54,10 @@ def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
     parsed = {name: value for name, value in given.items() if value is not None}
     for name, value in parsed.items():
         if name.endswith("Ids"):
-            prefix = "member" if name == "ownerIds" else name[:-3]
+            prefix = "member" if name in ("ownerIds", "authorIds", "actorIds") else name[:-3]
             parsed[name] = [parse_id(prefix, text) for text in value]
+        elif name == "recordId":
+            parsed[name] = split_id(value)[1]
         elif name.endswith("Id"):
             parsed[name] = parse_id({"assigneeId": "member", "parentId": "task"}.get(name, name[:-2]), value)
         elif name == "timeZone":
@@ -285,6 +288,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Customer", "leads"): lambda world, customer, given: leads(world, given, customer_id=customer.row["id"]),
     ("Customer", "contacts"): lambda world, r, given: Page(world.all("contact", customer_id=r.row["id"]), given),
     **TASK_RULES,
+    **HISTORY_RULES,
     ("Task", "assignee"): to_one("member", "assignee_id"),
     ("Task", "lead"): to_one("lead", "lead_id"),
     ("Task", "contact"): to_one("contact", "contact_id"),

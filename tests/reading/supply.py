@@ -24,7 +24,7 @@ from tests.reading.records import NODES, Record, public_id
 
 PREFIXES = {
     "ownerIds": "member", "assigneeId": "member", "parentId": "task", "leadId": "lead", "contactId": "contact",
-    "customerId": "customer",
+    "customerId": "customer", "authorIds": "member", "actorIds": "member", "recordId": "lead",
 }  # fmt: skip
 NO_IDS = ("", "lead_", "lead_1", "x" * 300, "LEAD_018bcfe5-6800-7000-8000-000000000000", "lead_é", "'; --", "lead_\0")
 NO_CURSORS = ("", "x", "AAAA", "bnVsbA==", "é", "WyJUSVRMRSJd", base64.b64encode(b"\0" * 40).decode())
@@ -142,8 +142,14 @@ class Supply:
             return base64.b64encode(json.dumps(content).encode()).decode()
         if random.random() < 0.05:
             name = random.choice(list(orders))
-        tables = {"stageHistory": "stage_change", "blocks": "task", "matchingLeads": "lead"}
-        table = tables.get(place[1], place[1].rstrip("s"))
+        table = {
+            "matchingLeads": "lead",
+            "stageHistory": "stage_change",
+            "blocks": "task",
+            "timeline": "event",
+            "changeLog": "event",
+            "activities": "activity",
+        }.get(place[1], place[1].rstrip("s"))
         return write_cursor(name, orders[name], Record(table, random.choice(self.records[table]).row))
 
     def text(self, random: Random, place: Place, bad: bool) -> str:

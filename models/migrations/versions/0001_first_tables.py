@@ -437,6 +437,7 @@ INDEXES = (
     "CREATE INDEX customer_name_idx ON customer (org_id, lower(name), id)",
     "CREATE INDEX event_actor_idx ON event (org_id, actor_id, number)",
     "CREATE INDEX event_lead_idx ON event (org_id, lead_id, number)",
+    "CREATE INDEX event_record_idx ON event (org_id, record_id, number) WHERE record_id IS NOT NULL",
     "CREATE INDEX event_type_idx ON event (org_id, type, number)",
     "CREATE UNIQUE INDEX lost_reason_name_key ON lost_reason (org_id, lower(name))",
     "CREATE INDEX member_org_id_name_id_idx ON member (org_id, name, id)",
