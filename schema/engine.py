@@ -4,6 +4,7 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 """
 
 import logging
+import sys
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
 from contextlib import aclosing
@@ -41,6 +42,9 @@ from schema.errors import Code, RequestError, error, format_errors, refusal
 from schema.fields import CHANGE, ROLE
 
 log = logging.getLogger("dealboard.engine")
+
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
+"""SQLAlchemy compiles a statement by recursion, some thirty calls for each level of a document; Python allows 1,000."""
 
 NO_VARIABLES = VariableValues({}, {})
 

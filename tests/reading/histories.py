@@ -32,7 +32,7 @@ def activities(world: World, given: Given, **columns: Any) -> Page:
     return Page([activity for activity in world.all("activity", **columns) if passes(activity.row)], given)
 
 
-def happened(world: World, given: Given, **columns: Any) -> Page:
+def happened(world: World, given: Given, events: list[Record]) -> Page:
     def passes(row: Mapping[str, Any]) -> bool:
         tests: Mapping[str, Callable[[Any], bool]] = {
             "types": lambda types: published(row["type"]) in types,
@@ -42,12 +42,12 @@ def happened(world: World, given: Given, **columns: Any) -> Page:
         }
         return all(tests[name](value) for name, value in given.get("filter", {}).items())
 
-    return Page([event for event in world.all("event", **columns) if passes(event.row)], given)
+    return Page([event for event in events if passes(event.row)], given)
 
 
 def timeline(world: World, lead: Record, given: Given) -> Page:
-    found = happened(world, given, lead_id=lead.row["id"])
-    return Page([event for event in found.records if event.row["type"] != "lead.moved"], given)
+    events = world.all("event", lead_id=lead.row["id"])
+    return happened(world, given, [event for event in events if event.row["type"] != "lead.moved"])
 
 
 def published(type_: str) -> str:
@@ -143,7 +143,7 @@ EVERY: Mapping[str, Rule] = {
 HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
     ("Query", "activities"): lambda world, source, given: activities(world, given),
     ("Lead", "activities"): lambda world, lead, given: activities(world, given, lead_id=lead.row["id"]),
-    ("Query", "changeLog"): lambda world, source, given: happened(world, given),
+    ("Query", "changeLog"): lambda world, source, given: happened(world, given, world.all("event")),
     ("Lead", "timeline"): timeline,
     ("Activity", "author"): to_one("member", "author_id"),
     ("Activity", "lead"): to_one("lead", "lead_id"),
