@@ -5,6 +5,7 @@ each subscriber's list of events must equal the event table's, exactly, and so m
 """
 
 import asyncio
+import logging
 import random
 import sys
 import tempfile
@@ -215,6 +216,7 @@ def main(
 ) -> None:
     """Run it, print what was found, and fail when anything was lost, doubled or out of order."""
     console = Console(width=None if sys.stdout.isatty() else 120)
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # it tells at length of each connection that is cut
     wrong = False
     for carrier in carriers.split(","):
         with tempfile.TemporaryDirectory(prefix="dealboard-soak-", ignore_cleanup_errors=True) as folder:

@@ -123,6 +123,8 @@ class Reader:
                     if failure is not None:
                         raise failure
             self.position = last
+            if len(news) < BATCH:
+                return  # whatever has been committed since wakes the reader again
 
     def _end(self, failure: Exception) -> None:
         for stream in self.streams.values():
