@@ -82,6 +82,8 @@ class Stream:
     tail: Callable[[], Awaitable[int]]
     """The number of the oldest event of the log that can be gone back to."""
     subscribers: set[Subscriber] = field(default_factory=set)
+    past: dict[tuple[int, int], asyncio.Future[Sequence[Rendered]]] = field(default_factory=dict)
+    """Pages of the past that are being rendered, by the numbers after which and up to which they go."""
 
     async def advance(self, news: Sequence[Mapping[str, Any]]) -> None:
         """Render what is new and hand it to every subscriber."""
@@ -127,6 +129,14 @@ class Stream:
                 self.subscribers.discard(subscriber)
 
     async def _past(self, after: int, to: int) -> Sequence[Rendered]:
+        """A page of the past. All who come back to the same place at the same time, after a restart, share one."""
+        page = self.past.get((after, to))
+        if page is None:
+            page = self.past[after, to] = asyncio.ensure_future(self._read_past(after, to))
+            page.add_done_callback(lambda _: self.past.pop((after, to)))
+        return await asyncio.shield(page)
+
+    async def _read_past(self, after: int, to: int) -> Sequence[Rendered]:
         page = await patiently(lambda: self.render(after, to, PAGE))
         # Asked afterwards: whatever this page could not see any more, the tail has passed by now.
         if await patiently(self.tail) > after + 1:

@@ -147,3 +147,31 @@ async def test_subscribers_of_the_same_document_share_the_bytes(make_board: Any)
     for subscription in subscriptions:
         await subscription.aclose()
     assert len({id(body) for body in bodies}) == 1
+
+
+async def test_those_who_come_back_together_share_the_replay(
+    make_board: Any, serving_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 who return after the same cursor, as after a restart, are given the past from one rendering of it."""
+    board = await make_board()
+    after = await board.cursor()
+    for stage in ("Talking", "Offer"):
+        await board.move(board.leads[0], stage)
+    render, pages = serving_engine._render, []
+
+    async def counted(*given: Any) -> Any:
+        """Render, once all of them have come."""
+        pages.append(given[-3:])
+        (reader,) = serving_engine.feed.readers.values()
+        while sum(len(stream.subscribers) for stream in reader.streams.values()) < SUBSCRIBERS:
+            await asyncio.sleep(0)
+        return await render(*given)
+
+    monkeypatch.setattr(serving_engine, "_render", counted)
+    prepared = serving_engine.documents.prepare(DOCUMENT)
+    returning = [serving_engine.subscribe(prepared, {"after": after}, board.scope) for _ in range(SUBSCRIBERS)]
+    bodies = await asyncio.gather(*(anext(one) for one in returning))
+    for one in returning:
+        await one.aclose()
+    assert len(set(bodies)) == 1
+    assert len(pages) == 1
