@@ -163,7 +163,7 @@ async def test_those_who_come_back_together_share_the_replay(
         """Render, once all of them have come."""
         pages.append(given[-3:])
         (reader,) = serving_engine.feed.readers.values()
-        while sum(len(stream.subscribers) for stream in reader.streams.values()) < SUBSCRIBERS:
+        while sum(len(stream.subscribers) for stream in reader.streams.values()) < SUBSCRIBERS:  # noqa: ASYNC110
             await asyncio.sleep(0)
         return await render(*given)
 
