@@ -33,8 +33,14 @@ class Recurrence:
     week_start: int = 0
 
     def days_after(self, start: date) -> Iterator[date]:
-        """The days after `start` by the rule, as far as the horizon; COUNT and UNTIL do not end them."""
-        horizon = date(min(start.year + HORIZON, date.max.year - 1), 12, 31)
+        """The days after `start` by the rule, until none comes within the horizon; COUNT and UNTIL do not end them."""
+        last: date | None = start
+        while last is not None:
+            start, last = last, None
+            for last in self._days_within(start, date(min(start.year + HORIZON, date.max.year - 1), 12, 31)):
+                yield last
+
+    def _days_within(self, start: date, horizon: date) -> Iterator[date]:
         for days in PERIODS[self.freq](self, start, horizon):
             chosen = sorted(days)
             if self.by_set_pos:

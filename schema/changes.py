@@ -102,9 +102,14 @@ class PayloadPlan:
     def rendered(self, shown: Mapping[str, Any], texts: Mapping[str, str | None]) -> dict[str, Any]:
         """The payload's object; `texts` holds the JSON of its records, by response key."""
         return {
-            key: orjson.Fragment(texts[key] or "null") if key in texts else self._plain(self.type, fields, shown)
+            key: self._record(fields, shown, texts[key]) if key in texts else self._plain(self.type, fields, shown)
             for key, fields in self.grouped.items()
         }
+
+    def _record(self, fields: Fields, shown: Mapping[str, Any], text: str | None) -> orjson.Fragment:
+        """Records that were read; nothing may have been when the change shows none, or an empty list of them."""
+        named = shown.get(python_name(fields[0].node.name.value))
+        return orjson.Fragment("null" if named is None else text or ("[]" if named == [] else "null"))
 
     def _plain(self, type_: GraphQLObjectType, fields: Fields, values: Mapping[str, Any]) -> Any:
         """A field whose value the change itself gave."""
