@@ -8,7 +8,7 @@ from models.lead import Lead, StageChange
 from models.member import Member, Role
 from models.organisation import LostReason, Organisation
 from models.pipeline import Pipeline, PipelineType
-from models.routing import Pool, PoolMember, PoolStrategy, RoutingRule
+from models.routing import Pool, PoolMember, PoolStrategy, RoutingDay, RoutingRule
 from models.stage import Stage, StageKind, StageTotal
 from models.task import Task, TaskDependency, TaskPriority, TaskStatus
 
@@ -31,6 +31,7 @@ __all__ = [
     "PoolMember",
     "PoolStrategy",
     "Role",
+    "RoutingDay",
     "RoutingRule",
     "Stage",
     "StageChange",

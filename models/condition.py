@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from models.catalogue import FIELDS, OPERATORS, Field, Kind, Scalar, expect_few
+from models.ids import WrongId
 from models.money import as_money
 from models.refusal import Refused
 from models.text import spelled
@@ -26,12 +27,14 @@ AND, OR, NOT = "and", "or", "not"
 
 
 class WrongCondition(ValueError):
-    """What is wrong about a condition; `path` leads to it: `("and", "1", "not", "score", "in")`."""
+    """What is wrong about a condition. `path` leads to it: `("and", "1", "not", "score", "in")`; `is_id` says that it
+    is an id, and none of the right type."""
 
-    def __init__(self, message: str, *path: str) -> None:
+    def __init__(self, message: str, *path: str, is_id: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.path = path
+        self.is_id = is_id
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,8 @@ def _scalar(scalar: Scalar, field: Field, value: Any, path: tuple[str, ...]) -> 
     try:
         return scalar(value, field)
     except ValueError as wrong:
-        raise WrongCondition(str(wrong)[:1].upper() + str(wrong)[1:], *path) from wrong
+        message = str(wrong)[:1].upper() + str(wrong)[1:]
+        raise WrongCondition(message, *path, is_id=isinstance(wrong, WrongId)) from wrong
 
 
 def _agreeing(parts: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ NAMES = {
     "task": "Task",
     "member": "Member",
     "activity": "Activity",
+    "pool": "Pool",
 }
 """Every prefix, and the name of the type whose ids start with it."""
 

@@ -1,10 +1,11 @@
 """Routing: who gets the leads that nobody works on."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import BigInteger, CheckConstraint, Date, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,7 +21,7 @@ class PoolStrategy(StrEnum):
 
 
 class Pool(Tenant, Stamped, Base):
-    """A group of members who share incoming leads. `turns` counts the leads given out, the round robin's pointer."""
+    """A group of members who share incoming leads. `turn` is the round robin's pointer: the place of who is next."""
 
     __tablename__ = "pool"
     __table_args__ = (
@@ -30,11 +31,14 @@ class Pool(Tenant, Stamped, Base):
 
     name: Mapped[str]
     strategy: Mapped[str] = mapped_column(server_default="ROUND_ROBIN")
-    turns: Mapped[int] = mapped_column(server_default="0")
+    turn: Mapped[int] = mapped_column(server_default="0")
 
 
 class PoolMember(Base):
-    """One member of a pool, at a place in its order. `given` counts the leads this member got from it."""
+    """One member of a pool, at a place in its order. `given` counts the leads this member got from it.
+
+    `credit` is what a weighted pool owes the member: leads that were due less leads that were given, in shares.
+    """
 
     __tablename__ = "pool_member"
     __table_args__ = (
@@ -48,6 +52,19 @@ class PoolMember(Base):
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int]
     given: Mapped[int] = mapped_column(server_default="0")
+    credit: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class RoutingDay(Base):
+    """How many leads routing gave to a member on a day of the member's calendar: what the daily cap is held against."""
+
+    __tablename__ = "routing_day"
+    __table_args__ = (refers("member", "member_id", ondelete="CASCADE"),)
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    leads: Mapped[int]
 
 
 class RoutingRule(Tenant, Stamped, Base):

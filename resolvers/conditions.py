@@ -5,7 +5,7 @@ written into the SQL. What SQL does not know counts as not met: `and` and `or` k
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
@@ -49,24 +49,6 @@ def matching_leads(root: Any, args: Args) -> Page:
         raise BadInput(f"{'.'.join(('condition', *wrong.path))}: {wrong.message}") from wrong
     matching = found.where(compiled(condition, found.entity))
     return page(matching, args, leads.ORDERS, ("CREATED_AT", Direction.DESC))
-
-
-def stored(data: Mapping[str, Any], register: Callable[[Callable[[Any], Any]], str]) -> Condition:
-    """A kept condition, ready to be compiled. `register` is given each of its values, and names a parameter for it."""
-
-    def slot(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: slot(part) for name, part in value.items()}
-        return value if isinstance(value, bool) else Slot("condition", lambda _: value, register)
-
-    def slotted(condition: Condition) -> Condition:
-        if isinstance(condition, Not):
-            return Not(slotted(condition.part))
-        if isinstance(condition, Group):
-            return replace(condition, parts=tuple(map(slotted, condition.parts)))
-        return condition if condition.kind == Kind.CHOICE else replace(condition, value=slot(condition.value))
-
-    return slotted(parse(data))
 
 
 def compiled(condition: Condition, lead: Any) -> Predicate:

@@ -12,6 +12,7 @@ from models.ids import NAMES, split_id
 from models.lead import Lead
 from models.member import Member
 from models.pipeline import Pipeline
+from models.routing import Pool
 from models.stage import Stage
 from models.task import Task
 from resolvers.reading import NULL, Args, BadInput, Expression, Source, json_array, quoted, rows
@@ -27,6 +28,7 @@ MODELS: Mapping[str, type[Any]] = {
     "task": Task,
     "member": Member,
     "activity": Activity,
+    "pool": Pool,
 }
 """The table behind each prefix of an id."""
 

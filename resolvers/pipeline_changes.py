@@ -50,13 +50,13 @@ SET_DEFAULT = Statement(
 INSERT_PIPELINE = Statement(
     text(
         """
-        INSERT INTO pipeline (org_id, id, name, type, description, is_default)
-        VALUES (:org_id, :id, :name, :type, :description, :is_default)
+        INSERT INTO pipeline (org_id, id, name, type, description, is_default, routes_new_leads)
+        VALUES (:org_id, :id, :name, :type, :description, :is_default, :routes_new_leads)
         """
     ).bindparams(ORG)
 )
 
-REVISE_PIPELINE = revise(Pipeline, "name", "description", "is_default")
+REVISE_PIPELINE = revise(Pipeline, "name", "description", "is_default", "routes_new_leads")
 
 HAS_LEADS = Statement(text("SELECT id FROM lead WHERE org_id = :org_id AND pipeline_id = :id LIMIT 1").bindparams(ORG))
 
@@ -83,6 +83,7 @@ async def create_pipeline(
     type: str = PipelineType.LEAD,
     description: str | None = None,
     is_default: bool | None = None,
+    routes_new_leads: bool | None = None,
 ) -> Mapping[str, Any]:
     """Make a pipeline with its stages. The first of its type is the default, asked or not.
 
@@ -103,6 +104,7 @@ async def create_pipeline(
         type=type,
         description=more,
         is_default=is_default or before is None,
+        routes_new_leads=bool(routes_new_leads),
     )
     await insert_stages(change, pipeline_id, tidied)
     change.emit(Happening("pipeline.created", pipeline_id=pipeline_id, record_id=pipeline_id))
@@ -112,7 +114,8 @@ async def create_pipeline(
 async def update_pipeline(
     change: Change, pipeline_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change name, description or default. The default of a type is only ever handed on, by naming the next.
+    """Change name, description, default, or whether new leads are routed. The default of a type is only ever handed
+    on, by naming the next.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline; INVALID.
     """
@@ -176,5 +179,6 @@ TIDY: Mapping[str, Any] = {
     "name": lambda value: line(not_null(value, "name"), "name"),
     "description": lambda value: prose(value, "description"),
     "is_default": lambda value: not_null(value, "isDefault"),
+    "routes_new_leads": lambda value: not_null(value, "routesNewLeads"),
 }
 """How each field of a pipeline is taken from an update."""

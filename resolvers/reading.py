@@ -16,6 +16,7 @@ from functools import reduce
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     ColumnElement,
     FromClause,
@@ -301,7 +302,7 @@ def json_value(value: Expression, plain: bool = False) -> Expression:
     text: Expression = cast(value, Text)
     if (isinstance(value.type, Numeric) and value.type.asdecimal) or plain:
         text = literal_column("'\"'").concat(text).concat(literal_column("'\"'"))
-    elif not isinstance(value.type, Integer | Boolean):
+    elif not isinstance(value.type, Integer | Boolean | JSON):
         text = cast(func.to_json(value), Text)
     return func.coalesce(text, NULL)
 

@@ -24,6 +24,9 @@ PREFIXES = {
     "assignee_id": "member",
     "lead_id": "lead",
     "parent_id": "task",
+    "stage_id": "stage",
+    "member_id": "member",
+    "pool_id": "pool",
 }
 """The type of record that a field names."""
 

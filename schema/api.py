@@ -15,6 +15,7 @@ from schema.member import Member
 from schema.mutation import Mutation
 from schema.pipeline import Pipeline
 from schema.query import Query
+from schema.routing import Pool
 from schema.scalars import SCALARS
 from schema.stage import Stage
 from schema.subscription import Subscription
@@ -24,7 +25,7 @@ api = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    types=[Pipeline, Stage, Lead, Contact, Customer, Task, Member, Activity, *EVENTS],
+    types=[Pipeline, Stage, Lead, Contact, Customer, Task, Member, Activity, Pool, *EVENTS],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

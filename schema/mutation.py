@@ -11,6 +11,8 @@ import resolvers.lifecycle
 import resolvers.member_changes
 import resolvers.moves
 import resolvers.pipeline_changes
+import resolvers.pool_changes
+import resolvers.routing_rules
 import resolvers.stage_changes
 import resolvers.stage_deletion
 import resolvers.task_changes
@@ -73,6 +75,16 @@ from schema.pipeline_changes import (
     DeletePipelinePayload,
     UpdatePipelineInput,
     UpdatePipelinePayload,
+)
+from schema.routing_changes import (
+    CreatePoolInput,
+    CreatePoolPayload,
+    DeletePoolInput,
+    DeletePoolPayload,
+    SetRoutingRulesInput,
+    SetRoutingRulesPayload,
+    UpdatePoolInput,
+    UpdatePoolPayload,
 )
 from schema.stage_changes import (
     AddStageInput,
@@ -250,6 +262,30 @@ class Mutation:
         resolvers.member_changes.update_member,
         UpdateMemberInput,
         "Change a member: name, role, time zone, what routing gives them, or that they have left.",
+        role=Role.ADMIN,
+    )
+    create_pool: CreatePoolPayload | None = change(
+        resolvers.pool_changes.create_pool,
+        CreatePoolInput,
+        "Make a pool of members who share incoming leads.",
+        role=Role.ADMIN,
+    )
+    update_pool: UpdatePoolPayload | None = change(
+        resolvers.pool_changes.update_pool,
+        UpdatePoolInput,
+        "Change a pool: its name, its members, or how it chooses among them.",
+        role=Role.ADMIN,
+    )
+    delete_pool: DeletePoolPayload | None = change(
+        resolvers.pool_changes.delete_pool,
+        DeletePoolInput,
+        "Delete a pool.",
+        role=Role.ADMIN,
+    )
+    set_routing_rules: SetRoutingRulesPayload | None = change(
+        resolvers.routing_rules.set_routing_rules,
+        SetRoutingRulesInput,
+        "Say who gets the leads of a pipeline that nobody works on.",
         role=Role.ADMIN,
     )
     schedule_follow_up: ScheduleFollowUpPayload | None = change(

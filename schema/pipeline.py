@@ -3,9 +3,10 @@
 import strawberry
 
 from models.pipeline import PipelineType
-from resolvers import pipelines, stages
+from resolvers import pipelines, pools, stages
 from schema.fields import column, read
 from schema.node import Node
+from schema.routing import RoutingRule
 from schema.scalars import DateTime
 from schema.stage import Stage
 
@@ -18,6 +19,10 @@ class Pipeline(Node):
     description: str | None = column("description", "What the pipeline is for.")
     is_default: bool = column("is_default", "Whether it is used when no pipeline of its type is named.")
     stages: list[Stage] = read(stages.of_pipeline, "The columns of the board, from left to right.", rows=8)
+    routes_new_leads: bool = column("routes_new_leads", "Whether leads without an owner are routed as they come in.")
+    routing_rules: list[RoutingRule] = read(
+        pools.rules_of, "Who gets the leads that nobody works on: the first rule that fits decides."
+    )
     created_at: DateTime = column("created_at", "When the pipeline was made.")
     updated_at: DateTime = column("updated_at", "When the pipeline last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

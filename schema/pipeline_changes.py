@@ -11,6 +11,7 @@ from schema.pipeline import Pipeline
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the pipeline is at this version."
 PROBABILITY = "The chance, in percent, that a deal here will be won: 0 to 100. "
+ROUTES_NEW_LEADS = "Whether leads that come in without an owner are given one at once, by the routing rules. "
 ROTTEN_AFTER_DAYS = "After how many days without activity a deal here goes stale: 1 to 3650. "
 
 
@@ -40,6 +41,7 @@ class CreatePipelineInput(ChangeInput):
         "Whether it is used when no pipeline of its type is named, in the place of the one that was. The first of its "
         "type is the default in any case."
     )
+    routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "Left out, they are not.")
 
 
 @strawberry.type(description="What came of making a pipeline.")
@@ -56,6 +58,7 @@ class UpdatePipelineInput(ChangeInput):
         "True makes it the default of its type, in the place of the one that was. The default cannot be made false: "
         "make another one the default instead."
     )
+    routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "It cannot be null.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 

@@ -11,6 +11,7 @@ import resolvers.leads
 import resolvers.members
 import resolvers.nodes
 import resolvers.pipelines
+import resolvers.pools
 import resolvers.tasks
 from models.member import Role
 from models.pipeline import PipelineType
@@ -26,6 +27,7 @@ from schema.member import Member, MemberOrder, Viewer
 from schema.node import Node
 from schema.paging import Connection
 from schema.pipeline import Pipeline
+from schema.routing import Pool
 from schema.task import Task
 from schema.task_filter import TaskFilter, TaskOrder
 
@@ -131,6 +133,11 @@ class Query:
             **SEARCH,
         },
         order=MemberOrder,
+        role=Role.VIEWER,
+    )
+    pools: list[Pool] = read(
+        resolvers.pools.pools,
+        "The pools of members who share incoming leads, oldest first.",
         role=Role.VIEWER,
     )
     cursor: str = read(

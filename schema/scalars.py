@@ -75,6 +75,7 @@ Decimal_ = NewType("Decimal_", Decimal)
 Date = NewType("Date", date)
 DateTime = NewType("DateTime", datetime)
 Cursor = NewType("Cursor", PageCursor)
+ConditionTree = NewType("ConditionTree", dict[str, Any])
 
 SCALARS: dict[object, Any] = {
     Decimal_: strawberry.scalar(
@@ -104,5 +105,11 @@ SCALARS: dict[object, Any] = {
         specified_by_url="https://relay.dev/graphql/connections.htm#sec-Cursor",
         serialize=_as_it_is,
         parse_value=parse_cursor,
+    ),
+    ConditionTree: strawberry.scalar(
+        name="ConditionTree",
+        description="A condition as a JSON object of the shape of the input `Condition`: it can be sent back as one.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259#section-4",
+        serialize=_as_it_is,
     ),
 }

@@ -4,6 +4,7 @@ It is the same in every run, and it is written into the tables as it stands, so 
 """
 
 import itertools
+import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -90,6 +91,7 @@ class Builder:
         for _ in range(50):
             self._task()
         self._waiting()
+        self._routing()
         for _ in range(40):
             self._activity()
         for nth, type_ in enumerate(2 * list(EventType)):
@@ -115,7 +117,8 @@ class Builder:
         for nth, type_ in enumerate(["OPPORTUNITY", "LEAD", "LEAD"]):
             deleted = self.instant() if nth == 2 else None
             pipeline = self.add("pipeline", name=self.text(), type=type_, description=self.maybe(self.text()),
-                                is_default=nth < 2, deleted_at=deleted)  # fmt: skip
+                                is_default=nth < 2, deleted_at=deleted,
+                                routes_new_leads=nth == 1)  # fmt: skip
             kinds = [("OPEN", 33), ("OPEN", 50), ("OPEN", 7), ("WON", 100), ("LOST", 0)]
             for position, (kind, odds) in enumerate(kinds):
                 gone = self.instant() if position == 2 else deleted
@@ -196,6 +199,24 @@ class Builder:
         self.tables["task_dependency"] = [
             {"org_id": self.org_id, "task_id": waiting, "blocked_by_id": awaited} for waiting, awaited in sorted(pairs)
         ]
+
+    def _routing(self) -> None:
+        members = [member["id"] for member in self.tables["member"]]
+        for strategy in ("ROUND_ROBIN", "WEIGHTED"):
+            pool = self.add("pool", name=self.text(), strategy=strategy, turn=1)
+            for position, member in enumerate(self.random.sample(members, 3)):
+                self.tables.setdefault("pool_member", []).append(
+                    {"org_id": self.org_id, "pool_id": pool["id"], "member_id": member, "position": position,
+                     "given": position * 7, "credit": 0}
+                )  # fmt: skip
+        for position in range(4):
+            pipeline, stage = self.tables["pipeline"][position % 2], self.random.choice(self.tables["stage"])
+            condition = {"not": {"title": {"equals": self.random.choice(TEXTS[:20])}}}
+            to_member = position < 2
+            self.add("routing_rule", pipeline_id=pipeline["id"], position=position // 2, name=self.text(),
+                     stage_id=self.maybe(stage["id"]), condition=self.maybe(json.dumps(condition)),
+                     member_id=self.one("member") if to_member else None,
+                     pool_id=None if to_member else self.one("pool"))  # fmt: skip
 
 
 ORGANISATIONS = (Builder(DEMO, 1).build(), Builder(OTHER, 2).build())

@@ -13,9 +13,9 @@ from tests.reading.dataset import Row, Tables
 TYPES = {
     "pipeline": "Pipeline", "stage": "Stage", "lead": "Lead", "contact": "Contact", "customer": "Customer",
     "task": "Task", "member": "Member", "stage_change": "StageChange", "organisation": "Organisation",
-    "activity": "Activity",
+    "activity": "Activity", "pool": "Pool", "pool_member": "PoolMember", "routing_rule": "RoutingRule",
 }  # fmt: skip
-NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity")
+NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from tests.reading.conditions import checked, meets
 from tests.reading.histories import HISTORY_RULES
 from tests.reading.pages import ORDERS, BadArgument, Page, sorting
 from tests.reading.records import NODES, Record, World, lower, shown
+from tests.reading.routing import ROUTING_RULES
 from tests.reading.tasks import TASK_RULES, has_next, parse_zone
 
 LONGEST_SEARCH = 200
@@ -261,6 +262,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Query", "members"): members,
     ("Pipeline", "stages"): stages,
     ("Member", "openLeads"): lambda world, r, given: len(world.all("lead", owner_id=r.row["id"], closed_at=None)),
+    **ROUTING_RULES,
     ("Stage", "pipeline"): to_one("pipeline", "pipeline_id"),
     ("Stage", "terminal"): lambda world, stage, given: stage["kind"] != "OPEN",
     ("Stage", "deleted"): lambda world, stage, given: stage["deleted_at"] is not None,

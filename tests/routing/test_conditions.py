@@ -15,9 +15,10 @@ from models.condition import Condition, WrongCondition, as_data, parse, settled
 from models.database import Database, Statement
 from models.lead import Lead
 from resolvers.catalogue import COLUMNS
-from resolvers.conditions import CHECKS, compiled, stored
+from resolvers.conditions import CHECKS, compiled
 from resolvers.reading import rows
 from resolvers.scope import Scope
+from resolvers.stored_conditions import stored
 from schema.api import graphql_schema
 from schema.errors import RequestError
 from tests.conftest import Api

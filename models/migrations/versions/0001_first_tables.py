@@ -129,7 +129,7 @@ TABLES = (
     CREATE TABLE pool (
         name TEXT NOT NULL,
         strategy TEXT DEFAULT 'ROUND_ROBIN' NOT NULL,
-        turns INTEGER DEFAULT '0' NOT NULL,
+        turn INTEGER DEFAULT '0' NOT NULL,
         org_id UUID NOT NULL,
         id UUID NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -163,7 +163,17 @@ TABLES = (
         member_id UUID NOT NULL,
         position INTEGER NOT NULL,
         given INTEGER DEFAULT '0' NOT NULL,
+        credit BIGINT DEFAULT '0' NOT NULL,
         CONSTRAINT pool_member_pkey PRIMARY KEY (org_id, pool_id, member_id)
+    )
+    """,
+    """
+    CREATE TABLE routing_day (
+        org_id UUID NOT NULL,
+        member_id UUID NOT NULL,
+        day DATE NOT NULL,
+        leads INTEGER NOT NULL,
+        CONSTRAINT routing_day_pkey PRIMARY KEY (org_id, member_id, day)
     )
     """,
     """
@@ -361,6 +371,8 @@ FOREIGN_KEYS = (
     "REFERENCES member (org_id, id)",
     "ALTER TABLE pool_member ADD CONSTRAINT pool_member_pool_id_fkey FOREIGN KEY(org_id, pool_id) REFERENCES "
     "pool (org_id, id) ON DELETE CASCADE",
+    "ALTER TABLE routing_day ADD CONSTRAINT routing_day_member_id_fkey FOREIGN KEY(org_id, member_id) "
+    "REFERENCES member (org_id, id) ON DELETE CASCADE",
     "ALTER TABLE stage ADD CONSTRAINT stage_org_id_fkey FOREIGN KEY(org_id) REFERENCES organisation (id) ON "
     "DELETE CASCADE",
     "ALTER TABLE stage ADD CONSTRAINT stage_pipeline_id_fkey FOREIGN KEY(org_id, pipeline_id) REFERENCES "
