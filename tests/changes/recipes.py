@@ -47,6 +47,14 @@ async def opportunities(world: World) -> str:
     return world["Opened"]
 
 
+async def pool(world: World) -> str:
+    """A pool of rita and mia."""
+    given = {"name": "Inbound", "memberIds": [world["rita"], world["mia"]]}
+    made = await world.change("createPool", given, "pool { id }")
+    id: str = made["pool"]["id"]
+    return id
+
+
 def simple(name: str, given: Callable[[World], Mapping[str, Any]]) -> None:
     """Register a recipe that needs no preparation."""
 
@@ -117,6 +125,26 @@ simple(
     "scheduleFollowUp",
     lambda world: {"leadId": world["Ada"], "dueAt": "2031-05-01T09:00:00Z", "assigneeId": world["rita"]},
 )
+
+
+simple("createPool", lambda world: {"name": "Inbound", "memberIds": [world["rita"], world["mia"]]})
+
+
+@recipe("updatePool")
+async def _(world: World) -> dict[str, Any]:
+    return {"poolId": await pool(world), "name": "Outbound", "memberIds": [world["mia"]]}
+
+
+@recipe("deletePool")
+async def _(world: World) -> dict[str, Any]:
+    return {"poolId": await pool(world)}
+
+
+@recipe("setRoutingRules")
+async def _(world: World) -> dict[str, Any]:
+    condition = {"not": {"title": {"contains": "x"}}}
+    rules = [{"name": "All", "condition": condition, "poolId": await pool(world)}]
+    return {"pipelineId": world["Sales"], "rules": rules}
 
 
 @recipe("reopenLead")
