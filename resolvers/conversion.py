@@ -16,7 +16,7 @@ from models.stage import StageKind
 from models.text import line, optional_line
 from resolvers.change import Change, Happening
 from resolvers.locking import Standing, expect_found, lock_lead, not_found
-from resolvers.moves import top_of
+from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
 
 TARGET = Statement(
@@ -172,6 +172,8 @@ async def convert_lead(
     new_customer = None if create_customer is None else await _new_customer(change, create_customer, contact)
     heading = line(title, "title") if title is not None else lead["title"]
     worth = _worth(lead, value)
+    becoming = {**lead, "value": worth[0], "customer_id": customer_id or lead["customer_id"] or new_customer}
+    expect_complete(becoming, stage, "stageId", shown={"lead": lead_id})
     tasks = await change.first(COUNT_TASKS, lead_id=lead_id)
     shown = {
         "lead": lead_id,

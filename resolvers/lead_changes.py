@@ -17,7 +17,7 @@ from resolvers.change import Change, Happening
 from resolvers.constraints import expect_unique
 from resolvers.lead_fields import EMPTY, settle, tidy
 from resolvers.locking import ID, lock_lead, not_found
-from resolvers.moves import top_of
+from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
 from resolvers.revision import differing, public, revise, rewrite, told
 
@@ -92,6 +92,7 @@ async def create_lead(
     wanted = tidy({"title": title, **given})
     stage = await _entered(change, pipeline_id, stage_id)
     fields = {**EMPTY, **await settle(change, EMPTY, wanted)}
+    expect_complete(fields, stage, "stageId" if stage_id else "title")
     lead_id = new_id()
     happening = Happening(
         "lead.created",

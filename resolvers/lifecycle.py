@@ -8,10 +8,11 @@ from sqlalchemy import text
 
 from models.database import Row, Statement
 from models.refusal import Refusal, Refused
-from models.text import line, prose
+from models.text import prose
 from resolvers.change import Change, Happening
 from resolvers.locking import Standing, lock_lead, not_found
-from resolvers.moves import enter, top_of
+from resolvers.lost_reasons import settled_reason
+from resolvers.moves import enter, expect_complete, top_of
 from resolvers.reading import ORG
 
 NEXT_OPEN_STAGE = Statement(
@@ -82,7 +83,7 @@ OPEN_AGAIN = Statement(
 async def qualify_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
     """Move a lead to the next open stage of its pipeline and stamp `qualified_at`.
 
-    Raises `Refused`: ALREADY_QUALIFIED, LEAD_CLOSED, NO_NEXT_STAGE at the last open stage.
+    Raises `Refused`: ALREADY_QUALIFIED, LEAD_CLOSED, FIELDS_REQUIRED, NO_NEXT_STAGE at the last open stage.
     """
 
     def refuse(lead: Row) -> None:
@@ -97,6 +98,7 @@ async def qualify_lead(change: Change, lead_id: UUID, expected_version: int | No
             "This lead stands in the last open stage of its pipeline. Convert it, or move it to where it belongs.",
             shown={"lead": lead_id},
         )
+    expect_complete(standing.lead, target, shown={"lead": lead_id})
     change.emit(_about("lead.qualified", standing))
     await enter(change, standing, target, await top_of(change, lead_id, target["id"]), qualified=True)
     return {"lead": lead_id}
@@ -107,9 +109,9 @@ async def disqualify_lead(
 ) -> Mapping[str, Any]:
     """Close a lead as not worth working on: it moves to the pipeline's LOST stage, or is closed where it stands.
 
-    Raises `Refused`: LEAD_CLOSED; INVALID without a reason.
+    Raises `Refused`: LEAD_CLOSED; REASON_REQUIRED, REASON_UNKNOWN.
     """
-    why, more = line(reason, "reason"), prose(notes, "notes")
+    why, more = await settled_reason(change, reason, "reason"), prose(notes, "notes")
     standing, target = await _bound_for(change, lead_id, expected_version, _expect_open, LOST_STAGE)
     change.emit(_about("lead.disqualified", standing, reason=why, notes=more))
     if target is not None:

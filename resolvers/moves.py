@@ -8,11 +8,14 @@ from sqlalchemy import text
 
 from models import rank
 from models.database import Statement
+from models.lead import missing_fields
 from models.refusal import Refusal, Refused
 from models.stage import StageKind
+from models.text import spelled
 from resolvers.change import Change, Happening
 from resolvers.constraints import expect_unique
 from resolvers.locking import Standing, lock_lead, not_found
+from resolvers.lost_reasons import settled_reason
 from resolvers.reading import ORG
 
 TOP = Statement(
@@ -136,12 +139,14 @@ async def move_lead(
     stage_id: UUID,
     after_lead_id: UUID | None = None,
     before_lead_id: UUID | None = None,
+    lost_reason: str | None = None,
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
     """Move a lead to a stage, of its own pipeline or another: right after one card, right before another, or on top.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version or the neighbours are not as expected;
-    LEAD_CONVERTED; EXTERNAL_ID_TAKEN in another pipeline.
+    LEAD_CONVERTED; REASON_REQUIRED, REASON_UNKNOWN where it is lost; FIELDS_REQUIRED; EXTERNAL_ID_TAKEN in another
+    pipeline.
     """
     standing = await lock_lead(change, lead_id, expected_version, stage_ids=(stage_id,))
     stage = standing.stages.get(stage_id)
@@ -168,9 +173,32 @@ async def move_lead(
             )
         )
     else:
+        expect_complete(lead, stage, "stageId", shown={"lead": lead_id})
+        reason = await _why(change, standing, stage, lost_reason)
         with expect_unique("stageId"):
-            await enter(change, standing, stage, place)
+            await enter(change, standing, stage, place, lost_reason=reason)
     return {"lead": lead_id}
+
+
+async def _why(change: Change, standing: Standing, stage: Mapping[str, Any], given: str | None) -> str | None:
+    """Why a lead that enters a stage is lost, if it is; one that was lost before need not say so again."""
+    if stage["kind"] != StageKind.LOST:
+        if given is not None:
+            raise Refused(Refusal.INVALID, "Nothing is lost in this stage. Leave the reason out.", "lostReason")
+        return None
+    if given is None and (is_lost(standing) or standing.lead["lost_reason"] is not None):
+        return None
+    return await settled_reason(change, given, "lostReason", shown={"lead": standing.lead["id"]})
+
+
+def expect_complete(
+    lead: Mapping[str, Any], stage: Mapping[str, Any], *field: str, shown: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse, with FIELDS_REQUIRED, a lead that has not what the stage asks for; the message names all of it."""
+    missing = [spelled(name) for name in missing_fields(lead, stage)]
+    if missing:
+        message = f"The stage “{stage['name']}” asks for {', '.join(missing)}. Fill that in first."
+        raise Refused(Refusal.FIELDS_REQUIRED, message, *field, shown=shown)
 
 
 async def enter(
@@ -185,8 +213,7 @@ async def enter(
 ) -> None:
     """Put a locked lead into another, locked stage: its history, its event and the totals of both stages follow."""
     lead, kind = standing.lead, stage["kind"]
-    is_lost = standing.stage["kind"] == StageKind.LOST or lead["disqualified_at"] is not None
-    was = StageKind.LOST if is_lost else standing.stage["kind"]
+    was = StageKind.LOST if is_lost(standing) else standing.stage["kind"]
     happening = Happening(
         "lead.stage_changed",
         lead_id=lead["id"],
@@ -215,6 +242,11 @@ async def enter(
     change.count(lead, standing.stage, -1)
     change.count({**lead, "closed_at": None}, stage, 1)
     change.emit(happening)
+
+
+def is_lost(standing: Standing) -> bool:
+    """Whether a lead is lost or disqualified already."""
+    return standing.stage["kind"] == StageKind.LOST or standing.lead["disqualified_at"] is not None
 
 
 async def top_of(change: Change, lead_id: UUID, stage_id: UUID) -> str:

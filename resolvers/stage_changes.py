@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from models.base import new_id
 from models.database import Statement
+from models.lead import LeadField
 from models.number import within
 from models.refusal import Refusal, Refused
 from models.stage import Stage, StageKind, odds
@@ -37,18 +38,20 @@ LONGEST_ROT = 3650
 INSERT_STAGES = Statement(
     text(
         """
-        INSERT INTO stage (org_id, id, pipeline_id, name, kind, probability, rotten_after_days, position)
+        INSERT INTO stage (
+            org_id, id, pipeline_id, name, kind, probability, rotten_after_days, required_fields, position
+        )
         SELECT CAST(:org_id AS uuid), new.id, CAST(:pipeline_id AS uuid), new.name, new.kind, new.probability,
-            new.rotten_after_days, CAST(:position AS int) + new.nth - 1
+            new.rotten_after_days, string_to_array(new.required, ','), CAST(:position AS int) + new.nth - 1
         FROM unnest(
             CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:kinds AS text[]), CAST(:probabilities AS int[]),
-            CAST(:rotten AS int[])
-        ) WITH ORDINALITY AS new (id, name, kind, probability, rotten_after_days, nth)
+            CAST(:rotten AS int[]), CAST(:required AS text[])
+        ) WITH ORDINALITY AS new (id, name, kind, probability, rotten_after_days, required, nth)
         """
     ).bindparams(ORG)
 )
 
-REVISE_STAGE = revise(Stage, "name", "kind", "probability", "rotten_after_days")
+REVISE_STAGE = revise(Stage, "name", "kind", "probability", "rotten_after_days", "required_fields")
 
 KNOWN_STAGES = Statement(
     text("SELECT id FROM stage WHERE org_id = :org_id AND id = ANY(CAST(:ids AS uuid[]))").bindparams(ORG)
@@ -164,6 +167,7 @@ def tidy_stage(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
         "kind": kind,
         "probability": odds(kind, given.get("probability"), *path, "probability"),
         "rotten_after_days": _rot(given.get("rotten_after_days"), *path),
+        "required_fields": _required(given.get("required_fields")),
     }
 
 
@@ -182,6 +186,7 @@ async def insert_stages(
         kinds=[stage["kind"] for stage in stages],
         probabilities=[stage["probability"] for stage in stages],
         rotten=[stage["rotten_after_days"] for stage in stages],
+        required=[",".join(stage["required_fields"]) for stage in stages],
     )
     return ids
 
@@ -214,6 +219,11 @@ def _rot(days: int | None, *path: str) -> int | None:
     return None if days is None else within(days, 1, LONGEST_ROT, *path, "rottenAfterDays")
 
 
+def _required(fields: Sequence[str] | None) -> list[str]:
+    """Each field once, in the order of the catalogue."""
+    return [field.value for field in LeadField if field in (fields or ())]
+
+
 def _about(type_: str, pipeline_id: UUID, stage_id: UUID, **data: Any) -> Happening:
     return Happening(type_, pipeline_id=pipeline_id, stage_id=stage_id, record_id=stage_id, data=data)
 
@@ -223,5 +233,6 @@ TIDY: Mapping[str, Any] = {
     "kind": lambda value: not_null(value, "kind"),
     "probability": lambda value: not_null(value, "probability"),
     "rotten_after_days": _rot,
+    "required_fields": lambda value: _required(value),
 }
 """How each field of a stage is taken from an update."""

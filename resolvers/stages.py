@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import func, literal_column
+from sqlalchemy import ARRAY, ColumnElement, Text, case, func, literal_column
+from sqlalchemy.dialects import postgresql
 
+from models.lead import LeadField
 from models.stage import Stage, StageKind, StageTotal
-from resolvers.reading import Args, Expression, Rows, Same, rows, typed_id
+from resolvers.reading import Args, Expression, Rows, Same, quoted, rows, typed_id
 
 
 def id(stage: Any, args: Args) -> Expression:
@@ -15,9 +17,14 @@ def id(stage: Any, args: Args) -> Expression:
 
 def of_pipeline(pipeline: Any, args: Args) -> Rows:
     """The stages of a pipeline, in order."""
+    return in_pipeline(pipeline.id)
+
+
+def in_pipeline(pipeline_id: Expression) -> Rows:
+    """The stages of the pipeline with this id, in order."""
     found = rows(Stage)
     stage = found.entity
-    return found.where(stage.pipeline_id == pipeline.id, stage.deleted_at.is_(None)).ordered(
+    return found.where(stage.pipeline_id == pipeline_id, stage.deleted_at.is_(None)).ordered(
         stage.position.asc(), stage.id.asc()
     )
 
@@ -31,6 +38,23 @@ def terminal(stage: Any, args: Args) -> Expression:
     """Whether deals end here."""
     is_terminal: Expression = stage.kind != literal_column(f"'{StageKind.OPEN}'")
     return is_terminal
+
+
+def required_fields(stage: Any, args: Args) -> Expression:
+    """What a lead must have to enter, by the published names."""
+    return lead_fields(*((field, asks_for(stage, field)) for field in LeadField))
+
+
+def asks_for(stage: Any, field: LeadField) -> ColumnElement[bool]:
+    """Whether the stage asks for a field."""
+    asked: ColumnElement[bool] = quoted(field.value) == func.any(stage.required_fields)
+    return asked
+
+
+def lead_fields(*conditions: tuple[LeadField, ColumnElement[bool]]) -> Expression:
+    """Those of the fields whose conditions hold, by the published names."""
+    names = [case((condition, quoted(field.name))) for field, condition in conditions]
+    return func.array_remove(postgresql.array(names), literal_column("NULL"), type_=ARRAY(Text()))
 
 
 def deleted(stage: Any, args: Args) -> Expression:

@@ -6,6 +6,7 @@ from typing import Any
 
 import strawberry
 
+from models.lead import LeadField
 from models.member import Role
 from models.pipeline import PipelineType
 from models.stage import StageKind
@@ -59,6 +60,19 @@ publish(
     OPEN="Still being worked on.",
     WON="Ended with a sale.",
     LOST="Ended without a sale.",
+)
+
+publish(
+    LeadField,
+    "What a stage can ask to be known of a lead.",
+    DESCRIPTION="A description.",
+    CONTACT="The person one talks to.",
+    CUSTOMER="The company one sells to.",
+    OWNER="Who works on it.",
+    VALUE="What the sale would bring in.",
+    EXPECTED_CLOSE_DATE="When the sale is expected.",
+    SCORE="How promising it looks.",
+    SOURCE="Where it came from.",
 )
 
 publish(

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 
+from models.lead import LeadField
 from models.pipeline import PipelineType
-from resolvers import activities, events, histories, leads, pipelines, stages, tasks
+from models.refusal import Refusal
+from resolvers import activities, events, histories, leads, pipelines, stage_times, stages, tasks, transitions
 from schema.activity import Activity, ActivityFilter
 from schema.contact import Contact, Customer
 from schema.fields import Argument, column, connection, read
@@ -31,6 +33,26 @@ class StageChange:
     from_pipeline: Pipeline | None = read(events.from_pipeline, "The pipeline it left; null when the lead was new.")
     to_stage: Stage = read(leads.entered_stage, "The stage it entered.")
     to_pipeline: Pipeline = read(leads.entered_pipeline, "The pipeline of the stage it entered.")
+    left_at: DateTime | None = read(stage_times.left_at, "When it left the stage; null while it stands there.")
+    duration: int = read(stage_times.duration, "How long it stayed, in seconds; so far, while it stands there.")
+
+
+@strawberry.type(description="A stage that a lead could be moved to, and what stands in the way.")
+class Transition:
+    stage: Stage = read(transitions.stage, "The stage.")
+    allowed: bool = read(transitions.allowed, "Whether it may be moved there as it is now.")
+    missing_fields: list[LeadField] = read(transitions.missing, "What the stage asks for and the lead has not.", rows=1)
+    needs_reason: bool = read(transitions.needs_reason, "Whether a reason must be given, because it would be lost.")
+    refused_because: Refusal | None = read(
+        transitions.refused_because, "The code with which it would be refused; null when it is allowed."
+    )
+
+
+@strawberry.type(description="How long a lead has been in a stage, over all its visits.")
+class StageTime:
+    stage: Stage = read(stage_times.stage, "The stage.")
+    seconds: int = read(stage_times.seconds, "How long all visits were together, in seconds; the present one so far.")
+    visits: int = column("visits", "How often it entered the stage.")
 
 
 @strawberry.type(
@@ -91,6 +113,19 @@ class Lead(Node):
         },
     )
     last_activity_at: DateTime | None = column("last_activity_at", "When somebody last did something about it.")
+    allowed_transitions: list[Transition] = read(
+        transitions.of_lead,
+        "Every stage of its pipeline, and whether it may be moved there as it is now: to grey columns before a drop.",
+        rows=7,
+    )
+    time_in_stage: list[StageTime] = read(
+        stage_times.time_in_stage, "How long it has been in each stage, in the order of the first visits.", rows=5
+    )
+    is_rotten: bool = read(
+        stage_times.is_rotten,
+        "Whether it has gone stale: open, and for longer than its stage allows without any activity or task to come.",
+    )
+    rotten_since: DateTime | None = read(stage_times.rotten_since, "Since when it has been stale; null when it is not.")
     stage_history: Connection[StageChange] = connection(leads.history, "Every stage it entered, oldest first.")
     created_at: DateTime = column("created_at", "When it came in.")
     updated_at: DateTime = column("updated_at", "When it last changed.")

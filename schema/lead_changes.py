@@ -92,6 +92,9 @@ class MoveLeadInput(ChangeInput):
     before_lead_id: strawberry.ID | None = optional(
         "The card to drop it right above. With neither neighbour it goes on top.", id="lead"
     )
+    lost_reason: str | None = optional(
+        "Why it was lost: needed where a LOST stage is entered. One of your organisation's lost reasons, if it has any."
+    )
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")
 
 

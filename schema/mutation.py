@@ -8,6 +8,7 @@ import resolvers.contact_changes
 import resolvers.conversion
 import resolvers.lead_changes
 import resolvers.lifecycle
+import resolvers.lost_reasons
 import resolvers.member_changes
 import resolvers.moves
 import resolvers.pipeline_changes
@@ -67,6 +68,7 @@ from schema.lifecycle_changes import (
     ReopenLeadInput,
     ReopenLeadPayload,
 )
+from schema.lost_reason import SetLostReasonsInput, SetLostReasonsPayload
 from schema.member_changes import UpdateMemberInput, UpdateMemberPayload
 from schema.pipeline_changes import (
     CreatePipelineInput,
@@ -365,4 +367,10 @@ class Mutation:
         DeleteActivityInput,
         "Take back what you told of an activity; a manager can take back anybody's.",
         role=Role.REP,
+    )
+    set_lost_reasons: SetLostReasonsPayload | None = change(
+        resolvers.lost_reasons.set_lost_reasons,
+        SetLostReasonsInput,
+        "Say which reasons are offered when a lead is lost.",
+        role=Role.ADMIN,
     )

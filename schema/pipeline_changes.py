@@ -3,6 +3,7 @@
 import strawberry
 
 import models
+from models.lead import LeadField
 from models.pipeline import PipelineType
 from models.stage import StageKind
 from schema.fields import id_of, optional, outcome, ref
@@ -13,6 +14,8 @@ EXPECTED_VERSION = "Refuse with CONFLICT unless the pipeline is at this version.
 PROBABILITY = "The chance, in percent, that a deal here will be won: 0 to 100. "
 ROUTES_NEW_LEADS = "Whether leads that come in without an owner are given one at once, by the routing rules. "
 ROTTEN_AFTER_DAYS = "After how many days without activity a deal here goes stale: 1 to 3650. "
+
+REQUIRED_FIELDS = "What must be known of a lead before it may enter; nothing unless said otherwise."
 
 
 @strawberry.input(description="A stage of a new pipeline.")
@@ -25,6 +28,7 @@ class StageInput:
         PROBABILITY + "Left out, it is 0 in an OPEN stage; a WON stage always has 100, a LOST one 0."
     )
     rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Left out, never.")
+    required_fields: list[LeadField] | None = optional(REQUIRED_FIELDS)
 
 
 @strawberry.input(description="A new board, with its columns.")

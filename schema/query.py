@@ -8,6 +8,7 @@ import resolvers.contacts
 import resolvers.events
 import resolvers.histories
 import resolvers.leads
+import resolvers.lost_reasons
 import resolvers.members
 import resolvers.nodes
 import resolvers.pipelines
@@ -23,6 +24,7 @@ from schema.event_filter import EventFilter
 from schema.fields import Argument, connection, read
 from schema.filters import LeadFilter, LeadOrder
 from schema.lead import Lead
+from schema.lost_reason import LostReason
 from schema.member import Member, MemberOrder, Viewer
 from schema.node import Node
 from schema.paging import Connection
@@ -123,6 +125,12 @@ class Query:
         filters=SEARCH,
         order=CustomerOrder,
         role=Role.VIEWER,
+    )
+    lost_reasons: list[LostReason] = read(
+        resolvers.lost_reasons.lost_reasons,
+        "The reasons that your organisation offers when a lead is lost, in order.",
+        role=Role.VIEWER,
+        rows=20,
     )
     members: Connection[Member] = connection(
         resolvers.members.members,

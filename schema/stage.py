@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from models.lead import LeadField
 from models.stage import StageKind
 from resolvers import leads, pipelines, stages, tasks
 from schema.fields import Argument, column, connection, read
@@ -46,6 +47,9 @@ class Stage(Node):
     position: int = column("position", "The place among the stages of the pipeline, from 0.")
     rotten_after_days: int | None = column(
         "rotten_after_days", "After how many days without activity a deal here goes stale."
+    )
+    required_fields: list[LeadField] = read(
+        stages.required_fields, "What must be known of a lead before it may enter.", rows=1
     )
     deleted: bool = read(stages.deleted, "Whether the stage was deleted and only history still names it.")
     pipeline: Annotated["Pipeline", strawberry.lazy("schema.pipeline")] = read(

@@ -3,12 +3,13 @@
 import strawberry
 
 import models
+from models.lead import LeadField
 from models.stage import StageKind
 from schema.fields import id_of, optional, outcome, ref
 from schema.payload import ChangeInput, Payload
 from schema.pipeline import Pipeline
 from schema.pipeline_changes import EXPECTED_VERSION as PIPELINE_VERSION
-from schema.pipeline_changes import PROBABILITY, ROTTEN_AFTER_DAYS, StageInput
+from schema.pipeline_changes import PROBABILITY, REQUIRED_FIELDS, ROTTEN_AFTER_DAYS, StageInput
 from schema.stage import Stage
 
 STAGE_VERSION = "Refuse with CONFLICT unless the stage is at this version."
@@ -40,6 +41,7 @@ class UpdateStageInput(ChangeInput):
     )
     probability: int | None = optional(PROBABILITY + "Left out, it follows a change to WON or LOST. It cannot be null.")
     rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Null for never.")
+    required_fields: list[LeadField] | None = optional(REQUIRED_FIELDS)
     expected_version: int | None = optional(STAGE_VERSION)
 
 

@@ -268,3 +268,11 @@ async def _(world: World) -> dict[str, Any]:
 @recipe("deleteActivity")
 async def _(world: World) -> dict[str, Any]:
     return {"activityId": await activity(world)}
+
+
+simple("setLostReasons", lambda world: {"reasons": ["Price", "Timing"]})
+
+
+@recipe("moveLead, losing it")
+async def _(world: World) -> dict[str, Any]:
+    return {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "Too dear"}

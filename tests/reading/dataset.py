@@ -92,6 +92,8 @@ class Builder:
             self._task()
         self._waiting()
         self._routing()
+        for nth, reason in enumerate(("Price", "timing", "Ünal")):
+            self.add("lost_reason", name=reason, position=nth // 2, archived_at=None if nth else self.instant())
         for _ in range(40):
             self._activity()
         for nth, type_ in enumerate(2 * list(EventType)):
@@ -123,7 +125,8 @@ class Builder:
             for position, (kind, odds) in enumerate(kinds):
                 gone = self.instant() if position == 2 else deleted
                 self.add("stage", pipeline_id=pipeline["id"], name=self.text(), kind=kind, probability=odds,
-                         position=position // 2, rotten_after_days=self.maybe(7), deleted_at=gone)  # fmt: skip
+                         position=position // 2, rotten_after_days=self.maybe(7), deleted_at=gone,
+                         required_fields=self.random.sample(["value", "contact_id", "score"], nth))  # fmt: skip
 
     def _lead(self) -> None:
         stage = self.random.choice(self.tables["stage"][:12])
@@ -137,6 +140,7 @@ class Builder:
             score=self.maybe(self.random.randrange(-1, 3)), source=self.maybe(self.text()), external_id=None,
             stage_entered_at=self.instant(), qualified_at=self.maybe(self.instant()),
             disqualified_at=self.maybe(self.instant()), lost_reason=self.maybe(self.text()),
+            last_activity_at=self.maybe(self.instant()),
             closed_at=self.maybe(self.instant()), converted_at=None, converted_to_id=None, converted_from_id=None,
         )  # fmt: skip
         for _ in range(self.random.randrange(4)):

@@ -14,6 +14,7 @@ from tests.reading.pages import ORDERS, BadArgument, Page, sorting
 from tests.reading.records import NODES, Record, World, lower, shown
 from tests.reading.routing import ROUTING_RULES
 from tests.reading.tasks import TASK_RULES, has_next, parse_zone
+from tests.reading.transitions import TRANSITION_RULES
 
 LONGEST_SEARCH = 200
 REFERRED = ("pipeline", "stage", "owner", "contact", "customer")
@@ -291,6 +292,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Customer", "contacts"): lambda world, r, given: Page(world.all("contact", customer_id=r.row["id"]), given),
     **TASK_RULES,
     **HISTORY_RULES,
+    **TRANSITION_RULES,
     ("Task", "assignee"): to_one("member", "assignee_id"),
     ("Task", "lead"): to_one("lead", "lead_id"),
     ("Task", "contact"): to_one("contact", "contact_id"),
