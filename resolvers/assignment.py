@@ -50,11 +50,26 @@ ASSIGN = Statement(
 REASSIGN_TASKS = Statement(
     text(
         """
-        UPDATE task SET assignee_id = :to_id, updated_at = clock_timestamp(), version = version + 1
-        WHERE org_id = :org_id AND assignee_id = :from_id AND status = 'OPEN'
+        WITH zone AS (
+            SELECT coalesce(member.time_zone, organisation.time_zone) AS name
+            FROM organisation LEFT JOIN member
+                ON member.org_id = organisation.id AND member.id = CAST(:to_id AS uuid)
+            WHERE organisation.id = :org_id
+        ), given AS (
+            UPDATE task SET assignee_id = CAST(:to_id AS uuid),
+                deadline = CASE
+                    WHEN due_on IS NULL THEN due_at ELSE CAST(due_on + 1 AS timestamp) AT TIME ZONE zone.name
+                END,
+                updated_at = clock_timestamp(), version = version + 1
+            FROM zone WHERE org_id = :org_id AND assignee_id = :from_id AND status = 'OPEN'
+            RETURNING task.id, task.lead_id
+        )
+        SELECT given.id, lead.id AS lead_id, lead.owner_id, lead.pipeline_id, lead.stage_id
+        FROM given LEFT JOIN lead ON lead.org_id = :org_id AND lead.id = given.lead_id ORDER BY given.id
         """
     ).bindparams(ORG)
 )
+"""Hand over open tasks, due by the days of whoever has them now; and the leads that they are steps of."""
 
 
 async def assign_lead(
@@ -119,8 +134,26 @@ async def reassign_all(
     await expect_found(change, "member", to_member_id, "toMemberId")
     leads = await change.all(LOCK_OWNED, owner_id=from_member_id, only_open=not include_closed)
     await give(change, [(lead, to_member_id) for lead in leads])
-    await change.run(REASSIGN_TASKS, from_id=from_member_id, to_id=to_member_id)
-    return {"lead_count": len(leads), "from_member": from_member_id, "to_member": to_member_id}
+    tasks = await change.all(REASSIGN_TASKS, from_id=from_member_id, to_id=to_member_id)
+    hands = {"assigneeId": [_member(from_member_id), _member(to_member_id)]}
+    for task in tasks:
+        change.emit(
+            Happening(
+                "task.updated",
+                lead_id=task["lead_id"],
+                owner_id=task["owner_id"],
+                pipeline_id=task["pipeline_id"],
+                stage_id=task["stage_id"],
+                record_id=task["id"],
+                data={"changes": hands},
+            )
+        )
+    return {
+        "lead_count": len(leads),
+        "task_count": len(tasks),
+        "from_member": from_member_id,
+        "to_member": to_member_id,
+    }
 
 
 async def give(change: Change, given: Sequence[tuple[Row, UUID | None]], **data: Any) -> None:

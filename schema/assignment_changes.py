@@ -52,6 +52,7 @@ class ReassignAllInput(ChangeInput):
 
 @strawberry.type(description="What came of giving a member's work away.")
 class ReassignAllPayload(Payload):
+    task_count: int | None = outcome("How many open tasks were handed over.")
     lead_count: int | None = outcome("How many leads changed hands. Open tasks went with them.")
     from_member: Member | None = ref(models.Member, "The member who had the work.")
     to_member: Member | None = ref(models.Member, "The member who has it now.")

@@ -3,9 +3,9 @@
 import strawberry
 
 from models.refusal import Refusal
-from schema.enums import publish
 from schema.fields import outcome
 
+<<<<<<< HEAD
 publish(
     Refusal,
     "Why a change was refused. A refused change has changed nothing.",
@@ -44,6 +44,8 @@ publish(
     DEPENDENCY_CYCLE="Tasks would wait for each other in a circle; the message names it.",
 )
 
+=======
+>>>>>>> ebdba61 (Tests of qualifying, closing, reopening, converting and assigning; work that is handed over takes its tasks along, each with its event)
 
 @strawberry.type(description="Why a change was refused, for a program (`code`, `field`) and for a person (`message`).")
 class UserError:

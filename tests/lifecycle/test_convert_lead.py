@@ -1,0 +1,177 @@
+"""convertLead: a qualified lead becomes one opportunity, with its customer, contact and open tasks."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.changes.consistency import expect_consistent
+from tests.changes.recipes import opportunities
+from tests.changes.world import World
+
+SHOW = """
+    alreadyConverted tasksCarriedOver createsCustomer customer { id name website phone } similarCustomers { name }
+    lead { convertedAt closedAt convertedTo { id } stage { name } customer { id } }
+    opportunity {
+        id title kind stage { name } value currency contact { id } customer { id } owner { id }
+        convertedFrom { id } tasks { nodes { title } }
+    }
+"""
+
+
+@pytest.fixture
+async def qualified(world: World) -> World:
+    """Ada is qualified, has a contact, an owner and two tasks, one of them done; there is a pipeline for deals."""
+    await opportunities(world)
+    ada = {"leadId": world["Ada"]}
+    await world.change("qualifyLead", ada)
+    await world.change("updateLead", {**ada, "contactId": world["contact of mia"], "ownerId": world["mia"]})
+    await world.change("scheduleFollowUp", {**ada, "title": "Call", "dueOn": "2031-01-01"})
+    done = await world.change("createTask", {**ada, "title": "Wrote"}, "task { id }")
+    await world.change("completeTask", {"taskId": done["task"]["id"]})
+    return world
+
+
+async def test_makes_an_opportunity(qualified: World) -> None:
+    """In the first open stage of the default pipeline, linked both ways, with contact, owner, value and open tasks."""
+    world = qualified
+    head = await world.head()
+    made = await world.change("convertLead", {"leadId": world["Ada"]}, SHOW)
+    opportunity = made["opportunity"]
+    assert (made["alreadyConverted"], made["tasksCarriedOver"], made["createsCustomer"]) == (False, 1, False)
+    assert made["lead"]["convertedTo"] == {"id": opportunity["id"]}
+    assert made["lead"]["closedAt"] is not None
+    assert made["lead"]["stage"]["name"] == "Talking"
+    assert opportunity["convertedFrom"] == {"id": world["Ada"]}
+    assert (opportunity["title"], opportunity["kind"], opportunity["stage"]["name"]) == ("Ada", "OPPORTUNITY", "Opened")
+    assert (opportunity["value"], opportunity["currency"]) == ("1000.00", "EUR")
+    assert (opportunity["contact"]["id"], opportunity["owner"]["id"]) == (world["contact of mia"], world["mia"])
+    assert [task["title"] for task in opportunity["tasks"]["nodes"]] == ["Call"]
+    assert {event["type"] for event in await world.events(head)} >= {"lead.converted", "lead.created"}
+    await expect_consistent(world.database)
+
+
+async def test_a_second_convert_shows_the_first(qualified: World) -> None:
+    """Flagged, and nothing is made; whatever else it asks for."""
+    world = qualified
+    first = await world.change("convertLead", {"leadId": world["Ada"]}, SHOW)
+    head = await world.head()
+    again = {"leadId": world["Ada"], "title": "Other", "createCustomer": {"name": "New one"}}
+    second = await world.change("convertLead", again, SHOW)
+    assert second["alreadyConverted"] is True
+    assert second["opportunity"]["id"] == first["opportunity"]["id"]
+    assert await world.events(head) == []
+
+
+async def test_twenty_at_once_make_one_opportunity(qualified: World) -> None:
+    """All show the same one; exactly one of them made it."""
+    world = qualified
+    bodies = await asyncio.gather(*(world.attempt("convertLead", {"leadId": world["Ada"]}, SHOW) for _ in range(20)))
+    results = [body["data"]["result"] for body in bodies]
+    assert len({result["opportunity"]["id"] for result in results}) == 1
+    assert sorted(result["alreadyConverted"] for result in results) == [False] + [True] * 19
+    await expect_consistent(world.database)
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "path"),
+    [
+        ({"leadId": "Bob"}, "NOT_QUALIFIED", ["leadId"]),
+        ({"leadId": "Ada", "pipelineId": "Sales"}, "INVALID", ["pipelineId"]),
+        ({"leadId": "Ada", "customerId": "Acme", "createCustomer": {}}, "INVALID", ["createCustomer"]),
+        ({"leadId": "Ada", "title": " "}, "INVALID", ["title"]),
+        ({"leadId": "Ada", "value": "0.001"}, "INVALID", []),
+        ({"leadId": "Ada", "expectedVersion": 1}, "CONFLICT", ["expectedVersion"]),
+    ],
+)
+async def test_refusals(qualified: World, given: dict[str, Any], code: str, path: list[str]) -> None:
+    """Each with its code, and nothing is made."""
+    known = qualified.ids
+    asked = {name: known.get(value, value) if isinstance(value, str) else value for name, value in given.items()}
+    await qualified.refused("convertLead", asked, code, *path)
+
+
+async def test_without_a_pipeline_for_opportunities(world: World) -> None:
+    """There is nowhere to go, and the message says so."""
+    await world.change("qualifyLead", {"leadId": world["Ada"]})
+    await world.refused("convertLead", {"leadId": world["Ada"]}, "NO_PIPELINE")
+
+
+async def test_a_closed_lead_is_not_converted(qualified: World) -> None:
+    """It is to be reopened first."""
+    world = qualified
+    await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No"})
+    await world.refused("convertLead", {"leadId": world["Ada"]}, "LEAD_CLOSED", "leadId")
+
+
+async def test_a_dry_run_tells_and_changes_nothing(qualified: World) -> None:
+    """What would be made, where, with how many tasks; and no row is different afterwards."""
+    world = qualified
+    head = await world.head()
+    given = {"leadId": world["Ada"], "createCustomer": {"name": "Ada Ltd"}, "dryRun": True}
+    told = await world.change("convertLead", given, SHOW + " pipeline { name } stage { name } title")
+    assert (told["opportunity"], told["createsCustomer"], told["tasksCarriedOver"]) == (None, True, 1)
+    assert (told["pipeline"]["name"], told["stage"]["name"], told["title"]) == ("Deals", "Opened", "Ada")
+    assert await world.events(head) == []
+    assert (await world.lead("Ada", "convertedAt"))["convertedAt"] is None
+
+
+async def test_a_customer_is_made_from_the_contact(qualified: World) -> None:
+    """Its domain is the website; lead, opportunity and contact all get the customer."""
+    world = qualified
+    await world.change(
+        "updateContact", {"contactId": world["contact of mia"], "email": "mia@adaltd.test", "phone": "1"}
+    )
+    given = {"leadId": world["Ada"], "createCustomer": {"name": "Ada Ltd"}}
+    made = await world.change("convertLead", given, SHOW)
+    customer = made["customer"]
+    assert (customer["name"], customer["website"], customer["phone"]) == ("Ada Ltd", "adaltd.test", "1")
+    assert made["opportunity"]["customer"] == made["lead"]["customer"] == {"id": customer["id"]}
+    contact = await world.ask(
+        "query($id: ID!) { contact(id: $id) { customer { id } } }", {"id": world["contact of mia"]}
+    )
+    assert contact["contact"]["customer"] == {"id": customer["id"]}
+
+
+@pytest.mark.parametrize("name", ["acme", " A c M e ", "ACME"])
+async def test_a_duplicate_customer_is_offered(qualified: World, name: str) -> None:
+    """The same name but for case and spaces: shown, not doubled; unless it is said to be another."""
+    world = qualified
+    given = {"leadId": world["Ada"], "createCustomer": {"name": name}}
+    shown = await world.refused("convertLead", given, "DUPLICATE_CUSTOMER", "createCustomer", show=SHOW)
+    assert shown["similarCustomers"] == [{"name": "Acme"}]
+    given["createCustomer"]["evenIfSimilar"] = True
+    made = await world.change("convertLead", given, SHOW)
+    assert made["customer"]["id"] != world["Acme"]
+
+
+async def test_the_same_mail_domain_is_a_duplicate(qualified: World) -> None:
+    """A contact of the customer with an address there is enough."""
+    world = qualified
+    for who, customer in (("contact of rita", world["Acme"]), ("contact of mia", None)):
+        given = {"contactId": world[who], "email": f"{who[-4:]}@acme.test", "customerId": customer}
+        await world.change("updateContact", given)
+    given = {"leadId": world["Ada"], "createCustomer": {"name": "Something else"}}
+    shown = await world.refused("convertLead", given, "DUPLICATE_CUSTOMER", "createCustomer", show=SHOW)
+    assert shown["similarCustomers"] == [{"name": "Acme"}]
+
+
+async def test_an_existing_customer_only_gains(qualified: World) -> None:
+    """What it has stays; what it lacks is filled from the contact."""
+    world = qualified
+    await world.change("updateCustomer", {"customerId": world["Acme"], "website": "acme.example"})
+    await world.change("updateContact", {"contactId": world["contact of mia"], "email": "m@other.test", "phone": "22"})
+    made = await world.change("convertLead", {"leadId": world["Ada"], "customerId": world["Acme"]}, SHOW)
+    assert made["customer"] == {"id": world["Acme"], "name": "Acme", "website": "acme.example", "phone": "22"}
+
+
+async def test_commercial_fields_stay_as_they_were(qualified: World) -> None:
+    """Afterwards the opportunity tells what it is worth; the rest of the lead may still be changed; it stays there."""
+    world = qualified
+    await world.change("convertLead", {"leadId": world["Ada"]})
+    ada = {"leadId": world["Ada"]}
+    await world.refused("updateLead", {**ada, "value": "5"}, "LEAD_CONVERTED", "value")
+    await world.refused("moveLead", {**ada, "stageId": world["New"]}, "LEAD_CONVERTED", "leadId")
+    await world.refused("reopenLead", ada, "LEAD_CONVERTED")
+    await world.refused("deleteLead", ada, "LEAD_CONVERTED", "leadId")
+    await world.change("updateLead", {**ada, "title": "Ada, converted"})
