@@ -117,6 +117,7 @@ publish(
     LAST_OPEN_STAGE="A pipeline needs at least one stage where deals are still being worked on.",
     STAGE_NOT_EMPTY="Leads still stand in the stage. Say where they should go.",
     PIPELINE_NOT_EMPTY="Leads still stand in the pipeline. Move or delete them first.",
+    POOL_IN_USE="Routing rules still give leads to the pool. Change them first.",
     EXTERNAL_ID_TAKEN="Another lead of the pipeline has this external id.",
     LEAD_CONVERTED="The lead has become an opportunity: change that instead.",
     LEAD_CLOSED="The lead is won, lost or disqualified. Reopen it first.",
