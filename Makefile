@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 WORKERS ?= 2
 
-.PHONY: run test check bench install graphiql schema lock clean
+.PHONY: run test check bench soak install graphiql schema lock clean
 
 run: install graphiql ## Start the demo: database, API and GraphiQL on http://127.0.0.1:8000/graphql
 	@exec $(BIN)/dealboard serve --demo
@@ -22,6 +22,10 @@ check: install ## Lint, types, and the committed schema
 
 bench: install ## Measure against hand-written limits
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.live
+
+soak: install ## Minutes of killed servers and cut connections: is anything lost, doubled or out of order?
+	$(BIN)/python -m bench.soak
 
 schema: install ## Write the schema as it is in the code
 	$(BIN)/dealboard schema > schema.graphql

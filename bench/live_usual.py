@@ -1,0 +1,73 @@
+"""The usual way of live delivery: Strawberry's own sockets, and broadcaster's memory backend as it is."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import strawberry
+from broadcaster import Broadcast
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from strawberry.asgi import GraphQL
+
+broadcast = Broadcast("memory://")
+
+
+@strawberry.type
+class Named:
+    """A lead or a stage."""
+
+    id: strawberry.ID
+    name: str
+
+
+@strawberry.type
+class StageChanged:
+    """A move; it arrives complete, so nothing is loaded for any subscriber."""
+
+    cursor: str
+    occurred_at: str
+    lead: Named
+    from_stage: Named
+    to_stage: Named
+
+
+@strawberry.type
+class Query:
+    """What every schema has."""
+
+    hello: str = "hello"
+
+
+@strawberry.type
+class Subscription:
+    """The one that is measured."""
+
+    @strawberry.subscription
+    async def stage_changed(self) -> AsyncGenerator[StageChanged, None]:
+        """Every move."""
+        async with broadcast.subscribe("moves") as moves:
+            async for event in moves:  # type: ignore[union-attr]
+                told = orjson.loads(event.message)
+                parts = {key: Named(**told[key]) for key in ("lead", "from_stage", "to_stage")}
+                yield StageChanged(cursor=told["cursor"], occurred_at=told["occurred_at"], **parts)
+
+
+def create_app(url: str) -> Any:
+    """The application; it needs no database."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with broadcast:
+            yield
+
+    async def post(request: Request) -> Response:
+        await broadcast.publish("moves", (await request.body()).decode())
+        return Response("{}", media_type="application/json")
+
+    graphql: Any = GraphQL(strawberry.Schema(Query, subscription=Subscription))
+    routes = [Route("/graphql", post, methods=["POST"]), WebSocketRoute("/graphql", graphql)]
+    return Starlette(routes=routes, lifespan=lifespan)
