@@ -42,6 +42,7 @@ class Fleet:
         self.due = 0
         self.first = self.last = 0.0
         self.late: list[float] = []
+        self.sample = b""
         self.all = asyncio.Event()
 
     def expect(self, events: int) -> None:
@@ -55,6 +56,7 @@ class Fleet:
         self.last = time.perf_counter()
         self.first = self.first or self.last
         self.got += 1
+        self.sample = payload
         if len(self.sockets) == 1:
             at = payload.index(b'"occurredAt":"')
             written = payload[at + 14 : payload.index(b'"', at + 14)].decode()
@@ -159,6 +161,7 @@ class Jobs:
             "first": (fleet.first - began) * 1000,
             "last": (fleet.last - began) * 1000,
             "late": fleet.late,
+            "sample": fleet.sample.decode(),
         }
 
 
