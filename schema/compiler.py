@@ -56,10 +56,8 @@ class Compiled:
             "organisation": scope.organisation,
             **more,
         }
-        getters = self.getters
-        for name in self.statement.names:
-            if name in getters:
-                values[name] = _sendable(getters[name](variables))
+        for name, get in self.getters.items():  # also what nothing selected makes use of: a wrong value is wrong
+            values[name] = _sendable(get(variables))
         return self.statement.arguments(values)
 
 
