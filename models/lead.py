@@ -39,6 +39,13 @@ class Lead(Tenant, Stamped, Base):
         Index("lead_pipeline_idx", "org_id", "pipeline_id", "id"),
         Index("lead_owner_idx", "org_id", "owner_id", "id"),
         Index("lead_open_owner_idx", "org_id", "owner_id", postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "lead_unowned_idx",
+            "org_id",
+            "pipeline_id",
+            "id",
+            postgresql_where=text("owner_id IS NULL AND closed_at IS NULL"),
+        ),
         Index("lead_contact_idx", "org_id", "contact_id", "id"),
         Index("lead_customer_idx", "org_id", "customer_id", "id"),
         Index(

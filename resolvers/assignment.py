@@ -163,17 +163,19 @@ async def give(change: Change, given: Sequence[tuple[Row, UUID | None]], **data:
         return
     await change.run(ASSIGN, ids=[lead["id"] for lead, _ in changed], owners=[owner for _, owner in changed])
     for lead, owner in changed:
-        hands = {"from": _member(lead["owner_id"]), "to": _member(owner)}
-        change.emit(
-            Happening(
-                "lead.assigned",
-                lead_id=lead["id"],
-                owner_id=owner,
-                pipeline_id=lead["pipeline_id"],
-                stage_id=lead["stage_id"],
-                data={**hands, **data},
-            )
-        )
+        change.emit(handed(lead, owner, **data))
+
+
+def handed(lead: Mapping[str, Any], owner_id: UUID | None, **data: Any) -> Happening:
+    """The event of a lead that gets another owner."""
+    return Happening(
+        "lead.assigned",
+        lead_id=lead["id"],
+        owner_id=owner_id,
+        pipeline_id=lead["pipeline_id"],
+        stage_id=lead["stage_id"],
+        data={"from": _member(lead["owner_id"]), "to": _member(owner_id), **data},
+    )
 
 
 def _expect_allowed(change: Change, lead: Row, member_id: UUID | None) -> None:

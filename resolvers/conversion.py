@@ -18,6 +18,7 @@ from resolvers.change import Change, Happening
 from resolvers.locking import Standing, expect_found, lock_lead, not_found
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
+from resolvers.routing import route_new
 
 TARGET = Statement(
     text(
@@ -275,6 +276,7 @@ async def _create(
         )
     )
     change.emit(created)
+    await route_new(change, {"id": opportunity_id, "owner_id": lead["owner_id"], **place})
     return opportunity_id
 
 

@@ -20,6 +20,7 @@ from resolvers.locking import ID, lock_lead, not_found
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
 from resolvers.revision import differing, public, revise, rewrite, told
+from resolvers.routing import route_new
 
 LOCK_STAGE = Statement(
     select(Stage.__table__)
@@ -115,6 +116,9 @@ async def create_lead(
         )
     change.count({**fields, "closed_at": None}, stage, 1)
     change.emit(happening)
+    if stage["kind"] == StageKind.OPEN:
+        place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
+        await route_new(change, {"id": lead_id, "owner_id": fields["owner_id"], **place})
     return {"lead": lead_id}
 
 

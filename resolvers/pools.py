@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from models.lead import Lead
 from models.member import Member
 from models.routing import Pool, PoolMember, RoutingRule
 from models.stage import Stage
@@ -36,6 +37,21 @@ def rules_of(pipeline: Any, args: Args) -> Rows:
     found = rows(RoutingRule)
     rule = found.entity
     return found.where(rule.pipeline_id == pipeline.id).ordered(rule.position.asc(), rule.id.asc())
+
+
+def lead(item: Any, args: Args) -> Rows:
+    """The lead that was routed, or was not."""
+    return rows(Lead, item.lead_id)
+
+
+def owner(item: Any, args: Args) -> Rows:
+    """Who got a lead."""
+    return rows(Member, item.owner_id)
+
+
+def rule(item: Any, args: Args) -> Rows:
+    """The rule that decided on a lead."""
+    return rows(RoutingRule, item.rule_id)
 
 
 def pool(rule: Any, args: Args) -> Rows:

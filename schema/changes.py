@@ -22,7 +22,8 @@ from graphql import (
     is_object_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
-from sqlalchemy import ARRAY, Uuid, bindparam, func, select
+from sqlalchemy import ARRAY, Uuid, bindparam, column, func, select
+from sqlalchemy.types import TypeEngine
 
 from models.ids import WrongId, parse_id
 from models.refusal import Refusal, Refused
@@ -31,7 +32,7 @@ from resolvers.change import Idempotency
 from resolvers.reading import ROOT, Rows, rows
 from schema.arguments import DEFINITION, python_name
 from schema.compiler import Compiled, Compiler, Fields, Grouped
-from schema.fields import IDS, REF
+from schema.fields import IDS, ITEMS, REF
 
 LONGEST_KEY = 200
 
@@ -89,12 +90,18 @@ class PayloadPlan:
     type: GraphQLObjectType
     grouped: Grouped
     records: tuple[str, ...]
+    items: Mapping[str, tuple[str, ...]]
     compiled: Compiled | None
     compiler: Compiler
 
     def ids(self, shown: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters that name the records, from what the change showed."""
-        return {_parameter(name): shown.get(name) for name in self._references()}
+        ids = {_parameter(name): shown.get(name) for name in self._references() - self.items.keys()}
+        for name, columns in self.items.items():
+            found = shown.get(name)
+            for key in columns:
+                ids[_parameter(name, key)] = None if found is None else [item[key] for item in found]
+        return ids
 
     def _references(self) -> set[str]:
         return {python_name(self.grouped[key][0].node.name.value) for key in self.records}
@@ -134,17 +141,23 @@ def plan_payload(compiler: Compiler, field: GraphQLField, fields: Fields) -> Pay
     assert isinstance(type_, GraphQLObjectType)
     grouped = compiler.selected(type_, fields)
     columns: dict[str, Any] = {}
+    items: dict[str, tuple[str, ...]] = {}
     for key, inner in grouped.items():
         name = inner[0].node.name.value
         definition = type_.fields.get(name)
-        model = definition.extensions[DEFINITION].metadata.get(REF) if definition else None
-        if definition is None or model is None:
+        metadata = definition.extensions[DEFINITION].metadata if definition else {}
+        if definition is None or not metadata.keys() & {REF, ITEMS}:
             continue
-        listed = is_list_type(get_nullable_type(definition.type))
-        shown = compiler.shown(_named_rows(model, python_name(name), listed), definition.type, inner, ROOT)
+        if ITEMS in metadata:
+            items[python_name(name)] = tuple(metadata[ITEMS])
+            found = Rows(Items, Items(python_name(name), metadata[ITEMS]), ())
+        else:
+            listed = is_list_type(get_nullable_type(definition.type))
+            found = _named_rows(metadata[REF], python_name(name), listed)
+        shown = compiler.shown(found, definition.type, inner, ROOT)
         columns[key] = shown.label(f"c{len(columns)}")
     compiled = compiler.finished(select(*columns.values())) if columns else None
-    return PayloadPlan(type_, grouped, tuple(columns), compiled, compiler)
+    return PayloadPlan(type_, grouped, tuple(columns), items, compiled, compiler)
 
 
 def _named_rows(model: type[Any], name: str, listed: bool) -> Rows:
@@ -155,5 +168,22 @@ def _named_rows(model: type[Any], name: str, listed: bool) -> Rows:
     return found.where(found.entity.id == func.any(ids)).ordered(func.array_position(ids, found.entity.id))
 
 
-def _parameter(name: str) -> str:
-    return f"shown_{name}"
+class Items:
+    """Objects of a payload that are made from values of the change: a row each, with these columns."""
+
+    def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
+        lists = [bindparam(_parameter(name, key), type_=ARRAY(type_)) for key, type_ in columns.items()]
+        named = [column(key, type_) for key, type_ in columns.items()]
+        self.clause = func.unnest(*lists).table_valued(*named).render_derived()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.clause.c:
+            raise AttributeError(name)
+        return self.clause.c[name]
+
+    def __clause_element__(self) -> Any:
+        return self.clause
+
+
+def _parameter(*names: str) -> str:
+    return "_".join(("shown", *names))

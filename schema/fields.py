@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import strawberry
+from sqlalchemy.types import TypeEngine
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
@@ -16,7 +17,8 @@ from models.member import Role
 from resolvers.reading import Args, Expression
 from schema.scalars import Cursor
 
-READ, CHANGE, EVENTS, ROLE, REF, IDS, EXPECTED_ROWS = "read", "change", "events", "role", "ref", "ids", "rows"
+READ, CHANGE, EVENTS, ROLE, IDS = "read", "change", "events", "role", "ids"
+REF, ITEMS, EXPECTED_ROWS = "ref", "items", "rows"
 """Keys of a field's metadata."""
 
 
@@ -104,6 +106,11 @@ def events(resolver: ReadResolver, description: str, *, arguments: Mapping[str, 
 def ref(model: type[Any], description: str) -> Any:
     """A payload's field that shows a record of `model`, as it is after the change."""
     return _field(description, {REF: model}, None)
+
+
+def items(columns: Mapping[str, TypeEngine[Any]], description: str, *, rows: int) -> Any:
+    """A payload's list of objects that are made from values of the change, which are the columns of a row each."""
+    return _field(description, {ITEMS: columns, EXPECTED_ROWS: rows}, None)
 
 
 def outcome(description: str) -> Any:

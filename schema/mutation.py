@@ -13,6 +13,7 @@ import resolvers.member_changes
 import resolvers.moves
 import resolvers.pipeline_changes
 import resolvers.pool_changes
+import resolvers.routing
 import resolvers.routing_rules
 import resolvers.stage_changes
 import resolvers.stage_deletion
@@ -83,6 +84,8 @@ from schema.routing_changes import (
     CreatePoolPayload,
     DeletePoolInput,
     DeletePoolPayload,
+    RouteUnassignedInput,
+    RouteUnassignedPayload,
     SetRoutingRulesInput,
     SetRoutingRulesPayload,
     UpdatePoolInput,
@@ -289,6 +292,12 @@ class Mutation:
         SetRoutingRulesInput,
         "Say who gets the leads of a pipeline that nobody works on.",
         role=Role.ADMIN,
+    )
+    route_unassigned: RouteUnassignedPayload | None = change(
+        resolvers.routing.route_unassigned,
+        RouteUnassignedInput,
+        "Give the open leads of a pipeline that nobody works on to those whom its routing rules name.",
+        role=Role.MANAGER,
     )
     schedule_follow_up: ScheduleFollowUpPayload | None = change(
         resolvers.task_changes.schedule_follow_up,

@@ -1,14 +1,20 @@
 """Changes of pools and routing rules: their inputs and payloads."""
 
 import strawberry
+from sqlalchemy import Text, Uuid
 
 import models
 from models.routing import PoolStrategy
+from resolvers import pools
+from resolvers.routing import Unrouted
 from schema.condition import Condition
-from schema.fields import id_of, optional, outcome, ref
+from schema.enums import publish
+from schema.fields import column, id_of, items, optional, outcome, read, ref
+from schema.lead import Lead
+from schema.member import Member
 from schema.payload import ChangeInput, Payload
 from schema.pipeline import Pipeline
-from schema.routing import Pool
+from schema.routing import Pool, RoutingRule
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the pool is at this version."
 MEMBER_IDS = "Who shares the leads, in order: 1 to 200 members, each once."
@@ -79,3 +85,60 @@ class SetRoutingRulesInput(ChangeInput):
 @strawberry.type(description="What came of setting the routing rules of a pipeline.")
 class SetRoutingRulesPayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline with its rules as they are now.")
+
+
+@strawberry.input(description="Which leads should get their owners.")
+class RouteUnassignedInput(ChangeInput):
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose open leads without an owner are routed.")
+    stage_id: strawberry.ID | None = optional("Only those in this stage of the pipeline.", id="stage")
+    after_lead_id: strawberry.ID | None = optional(
+        "Only those that came in after this lead: the `lastLeadId` of a call that could not look at all.", id="lead"
+    )
+    dry_run: bool | None = optional("True: only tell what would happen, and change nothing.")
+
+
+publish(
+    Unrouted,
+    "Why a lead was not routed.",
+    name="UnroutedReason",
+    NO_RULE="No rule fits it.",
+    MEMBER_INACTIVE="The member whom the rule names has left.",
+    DAILY_CAP="Whoever the rule names has had the leads of the day.",
+    POOL_EMPTY="Nobody in the pool is active and has a capacity.",
+)
+
+
+@strawberry.type(description="A lead that was given to somebody.")
+class RoutedLead:
+    lead: Lead = read(pools.lead, "The lead as it is now.")
+    owner: Member = read(pools.owner, "Who got it; in a dry run, who would.")
+    rule: RoutingRule = read(pools.rule, "The rule that decided.")
+
+
+@strawberry.type(description="A lead that was given to nobody.")
+class UnroutedLead:
+    lead: Lead = read(pools.lead, "The lead.")
+    reason: Unrouted = column("reason", "Why, for a program.")
+    message: str = column("message", "Why, and what to do, for a person.")
+    rule: RoutingRule | None = read(pools.rule, "The rule that fits it; null when none does.")
+
+
+@strawberry.type(description="What came of routing the leads that nobody works on.")
+class RouteUnassignedPayload(Payload):
+    routed_count: int | None = outcome("How many leads were given to somebody.")
+    unrouted_count: int | None = outcome("How many were given to nobody.")
+    has_more: bool | None = outcome(
+        "Whether there are more: at most 10,000 are looked at in one call. Call again, with `afterLeadId`."
+    )
+    last_lead_id: strawberry.ID | None = outcome("The id of the last lead that was looked at; null without any.")
+    routed: list[RoutedLead] | None = items(
+        {"lead_id": Uuid(), "owner_id": Uuid(), "rule_id": Uuid()},
+        "Each lead that was given to somebody, in the order they came in.",
+        rows=2_000,
+    )
+    unrouted: list[UnroutedLead] | None = items(
+        {"lead_id": Uuid(), "rule_id": Uuid(), "reason": Text(), "message": Text()},
+        "Each lead that was given to nobody, and why, in the order they came in.",
+        rows=2_000,
+    )
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline.")

@@ -147,6 +147,15 @@ async def _(world: World) -> dict[str, Any]:
     return {"pipelineId": world["Sales"], "rules": rules}
 
 
+@recipe("routeUnassigned")
+async def _(world: World) -> dict[str, Any]:
+    rules = [{"name": "All", "poolId": await pool(world)}]
+    await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
+    for title in ("Hal", "Ida"):
+        await world.change("createLead", {"title": title, "stageId": world["New"]})
+    return {"pipelineId": world["Sales"], "stageId": world["New"], "afterLeadId": world["Cleo"]}
+
+
 @recipe("reopenLead")
 async def _(world: World) -> dict[str, Any]:
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})

@@ -473,6 +473,7 @@ INDEXES = (
     "CREATE INDEX lead_open_owner_idx ON lead (org_id, owner_id) WHERE closed_at IS NULL",
     "CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, id)",
     "CREATE INDEX lead_pipeline_idx ON lead (org_id, pipeline_id, id)",
+    "CREATE INDEX lead_unowned_idx ON lead (org_id, pipeline_id, id) WHERE owner_id IS NULL AND closed_at IS NULL",
     "CREATE INDEX lead_updated_idx ON lead (org_id, updated_at, id)",
     "CREATE INDEX lead_value_idx ON lead (org_id, value, id)",
     "CREATE INDEX routing_rule_pipeline_idx ON routing_rule (org_id, pipeline_id, position, id)",
