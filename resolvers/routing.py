@@ -160,7 +160,7 @@ async def _matched(change: Change, rules: Sequence[Row], lead_ids: Sequence[UUID
     if not rules or not lead_ids:
         return dict.fromkeys(lead_ids)
     told = [{"stage": row["stage_id"], "condition": as_rule(row)["condition"]} for row in rules]
-    statement, values = _first_match(orjson.dumps(told))
+    statement, values = _first_match(orjson.dumps(told, default=str))
     found = await change.all(statement, ids=list(lead_ids), **values)
     return {row["id"]: row["rule"] for row in found}
 
