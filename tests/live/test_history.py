@@ -1,7 +1,7 @@
 """How long events are kept, and what a subscriber is told who comes too late for them."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -180,3 +180,21 @@ async def test_one_process_prunes_at_a_time(make_board: Any, database: Database)
         assert await tail(database) == 1
     await prune(database, OLD)
     assert await tail(database) == 2
+
+
+async def test_pruning_goes_on_in_the_background(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server prunes what is older than the setting says, and tries again when that fails."""
+    tried: asyncio.Queue[timedelta] = asyncio.Queue()
+
+    async def failing(_: Database, before: datetime) -> None:
+        tried.put_nowait(utc_now() - before)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(history, "FAILED", 0)
+    monkeypatch.setattr(history, "prune", failing)
+    async with history.pruning(database, 30), asyncio.timeout(20):
+        ages = [await tried.get() for _ in range(3)]
+    assert {age.days for age in ages} == {30}
+    before = len(asyncio.all_tasks())
+    async with history.pruning(database, 0):
+        assert len(asyncio.all_tasks()) == before
