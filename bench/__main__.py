@@ -18,14 +18,17 @@ import orjson
 import typer
 from rich.console import Console
 
-from bench.cases import Case, board_cases, growth_cases, lead_cases, move_cases
+from bench.cases import Case, board_cases, growth_cases, lead_cases, move_cases, tasks_cases, timeline_cases
 from bench.data import place, prepare
 from bench.load import Load, loading
 from bench.report import Measured, Ratio, Report
 from bench.server import Server, running
+from bench.work import work
 from server.postgres import embedded
 
-ALL = ("board", "lead", "move", "growth")
+GROWING = ("growth", "timeline", "tasks")
+"""The cases whose contestants are the same thing in organisations of different sizes."""
+ALL = ("board", "lead", "move", *GROWING)
 BOUNDS: dict[tuple[str, str], dict[str, float]] = {
     ("board", "limit"): {"least": 0.85},
     ("board", "usual"): {"least": 8},
@@ -35,7 +38,7 @@ BOUNDS: dict[tuple[str, str], dict[str, float]] = {
 }
 """Which contestants Dealboard is compared with, by case, and what is to be reached."""
 GROWTH = 1.5
-"""How much longer the largest organisation's board may take than the smallest one's."""
+"""How much longer a board or a page may take in the largest organisation than in the smallest one."""
 
 console = Console(width=None if sys.stdout.isatty() else 120)
 
@@ -56,7 +59,9 @@ FULL = Mode("full", 9, 2.0, 1.0, (1_000, 60_000, 1_000_000))
 
 
 def main(
-    quick: Annotated[bool, typer.Option(help="Short rounds, and growth only up to 60,000 leads.")] = False,
+    quick: Annotated[
+        bool, typer.Option(help="Short rounds, and no organisation with more than 60,000 of anything.")
+    ] = False,
     only: Annotated[str, typer.Option(help="The cases to measure, separated by commas.")] = ",".join(ALL),
 ) -> None:
     """Measure Dealboard against hand-written SQL and against the usual way."""
@@ -97,7 +102,7 @@ async def prepared(server_url: str, chosen: Sequence[str], mode: Mode) -> tuple[
         url = await prepare(server_url)
         sizes = mode.sizes if "growth" in chosen else ()
         places = {}
-        for leads in sorted({60_000, *sizes}):
+        for leads in sorted({*({60_000} if {"board", "lead"} & set(chosen) else ()), *sizes}):
             console.log(f"an organisation with {leads:,} leads")
             places[leads] = await place(url, f"bench-{leads}", leads)
         cases: list[Case] = []
@@ -109,11 +114,22 @@ async def prepared(server_url: str, chosen: Sequence[str], mode: Mode) -> tuple[
             cases += move_cases(await place(url, "bench-moves", 6_000, fresh=True))
         if "growth" in chosen:
             cases += growth_cases({leads: places[leads] for leads in sizes})
+        if not {"timeline", "tasks"}.isdisjoint(chosen):
+            cases += [case for case in await work_cases(url, mode) if case.name in chosen]
         connection = await asyncpg.connect(url)
         await connection.execute("CHECKPOINT")
         version = await connection.fetchval("SHOW server_version")
         await connection.close()
         return url, version, cases
+
+
+async def work_cases(url: str, mode: Mode) -> list[Case]:
+    """The cases that are about work, in organisations with different amounts of it."""
+    works = {}
+    for size in mode.sizes:
+        console.log(f"an organisation with {size:,} tasks, and as many events of a lead")
+        works[size] = await work(url, size)
+    return timeline_cases(works) + tasks_cases(works)
 
 
 def measure(case: Case, servers: dict[str, Server], load: Load, mode: Mode, sent: int) -> tuple[list[Measured], int]:
@@ -144,7 +160,7 @@ def measure(case: Case, servers: dict[str, Server], load: Load, mode: Mode, sent
 def ratios(case: Case, measured: list[Measured]) -> list[Ratio]:
     """Dealboard against each of the others; of growth, the time of the largest against that of the smallest."""
     title = f"{case.name}, {case.connections} at once"
-    if case.name == "growth":
+    if case.name in GROWING:
         small, *larger = measured
         return [Ratio(title, one.name, small.name, _divided(small.rates, one.rates), most=GROWTH) for one in larger]
     ours = next(one for one in measured if one.name == "dealboard")

@@ -1,5 +1,6 @@
 """What is measured: each case, with the requests that its contestants get."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,10 @@ import orjson
 from bench import queries
 from bench.data import Place
 from bench.dealboard import token
+from bench.work import Work
 
 PAGE = 50
-"""Leads of each stage on the board."""
+"""Leads of each stage on the board, tasks or events in a list."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,42 @@ def growth_cases(places: Mapping[int, Place]) -> list[Case]:
     return [Case("growth", 1, contestants, same=False)]
 
 
+def timeline_cases(works: Mapping[int, Work]) -> list[Case]:
+    """Pages of what happened to one lead, the newest and older ones, where different amounts have happened to it."""
+    contestants = [
+        Contestant(
+            f"{size:,}", "dealboard", pages(work, queries.TIMELINE, {"id": work.lead}, cursors("NUMBER", work.events))
+        )
+        for size, work in works.items()
+    ]
+    return [Case("timeline", 1, contestants, same=False)]
+
+
+def tasks_cases(works: Mapping[int, Work]) -> list[Case]:
+    """Pages of what one member has to do, the next due and later ones, where there are different amounts to do."""
+    contestants = [
+        Contestant(f"{size:,}", "dealboard", pages(work, queries.TASKS, {}, cursors("DUE", work.tasks)))
+        for size, work in works.items()
+    ]
+    return [Case("tasks", 1, contestants, same=False)]
+
+
+def pages(work: Work, query: str, variables: Mapping[str, Any], after: Sequence[str]) -> list[str]:
+    """The requests for the first page of a list, and for the page behind each of these cursors."""
+    return [post(work, query, {**variables, "first": PAGE, "after": cursor}) for cursor in (None, *after)]
+
+
+def cursors(order: str, places: Sequence[tuple[int | str, UUID]]) -> list[str]:
+    """The cursors of places in a list."""
+    return [b64encode(orjson.dumps([order, str(value), str(id)])).decode() for value, id in places]
+
+
 def board_of(place: Place) -> str:
     """The request for a board."""
     return post(place, queries.BOARD, {"id": place.pipeline, "first": PAGE})
 
 
-def post(place: Place, query: str, variables: Mapping[str, Any]) -> str:
+def post(place: Place | Work, query: str, variables: Mapping[str, Any]) -> str:
     """A GraphQL request."""
     body = orjson.dumps({"query": query, "variables": variables}).decode()
     return (

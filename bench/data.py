@@ -1,6 +1,6 @@
 """The data that is measured on: organisations of a given number of leads, made from a seed and loaded by COPY.
 
-It is kept between runs and made anew when the tables or this file change.
+It is kept between runs and made anew when the tables or the files that make it change.
 """
 
 from collections.abc import Iterator
@@ -204,7 +204,7 @@ async def prepare(server_url: str) -> str:
     connection = await asyncpg.connect(url)
     try:
         for nth in range(NEIGHBOURS):
-            await _load(connection, Maker(f"neighbour-{nth}", 20))
+            await load(connection, Maker(f"neighbour-{nth}", 20))
         await connection.execute("VACUUM (ANALYZE)")
         await connection.execute(f"CREATE TABLE bench AS SELECT '{fingerprint()}'::text AS fingerprint")
     finally:
@@ -213,10 +213,11 @@ async def prepare(server_url: str) -> str:
 
 
 def fingerprint() -> str:
-    """Changes when the data has to be made anew: with the tables, and with this file."""
+    """Changes when the data has to be made anew: with the tables, and with what makes it."""
     here = Path(__file__)
     files = sorted((here.parent.parent / "models" / "migrations" / "versions").glob("*.py"))
-    return sha256(b"".join(file.read_bytes() for file in (here, *files))).hexdigest()
+    makers = here, here.with_name("work.py")
+    return sha256(b"".join(file.read_bytes() for file in (*makers, *files))).hexdigest()
 
 
 async def _fingerprint(url: str) -> Any:
@@ -235,14 +236,15 @@ async def place(url: str, key: str, leads: int, *, fresh: bool = False) -> Place
     try:
         org_id = organisation_id(key)
         if fresh or await connection.fetchval("SELECT count(*) FROM lead WHERE org_id = $1", org_id) != leads:
-            await _load(connection, Maker(key, leads))
+            await load(connection, Maker(key, leads))
             await connection.execute("VACUUM (ANALYZE)")
         return await _found(connection, key, leads)
     finally:
         await connection.close()
 
 
-async def _load(connection: asyncpg.Connection, maker: Maker) -> None:
+async def load(connection: asyncpg.Connection, maker: Maker) -> None:
+    """Write an organisation's rows, in place of those it had."""
     async with connection.transaction():
         # The rows are right by construction; checking eight foreign keys a lead takes most of the time.
         if await connection.fetchval("SELECT usesuper FROM pg_user WHERE usename = current_user"):

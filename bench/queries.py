@@ -43,3 +43,35 @@ mutation Move($input: MoveLeadInput!) {
   }
 }
 """
+
+TIMELINE = """
+query Timeline($id: ID!, $first: Int, $after: Cursor) {
+  lead(id: $id) {
+    id
+    timeline(first: $first, after: $after) {
+      nodes {
+        __typename
+        eventId
+        type
+        occurredAt
+        mutation
+        actor { id name }
+        changes { field before after }
+        ... on StageChanged { fromStage { id name } toStage { id name } }
+        ... on LeadAssigned { toOwner { id name } }
+        ... on ActivityLogged { activity { id type subject } }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+TASKS = """
+query Tasks($first: Int, $after: Cursor) {
+  tasks(filter: { mine: true, status: OPEN }, first: $first, after: $after) {
+    nodes { id title dueAt priority overdue lead { id title } assignee { id name } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
