@@ -17,6 +17,7 @@ from models.base import new_id, organisation_id
 from models.database import Connection, Database
 from models.rank import spread
 from resolvers.totals import refresh_totals
+from server.demo_routing import routing_rows
 from server.runtime import DEMO_ORGANISATION, DEMO_SUBJECT
 
 LEADS, OPPORTUNITIES = 180, 130
@@ -132,6 +133,8 @@ class Demo:
         self._companies()
         for (name, type_, stages), count in zip(PIPELINES, (LEADS, OPPORTUNITIES), strict=True):
             self._pipeline(name, type_, stages, count)
+        manager, *reps = self.members[1:7]
+        self.rows["pool_member"] = routing_rows(self._add, self.rows["pipeline"][0], manager, reps)
         self._tasks()
         self.events.sort(key=lambda event: event["occurred_at"])
         self.rows["event"] = [{**event, "number": nth} for nth, event in enumerate(self.events, 1)]

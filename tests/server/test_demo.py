@@ -59,3 +59,20 @@ async def test_the_demo_admin_sees_the_board(api: Any, database: Database) -> No
     assert body["data"]["viewer"]["member"] == {"name": "Ada Winter"}
     stages = [stage for pipeline in body["data"]["pipelines"] for stage in pipeline["stages"]]
     assert sum(stage["totals"]["count"] for stage in stages) == 310
+
+
+async def test_the_demo_has_leads_to_route(api: Any, database: Database) -> None:
+    """Nobody works on some leads; its rules give each of them to somebody, some to the manager, most to the pool."""
+    await load_demo(database)
+    query = "{ pipelines(type: LEAD) { id routingRules { name condition member { name } pool { name } } } }"
+    (pipeline,) = (await api(query, subject="demo-admin"))["data"]["pipelines"]
+    assert [rule["pool"] for rule in pipeline["routingRules"]] == [None, {"name": "Inbound"}]
+    route = (
+        "mutation($id: ID!) { routeUnassigned(input: { pipelineId: $id }) { routedCount unroutedCount"
+        " routed { owner { name } rule { name } } userErrors { code } } }"
+    )
+    done = (await api(route, {"id": pipeline["id"]}, subject="demo-manager"))["data"]["routeUnassigned"]
+    assert done["userErrors"] == []
+    assert (done["routedCount"] > 10, done["unroutedCount"]) == (True, 0)
+    assert {one["rule"]["name"] for one in done["routed"]} == {rule["name"] for rule in pipeline["routingRules"]}
+    assert len({one["owner"]["name"] for one in done["routed"]}) == 6
