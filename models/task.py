@@ -50,6 +50,7 @@ class Task(Tenant, Stamped, Base):
         Index("task_lead_idx", "org_id", "lead_id", "id"),
         Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
         Index("task_deadline_idx", "org_id", "status", "deadline", "id"),
+        Index("task_due_idx", "org_id", "deadline", "id"),
         Index("task_contact_idx", "org_id", "contact_id", "id", postgresql_where=text("contact_id IS NOT NULL")),
         Index("task_customer_idx", "org_id", "customer_id", "id", postgresql_where=text("customer_id IS NOT NULL")),
         Index("task_parent_idx", "org_id", "parent_id", "id", postgresql_where=text("parent_id IS NOT NULL")),

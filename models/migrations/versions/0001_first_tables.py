@@ -487,6 +487,7 @@ INDEXES = (
     "CREATE INDEX task_contact_idx ON task (org_id, contact_id, id) WHERE contact_id IS NOT NULL",
     "CREATE INDEX task_customer_idx ON task (org_id, customer_id, id) WHERE customer_id IS NOT NULL",
     "CREATE INDEX task_deadline_idx ON task (org_id, status, deadline, id)",
+    "CREATE INDEX task_due_idx ON task (org_id, deadline, id)",
     "CREATE INDEX task_lead_idx ON task (org_id, lead_id, id)",
     "CREATE INDEX task_next_idx ON task (org_id, lead_id, deadline, id) WHERE status = 'OPEN'",
     "CREATE INDEX task_parent_idx ON task (org_id, parent_id, id) WHERE parent_id IS NOT NULL",
