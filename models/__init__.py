@@ -2,7 +2,7 @@
 
 from models.activity import Activity, ActivityType
 from models.base import Base, new_id, organisation_id, utc_now
-from models.contact import Contact, Customer
+from models.contact import Contact, Customer, MergedRecord
 from models.event import Event, EventLog, Outcome
 from models.lead import Lead, StageChange
 from models.member import Member, Role
@@ -23,6 +23,7 @@ __all__ = [
     "Lead",
     "LostReason",
     "Member",
+    "MergedRecord",
     "Organisation",
     "Outcome",
     "Pipeline",

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, Index, Text
+from sqlalchemy import ARRAY, CheckConstraint, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Stamped, Tenant, belongs_to_organisation, refers
@@ -31,6 +31,7 @@ class Activity(Tenant, Stamped, Base):
         CheckConstraint("type IN ('CALL', 'EMAIL', 'MEETING', 'NOTE')", name="type"),
         CheckConstraint("duration >= 0", name="duration"),
         Index("activity_lead_idx", "org_id", "lead_id", "occurred_at", "id"),
+        Index("activity_contact_idx", "org_id", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
         Index("activity_occurred_idx", "org_id", "occurred_at", "id"),
         Index("activity_author_idx", "org_id", "author_id", "occurred_at", "id"),
     )

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, text
-from sqlalchemy.orm import Mapped
+from sqlalchemy import Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Stamped, Tenant, belongs_to_organisation, refers
 
@@ -15,7 +15,6 @@ class Customer(Tenant, Stamped, Base):
     __tablename__ = "customer"
     __table_args__ = (
         belongs_to_organisation(),
-        refers("customer", "merged_into_id"),
         Index("customer_name_idx", "org_id", text("lower(name)"), "id"),
         Index(
             "customer_external_id_key",
@@ -32,7 +31,6 @@ class Customer(Tenant, Stamped, Base):
     phone: Mapped[str | None]
     external_id: Mapped[str | None]
     archived_at: Mapped[datetime | None]
-    merged_into_id: Mapped[UUID | None]
 
 
 class Contact(Tenant, Stamped, Base):
@@ -42,7 +40,6 @@ class Contact(Tenant, Stamped, Base):
     __table_args__ = (
         belongs_to_organisation(),
         refers("customer", "customer_id"),
-        refers("contact", "merged_into_id"),
         Index("contact_name_idx", "org_id", text("lower(name)"), "id"),
         Index("contact_customer_idx", "org_id", "customer_id", "id"),
         Index("contact_email_idx", "org_id", text("lower(email)")),
@@ -54,4 +51,15 @@ class Contact(Tenant, Stamped, Base):
     job_title: Mapped[str | None]
     customer_id: Mapped[UUID | None]
     archived_at: Mapped[datetime | None]
-    merged_into_id: Mapped[UUID | None]
+
+
+class MergedRecord(Base):
+    """A lead, contact or customer that was joined into another: what is left of it is its id, which stands for that."""
+
+    __tablename__ = "merged_record"
+    __table_args__ = (belongs_to_organisation(), Index("merged_record_into_idx", "org_id", "into_id"))
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    into_id: Mapped[UUID]
+    merged_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -31,7 +31,6 @@ class Lead(Tenant, Stamped, Base):
         refers("member", "owner_id"),
         refers("lead", "converted_to_id"),
         refers("lead", "converted_from_id"),
-        refers("lead", "merged_into_id"),
         CheckConstraint("value >= 0", name="value"),
         CheckConstraint("value IS NULL OR currency IS NOT NULL", name="value_has_currency"),
         CheckConstraint("probability BETWEEN 0 AND 100", name="probability"),
@@ -66,7 +65,6 @@ class Lead(Tenant, Stamped, Base):
             unique=True,
             postgresql_where=text("external_id IS NOT NULL"),
         ),
-        Index("lead_merged_into_idx", "org_id", "merged_into_id", postgresql_where=text("merged_into_id IS NOT NULL")),
         Index("lead_updated_idx", "org_id", "updated_at", "id"),
         Index("lead_value_idx", "org_id", "value", "id"),
         Index("lead_close_date_idx", "org_id", "expected_close_date", "id"),
@@ -95,7 +93,6 @@ class Lead(Tenant, Stamped, Base):
     converted_to_id: Mapped[UUID | None]
     converted_from_id: Mapped[UUID | None]
     closed_at: Mapped[datetime | None]
-    merged_into_id: Mapped[UUID | None]
     last_activity_at: Mapped[datetime | None]
 
 

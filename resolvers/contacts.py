@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Text, Uuid, func, or_
 
 from models.contact import Contact, Customer
 from models.ids import parse_id
+from resolvers.merged import resolved
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, Slot, rows, typed_id
 
@@ -43,14 +44,26 @@ def holds(search: Slot, *columns: Any) -> ColumnElement[bool]:
     return or_(*(column.ilike(wanted) for column in columns))
 
 
+def _kept(found: Rows, args: Args) -> Rows:
+    """Those that were not put away, unless it is asked for those that were."""
+    archived = found.entity.archived_at
+    return found.where(archived.is_not(None) if args.get("archived") else archived.is_(None))
+
+
+def archived(row: Any, args: Args) -> Expression:
+    """Whether it was put away."""
+    is_archived: Expression = row.archived_at.is_not(None)
+    return is_archived
+
+
 def contact(root: Any, args: Args) -> Rows:
     """One contact by id."""
-    return rows(Contact, args["id"].bind(Uuid(), lambda text: parse_id("contact", text)))
+    return rows(Contact, resolved(args["id"].bind(Uuid(), lambda text: parse_id("contact", text))))
 
 
 def contacts(root: Any, args: Args) -> Page:
     """The contacts of the organisation, those that hold a text in name, e-mail or phone if asked."""
-    found = rows(Contact)
+    found = _kept(rows(Contact), args)
     if (search := args.get("search")) is not None:
         found = found.where(holds(search, found.entity.name, found.entity.email, found.entity.phone))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))
@@ -58,12 +71,12 @@ def contacts(root: Any, args: Args) -> Page:
 
 def customer(root: Any, args: Args) -> Rows:
     """One customer by id."""
-    return rows(Customer, args["id"].bind(Uuid(), lambda text: parse_id("customer", text)))
+    return rows(Customer, resolved(args["id"].bind(Uuid(), lambda text: parse_id("customer", text))))
 
 
 def customers(root: Any, args: Args) -> Page:
     """The customers of the organisation, those that hold a text in their name or website if asked."""
-    found = rows(Customer)
+    found = _kept(rows(Customer), args)
     if (search := args.get("search")) is not None:
         found = found.where(holds(search, found.entity.name, found.entity.website))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))

@@ -26,6 +26,7 @@ from models.member import Member
 from models.pipeline import Pipeline
 from models.stage import Stage, StageKind
 from resolvers.contacts import holds
+from resolvers.merged import resolved
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, Slot, rows, typed_id
 from resolvers.tasks import has_next
@@ -49,7 +50,7 @@ def id(lead: Any, args: Args) -> Expression:
 
 def lead(root: Any, args: Args) -> Rows:
     """One lead by id."""
-    return rows(Lead, args["id"].bind(Uuid(), lambda text: parse_id("lead", text)))
+    return rows(Lead, resolved(args["id"].bind(Uuid(), lambda text: parse_id("lead", text))))
 
 
 def leads(root: Any, args: Args) -> Page:
@@ -67,13 +68,15 @@ def in_stage(stage: Any, args: Args) -> Page:
 def of_contact(contact: Any, args: Args) -> Page:
     """The leads of a contact."""
     found = rows(Lead)
-    return page(found.where(found.entity.contact_id == contact.id), args, ORDERS, ("CREATED_AT", Direction.DESC))
+    found = found.where(found.entity.contact_id == contact.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
 
 
 def of_customer(customer: Any, args: Args) -> Page:
     """The leads of a customer."""
     found = rows(Lead)
-    return page(found.where(found.entity.customer_id == customer.id), args, ORDERS, ("CREATED_AT", Direction.DESC))
+    found = found.where(found.entity.customer_id == customer.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
 
 
 def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
@@ -143,7 +146,7 @@ def kind(lead: Any, args: Args) -> Expression:
 
 def probability(lead: Any, args: Args) -> Expression:
     """The chance of winning, in percent (models.lead.chance)."""
-    return rows(Stage, lead.stage_id).value(lambda stage: _chance(lead, stage))
+    return rows(Stage, lead.stage_id).value(lambda stage: chance(lead, stage))
 
 
 def weighted_value(lead: Any, args: Args) -> Expression:
@@ -153,12 +156,12 @@ def weighted_value(lead: Any, args: Args) -> Expression:
     """
     return rows(Stage, lead.stage_id).value(
         lambda stage: func.round(
-            lead.value * _chance(lead, stage) * literal_column("0.01"), func.scale(lead.value), type_=Numeric()
+            lead.value * chance(lead, stage) * literal_column("0.01"), func.scale(lead.value), type_=Numeric()
         )
     )
 
 
-def _chance(lead: Any, stage: Any) -> Expression:
+def chance(lead: Any, stage: Any) -> Expression:
     is_open = stage.kind == literal_column(f"'{StageKind.OPEN}'")
     return case(
         (is_open & lead.closed_at.is_not(None), literal_column("0")),

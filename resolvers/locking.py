@@ -97,10 +97,14 @@ def not_found(noun: str, *field: str) -> Refused:
 
 FIND = {
     "contact": Statement(
-        select(Contact.id).where(Contact.org_id == ORG, Contact.id == ID).with_for_update(key_share=True, read=True)
+        select(Contact.id, Contact.archived_at)
+        .where(Contact.org_id == ORG, Contact.id == ID)
+        .with_for_update(key_share=True, read=True)
     ),
     "customer": Statement(
-        select(Customer.id).where(Customer.org_id == ORG, Customer.id == ID).with_for_update(key_share=True, read=True)
+        select(Customer.id, Customer.archived_at)
+        .where(Customer.org_id == ORG, Customer.id == ID)
+        .with_for_update(key_share=True, read=True)
     ),
     "member": Statement(
         select(Member.id, Member.active)
@@ -117,7 +121,10 @@ async def expect_found(change: Change, noun: str, id: UUID | None, field: str) -
     found = await change.first(FIND[noun], id=id)
     if found is None:
         raise not_found(noun, field)
-    if noun == "member" and not found["active"]:
+    if noun != "member":
+        if found["archived_at"] is not None:
+            raise Refused(Refusal.ARCHIVED, f"This {noun} was put away. Restore it first, or name another.", field)
+    elif not found["active"]:
         raise Refused(
             Refusal.OWNER_INACTIVE, "This member is no longer active. Choose an active one, or null for nobody.", field
         )

@@ -15,6 +15,7 @@ from models.pipeline import Pipeline
 from models.routing import Pool
 from models.stage import Stage
 from models.task import Task
+from resolvers.merged import resolved
 from resolvers.reading import NULL, Args, BadInput, Expression, Source, json_array, quoted, rows
 
 MAX_NODES = 100
@@ -31,6 +32,9 @@ MODELS: Mapping[str, type[Any]] = {
     "pool": Pool,
 }
 """The table behind each prefix of an id."""
+
+MERGED = (Lead, Contact, Customer)
+"""What can be joined into another record of its kind."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class AnyOf:
 
     def _one(self, prefix: str, model: type[Any], build: Callable[[str, Source], Expression]) -> Expression:
         """The record if it is of this type, or SQL's NULL."""
-        found = rows(model, self.id).where(self.prefix == quoted(prefix))
+        id = resolved(self.id) if model in MERGED else self.id
+        found = rows(model, id).where(self.prefix == quoted(prefix))
         if model is Pipeline:
             found = found.where(found.entity.deleted_at.is_(None))
         return found.json_or_nothing(lambda source: build(NAMES[prefix], source))

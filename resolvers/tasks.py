@@ -42,6 +42,20 @@ def of_lead(lead: Any, args: Args) -> Page:
     return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
 
 
+def of_contact(contact: Any, args: Args) -> Page:
+    """The tasks about a contact that the filter lets through; the next due first."""
+    found = rows(Task)
+    found = found.where(found.entity.contact_id == contact.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
+
+
+def of_customer(customer: Any, args: Args) -> Page:
+    """The tasks about a customer that the filter lets through; the next due first."""
+    found = rows(Task)
+    found = found.where(found.entity.customer_id == customer.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
+
+
 def next_of(lead: Any, args: Args) -> Rows:
     """The open task of a lead that is due first."""
     found = rows(Task)

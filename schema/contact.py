@@ -4,20 +4,38 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from resolvers import contacts, leads
+from resolvers import contacts, deal_totals, leads, tasks
 from schema.enums import ordering
-from schema.fields import column, connection, read
+from schema.fields import Argument, column, connection, read
+from schema.filters import LeadFilter, LeadOrder
 from schema.node import Node
 from schema.paging import Connection
 from schema.scalars import DateTime
+from schema.stage import CurrencyTotal
+from schema.task_filter import TaskFilter, TaskOrder
 
 if TYPE_CHECKING:
     from schema.lead import Lead
+    from schema.task import Task
 
 Leads = Connection[Annotated["Lead", strawberry.lazy("schema.lead")]]
+Tasks = Connection[Annotated["Task", strawberry.lazy("schema.task")]]
+LEADS = {"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")}
+TASKS = {"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")}
 
 ContactOrder = ordering("Contact", contacts.ORDERS, NAME="By name.", CREATED_AT="By when they were added.")
 CustomerOrder = ordering("Customer", contacts.ORDERS, NAME="By name.", CREATED_AT="By when they were added.")
+
+
+@strawberry.type(
+    description="What leads and opportunities come to: how many there are, how they ended, what they are worth."
+)
+class DealTotals:
+    count: int = read(deal_totals.count, "How many there are.")
+    open_count: int = read(deal_totals.open_count, "How many are still being worked on.")
+    won_count: int = read(deal_totals.won_count, "How many were won.")
+    lost_count: int = read(deal_totals.lost_count, "How many were lost or disqualified.")
+    values: list[CurrencyTotal] = read(deal_totals.values, "What they are worth, currency by currency.", rows=2)
 
 
 @strawberry.type(description="A company that one sells to. Sales people also say account.")
@@ -28,8 +46,18 @@ class Customer(Node):
     industry: str | None = column("industry", "The line of business.")
     phone: str | None = column("phone", "The company's telephone number.")
     external_id: str | None = column("external_id", "The customer's id in the system it was imported from.")
+    archived: bool = read(contacts.archived, "Whether it was put away: it is not offered any more.")
     contacts: Connection["Contact"] = connection(contacts.contacts_of, "The people who work there.", order=ContactOrder)
-    leads: Leads = connection(leads.of_customer, "The leads and opportunities with this customer, newest first.")
+    leads: Leads = connection(
+        leads.of_customer,
+        "The leads and opportunities with this customer, newest first unless asked otherwise.",
+        filters=LEADS,
+        order=LeadOrder,
+    )
+    tasks: Tasks = connection(
+        tasks.of_customer, "The tasks about this customer, the next due first.", filters=TASKS, order=TaskOrder
+    )
+    totals: DealTotals = read(deal_totals.of_customer, "What its leads and opportunities come to.")
     created_at: DateTime = column("created_at", "When the record was made.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
@@ -43,7 +71,17 @@ class Contact(Node):
     phone: str | None = column("phone", "The person's telephone number.")
     job_title: str | None = column("job_title", "What the person does at the customer's.")
     customer: Customer | None = read(contacts.of_contact, "The company the person works for.")
-    leads: Leads = connection(leads.of_contact, "The leads and opportunities with this person, newest first.")
+    leads: Leads = connection(
+        leads.of_contact,
+        "The leads and opportunities with this person, newest first unless asked otherwise.",
+        filters=LEADS,
+        order=LeadOrder,
+    )
+    tasks: Tasks = connection(
+        tasks.of_contact, "The tasks about this person, the next due first.", filters=TASKS, order=TaskOrder
+    )
+    totals: DealTotals = read(deal_totals.of_contact, "What the leads and opportunities with this person come to.")
+    archived: bool = read(contacts.archived, "Whether this person was put away: it is not offered any more.")
     created_at: DateTime = column("created_at", "When the record was made.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

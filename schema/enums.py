@@ -108,6 +108,7 @@ publish(
     NOT_FOUND="There is no such record in your organisation.",
     INVALID="A value cannot be used; the message says which would do.",
     WRONG_ID="The id is not one, or it is the id of a record of another type.",
+    ARCHIVED="The record was put away. Restore it first, or name another.",
     CONFLICT="Somebody else was faster. The payload shows the record as it is now: look, and decide again.",
     IDEMPOTENCY_KEY_REUSED="The idempotency key was used before, for a different change.",
     FORBIDDEN="You may not do this to this record.",

@@ -3,6 +3,7 @@
 import strawberry
 
 import resolvers.activity_changes
+import resolvers.archiving
 import resolvers.assignment
 import resolvers.contact_changes
 import resolvers.conversion
@@ -10,6 +11,7 @@ import resolvers.lead_changes
 import resolvers.lifecycle
 import resolvers.lost_reasons
 import resolvers.member_changes
+import resolvers.merging
 import resolvers.moves
 import resolvers.pipeline_changes
 import resolvers.pool_changes
@@ -71,6 +73,22 @@ from schema.lifecycle_changes import (
 )
 from schema.lost_reason import SetLostReasonsInput, SetLostReasonsPayload
 from schema.member_changes import UpdateMemberInput, UpdateMemberPayload
+from schema.merging import (
+    ArchiveContactInput,
+    ArchiveContactPayload,
+    ArchiveCustomerInput,
+    ArchiveCustomerPayload,
+    MergeContactsInput,
+    MergeContactsPayload,
+    MergeCustomersInput,
+    MergeCustomersPayload,
+    MergeLeadsInput,
+    MergeLeadsPayload,
+    RestoreContactInput,
+    RestoreContactPayload,
+    RestoreCustomerInput,
+    RestoreCustomerPayload,
+)
 from schema.pipeline_changes import (
     CreatePipelineInput,
     CreatePipelinePayload,
@@ -382,4 +400,46 @@ class Mutation:
         SetLostReasonsInput,
         "Say which reasons are offered when a lead is lost.",
         role=Role.ADMIN,
+    )
+    archive_contact: ArchiveContactPayload | None = change(
+        resolvers.archiving.archive_contact,
+        ArchiveContactInput,
+        "Put a contact away: it is not offered any more.",
+        role=Role.REP,
+    )
+    restore_contact: RestoreContactPayload | None = change(
+        resolvers.archiving.restore_contact,
+        RestoreContactInput,
+        "Bring a contact back that was put away.",
+        role=Role.REP,
+    )
+    archive_customer: ArchiveCustomerPayload | None = change(
+        resolvers.archiving.archive_customer,
+        ArchiveCustomerInput,
+        "Put a customer away: it is not offered any more.",
+        role=Role.REP,
+    )
+    restore_customer: RestoreCustomerPayload | None = change(
+        resolvers.archiving.restore_customer,
+        RestoreCustomerInput,
+        "Bring a customer back that was put away.",
+        role=Role.REP,
+    )
+    merge_contacts: MergeContactsPayload | None = change(
+        resolvers.merging.merge_contacts,
+        MergeContactsInput,
+        "Join one contact into another, because both are the same person.",
+        role=Role.MANAGER,
+    )
+    merge_customers: MergeCustomersPayload | None = change(
+        resolvers.merging.merge_customers,
+        MergeCustomersInput,
+        "Join one customer into another, because both are the same company.",
+        role=Role.MANAGER,
+    )
+    merge_leads: MergeLeadsPayload | None = change(
+        resolvers.merging.merge_leads,
+        MergeLeadsInput,
+        "Join one lead into another, because both are the same.",
+        role=Role.MANAGER,
     )

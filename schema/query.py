@@ -35,6 +35,11 @@ from schema.task_filter import TaskFilter, TaskOrder
 
 SEARCH = {"search": Argument(str | None, "Only those that hold this text, in upper or lower case.")}
 
+KEPT = {
+    **SEARCH,
+    "archived": Argument(bool | None, "True: only those that were put away. They are left out otherwise."),
+}
+
 
 def _by_id(noun: str) -> dict[str, Argument]:
     return {"id": Argument(strawberry.ID, f"The id of the {noun}.")}
@@ -109,7 +114,7 @@ class Query:
     contacts: Connection[Contact] = connection(
         resolvers.contacts.contacts,
         "The contacts of your organisation, by name unless asked otherwise.",
-        filters=SEARCH,
+        filters=KEPT,
         order=ContactOrder,
         role=Role.VIEWER,
     )
@@ -122,7 +127,7 @@ class Query:
     customers: Connection[Customer] = connection(
         resolvers.contacts.customers,
         "The customers of your organisation, by name unless asked otherwise.",
-        filters=SEARCH,
+        filters=KEPT,
         order=CustomerOrder,
         role=Role.VIEWER,
     )

@@ -285,3 +285,29 @@ simple("setLostReasons", lambda world: {"reasons": ["Price", "Timing"]})
 @recipe("moveLead, losing it")
 async def _(world: World) -> dict[str, Any]:
     return {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "Too dear"}
+
+
+simple("archiveContact", lambda world: {"contactId": world["contact of rita"]})
+simple("archiveCustomer", lambda world: {"customerId": world["Acme"]})
+
+
+@recipe("restoreContact")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("archiveContact", {"contactId": world["contact of rita"]})
+    return {"contactId": world["contact of rita"]}
+
+
+@recipe("restoreCustomer")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("archiveCustomer", {"customerId": world["Acme"]})
+    return {"customerId": world["Acme"]}
+
+
+simple("mergeContacts", lambda world: {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]})
+simple("mergeLeads", lambda world: {"winnerId": world["Ada"], "loserId": world["Dan"]})
+
+
+@recipe("mergeCustomers")
+async def _(world: World) -> dict[str, Any]:
+    made = await world.change("createCustomer", {"name": "A.C.M.E."}, "customer { id }")
+    return {"winnerId": made["customer"]["id"], "loserId": world["Acme"]}

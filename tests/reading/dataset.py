@@ -91,6 +91,10 @@ class Builder:
         for _ in range(50):
             self._task()
         self._waiting()
+        self.tables["merged_record"] = [
+            {"org_id": self.org_id, "id": self.id(), "into_id": self.one(table)}
+            for table in ("lead", "lead", "contact", "customer")
+        ]
         self._routing()
         for nth, reason in enumerate(("Price", "timing", "Ünal")):
             self.add("lost_reason", name=reason, position=nth // 2, archived_at=None if nth else self.instant())
@@ -109,11 +113,13 @@ class Builder:
                      time_zone=zone, capacity=nth % 3, daily_cap=self.maybe(nth))  # fmt: skip
         for _ in range(6):
             self.add("customer", name=self.text(), website=self.maybe("https://x.example/100%"),
-                     industry=self.maybe(self.text()), phone=self.maybe("+49_1"), external_id=None)  # fmt: skip
+                     industry=self.maybe(self.text()), phone=self.maybe("+49_1"), external_id=None,
+                     archived_at=None if self.random.random() < 0.8 else self.instant())  # fmt: skip
         for _ in range(14):
             self.add("contact", name=self.text(), email=self.maybe(f"{self.random.randrange(3)}_x@Example.com"),
                      phone=self.maybe("+1 555%"), job_title=self.maybe(self.text()),
-                     customer_id=self.maybe(self.one("customer")))  # fmt: skip
+                     customer_id=self.maybe(self.one("customer")),
+                     archived_at=None if self.random.random() < 0.8 else self.instant())  # fmt: skip
 
     def _boards(self) -> None:
         for nth, type_ in enumerate(["OPPORTUNITY", "LEAD", "LEAD"]):

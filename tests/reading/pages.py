@@ -84,6 +84,8 @@ ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Query", "members"): ({"NAME": Order("name"), "CREATED_AT": BY_ID}, "NAME", "ASC"),
     ("Query", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
     ("Lead", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
+    ("Contact", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
+    ("Customer", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
     ("Task", "blocks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "CREATED_AT", "ASC"),
     ("Query", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
     ("Lead", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),

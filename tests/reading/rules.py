@@ -107,8 +107,13 @@ def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any
 
 
 def node(world: World, prefix: str, id: UUID) -> Record | None:
-    record = world.one(prefix, id)
+    record = world.one(prefix, resolved(world, prefix, id))
     return None if record is None or (prefix == "pipeline" and record.row["deleted_at"]) else record
+
+
+def resolved(world: World, prefix: str, id: UUID) -> UUID:
+    merged = world.one("merged_record", id) if prefix in ("lead", "contact", "customer") else None
+    return id if merged is None else merged.row["into_id"]
 
 
 def contains(id: UUID | None, ids: list[UUID]) -> bool:
@@ -158,10 +163,10 @@ def matching_leads(world: World, source: Any, given: Mapping[str, Any]) -> Page:
 
 
 def searched(table: str, *columns: str) -> Any:
-    def rule(world: World, source: Any, given: Mapping[str, Any], **wanted: Any) -> Page:
+    def rule(world: World, source: Any, given: Mapping[str, Any]) -> Page:
         text = given.get("search")
-        found = world.all(table, **wanted)
-        return Page([r for r in found if text is None or holds(text, *(r.row[name] for name in columns))], given)
+        kept = [r for r in world.all(table) if (r.row["archived_at"] is not None) == given.get("archived", False)]
+        return Page([r for r in kept if text is None or holds(text, *(r.row[name] for name in columns))], given)
 
     return rule
 
@@ -218,8 +223,36 @@ def weighted_value(world: World, lead: Record, given: Mapping[str, Any]) -> str 
 def totals(world: World, stage: Record, given: Mapping[str, Any]) -> dict[str, Any]:
     """What stands in a stage, counted lead by lead."""
     here = world.all("lead", stage_id=stage.row["id"])
+    idle = [lead for lead in here if lead.row["closed_at"] is None and not has_next(world, lead)]
+    return {"count": len(here), "values": worth(world, here), "withoutNextTask": len(idle)}
+
+
+def deals(column: str) -> Any:
+    """What the leads of a contact or a customer come to."""
+
+    def rule(world: World, record: Record, given: Mapping[str, Any]) -> dict[str, Any]:
+        found = world.all("lead", **{column: record.row["id"]})
+
+        def ended(lead: Record) -> str:
+            stage = world.one("stage", lead.row["stage_id"])
+            assert stage is not None
+            if stage.row["kind"] == "WON":
+                return "won"
+            return "lost" if lead.row["closed_at"] and not lead.row["converted_at"] else "other"
+
+        ends = [ended(lead) for lead in found]
+        return {
+            "count": len(found), "openCount": sum(lead.row["closed_at"] is None for lead in found),
+            "wonCount": ends.count("won"), "lostCount": ends.count("lost"), "values": worth(world, found),
+        }  # fmt: skip
+
+    return rule
+
+
+def worth(world: World, leads: list[Record]) -> list[dict[str, Any]]:
+    """What leads are worth, currency by currency."""
     by_currency: dict[str, list[Record]] = {}
-    for lead in here:
+    for lead in leads:
         if lead.row["value"] is not None:
             by_currency.setdefault(lead["currency"], []).append(lead)
     values = []
@@ -228,8 +261,7 @@ def totals(world: World, stage: Record, given: Mapping[str, Any]) -> dict[str, A
         weighted = sum((lead.row["value"] * chance(world, lead, {}) for lead in found), Decimal(0))
         values.append({"currency": currency, "count": len(found), "value": shown(total),
                        "weightedValue": rounded(weighted, total)})  # fmt: skip
-    idle = [lead for lead in here if lead.row["closed_at"] is None and not has_next(world, lead)]
-    return {"count": len(here), "values": values, "withoutNextTask": len(idle)}
+    return values
 
 
 def head(world: World, source: Any, given: Mapping[str, Any]) -> str:
@@ -258,6 +290,10 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Query", "pipelines"): pipelines,
     ("Query", "leads"): lambda world, source, given: leads(world, given),
     ("Query", "matchingLeads"): matching_leads,
+    ("Contact", "totals"): deals("contact_id"),
+    ("Customer", "totals"): deals("customer_id"),
+    ("Contact", "archived"): lambda world, contact, given: contact.row["archived_at"] is not None,
+    ("Customer", "archived"): lambda world, customer, given: customer.row["archived_at"] is not None,
     ("Query", "contacts"): searched("contact", "name", "email", "phone"),
     ("Query", "customers"): searched("customer", "name", "website"),
     ("Query", "members"): members,

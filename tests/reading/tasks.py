@@ -110,6 +110,8 @@ TASK_RULES: Mapping[tuple[str, str], Callable[[World, Any, Given], Any]] = {
     ("Viewer", "taskCounts"): counts,
     ("Query", "tasks"): lambda world, source, given: tasks(world, given),
     ("Lead", "tasks"): lambda world, lead, given: tasks(world, given, lead_id=lead.row["id"]),
+    ("Contact", "tasks"): lambda world, contact, given: tasks(world, given, contact_id=contact.row["id"]),
+    ("Customer", "tasks"): lambda world, customer, given: tasks(world, given, customer_id=customer.row["id"]),
     ("Task", "overdue"): overdue,
     ("Task", "subtasks"): subtasks,
     ("Task", "blocked"): blocked,

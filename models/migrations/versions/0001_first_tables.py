@@ -28,7 +28,6 @@ TABLES = (
         phone TEXT,
         external_id TEXT,
         archived_at TIMESTAMP WITH TIME ZONE,
-        merged_into_id UUID,
         org_id UUID NOT NULL,
         id UUID NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -98,6 +97,15 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE merged_record (
+        org_id UUID NOT NULL,
+        id UUID NOT NULL,
+        into_id UUID NOT NULL,
+        merged_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+        CONSTRAINT merged_record_pkey PRIMARY KEY (org_id, id)
+    )
+    """,
+    """
     CREATE TABLE outcome (
         org_id UUID NOT NULL,
         subject TEXT NOT NULL,
@@ -147,7 +155,6 @@ TABLES = (
         job_title TEXT,
         customer_id UUID,
         archived_at TIMESTAMP WITH TIME ZONE,
-        merged_into_id UUID,
         org_id UUID NOT NULL,
         id UUID NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -222,7 +229,6 @@ TABLES = (
         converted_to_id UUID,
         converted_from_id UUID,
         closed_at TIMESTAMP WITH TIME ZONE,
-        merged_into_id UUID,
         last_activity_at TIMESTAMP WITH TIME ZONE,
         org_id UUID NOT NULL,
         id UUID NOT NULL,
@@ -343,10 +349,10 @@ TABLES = (
 """The tables, without foreign keys."""
 
 FOREIGN_KEYS = (
-    "ALTER TABLE customer ADD CONSTRAINT customer_merged_into_id_fkey FOREIGN KEY(org_id, merged_into_id) "
-    "REFERENCES customer (org_id, id)",
     "ALTER TABLE customer ADD CONSTRAINT customer_org_id_fkey FOREIGN KEY(org_id) REFERENCES organisation (id)"
     " ON DELETE CASCADE",
+    "ALTER TABLE merged_record ADD CONSTRAINT merged_record_org_id_fkey FOREIGN KEY(org_id) REFERENCES "
+    "organisation (id) ON DELETE CASCADE",
     "ALTER TABLE event ADD CONSTRAINT event_org_id_fkey FOREIGN KEY(org_id) REFERENCES organisation (id) ON "
     "DELETE CASCADE",
     "ALTER TABLE event_log ADD CONSTRAINT event_log_org_id_fkey FOREIGN KEY(org_id) REFERENCES organisation "
@@ -363,8 +369,6 @@ FOREIGN_KEYS = (
     "DELETE CASCADE",
     "ALTER TABLE contact ADD CONSTRAINT contact_customer_id_fkey FOREIGN KEY(org_id, customer_id) REFERENCES "
     "customer (org_id, id)",
-    "ALTER TABLE contact ADD CONSTRAINT contact_merged_into_id_fkey FOREIGN KEY(org_id, merged_into_id) "
-    "REFERENCES contact (org_id, id)",
     "ALTER TABLE contact ADD CONSTRAINT contact_org_id_fkey FOREIGN KEY(org_id) REFERENCES organisation (id) "
     "ON DELETE CASCADE",
     "ALTER TABLE pool_member ADD CONSTRAINT pool_member_member_id_fkey FOREIGN KEY(org_id, member_id) "
@@ -385,8 +389,6 @@ FOREIGN_KEYS = (
     " lead (org_id, id)",
     "ALTER TABLE lead ADD CONSTRAINT lead_customer_id_fkey FOREIGN KEY(org_id, customer_id) REFERENCES "
     "customer (org_id, id)",
-    "ALTER TABLE lead ADD CONSTRAINT lead_merged_into_id_fkey FOREIGN KEY(org_id, merged_into_id) REFERENCES "
-    "lead (org_id, id)",
     "ALTER TABLE lead ADD CONSTRAINT lead_org_id_fkey FOREIGN KEY(org_id) REFERENCES organisation (id) ON "
     "DELETE CASCADE",
     "ALTER TABLE lead ADD CONSTRAINT lead_owner_id_fkey FOREIGN KEY(org_id, owner_id) REFERENCES member (org_id, id)",
@@ -453,6 +455,7 @@ INDEXES = (
     "CREATE INDEX event_type_idx ON event (org_id, type, number)",
     "CREATE UNIQUE INDEX lost_reason_name_key ON lost_reason (org_id, lower(name))",
     "CREATE INDEX member_org_id_name_id_idx ON member (org_id, name, id)",
+    "CREATE INDEX merged_record_into_idx ON merged_record (org_id, into_id)",
     "CREATE INDEX outcome_created_idx ON outcome (org_id, created_at)",
     "CREATE UNIQUE INDEX pipeline_default_key ON pipeline (org_id, type) WHERE is_default AND deleted_at IS NULL",
     "CREATE INDEX contact_customer_idx ON contact (org_id, customer_id, id)",
@@ -469,7 +472,6 @@ INDEXES = (
     "CREATE INDEX lead_converted_to_idx ON lead (org_id, converted_to_id) WHERE converted_to_id IS NOT NULL",
     "CREATE INDEX lead_customer_idx ON lead (org_id, customer_id, id)",
     "CREATE UNIQUE INDEX lead_external_id_key ON lead (org_id, pipeline_id, external_id) WHERE external_id IS NOT NULL",
-    "CREATE INDEX lead_merged_into_idx ON lead (org_id, merged_into_id) WHERE merged_into_id IS NOT NULL",
     "CREATE INDEX lead_open_owner_idx ON lead (org_id, owner_id) WHERE closed_at IS NULL",
     "CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, id)",
     "CREATE INDEX lead_pipeline_idx ON lead (org_id, pipeline_id, id)",
@@ -478,6 +480,7 @@ INDEXES = (
     "CREATE INDEX lead_value_idx ON lead (org_id, value, id)",
     "CREATE INDEX routing_rule_pipeline_idx ON routing_rule (org_id, pipeline_id, position, id)",
     "CREATE INDEX activity_author_idx ON activity (org_id, author_id, occurred_at, id)",
+    "CREATE INDEX activity_contact_idx ON activity (org_id, contact_id) WHERE contact_id IS NOT NULL",
     "CREATE INDEX activity_lead_idx ON activity (org_id, lead_id, occurred_at, id)",
     "CREATE INDEX activity_occurred_idx ON activity (org_id, occurred_at, id)",
     "CREATE INDEX stage_change_from_stage_idx ON stage_change (org_id, from_stage_id)",

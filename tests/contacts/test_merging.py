@@ -1,0 +1,122 @@
+"""mergeContacts, mergeCustomers, mergeLeads: one stays, whatever named the other names it, and so does its id."""
+
+import asyncio
+
+from tests.changes.consistency import expect_consistent
+from tests.changes.world import World
+
+CONTACT = "query($id: ID!) { contact(id: $id) { id name email phone } node(id: $id) { id } }"
+
+
+async def test_a_contact_takes_over(world: World) -> None:
+    """Its empty fields are filled, leads and tasks name it, and the other's id finds it."""
+    rita, mia = world["contact of rita"], world["contact of mia"]
+    await world.change("updateContact", {"contactId": rita, "phone": "12"})
+    await world.change("createTask", {"title": "Call", "contactId": rita})
+    head = await world.head()
+    given = {"winnerId": mia, "loserId": rita}
+    shown = "contact { id name email phone } mergedId filledFields movedLeads movedTasks movedActivities"
+    made = await world.change("mergeContacts", given, shown)
+    assert made["contact"] == {"id": mia, "name": "Contact of mia", "email": "mia@example.com", "phone": "12"}
+    assert (made["mergedId"], made["filledFields"]) == (rita, ["phone"])
+    assert (made["movedLeads"], made["movedTasks"], made["movedActivities"]) == (1, 1, 0)
+    found = await world.ask(CONTACT, {"id": rita})
+    assert found["contact"] == made["contact"]
+    assert found["node"] == {"id": mia}
+    assert (await world.lead("Dan", "contact { id }"))["contact"] == {"id": mia}
+    listed = await world.ask("{ contacts(first: 100) { nodes { id } } }")
+    assert rita not in [node["id"] for node in listed["contacts"]["nodes"]]
+    assert [event["type"] for event in await world.events(head)] == ["contact.merged", "contact.updated"]
+    await expect_consistent(world.database)
+
+
+async def test_chains_lead_to_the_last(world: World) -> None:
+    """Whoever was merged into one that is merged itself is found where that went."""
+    ids = [(await world.change("createContact", {"name": name}, "contact { id }"))["contact"]["id"] for name in "abc"]
+    await world.change("mergeContacts", {"winnerId": ids[1], "loserId": ids[0]})
+    await world.change("mergeContacts", {"winnerId": ids[2], "loserId": ids[1]})
+    for id in ids:
+        assert (await world.ask(CONTACT, {"id": id}))["contact"]["id"] == ids[2]
+    nodes = await world.ask("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ids})
+    assert [node["id"] for node in nodes["nodes"]] == [ids[2]] * 3
+
+
+async def test_a_dry_run_tells_and_changes_nothing(world: World) -> None:
+    """What would be filled and moved."""
+    head = await world.head()
+    given = {"winnerId": world["contact of mia"], "loserId": world["contact of rita"], "dryRun": True}
+    told = await world.change("mergeContacts", given, "movedLeads filledFields")
+    assert told["movedLeads"] == 1
+    assert await world.events(head) == []
+    assert (await world.ask(CONTACT, {"id": world["contact of rita"]}))["contact"]["id"] == world["contact of rita"]
+
+
+async def test_a_customer_takes_over(world: World) -> None:
+    """Leads, tasks and people of the other are its own."""
+    await world.change("updateContact", {"contactId": world["contact of rita"], "customerId": world["Acme"]})
+    made = await world.change("createCustomer", {"name": "A.C.M.E.", "website": "acme.example"}, "customer { id }")
+    winner = made["customer"]["id"]
+    shown = "customer { name totals { count wonCount values { currency value } } contacts { nodes { name } } }"
+    merged = await world.change("mergeCustomers", {"winnerId": winner, "loserId": world["Acme"]}, shown)
+    assert merged["customer"]["totals"] == {
+        "count": 1, "wonCount": 1, "values": [{"currency": "USD", "value": "500.00"}]
+    }  # fmt: skip
+    assert merged["customer"]["contacts"]["nodes"] == [{"name": "Contact of rita"}]
+    assert (await world.lead("Eve", "customer { id }"))["customer"] == {"id": winner}
+
+
+async def test_a_lead_takes_over(world: World) -> None:
+    """Tasks and activities go along; the other leaves board and totals; a value comes with its currency."""
+    for name in ("Cleo", "Ada"):
+        await world.change("scheduleFollowUp", {"leadId": world[name], "title": f"Call {name}", "dueOn": "2031-01-01"})
+    await world.change("logActivity", {"leadId": world["Ada"], "type": "CALL", "subject": "Hello"})
+    shown = (
+        "lead { title value currency lastActivityAt tasks { nodes { title } } } movedTasks movedActivities filledFields"
+    )
+    made = await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Ada"]}, shown)
+    assert (made["lead"]["title"], made["lead"]["value"], made["lead"]["currency"]) == ("Cleo", "1000.00", "EUR")
+    assert made["lead"]["lastActivityAt"] is not None
+    assert {task["title"] for task in made["lead"]["tasks"]["nodes"]} == {"Call Cleo", "Call Ada"}
+    assert (made["movedTasks"], made["movedActivities"]) == (1, 1)
+    assert "externalId" not in made["filledFields"]
+    assert await world.cards("New") == ["Bob", "Cleo"]
+    assert (await world.lead("Ada", "id"))["id"] == world["Cleo"]
+    await expect_consistent(world.database)
+
+
+async def test_what_has_a_value_keeps_its_own(world: World) -> None:
+    """Amounts are never mixed with another one's currency."""
+    await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
+    assert await world.lead("Bob", "value currency") == {"value": "250.50", "currency": "USD"}
+    await expect_consistent(world.database)
+
+
+async def test_refusals(world: World) -> None:
+    """Both the same; one that is gone; a lead that became an opportunity, or was made from one."""
+    ada, bob = world["Ada"], world["Bob"]
+    await world.refused("mergeLeads", {"winnerId": ada, "loserId": ada}, "INVALID", "loserId")
+    deals = {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "Open"}]}
+    await world.change("createPipeline", deals)
+    await world.change("qualifyLead", {"leadId": ada})
+    made = await world.change("convertLead", {"leadId": ada}, "opportunity { id }")
+    await world.refused("mergeLeads", {"winnerId": bob, "loserId": ada}, "LEAD_CONVERTED", "loserId")
+    opportunity = made["opportunity"]["id"]
+    await world.refused("mergeLeads", {"winnerId": opportunity, "loserId": bob}, "LEAD_CONVERTED", "winnerId")
+    await world.change("mergeLeads", {"winnerId": bob, "loserId": world["Dan"]})
+    await world.refused("mergeLeads", {"winnerId": bob, "loserId": world["Dan"]}, "NOT_FOUND", "loserId")
+
+
+async def test_opposite_merges_at_once(world: World) -> None:
+    """One of them is done; the others find that one of the two is gone, and nothing runs in a circle."""
+    pair = (world["contact of mia"], world["contact of rita"])
+    bodies = await asyncio.gather(
+        *(
+            world.attempt("mergeContacts", dict(zip(("winnerId", "loserId"), order, strict=True)))
+            for order in (pair, pair[::-1]) * 10
+        )
+    )
+    codes = [[error["code"] for error in body["data"]["result"]["userErrors"]] for body in bodies]
+    assert sorted(codes) == [[]] + [["NOT_FOUND"]] * 19
+    found = [(await world.ask(CONTACT, {"id": id}))["contact"]["id"] for id in pair]
+    assert found[0] == found[1]
+    await expect_consistent(world.database)
