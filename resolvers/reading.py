@@ -279,7 +279,9 @@ def json_object(pairs: Sequence[tuple[str, Expression]]) -> Expression:
 
 
 def concatenated(texts: Sequence[Expression]) -> Expression:
-    """Texts put together; null is empty."""
+    """Texts put together; null is empty, and so is nothing."""
+    if not texts:
+        return literal_column("''", Text())
     parts = [func.concat(*texts[at : at + MAX_ARGUMENTS], type_=Text()) for at in range(0, len(texts), MAX_ARGUMENTS)]
     return parts[0] if len(parts) == 1 else concatenated(parts)
 

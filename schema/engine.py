@@ -43,8 +43,10 @@ from schema.fields import CHANGE, ROLE
 
 log = logging.getLogger("dealboard.engine")
 
-sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
+DEEPEST = 6000
 """SQLAlchemy compiles a statement by recursion, some thirty calls for each level of a document; Python allows 1,000."""
+
+sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
 
 NO_VARIABLES = VariableValues({}, {})
 

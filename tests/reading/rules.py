@@ -163,9 +163,10 @@ def matching_leads(world: World, source: Any, given: Mapping[str, Any]) -> Page:
 
 
 def searched(table: str, *columns: str) -> Any:
-    def rule(world: World, source: Any, given: Mapping[str, Any]) -> Page:
+    def rule(world: World, source: Any, given: Mapping[str, Any], **wanted: Any) -> Page:
         text = given.get("search")
-        kept = [r for r in world.all(table) if (r.row["archived_at"] is not None) == given.get("archived", False)]
+        archived = given.get("archived", False)
+        kept = [r for r in world.all(table, **wanted) if (r.row.get("archived_at") is not None) == archived]
         return Page([r for r in kept if text is None or holds(text, *(r.row[name] for name in columns))], given)
 
     return rule
