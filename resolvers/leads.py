@@ -162,6 +162,7 @@ def weighted_value(lead: Any, args: Args) -> Expression:
 
 
 def chance(lead: Any, stage: Any) -> Expression:
+    """The chance, in percent, that a lead in this stage is won: `models.lead.chance`, as SQL."""
     is_open = stage.kind == literal_column(f"'{StageKind.OPEN}'")
     return case(
         (is_open & lead.closed_at.is_not(None), literal_column("0")),
