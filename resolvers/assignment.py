@@ -13,6 +13,7 @@ from models.refusal import Refusal, Refused
 from resolvers.change import Change, Happening
 from resolvers.locking import FIND, expect_found, expect_version, not_found
 from resolvers.reading import ORG
+from resolvers.routing_pools import Shared, hold_pools
 
 MOST = 500
 """Leads that can be assigned at once."""
@@ -50,26 +51,31 @@ ASSIGN = Statement(
 REASSIGN_TASKS = Statement(
     text(
         """
-        WITH zone AS (
-            SELECT coalesce(member.time_zone, organisation.time_zone) AS name
-            FROM organisation LEFT JOIN member
-                ON member.org_id = organisation.id AND member.id = CAST(:to_id AS uuid)
-            WHERE organisation.id = :org_id
+        WITH wanted AS (
+            SELECT task.id, coalesce(CAST(:to_id AS uuid), lead.owner_id) AS to_id
+            FROM task LEFT JOIN lead
+                ON lead.org_id = :org_id AND lead.id = task.lead_id AND lead.id = ANY(CAST(:lead_ids AS uuid[]))
+            WHERE task.org_id = :org_id AND task.assignee_id = :from_id AND task.status = 'OPEN'
         ), given AS (
-            UPDATE task SET assignee_id = CAST(:to_id AS uuid),
+            UPDATE task SET assignee_id = wanted.to_id,
                 deadline = CASE
-                    WHEN due_on IS NULL THEN due_at ELSE CAST(due_on + 1 AS timestamp) AT TIME ZONE zone.name
+                    WHEN due_on IS NULL THEN due_at
+                    ELSE CAST(due_on + 1 AS timestamp) AT TIME ZONE coalesce(
+                        (SELECT time_zone FROM member WHERE org_id = :org_id AND id = wanted.to_id),
+                        (SELECT time_zone FROM organisation WHERE id = :org_id)
+                    )
                 END,
                 updated_at = clock_timestamp(), version = version + 1
-            FROM zone WHERE org_id = :org_id AND assignee_id = :from_id AND status = 'OPEN'
-            RETURNING task.id, task.lead_id
+            FROM wanted WHERE task.org_id = :org_id AND task.id = wanted.id
+            RETURNING task.id, task.lead_id, task.assignee_id
         )
-        SELECT given.id, lead.id AS lead_id, lead.owner_id, lead.pipeline_id, lead.stage_id
+        SELECT given.id, given.assignee_id, lead.id AS lead_id, lead.owner_id, lead.pipeline_id, lead.stage_id
         FROM given LEFT JOIN lead ON lead.org_id = :org_id AND lead.id = given.lead_id ORDER BY given.id
         """
     ).bindparams(ORG)
 )
-"""Hand over open tasks, due by the days of whoever has them now; and the leads that they are steps of."""
+"""Hand over open tasks, to one member or to the owners of those of these leads that they are steps of; each is due by
+the days of whoever has it now."""
 
 
 async def assign_lead(
@@ -121,21 +127,35 @@ async def assign_leads(
 
 
 async def reassign_all(
-    change: Change, from_member_id: UUID, to_member_id: UUID | None = None, include_closed: bool = False
+    change: Change,
+    from_member_id: UUID,
+    to_member_id: UUID | None = None,
+    to_pool_id: UUID | None = None,
+    include_closed: bool = False,
 ) -> Mapping[str, Any]:
-    """Move the work of one member to another, or to nobody: open leads (or all) and open tasks.
+    """Move the work of one member to another, to a pool or to nobody: open leads (or all) and open tasks.
 
-    Raises `Refused`: NOT_FOUND, OWNER_INACTIVE, INVALID when both are the same.
+    A pool shares the leads out, whatever was given today; their tasks go with them, and others to nobody.
+
+    Raises `Refused`: NOT_FOUND, OWNER_INACTIVE, INVALID when both are the same, or a member and a pool are named.
     """
     if from_member_id == to_member_id:
         raise Refused(Refusal.INVALID, "These are the same member. Name another one to give the work to.", "toMemberId")
+    if to_member_id is not None and to_pool_id is not None:
+        raise Refused(Refusal.INVALID, "Name a member or a pool, not both.", "toPoolId")
     if await change.first(FIND["member"], id=from_member_id) is None:
         raise not_found("member", "fromMemberId")
     await expect_found(change, "member", to_member_id, "toMemberId")
+    shared = None if to_pool_id is None else await _hold_pool(change, to_pool_id, from_member_id)
     leads = await change.all(LOCK_OWNED, owner_id=from_member_id, only_open=not include_closed)
-    await give(change, [(lead, to_member_id) for lead in leads])
-    tasks = await change.all(REASSIGN_TASKS, from_id=from_member_id, to_id=to_member_id)
-    hands = {"assigneeId": [_member(from_member_id), _member(to_member_id)]}
+    if shared is None:
+        await give(change, [(lead, to_member_id) for lead in leads])
+    else:
+        (pool,) = shared.pools.values()
+        await give(change, [(lead, load.id) for lead in leads if (load := pool.next()) is not None])
+        await shared.remember(change, [])
+    dealt = [lead["id"] for lead in leads] if shared else []
+    tasks = await change.all(REASSIGN_TASKS, from_id=from_member_id, to_id=to_member_id, lead_ids=dealt)
     for task in tasks:
         change.emit(
             Happening(
@@ -145,7 +165,7 @@ async def reassign_all(
                 pipeline_id=task["pipeline_id"],
                 stage_id=task["stage_id"],
                 record_id=task["id"],
-                data={"changes": hands},
+                data={"changes": {"assigneeId": [_member(from_member_id), _member(task["assignee_id"])]}},
             )
         )
     return {
@@ -154,6 +174,21 @@ async def reassign_all(
         "from_member": from_member_id,
         "to_member": to_member_id,
     }
+
+
+async def _hold_pool(change: Change, pool_id: UUID, from_member_id: UUID) -> Shared:
+    """Hold a pool that shares out all of a member's work among its other members. Raises `Refused`."""
+    shared = await hold_pools(change, [{"pool_id": pool_id, "member_id": None}])
+    if pool_id not in shared.pools:
+        raise not_found("pool", "toPoolId")
+    for load in shared.loads.values():
+        load.room = None
+        load.active = load.active and load.id != from_member_id
+    if not shared.pools[pool_id].staffed:
+        raise Refused(
+            Refusal.OWNER_INACTIVE, "Nobody else in this pool can be given leads. Name another pool.", "toPoolId"
+        )
+    return shared
 
 
 async def give(change: Change, given: Sequence[tuple[Row, UUID | None]], **data: Any) -> None:

@@ -47,6 +47,11 @@ class AssignLeadsPayload(Payload):
 class ReassignAllInput(ChangeInput):
     from_member_id: strawberry.ID = id_of("member", "The member whose work is to be given away.")
     to_member_id: strawberry.ID | None = optional("The member who gets it; without one, nobody.", id="member")
+    to_pool_id: strawberry.ID | None = optional(
+        "The pool that shares the leads out, instead of a member, whatever the daily caps. Open tasks on them go with "
+        "them; others are then nobody's.",
+        id="pool",
+    )
     include_closed: bool | None = optional("Also give away what is won, lost or disqualified.")
 
 

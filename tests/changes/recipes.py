@@ -156,6 +156,11 @@ async def _(world: World) -> dict[str, Any]:
     return {"pipelineId": world["Sales"], "stageId": world["New"], "afterLeadId": world["Cleo"]}
 
 
+@recipe("reassignAll, to a pool")
+async def _(world: World) -> dict[str, Any]:
+    return {"fromMemberId": world["rita"], "toPoolId": await pool(world)}
+
+
 @recipe("reopenLead")
 async def _(world: World) -> dict[str, Any]:
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
