@@ -36,6 +36,9 @@ COLUMNS = (
 
 MOVES = (EventType.LEAD_STAGE_CHANGED, EventType.LEAD_MOVED)
 
+GONE = (EventType.LEAD_DELETED, EventType.LEAD_MERGED)
+"""What takes a card away for good."""
+
 UNTOLD = ("closed", "has_next_task", "search")
 """Parts of a filter of which an event does not tell what they were before; they are taken to have been met."""
 
@@ -120,7 +123,7 @@ class BoardEvent:
         was = Rows(Lead, found.entity, before.conditions)
         return case(
             (event.type == quoted(EventType.LEAD_CREATED), FALSE),
-            (event.type == quoted(EventType.LEAD_DELETED), literal_column("true")),
+            (among(event.type, GONE), literal_column("true")),
             else_=exists(was.select(ONE)),
         )
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, Uuid, bindparam, select, text
 
 from models.base import new_id
 from models.database import Connection, Database, Row, Statement
@@ -93,6 +93,13 @@ APPEND = Statement(
 )
 """Number the events and write them, and bring the totals of the stages up to date. Both wait for the counter's lock,
 so totals are only ever touched by the transaction that holds it, and no two can deadlock over them."""
+
+MERGED = Statement(
+    text("SELECT id, into_id FROM merged_record WHERE org_id = :org_id AND id = ANY(:ids)").bindparams(
+        ORG, bindparam("ids", type_=ARRAY(Uuid()))
+    )
+)
+"""Those of the ids that stand for other records."""
 
 CLAIM = Statement(
     text(
@@ -223,7 +230,8 @@ async def perform(
     """Do a change in one transaction and return what its payload shows. Raises `Refused`; then nothing has changed.
 
     With an idempotency key, a repeated change is not done again: what the first one showed is returned. A refusal
-    changes nothing, so it is not remembered.
+    changes nothing, so it is not remembered. The id of a record that was merged stands for the one it was merged into:
+    a change that does not find a record is tried again with that, so that it costs nothing where all are there.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -232,7 +240,31 @@ async def perform(
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if attempt == ATTEMPTS:
                 raise
+        except Refused as refused:
+            current = await _current(database, scope, values) if refused.code is Refusal.NOT_FOUND else values
+            if current == values or attempt == ATTEMPTS:
+                raise
+            values = current
     raise AssertionError
+
+
+async def _current(database: Database, scope: Scope, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same values, but for the ids of records that were merged into others: those of the others instead."""
+    ids: set[UUID] = set()
+
+    def replaced(value: Any, into: Mapping[UUID, UUID]) -> Any:
+        if isinstance(value, UUID):
+            ids.add(value)
+            return into.get(value, value)
+        if isinstance(value, Mapping):
+            return {name: replaced(part, into) for name, part in value.items()}
+        return [replaced(item, into) for item in value] if isinstance(value, list) else value
+
+    replaced(values, {})
+    async with database.pool.acquire() as connection:
+        found = await MERGED.all(connection, org_id=scope.org_id, ids=list(ids))
+    current: Mapping[str, Any] = replaced(values, {row["id"]: row["into_id"] for row in found})
+    return current
 
 
 async def _perform(

@@ -15,6 +15,7 @@ from models.lead import Lead
 from models.member import Member
 from models.pipeline import Pipeline
 from models.stage import Stage
+from resolvers.merged import resolved
 from resolvers.reading import ORG, Args, BadInput, Expression, Rows, Slot, among, quoted, rows
 
 
@@ -58,8 +59,8 @@ def actor(event: Any, args: Args) -> Rows:
 
 
 def lead(event: Any, args: Args) -> Rows:
-    """The lead it happened to, as it is now."""
-    return rows(Lead, event.lead_id)
+    """The lead it happened to, as it is now; of one that was merged, the lead that it was merged into."""
+    return rows(Lead, resolved(event.lead_id))
 
 
 def from_stage(event: Any, args: Args) -> Rows:

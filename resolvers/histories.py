@@ -1,26 +1,51 @@
 """Histories: everything that happened to a lead, or in the whole organisation, read off the event log."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Uuid, or_
+from sqlalchemy import DateTime, Select, Uuid, literal_column, or_, select
 
+from models.contact import MergedRecord
 from models.event import Event, EventType
 from models.ids import split_id
 from resolvers.leads import between, one_of
 from resolvers.paging import Direction, Order, Page, page
-from resolvers.reading import Args, Rows, among, quoted, rows
+from resolvers.reading import Args, Entity, Rows, among, quoted, rows
 
 ORDERS = {"NUMBER": Order(lambda event: event.number)}
+
+R = TypeVar("R", bound=Rows)
 
 INSTANT = DateTime(timezone=True)
 
 
+@dataclass(frozen=True)
+class OfEach(Rows):
+    """Rows of several parents: of each parent the first ones in order, so that an index is walked for each of them.
+
+    Together in one condition, they would be sorted anew for every page, or looked for in the whole log.
+    """
+
+    parents: Any = None
+
+    def select(self, *columns: Any) -> Select[Any]:
+        """For each parent its rows; the conditions name the parent."""
+        top = super().select(*columns).lateral()
+        chosen = select(Entity(self.model, top).column("*", literal=True))
+        joined = self.parents.join(top, literal_column("true"))
+        return chosen.select_from(joined).correlate_except(self.parents, top)
+
+
 def timeline(lead: Any, args: Args) -> Page:
-    """Everything that happened to a lead, the newest first, but for cards that were only put in another place."""
-    found = rows(Event)
-    found = found.where(found.entity.lead_id == lead.id, found.entity.type != quoted(EventType.LEAD_MOVED))
-    return page(_happened(found, args), args, ORDERS, ("NUMBER", Direction.DESC))
+    """Everything that happened to a lead and to those that were merged into it, the newest first, but for cards that
+    were only put in another place."""
+    merged, own, others = rows(MergedRecord), rows(Event), rows(Event)
+    parents = merged.where(merged.entity.into_id == lead.id).select(merged.entity.id).subquery()
+    own = own.where(own.entity.lead_id == lead.id, own.entity.type != quoted(EventType.LEAD_MOVED))
+    others = others.where(others.entity.lead_id == parents.c.id, others.entity.type != quoted(EventType.LEAD_MOVED))
+    beside = OfEach(Event, others.entity, others.conditions, parents=parents)
+    return page(_happened(own, args), args, ORDERS, ("NUMBER", Direction.DESC), _happened(beside, args))
 
 
 def change_log(root: Any, args: Args) -> Page:
@@ -28,7 +53,7 @@ def change_log(root: Any, args: Args) -> Page:
     return page(_happened(rows(Event), args), args, ORDERS, ("NUMBER", Direction.DESC))
 
 
-def _happened(found: Rows, args: Args) -> Rows:
+def _happened(found: R, args: Args) -> R:
     wanted = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
     return found.where(*(FILTERS[name](found.entity, value) for name, value in wanted.items()))
 

@@ -69,6 +69,8 @@ DELETE = Statement(
         WHERE org_id = :org_id AND number >= :from_number AND number < :to_number AND (
             type = 'lead.moved' OR lead_id IS NULL OR NOT EXISTS (
                 SELECT FROM lead WHERE lead.org_id = event.org_id AND lead.id = event.lead_id
+            ) AND NOT EXISTS (
+                SELECT FROM merged_record AS merged WHERE merged.org_id = event.org_id AND merged.id = event.lead_id
             )
         )
         """

@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     literal_column,
     or_,
+    select,
     tuple_,
     union_all,
 )
@@ -60,7 +61,8 @@ def page_size(count: Any) -> int:
 
 @dataclass(frozen=True)
 class Page:
-    """A keyset page of `rows`. `paging.page` makes it from a field's arguments."""
+    """A keyset page of `rows`, and of those `beside` them in the same list. `paging.page` makes it from a field's
+    arguments."""
 
     rows: Rows
     order: Order
@@ -69,6 +71,7 @@ class Page:
     size: Expression
     backward: bool
     cursor: Slot | None
+    beside: Rows | None = None
 
     def opened(self, lookahead: bool) -> "OpenPage":
         """The page as a source of rows; with `lookahead`, one row more is read, to know if there is another page."""
@@ -89,14 +92,16 @@ class Page:
         return or_(*(exists(run.ordered().select(one)) for run in self._runs(not self.backward, inclusive=True)))
 
     def _runs(self, backward: bool, *, inclusive: bool = False) -> list[Rows]:
-        """The rows beyond the cursor as they are read, in one or two runs, each of them one walk along an index.
+        """The rows beyond the cursor as they are read, in runs, each of them one walk along an index."""
+        parts = [self.rows] if self.beside is None else [self.rows, self.beside]
+        return [run for part in parts for run in self._runs_of(part, backward, inclusive)]
 
-        Rows without a value come last in the list; they are a run of their own, sorted by id.
-        """
-        column, key = self.order.column(self.rows.entity), self.rows.entity.id
-        runs = [(self.rows, (key,) if column is key else (column, key))]
+    def _runs_of(self, part: Rows, backward: bool, inclusive: bool) -> list[Rows]:
+        """One or two runs: rows without a value come last in the list; they are a run of their own, sorted by id."""
+        column, key = self.order.column(part.entity), part.entity.id
+        runs = [(part, (key,) if column is key else (column, key))]
         if self.order.nullable:
-            runs = [(self.rows.where(column.is_not(None)), (column, key)), (self.rows.where(column.is_(None)), (key,))]
+            runs = [(part.where(column.is_not(None)), (column, key)), (part.where(column.is_(None)), (key,))]
         ascending = self._ascending(backward)
         at = len(runs) - 1 if backward else 0
         if self.cursor is not None:
@@ -199,8 +204,11 @@ class OpenPage:
     @property
     def total(self) -> Expression:
         """How many rows there are on all pages together."""
-        rows = self.page.rows
-        return rows.select(func.count()).scalar_subquery()
+        total: Expression = self.page.rows.select(func.count()).scalar_subquery()
+        if self.page.beside is None:
+            return total
+        beside = self.page.beside.select(literal_column("1")).subquery()
+        return total + select(func.count()).select_from(beside).scalar_subquery()
 
     def json(self, build: Callable[[Source], Expression]) -> ScalarSelect[Any]:
         """The connection object as a subquery over the page's rows: one object, whatever it is made of."""
@@ -217,7 +225,9 @@ class Each:
     row: Any
 
 
-def page(rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction]) -> Page:
+def page(
+    rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], beside: Rows | None = None
+) -> Page:
     """The page of `rows` that the arguments `first`/`after` or `last`/`before` and `order_by` ask for."""
     first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
     if (first is not None or after is not None) and (last is not None or before is not None):
@@ -227,4 +237,4 @@ def page(rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str
     backward = last is not None or before is not None
     asked = last if backward else first
     size = literal_column(str(DEFAULT_SIZE)) if asked is None else asked.bind(Integer(), page_size)
-    return Page(rows, orders[name], name, direction, size, backward, before if backward else after)
+    return Page(rows, orders[name], name, direction, size, backward, before if backward else after, beside)

@@ -92,7 +92,7 @@ async def test_what_has_a_value_keeps_its_own(world: World) -> None:
 
 
 async def test_refusals(world: World) -> None:
-    """Both the same; one that is gone; a lead that became an opportunity, or was made from one."""
+    """Both the same, also by an earlier merge; a lead that became an opportunity, or was made from one."""
     ada, bob = world["Ada"], world["Bob"]
     await world.refused("mergeLeads", {"winnerId": ada, "loserId": ada}, "INVALID", "loserId")
     deals = {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "Open"}]}
@@ -103,11 +103,11 @@ async def test_refusals(world: World) -> None:
     opportunity = made["opportunity"]["id"]
     await world.refused("mergeLeads", {"winnerId": opportunity, "loserId": bob}, "LEAD_CONVERTED", "winnerId")
     await world.change("mergeLeads", {"winnerId": bob, "loserId": world["Dan"]})
-    await world.refused("mergeLeads", {"winnerId": bob, "loserId": world["Dan"]}, "NOT_FOUND", "loserId")
+    await world.refused("mergeLeads", {"winnerId": bob, "loserId": world["Dan"]}, "INVALID", "loserId")
 
 
 async def test_opposite_merges_at_once(world: World) -> None:
-    """One of them is done; the others find that one of the two is gone, and nothing runs in a circle."""
+    """One of them is done; for the others both ids have become the same, and nothing runs in a circle."""
     pair = (world["contact of mia"], world["contact of rita"])
     bodies = await asyncio.gather(
         *(
@@ -116,7 +116,57 @@ async def test_opposite_merges_at_once(world: World) -> None:
         )
     )
     codes = [[error["code"] for error in body["data"]["result"]["userErrors"]] for body in bodies]
-    assert sorted(codes) == [[]] + [["NOT_FOUND"]] * 19
+    assert sorted(codes) == [[]] + [["INVALID"]] * 19
     found = [(await world.ask(CONTACT, {"id": id}))["contact"]["id"] for id in pair]
     assert found[0] == found[1]
     await expect_consistent(world.database)
+
+
+async def test_inputs_take_the_id_of_what_was_merged(world: World) -> None:
+    """As the record itself, and as what another is to name; strangers do not learn of it."""
+    await world.change("mergeContacts", {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]})
+    await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Dan"]})
+    given = {"leadId": world["Dan"], "contactId": world["contact of rita"], "score": 3, "idempotencyKey": "once"}
+    for _ in range(2):
+        made = await world.change("updateLead", given, "lead { id score contact { id } }")
+        assert made["lead"] == {"id": world["Bob"], "score": 3, "contact": {"id": world["contact of mia"]}}
+    made = await world.change("updateContact", {"contactId": world["contact of rita"], "name": "Mia"}, "contact { id }")
+    assert made["contact"]["id"] == world["contact of mia"]
+    await expect_consistent(world.database)
+
+
+async def test_strangers_do_not_find_what_was_merged(world: World, strangers: World) -> None:
+    """Another organisation's id is not found, whether or not the record is still there."""
+    await strangers.change(
+        "mergeContacts", {"winnerId": strangers["contact of mia"], "loserId": strangers["contact of rita"]}
+    )
+    for name in ("contact of mia", "contact of rita"):
+        given = {"leadId": world["Ada"], "contactId": strangers[name]}
+        await world.refused("updateLead", given, "NOT_FOUND", "contactId")
+        given = {"winnerId": world["contact of mia"], "loserId": strangers[name]}
+        await world.refused("mergeContacts", given, "NOT_FOUND", "loserId")
+
+
+TIMELINE = """query($id: ID!, $n: Int, $after: Cursor) { lead(id: $id) { timeline(first: $n, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor } nodes { type lead { title } }
+} } }"""
+
+
+async def test_the_timeline_tells_of_both(world: World) -> None:
+    """What happened to either, in one list, page by page; the lead of an event is the one that stays."""
+    await world.change("qualifyLead", {"leadId": world["Ada"]})
+    await world.change("updateLead", {"leadId": world["Cleo"], "score": 1})
+    await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Ada"]})
+    whole = (await world.ask(TIMELINE, {"id": world["Cleo"], "n": 100}))["lead"]["timeline"]
+    types = [event["type"] for event in whole["nodes"]]
+    assert {"LEAD_MERGED", "LEAD_QUALIFIED"} < set(types)
+    assert types.count("LEAD_CREATED") == 2
+    assert (whole["totalCount"], whole["pageInfo"]["hasNextPage"]) == (len(types), False)
+    assert {event["lead"]["title"] for event in whole["nodes"]} == {"Cleo"}
+    paged: list[str] = []
+    after = None
+    while len(paged) < len(types):
+        page = (await world.ask(TIMELINE, {"id": world["Ada"], "n": 2, "after": after}))["lead"]["timeline"]
+        paged += [event["type"] for event in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert paged == types

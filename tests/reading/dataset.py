@@ -102,6 +102,8 @@ class Builder:
             self._activity()
         for nth, type_ in enumerate(2 * list(EventType)):
             self._event(2**40 + 3 * nth, type_)
+        for event in [row for row in self.tables["event"] if row["type"].startswith("lead.")][::3]:
+            event["lead_id"] = self.random.choice(self.tables["merged_record"][:2])["id"]
         return self.tables
 
     def _people(self) -> None:

@@ -46,8 +46,15 @@ def happened(world: World, given: Given, events: list[Record]) -> Page:
 
 
 def timeline(world: World, lead: Record, given: Given) -> Page:
-    events = world.all("event", lead_id=lead.row["id"])
+    merged = world.all("merged_record", into_id=lead.row["id"])
+    events = [event for id in [lead, *merged] for event in world.all("event", lead_id=id.row["id"])]
     return happened(world, given, [event for event in events if event.row["type"] != "lead.moved"])
+
+
+def lead_of(world: World, event: Record, given: Given) -> Record | None:
+    """The lead it happened to, or the one that this was merged into."""
+    merged = world.one("merged_record", event.row["lead_id"])
+    return world.one("lead", merged.row["into_id"] if merged else event.row["lead_id"])
 
 
 def published(type_: str) -> str:
@@ -78,7 +85,8 @@ def record_id(world: World, event: Record, given: Given) -> str | None:
 
 def record(world: World, event: Record, given: Given) -> Record | None:
     prefix, id = record_of(event)
-    found = world.one(prefix, id)
+    merged = world.one("merged_record", id)
+    found = world.one(prefix, merged.row["into_id"] if merged else id)
     return None if found is None or (prefix == "pipeline" and found.row["deleted_at"]) else found
 
 
@@ -121,7 +129,7 @@ EVERY: Mapping[str, Rule] = {
     "type": lambda world, event, given: published(event.row["type"]),
     "mutation": mutation,
     "actor": to_one("member", "actor_id"),
-    "lead": to_one("lead", "lead_id"),
+    "lead": lead_of,
     "recordId": record_id,
     "changes": changes,
     "record": record,
