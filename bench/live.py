@@ -102,6 +102,7 @@ class Events:
 def main(
     sockets: Annotated[int, typer.Option(help="Subscribers of each server.")] = 1_000,
     rounds: Annotated[int, typer.Option(help="Rounds; the medians are shown.")] = 15,
+    late: Annotated[bool, typer.Option(help="Measure delays within and between processes, too.")] = True,
     idle: Annotated[int, typer.Option(help="Sockets whose memory is measured; 0 for none.")] = 5_000,
 ) -> None:
     """Measure it."""
@@ -109,7 +110,8 @@ def main(
         url = asyncio.run(prepare(server_url))
         found, other = (asyncio.run(place(url, key, 600, fresh=True)) for key in ORGANISATIONS)
         fan_out(url, found, other, load, sockets, rounds)
-        delays(url, found, load)
+        if late:
+            delays(url, found, load)
         if idle:
             memory(url, found, load, idle)
 
@@ -132,23 +134,26 @@ def fan_out(url: str, place: Place, other: Place, load: Load, sockets: int, roun
             one_.open(load, sockets)
         times: dict[str, list[float]] = {one_.title: [] for one_ in contestants}
         rates: dict[str, list[float]] = {one_.title: [] for one_ in contestants}
+        used: dict[str, list[float]] = {one_.title: [] for one_ in contestants}
         for _ in range(rounds):
             for one_ in contestants:
+                before = one_.server.cpu_seconds
                 times[one_.title].append(one_.event(load)["last"])
+                used[one_.title].append((one_.server.cpu_seconds - before) * 1000)
         for _ in range(3):
             for one_ in contestants:
                 rates[one_.title].append(20_000 / one_.event(load, 20)["last"])
         for one_ in contestants:
             load.do("close", one_.title)
     table = Table(
-        "", "ms to the last", "to the limit", "quartiles", "events a second", title=f"{sockets:,} subscribers"
+        "", "ms to the last", "to the limit", "quartiles", "CPU ms", "events a second", title=f"{sockets:,} subscribers"
     )
     base = times[contestants[2].title]
     for name, found in times.items():
         ratios = [one_ / limit_ for one_, limit_ in zip(found, base, strict=True)]
         low, middle, high = quantiles(ratios, n=4)
-        rate = f"{median(rates[name]):.0f}"
-        table.add_row(name, f"{median(found):.1f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}", rate)
+        rate, cpu = f"{median(rates[name]):.0f}", f"{median(used[name]):.1f}"
+        table.add_row(name, f"{median(found):.1f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}", cpu, rate)
     console.print(table)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from resolvers.wakeups import CHANNEL, HEARTBEAT, Line, SharedWakeups
+from resolvers.wakeups import CHANNEL, HEARTBEAT, POOLED, Line, SharedWakeups
 
 SESSION = {
     "application_name": "dealboard wake-ups",
@@ -28,7 +28,11 @@ class PostgresWakeups(SharedWakeups):
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Line]:
-        connection: Any = await asyncpg.connect(self.url, timeout=HEARTBEAT, server_settings=SESSION)
+        try:
+            connection: Any = await asyncpg.connect(self.url, timeout=HEARTBEAT, server_settings=SESSION)
+        except asyncpg.ProtocolViolationError as refused:
+            # A pooler does not take the session's settings. With SET they would stay on a connection that others use.
+            raise ConnectionError(f"{refused}. {POOLED}") from refused
         try:
             line = PostgresLine(connection)
             async with asyncio.timeout(HEARTBEAT):

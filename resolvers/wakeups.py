@@ -47,6 +47,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before the line is opened again; doubled each time, and less a random part, so that not all come at once."""
 
 
+POOLED = "Behind a pooler, such as PgBouncer, set DEALBOARD_EVENTS_URL to the direct address of PostgreSQL."
+
+
 class Wakeups(BroadcastBackend):
     """Wake-ups within this process. Its state is for those who watch over it."""
 
@@ -202,10 +205,7 @@ class SharedWakeups(Wakeups):
                 await line.send(f"{self._sender}:")
                 await self._echo.wait()
         except TimeoutError as late:
-            raise ConnectionError(
-                "what is sent does not come back. Behind a pooler of transactions, such as PgBouncer's, set"
-                " DEALBOARD_EVENTS_URL to the direct address of PostgreSQL."
-            ) from late
+            raise ConnectionError(f"what is sent does not come back. {POOLED}") from late
 
     def _stands(self) -> None:
         if self._stood:

@@ -156,7 +156,7 @@ async def test_what_waits_is_bounded() -> None:
 
 
 async def test_a_line_that_does_not_carry_is_not_called_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a pooler of transactions LISTEN succeeds and nothing comes: that is noticed, and the way out is told."""
+    """Where listening succeeds and nothing comes, that is noticed, and the way out is told."""
 
     class Deaf:
         async def send(self, message: str) -> None:
