@@ -18,8 +18,18 @@ import orjson
 import typer
 from rich.console import Console
 
-from bench.cases import Case, board_cases, growth_cases, lead_cases, move_cases, tasks_cases, timeline_cases
-from bench.data import place, prepare
+from bench.cases import (
+    CHANGES,
+    Case,
+    board_cases,
+    change_cases,
+    growth_cases,
+    lead_cases,
+    move_cases,
+    tasks_cases,
+    timeline_cases,
+)
+from bench.data import crowd, place, prepare
 from bench.load import Load, loading
 from bench.report import Measured, Ratio, Report
 from bench.server import Server, running
@@ -28,13 +38,14 @@ from server.postgres import embedded
 
 GROWING = ("growth", "timeline", "tasks")
 """The cases whose contestants are the same thing in organisations of different sizes."""
-ALL = ("board", "lead", "move", *GROWING)
+ALL = ("board", "lead", "move", *CHANGES, *GROWING)
 BOUNDS: dict[tuple[str, str], dict[str, float]] = {
     ("board", "limit"): {"least": 0.85},
     ("board", "usual"): {"least": 8},
     ("lead", "limit"): {},
     ("lead", "usual"): {},
     ("move", "limit"): {"least": 0.7},
+    **{(name, "limit"): {"least": 0.6} for name in CHANGES},
 }
 """Which contestants Dealboard is compared with, by case, and what is to be reached."""
 GROWTH = 1.5
@@ -52,10 +63,12 @@ class Mode:
     seconds: float
     warm_up: float
     sizes: tuple[int, ...]
+    crowd: int
+    """Leads to change once each."""
 
 
-QUICK = Mode("quick", 3, 0.4, 0.2, (1_000, 60_000))
-FULL = Mode("full", 9, 2.0, 1.0, (1_000, 60_000, 1_000_000))
+QUICK = Mode("quick", 3, 0.4, 0.2, (1_000, 60_000), 12_000)
+FULL = Mode("full", 9, 2.0, 1.0, (1_000, 60_000, 1_000_000), 90_000)
 
 
 def main(
@@ -112,6 +125,10 @@ async def prepared(server_url: str, chosen: Sequence[str], mode: Mode) -> tuple[
             cases += lead_cases(places[60_000])
         if "move" in chosen:
             cases += move_cases(await place(url, "bench-moves", 6_000, fresh=True))
+        for name in CHANGES.keys() & set(chosen):
+            console.log(f"an organisation with leads to {name}")
+            qualified = "UPDATE lead SET qualified_at = now() WHERE org_id = $1" if name == "convert" else ""
+            cases += change_cases(name, await crowd(url, f"bench-{name}", mode.crowd, qualified))
         if "growth" in chosen:
             cases += growth_cases({leads: places[leads] for leads in sizes})
         if not {"timeline", "tasks"}.isdisjoint(chosen):

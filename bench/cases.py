@@ -1,7 +1,7 @@
 """What is measured: each case, with the requests that its contestants get."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from bench import queries
-from bench.data import Place
+from bench.data import Crowd, Place
 from bench.dealboard import token
 from bench.work import Work
 
@@ -71,6 +71,31 @@ def move_cases(place: Place) -> list[Case]:
     return [Case("move", connections, contestants, same=False) for connections in (1, 8)]
 
 
+def change_cases(name: str, place: Crowd) -> list[Case]:
+    """A change of a lead, of another one each time: most can be made only once."""
+    mutation, given = CHANGES[name]
+    inputs = [{"leadId": lead, **given(place)} for lead in place.leads]
+    bare_requests = [
+        get(f"/change/{name}/{place.id}/{bare(lead)}/{bare(place.member)}", "POST") for lead in place.leads
+    ]
+    document = queries.CHANGE.replace("NAME", mutation).replace("TYPE", mutation[0].upper() + mutation[1:])
+    asked = [post(place, document, {"input": one}) for one in inputs]
+    contestants = [Contestant("limit", "limit", bare_requests), Contestant("dealboard", "dealboard", asked)]
+    return [Case(name, 8, contestants, same=False)]
+
+
+CHANGES: Mapping[str, tuple[str, Callable[[Crowd], Mapping[str, Any]]]] = {
+    "qualify": ("qualifyLead", lambda place: {}),
+    "convert": ("convertLead", lambda place: {}),
+    "assign": ("assignLead", lambda place: {"memberId": place.member}),
+    "followup": (
+        "scheduleFollowUp",
+        lambda place: {"title": "Call", "dueAt": "2031-01-01T00:00:00Z", "assigneeId": place.member},
+    ),
+}
+"""The mutation of each case, and what it takes besides the lead."""
+
+
 def growth_cases(places: Mapping[int, Place]) -> list[Case]:
     """The same board in organisations of different sizes."""
     contestants = [Contestant(f"{leads:,}", "dealboard", [board_of(place)]) for leads, place in places.items()]
@@ -112,7 +137,7 @@ def board_of(place: Place) -> str:
     return post(place, queries.BOARD, {"id": place.pipeline, "first": PAGE})
 
 
-def post(place: Place | Work, query: str, variables: Mapping[str, Any]) -> str:
+def post(place: Place | Work | Crowd, query: str, variables: Mapping[str, Any]) -> str:
     """A GraphQL request."""
     body = orjson.dumps({"query": query, "variables": variables}).decode()
     return (

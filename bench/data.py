@@ -67,6 +67,20 @@ class Place:
         return organisation_id(self.key)
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """An organisation with many leads that wait for the same change."""
+
+    key: str
+    leads: tuple[str, ...]
+    member: str
+
+    @property
+    def id(self) -> UUID:
+        """The organisation's id."""
+        return organisation_id(self.key)
+
+
 class Maker:
     """Makes the records of one organisation; the same seed makes the same."""
 
@@ -239,6 +253,32 @@ async def place(url: str, key: str, leads: int, *, fresh: bool = False) -> Place
             await load(connection, Maker(key, leads))
             await connection.execute("VACUUM (ANALYZE)")
         return await _found(connection, key, leads)
+    finally:
+        await connection.close()
+
+
+WAITING = """
+SELECT lead.id FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id
+WHERE lead.org_id = $1 AND lead.closed_at IS NULL AND stage.kind = 'OPEN' AND stage.position < (
+    SELECT max(position) FROM stage WHERE org_id = $1 AND kind = 'OPEN'
+)
+ORDER BY md5(lead.id::text)
+"""
+
+
+async def crowd(url: str, key: str, leads: int, prepare: str = "") -> Crowd:
+    """A fresh organisation whose open leads can all be changed; `prepare` is run on it before."""
+    await place(url, key, leads, fresh=True)
+    connection = await asyncpg.connect(url)
+    try:
+        org_id = organisation_id(key)
+        await connection.execute("UPDATE pipeline SET is_default = true WHERE org_id = $1", org_id)
+        if prepare:
+            await connection.execute(prepare, org_id)
+            await connection.execute("VACUUM (ANALYZE) lead")
+        ids = await connection.fetch(WAITING, org_id)
+        member = await connection.fetchval("SELECT id FROM member WHERE org_id = $1 AND subject = 'member-1'", org_id)
+        return Crowd(key, tuple(f"lead_{row['id']}" for row in ids), f"member_{member}")
     finally:
         await connection.close()
 

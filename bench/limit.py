@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bench.limit_changes import CHANGES
 from bench.server import POOL
 from models import rank
 from models.base import new_id
@@ -152,6 +153,7 @@ def create_app(url: str) -> Starlette:
             Route("/board/{org_id}/{pipeline_id}/{first:int}", board),
             Route("/lead/{org_id}/{lead_id}", lead),
             Route("/move/{org_id}/{lead_id}/{stage_id}", move, methods=["POST"]),
+            Route("/change/{name}/{org_id}/{lead_id}/{member_id}", change, methods=["POST"]),
         ],
         lifespan=lifespan,
     )
@@ -183,6 +185,16 @@ async def move(request: Request) -> Response:
     async with request.app.state.pool.acquire() as connection:
         async with connection.transaction():
             await _move(connection, org_id, lead_id, stage_id)
+        text = await connection.fetchval(MOVED, org_id, lead_id)
+    return Response(text, media_type="application/json")
+
+
+async def change(request: Request) -> Response:
+    """Make one of the changes of `limit_changes`, and show the lead."""
+    org_id, lead_id, member_id = (UUID(request.path_params[name]) for name in ("org_id", "lead_id", "member_id"))
+    async with request.app.state.pool.acquire() as connection:
+        async with connection.transaction():
+            await CHANGES[request.path_params["name"]](connection, org_id, lead_id, member_id)
         text = await connection.fetchval(MOVED, org_id, lead_id)
     return Response(text, media_type="application/json")
 

@@ -44,6 +44,15 @@ mutation Move($input: MoveLeadInput!) {
 }
 """
 
+CHANGE = """
+mutation Change($input: TYPEInput!) {
+  NAME(input: $input) {
+    lead { id version stage { id name } }
+    userErrors { code message field }
+  }
+}
+"""
+
 TIMELINE = """
 query Timeline($id: ID!, $first: Int, $after: Cursor) {
   lead(id: $id) {

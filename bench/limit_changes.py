@@ -1,0 +1,144 @@
+"""The limit of changes: the statements that a change runs, one after the other in one transaction, and nothing around.
+
+They are the same statements, so that what is measured is what Dealboard adds to them: reading the request,
+authentication, the rules, and making the payload.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from models.base import new_id
+from models.rank import between
+from resolvers import assignment, conversion, lifecycle, locking, moves, task_changes, task_fields, task_holding
+from resolvers.change import APPEND, FIND_MEMBER
+
+Written = Callable[[Any, UUID, UUID, UUID], Awaitable[None]]
+
+NO_TOTALS: dict[str, list[Any]] = {"stages": [], "currencies": [], "leads": [], "values": [], "weights": []}
+
+
+async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *types: str, **totals: Any) -> None:
+    """Write the events, and what the totals change by."""
+    count = len(types)
+    await APPEND.run(
+        connection,
+        org_id=org_id,
+        actor_id=actor_id,
+        mutation="bench",
+        ids=[new_id() for _ in types],
+        types=list(types),
+        data=["{}"] * count,
+        lead_ids=[lead["id"]] * count,
+        owner_ids=[lead["owner_id"]] * count,
+        pipeline_ids=[lead["pipeline_id"]] * count,
+        stage_ids=[lead["stage_id"]] * count,
+        from_pipeline_ids=[None] * count,
+        from_stage_ids=[None] * count,
+        record_ids=[None] * count,
+        **(totals or NO_TOTALS),
+    )
+
+
+async def actor(connection: Any, org_id: UUID) -> UUID:
+    """The member who does it."""
+    found = await FIND_MEMBER.first(connection, org_id=org_id, subject="member-0")
+    member_id: UUID = found["id"]
+    return member_id
+
+
+async def assign(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUID) -> None:
+    """Give a lead to a member."""
+    actor_id = await actor(connection, org_id)
+    await locking.FIND["member"].first(connection, org_id=org_id, id=member_id)
+    (lead,) = await assignment.LOCK.all(connection, org_id=org_id, ids=[lead_id])
+    await assignment.ASSIGN.run(connection, org_id=org_id, ids=[lead_id], owners=[member_id])
+    await append(connection, org_id, actor_id, lead, "lead.assigned")
+
+
+async def follow_up(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUID) -> None:
+    """Plan the next step of a lead."""
+    actor_id = await actor(connection, org_id)
+    (lead,) = await task_holding.SHARE_LEADS.all(connection, org_id=org_id, ids=[lead_id], task_ids=[])
+    await task_fields.ASSIGNEES.all(connection, org_id=org_id, ids=[member_id])
+    due = datetime(2031, 1, 1, tzinfo=UTC)
+    fields = {**task_fields.EMPTY, "title": "Call", "lead_id": lead_id, "assignee_id": member_id, "due_at": due}
+    await task_changes.MAKE_TASK.run(
+        connection, org_id=org_id, id=new_id(), deadline=due, creator_id=actor_id, **fields
+    )
+    await append(connection, org_id, actor_id, lead, "task.scheduled")
+
+
+async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None:
+    """Move a lead to the next open stage, and stamp it."""
+    actor_id = await actor(connection, org_id)
+    peeked = await lifecycle.PEEK.first(connection, org_id=org_id, lead_id=lead_id)
+    asked = {"stage_id": peeked["stage_id"], "pipeline_id": peeked["pipeline_id"], "lead_id": lead_id}
+    target = await lifecycle.NEXT_OPEN_STAGE.first(connection, org_id=org_id, **asked)
+    stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
+    lead = await locking.LOCK_LEAD.first(connection, org_id=org_id, id=lead_id)
+    await lifecycle.NEXT_OPEN_STAGE.first(connection, org_id=org_id, **asked)
+    gap = await moves.TOP.first(connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
+    await moves.MOVE.run(
+        connection,
+        org_id=org_id,
+        id=new_id(),
+        lead_id=lead_id,
+        pipeline_id=lead["pipeline_id"],
+        stage_id=target["id"],
+        from_pipeline_id=lead["pipeline_id"],
+        from_stage_id=lead["stage_id"],
+        rank=between(gap["low"], gap["high"]),
+        closed=False,
+        stays=False,
+        lost_reason=None,
+        disqualified=False,
+        qualified=True,
+        actor_id=actor_id,
+    )
+    await append(connection, org_id, actor_id, lead, "lead.qualified", "lead.stage_changed", **_totals(stages, lead))
+
+
+async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None:
+    """Make an opportunity of a qualified lead."""
+    actor_id = await actor(connection, org_id)
+    target = await conversion.TARGET.first(connection, org_id=org_id, pipeline_id=None, stage_id=None)
+    stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
+    lead = await locking.LOCK_LEAD.first(connection, org_id=org_id, id=lead_id)
+    await conversion.CONTACT.first(connection, org_id=org_id, contact_id=lead["contact_id"])
+    await conversion.COUNT_TASKS.first(connection, org_id=org_id, lead_id=lead_id)
+    gap = await moves.TOP.first(connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
+    await conversion.CREATE.run(
+        connection,
+        org_id=org_id,
+        id=new_id(),
+        lead_id=lead_id,
+        rank=between(gap["low"], gap["high"]),
+        title=lead["title"],
+        value=lead["value"],
+        currency=lead["currency"],
+        customer_id=lead["customer_id"],
+        contact_id=lead["contact_id"],
+        happening_id=new_id(),
+        actor_id=actor_id,
+        pipeline_id=target["pipeline_id"],
+        stage_id=target["id"],
+    )
+    await append(connection, org_id, actor_id, lead, "lead.converted", "lead.created", **_totals(stages, lead))
+
+
+def _totals(stages: list[Any], lead: Any) -> dict[str, list[Any]]:
+    """As many rows of totals as the change touches; by how much makes no difference to the time."""
+    amount = lead["value"] or 0
+    ids = sorted(stage["id"] for stage in stages)
+    return {
+        "stages": ids,
+        "currencies": [lead["currency"] or ""] * len(ids),
+        "leads": [1] * len(ids),
+        "values": [amount] * len(ids),
+        "weights": [amount] * len(ids),
+    }
+
+
+CHANGES: dict[str, Written] = {"assign": assign, "followup": follow_up, "qualify": qualify, "convert": convert}
