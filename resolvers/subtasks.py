@@ -59,7 +59,7 @@ TITLES = Statement(text("SELECT id, title FROM task WHERE org_id = :org_id AND i
 async def expect_parent(change: Change, held: Held, parent_id: UUID, child: Row | None = None) -> Row:
     """The held task that is to be the parent of a new task, or of `child`.
 
-    Raises `Refused`: NOT_FOUND; TASK_CLOSED, SUBTASKS_TOO_DEEP, showing the parent; DEPENDENCY_CYCLE; INVALID.
+    Raises `Refused`: NOT_FOUND, TASK_CLOSED, SUBTASKS_TOO_DEEP, DEPENDENCY_CYCLE, INVALID.
     """
     parent = held.tasks.get(parent_id)
     if parent is None:

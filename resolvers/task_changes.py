@@ -54,8 +54,8 @@ def tidy_follow_up(given: Mapping[str, Any]) -> dict[str, Any]:
 async def create_task(change: Change, **given: Any) -> Mapping[str, Any]:
     """Make a task: on a lead, about a contact or customer, part of another task, or on its own.
 
-    Raises `Refused`: NOT_FOUND; LEAD_CONVERTED, showing the lead; TASK_CLOSED, SUBTASKS_TOO_DEEP, showing the parent;
-    OWNER_INACTIVE; FORBIDDEN; INVALID.
+    Raises `Refused`: NOT_FOUND; LEAD_CONVERTED; TASK_CLOSED, SUBTASKS_TOO_DEEP for a parent; OWNER_INACTIVE; FORBIDDEN;
+    INVALID.
     """
     wanted = tidy(given)
     parent_id = wanted.get("parent_id")
