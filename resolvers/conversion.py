@@ -1,6 +1,6 @@
 """Converting: a qualified lead becomes an opportunity, once, however often it is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from models.base import new_id
+from models.contact import Customer
 from models.database import Row, Statement
 from models.ids import public_id
 from models.money import as_money
@@ -18,6 +19,7 @@ from resolvers.change import Change, Happening
 from resolvers.locking import Standing, expect_found, lock_lead, not_found
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
+from resolvers.revision import revise, rewrite, told
 from resolvers.routing import route_new
 
 TARGET = Statement(
@@ -73,13 +75,16 @@ CREATE = Statement(
 )
 """Make the opportunity from the lead, link both, carry the open tasks over, and begin the opportunity's history."""
 
-COUNT_TASKS = Statement(
-    text("SELECT count(*) FROM task WHERE org_id = :org_id AND lead_id = :lead_id AND status = 'OPEN'").bindparams(ORG)
+TASKS = Statement(
+    text(
+        "SELECT id FROM task WHERE org_id = :org_id AND lead_id = :lead_id AND status = 'OPEN' ORDER BY id FOR UPDATE"
+    ).bindparams(ORG)
 )
 
 CONTACT = Statement(
     text(
         "SELECT id, name, email, phone, customer_id FROM contact WHERE org_id = :org_id AND id = :contact_id"
+        " FOR NO KEY UPDATE"
     ).bindparams(ORG)
 )
 
@@ -111,17 +116,13 @@ CREATE_CUSTOMER = Statement(
     ).bindparams(ORG)
 )
 
-FILL_CUSTOMER = Statement(
-    text(
-        """
-        UPDATE customer SET website = coalesce(website, :website), phone = coalesce(phone, :phone),
-            updated_at = clock_timestamp(), version = version + 1
-        WHERE org_id = :org_id AND id = :id
-            AND (coalesce(website, :website), coalesce(phone, :phone)) IS DISTINCT FROM (website, phone)
-        """
-    ).bindparams(ORG)
+CUSTOMER = Statement(
+    text("SELECT id, website, phone FROM customer WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(
+        ORG
+    )
 )
-"""Add to a customer what the contact tells, where nothing is known yet."""
+
+FILL_CUSTOMER = revise(Customer, "website", "phone")
 
 PUBLIC_DOMAINS = frozenset(
     {
@@ -175,14 +176,14 @@ async def convert_lead(
     worth = _worth(lead, value)
     becoming = {**lead, "value": worth[0], "customer_id": customer_id or lead["customer_id"] or new_customer}
     expect_complete(becoming, stage, "stageId", shown={"lead": lead_id})
-    tasks = await change.first(COUNT_TASKS, lead_id=lead_id)
+    tasks = await change.all(TASKS, lead_id=lead_id)
     shown = {
         "lead": lead_id,
         "already_converted": False,
         "pipeline": stage["pipeline_id"],
         "stage": stage["id"],
         "title": heading,
-        "tasks_carried_over": tasks["count"] if tasks else 0,
+        "tasks_carried_over": len(tasks),
         "creates_customer": new_customer is not None,
         "customer": customer_id or lead["customer_id"],
     }
@@ -192,9 +193,11 @@ async def convert_lead(
     if new_customer is not None:
         customer = new_id()
         await change.run(CREATE_CUSTOMER, id=customer, **new_customer)
+        change.emit(Happening("customer.created", record_id=customer))
     elif customer_id is not None and contact is not None:
-        await change.run(FILL_CUSTOMER, id=customer_id, website=_domain(contact), phone=contact["phone"])
+        await _fill_customer(change, customer_id, contact)
     opportunity_id = await _create(change, standing, stage, contact, customer, heading, worth)
+    _tell_carried_over(change, lead, opportunity_id, stage, [task["id"] for task in tasks])
     return {**shown, "opportunity": opportunity_id, "customer": customer}
 
 
@@ -272,12 +275,49 @@ async def _create(
             owner_id=lead["owner_id"],
             pipeline_id=lead["pipeline_id"],
             stage_id=lead["stage_id"],
-            data={"opportunityId": public_id("lead", opportunity_id)},
+            data={"opportunityId": public_id("lead", opportunity_id), **_joined(lead, customer)},
         )
     )
+    if contact is not None and (joined := _joined(contact, customer)):
+        change.emit(Happening("contact.updated", record_id=contact["id"], data=joined))
     change.emit(created)
     await route_new(change, {"id": opportunity_id, "owner_id": lead["owner_id"], **place})
     return opportunity_id
+
+
+def _joined(record: Row, customer: UUID | None) -> dict[str, Any]:
+    """What an event tells of a record that gets this customer when it has none."""
+    if customer is None or record["customer_id"] is not None:
+        return {}
+    return told(record, {"customer_id": customer})
+
+
+def _tell_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: Row, tasks: Sequence[UUID]) -> None:
+    """Tell of each task that it is now a step of the opportunity."""
+    carried = told({"lead_id": lead["id"]}, {"lead_id": opportunity_id})
+    for task_id in tasks:
+        change.emit(
+            Happening(
+                "task.updated",
+                lead_id=opportunity_id,
+                owner_id=lead["owner_id"],
+                pipeline_id=stage["pipeline_id"],
+                stage_id=stage["id"],
+                record_id=task_id,
+                data=carried,
+            )
+        )
+
+
+async def _fill_customer(change: Change, customer_id: UUID, contact: Row) -> None:
+    """Add to a customer what the contact tells, where nothing is known yet."""
+    customer = await change.first(CUSTOMER, id=customer_id)
+    assert customer is not None
+    known = {"website": _domain(contact), "phone": contact["phone"]}
+    changes = {name: value for name, value in known.items() if value is not None and customer[name] is None}
+    if changes:
+        await rewrite(change, FILL_CUSTOMER, customer, changes)
+        change.emit(Happening("customer.updated", record_id=customer_id, data=told(customer, changes)))
 
 
 def _worth(lead: Row, value: Decimal | None) -> tuple[Decimal | None, str | None]:

@@ -17,6 +17,7 @@ from resolvers.constraints import expect_unique
 from resolvers.locking import Standing, lock_lead, not_found
 from resolvers.lost_reasons import settled_reason
 from resolvers.reading import ORG
+from resolvers.revision import told
 
 TOP = Statement(
     text(
@@ -214,6 +215,8 @@ async def enter(
     """Put a locked lead into another, locked stage: its history, its event and the totals of both stages follow."""
     lead, kind = standing.lead, stage["kind"]
     was = StageKind.LOST if is_lost(standing) else standing.stage["kind"]
+    closed = kind != StageKind.OPEN
+    why = (lost_reason or (lead["lost_reason"] if kind == was else None)) if closed else None
     happening = Happening(
         "lead.stage_changed",
         lead_id=lead["id"],
@@ -222,6 +225,7 @@ async def enter(
         stage_id=stage["id"],
         from_pipeline_id=lead["pipeline_id"],
         from_stage_id=lead["stage_id"],
+        data={} if why == lead["lost_reason"] else told(lead, {"lost_reason": why}),
     )
     await change.run(
         MOVE,
@@ -232,8 +236,8 @@ async def enter(
         from_pipeline_id=lead["pipeline_id"],
         from_stage_id=lead["stage_id"],
         rank=place,
-        closed=kind != StageKind.OPEN,
-        stays=kind != StageKind.OPEN and kind == was,
+        closed=closed,
+        stays=closed and kind == was,
         lost_reason=lost_reason,
         disqualified=disqualified,
         qualified=qualified,
