@@ -15,7 +15,7 @@ from models.text import spelled
 from resolvers.change import Change, Happening
 from resolvers.contact_changes import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.lead_fields import EMPTY as LEAD_FIELDS
-from resolvers.locking import IDS, not_found
+from resolvers.locking import ID, IDS, not_found
 from resolvers.reading import ORG
 from resolvers.revision import public, revise, rewrite, told
 
@@ -32,15 +32,17 @@ def _take(table: str) -> Statement:
 
 
 def _point(table: str, column: str) -> Statement:
-    """Let what names the loser name the winner; returns how many did."""
+    """Let what names the loser name the winner; returns each of them, with the lead that its event is about."""
+    lead_id = {"lead": "id", "contact": "CAST(NULL AS uuid)"}.get(table, "lead_id")
     return Statement(
         text(
             f"""
             WITH pointed AS (
                 UPDATE {table} SET {column} = :winner_id, updated_at = clock_timestamp(), version = version + 1
-                WHERE org_id = :org_id AND {column} = :loser_id RETURNING id
+                WHERE org_id = :org_id AND {column} = :loser_id RETURNING id, {lead_id} AS lead_id
             )
-            SELECT count(*) FROM pointed
+            SELECT pointed.id, lead.id AS lead_id, lead.owner_id, lead.pipeline_id, lead.stage_id
+            FROM pointed LEFT JOIN lead ON lead.org_id = :org_id AND lead.id = pointed.lead_id ORDER BY pointed.id
             """
         ).bindparams(ORG)
     )
@@ -107,6 +109,20 @@ LEAD = _kind(
     revise(Lead, *LEAD_FIELDS, "last_activity_at"),
 )
 
+POINT_CONDITIONS = Statement(
+    text(
+        """
+        UPDATE routing_rule
+        SET condition = CAST(replace(CAST(condition AS text), CAST(:loser AS text), CAST(:winner AS text)) AS jsonb),
+            updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND strpos(CAST(condition AS text), CAST(:loser AS text)) > 0
+        """
+    ).bindparams(ORG)
+)
+"""Let conditions that name the loser name the winner; its public id, in its quotes, is no part of anything else."""
+
+ACTIVE = Statement(text("SELECT active FROM member WHERE org_id = :org_id AND id = :id").bindparams(ORG, ID))
+
 LOCK_STAGES = Statement(
     text(
         """
@@ -121,17 +137,19 @@ LOCK_STAGES = Statement(
 async def merge_contacts(
     change: Change, winner_id: UUID, loser_id: UUID, dry_run: bool | None = False
 ) -> Mapping[str, Any]:
-    """Join one contact into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same."""
+    """Join one contact into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED."""
     winner, loser = await _both(change, CONTACT, winner_id, loser_id)
-    return await _merge(change, CONTACT, winner, loser, bool(dry_run))
+    _expect_shown(winner, "contact")
+    return await _merge(change, CONTACT, winner, loser, _filled(CONTACT, winner, loser), bool(dry_run))
 
 
 async def merge_customers(
     change: Change, winner_id: UUID, loser_id: UUID, dry_run: bool | None = False
 ) -> Mapping[str, Any]:
-    """Join one customer into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same."""
+    """Join one customer into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED."""
     winner, loser = await _both(change, CUSTOMER, winner_id, loser_id)
-    return await _merge(change, CUSTOMER, winner, loser, bool(dry_run))
+    _expect_shown(winner, "customer")
+    return await _merge(change, CUSTOMER, winner, loser, _filled(CUSTOMER, winner, loser), bool(dry_run))
 
 
 async def merge_leads(
@@ -153,11 +171,15 @@ async def merge_leads(
         if lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
             message = "A lead and the opportunity it became tell one story: neither can be merged."
             raise Refused(Refusal.LEAD_CONVERTED, message, field)
-    shown = await _merge(change, LEAD, winner, loser, bool(dry_run))
+    filled = _filled(LEAD, winner, loser)
+    owner = await change.first(ACTIVE, id=filled["owner_id"]) if "owner_id" in filled else None
+    if owner is not None and not owner["active"]:
+        del filled["owner_id"]
+    shown = await _merge(change, LEAD, winner, loser, filled, bool(dry_run))
     if not dry_run:
         change.count(loser, stages[loser["stage_id"]], -1)
         change.count(winner, stages[winner["stage_id"]], -1)
-        change.count({**winner, **_filled(LEAD, winner, loser)}, stages[winner["stage_id"]], 1)
+        change.count({**winner, **filled}, stages[winner["stage_id"]], 1)
     return shown
 
 
@@ -169,6 +191,12 @@ async def _both(change: Change, kind: Kind, winner_id: UUID, loser_id: UUID) -> 
         if id not in found:
             raise not_found(kind.noun, field)
     return found[winner_id], found[loser_id]
+
+
+def _expect_shown(winner: Row, noun: str) -> None:
+    """Refuse to hide what is in use behind a record that was put away."""
+    if winner["archived_at"] is not None:
+        raise Refused(Refusal.ARCHIVED, f"This {noun} was put away. Restore it first, or keep the other.", "winnerId")
 
 
 def _filled(kind: Kind, winner: Row, loser: Row) -> dict[str, Any]:
@@ -185,17 +213,18 @@ def _filled(kind: Kind, winner: Row, loser: Row) -> dict[str, Any]:
     return filled
 
 
-async def _merge(change: Change, kind: Kind, winner: Row, loser: Row, dry_run: bool) -> Mapping[str, Any]:
-    filled = _filled(kind, winner, loser)
+async def _merge(
+    change: Change, kind: Kind, winner: Row, loser: Row, filled: Mapping[str, Any], dry_run: bool
+) -> Mapping[str, Any]:
     ids = {"winner_id": winner["id"], "loser_id": loser["id"]}
     moved = {}
     for name in kind.named_by:
         if dry_run:
             found = await change.first(kind.count[name], loser_id=loser["id"])
+            assert found is not None
+            moved[f"moved_{name}"] = found["count"]
         else:
-            found = await change.first(kind.point[name], **ids)
-        assert found is not None
-        moved[f"moved_{name}"] = found["count"]
+            moved[f"moved_{name}"] = await _point_at(change, kind, name, **ids)
     shown = {
         kind.noun: winner["id"],
         "filled_fields": [spelled(name) for name in filled],
@@ -205,6 +234,8 @@ async def _merge(change: Change, kind: Kind, winner: Row, loser: Row, dry_run: b
     if dry_run:
         return shown
     await change.run(kind.end, **ids)
+    public_ids = [f'"{public_id(kind.noun, record["id"])}"' for record in (loser, winner)]
+    await change.run(POINT_CONDITIONS, loser=public_ids[0], winner=public_ids[1])
     latest = {}
     if kind is LEAD:
         worked_on = [lead["last_activity_at"] for lead in (winner, loser) if lead["last_activity_at"] is not None]
@@ -216,6 +247,18 @@ async def _merge(change: Change, kind: Kind, winner: Row, loser: Row, dry_run: b
     if filled:
         change.emit(_about(kind, f"{kind.noun}.updated", {**winner, **filled}, **told(winner, filled)))
     return shown
+
+
+async def _point_at(change: Change, kind: Kind, name: str, winner_id: UUID, loser_id: UUID) -> int:
+    """Let what names the loser name the winner, with an event for each; returns how many did."""
+    table, column = kind.named_by[name]
+    pointed = await change.all(kind.point[name], winner_id=winner_id, loser_id=loser_id)
+    data = {"changes": {spelled(column): [public_id(kind.noun, loser_id), public_id(kind.noun, winner_id)]}}
+    for row in pointed:
+        about = {key: row[key] for key in ("lead_id", "owner_id", "pipeline_id", "stage_id")}
+        record_id = None if table == "lead" else row["id"]
+        change.emit(Happening(f"{table}.updated", **about, record_id=record_id, data=data))
+    return len(pointed)
 
 
 def _about(kind: Kind, type_: str, record: Mapping[str, Any], **data: Any) -> Happening:

@@ -1,6 +1,7 @@
 """mergeContacts, mergeCustomers, mergeLeads: one stays, whatever named the other names it, and so does its id."""
 
 import asyncio
+import json
 
 from tests.changes.consistency import expect_consistent
 from tests.changes.world import World
@@ -26,7 +27,9 @@ async def test_a_contact_takes_over(world: World) -> None:
     assert (await world.lead("Dan", "contact { id }"))["contact"] == {"id": mia}
     listed = await world.ask("{ contacts(first: 100) { nodes { id } } }")
     assert rita not in [node["id"] for node in listed["contacts"]["nodes"]]
-    assert [event["type"] for event in await world.events(head)] == ["contact.merged", "contact.updated"]
+    events = await world.events(head)
+    assert [event["type"] for event in events] == ["lead.updated", "task.updated", "contact.merged", "contact.updated"]
+    assert [json.loads(event["data"])["changes"] for event in events[:2]] == [{"contactId": [rita, mia]}] * 2
     await expect_consistent(world.database)
 
 
@@ -170,3 +173,36 @@ async def test_the_timeline_tells_of_both(world: World) -> None:
         paged += [event["type"] for event in page["nodes"]]
         after = page["pageInfo"]["endCursor"]
     assert paged == types
+
+
+async def test_conditions_name_the_one_that_stays(world: World) -> None:
+    """A routing rule about the other is about the winner from then on."""
+    made = await world.change("createCustomer", {"name": "A.C.M.E."}, "customer { id }")
+    winner = made["customer"]["id"]
+    condition = {"or": [{"customerId": {"is": world["Acme"]}}, {"customerId": {"in": [world["Acme"]]}}]}
+    rules = [{"name": "Ours", "condition": condition, "memberId": world["mia"]}]
+    await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
+    await world.change("mergeCustomers", {"winnerId": winner, "loserId": world["Acme"]})
+    kept = await world.database.pool.fetchval("SELECT condition FROM routing_rule")
+    assert json.loads(kept) == {"or": [{"customerId": {"is": winner}}, {"customerId": {"in": [winner]}}]}
+
+
+async def test_nothing_is_hidden_behind_what_was_put_away(world: World) -> None:
+    """An archived winner is refused; an archived loser may go."""
+    await world.change("archiveContact", {"contactId": world["contact of rita"]})
+    pair = {"winnerId": world["contact of rita"], "loserId": world["contact of mia"]}
+    await world.refused("mergeContacts", pair, "ARCHIVED", "winnerId")
+    await world.change("mergeContacts", {"winnerId": pair["loserId"], "loserId": pair["winnerId"]})
+    assert (await world.lead("Dan", "contact { name }"))["contact"] == {"name": "Contact of mia"}
+
+
+async def test_only_who_is_active_takes_over(world: World) -> None:
+    """An owner who no longer works here is not filled in; an active one is."""
+    await world.sql("UPDATE lead SET owner_id = (SELECT id FROM member WHERE subject = 'ian') WHERE title = 'Bob'")
+    made = await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Bob"]}, "filledFields")
+    assert "ownerId" not in made["filledFields"]
+    await world.change("assignLead", {"leadId": world["Dan"], "memberId": world["mia"]})
+    given = {"winnerId": world["Cleo"], "loserId": world["Dan"]}
+    made = await world.change("mergeLeads", given, "filledFields lead { owner { id } }")
+    assert made["lead"]["owner"] == {"id": world["mia"]}
+    await expect_consistent(world.database)

@@ -155,6 +155,9 @@ async def test_other_pipelines_are_left_and_entered(world: World, engine: Engine
         assert [event["kind"] for event in await there()] == ["ENTERED"]
         await world.change("deleteLead", {"leadId": world["Dan"]})
         assert [(event["kind"], event["leadId"]) for event in await there()] == [("LEFT", world["Dan"])]
+        await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
+        (merged, *_) = await here()
+        assert (merged["kind"], merged["leadId"]) == ("LEFT", world["Ada"])
 
 
 async def test_columns_that_change_are_told(world: World, engine: Engine) -> None:
