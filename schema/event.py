@@ -108,6 +108,7 @@ class LeadUpdated(Event):
 class LeadAssigned(Event):
     from_owner: Member | None = read(event_log.from_owner, "Who worked on it before; null when nobody did.")
     to_owner: Member | None = read(event_log.to_owner, "Who works on it since; null when nobody does.")
+    rule: str | None = read(event_log.text("rule"), "The routing rule that decided; null when a person did.")
 
 
 @strawberry.type(description="A lead has entered another stage.")
