@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 from graphql import (
@@ -29,7 +29,7 @@ from models.database import UNREACHABLE, Database
 from models.member import Role
 from models.refusal import Refused
 from resolvers.change import perform
-from resolvers.events import Watch
+from resolvers.events import Watch, encode_cursor
 from resolvers.feed import Feed
 from resolvers.reading import BadInput
 from resolvers.scope import Scope
@@ -57,6 +57,12 @@ class Answer:
 
     body: bytes
     executed: bool = True
+
+
+class Told(bytes):
+    """The body that tells subscribers of an event, and the event's cursor."""
+
+    cursor: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,7 +289,7 @@ class Engine:
         arguments = compiled.arguments(variables, scope, after=after, to=to, size=size)
         async with self.database.pool.acquire() as connection:
             found = await connection.fetch(compiled.statement.sql, *arguments)
-        return [(number, b'{"data":' + text.encode() + b"}") for number, text in found]
+        return [(number, _told(scope.org_id, number, text)) for number, text in found]
 
 
 def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLError:
@@ -312,6 +318,12 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
     found = error(Code.INTERNAL_SERVER_ERROR, message, errorId=error_id)
     found.path = path
     return found
+
+
+def _told(org_id: UUID, number: int, text: str) -> Told:
+    body = Told(b'{"data":' + text.encode() + b"}")
+    body.cursor = encode_cursor(org_id, number)
+    return body
 
 
 def _gone() -> RequestError:

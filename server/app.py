@@ -39,11 +39,12 @@ Start = Callable[[Settings, Database], AbstractAsyncContextManager[Runs]]
 class Application(Starlette):
     """A Starlette application that answers at PATH before its router, which would take as long as the rest of it."""
 
-    def __init__(self, graphql: ASGIApp, sockets: ASGIApp, settings: Settings, origins: Origins, **more: Any) -> None:
+    def __init__(self, service: Service, graphql: ASGIApp, sockets: ASGIApp, origins: Origins, **more: Any) -> None:
         super().__init__(**more)
+        self.service = service
         self.graphql = graphql
         self.sockets = sockets
-        self.entrance = CrossOrigin(BodyLimit(self.dispatch, settings.max_body_bytes), origins)
+        self.entrance = CrossOrigin(BodyLimit(self.dispatch, service.settings.max_body_bytes), origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything comes in here."""
@@ -59,7 +60,7 @@ class Application(Starlette):
             await self.sockets(scope, receive, send)
 
 
-def create_app(settings: Settings, database: Database, start: Start | None = None) -> Starlette:
+def create_app(settings: Settings, database: Database, start: Start | None = None) -> Application:
     """The application on an open database. `start` makes the engine, for as long as the application runs."""
     service = Service(settings)
     origins = Origins(settings.allowed_origins)
@@ -80,7 +81,7 @@ def create_app(settings: Settings, database: Database, start: Start | None = Non
         Mount("/graphiql", graphiql_assets()),
     ]
     parts = {"routes": routes, "exception_handlers": {HTTPException: not_found}, "lifespan": lifespan}
-    return Application(graphql, sockets, settings, origins, **parts)
+    return Application(service, graphql, sockets, origins, **parts)
 
 
 @asynccontextmanager

@@ -4,11 +4,15 @@ With `application/graphql-response+json` the status says what happened. With the
 well-formed request gets 200, because a client of that time cannot tell our 4xx from a proxy's.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resolvers.scope import Scope as Caller
 from schema.engine import masked
-from schema.errors import Code, RequestError, encode_errors
+from schema.errors import Code, RequestError, encode_errors, error
+from server.connections import Ending, TooMany
 from server.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, accepts, is_json
 from server.refusals import BadRequest, Refused
 from server.reply import send_json, send_refusal
@@ -79,7 +83,7 @@ class GraphQL:
                 if not taken.stream:
                     raise BadRequest(NEEDS_STREAM, status=406)
                 bodies = engine.subscribe(prepared, asked.variables, who)
-                await send_events(bodies, who.expires_at, receive, send)
+                await self._stream(bodies, who, receive, send)
                 return
             answer = await engine.execute(prepared, asked.variables, who)
         except RequestError as refused:
@@ -93,6 +97,21 @@ class GraphQL:
             return
         media = taken.json or RESPONSE
         await send_json(send, 200 if answer.executed or media == JSON else 400, answer.body, media)
+
+    async def _stream(self, bodies: AsyncIterator[bytes], who: Caller, receive: Receive, send: Send) -> None:
+        ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+        def end(ending: Ending) -> None:
+            if not ended.done():
+                ended.set_result(ending)
+
+        connections = self.service.connections
+        try:
+            with connections.joined(who, end):
+                await send_events(bodies, who.expires_at, receive, send, ended)
+        except TooMany:
+            text = f"You have {connections.most} connections, which is the limit: close one first."
+            raise RequestError([error(Code.RATE_LIMITED, text, limit=connections.most)]) from None
 
 
 def _check(method: str, headers: dict[bytes, bytes], taken: Accepts) -> None:

@@ -11,6 +11,7 @@ import orjson
 from resolvers.scope import Scope
 from schema.documents import Documents, Prepared
 from server.auth import Authenticator
+from server.connections import Connections
 from server.refusals import BadRequest
 from server.settings import Settings
 
@@ -50,6 +51,7 @@ class Service:
 
     def __init__(self, settings: Settings, authenticator: Authenticator | None = None) -> None:
         self.settings = settings
+        self.connections = Connections(settings.max_connections_per_member)
         self.authenticator = authenticator or Authenticator(settings)
 
 

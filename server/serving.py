@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from types import FrameType
 
 import uvicorn
 from rich.console import Console
@@ -19,6 +20,7 @@ from models.database import Database
 from models.member import Role
 from server.app import create_app
 from server.demo import load_demo
+from server.protocols import http_protocol, socket_protocol
 from server.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, connect, make_token, open_database, open_migrated
 from server.settings import Settings, WrongSettings
 from server.workers import Parent, Workers
@@ -63,18 +65,23 @@ async def serve_as_worker(descriptor: int) -> None:
 class Server(uvicorn.Server):
     """A server that says so once it answers."""
 
+    draining: asyncio.Task[None] | None = None
+
     def __init__(self, settings: Settings, database: Database, announce: Callable[[], None]) -> None:
+        self.application = create_app(settings, database)
+        self.patience = settings.shutdown_timeout
+        self.pool = database.pool
         super().__init__(
             uvicorn.Config(
-                create_app(settings, database),
+                self.application,
                 loop="none",
-                http="httptools",
-                ws="websockets-sansio",
+                http=http_protocol(settings.send_timeout),
+                ws=socket_protocol(settings.send_timeout),
                 ws_ping_interval=None,
+                ws_per_message_deflate=False,  # it would compress each event anew for every socket
                 log_level="warning",
                 access_log=False,
                 ws_max_size=2 * settings.max_body_bytes,
-                timeout_graceful_shutdown=3,
                 server_header=False,
             )
         )
@@ -83,6 +90,30 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """End, as a signal would."""
         self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; at the second signal at once."""
+        if self.should_exit:
+            self.force_exit = True
+            self.pool.terminate()
+            if self.draining is not None:
+                self.draining.cancel()
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, tell sockets and streams to come back elsewhere, let requests finish; in time."""
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.patience
+        self.draining = asyncio.create_task(self.application.service.connections.drain())
+        await asyncio.wait([self.draining], timeout=self.patience)
+        self.draining.cancel()
+        self.config.timeout_graceful_shutdown = max(1, round(end - loop.time()))
+        await super().shutdown(sockets)
+        if self.force_exit:
+            for task in self.server_state.tasks:
+                task.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -63,7 +63,17 @@ class Settings(BaseSettings):
     max_cost: int = Field(50_000, ge=1, description="Most rows that a query may be estimated to read.")
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds in which a WebSocket must authenticate.")
     socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings of a WebSocket.")
+    send_timeout: float = Field(
+        10.0, gt=0, description="Seconds in which a client must take what waits for it; then it is let go."
+    )
     max_subscriptions_per_socket: int = Field(100, ge=1, description="Most operations at once on a WebSocket.")
+    max_connections_per_member: int = Field(
+        100, ge=1, description="Most sockets and streams at once of one member, per process."
+    )
+    max_messages_per_second: int = Field(200, ge=1, description="Most messages in a second on a WebSocket.")
+    shutdown_timeout: float = Field(
+        10.0, gt=0, description="Seconds in which requests may finish when the server is told to stop."
+    )
     events_url: str | None = Field(
         None,
         description="What carries wake-ups between processes: redis://…, or a direct postgresql://… when database_url"

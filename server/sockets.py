@@ -2,6 +2,7 @@
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. A socket is closed with
 
+    1012  the server stops or is replaced: come back at once; the reason ends with the last cursor, if any
     1013  the keys that tokens are checked with cannot be had now; come back later
     4400  a message that is not one of the protocol's: not JSON, not text, too long, a field missing or of a wrong type
     4401  `subscribe` before the connection was acknowledged
@@ -9,7 +10,10 @@ https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. A socket is clo
     4406  a client that does not speak graphql-transport-ws
     4408  no `connection_init` in time
     4409  `subscribe` with the id of an operation that is still running
+    4413  a client that does not take what is sent to it; the reason ends with its last cursor, if any
     4429  a second `connection_init`
+    4430  a member with too many sockets and streams
+    4431  too many messages in a second
     4500  our fault; it is in the log
 
 What is wrong with one operation is told in an `error` message for its id, and the socket stays.
@@ -18,17 +22,20 @@ What is wrong with one operation is told in an `error` message for its id, and t
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
 
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from resolvers.events import decode_cursor
 from resolvers.scope import Scope as Caller
 from schema.engine import masked
 from schema.errors import Code, RequestError, error, format_errors
 from server.auth import LEEWAY
+from server.connections import Ending, TooMany
+from server.protocols import Stuck
 from server.refusals import NotAvailable, Refused
 from server.service import Asked, Service, asked_in_object, following
 
@@ -57,6 +64,7 @@ class Operation:
         self.next = f'{{"id":{self.id},"type":"next","payload":'
         self.wanted = True
         self.changes = False
+        self.cursor: str | None = None
         self.task: asyncio.Task[None] | None = None
 
     def drop(self) -> None:
@@ -76,8 +84,10 @@ class Socket:
         self.initialised = False
         self.closed = False
         self.operations: dict[str, Operation] = {}
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
         self.sending = asyncio.Lock()
+        self.joined = ExitStack()
+        self.second, self.messages = 0.0, 0
         self.timer: asyncio.TimerHandle | None = None
         self.takes = {
             "connection_init": self._init,
@@ -105,6 +115,17 @@ class Socket:
             self.closed = True
             self._drop_all()
             await asyncio.gather(*self.tasks, return_exceptions=True)
+            self.joined.close()
+
+    def end(self, ending: Ending) -> None:
+        """Close the connection soon: once the changes that are under way are done and answered."""
+        self._spawn(self._end(ending))
+
+    async def _end(self, ending: Ending) -> None:
+        changes = [item.task for item in self.operations.values() if item.changes and item.task is not None]
+        if changes:
+            await asyncio.wait(changes)
+        await self.close(ending.code, self._with_cursor(ending.reason))
 
     async def close(self, code: int, reason: str) -> None:
         """Close the connection, once."""
@@ -115,20 +136,26 @@ class Socket:
         with suppress(RuntimeError, WebSocketDisconnect):  # the client may be faster
             await self.websocket.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
 
-    async def send(self, text: str) -> None:
-        """Send one message after those before it. Once the connection is closed it is dropped.
+    async def send(self, text: str) -> bool:
+        """Send one message after those before it. Once the connection is closed it is dropped, and False returned.
 
         Everything that leaves the socket passes here.
         """
         async with self.sending:
             if self.closed:
-                return
+                return False
             try:
                 await self.websocket.send({"type": "websocket.send", "text": text})
             except (RuntimeError, WebSocketDisconnect):
                 self.closed = True
+            except Stuck:
+                self._spawn(self.close(4413, self._with_cursor("Too slow: nothing was taken for too long")))
+            else:
+                return True
+        return False
 
     async def _take(self, text: str | None) -> None:
+        self._count()
         if text is None:
             raise Closing(4400, "Messages are JSON in text frames, not binary ones")
         if len(text) > self.service.settings.max_body_bytes:
@@ -142,6 +169,15 @@ class Socket:
         if take is None:
             raise Closing(4400, "A message is an object whose `type` is one of graphql-transport-ws")
         await take(message)
+
+    def _count(self) -> None:
+        """Count the messages of a second. A burst at the turn of two seconds is forgiven."""
+        now, most = time.monotonic(), self.service.settings.max_messages_per_second
+        if now - self.second >= 1:
+            self.second, self.messages = now, 0
+        self.messages += 1
+        if self.messages > most:
+            raise Closing(4431, f"Too many messages: at most {most} a second")
 
     async def _init(self, message: dict[str, Any]) -> None:
         if self.initialised:
@@ -158,6 +194,10 @@ class Socket:
             raise Closing(1013, refused.message) from refused
         except Refused as refused:
             raise Closing(4403, f"Forbidden: {refused.message}") from refused
+        try:
+            self.joined.enter_context(self.service.connections.joined(self.who, self.end))
+        except TooMany:
+            raise Closing(4430, f"Too many connections: a member has at most {self.service.connections.most}") from None
         await self.send(ACKNOWLEDGED)
         self._watch()
 
@@ -217,8 +257,13 @@ class Socket:
             await self.send(last)
 
     async def _next(self, operation: Operation, body: bytes) -> None:
-        if operation.wanted:
-            await self.send(f"{operation.next}{body.decode()}}}")
+        if operation.wanted and await self.send(f"{operation.next}{body.decode()}}}"):
+            operation.cursor = getattr(body, "cursor", None)
+
+    def _with_cursor(self, reason: str) -> str:
+        """A reason that ends with the cursor up to which every subscription that was told anything was told all."""
+        cursors = [operation.cursor for operation in self.operations.values() if operation.cursor is not None]
+        return f"{reason}; after={min(cursors, key=decode_cursor)}" if cursors else reason
 
     def _drop_all(self) -> None:
         self._disarm()
@@ -248,7 +293,7 @@ class Socket:
         if self.timer is not None:
             self.timer.cancel()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)

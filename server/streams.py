@@ -7,12 +7,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 from starlette.types import Receive, Send
 
 from schema.engine import masked
 from schema.errors import Code, RequestError, encode_errors, error
 from server.auth import LEEWAY
+from server.connections import Ending
 from server.service import following
 
 HEARTBEAT = 15.0
@@ -43,43 +45,52 @@ async def send_events(
     expires_at: datetime | None,
     receive: Receive,
     send: Send,
+    ended: asyncio.Future[Ending] | None = None,
 ) -> None:
     """Send each result as a `next` event until they end, the client leaves or its token expires; then `complete`.
 
     A refusal or a failure is sent as a `next` with its errors: a stream that has begun has no other way to say it.
+    When it is `ended` from outside, a comment says why, and there is no `complete`, so that clients come back.
     """
     await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
     await _send(send, COMMENT)
     gone = asyncio.create_task(_gone(receive))
+    ended = ended or asyncio.get_running_loop().create_future()
     try:
         async with following(bodies):
-            await _relay(bodies, gone, expires_at, send)
+            await _relay(bodies, gone, ended, expires_at, send)
         if not gone.done():
-            await send({"type": "http.response.body", "body": COMPLETE})
+            last = COMPLETE if not ended.done() else f": {ended.result().reason}\n\n".encode()
+            await send({"type": "http.response.body", "body": last})
     finally:
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
 
 
 async def _relay(
-    bodies: AsyncIterator[bytes], gone: asyncio.Task[None], expires_at: datetime | None, send: Send
+    bodies: AsyncIterator[bytes],
+    gone: asyncio.Task[None],
+    ended: asyncio.Future[Ending],
+    expires_at: datetime | None,
+    send: Send,
 ) -> None:
     end = expires_at.timestamp() + LEEWAY if expires_at else float("inf")
     coming = asyncio.create_task(_next(bodies))
     try:
-        while not gone.done():
+        while not gone.done() and not ended.done():
             left = end - time.time()
             if left <= 0:
                 await _send(send, _event(encode_errors([EXPIRED])))
                 return
-            await asyncio.wait({coming, gone}, timeout=min(HEARTBEAT, left), return_when="FIRST_COMPLETED")
+            waits: set[asyncio.Future[Any]] = {coming, gone, ended}
+            await asyncio.wait(waits, timeout=min(HEARTBEAT, left), return_when="FIRST_COMPLETED")
             if coming.done():
                 body = coming.result()
                 if body is None:
                     return
                 await _send(send, _event(body))
                 coming = asyncio.create_task(_next(bodies))
-            elif left > HEARTBEAT and not gone.done():
+            elif left > HEARTBEAT and not gone.done() and not ended.done():
                 await _send(send, COMMENT)
     finally:
         coming.cancel()

@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 log = logging.getLogger("dealboard.workers")
 
-STOPPING = 15.0
-"""Seconds in which a worker has to end when it is told to; then it is killed."""
+STOPPING = 5.0
+"""Seconds beyond the time limit in which a worker has to end when it is told to; then it is killed."""
 
 SHORT_LIFE = 5.0
 """Seconds of life below which the next worker is started only after a pause, which grows to as much."""
@@ -106,7 +106,7 @@ class Workers:
         if process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), STOPPING)
+                await asyncio.wait_for(process.wait(), self.settings.shutdown_timeout + STOPPING)
             except TimeoutError:
                 process.kill()
                 await process.wait()

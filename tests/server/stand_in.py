@@ -11,14 +11,14 @@ import jwt
 import orjson
 import uvicorn
 from graphql import build_schema, execute_sync, get_variable_values
-from starlette.applications import Starlette
 
 from models.database import Database
 from resolvers.scope import Scope
 from schema.documents import Documents, Prepared
 from schema.errors import Code, RequestError, refusal
 from schema.limits import Limits
-from server.app import create_app
+from server.app import Application, create_app
+from server.protocols import http_protocol, socket_protocol
 from server.settings import Settings
 
 SECRET = "a secret of the tests, long enough for HS256"
@@ -121,7 +121,7 @@ def bearer(**claims: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(**claims)}"}
 
 
-def application(engine: StandIn, **given: Any) -> Starlette:
+def application(engine: StandIn, **given: Any) -> Application:
     """The application around a stand-in."""
 
     @asynccontextmanager
@@ -132,9 +132,18 @@ def application(engine: StandIn, **given: Any) -> Starlette:
 
 
 @asynccontextmanager
-async def listening(app: Starlette) -> AsyncIterator[int]:
+async def listening(app: Application) -> AsyncIterator[int]:
     """The application behind a real server on a free port of this machine."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1)
+    patience = app.service.settings.send_timeout
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=http_protocol(patience),
+        ws=socket_protocol(patience),
+        log_config=None,
+        timeout_graceful_shutdown=1,
+    )
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)

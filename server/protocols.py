@@ -1,0 +1,71 @@
+"""uvicorn's protocols, less patient: a client that does not take what is sent to it is let go.
+
+What waits for one client is bounded already: uvicorn pauses the sender once 64 kB wait in the write buffer. But it
+waits for ever, also for the place of a close frame, and for the buffer to empty before the connection may end.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+LINGER = 30.0
+"""Seconds that a closed socket has to take what was sent before, the close frame included."""
+
+
+class Stuck(Exception):
+    """The client has taken nothing for too long."""
+
+
+def socket_protocol(patience: float) -> type[asyncio.Protocol]:
+    """The protocol for WebSockets. A send that waits longer than `patience` raises `Stuck`."""
+
+    class SocketProtocol(WebSocketsSansIOProtocol):
+        async def send(self, message: Any) -> None:
+            """Send; what ends the connection does not wait for its turn."""
+            if message["type"] == "websocket.close":
+                self.writable.set()
+                await super().send(message)
+                if self.close_timer is not None:
+                    self.close_timer.cancel()
+                    self.close_timer = self.loop.call_later(LINGER, self.transport.abort)
+                return
+            if not self.writable.is_set():
+                try:
+                    await asyncio.wait_for(self.writable.wait(), patience)
+                except TimeoutError:
+                    raise Stuck from None
+            await super().send(message)
+
+    return SocketProtocol
+
+
+def http_protocol(patience: float) -> type[asyncio.Protocol]:
+    """The protocol for HTTP. A connection whose buffer does not empty within `patience` is cut."""
+
+    class HttpProtocol(HttpToolsProtocol):
+        stuck: asyncio.TimerHandle | None = None
+
+        def pause_writing(self) -> None:
+            """The buffer is full: from now on time runs."""
+            super().pause_writing()
+            self._calm()
+            self.stuck = self.loop.call_later(patience, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            """The client has taken most of it."""
+            super().resume_writing()
+            self._calm()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            """Nothing is left to be done."""
+            self._calm()
+            super().connection_lost(exc)
+
+        def _calm(self) -> None:
+            if self.stuck is not None:
+                self.stuck.cancel()
+                self.stuck = None
+
+    return HttpProtocol

@@ -1,0 +1,88 @@
+"""What ends a socket or a stream from outside: a client that does not read, limits, and a server that stops."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.server.stand_in import StandIn, application, bearer, listening
+
+from .served import serving
+from .test_sockets import PROTOCOL, Client, socket
+from .test_workers import heard, move, subscribed
+
+
+@asynccontextmanager
+async def another(port: int) -> AsyncIterator[Client]:
+    """One more socket to a server."""
+    async with connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=[PROTOCOL]) as connection:
+        yield Client(connection)
+
+
+async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:
+    """What was begun for it ends, and it is closed with 4413; another socket does not notice."""
+    app = application(stand_in, send_timeout=0.2)
+    async with listening(app) as port, another(port) as stuck, another(port) as other:
+        await stuck.init()
+        await stuck.subscribe("a", "subscription($to: Int!) { count(to: $to) }", variables={"to": 10_000_000})
+        await other.init()
+        async with asyncio.timeout(60):
+            while not stand_in.finished:
+                await other.alive()
+        assert await stuck.closed() == (4413, "Too slow: nothing was taken for too long")
+        await other.alive()
+
+
+async def test_connections_of_a_member_are_limited(stand_in: StandIn) -> None:
+    """One too many is closed with 4430, and the one that was there stays."""
+    app = application(stand_in, max_connections_per_member=1)
+    async with listening(app) as port, another(port) as first, another(port) as second:
+        await first.init()
+        await second.send(type="connection_init", payload=bearer())
+        assert await second.closed() == (4430, "Too many connections: a member has at most 1")
+        await first.alive()
+
+
+async def test_messages_in_a_second_are_limited(stand_in: StandIn) -> None:
+    """A client that floods is closed with 4431."""
+    async with socket(stand_in, max_messages_per_second=20) as client:
+        await client.init()
+        for _ in range(60):
+            try:
+                await client.send(type="ping")
+            except ConnectionClosed:
+                break
+        assert await client.closed() == (4431, "Too many messages: at most 20 a second")
+
+
+async def test_a_drain_waits_for_a_change(stand_in: StandIn) -> None:
+    """A running mutation is answered before its socket is closed with 1012."""
+    app = application(stand_in)
+    async with listening(app) as port, another(port) as client:
+        await client.init()
+        await client.subscribe("m", "mutation { held }")
+        await stand_in.begun.wait()
+        draining = asyncio.create_task(app.service.connections.drain())
+        stand_in.release.set()
+        assert (await client.take())["payload"] == {"data": {"held": 1}}
+        assert await client.closed() == (1012, "Service restart: come back")
+        await asyncio.wait_for(draining, 5)
+
+
+def test_a_server_that_stops(tmp_path: Path) -> None:
+    """SIGTERM closes sockets with 1012 and the cursor of the last event they were told, and the server ends."""
+    with serving(tmp_path) as served, subscribed(served) as socket:
+        lead = move(served)
+        assert heard(socket) == lead
+        served.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(20)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+        assert closed.value.rcvd.reason.startswith("Service restart: come back; after=")
+        assert served.process.wait(20) == 0
