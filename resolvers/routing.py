@@ -39,7 +39,6 @@ LOCK_UNOWNED = Statement(
         """
         SELECT id, owner_id, pipeline_id, stage_id, version FROM lead
         WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND owner_id IS NULL AND closed_at IS NULL
-            AND merged_into_id IS NULL
             AND stage_id = coalesce(CAST(:stage_id AS uuid), stage_id)
             AND id > coalesce(CAST(:after_id AS uuid), '00000000-0000-0000-0000-000000000000')
         ORDER BY id LIMIT :size FOR NO KEY UPDATE

@@ -57,7 +57,8 @@ def expected(tables: Tables, field: str, name: str, direction: str) -> list[str]
     """The whole list, sorted in memory."""
     order = ORDERS["Query", field][0][name]
     world = World(tables, Scope(DEMO, "tester", Role.VIEWER))
-    records = Sorting(name, order, direction == "DESC", None).sorted(world.all(LISTS[field]))
+    shown = [record for record in world.all(LISTS[field]) if record.row.get("archived_at") is None]
+    records = Sorting(name, order, direction == "DESC", None).sorted(shown)
     return [public_id(record.table, record.row["id"]) for record in records]
 
 
