@@ -24,6 +24,7 @@ from schema.errors import Code, encode_errors, error
 from schema.limits import Limits
 from server.body_limit import BodyLimit
 from server.handshake import Sockets
+from server.health import health_routes
 from server.http import GraphQL
 from server.media import RESPONSE
 from server.origins import CrossOrigin, Origins
@@ -75,6 +76,7 @@ def create_app(settings: Settings, database: Database, start: Start | None = Non
     sockets = Sockets(service, origins)
     routes = [
         Route("/", to_graphql),
+        *health_routes(service, database),
         # Listed for those who look at the routes, and for a server that mounts the application below another path.
         Route(PATH, graphql),
         WebSocketRoute(PATH, sockets),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -75,8 +76,13 @@ async def test_a_drain_waits_for_a_change(stand_in: StandIn) -> None:
 
 
 def test_a_server_that_stops(tmp_path: Path) -> None:
-    """SIGTERM closes sockets with 1012 and the cursor of the last event they were told, and the server ends."""
+    """It was ready; SIGTERM closes sockets with 1012 and the last cursor they were told, and the server ends."""
     with serving(tmp_path) as served, subscribed(served) as socket:
+        base = served.url.removesuffix("/graphql")
+        assert httpx2.get(f"{base}/healthz", timeout=20).json() == {"alive": True}
+        ready = httpx2.get(f"{base}/readyz", timeout=20)
+        works = {"database": True, "migrations": True, "wakeups": True, "serving": True}
+        assert (ready.status_code, ready.json()) == (200, works)
         lead = move(served)
         assert heard(socket) == lead
         served.process.send_signal(signal.SIGTERM)
