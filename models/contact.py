@@ -16,6 +16,7 @@ class Customer(Tenant, Stamped, Base):
     __table_args__ = (
         belongs_to_organisation(),
         Index("customer_name_idx", "org_id", text("lower(name)"), "id"),
+        Index("customer_updated_idx", "org_id", "updated_at", "id"),
         Index(
             "customer_external_id_key",
             "org_id",
@@ -29,6 +30,8 @@ class Customer(Tenant, Stamped, Base):
     website: Mapped[str | None]
     industry: Mapped[str | None]
     phone: Mapped[str | None]
+    address: Mapped[str | None]
+    notes: Mapped[str | None]
     external_id: Mapped[str | None]
     archived_at: Mapped[datetime | None]
 
@@ -41,6 +44,7 @@ class Contact(Tenant, Stamped, Base):
         belongs_to_organisation(),
         refers("customer", "customer_id"),
         Index("contact_name_idx", "org_id", text("lower(name)"), "id"),
+        Index("contact_updated_idx", "org_id", "updated_at", "id"),
         Index("contact_customer_idx", "org_id", "customer_id", "id"),
         Index("contact_email_idx", "org_id", text("lower(email)")),
     )
@@ -49,6 +53,8 @@ class Contact(Tenant, Stamped, Base):
     email: Mapped[str | None]
     phone: Mapped[str | None]
     job_title: Mapped[str | None]
+    address: Mapped[str | None]
+    notes: Mapped[str | None]
     customer_id: Mapped[UUID | None]
     archived_at: Mapped[datetime | None]
 

@@ -10,7 +10,7 @@ from models.base import new_id
 from models.contact import Contact, Customer
 from models.database import Statement
 from models.refusal import Refusal, Refused
-from models.text import line, optional_line
+from models.text import line, optional_line, prose
 from resolvers.change import Change, Happening
 from resolvers.constraints import expect_unique
 from resolvers.locking import ID, expect_found, expect_version, not_found
@@ -20,8 +20,8 @@ from resolvers.revision import differing, make, not_null, revise, rewrite, told
 LONGEST_EMAIL = 254
 """Characters of an address that mail servers take. Source: RFC 5321, section 4.5.3.1.3."""
 
-CONTACT_FIELDS = ("name", "email", "phone", "job_title", "customer_id")
-CUSTOMER_FIELDS = ("name", "website", "industry", "phone", "external_id")
+CONTACT_FIELDS = ("name", "email", "phone", "job_title", "address", "notes", "customer_id")
+CUSTOMER_FIELDS = ("name", "website", "industry", "phone", "address", "notes", "external_id")
 
 TAKE_CONTACT = Statement(
     select(Contact.__table__).where(Contact.org_id == ORG, Contact.id == ID).with_for_update(key_share=True)
@@ -107,6 +107,8 @@ TIDY: Mapping[str, Any] = {
     "email": _email,
     "phone": lambda value: optional_line(value, "phone", longest=50),
     "job_title": lambda value: optional_line(value, "jobTitle"),
+    "address": lambda value: prose(value, "address"),
+    "notes": lambda value: prose(value, "notes"),
     "customer_id": lambda value: value,
     "website": lambda value: optional_line(value, "website", longest=2000),
     "industry": lambda value: optional_line(value, "industry"),

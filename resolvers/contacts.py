@@ -1,8 +1,9 @@
 """Contacts and customers: whom one sells to."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, Uuid, func, or_
+from sqlalchemy import ColumnElement, Text, Uuid, exists, func, literal_column, or_
 
 from models.contact import Contact, Customer
 from models.ids import parse_id
@@ -13,6 +14,7 @@ from resolvers.reading import Args, Expression, Rows, Slot, rows, typed_id
 ORDERS = {
     "NAME": Order(lambda row: func.lower(row.name, type_=Text())),
     "CREATED_AT": Order(lambda row: row.id),
+    "UPDATED_AT": Order(lambda row: row.updated_at),
 }
 
 
@@ -44,10 +46,13 @@ def holds(search: Slot, *columns: Any) -> ColumnElement[bool]:
     return or_(*(column.ilike(wanted) for column in columns))
 
 
-def _kept(found: Rows, args: Args) -> Rows:
-    """Those that were not put away, unless it is asked for those that were."""
+def _kept(found: Rows, args: Args, filters: Mapping[str, Any]) -> Rows:
+    """Those that every given part of the filter lets through, and that were not put away, unless it is asked for those
+    that were."""
     archived = found.entity.archived_at
-    return found.where(archived.is_not(None) if args.get("archived") else archived.is_(None))
+    found = found.where(archived.is_not(None) if args.get("archived") else archived.is_(None))
+    given = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
+    return found.where(*(filters[name](found.entity, value) for name, value in given.items()))
 
 
 def archived(row: Any, args: Args) -> Expression:
@@ -63,7 +68,7 @@ def contact(root: Any, args: Args) -> Rows:
 
 def contacts(root: Any, args: Args) -> Page:
     """The contacts of the organisation, those that hold a text in name, e-mail or phone if asked."""
-    found = _kept(rows(Contact), args)
+    found = _kept(rows(Contact), args, CONTACT_FILTERS)
     if (search := args.get("search")) is not None:
         found = found.where(holds(search, found.entity.name, found.entity.email, found.entity.phone))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))
@@ -76,7 +81,7 @@ def customer(root: Any, args: Args) -> Rows:
 
 def customers(root: Any, args: Args) -> Page:
     """The customers of the organisation, those that hold a text in their name or website if asked."""
-    found = _kept(rows(Customer), args)
+    found = _kept(rows(Customer), args, CUSTOMER_FILTERS)
     if (search := args.get("search")) is not None:
         found = found.where(holds(search, found.entity.name, found.entity.website))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))
@@ -91,3 +96,40 @@ def contacts_of(customer: Any, args: Args) -> Page:
     """The contacts that work for a customer."""
     found = rows(Contact)
     return page(found.where(found.entity.customer_id == customer.id), args, ORDERS, ("NAME", Direction.ASC))
+
+
+def _has(column: str) -> Callable[[Any, bool], ColumnElement[bool]]:
+    def condition(row: Any, wanted: bool) -> ColumnElement[bool]:
+        value = getattr(row, column)
+        filled: ColumnElement[bool] = value.is_not(None) if wanted else value.is_(None)
+        return filled
+
+    return condition
+
+
+def _works_for(contact: Any, id: Slot) -> ColumnElement[bool]:
+    customer_id = resolved(id.bind(Uuid(), lambda text: parse_id("customer", text)))
+    works: ColumnElement[bool] = contact.customer_id == customer_id
+    return works
+
+
+def _has_contacts(customer: Any, wanted: bool) -> ColumnElement[bool]:
+    contact = rows(Contact)
+    found = exists(contact.where(contact.entity.customer_id == customer.id).select(literal_column("1")))
+    return found if wanted else ~found
+
+
+CONTACT_FILTERS: Mapping[str, Any] = {
+    "customer_id": _works_for,
+    "has_customer": _has("customer_id"),
+    "has_email": _has("email"),
+    "has_phone": _has("phone"),
+}
+"""What each part of a filter asks of a contact"""
+
+CUSTOMER_FILTERS: Mapping[str, Any] = {
+    "has_contacts": _has_contacts,
+    "has_website": _has("website"),
+    "has_phone": _has("phone"),
+}
+"""What each part of a filter asks of a customer"""

@@ -21,9 +21,9 @@ class Deals:
     id: Any
 
     def leads(self) -> Rows:
-        """The leads."""
+        """The leads, but for those that were converted: the opportunities that they became are counted."""
         found = rows(Lead)
-        return found.where(getattr(found.entity, self.column) == self.id)
+        return found.where(getattr(found.entity, self.column) == self.id, found.entity.converted_at.is_(None))
 
     def count(self, kind: StageKind | None = None) -> Expression:
         """How many there are, or how many ended this way; what was closed in an open stage counts as lost."""
@@ -38,7 +38,7 @@ class Deals:
             return lead.closed_at.is_(None)  # type: ignore[no-any-return]
         if kind is StageKind.LOST:
             is_lost: ColumnElement[bool] = and_(lead.closed_at.is_not(None), stage != quoted(StageKind.WON))
-            return and_(is_lost, lead.converted_at.is_(None))
+            return is_lost
         is_won: ColumnElement[bool] = stage == quoted(StageKind.WON)
         return is_won
 

@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers import contacts, deal_totals, leads, tasks
 from schema.enums import ordering
-from schema.fields import Argument, column, connection, read
+from schema.fields import Argument, column, connection, optional, read
 from schema.filters import LeadFilter, LeadOrder
 from schema.node import Node
 from schema.paging import Connection
@@ -23,12 +23,29 @@ Tasks = Connection[Annotated["Task", strawberry.lazy("schema.task")]]
 LEADS = {"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")}
 TASKS = {"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")}
 
-ContactOrder = ordering("Contact", contacts.ORDERS, NAME="By name.", CREATED_AT="By when they were added.")
-CustomerOrder = ordering("Customer", contacts.ORDERS, NAME="By name.", CREATED_AT="By when they were added.")
+ORDERS = {"NAME": "By name.", "CREATED_AT": "By when they were added.", "UPDATED_AT": "By when they last changed."}
+ContactOrder = ordering("Contact", contacts.ORDERS, **ORDERS)
+CustomerOrder = ordering("Customer", contacts.ORDERS, **ORDERS)
+
+
+@strawberry.input(description="Which contacts are wanted. A contact must pass every part that is given.")
+class ContactFilter:
+    customer_id: strawberry.ID | None = optional("Who works for this customer.")
+    has_customer: bool | None = optional("True: only who works for a known company. False: only who does not.")
+    has_email: bool | None = optional("True: only with an e-mail address. False: only without.")
+    has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
+
+
+@strawberry.input(description="Which customers are wanted. A customer must pass every part that is given.")
+class CustomerFilter:
+    has_contacts: bool | None = optional("True: only where one knows somebody. False: only where one knows nobody.")
+    has_website: bool | None = optional("True: only with a web address. False: only without.")
+    has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
 
 @strawberry.type(
-    description="What leads and opportunities come to: how many there are, how they ended, what they are worth."
+    description="What leads and opportunities come to: how many there are, how they ended, what they are worth. A lead "
+    "that was converted is counted once, as the opportunity that it became."
 )
 class DealTotals:
     count: int = read(deal_totals.count, "How many there are.")
@@ -45,6 +62,8 @@ class Customer(Node):
     website: str | None = column("website", "The company's web address.")
     industry: str | None = column("industry", "The line of business.")
     phone: str | None = column("phone", "The company's telephone number.")
+    address: str | None = column("address", "Where the company is, as one would write it on a letter.")
+    notes: str | None = column("notes", "Anything else worth knowing.")
     external_id: str | None = column("external_id", "The customer's id in the system it was imported from.")
     archived: bool = read(contacts.archived, "Whether it was put away: it is not offered any more.")
     contacts: Connection["Contact"] = connection(contacts.contacts_of, "The people who work there.", order=ContactOrder)
@@ -70,6 +89,8 @@ class Contact(Node):
     email: str | None = column("email", "The person's e-mail address.")
     phone: str | None = column("phone", "The person's telephone number.")
     job_title: str | None = column("job_title", "What the person does at the customer's.")
+    address: str | None = column("address", "Where to reach the person by letter.")
+    notes: str | None = column("notes", "Anything else worth knowing.")
     customer: Customer | None = read(contacts.of_contact, "The company the person works for.")
     leads: Leads = connection(
         leads.of_contact,

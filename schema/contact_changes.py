@@ -13,6 +13,8 @@ class ContactFields:
     email: str | None = optional("The person's e-mail address.")
     phone: str | None = optional("The person's telephone number: up to 50 characters.")
     job_title: str | None = optional("What the person does at the customer's: up to 300 characters.")
+    address: str | None = optional("Where to reach the person by letter: up to 20,000 characters.")
+    notes: str | None = optional("Anything else worth knowing: up to 20,000 characters.")
     customer_id: strawberry.ID | None = optional("The company the person works for.", id="customer")
 
 
@@ -45,6 +47,8 @@ class CustomerFields:
     website: str | None = optional("The company's web address: up to 2,000 characters.")
     industry: str | None = optional("The line of business: up to 300 characters.")
     phone: str | None = optional("The company's telephone number: up to 50 characters.")
+    address: str | None = optional("Where the company is: up to 20,000 characters.")
+    notes: str | None = optional("Anything else worth knowing: up to 20,000 characters.")
     external_id: str | None = optional(
         "The customer's id in another system of yours: up to 300 characters, and only once."
     )

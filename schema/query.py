@@ -18,7 +18,7 @@ from models.member import Role
 from models.pipeline import PipelineType
 from schema.activity import Activity, ActivityFilter
 from schema.condition import Condition
-from schema.contact import Contact, ContactOrder, Customer, CustomerOrder
+from schema.contact import Contact, ContactFilter, ContactOrder, Customer, CustomerFilter, CustomerOrder
 from schema.event import Event
 from schema.event_filter import EventFilter
 from schema.fields import Argument, connection, read
@@ -114,7 +114,7 @@ class Query:
     contacts: Connection[Contact] = connection(
         resolvers.contacts.contacts,
         "The contacts of your organisation, by name unless asked otherwise.",
-        filters=KEPT,
+        filters={**KEPT, "filter": Argument(ContactFilter | None, "Only the contacts that this lets through.")},
         order=ContactOrder,
         role=Role.VIEWER,
     )
@@ -127,7 +127,7 @@ class Query:
     customers: Connection[Customer] = connection(
         resolvers.contacts.customers,
         "The customers of your organisation, by name unless asked otherwise.",
-        filters=KEPT,
+        filters={**KEPT, "filter": Argument(CustomerFilter | None, "Only the customers that this lets through.")},
         order=CustomerOrder,
         role=Role.VIEWER,
     )

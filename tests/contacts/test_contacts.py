@@ -98,3 +98,21 @@ async def test_totals_of_a_contact(world: World) -> None:
     }  # fmt: skip
     assert found["tasks"]["nodes"] == [{"title": "Call"}]
     assert [lead["title"] for lead in found["leads"]["nodes"]] == ["Ada", "Bob"]
+
+
+async def test_filters_and_orders(world: World) -> None:
+    """Each part of a filter is one condition; together all must hold. The last changed can come first."""
+    given = {"name": "Zoe", "customerId": world["Acme"], "phone": "1", "address": "1 Main St\nBonn", "notes": "Writes"}
+    made = await world.change("createContact", given, "contact { address notes }")
+    assert made["contact"] == {"address": "1 Main St\nBonn", "notes": "Writes"}
+    listed = "query($f: ContactFilter) { contacts(filter: $f) { nodes { name } } }"
+    for wanted in ({"customerId": world["Acme"]}, {"hasCustomer": True}, {"hasEmail": False, "hasPhone": True}):
+        found = await world.ask(listed, {"f": wanted})
+        assert [contact["name"] for contact in found["contacts"]["nodes"]] == ["Zoe"]
+    found = await world.ask(listed, {"f": {"hasEmail": True, "hasCustomer": True}})
+    assert found["contacts"]["nodes"] == []
+    await world.change("updateContact", {"contactId": world["contact of ian"], "notes": "Gone"})
+    newest = "{ contacts(orderBy: { field: UPDATED_AT, direction: DESC }, first: 1) { nodes { name notes } } }"
+    assert (await world.ask(newest))["contacts"]["nodes"] == [{"name": "Contact of ian", "notes": "Gone"}]
+    alone = "{ customers(filter: { hasContacts: true, hasWebsite: false, hasPhone: false }) { nodes { name } } }"
+    assert (await world.ask(alone))["customers"]["nodes"] == [{"name": "Acme"}]

@@ -115,10 +115,12 @@ class Builder:
                      time_zone=zone, capacity=nth % 3, daily_cap=self.maybe(nth))  # fmt: skip
         for _ in range(6):
             self.add("customer", name=self.text(), website=self.maybe("https://x.example/100%"),
-                     industry=self.maybe(self.text()), phone=self.maybe("+49_1"), external_id=None,
+                     industry=self.maybe(self.text()), phone=self.maybe("+49_1"),
+                     address=self.maybe(self.text()), notes=self.maybe(self.text()), external_id=None,
                      archived_at=None if self.random.random() < 0.8 else self.instant())  # fmt: skip
         for _ in range(14):
             self.add("contact", name=self.text(), email=self.maybe(f"{self.random.randrange(3)}_x@Example.com"),
+                     address=self.maybe(self.text()), notes=self.maybe(self.text()),
                      phone=self.maybe("+1 555%"), job_title=self.maybe(self.text()),
                      customer_id=self.maybe(self.one("customer")),
                      archived_at=None if self.random.random() < 0.8 else self.instant())  # fmt: skip

@@ -71,7 +71,7 @@ LEADS = {
     "SCORE": Order("score", _small), "STAGE_ENTERED_AT": Order("stage_entered_at", _aware),
 }  # fmt: skip
 NULLABLE = {"value", "expected_close_date", "score", "deadline"}
-NAMED = {"NAME": Order("name", lowered=True), "CREATED_AT": BY_ID}
+NAMED = {"NAME": Order("name", lowered=True), "CREATED_AT": BY_ID, "UPDATED_AT": Order("updated_at", _aware)}
 ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Query", "leads"): (LEADS, "CREATED_AT", "DESC"),
     ("Query", "matchingLeads"): (LEADS, "CREATED_AT", "DESC"),

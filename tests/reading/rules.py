@@ -162,11 +162,25 @@ def matching_leads(world: World, source: Any, given: Mapping[str, Any]) -> Page:
     return Page([lead for lead in found if meets(world, lead, given["condition"], chance)], given)
 
 
+def is_wanted(world: World, record: Record, wanted: Mapping[str, Any]) -> bool:
+    """Whether a contact or a customer passes every part of a filter."""
+    row = record.row
+    tests: dict[str, Callable[[Any], bool]] = {
+        "customerId": lambda id: row["customer_id"] == resolved(world, "customer", id),
+        "hasContacts": lambda has: bool(world.all("contact", customer_id=row["id"])) == has,
+    }
+    columns = {"hasCustomer": "customer_id", "hasEmail": "email", "hasPhone": "phone", "hasWebsite": "website"}
+    for name, column in columns.items():
+        tests[name] = lambda has, column=column: (row[column] is not None) == has  # type: ignore[misc]
+    return all(tests[name](value) for name, value in wanted.items())
+
+
 def searched(table: str, *columns: str) -> Any:
     def rule(world: World, source: Any, given: Mapping[str, Any], **wanted: Any) -> Page:
         text = given.get("search")
         archived = given.get("archived", False)
         kept = [r for r in world.all(table, **wanted) if (r.row.get("archived_at") is not None) == archived]
+        kept = [r for r in kept if is_wanted(world, r, given.get("filter", {}))]
         return Page([r for r in kept if text is None or holds(text, *(r.row[name] for name in columns))], given)
 
     return rule
@@ -232,14 +246,14 @@ def deals(column: str) -> Any:
     """What the leads of a contact or a customer come to."""
 
     def rule(world: World, record: Record, given: Mapping[str, Any]) -> dict[str, Any]:
-        found = world.all("lead", **{column: record.row["id"]})
+        found = world.all("lead", **{column: record.row["id"]}, converted_at=None)
 
         def ended(lead: Record) -> str:
             stage = world.one("stage", lead.row["stage_id"])
             assert stage is not None
             if stage.row["kind"] == "WON":
                 return "won"
-            return "lost" if lead.row["closed_at"] and not lead.row["converted_at"] else "other"
+            return "lost" if lead.row["closed_at"] else "other"
 
         ends = [ended(lead) for lead in found]
         return {
