@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Select, Uuid, literal_column, or_, select
+from sqlalchemy import ARRAY, BigInteger, DateTime, Select, Uuid, any_, func, literal_column, select
 
 from models.contact import MergedRecord
 from models.event import Event, EventType
@@ -61,7 +61,17 @@ def _happened(found: R, args: Args) -> R:
 def _of_record(event: Any, id: Any) -> Any:
     """What happened to a record: a lead's events name it as their lead, those of other records as their record."""
     record_id = id.bind(Uuid(), lambda text: split_id(text)[1])
-    return or_(event.record_id == record_id, event.lead_id == record_id)
+    return event.number == any_(_numbers("record_id", record_id).concat(_numbers("lead_id", record_id)))
+
+
+def _numbers(column: str, record_id: Any) -> Any:
+    """The numbers of the events that name a record in a column, as an array.
+
+    Asked for as one condition or the other, what little happened to a record is looked for in the whole log.
+    """
+    named = rows(Event)
+    found = named.where(getattr(named.entity, column) == record_id).select(named.entity.number)
+    return func.array(found.scalar_subquery(), type_=ARRAY(BigInteger()))
 
 
 FILTERS: Mapping[str, Any] = {
