@@ -31,9 +31,16 @@ LOCK = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' |
 
 KNOWN_IDS = Statement(
     text(
-        "SELECT external_id FROM lead WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND external_id IS NOT NULL"
+        """
+        SELECT external_id FROM lead
+        WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND external_id IS NOT NULL
+        UNION SELECT data ->> 'externalId' FROM event
+        WHERE org_id = :org_id AND type = 'lead.merged' AND pipeline_id = :pipeline_id
+            AND data ->> 'externalId' IS NOT NULL
+        """
     ).bindparams(ORG)
 )
+"""What came before; a lead that was merged into another since is not brought back."""
 
 LAST_RANKS = Statement(
     text(

@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+from typing import Any
 
+from resolvers.deals import Deal
+from resolvers.import_names import Import
+from resolvers.imports import import_deals
 from tests.changes.consistency import expect_consistent
 from tests.changes.world import World
 
@@ -206,3 +210,14 @@ async def test_only_who_is_active_takes_over(world: World) -> None:
     made = await world.change("mergeLeads", given, "filledFields lead { owner { id } }")
     assert made["lead"]["owner"] == {"id": world["mia"]}
     await expect_consistent(world.database)
+
+
+async def test_an_import_does_not_bring_back_what_was_merged(world: World) -> None:
+    """The same file again changes nothing, though the merged lead's external id stands on no lead any more."""
+    fields: dict[str, Any] = dict.fromkeys(Deal.__dataclass_fields__)
+    deals = [Deal(**fields | {"line": 2, "title": "Again", "stage": "New", "external_id": "crm-1"})]
+    options = Import("demo", "Sales")
+    await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
+    report = await import_deals(world.database, options, deals)
+    assert (report.created, report.unchanged, report.rejected) == (0, 1, [])
+    assert await world.cards("New") == ["Bob", "Cleo"]
