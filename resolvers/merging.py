@@ -155,8 +155,8 @@ async def merge_customers(
 async def merge_leads(
     change: Change, winner_id: UUID, loser_id: UUID, dry_run: bool | None = False
 ) -> Mapping[str, Any]:
-    """Join one lead into another: its tasks and activities go along, and it leaves the board. What happened to it stays
-    in the change log.
+    """Join one lead into another: its tasks and activities go along, and it leaves the board and the totals. Of the
+    stages it was in only its events tell, and they stand in the winner's timeline, too.
 
     Raises `Refused`: NOT_FOUND; INVALID when both are the same; LEAD_CONVERTED where either became an opportunity, or
     was made from a lead.

@@ -440,6 +440,7 @@ class Mutation:
     merge_leads: MergeLeadsPayload | None = change(
         resolvers.merging.merge_leads,
         MergeLeadsInput,
-        "Join one lead into another, because both are the same.",
+        "Join one lead into another, because both are the same. Its tasks and activities go along, it leaves the "
+        "board, and the timeline of the one that stays tells of both.",
         role=Role.MANAGER,
     )

@@ -91,6 +91,18 @@ RULES = {
         SELECT task.id, task.title FROM way JOIN task ON task.org_id = way.org_id AND task.id = way.waiting
         WHERE way.waiting = way.awaited
     """,
+    "what was merged is gone, and its id leads to what was not merged itself": """
+        SELECT merged.id, merged.into_id FROM merged_record AS merged
+        WHERE EXISTS (
+            SELECT FROM merged_record AS next WHERE next.org_id = merged.org_id AND next.id = merged.into_id
+        ) OR EXISTS (
+            SELECT FROM (
+                SELECT org_id, id FROM lead
+                UNION ALL SELECT org_id, id FROM contact
+                UNION ALL SELECT org_id, id FROM customer
+            ) AS record WHERE record.org_id = merged.org_id AND record.id = merged.id
+        )
+    """,
     "each type of pipeline has one default": """
         SELECT org_id, type FROM pipeline WHERE deleted_at IS NULL
         GROUP BY org_id, type HAVING count(*) FILTER (WHERE is_default) <> 1
