@@ -91,7 +91,7 @@ EVERYTHING = (
     """{ activities(first: 100) { nodes { id author { id } lead { id } contact { id } } }
         changeLog(first: 100) { nodes { recordId actor { id } lead { id }
             ... on RecordChanged { record { id } } } } }""",
-    """{ members { nodes { id } } viewer { member { id } }
+    """{ members { nodes { id } } viewer { member { id } } pools { id }
         contacts(first: 100) { nodes { id leads { nodes { id } } } }
         customers(first: 100) { nodes { id leads { nodes { id } } contacts { nodes { id } } } } }""",
 )
