@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from models.database import UNREACHABLE
 
@@ -21,7 +21,17 @@ QUEUE = 256
 AGAIN = 0.5
 """Seconds before the database is asked again when it could not be reached."""
 
-Rendered = tuple[int, bytes]
+
+class Told(NamedTuple):
+    """The body that tells subscribers of an event, and the event's cursor."""
+
+    body: bytes
+    cursor: str | None = None
+
+
+Rendered = tuple[int, Told]
+"""The number of an event and what is told of it."""
+
 Render = Callable[[int, int, int], Awaitable[Sequence[Rendered]]]
 """Renders the events of a stream after one number and up to another, at most so many: `(after, to, size)`."""
 

@@ -33,7 +33,7 @@ from resolvers.events import Watch, encode_cursor
 from resolvers.feed import Feed
 from resolvers.reading import BadInput
 from resolvers.scope import Scope
-from resolvers.streams import HistoryGone, Rendered
+from resolvers.streams import HistoryGone, Rendered, Told
 from schema.arguments import DEFINITION, shape
 from schema.changes import PayloadPlan, change_input, plan_payload
 from schema.compiler import Compiled, Compiler, Grouped
@@ -57,12 +57,6 @@ class Answer:
 
     body: bytes
     executed: bool = True
-
-
-class Told(bytes):
-    """The body that tells subscribers of an event, and the event's cursor."""
-
-    cursor: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +98,7 @@ class Engine:
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope
-    ) -> AsyncGenerator[bytes]:
+    ) -> AsyncGenerator[Told]:
         """The results of a subscription, each a complete body. Raises `RequestError` at once when it is refused."""
         values = self._coerced(prepared, variables)
         plan = self._plan(prepared, values, scope)
@@ -118,8 +112,8 @@ class Engine:
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
         async with aclosing(self.feed.follow(scope.org_id, key, render, wants, after)) as rendered:
             try:
-                async for _, body in rendered:
-                    yield body
+                async for _, told in rendered:
+                    yield told
             except HistoryGone:
                 raise _gone() from None
 
@@ -297,7 +291,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
     if isinstance(failure, RequestError):
         raise failure
     if isinstance(failure, RecursionError):
-        # From about 40 levels of lists within lists on, SQLAlchemy runs out of stack.
+        # SQLAlchemy ran out of stack: what is measured before lets nothing through that is known to do that.
         raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
     if isinstance(failure, GraphQLError):
         found = error(Code.BAD_USER_INPUT, failure.message)
@@ -321,9 +315,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
 
 
 def _told(org_id: UUID, number: int, text: str) -> Told:
-    body = Told(b'{"data":' + text.encode() + b"}")
-    body.cursor = encode_cursor(org_id, number)
-    return body
+    return Told(b'{"data":' + text.encode() + b"}", encode_cursor(org_id, number))
 
 
 def _gone() -> RequestError:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resolvers.scope import Scope as Caller
+from resolvers.streams import Told
 from schema.engine import masked
 from schema.errors import Code, RequestError, encode_errors, error
 from server.connections import Ending, TooMany
@@ -82,8 +83,8 @@ class GraphQL:
             if prepared.kind == "subscription":
                 if not taken.stream:
                     raise BadRequest(NEEDS_STREAM, status=406)
-                bodies = engine.subscribe(prepared, asked.variables, who)
-                await self._stream(bodies, who, receive, send)
+                results = engine.subscribe(prepared, asked.variables, who)
+                await self._stream(results, who, receive, send)
                 return
             answer = await engine.execute(prepared, asked.variables, who)
         except RequestError as refused:
@@ -98,7 +99,7 @@ class GraphQL:
         media = taken.json or RESPONSE
         await send_json(send, 200 if answer.executed or media == JSON else 400, answer.body, media)
 
-    async def _stream(self, bodies: AsyncIterator[bytes], who: Caller, receive: Receive, send: Send) -> None:
+    async def _stream(self, results: AsyncIterator[Told], who: Caller, receive: Receive, send: Send) -> None:
         ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
         def end(ending: Ending) -> None:
@@ -108,7 +109,7 @@ class GraphQL:
         connections = self.service.connections
         try:
             with connections.joined(who, end):
-                await send_events(bodies, who.expires_at, receive, send, ended)
+                await send_events(results, who.expires_at, receive, send, ended)
         except TooMany:
             text = f"You have {connections.most} connections, which is the limit: close one first."
             raise RequestError([error(Code.RATE_LIMITED, text, limit=connections.most)]) from None

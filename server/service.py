@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from resolvers.scope import Scope
+from resolvers.streams import Told
 from schema.documents import Documents, Prepared
 from server.auth import Authenticator
 from server.connections import Connections
@@ -41,7 +42,7 @@ class Runs(Protocol):
 
     def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope
-    ) -> AsyncIterator[bytes]: ...
+    ) -> AsyncIterator[Told]: ...
 
 
 class Service:
@@ -65,12 +66,12 @@ class Asked:
 
 
 @asynccontextmanager
-async def following(bodies: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+async def following(results: AsyncIterator[Told]) -> AsyncIterator[AsyncIterator[Told]]:
     """The results of a subscription, which is ended at the end, so that it lets go of what it holds."""
     try:
-        yield bodies
+        yield results
     finally:
-        close = getattr(bodies, "aclose", None)
+        close = getattr(results, "aclose", None)
         if close is not None:
             await close()
 

@@ -241,9 +241,9 @@ class Socket:
             prepared = engine.documents.prepare(asked.query, asked.operation_name)
             operation.changes = prepared.kind == "mutation"
             if prepared.kind == "subscription":
-                async with following(engine.subscribe(prepared, asked.variables, who)) as bodies:
-                    async for body in bodies:
-                        await self._next(operation, body)
+                async with following(engine.subscribe(prepared, asked.variables, who)) as results:
+                    async for body, cursor in results:
+                        await self._next(operation, body, cursor)
             else:
                 answer = await engine.execute(prepared, asked.variables, who)
                 await self._next(operation, answer.body)
@@ -256,9 +256,9 @@ class Socket:
             del self.operations[id_]
             await self.send(last)
 
-    async def _next(self, operation: Operation, body: bytes) -> None:
+    async def _next(self, operation: Operation, body: bytes, cursor: str | None = None) -> None:
         if operation.wanted and await self.send(f"{operation.next}{body.decode()}}}"):
-            operation.cursor = getattr(body, "cursor", None)
+            operation.cursor = cursor
 
     def _with_cursor(self, reason: str) -> str:
         """A reason that ends with the cursor up to which every subscription that was told anything was told all."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
+from resolvers.streams import Told
 from schema.engine import masked
 from schema.errors import Code, RequestError, encode_errors, error
 from server.auth import LEEWAY
@@ -35,13 +36,13 @@ COMPLETE = b"event: complete\ndata:\n\n"
 EXPIRED = error(Code.UNAUTHENTICATED, "Your token has expired: connect again with a new one.")
 
 
-async def once(body: bytes) -> AsyncIterator[bytes]:
+async def once(body: bytes) -> AsyncIterator[Told]:
     """A stream of one result."""
-    yield body
+    yield Told(body)
 
 
 async def send_events(
-    bodies: AsyncIterator[bytes],
+    results: AsyncIterator[Told],
     expires_at: datetime | None,
     receive: Receive,
     send: Send,
@@ -57,8 +58,8 @@ async def send_events(
     gone = asyncio.create_task(_gone(receive))
     ended = ended or asyncio.get_running_loop().create_future()
     try:
-        async with following(bodies):
-            await _relay(bodies, gone, ended, expires_at, send)
+        async with following(results):
+            await _relay(results, gone, ended, expires_at, send)
         if not gone.done():
             last = COMPLETE if not ended.done() else f": {ended.result().reason}\n\n".encode()
             await send({"type": "http.response.body", "body": last})
@@ -68,14 +69,14 @@ async def send_events(
 
 
 async def _relay(
-    bodies: AsyncIterator[bytes],
+    results: AsyncIterator[Told],
     gone: asyncio.Task[None],
     ended: asyncio.Future[Ending],
     expires_at: datetime | None,
     send: Send,
 ) -> None:
     end = expires_at.timestamp() + LEEWAY if expires_at else float("inf")
-    coming = asyncio.create_task(_next(bodies))
+    coming = asyncio.create_task(_next(results))
     try:
         while not gone.done() and not ended.done():
             left = end - time.time()
@@ -85,11 +86,11 @@ async def _relay(
             waits: set[asyncio.Future[Any]] = {coming, gone, ended}
             await asyncio.wait(waits, timeout=min(HEARTBEAT, left), return_when="FIRST_COMPLETED")
             if coming.done():
-                body = coming.result()
-                if body is None:
+                told = coming.result()
+                if told is None:
                     return
-                await _send(send, _event(body))
-                coming = asyncio.create_task(_next(bodies))
+                await _send(send, _event(told.body))
+                coming = asyncio.create_task(_next(results))
             elif left > HEARTBEAT and not gone.done() and not ended.done():
                 await _send(send, COMMENT)
     finally:
@@ -97,14 +98,14 @@ async def _relay(
         await asyncio.gather(coming, return_exceptions=True)
 
 
-async def _next(bodies: AsyncIterator[bytes]) -> bytes | None:
+async def _next(results: AsyncIterator[Told]) -> Told | None:
     """The next result; None at the end. What goes wrong becomes the last result."""
     try:
-        return await anext(bodies, None)
+        return await anext(results, None)
     except RequestError as refused:
-        return encode_errors(refused.errors)
+        return Told(encode_errors(refused.errors))
     except Exception as failure:
-        return encode_errors([masked(failure)])
+        return Told(encode_errors([masked(failure)]))
 
 
 def _event(body: bytes) -> bytes:

@@ -16,6 +16,7 @@ from models.database import Database
 from models.ids import public_id
 from models.rank import spread
 from resolvers.scope import Scope
+from resolvers.streams import Told
 from schema.engine import Engine
 
 STAGES = ("New", "Talking", "Offer", "Deal")
@@ -93,13 +94,13 @@ class Listener:
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     failure: Exception | None = None
 
-    async def listen(self, stream: AsyncIterator[bytes]) -> None:
+    async def listen(self, stream: AsyncIterator[Told]) -> None:
         """Take events until cancelled."""
         try:
-            async with aclosing(stream) as bodies:  # type: ignore[type-var]
-                async for body in bodies:
+            async with aclosing(stream) as results:  # type: ignore[type-var]
+                async for told in results:
                     async with self.heard:
-                        self.events.append(orjson.loads(body)["data"]["stageChanged"])
+                        self.events.append(orjson.loads(told.body)["data"]["stageChanged"])
                         self.heard.notify_all()
         except Exception as failure:
             async with self.heard:

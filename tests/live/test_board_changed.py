@@ -88,7 +88,7 @@ async def watching(world: World, engine: Engine, **variables: Any) -> AsyncItera
 
         async def take(count: int = 1) -> list[dict[str, Any]]:
             async with asyncio.timeout(20):
-                return [orjson.loads(await anext(stream))["data"]["boardChanged"] for _ in range(count)]
+                return [orjson.loads((await anext(stream)).body)["data"]["boardChanged"] for _ in range(count)]
 
         yield take
 

@@ -44,7 +44,7 @@ async def listening(world: World, engine: Engine, **variables: Any) -> AsyncIter
 
         async def take(count: int) -> list[dict[str, Any]]:
             async with asyncio.timeout(20):
-                return [orjson.loads(await anext(stream))["data"]["events"] for _ in range(count)]
+                return [orjson.loads((await anext(stream)).body)["data"]["events"] for _ in range(count)]
 
         yield take
 

@@ -83,9 +83,9 @@ async def test_a_slow_subscriber_misses_nothing(make_board: Any, monkeypatch: py
         begun = number(await board.cursor())
         await asyncio.gather(*(board.move(lead, "Talking") for lead in board.leads))
         await quick.until(begun + 30)
-    cursors = [number(orjson.loads(first.result())["data"]["stageChanged"]["cursor"])]
+    cursors = [number(orjson.loads(first.result().body)["data"]["stageChanged"]["cursor"])]
     while cursors[-1] < begun + 30:
-        cursors.append(number(orjson.loads(await anext(slow))["data"]["stageChanged"]["cursor"]))
+        cursors.append(number(orjson.loads((await anext(slow)).body)["data"]["stageChanged"]["cursor"]))
     await slow.aclose()
     assert cursors == list(range(cursors[0], begun + 31))
 

@@ -14,6 +14,7 @@ from graphql import build_schema, execute_sync, get_variable_values
 
 from models.database import Database
 from resolvers.scope import Scope
+from resolvers.streams import Told
 from schema.documents import Documents, Prepared
 from schema.errors import Code, RequestError, refusal
 from schema.limits import Limits
@@ -87,19 +88,19 @@ class StandIn:
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncIterator[Told]:
         if "refused" in prepared.text:
             raise refusal(Code.BAD_USER_INPUT, "after: no such cursor.")
         try:
             if "count" in prepared.text:
                 for number in range(1, int((variables or {})["to"]) + 1):
-                    yield b'{"data":{"count":%d}}' % number
+                    yield Told(b'{"data":{"count":%d}}' % number)
                 return
-            yield b'{"data":{"follow":0}}'
+            yield Told(b'{"data":{"follow":0}}')
             if "breaks" in prepared.text:
                 raise RuntimeError("the secret inside")
             while True:
-                yield b'{"data":{"follow":%d}}' % await self.news.get()
+                yield Told(b'{"data":{"follow":%d}}' % await self.news.get())
         finally:
             self.finished.append("subscription")
 
