@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+from graphql import parse
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Route, WebError, WebSocket, expect
 
 CHROMIUM = "/usr/bin/chromium"
@@ -18,7 +19,9 @@ FLAGS = [
 ]
 
 RESULT = ".result-window"
-HEADERS = ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror"
+QUERY = ".graphiql-query-editor .CodeMirror"
+TOOL = ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror"
+"""The editor of the variables or of the headers, whichever is open."""
 
 
 class Windows:
@@ -42,7 +45,7 @@ class Windows:
         page = await context.new_page()
         page.on("websocket", self._look)
         await page.goto(self.url)
-        await expect(page.locator(".graphiql-query-editor .CodeMirror")).to_be_visible()
+        await expect(page.locator(QUERY)).to_be_visible()
         return page
 
     async def close(self) -> None:
@@ -115,17 +118,37 @@ async def answer(page: Page, shown: str = '"data"') -> dict[str, Any]:
     return content
 
 
+async def write(page: Page, editor: str, text: str) -> None:
+    """Put this text into an editor in place of what stands there, as if it were pasted."""
+    await page.locator(editor).click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text(text)
+
+
+async def play(page: Page, document: str, operation: str, **variables: Any) -> dict[str, Any]:
+    """Paste a document and variables, and run one of its operations; the data that comes back."""
+    await page.get_by_role("button", name="New tab").click()
+    await write(page, QUERY, document)
+    await write(page, TOOL, json.dumps(variables))
+    await run(page)
+    choice = page.get_by_role("menuitem", name=operation, exact=True)
+    if parse(document).definitions[1:]:
+        await choice.click()
+    body = await answer(page)
+    assert "errors" not in body, body
+    data: dict[str, Any] = body["data"]
+    return data
+
+
 async def edit_headers(page: Page, headers: dict[str, str]) -> None:
     """Put these headers into the headers editor in place of what stands there."""
     await page.get_by_role("button", name="Headers").click()
-    await page.locator(HEADERS).click()
-    await page.keyboard.press("Control+A")
-    await page.keyboard.insert_text(json.dumps(headers))
+    await write(page, TOOL, json.dumps(headers))
 
 
 async def shown_headers(page: Page) -> dict[str, str]:
     """What stands in the headers editor."""
     await page.get_by_role("button", name="Headers").click()
-    text = await page.locator(HEADERS).evaluate("editor => editor.CodeMirror.getValue()")
+    text = await page.locator(TOOL).evaluate("editor => editor.CodeMirror.getValue()")
     headers: dict[str, str] = json.loads(text)
     return headers

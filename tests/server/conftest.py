@@ -1,10 +1,14 @@
 """What the tests of the transports share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
+from playwright.async_api import Browser, async_playwright
 
+from tests.server.browser import CHROMIUM, FLAGS, Windows
+from tests.server.served import Served, serving
 from tests.server.stand_in import StandIn, application, bearer
 
 
@@ -23,3 +27,33 @@ async def client(stand_in: StandIn) -> AsyncIterator[AsyncClient]:
         AsyncClient(transport=ASGITransport(app), base_url="http://api.example", headers=headers) as client,
     ):
         yield client
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo server keeps its data."""
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Served]:
+    """A demo server of its own."""
+    with serving(folder) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, without a window."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        await chromium.close()
+
+
+@pytest.fixture
+async def windows(browser: Browser, server: Served) -> AsyncIterator[Windows]:
+    """Windows on the demo server."""
+    opened = Windows(browser, server.url)
+    yield opened
+    await opened.close()

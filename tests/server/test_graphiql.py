@@ -2,64 +2,22 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from models.database import Database
 from models.member import Role
 from server.app import create_app
 from server.runtime import make_token
 from server.settings import Settings, demo_secret
-from tests.server.browser import (
-    CHROMIUM,
-    FLAGS,
-    RESULT,
-    Windows,
-    Wire,
-    answer,
-    edit_headers,
-    open_tab,
-    run,
-    shown_headers,
-)
-from tests.server.served import Served, serving
+from tests.server.browser import RESULT, Windows, Wire, answer, edit_headers, open_tab, run, shown_headers
 
 SECRET = "a secret that is long enough for HS256"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the demo server keeps its data."""
-    return tmp_path_factory.mktemp("graphiql")
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[Served]:
-    """A demo server of its own."""
-    with serving(folder) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium, without a window."""
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        await chromium.close()
-
-
-@pytest.fixture
-async def windows(browser: Browser, server: Served) -> AsyncIterator[Windows]:
-    """Windows on the demo server."""
-    opened = Windows(browser, server.url)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
