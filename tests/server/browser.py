@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from graphql import parse
+from graphql import OperationDefinitionNode, parse
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Route, WebError, WebSocket, expect
 
 CHROMIUM = "/usr/bin/chromium"
@@ -128,12 +128,15 @@ async def write(page: Page, editor: str, text: str) -> None:
 async def play(page: Page, document: str, operation: str, **variables: Any) -> dict[str, Any]:
     """Paste a document and variables, and run one of its operations; the data that comes back."""
     await page.get_by_role("button", name="New tab").click()
-    await write(page, QUERY, document)
     await write(page, TOOL, json.dumps(variables))
+    await write(page, QUERY, document)
+    # A moment after it was typed, the page looks at a document: then the tab has its name, the button its operations.
+    operations = [node for node in parse(document).definitions if isinstance(node, OperationDefinitionNode)]
+    names = [node.name.value for node in operations if node.name]
+    await expect(page.get_by_role("tab", selected=True)).to_contain_text(names[0])
     await run(page)
-    choice = page.get_by_role("menuitem", name=operation, exact=True)
-    if parse(document).definitions[1:]:
-        await choice.click()
+    if len(names) > 1:
+        await page.get_by_role("menuitem", name=operation, exact=True).click()
     body = await answer(page)
     assert "errors" not in body, body
     data: dict[str, Any] = body["data"]
