@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import DateTime, Uuid
+from sqlalchemy import DateTime
 
 from models.activity import Activity
-from models.ids import parse_id
 from models.lead import Lead
 from models.member import Member
 from resolvers.leads import between, one_of
+from resolvers.merged import named
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, among, rows, typed_id
 
@@ -53,8 +53,8 @@ def _page(found: Rows, args: Args) -> Page:
 FILTERS: Mapping[str, Any] = {
     "types": lambda activity, types: among(activity.type, types),
     "author_ids": lambda activity, ids: one_of(activity.author_id, "member", ids),
-    "lead_id": lambda activity, id: activity.lead_id == id.bind(Uuid(), lambda text: parse_id("lead", text)),
-    "contact_id": lambda activity, id: activity.contact_id == id.bind(Uuid(), lambda text: parse_id("contact", text)),
+    "lead_id": lambda activity, id: activity.lead_id == named("lead", id),
+    "contact_id": lambda activity, id: activity.contact_id == named("contact", id),
     "occurred_at": lambda activity, limits: between(activity.occurred_at, limits, INSTANT, "from_", "to"),
 }
 """What each part of a filter asks of an activity."""

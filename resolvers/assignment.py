@@ -107,10 +107,13 @@ async def assign_leads(
         raise Refused(Refusal.INVALID, f"Name 1 to {MOST} leads, not {len(lead_ids):,}.", "leadIds")
     await expect_found(change, "member", member_id, "memberId")
     leads = {row["id"]: row for row in await change.all(LOCK, ids=sorted(set(lead_ids)))}
+    into = await change.merged(set(lead_ids) - leads.keys())
+    if into:
+        leads |= {row["id"]: row for row in await change.all(LOCK, ids=sorted(set(into.values()) - leads.keys()))}
     results, given = [], []
     for at, lead_id in enumerate(lead_ids):
         try:
-            lead = leads.get(lead_id)
+            lead = leads.get(into.get(lead_id, lead_id))
             if lead is None:
                 raise not_found("lead", "leadIds", str(at))
             _expect_allowed(change, lead, member_id)

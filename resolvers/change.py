@@ -7,7 +7,7 @@ async with one transaction:
 wake-up                            after the commit; it carries nothing but the organisation's id
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -171,6 +171,10 @@ class Change:
     async def run(self, statement: Statement, **values: Any) -> None:
         """Run a statement for its effect, in the caller's organisation."""
         await statement.run(self.connection, org_id=self.org_id, **values)
+
+    async def merged(self, ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        """Those of the ids that stand for other records, and the ids of these."""
+        return {row["id"]: row["into_id"] for row in await self.all(MERGED, ids=list(ids))} if ids else {}
 
     def emit(self, happening: Happening) -> None:
         """Add an event to the log when the change is complete."""

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, Uuid, exists, func, literal_column, or_
+from sqlalchemy import ColumnElement, Text, exists, func, literal_column, or_
 
 from models.contact import Contact, Customer
-from models.ids import parse_id
-from resolvers.merged import resolved
+from resolvers.merged import named
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, Slot, rows, typed_id
 
@@ -63,12 +62,16 @@ def archived(row: Any, args: Args) -> Expression:
 
 def contact(root: Any, args: Args) -> Rows:
     """One contact by id."""
-    return rows(Contact, resolved(args["id"].bind(Uuid(), lambda text: parse_id("contact", text))))
+    return rows(Contact, named("contact", args["id"]))
 
 
 def contacts(root: Any, args: Args) -> Page:
     """The contacts of the organisation, those that hold a text in name, e-mail or phone if asked."""
-    found = _kept(rows(Contact), args, CONTACT_FILTERS)
+    return _contacts(rows(Contact), args)
+
+
+def _contacts(found: Rows, args: Args) -> Page:
+    found = _kept(found, args, CONTACT_FILTERS)
     if (search := args.get("search")) is not None:
         found = found.where(holds(search, found.entity.name, found.entity.email, found.entity.phone))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))
@@ -76,7 +79,7 @@ def contacts(root: Any, args: Args) -> Page:
 
 def customer(root: Any, args: Args) -> Rows:
     """One customer by id."""
-    return rows(Customer, resolved(args["id"].bind(Uuid(), lambda text: parse_id("customer", text))))
+    return rows(Customer, named("customer", args["id"]))
 
 
 def customers(root: Any, args: Args) -> Page:
@@ -93,9 +96,9 @@ def of_contact(contact: Any, args: Args) -> Rows:
 
 
 def contacts_of(customer: Any, args: Args) -> Page:
-    """The contacts that work for a customer."""
+    """The contacts that work for a customer, those that hold a text in name, e-mail or phone if asked."""
     found = rows(Contact)
-    return page(found.where(found.entity.customer_id == customer.id), args, ORDERS, ("NAME", Direction.ASC))
+    return _contacts(found.where(found.entity.customer_id == customer.id), args)
 
 
 def _has(column: str) -> Callable[[Any, bool], ColumnElement[bool]]:
@@ -108,14 +111,14 @@ def _has(column: str) -> Callable[[Any, bool], ColumnElement[bool]]:
 
 
 def _works_for(contact: Any, id: Slot) -> ColumnElement[bool]:
-    customer_id = resolved(id.bind(Uuid(), lambda text: parse_id("customer", text)))
-    works: ColumnElement[bool] = contact.customer_id == customer_id
+    works: ColumnElement[bool] = contact.customer_id == named("customer", id)
     return works
 
 
 def _has_contacts(customer: Any, wanted: bool) -> ColumnElement[bool]:
     contact = rows(Contact)
-    found = exists(contact.where(contact.entity.customer_id == customer.id).select(literal_column("1")))
+    kept = contact.where(contact.entity.customer_id == customer.id, contact.entity.archived_at.is_(None))
+    found = exists(kept.select(literal_column("1")))
     return found if wanted else ~found
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    any_,
     case,
     exists,
     func,
@@ -26,7 +27,7 @@ from models.member import Member
 from models.pipeline import Pipeline
 from models.stage import Stage, StageKind
 from resolvers.contacts import holds
-from resolvers.merged import resolved
+from resolvers.merged import all_named, named
 from resolvers.paging import Direction, Order, Page, page
 from resolvers.reading import Args, Expression, Rows, Slot, rows, typed_id
 from resolvers.tasks import has_next
@@ -50,7 +51,7 @@ def id(lead: Any, args: Args) -> Expression:
 
 def lead(root: Any, args: Args) -> Rows:
     """One lead by id."""
-    return rows(Lead, resolved(args["id"].bind(Uuid(), lambda text: parse_id("lead", text))))
+    return rows(Lead, named("lead", args["id"]))
 
 
 def leads(root: Any, args: Args) -> Page:
@@ -124,8 +125,8 @@ FILTERS: Mapping[str, Any] = {
     "pipeline_ids": lambda lead, ids: one_of(lead.pipeline_id, "pipeline", ids),
     "stage_ids": lambda lead, ids: one_of(lead.stage_id, "stage", ids),
     "owner_ids": lambda lead, ids: one_of(lead.owner_id, "member", ids),
-    "contact_ids": lambda lead, ids: one_of(lead.contact_id, "contact", ids),
-    "customer_ids": lambda lead, ids: one_of(lead.customer_id, "customer", ids),
+    "contact_ids": lambda lead, ids: lead.contact_id == any_(all_named("contact", ids)),
+    "customer_ids": lambda lead, ids: lead.customer_id == any_(all_named("customer", ids)),
     "kind": _of_kind,
     "unowned": lambda lead, wanted: lead.owner_id.is_(None) if wanted else lead.owner_id.is_not(None),
     "closed": lambda lead, wanted: lead.closed_at.is_not(None) if wanted else lead.closed_at.is_(None),

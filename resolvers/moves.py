@@ -115,25 +115,6 @@ REORDER = Statement(
 """Give a card another place in its stage: one row, never the column."""
 
 
-CLOSING = """
-    closed_at = CASE
-        WHEN CAST(:kind AS text) = 'OPEN'
-            THEN CASE WHEN disqualified_at IS NOT NULL OR converted_at IS NOT NULL THEN closed_at END
-        WHEN CAST(:from_kind AS text) = CAST(:kind AS text)
-            OR (CAST(:kind AS text) = 'LOST' AND disqualified_at IS NOT NULL)
-            THEN coalesce(closed_at, clock_timestamp())
-        ELSE clock_timestamp()
-    END,
-    lost_reason = CASE
-        WHEN CAST(:kind AS text) = 'LOST' OR (CAST(:kind AS text) = 'OPEN' AND disqualified_at IS NOT NULL)
-            THEN lost_reason
-    END,
-    disqualified_at = CASE WHEN CAST(:kind AS text) <> 'WON' THEN disqualified_at END
-"""
-"""What becomes of leads whose stage changes its kind, or that move on together: closed where deals end, open elsewhere.
-One that stays won or lost stays closed since when it was; what was disqualified or converted is not reopened."""
-
-
 async def move_lead(
     change: Change,
     lead_id: UUID,

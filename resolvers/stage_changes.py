@@ -14,8 +14,8 @@ from models.refusal import Refusal, Refused
 from models.stage import Stage, StageKind, odds
 from models.text import line
 from resolvers.change import Change, Happening
+from resolvers.closing import CLOSING, losing_reason
 from resolvers.locking import not_found
-from resolvers.moves import CLOSING
 from resolvers.reading import ORG
 from resolvers.revision import differing, not_null, revise, rewrite, told
 from resolvers.shapes import (
@@ -93,8 +93,8 @@ async def add_stage(
 async def update_stage(
     change: Change, stage_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change a stage. Another kind closes or opens all leads in it; when only the kind is given, the probability
-    follows it.
+    """Change a stage. Another kind closes or opens all leads in it, and those that are no longer lost forget why; when
+    only the kind is given, the probability follows it.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the stage; PROBABILITY_CONTRADICTS_KIND; LAST_OPEN_STAGE; INVALID.
     """
@@ -115,11 +115,16 @@ async def update_stage(
     if decisive:
         await take_stages(change, stage_id)
     await rewrite(change, REVISE_STAGE, stage, changes)
+    reopened = []
     if "kind" in changes:
+        reopened = await losing_reason(change, stage_id, kind)
         await change.run(FOLLOW_KIND, stage_id=stage_id, from_kind=stage["kind"], kind=kind)
     if decisive:
         await refresh_totals(change.connection, change.org_id, [stage_id])
     change.emit(_about("stage.updated", stage["pipeline_id"], stage_id, **told(stage, changes)))
+    for lead, data in reopened:
+        ids = {name: lead[name] for name in ("owner_id", "pipeline_id", "stage_id")}
+        change.emit(Happening("lead.updated", lead_id=lead["id"], **ids, data=data))
     return {"stage": stage_id}
 
 

@@ -10,9 +10,9 @@ from models import rank
 from models.database import Row, Statement
 from models.refusal import Refusal, Refused
 from resolvers.change import Change, Happening
+from resolvers.closing import CLOSING, losing_reason
 from resolvers.constraints import expect_unique
 from resolvers.locking import not_found
-from resolvers.moves import CLOSING
 from resolvers.reading import ORG
 from resolvers.shapes import arrange, expect_open_stage, hold_shape_around, take_stages
 from resolvers.totals import refresh_totals
@@ -112,6 +112,7 @@ async def delete_stage(
 async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Row) -> None:
     """Move all leads of a stage, which is taken as the target is, to the end of the target."""
     last = await change.first(LAST_RANK, stage_id=target["id"])
+    reasons = {lead["id"]: data for lead, data in await losing_reason(change, stage["id"], target["kind"])}
     happenings = [
         Happening(
             "lead.stage_changed",
@@ -121,6 +122,7 @@ async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Ro
             stage_id=target["id"],
             from_pipeline_id=stage["pipeline_id"],
             from_stage_id=stage["id"],
+            data=reasons.get(lead["id"], {}),
         )
         for lead in leads
     ]

@@ -17,6 +17,7 @@ from resolvers.reading import ORG
 from resolvers.recurrence import expect_repeatable
 from resolvers.revision import differing, make, revise, rewrite, told
 from resolvers.subtasks import expect_parent
+from resolvers.task_dependencies import release
 from resolvers.task_fields import EMPTY, assignees, public_fields, settle, tidy
 from resolvers.task_holding import Held, hold, hold_family
 
@@ -116,11 +117,12 @@ async def update_task(
 
 
 async def delete_task(change: Change, task_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
-    """Delete a task with its subtasks. The events keep what their fields were.
+    """Delete a task with its subtasks; what waited for any of them waits no more. The events keep what their fields
+    were.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; FORBIDDEN for a rep who neither made it nor has to do it.
     """
-    held = await hold_family(change, task_id)
+    held = await hold_family(change, task_id, waiting=True)
     task = held.task(task_id, expected_version)
     if change.actor_id not in (task["assignee_id"], task["creator_id"]) and not change.scope.role.includes(
         Role.MANAGER
@@ -131,9 +133,13 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
             "taskId",
             shown={"task": task_id},
         )
+    gone = (*held.subtasks(task_id), task)
+    released = await release(change, held, {row["id"] for row in gone})
     await change.run(DELETE_TASK, id=task_id)
-    for deleted in (*held.subtasks(task_id), task):
+    for deleted in gone:
         change.emit(held.about("task.deleted", deleted, status=deleted["status"], **public_fields(deleted)))
+    for happening in released:
+        change.emit(happening)
     return {"deleted_task_id": f"task_{task_id}", "lead": task["lead_id"]}
 
 

@@ -1,19 +1,19 @@
 """What has to be done before a task: added and removed, never in a circle."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from models.database import Statement
+from models.database import Row, Statement
 from models.ids import public_id
 from models.refusal import Refusal, Refused
-from resolvers.change import Change
-from resolvers.locking import not_found
+from resolvers.change import Change, Happening
+from resolvers.locking import IDS, not_found
 from resolvers.reading import ORG
 from resolvers.subtasks import expect_no_cycle
-from resolvers.task_holding import hold
+from resolvers.task_holding import Held, hold
 
 MOST_BLOCKERS = 50
 """Tasks that one task can wait for."""
@@ -45,6 +45,26 @@ REMOVE = Statement(
         UPDATE task SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG)
+)
+
+
+WAITING = Statement(
+    text(
+        """
+        SELECT task_id, array_agg(blocked_by_id ORDER BY blocked_by_id) AS blockers FROM task_dependency
+        WHERE org_id = :org_id AND task_id = ANY(:ids) GROUP BY task_id ORDER BY task_id
+        """
+    ).bindparams(ORG, IDS)
+)
+"""Of each of these tasks that waits, what it waits for."""
+
+REVISE = Statement(
+    text(
+        """
+        UPDATE task SET updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = ANY(:ids)
+        """
+    ).bindparams(ORG, IDS)
 )
 
 
@@ -85,6 +105,22 @@ async def _change(
         await expect_no_cycle(change, task_id, blocked_by_id, "blockedById")
     await change.run(ADD if add else REMOVE, id=task_id, blocked_by_id=blocked_by_id)
     after = sorted({*before, blocked_by_id}) if add else [id for id in before if id != blocked_by_id]
-    pair = [[public_id("task", id) for id in ids] for ids in (before, after)]
-    change.emit(held.about("task.updated", task, changes={"blockedBy": pair}))
+    change.emit(_waits_for(held, task, before, after))
     return shown
+
+
+async def release(change: Change, held: Held, gone: Collection[UUID]) -> list[Happening]:
+    """Let the held tasks no longer wait for those that are about to go; the events that tell so."""
+    waiting = await change.all(WAITING, ids=sorted(held.tasks.keys() - set(gone)))
+    told = []
+    for row in waiting:
+        left = [id for id in row["blockers"] if id not in gone]
+        if left != row["blockers"]:
+            told.append(_waits_for(held, held.tasks[row["task_id"]], row["blockers"], left))
+    await change.run(REVISE, ids=[happening.record_id for happening in told])
+    return told
+
+
+def _waits_for(held: Held, task: Row, before: Sequence[UUID], after: Sequence[UUID]) -> Happening:
+    pair = [[public_id("task", id) for id in ids] for ids in (before, after)]
+    return held.about("task.updated", task, changes={"blockedBy": pair})

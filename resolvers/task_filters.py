@@ -9,6 +9,7 @@ from models.ids import parse_id
 from models.member import Member
 from models.task import TaskStatus
 from resolvers.due import NOW, between, calendar
+from resolvers.merged import named
 from resolvers.reading import SUBJECT, Expression, Rows, Slot, quoted, rows
 
 OPEN: Expression = quoted(TaskStatus.OPEN)
@@ -69,9 +70,9 @@ FILTERS: Mapping[str, Any] = {
     "assignee_id": _is("assignee_id", "member"),
     "mine": _mine,
     "assigned": _set("assignee_id"),
-    "lead_id": _is("lead_id", "lead"),
-    "contact_id": _is("contact_id", "contact"),
-    "customer_id": _is("customer_id", "customer"),
+    "lead_id": lambda task, id: task.lead_id == named("lead", id),
+    "contact_id": lambda task, id: task.contact_id == named("contact", id),
+    "customer_id": lambda task, id: task.customer_id == named("customer", id),
     "parent_id": _is("parent_id", "task"),
     "is_subtask": _set("parent_id"),
     "overdue": _overdue,

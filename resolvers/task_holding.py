@@ -35,15 +35,25 @@ TAKE_TASKS = Statement(
     )
 )
 
-FAMILY = Statement(
+FAMILY_SQL = """
+    SELECT id FROM task WHERE org_id = :org_id AND parent_id = :id
+    UNION ALL SELECT parent_id FROM task WHERE org_id = :org_id AND id = :id AND parent_id IS NOT NULL
+"""
+
+FAMILY = Statement(text(FAMILY_SQL).bindparams(ORG))
+"""The subtasks of a task, and its parent."""
+
+FAMILY_AND_WAITING = Statement(
     text(
-        """
-        SELECT id FROM task WHERE org_id = :org_id AND parent_id = :id
-        UNION ALL SELECT parent_id FROM task WHERE org_id = :org_id AND id = :id AND parent_id IS NOT NULL
+        f"""
+        {FAMILY_SQL}
+        UNION ALL SELECT task_id FROM task_dependency WHERE org_id = :org_id AND blocked_by_id = ANY(ARRAY(
+            SELECT id FROM task WHERE org_id = :org_id AND (id = :id OR parent_id = :id)
+        ))
         """
     ).bindparams(ORG)
 )
-"""The subtasks of a task, and its parent."""
+"""These, and the tasks that wait for it or for a subtask."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +119,14 @@ async def hold(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable
         named |= moved
 
 
-async def hold_family(change: Change, task_id: UUID) -> Held:
-    """Lock a task with its parent and all its subtasks. While it is held, it gets no more of them."""
+async def hold_family(change: Change, task_id: UUID, *, waiting: bool = False) -> Held:
+    """Lock a task with its parent and all its subtasks, and with those that wait for any of them, if asked. While it
+    is held, it gets no more of them."""
     family = {task_id}
     while True:
         held = await hold(change, family)
-        relatives = {row["id"] for row in await change.all(FAMILY, id=task_id)}
+        found = await change.all(FAMILY_AND_WAITING if waiting else FAMILY, id=task_id)
+        relatives = {row["id"] for row in found}
         if relatives <= family:
             return held
         family |= relatives

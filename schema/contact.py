@@ -43,6 +43,17 @@ class CustomerFilter:
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
 
+SEARCH = {"search": Argument(str | None, "Only those that hold this text, in upper or lower case.")}
+
+KEPT = {
+    **SEARCH,
+    "archived": Argument(bool | None, "True: only those that were put away. They are left out otherwise."),
+}
+
+CONTACTS = {**KEPT, "filter": Argument(ContactFilter | None, "Only the contacts that this lets through.")}
+CUSTOMERS = {**KEPT, "filter": Argument(CustomerFilter | None, "Only the customers that this lets through.")}
+
+
 @strawberry.type(
     description="What leads and opportunities come to: how many there are, how they ended, what they are worth. A lead "
     "that was converted is counted once, as the opportunity that it became."
@@ -66,7 +77,12 @@ class Customer(Node):
     notes: str | None = column("notes", "Anything else worth knowing.")
     external_id: str | None = column("external_id", "The customer's id in the system it was imported from.")
     archived: bool = read(contacts.archived, "Whether it was put away: it is not offered any more.")
-    contacts: Connection["Contact"] = connection(contacts.contacts_of, "The people who work there.", order=ContactOrder)
+    contacts: Connection["Contact"] = connection(
+        contacts.contacts_of,
+        "The people who work there, by name unless asked otherwise.",
+        filters=CONTACTS,
+        order=ContactOrder,
+    )
     leads: Leads = connection(
         leads.of_customer,
         "The leads and opportunities with this customer, newest first unless asked otherwise.",

@@ -18,7 +18,7 @@ from models.member import Role
 from models.pipeline import PipelineType
 from schema.activity import Activity, ActivityFilter
 from schema.condition import Condition
-from schema.contact import Contact, ContactFilter, ContactOrder, Customer, CustomerFilter, CustomerOrder
+from schema.contact import CONTACTS, CUSTOMERS, SEARCH, Contact, ContactOrder, Customer, CustomerOrder
 from schema.event import Event
 from schema.event_filter import EventFilter
 from schema.fields import Argument, connection, read
@@ -32,13 +32,6 @@ from schema.pipeline import Pipeline
 from schema.routing import Pool
 from schema.task import Task
 from schema.task_filter import TaskFilter, TaskOrder
-
-SEARCH = {"search": Argument(str | None, "Only those that hold this text, in upper or lower case.")}
-
-KEPT = {
-    **SEARCH,
-    "archived": Argument(bool | None, "True: only those that were put away. They are left out otherwise."),
-}
 
 
 def _by_id(noun: str) -> dict[str, Argument]:
@@ -114,7 +107,7 @@ class Query:
     contacts: Connection[Contact] = connection(
         resolvers.contacts.contacts,
         "The contacts of your organisation, by name unless asked otherwise.",
-        filters={**KEPT, "filter": Argument(ContactFilter | None, "Only the contacts that this lets through.")},
+        filters=CONTACTS,
         order=ContactOrder,
         role=Role.VIEWER,
     )
@@ -127,7 +120,7 @@ class Query:
     customers: Connection[Customer] = connection(
         resolvers.contacts.customers,
         "The customers of your organisation, by name unless asked otherwise.",
-        filters={**KEPT, "filter": Argument(CustomerFilter | None, "Only the customers that this lets through.")},
+        filters=CUSTOMERS,
         order=CustomerOrder,
         role=Role.VIEWER,
     )

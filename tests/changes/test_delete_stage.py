@@ -1,7 +1,10 @@
 """deleteStage: the leads move on together, each with its own step and event; the stage stays as a tombstone."""
 
 import asyncio
+import json
 from time import perf_counter
+
+import pytest
 
 from models import organisation_id
 from models.ids import parse_id
@@ -112,6 +115,23 @@ async def test_lost_leads_keep_why_and_when(world: World) -> None:
     assert await world.lead("Ada", "closedAt disqualifiedAt lostReason") == before
     await world.change("deleteStage", {"stageId": world["Dead"], "moveLeadsTo": world["New"]})
     assert await world.lead("Ada", "closedAt disqualifiedAt lostReason") == before
+    await expect_consistent(world.database)
+
+
+@pytest.mark.parametrize("target", ["New", "Won"])
+async def test_what_is_lost_no_more_tells_so(world: World, target: str) -> None:
+    """The stage change of a lead that forgets why it was lost says what the reason was; of another one it does not."""
+    await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Too dear"})
+    await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
+    head = await world.head()
+    await world.change("deleteStage", {"stageId": world["Lost"], "moveLeadsTo": world[target]})
+    moved = [event for event in await world.events(head) if event["type"] == "lead.stage_changed"]
+    told = {event["lead_id"]: json.loads(event["data"]) for event in moved}
+    kept = {} if target == "New" else {"changes": {"lostReason": ["No budget", None]}}
+    forgotten = {"changes": {"lostReason": ["Too dear", None]}}
+    assert told == {parse_id("lead", world["Ada"]): kept, parse_id("lead", world["Bob"]): forgotten}
+    assert (await world.lead("Bob", "lostReason"))["lostReason"] is None
+    assert (await world.lead("Ada", "lostReason"))["lostReason"] == ("No budget" if target == "New" else None)
     await expect_consistent(world.database)
 
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from models.ids import parse_id
 from tests.changes.consistency import expect_consistent
 from tests.changes.world import World
 
@@ -99,6 +100,25 @@ async def test_a_disqualified_lead_is_not_reopened(world: World) -> None:
     assert lead["closedAt"] is not None
     assert lead["disqualifiedAt"] is not None
     assert (lead["lostReason"], lead["weightedValue"]) == ("No budget", "0.00")
+    await expect_consistent(world.database)
+
+
+async def test_leads_that_are_lost_no_more_tell_so(world: World) -> None:
+    """Each that forgets why it was lost says what the reason was, in an event of its own and in its timeline."""
+    await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Too dear"})
+    await world.change("moveLead", {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "No budget"})
+    head = await world.head()
+    await world.change("updateStage", {"stageId": world["Lost"], "kind": "OPEN", "probability": 5})
+    updated = [event for event in await world.events(head) if event["type"] == "lead.updated"]
+    assert {(event["lead_id"], event["data"]) for event in updated} == {
+        (parse_id("lead", world["Bob"]), '{"changes": {"lostReason": ["Too dear", null]}}'),
+        (parse_id("lead", world["Ada"]), '{"changes": {"lostReason": ["No budget", null]}}'),
+    }
+    shown = await world.lead("Ada", "lostReason timeline(first: 1) { nodes { type changes { field before after } } }")
+    assert shown["lostReason"] is None
+    assert shown["timeline"]["nodes"] == [
+        {"type": "LEAD_UPDATED", "changes": [{"field": "lostReason", "before": "No budget", "after": None}]}
+    ]
     await expect_consistent(world.database)
 
 

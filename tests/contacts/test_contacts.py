@@ -58,6 +58,23 @@ async def test_archived_ones_are_left_out(world: World) -> None:
     await world.refused("createContact", {"name": "Zoe", "customerId": world["Acme"]}, "ARCHIVED", "customerId")
 
 
+async def test_a_customer_shows_who_works_there_now(world: World) -> None:
+    """As the list of all contacts does: without those that were put away, unless asked for them, searched, filtered."""
+    for name, phone in (("Zoe", "1"), ("Yann", None), ("Gone", None)):
+        given = {"name": name, "customerId": world["Acme"], "phone": phone}
+        made = await world.change("createContact", given, "contact { id }")
+    await world.change("archiveContact", {"contactId": made["contact"]["id"]})
+    asked = """query($id: ID!) { customer(id: $id) {
+        now: contacts { totalCount nodes { name } } away: contacts(archived: true) { nodes { name } }
+        found: contacts(search: "zo", filter: { hasPhone: true }) { nodes { name } }
+    } }"""
+    assert (await world.ask(asked, {"id": world["Acme"]}))["customer"] == {
+        "now": {"totalCount": 2, "nodes": [{"name": "Yann"}, {"name": "Zoe"}]},
+        "away": {"nodes": [{"name": "Gone"}]},
+        "found": {"nodes": [{"name": "Zoe"}]},
+    }
+
+
 async def test_archiving_twice_changes_nothing(world: World) -> None:
     """Nor does restoring what was not put away."""
     contact = {"contactId": world["contact of rita"]}

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+from models.ids import parse_id
 from resolvers.deals import Deal
 from resolvers.import_names import Import
 from resolvers.imports import import_deals
@@ -140,6 +141,45 @@ async def test_inputs_take_the_id_of_what_was_merged(world: World) -> None:
     made = await world.change("updateContact", {"contactId": world["contact of rita"], "name": "Mia"}, "contact { id }")
     assert made["contact"]["id"] == world["contact of mia"]
     await expect_consistent(world.database)
+
+
+async def test_many_leads_take_the_ids_of_what_was_merged(world: World) -> None:
+    """Each of them has its result under the id that was given; one that is named twice so is given once."""
+    await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
+    head = await world.head()
+    for ids, all_or_none in ((("Ada", "Dan", "Bob"), False), (("Ada", "Cleo"), True)):
+        given = {"leadIds": [world[name] for name in ids], "memberId": world["mia"], "allOrNone": all_or_none}
+        made = await world.change("assignLeads", given, "results { leadId assigned code } leads { title }")
+        assert made["results"] == [{"leadId": world[name], "assigned": True, "code": None} for name in ids]
+        assert {lead["title"] for lead in made["leads"]} == {"Bob", *ids} - {"Ada"}
+    events = [event["lead_id"] for event in await world.events(head)]
+    assert sorted(events) == sorted(parse_id("lead", world[name]) for name in ("Bob", "Dan", "Cleo"))
+    await expect_consistent(world.database)
+
+
+async def test_filters_take_the_ids_of_what_was_merged(world: World) -> None:
+    """What was about a record that was merged is found by its id as by that of the one that stays."""
+    rita, mia = world["contact of rita"], world["contact of mia"]
+    bolt = (await world.change("createCustomer", {"name": "Bolt"}, "customer { id }"))["customer"]["id"]
+    about = {"leadId": world["Ada"], "contactId": rita, "customerId": world["Acme"]}
+    await world.change("createTask", {"title": "Call", **about})
+    await world.change("logActivity", {"leadId": world["Ada"], "contactId": rita, "type": "CALL", "subject": "Hello"})
+    await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
+    await world.change("mergeContacts", {"winnerId": mia, "loserId": rita})
+    await world.change("mergeCustomers", {"winnerId": bolt, "loserId": world["Acme"]})
+    for lead, contact, customer in ((world["Ada"], rita, world["Acme"]), (world["Bob"], mia, bolt)):
+        asked = """query($lead: ID!, $contact: ID!, $customer: ID!) {
+            tasks(filter: { leadId: $lead, contactId: $contact, customerId: $customer }) { nodes { title } }
+            activities(filter: { leadId: $lead, contactId: $contact }) { nodes { subject } }
+            byContact: leads(filter: { contactIds: [$contact] }) { nodes { title } }
+            byCustomer: leads(filter: { customerIds: [$customer] }) { nodes { title } }
+        }"""
+        assert await world.ask(asked, {"lead": lead, "contact": contact, "customer": customer}) == {
+            "tasks": {"nodes": [{"title": "Call"}]},
+            "activities": {"nodes": [{"subject": "Hello"}]},
+            "byContact": {"nodes": [{"title": "Dan"}]},
+            "byCustomer": {"nodes": [{"title": "Eve"}]},
+        }
 
 
 async def test_strangers_do_not_find_what_was_merged(world: World, strangers: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.reading.pages import Page
-from tests.reading.records import Record, World
+from tests.reading.records import Record, World, resolved
 
 Given = Mapping[str, Any]
 Rule = Callable[[World, Any, Given], Any]
@@ -23,8 +23,8 @@ def activities(world: World, given: Given, **columns: Any) -> Page:
         tests: Mapping[str, Callable[[Any], bool]] = {
             "types": lambda types: row["type"] in types,
             "authorIds": lambda ids: row["author_id"] in ids,
-            "leadId": lambda id: row["lead_id"] == id,
-            "contactId": lambda id: row["contact_id"] == id,
+            "leadId": lambda id: row["lead_id"] == resolved(world, "lead", id),
+            "contactId": lambda id: row["contact_id"] == resolved(world, "contact", id),
             "occurredAt": lambda limits: within(row["occurred_at"], limits),
         }
         return all(tests[name](value) for name, value in given.get("filter", {}).items())

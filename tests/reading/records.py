@@ -66,6 +66,12 @@ class World:
         return self.by_id[table].get(id)
 
 
+def resolved(world: World, prefix: str, id: UUID) -> UUID:
+    """The id, or that of the record which the one with this id was merged into."""
+    merged = world.one("merged_record", id) if prefix in ("lead", "contact", "customer") else None
+    return id if merged is None else merged.row["into_id"]
+
+
 def snake(name: str) -> str:
     return re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), name)
 

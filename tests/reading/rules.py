@@ -11,7 +11,7 @@ from uuid import UUID
 from tests.reading.conditions import checked, meets
 from tests.reading.histories import HISTORY_RULES
 from tests.reading.pages import ORDERS, BadArgument, Page, sorting
-from tests.reading.records import NODES, Record, World, lower, shown
+from tests.reading.records import NODES, Record, World, lower, resolved, shown
 from tests.reading.routing import ROUTING_RULES
 from tests.reading.tasks import TASK_RULES, has_next, parse_zone
 from tests.reading.transitions import TRANSITION_RULES
@@ -111,13 +111,8 @@ def node(world: World, prefix: str, id: UUID) -> Record | None:
     return None if record is None or (prefix == "pipeline" and record.row["deleted_at"]) else record
 
 
-def resolved(world: World, prefix: str, id: UUID) -> UUID:
-    merged = world.one("merged_record", id) if prefix in ("lead", "contact", "customer") else None
-    return id if merged is None else merged.row["into_id"]
-
-
-def contains(id: UUID | None, ids: list[UUID]) -> bool:
-    return id in ids
+def contains(world: World, noun: str, id: UUID | None, ids: list[UUID]) -> bool:
+    return id in [resolved(world, noun, one) for one in ids]
 
 
 def holds(text: str, *values: str | None) -> bool:
@@ -148,7 +143,7 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
         "search": lambda text: holds(text, row["title"], *names[0], *names[1]),
     }
     for noun in REFERRED:
-        tests[f"{noun}Ids"] = partial(contains, row[f"{noun}_id"])
+        tests[f"{noun}Ids"] = partial(contains, world, noun, row[f"{noun}_id"])
     return all(tests[name](value) for name, value in wanted.items())
 
 
@@ -167,7 +162,7 @@ def is_wanted(world: World, record: Record, wanted: Mapping[str, Any]) -> bool:
     row = record.row
     tests: dict[str, Callable[[Any], bool]] = {
         "customerId": lambda id: row["customer_id"] == resolved(world, "customer", id),
-        "hasContacts": lambda has: bool(world.all("contact", customer_id=row["id"])) == has,
+        "hasContacts": lambda has: bool(world.all("contact", customer_id=row["id"], archived_at=None)) == has,
     }
     columns = {"hasCustomer": "customer_id", "hasEmail": "email", "hasPhone": "phone", "hasWebsite": "website"}
     for name, column in columns.items():
@@ -184,6 +179,9 @@ def searched(table: str, *columns: str) -> Any:
         return Page([r for r in kept if text is None or holds(text, *(r.row[name] for name in columns))], given)
 
     return rule
+
+
+CONTACTS = searched("contact", "name", "email", "phone")
 
 
 def members(world: World, source: Any, given: Mapping[str, Any]) -> Page:
@@ -309,7 +307,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Customer", "totals"): deals("customer_id"),
     ("Contact", "archived"): lambda world, contact, given: contact.row["archived_at"] is not None,
     ("Customer", "archived"): lambda world, customer, given: customer.row["archived_at"] is not None,
-    ("Query", "contacts"): searched("contact", "name", "email", "phone"),
+    ("Query", "contacts"): CONTACTS,
     ("Query", "customers"): searched("customer", "name", "website"),
     ("Query", "members"): members,
     ("Pipeline", "stages"): stages,
@@ -340,7 +338,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Contact", "customer"): to_one("customer", "customer_id"),
     ("Contact", "leads"): lambda world, contact, given: leads(world, given, contact_id=contact.row["id"]),
     ("Customer", "leads"): lambda world, customer, given: leads(world, given, customer_id=customer.row["id"]),
-    ("Customer", "contacts"): lambda world, r, given: Page(world.all("contact", customer_id=r.row["id"]), given),
+    ("Customer", "contacts"): lambda world, r, given: CONTACTS(world, r, given, customer_id=r.row["id"]),
     **TASK_RULES,
     **HISTORY_RULES,
     **TRANSITION_RULES,

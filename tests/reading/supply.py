@@ -126,7 +126,8 @@ class Supply:
         prefix = PREFIXES.get(argument) or (argument[:-3] if argument.endswith("Ids") else field)
         if prefix not in NODES or bad:
             prefix = random.choice(NODES)
-        return public_id(prefix, random.choice(self.records[prefix]).row["id"])
+        merged = prefix in ("lead", "contact", "customer") and random.random() < 0.1
+        return public_id(prefix, random.choice(self.records["merged_record" if merged else prefix]).row["id"])
 
     def cursor(self, random: Random, place: Place, bad: bool, asked: dict[str, Any]) -> str:
         """A cursor of a row that could be in the list, in the order that is asked for; or of another, or none."""

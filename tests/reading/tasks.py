@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tests.reading.pages import BadArgument, Page
-from tests.reading.records import Record, World
+from tests.reading.records import Record, World, resolved
 
 Given = Mapping[str, Any]
 
@@ -61,7 +61,7 @@ def passes(world: World, task: Record, wanted: Given) -> bool:
         "timeZone": lambda zone: True,
     }
     for noun in ("assignee", "lead", "contact", "customer", "parent"):
-        tests[f"{noun}Id"] = lambda id, column=f"{noun}_id": row[column] == id  # type: ignore[misc]
+        tests[f"{noun}Id"] = lambda id, noun=noun: row[f"{noun}_id"] == resolved(world, noun, id)  # type: ignore[misc]
     return all(tests[name](value) for name, value in wanted.items())
 
 

@@ -22,7 +22,7 @@ async def test_is_gone_with_its_parts(world: World) -> None:
     made = await world.change("deleteTask", {"taskId": world["Prepare"], "expectedVersion": 1}, SHOW)
     assert made["deletedTaskId"] == world["Prepare"]
     assert made["lead"] == {"title": "Ada", "nextTask": None, "tasks": {"totalCount": 0}}
-    events = await world.events(head)
+    *events, _ = await world.events(head)
     assert [(event["type"], event["mutation"], event["record_id"], event["lead_id"]) for event in events] == [
         ("task.deleted", "delete_task", parse_id("task", world[name]), parse_id("lead", world["Ada"]))
         for name in ("Print", "Bind", "Prepare")
@@ -32,6 +32,51 @@ async def test_is_gone_with_its_parts(world: World) -> None:
     assert (told[2]["notes"], told[2]["dueOn"], told[2]["recurrence"]) == ("Soon", "2031-05-01", "FREQ=DAILY")
     assert [await world.task(name, "title") for name in ("Prepare", "Print", "Bind")] == [None] * 3
     assert await world.task("Send", "blocked blockedBy { title }") == {"blocked": False, "blockedBy": []}
+    await expect_consistent(world.database)
+
+
+async def test_what_waited_is_told(world: World) -> None:
+    """Each task that waited for it or for a part of it gets a version, and an event with its blockers before and
+    after; a part that waited for another part goes with it."""
+    for name, parent in (("Prepare", None), ("Print", "Prepare"), ("Bind", "Prepare"), ("Write", None)):
+        await task(world, name, parentId=parent and world[parent])
+    await task(world, "Send", leadId=world["Ada"])
+    await task(world, "Invoice")
+    waits = (("Bind", "Print"), ("Send", "Prepare"), ("Send", "Print"), ("Send", "Write"), ("Invoice", "Bind"))
+    for waiting, awaited in waits:
+        await world.change("addTaskDependency", {"taskId": world[waiting], "blockedById": world[awaited]})
+    head = await world.head()
+    await world.change("deleteTask", {"taskId": world["Prepare"]})
+    told = [event for event in await world.events(head) if event["type"] == "task.updated"]
+    assert [(event["record_id"], event["lead_id"], json.loads(event["data"])["changes"]) for event in told] == [
+        (
+            parse_id("task", world["Send"]),
+            parse_id("lead", world["Ada"]),
+            {"blockedBy": [[world[name] for name in ("Prepare", "Print", "Write")], [world["Write"]]]},
+        ),
+        (parse_id("task", world["Invoice"]), None, {"blockedBy": [[world["Bind"]], []]}),
+    ]
+    assert await world.task("Send", "version blocked") == {"version": 5, "blocked": True}
+    assert await world.task("Invoice", "version blocked") == {"version": 3, "blocked": False}
+    await expect_consistent(world.database)
+
+
+async def test_waiting_begins_while_it_is_deleted(world: World) -> None:
+    """Whatever begins to wait for it at the same time is told that it waits no more, or finds it gone."""
+    await task(world, "Prepare")
+    waiting = [await task(world, f"Send {nth}") for nth in range(10)]
+    head = await world.head()
+    bodies = await asyncio.gather(
+        *(world.attempt("addTaskDependency", {"taskId": id, "blockedById": world["Prepare"]}) for id in waiting[:5]),
+        world.attempt("deleteTask", {"taskId": world["Prepare"]}),
+        *(world.attempt("addTaskDependency", {"taskId": id, "blockedById": world["Prepare"]}) for id in waiting[5:]),
+    )
+    codes = [[error["code"] for error in body["data"]["result"]["userErrors"]] for body in bodies]
+    assert codes.pop(5) == []
+    assert all(code in ([], ["NOT_FOUND"]) for code in codes)
+    changes = [json.loads(row["data"])["changes"] for row in await world.events(head) if row["type"] == "task.updated"]
+    begun, ended = {"blockedBy": [[], [world["Prepare"]]]}, {"blockedBy": [[world["Prepare"]], []]}
+    assert (changes.count(begun), changes.count(ended)) == (codes.count([]), codes.count([]))
     await expect_consistent(world.database)
 
 
