@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Text, Uuid, bindparam, cast, func, literal_column
+from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, cast, func, literal_column
 
 from models.event import Event, EventLog, EventType
 from models.ids import parse_id
@@ -15,7 +15,7 @@ from models.lead import Lead
 from models.member import Member
 from models.pipeline import Pipeline
 from models.stage import Stage
-from resolvers.merged import resolved
+from resolvers.merged import named, resolved, together
 from resolvers.reading import ORG, Args, BadInput, Expression, Rows, Slot, among, quoted, rows
 
 
@@ -85,7 +85,10 @@ def to_pipeline(event: Any, args: Args) -> Rows:
 
 @dataclass(frozen=True)
 class Watch:
-    """Which events a subscription asks for, and the cursor it starts after. Each filter is optional."""
+    """Which events a subscription asks for, and the cursor it starts after. Each filter is optional.
+
+    Leads that were merged count as one, so whoever follows any of them follows the one that stays.
+    """
 
     types: Sequence[str] | None
     pipeline_id: Slot | None
@@ -111,7 +114,7 @@ class Watch:
             pipeline_id = self.pipeline_id.bind(Uuid(), _id("pipeline"))
             wanted.append((event.pipeline_id == pipeline_id) | (event.from_pipeline_id == pipeline_id))
         if self.lead_id is not None:
-            wanted.append(event.lead_id == self.lead_id.bind(Uuid(), _id("lead")))
+            wanted.append(event.lead_id == any_(together(named("lead", self.lead_id))))
         if self.owner_id is not None:
             wanted.append(event.owner_id == self.owner_id.bind(Uuid(), _id("member")))
         return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
@@ -126,7 +129,7 @@ class Watch:
             return (
                 (self.types is None or event["type"] in self.types)
                 and (pipeline_id is None or pipeline_id in (event["pipeline_id"], event["from_pipeline_id"]))
-                and (lead_id is None or event["lead_id"] == lead_id)
+                and (lead_id is None or lead_id in event["lead_ids"])
                 and (owner_id is None or event["owner_id"] == owner_id)
             )
 

@@ -17,10 +17,10 @@ from typing import Any, Self
 from uuid import UUID
 
 from broadcaster import Broadcast
-from sqlalchemy import ARRAY, Integer, Uuid, any_, bindparam, select
+from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, any_, bindparam, select, text
 
 from models.database import UNREACHABLE, Database, Statement
-from models.event import Event, EventLog
+from models.event import EventLog
 from resolvers.reading import ORG
 from resolvers.streams import AGAIN, HistoryGone, Render, Rendered, Stream, patiently
 from resolvers.wakeups import CHANNEL, EVERYTHING, Wakeups
@@ -41,19 +41,23 @@ HEADS = Statement(
 """How far the logs of some organisations have come: one statement for all readers of a process."""
 
 NEWS = Statement(
-    select(
-        Event.number,
-        Event.type,
-        Event.lead_id,
-        Event.owner_id,
-        Event.pipeline_id,
-        Event.from_pipeline_id,
-    )
-    .where(Event.org_id == ORG, Event.number > bindparam("position"))
-    .order_by(Event.number)
-    .limit(bindparam("size", type_=Integer()))
+    text(
+        """
+        SELECT event.number, event.type, event.lead_id, event.owner_id, event.pipeline_id, event.from_pipeline_id,
+            ARRAY(
+                SELECT id FROM merged_record WHERE org_id = :org_id AND into_id = now.lead_id
+            ) || now.lead_id AS lead_ids
+        FROM event, LATERAL (
+            SELECT coalesce(
+                (SELECT into_id FROM merged_record WHERE org_id = :org_id AND id = event.lead_id), event.lead_id
+            ) AS lead_id
+        ) AS now
+        WHERE event.org_id = :org_id AND event.number > :position ORDER BY event.number LIMIT :size
+        """
+    ).bindparams(ORG, bindparam("position", type_=BigInteger()), bindparam("size", type_=Integer()))
 )
-"""What subscriptions are chosen by, of the events after a position."""
+"""What subscriptions are chosen by, of the events after a position. A lead goes by its own id and by those of all that
+were merged into it."""
 
 
 @dataclass(frozen=True)

@@ -24,3 +24,10 @@ def all_named(prefix: str, ids: Slot) -> Expression:
     merged = rows(MergedRecord)
     into = merged.where(merged.entity.id == any_(given)).select(merged.entity.into_id).scalar_subquery()
     return given.concat(func.array(into, type_=ARRAY(Uuid())))
+
+
+def together(id: Expression) -> Expression:
+    """The id of a record that is there, and those of all that were joined into it, as an array."""
+    merged = rows(MergedRecord)
+    others = merged.where(merged.entity.into_id == id).select(merged.entity.id).scalar_subquery()
+    return func.array_append(func.array(others, type_=ARRAY(Uuid())), id, type_=ARRAY(Uuid()))

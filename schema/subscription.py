@@ -14,7 +14,7 @@ from schema.filters import LeadFilter
 
 FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
-    "lead_id": Argument(strawberry.ID | None, "Only this lead."),
+    "lead_id": Argument(strawberry.ID | None, "Only this lead, and what was merged into it."),
     "owner_id": Argument(strawberry.ID | None, "Only leads that this member works on."),
     "after": Argument(
         str | None,

@@ -144,3 +144,23 @@ def test_every_type_of_event_is_published() -> None:
     assert isinstance(interface, GraphQLInterfaceType)
     for type_ in graphql_schema.get_implementations(interface).objects:
         assert set(interface.fields) <= set(type_.fields)
+
+
+@pytest.mark.parametrize("followed", ["Ada", "Bob"])
+async def test_who_follows_a_lead_follows_it_through_a_merge(world: World, engine: Engine, followed: str) -> None:
+    """Both what became of the one that is gone and what becomes of the one that stays, live and from a cursor."""
+    start = (await world.ask("{ cursor }"))["cursor"]
+    types = ["LEAD_UPDATED", "LEAD_MERGED"]
+    await world.change("updateLead", {"leadId": world["Dan"], "title": "Dan & sons"})
+    await world.change("updateLead", {"leadId": world["Ada"], "score": 1})
+    async with listening(world, engine, leadId=world[followed], types=types) as take:
+        await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
+        await world.change("updateLead", {"leadId": world["Dan"], "score": 2})
+        await world.change("updateLead", {"leadId": world["Ada"], "title": "Bob & Ada"})
+        live = await take(3)
+        assert [event["type"] for event in live] == ["LEAD_MERGED", "LEAD_UPDATED", "LEAD_UPDATED"]
+        assert {event["lead"]["title"] for event in live[2:]} == {"Bob & Ada"}
+    async with listening(world, engine, leadId=world[followed], types=types, after=start) as take:
+        first, *rest = await take(4)
+        assert first["changes"] == [{"field": "score", "before": None, "after": "1"}]
+        assert [event["cursor"] for event in rest] == [event["cursor"] for event in live]
