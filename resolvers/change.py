@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import ARRAY, Uuid, bindparam, select, text
+from sqlalchemy import select, text
 
 from models.base import new_id
 from models.database import Connection, Database, Row, Statement
@@ -23,6 +23,7 @@ from models.event import EventType
 from models.lead import chance
 from models.member import Member
 from models.refusal import Refusal, Refused
+from resolvers.merged import MERGED, current_ids
 from resolvers.reading import ORG, SUBJECT
 from resolvers.scope import Scope
 
@@ -93,13 +94,6 @@ APPEND = Statement(
 )
 """Number the events and write them, and bring the totals of the stages up to date. Both wait for the counter's lock,
 so totals are only ever touched by the transaction that holds it, and no two can deadlock over them."""
-
-MERGED = Statement(
-    text("SELECT id, into_id FROM merged_record WHERE org_id = :org_id AND id = ANY(:ids)").bindparams(
-        ORG, bindparam("ids", type_=ARRAY(Uuid()))
-    )
-)
-"""Those of the ids that stand for other records."""
 
 CLAIM = Statement(
     text(
@@ -245,30 +239,14 @@ async def perform(
             if attempt == ATTEMPTS:
                 raise
         except Refused as refused:
-            current = await _current(database, scope, values) if refused.code is Refusal.NOT_FOUND else values
-            if current == values or attempt == ATTEMPTS:
+            if refused.code is not Refusal.NOT_FOUND or attempt == ATTEMPTS:
+                raise
+            async with database.pool.acquire() as connection:
+                current = await current_ids(connection, scope.org_id, values)
+            if current == values:
                 raise
             values = current
     raise AssertionError
-
-
-async def _current(database: Database, scope: Scope, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same values, but for the ids of records that were merged into others: those of the others instead."""
-    ids: set[UUID] = set()
-
-    def replaced(value: Any, into: Mapping[UUID, UUID]) -> Any:
-        if isinstance(value, UUID):
-            ids.add(value)
-            return into.get(value, value)
-        if isinstance(value, Mapping):
-            return {name: replaced(part, into) for name, part in value.items()}
-        return [replaced(item, into) for item in value] if isinstance(value, list) else value
-
-    replaced(values, {})
-    async with database.pool.acquire() as connection:
-        found = await MERGED.all(connection, org_id=scope.org_id, ids=list(ids))
-    current: Mapping[str, Any] = replaced(values, {row["id"]: row["into_id"] for row in found})
-    return current
 
 
 async def _perform(

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    any_,
     func,
     literal_column,
     or_,
@@ -34,6 +35,7 @@ from resolvers import leads, organisations
 from resolvers.catalogue import COLUMNS
 from resolvers.contacts import pattern
 from resolvers.due import NOW, Calendar
+from resolvers.merged import NAMING, all_resolved, resolved
 from resolvers.paging import Direction, Page, page
 from resolvers.reading import Args, BadInput, Expression, Slot, quoted, rows
 
@@ -179,6 +181,18 @@ def _choice(found: Any, given: Given) -> Predicate:
     return is_one
 
 
+def _id_is(found: Any, given: Given) -> Predicate:
+    id = given.one(Uuid())
+    is_same: Predicate = found == (resolved(id) if given.check.field in NAMING else id)
+    return is_same
+
+
+def _id_in(found: Any, given: Given) -> Predicate:
+    ids = given.many(Uuid())
+    is_one: Predicate = found == any_(all_resolved(ids) if given.check.field in NAMING else ids)
+    return is_one
+
+
 def _is(found: Any, given: Given) -> Predicate:
     is_so: Predicate = found if given.value else ~found
     return is_so
@@ -230,8 +244,8 @@ CHECKS: Mapping[Kind, Mapping[str, Asks]] = {
     Kind.BOOLEAN: {"is": _is},
     Kind.CHOICE: {"is": _choice, "in": _choice},
     Kind.ID: {
-        "is": _compared(eq, Uuid()),
-        "in": lambda found, given: found == func.any(given.many(Uuid())),
+        "is": _id_is,
+        "in": _id_in,
         "isSet": _set,
     },
 }

@@ -231,6 +231,24 @@ async def test_conditions_name_the_one_that_stays(world: World) -> None:
     assert json.loads(kept) == {"or": [{"customerId": {"is": winner}}, {"customerId": {"in": [winner]}}]}
 
 
+async def test_conditions_take_the_ids_of_what_was_merged(world: World) -> None:
+    """Asked for or kept with the id of what is gone, one means what stays, and is kept with that one's id."""
+    bolt = (await world.change("createCustomer", {"name": "Bolt"}, "customer { id }"))["customer"]["id"]
+    await world.change("mergeCustomers", {"winnerId": bolt, "loserId": world["Acme"]})
+    asked = "query($condition: Condition!) { matchingLeads(condition: $condition) { nodes { title } } }"
+    for test in ({"is": world["Acme"]}, {"in": [world["Acme"]]}, {"is": bolt}):
+        condition = {"and": [{"customerId": test}, {"title": {"startsWith": "E"}}]}
+        found = await world.ask(asked, {"condition": condition})
+        assert found["matchingLeads"]["nodes"] == [{"title": "Eve"}]
+        rules = [{"name": "Ours", "condition": condition, "memberId": world["mia"]}]
+        await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
+        kept = json.loads(await world.database.pool.fetchval("SELECT condition FROM routing_rule"))
+        assert kept["and"][0] == {"customerId": {"in": [bolt]} if "in" in test else {"is": bolt}}
+    gone = world["Sales"].replace(world["Sales"][-4:], "0000")
+    nonsense = [{"name": "No", "condition": {"customerId": {"is": "nonsense"}}, "memberId": world["mia"]}]
+    await world.refused("setRoutingRules", {"pipelineId": gone, "rules": nonsense}, "NOT_FOUND", "pipelineId")
+
+
 async def test_nothing_is_hidden_behind_what_was_put_away(world: World) -> None:
     """An archived winner is refused; an archived loser may go."""
     await world.change("archiveContact", {"contactId": world["contact of rita"]})

@@ -8,8 +8,9 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from models.ids import parse_id
 from tests.reading.pages import BadArgument
-from tests.reading.records import Record, World, lower, public_id, snake
+from tests.reading.records import Record, World, lower, public_id, resolved, snake
 
 TEXTS = ("title", "description", "source", "externalId", "lostReason", "currency", "contactName", "contactEmail",
          "contactPhone", "contactJobTitle", "customerName", "customerWebsite", "customerIndustry", "customerPhone",
@@ -99,7 +100,8 @@ class Draw:
         return str(random.choice([text, text.upper(), text.lower()]))
 
     def id(self, table: str) -> str:
-        return public_id(table, self.random.choice(self.rows[table]).row["id"])
+        merged = table in ("contact", "customer") and self.random.random() < 0.2
+        return public_id(table, self.random.choice(self.rows["merged_record" if merged else table]).row["id"])
 
     def day(self) -> str:
         return (date(2026, 1, 29) + timedelta(days=self.random.randrange(6))).isoformat()
@@ -161,7 +163,10 @@ def meets(world: World, lead: Record, condition: Mapping[str, Any], odds: Callab
         return lead.row["currency"] == wanted["currency"] and passes(
             found, name, wanted if name == "between" else Decimal(wanted["amount"])
         )
-    return passes(public_id(IDS[key], found) if key in IDS else found, name, wanted, world)
+    if key in IDS:
+        ids = [parse_id(IDS[key], text) for text in (wanted if name == "in" else [wanted])]
+        return found in [resolved(world, IDS[key], id) for id in ids]
+    return passes(found, name, wanted, world)
 
 
 def field_of(world: World, lead: Record, field: str) -> Any:
