@@ -119,15 +119,23 @@ async def answer(page: Page, shown: str = '"data"') -> dict[str, Any]:
 
 
 async def write(page: Page, editor: str, text: str) -> None:
-    """Put this text into an editor in place of what stands there, as if it were pasted."""
-    await page.locator(editor).click()
-    await page.keyboard.press("Control+A")
-    await page.keyboard.insert_text(text)
+    """Put this text into an editor in place of what stands there, as if it were pasted.
+
+    Again, when the page itself was still filling the editor, or took the focus away.
+    """
+    for _ in range(5):
+        await page.locator(editor).click()
+        await page.keyboard.press("Control+A")
+        await page.keyboard.insert_text(text)
+        if await page.locator(editor).evaluate("editor => editor.CodeMirror.getValue()") == text:
+            return
+    raise AssertionError(f"The editor does not take {text[:60]!r}")
 
 
 async def play(page: Page, document: str, operation: str, **variables: Any) -> dict[str, Any]:
     """Paste a document and variables, and run one of its operations; the data that comes back."""
     await page.get_by_role("button", name="New tab").click()
+    await expect(page.locator(QUERY)).to_contain_text("Ctrl-Space completes")
     await write(page, TOOL, json.dumps(variables))
     await write(page, QUERY, document)
     # A moment after it was typed, the page looks at a document: then the tab has its name, the button its operations.
