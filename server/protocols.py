@@ -9,6 +9,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.protocol import State
 
 LINGER = 30.0
 """Seconds that a closed socket has to take what was sent before, the close frame included."""
@@ -27,9 +29,7 @@ def socket_protocol(patience: float) -> type[asyncio.Protocol]:
             if message["type"] == "websocket.close":
                 self.writable.set()
                 await super().send(message)
-                if self.close_timer is not None:
-                    self.close_timer.cancel()
-                    self.close_timer = self.loop.call_later(LINGER, self.transport.abort)
+                self._linger()
                 return
             if not self.writable.is_set():
                 try:
@@ -37,6 +37,23 @@ def socket_protocol(patience: float) -> type[asyncio.Protocol]:
                 except TimeoutError:
                     raise Stuck from None
             await super().send(message)
+
+        def handle_close(self, event: Frame) -> None:
+            """The client ends the connection; one that does not read may not keep it half closed."""
+            super().handle_close(event)
+            self._linger()
+
+        def shutdown(self) -> None:
+            """The server stops. A socket whose client is leaving is not told so: a second close frame is an error."""
+            if self.close_sent or not self.handshake_complete or self.conn.state is State.OPEN:
+                super().shutdown()
+
+        def _linger(self) -> None:
+            """Wait for the buffer to empty, but not for ever."""
+            if self.close_timer is not None:
+                self.close_timer.cancel()
+            if not self.disconnected:
+                self.close_timer = self.loop.call_later(LINGER, self.transport.abort)
 
     return SocketProtocol
 

@@ -94,7 +94,8 @@ class StandIn:
         try:
             if "count" in prepared.text:
                 for number in range(1, int((variables or {})["to"]) + 1):
-                    yield Told(b'{"data":{"count":%d}}' % number)
+                    await asyncio.sleep(0)
+                    yield Told((b'{"data":{"count":%d}}' % number).ljust((variables or {}).get("width", 0)))
                 return
             yield Told(b'{"data":{"follow":0}}')
             if "breaks" in prepared.text:

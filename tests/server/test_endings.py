@@ -5,6 +5,8 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import AF_INET, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET
+from socket import socket as socket_of_the_system
 
 import httpx2
 import pytest
@@ -25,18 +27,53 @@ async def another(port: int) -> AsyncIterator[Client]:
         yield Client(connection)
 
 
+ENDLESS = {"to": 10_000_000, "width": 4096}
+"""More and wider events than any buffer between server and client holds."""
+
+
+@asynccontextmanager
+async def narrow(port: int) -> AsyncIterator[Client]:
+    """One more socket to a server, whose system holds little for it: what it does not read soon waits at the server."""
+    with socket_of_the_system(AF_INET, SOCK_STREAM) as raw:
+        raw.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+        async with connect(f"ws://127.0.0.1:{port}/graphql", sock=raw, subprotocols=[PROTOCOL]) as connection:
+            yield Client(connection)
+
+
 async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:
     """What was begun for it ends, and it is closed with 4413; another socket does not notice."""
-    app = application(stand_in, send_timeout=0.2)
-    async with listening(app) as port, another(port) as stuck, another(port) as other:
+    app = application(stand_in, send_timeout=0.2, max_messages_per_second=100_000)
+    async with listening(app) as port, narrow(port) as stuck, another(port) as other:
         await stuck.init()
-        await stuck.subscribe("a", "subscription($to: Int!) { count(to: $to) }", variables={"to": 10_000_000})
+        await stuck.subscribe("a", "subscription($to: Int!) { count(to: $to) }", variables=ENDLESS)
+        stuck.connection.transport.pause_reading()
         await other.init()
         async with asyncio.timeout(60):
             while not stand_in.finished:
                 await other.alive()
+        stuck.connection.transport.resume_reading()
         assert await stuck.closed() == (4413, "Too slow: nothing was taken for too long")
         await other.alive()
+
+
+async def test_a_client_that_leaves_and_does_not_read(stand_in: StandIn) -> None:
+    """Its close frame is taken while what was sent to it still waits, and a server that stops then stops in order."""
+    app = application(stand_in, send_timeout=60)
+    async with listening(app) as port, narrow(port) as stuck, another(port) as other:
+        await stuck.init()
+        await other.init()
+        await stuck.subscribe("a", "subscription($to: Int!) { count(to: $to) }", variables=ENDLESS)
+        await stuck.take()
+        stuck.connection.transport.pause_reading()
+        stuck.connection.protocol.send_close(1000)
+        stuck.connection.transport.writelines(stuck.connection.protocol.data_to_send())
+        async with asyncio.timeout(60):
+            while not stand_in.finished:
+                await other.alive()
+        await asyncio.wait_for(app.service.connections.drain(), 60)
+        stuck.connection.transport.abort()
 
 
 async def test_connections_of_a_member_are_limited(stand_in: StandIn) -> None:
