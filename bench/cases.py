@@ -34,6 +34,14 @@ class Case:
     connections: int
     contestants: Sequence[Contestant]
     same: bool = True
+    ours: str = "dealboard"
+    """The contestant that is compared with the others."""
+    where: str = ""
+
+    @property
+    def title(self) -> str:
+        """What is measured, in words."""
+        return ", ".join(filter(None, (self.name, self.where, f"{self.connections} at once")))
 
 
 def board_cases(place: Place) -> list[Case]:
@@ -59,16 +67,54 @@ def lead_cases(place: Place) -> list[Case]:
 
 def move_cases(place: Place) -> list[Case]:
     """A lead moved to the top of the next stage, and from the last to the first: never to where it stands."""
-    count = len(place.stages)
-    steps = [
-        (lead, place.stages[(standing + step) % count])
-        for step in range(1, count + 1)
-        for lead, standing in zip(place.leads, place.standing, strict=True)
+    contestants = [
+        Contestant("limit", "limit", bare_moves("move", moves(place))),
+        Contestant("dealboard", "dealboard", asked_moves(moves(place))),
     ]
-    bare_requests = [get(f"/move/{place.id}/{bare(lead)}/{bare(stage)}", "POST") for lead, stage in steps]
-    asked = [post(place, queries.MOVE, {"input": {"leadId": lead, "stageId": stage}}) for lead, stage in steps]
-    contestants = [Contestant("limit", "limit", bare_requests), Contestant("dealboard", "dealboard", asked)]
     return [Case("move", connections, contestants, same=False) for connections in (1, 8)]
+
+
+def order_cases(one: Place, many: Sequence[Place]) -> list[Case]:
+    """The price of order: hand-written moves with the log, whose counter all changes of an organisation wait for, and
+    the same without; of one organisation, and of many in turn."""
+    fewest = min(len(place.leads) for place in many)
+    in_turn = [step for steps in zip(*(moves(place, fewest) for place in many), strict=True) for step in steps]
+    return [
+        Case(
+            "order",
+            8,
+            [
+                Contestant("without a log", "limit", bare_moves("unlogged-move", steps)),
+                Contestant("limit", "limit", bare_moves("move", steps)),
+                Contestant("dealboard", "dealboard", asked_moves(steps)),
+            ],
+            same=False,
+            ours="limit",
+            where=where,
+        )
+        for where, steps in (("1 organisation", moves(one)), (f"{len(many)} organisations", in_turn))
+    ]
+
+
+Move = tuple[Place, str, str]
+"""Where, the lead, and the stage to move it to."""
+
+
+def moves(place: Place, leads: int | None = None) -> list[Move]:
+    """All leads, or so many, to the next stage, again and again until all are back where they stood."""
+    count = len(place.stages)
+    standing = list(zip(place.leads, place.standing, strict=True))[:leads]
+    return [(place, lead, place.stages[(at + step) % count]) for step in range(1, count + 1) for lead, at in standing]
+
+
+def bare_moves(path: str, steps: Sequence[Move]) -> list[str]:
+    """The requests for moves of the hand-written routes."""
+    return [get(f"/{path}/{place.id}/{bare(lead)}/{bare(stage)}", "POST") for place, lead, stage in steps]
+
+
+def asked_moves(steps: Sequence[Move]) -> list[str]:
+    """The GraphQL requests for moves."""
+    return [post(place, queries.MOVE, {"input": {"leadId": lead, "stageId": stage}}) for place, lead, stage in steps]
 
 
 def change_cases(name: str, place: Crowd) -> list[Case]:

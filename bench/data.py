@@ -26,6 +26,8 @@ NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 OWNERS = 24
 NEIGHBOURS = 200
 """Small organisations beside the ones that are measured, so that no table is a single page."""
+NEIGHBOUR = 20
+"""Leads of each of them."""
 STAGES = (
     ("New", "OPEN", 10, 30),
     ("Contacted", "OPEN", 20, 20),
@@ -218,7 +220,7 @@ async def prepare(server_url: str) -> str:
     connection = await asyncpg.connect(url)
     try:
         for nth in range(NEIGHBOURS):
-            await load(connection, Maker(f"neighbour-{nth}", 20))
+            await load(connection, Maker(f"neighbour-{nth}", NEIGHBOUR))
         await connection.execute("VACUUM (ANALYZE)")
         await connection.execute(f"CREATE TABLE bench AS SELECT '{fingerprint()}'::text AS fingerprint")
     finally:

@@ -106,7 +106,8 @@ def main(
     idle: Annotated[int, typer.Option(help="Sockets whose memory is measured; 0 for none.")] = 5_000,
 ) -> None:
     """Measure it."""
-    with postgres() as server_url, loading() as load:
+    # All sockets are of one member.
+    with environment(DEALBOARD_MAX_CONNECTIONS_PER_MEMBER="10000"), postgres() as server_url, loading() as load:
         url = asyncio.run(prepare(server_url))
         found, other = (asyncio.run(place(url, key, 600, fresh=True)) for key in ORGANISATIONS)
         fan_out(url, found, other, load, sockets, rounds)
