@@ -22,6 +22,8 @@ from tests.reading.supply import Supply
 
 ROOTS = [graphql_schema.query_type, graphql_schema.mutation_type, graphql_schema.subscription_type]
 FIELDS = [(root, name) for root in ROOTS if root is not None for name in root.fields]
+DEEP = ("pipeline", "lead", "pools")
+"""The queries below which one can come to every record."""
 SUPPLY = Supply(*ORGANISATIONS, bad=0)
 
 
@@ -92,20 +94,25 @@ def fields_of(type_: Any, fields: dict[str, Any], depth: int, everything: bool, 
         given = arguments(type_.name, key, field, everything)
         if not is_composite_type(inner):
             parts.append(f"{type_.name}_{key}: {key}{given}")
-        elif depth > 0 or inner.name.endswith(("Connection", "Edge", "PageInfo")):
-            # Connections and their edges are no records of their own.
+        elif depth > 0 or inner.name.endswith(("Connection", "Edge", "PageInfo", "Totals", "CurrencyTotal")):
+            # Connections and their edges are no records of their own, nor are sums.
             step = 0 if type_.name.endswith(("Connection", "Edge")) else 1
             parts.append(f"{type_.name}_{key}: {key}{given} {selection(inner, depth - step, everything)}")
     return "{ " + " ".join(parts) + " }"
 
 
 def operations() -> Iterator[tuple[str, str]]:
-    """An operation for each root field, with all that can be asked below it; each with few and with all arguments."""
+    """An operation for each root field, with all that can be asked below it; each with few and with all arguments.
+
+    What a field reads depends on the record that it belongs to, not on how one came to that: it is enough that the
+    changes, the subscriptions and a few of the queries are asked two records deep, with all arguments.
+    """
     for root, name in FIELDS:
         field = root.fields[name]
         inner = get_named_type(field.type)
         for everything in (False, True):
-            chosen = selection(inner, 2, everything) if is_composite_type(inner) else ""
+            depth = 2 if everything and (root.name != "Query" or name in DEEP) else 1
+            chosen = selection(inner, depth, everything) if is_composite_type(inner) else ""
             given = arguments(root.name, name, field, everything)
             label = f"{root.name}.{name} with {'all' if everything else 'few'} arguments"
             yield label, f"{root.name.lower()} {{ {name}{given} {chosen} }}"
