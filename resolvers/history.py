@@ -1,7 +1,8 @@
-"""How long events are kept: what is older is pruned, little by little, by whichever process comes first.
+"""How long one can go back to events: what is older is pruned, little by little, by whichever process comes first.
 
-A pruned event can no longer be gone back to. What the timeline of a lead tells is kept with the lead all the same; the
-rest is deleted: places within a column, events of leads that are gone, and events of anything but leads.
+What was changed, and by whom, stays in the change log for ever; only places within a column are deleted. Where the
+change log is not kept, what the timeline of a lead tells is kept with the lead all the same, and the rest is deleted:
+events of leads that are gone, and events of anything but leads.
 """
 
 import asyncio
@@ -62,6 +63,16 @@ RANGE = Statement(
 )
 """The numbers that come next: of too old events, as many as fit in a batch."""
 
+DELETE_PLACES = Statement(
+    text(
+        """
+        DELETE FROM event
+        WHERE org_id = :org_id AND number >= :from_number AND number < :to_number AND type = 'lead.moved'
+        """
+    ).bindparams(ORG)
+)
+"""Delete what tells of no change but that of a card's place within its column."""
+
 DELETE = Statement(
     text(
         """
@@ -94,44 +105,44 @@ PASS = Statement(text("UPDATE event_log SET tail = :to_number WHERE org_id = :or
 """Nobody may go back behind this any more. Done last, because those who append to the log wait for this row."""
 
 
-async def prune(database: Database, before: datetime) -> None:
+async def prune(database: Database, before: datetime, keep_change_log: bool) -> None:
     """Prune events from before this instant. Does nothing where another process is at it."""
     async with database.pool.acquire() as connection:
         old = await OLD.all(connection, before=before)
     for found in old:
         more = True
         while more:
-            more = await _prune_batch(database, found["org_id"], before)
+            more = await _prune_batch(database, found["org_id"], before, keep_change_log)
             await asyncio.sleep(BETWEEN)
 
 
-async def _prune_batch(database: Database, org_id: UUID, before: datetime) -> bool:
+async def _prune_batch(database: Database, org_id: UUID, before: datetime, keep_change_log: bool) -> bool:
     """Prune one batch, in a transaction; returns whether there was one."""
     async with database.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = off")  # nobody waits for the disk on our behalf
         if not await ALONE.value(connection):
             return False
-        return await _pass(connection, org_id, before)
+        return await _pass(connection, org_id, before, keep_change_log)
 
 
-async def _pass(connection: Connection, org_id: UUID, before: datetime) -> bool:
+async def _pass(connection: Connection, org_id: UUID, before: datetime, keep_change_log: bool) -> bool:
     found = await RANGE.first(connection, org_id=org_id, before=before, size=BATCH)
     if found is None or found["from_number"] >= found["to_number"]:
         return False
     numbers = {"org_id": org_id, "from_number": found["from_number"], "to_number": found["to_number"]}
-    await DELETE_OF_GONE_LEADS.run(connection, **numbers)
-    await DELETE.run(connection, **numbers)
+    for statement in (DELETE_PLACES,) if keep_change_log else (DELETE_OF_GONE_LEADS, DELETE):
+        await statement.run(connection, **numbers)
     await PASS.run(connection, org_id=org_id, to_number=found["to_number"])
     return True
 
 
 @asynccontextmanager
-async def pruning(database: Database, days: int) -> AsyncIterator[None]:
-    """Prune events of more than so many days, again and again in the background; 0 keeps them for ever."""
+async def pruning(database: Database, days: int, keep_change_log: bool) -> AsyncIterator[None]:
+    """Prune events of more than so many days, again and again in the background; 0 keeps all of them for ever."""
     if days == 0:
         yield
         return
-    task = asyncio.create_task(_keep_pruning(database, timedelta(days=days)))
+    task = asyncio.create_task(_keep_pruning(database, timedelta(days=days), keep_change_log))
     try:
         yield
     finally:
@@ -139,11 +150,11 @@ async def pruning(database: Database, days: int) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_pruning(database: Database, age: timedelta) -> None:
+async def _keep_pruning(database: Database, age: timedelta, keep_change_log: bool) -> None:
     while True:
         await asyncio.sleep(FAILED * random.random())
         try:
-            await prune(database, utc_now() - age)
+            await prune(database, utc_now() - age, keep_change_log)
             await asyncio.sleep(EVERY)
         except Exception as failure:
             log.warning("old events could not be pruned, trying again: %s", failure)

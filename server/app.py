@@ -100,7 +100,7 @@ async def start_engine(settings: Settings, database: Database) -> AsyncIterator[
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
         Feed.open(database, settings.event_poll_seconds, wakeups) as feed,
-        pruning(database, settings.event_retention_days),
+        pruning(database, settings.event_retention_days, settings.keep_change_log),
     ):
         yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
 

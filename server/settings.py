@@ -83,7 +83,12 @@ class Settings(BaseSettings):
     event_retention_days: int = Field(
         90,
         ge=0,
-        description="Days that a subscription can go back with `after`, and that events are kept; 0: for ever.",
+        description="Days that a subscription can go back with `after`; 0: for ever.",
+    )
+    keep_change_log: bool = Field(
+        True,
+        description="Keep for ever what was changed and by whom; otherwise only the timelines of existing leads are"
+        " kept for longer than a subscription can go back.",
     )
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
 
