@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from models.base import new_id
+from models.database import Row, Statement
 from models.rank import between
 from resolvers import assignment, conversion, lifecycle, locking, moves, task_changes, task_fields, task_holding
 from resolvers.change import APPEND, FIND_MEMBER
@@ -17,6 +18,13 @@ from resolvers.change import APPEND, FIND_MEMBER
 Written = Callable[[Any, UUID, UUID, UUID], Awaitable[None]]
 
 NO_TOTALS: dict[str, list[Any]] = {"stages": [], "currencies": [], "leads": [], "values": [], "weights": []}
+
+
+async def one(statement: Statement, connection: Any, **values: Any) -> Row:
+    """The row that a statement finds."""
+    found = await statement.first(connection, **values)
+    assert found is not None
+    return found
 
 
 async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *types: str, **totals: Any) -> None:
@@ -43,7 +51,7 @@ async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *type
 
 async def actor(connection: Any, org_id: UUID) -> UUID:
     """The member who does it."""
-    found = await FIND_MEMBER.first(connection, org_id=org_id, subject="member-0")
+    found = await one(FIND_MEMBER, connection, org_id=org_id, subject="member-0")
     member_id: UUID = found["id"]
     return member_id
 
@@ -51,7 +59,7 @@ async def actor(connection: Any, org_id: UUID) -> UUID:
 async def assign(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUID) -> None:
     """Give a lead to a member."""
     actor_id = await actor(connection, org_id)
-    await locking.FIND["member"].first(connection, org_id=org_id, id=member_id)
+    await one(locking.FIND["member"], connection, org_id=org_id, id=member_id)
     (lead,) = await assignment.LOCK.all(connection, org_id=org_id, ids=[lead_id])
     await assignment.ASSIGN.run(connection, org_id=org_id, ids=[lead_id], owners=[member_id])
     await append(connection, org_id, actor_id, lead, "lead.assigned")
@@ -73,13 +81,13 @@ async def follow_up(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUI
 async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None:
     """Move a lead to the next open stage, and stamp it."""
     actor_id = await actor(connection, org_id)
-    peeked = await lifecycle.PEEK.first(connection, org_id=org_id, lead_id=lead_id)
+    peeked = await one(lifecycle.PEEK, connection, org_id=org_id, lead_id=lead_id)
     asked = {"stage_id": peeked["stage_id"], "pipeline_id": peeked["pipeline_id"], "lead_id": lead_id}
-    target = await lifecycle.NEXT_OPEN_STAGE.first(connection, org_id=org_id, **asked)
+    target = await one(lifecycle.NEXT_OPEN_STAGE, connection, org_id=org_id, **asked)
     stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
-    lead = await locking.LOCK_LEAD.first(connection, org_id=org_id, id=lead_id)
-    await lifecycle.NEXT_OPEN_STAGE.first(connection, org_id=org_id, **asked)
-    gap = await moves.TOP.first(connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
+    lead = await one(locking.LOCK_LEAD, connection, org_id=org_id, id=lead_id)
+    await one(lifecycle.NEXT_OPEN_STAGE, connection, org_id=org_id, **asked)
+    gap = await one(moves.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
     await moves.MOVE.run(
         connection,
         org_id=org_id,
@@ -103,12 +111,12 @@ async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
 async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None:
     """Make an opportunity of a qualified lead."""
     actor_id = await actor(connection, org_id)
-    target = await conversion.TARGET.first(connection, org_id=org_id, pipeline_id=None, stage_id=None)
+    target = await one(conversion.TARGET, connection, org_id=org_id, pipeline_id=None, stage_id=None)
     stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
-    lead = await locking.LOCK_LEAD.first(connection, org_id=org_id, id=lead_id)
-    await conversion.CONTACT.first(connection, org_id=org_id, contact_id=lead["contact_id"])
-    await conversion.COUNT_TASKS.first(connection, org_id=org_id, lead_id=lead_id)
-    gap = await moves.TOP.first(connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
+    lead = await one(locking.LOCK_LEAD, connection, org_id=org_id, id=lead_id)
+    await one(conversion.CONTACT, connection, org_id=org_id, contact_id=lead["contact_id"])
+    await conversion.TASKS.all(connection, org_id=org_id, lead_id=lead_id)
+    gap = await one(moves.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
     await conversion.CREATE.run(
         connection,
         org_id=org_id,

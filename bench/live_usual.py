@@ -51,7 +51,7 @@ class Subscription:
         """Every move."""
         async with broadcast.subscribe("moves") as moves:
             async for event in moves:  # type: ignore[union-attr]
-                told = orjson.loads(event.message)
+                told = orjson.loads(event.message)  # type: ignore[union-attr]
                 parts = {key: Named(**told[key]) for key in ("lead", "from_stage", "to_stage")}
                 yield StageChanged(cursor=told["cursor"], occurred_at=told["occurred_at"], **parts)
 

@@ -8,18 +8,18 @@ from uuid import UUID
 from sqlalchemy import text
 
 from models.base import new_id
-from models.contact import Customer
 from models.database import Row, Statement
 from models.ids import public_id
 from models.money import as_money
 from models.refusal import Refusal, Refused
 from models.stage import StageKind
-from models.text import line, optional_line
+from models.text import line
 from resolvers.change import Change, Happening
+from resolvers.converted_customer import describe_customer, fill_customer, make_customer
 from resolvers.locking import Standing, expect_found, lock_lead, not_found
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
-from resolvers.revision import revise, rewrite, told
+from resolvers.revision import told
 from resolvers.routing import route_new
 
 TARGET = Statement(
@@ -88,57 +88,6 @@ CONTACT = Statement(
     ).bindparams(ORG)
 )
 
-SIMILAR = Statement(
-    text(
-        """
-        SELECT customer.id FROM customer
-        WHERE customer.org_id = :org_id AND customer.archived_at IS NULL AND (
-            regexp_replace(lower(name), '\\s+', '', 'g') = regexp_replace(lower(CAST(:name AS text)), '\\s+', '', 'g')
-            OR lower(website) = CAST(:domain AS text)
-            OR EXISTS (
-                SELECT FROM contact
-                WHERE contact.org_id = customer.org_id AND contact.customer_id = customer.id
-                    AND split_part(lower(contact.email), '@', 2) = CAST(:domain AS text)
-            )
-        )
-        ORDER BY customer.id LIMIT 10
-        """
-    ).bindparams(ORG)
-)
-"""Customers that are probably the same: the same name but for case and spaces, or the same e-mail domain."""
-
-CREATE_CUSTOMER = Statement(
-    text(
-        """
-        INSERT INTO customer (org_id, id, name, website, phone)
-        VALUES (:org_id, :id, :name, :website, :phone)
-        """
-    ).bindparams(ORG)
-)
-
-CUSTOMER = Statement(
-    text("SELECT id, website, phone FROM customer WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(
-        ORG
-    )
-)
-
-FILL_CUSTOMER = revise(Customer, "website", "phone")
-
-PUBLIC_DOMAINS = frozenset(
-    {
-        "gmail.com",
-        "googlemail.com",
-        "outlook.com",
-        "hotmail.com",
-        "yahoo.com",
-        "icloud.com",
-        "gmx.de",
-        "gmx.net",
-        "web.de",
-    }
-)
-"""E-mail domains that tell nothing about the company."""
-
 
 async def convert_lead(
     change: Change,
@@ -171,7 +120,7 @@ async def convert_lead(
     await expect_found(change, "customer", customer_id, "customerId")
     if create_customer is not None and customer_id is not None:
         raise Refused(Refusal.INVALID, "Name an existing customer, or make a new one, not both.", "createCustomer")
-    new_customer = None if create_customer is None else await _new_customer(change, create_customer, contact)
+    new_customer = None if create_customer is None else await describe_customer(change, create_customer, contact)
     heading = line(title, "title") if title is not None else lead["title"]
     worth = _worth(lead, value)
     becoming = {**lead, "value": worth[0], "customer_id": customer_id or lead["customer_id"] or new_customer}
@@ -191,11 +140,9 @@ async def convert_lead(
         return shown
     customer: UUID | None = customer_id or lead["customer_id"] or (contact["customer_id"] if contact else None)
     if new_customer is not None:
-        customer = new_id()
-        await change.run(CREATE_CUSTOMER, id=customer, **new_customer)
-        change.emit(Happening("customer.created", record_id=customer))
+        customer = await make_customer(change, new_customer)
     elif customer_id is not None and contact is not None:
-        await _fill_customer(change, customer_id, contact)
+        await fill_customer(change, customer_id, contact)
     opportunity_id = await _create(change, standing, stage, contact, customer, heading, worth)
     _tell_carried_over(change, lead, opportunity_id, stage, [task["id"] for task in tasks])
     return {**shown, "opportunity": opportunity_id, "customer": customer}
@@ -309,17 +256,6 @@ def _tell_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: R
         )
 
 
-async def _fill_customer(change: Change, customer_id: UUID, contact: Row) -> None:
-    """Add to a customer what the contact tells, where nothing is known yet."""
-    customer = await change.first(CUSTOMER, id=customer_id)
-    assert customer is not None
-    known = {"website": _domain(contact), "phone": contact["phone"]}
-    changes = {name: value for name, value in known.items() if value is not None and customer[name] is None}
-    if changes:
-        await rewrite(change, FILL_CUSTOMER, customer, changes)
-        change.emit(Happening("customer.updated", record_id=customer_id, data=told(customer, changes)))
-
-
 def _worth(lead: Row, value: Decimal | None) -> tuple[Decimal | None, str | None]:
     """The opportunity's value and currency: the lead's, or another value in its currency."""
     if value is None:
@@ -327,30 +263,3 @@ def _worth(lead: Row, value: Decimal | None) -> tuple[Decimal | None, str | None
     if lead["currency"] is None:
         raise Refused(Refusal.INVALID, "The lead has no currency. Give it one first, then a value.", "value")
     return as_money(value, lead["currency"]), lead["currency"]
-
-
-async def _new_customer(change: Change, given: Mapping[str, Any], contact: Row | None) -> dict[str, str | None]:
-    """The customer to make, from what is given and what the contact tells."""
-    domain = _domain(contact)
-    known: str | None = domain or (contact["name"] if contact else None)
-    name = optional_line(given.get("name"), "createCustomer", "name") or known
-    if name is None:
-        raise Refused(Refusal.INVALID, "Without a contact the customer needs a name.", "createCustomer", "name")
-    if not given.get("even_if_similar"):
-        similar = await change.all(SIMILAR, name=name, domain=domain)
-        if similar:
-            raise Refused(
-                Refusal.DUPLICATE_CUSTOMER,
-                "There are customers like this one. Send the id of the right one as customerId,"
-                " or evenIfSimilar: true when it is another.",
-                "createCustomer",
-                shown={"similar_customers": [row["id"] for row in similar]},
-            )
-    return {"name": name, "website": domain, "phone": contact["phone"] if contact else None}
-
-
-def _domain(contact: Row | None) -> str | None:
-    """The domain of the contact's e-mail address, if it tells the company."""
-    email = (contact["email"] or "") if contact else ""
-    domain: str = email.rpartition("@")[2].strip().lower() if "@" in email else ""
-    return domain if domain and domain not in PUBLIC_DOMAINS else None

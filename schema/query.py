@@ -87,7 +87,8 @@ class Query:
     change_log: Connection[Event] = connection(
         resolvers.histories.change_log,
         "Everything that was changed in your organisation: what, from what to what, by whom, when and by which "
-        "mutation; the newest first. Nothing in it is ever changed; it goes back as far as the server keeps events.",
+        "mutation; the newest first. Nothing in it is ever changed, and nothing is taken out of it unless the server "
+        "is told to.",
         filters={"filter": Argument(EventFilter | None, "Only the events that this lets through.")},
         role=Role.VIEWER,
     )
