@@ -24,14 +24,19 @@ LARGEST = Decimal(10) ** 18
 """Amounts are below this."""
 
 
+def as_currency(code: str) -> str:
+    """The code of a currency, as it is. Raises `ValueError` for one that is none."""
+    if code not in PRECISION:
+        raise ValueError(f"{code[:20]!r} is not a currency. Send its ISO 4217 code, such as 'EUR'.")
+    return code
+
+
 def precision(currency: str, *field: str) -> int:
     """Digits after the point in this currency. Raises `Refused` INVALID for a code that is none."""
-    digits = PRECISION.get(currency)
-    if digits is None:
-        raise Refused(
-            Refusal.INVALID, f"{currency[:20]!r} is not a currency. Send its ISO 4217 code, such as 'EUR'.", *field
-        )
-    return digits
+    try:
+        return PRECISION[as_currency(currency)]
+    except ValueError as wrong:
+        raise Refused(Refusal.INVALID, str(wrong), *field) from None
 
 
 def as_money(amount: Decimal, currency: str, *field: str) -> Decimal:

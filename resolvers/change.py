@@ -229,8 +229,10 @@ async def perform(
 
     With an idempotency key, a repeated change is not done again: what the first one showed is returned. A refusal
     changes nothing, so it is not remembered. The id of a record that was merged stands for the one it was merged into:
-    a change that does not find a record is tried again with that, so that it costs nothing where all are there.
+    a change that does not find a record is tried again with that, so that it costs nothing where all are there. Only
+    what is to be deleted has to be named by its own id: who asks for that has seen one record, not the joined ones.
     """
+    deletes = function.__name__.startswith("delete_")
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with database.pool.acquire() as connection, connection.transaction():
@@ -239,7 +241,7 @@ async def perform(
             if attempt == ATTEMPTS:
                 raise
         except Refused as refused:
-            if refused.code is not Refusal.NOT_FOUND or attempt == ATTEMPTS:
+            if refused.code is not Refusal.NOT_FOUND or deletes or attempt == ATTEMPTS:
                 raise
             async with database.pool.acquire() as connection:
                 current = await current_ids(connection, scope.org_id, values)

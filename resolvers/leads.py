@@ -24,6 +24,7 @@ from models.contact import Contact, Customer
 from models.ids import parse_id
 from models.lead import Lead, StageChange
 from models.member import Member
+from models.money import as_currency
 from models.pipeline import Pipeline
 from models.stage import Stage, StageKind
 from resolvers.contacts import holds
@@ -131,7 +132,7 @@ FILTERS: Mapping[str, Any] = {
     "unowned": lambda lead, wanted: lead.owner_id.is_(None) if wanted else lead.owner_id.is_not(None),
     "closed": lambda lead, wanted: lead.closed_at.is_not(None) if wanted else lead.closed_at.is_(None),
     "has_next_task": lambda lead, wanted: has_next(lead) if wanted else ~has_next(lead),
-    "currency": lambda lead, code: lead.currency == code.bind(Text()),
+    "currency": lambda lead, code: lead.currency == code.bind(Text(), as_currency),
     "value": lambda lead, limits: between(lead.value, limits, Numeric(), "min", "max"),
     "expected_close_date": lambda lead, limits: between(lead.expected_close_date, limits, Date(), "from_", "to"),
     "created_at": lambda lead, limits: between(lead.created_at, limits, DateTime(timezone=True), "from_", "to"),

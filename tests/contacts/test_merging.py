@@ -143,6 +143,14 @@ async def test_inputs_take_the_id_of_what_was_merged(world: World) -> None:
     await expect_consistent(world.database)
 
 
+async def test_what_was_merged_is_not_deleted_by_its_old_id(world: World) -> None:
+    """Who deletes names what they have seen: the record that the other was joined into stays."""
+    await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Dan"]})
+    await world.refused("deleteLead", {"leadId": world["Dan"]}, "NOT_FOUND", "leadId")
+    await world.change("deleteLead", {"leadId": world["Bob"]})
+    await expect_consistent(world.database)
+
+
 async def test_many_leads_take_the_ids_of_what_was_merged(world: World) -> None:
     """Each of them has its result under the id that was given; one that is named twice so is given once."""
     await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})

@@ -22,6 +22,7 @@ LEAD = "query($id: ID!) { lead(id: $id) { title } }"
 PAGE = "query($first: Int) { leads(first: $first) { totalCount } }"
 SEARCH = "query($text: String!) { leads(filter: { search: $text }) { nodes { title } } }"
 BETWEEN = "query($min: Decimal) { leads(filter: { value: { min: $min } }) { totalCount } }"
+IN_CURRENCY = "query($code: String) { leads(filter: { currency: $code }) { totalCount } }"
 CREATE = "mutation($input: CreateLeadInput!) { createLead(input: $input) { lead { id } userErrors { code field } } }"
 MOVE = "mutation($input: MoveLeadInput!) { moveLead(input: $input) { lead { id } userErrors { code field } } }"
 
@@ -82,6 +83,8 @@ VARIABLES: dict[str, tuple[str, Mapping[str, Any], str]] = {
     "a float for an exact amount": (BETWEEN, {"min": 0.1}, "400 BAD_USER_INPUT"),
     "an amount with an exponent": (BETWEEN, {"min": "1e400"}, "400 BAD_USER_INPUT"),
     "an amount that is not a number": (BETWEEN, {"min": "NaN"}, "400 BAD_USER_INPUT"),
+    "a currency that there is not": (IN_CURRENCY, {"code": "EURO"}, "400 BAD_USER_INPUT"),
+    "a currency in small letters": (IN_CURRENCY, {"code": "eur"}, "400 BAD_USER_INPUT"),
     "NUL in a search": (SEARCH, {"text": "a\0b"}, "400 BAD_USER_INPUT"),
 }
 
