@@ -115,3 +115,4 @@ def activity(event: Any, args: Args) -> Rows:
 from_owner = named("from", Member)
 to_owner = named("to", Member)
 opportunity = named("opportunityId", Lead)
+merged_into = named("into", Lead)

@@ -145,6 +145,11 @@ class LeadConverted(Event):
     opportunity: Lead | None = read(event_log.opportunity, "The opportunity that it became.")
 
 
+@strawberry.type(description="A lead was joined into another, because both were the same.")
+class LeadMerged(Event):
+    into: Lead | None = read(event_log.merged_into, "The lead that it was joined into, as it is now.")
+
+
 @strawberry.type(description="A lead was deleted.")
 class LeadDeleted(Event):
     title: str | None = read(event_log.text("title"), "What it was called.")

@@ -203,7 +203,8 @@ async def test_strangers_do_not_find_what_was_merged(world: World, strangers: Wo
 
 
 TIMELINE = """query($id: ID!, $n: Int, $after: Cursor) { lead(id: $id) { timeline(first: $n, after: $after) {
-    totalCount pageInfo { hasNextPage endCursor } nodes { type lead { title } }
+    totalCount pageInfo { hasNextPage endCursor }
+    nodes { type lead { title } ... on LeadMerged { into { title } } }
 } } }"""
 
 
@@ -218,6 +219,7 @@ async def test_the_timeline_tells_of_both(world: World) -> None:
     assert types.count("LEAD_CREATED") == 2
     assert (whole["totalCount"], whole["pageInfo"]["hasNextPage"]) == (len(types), False)
     assert {event["lead"]["title"] for event in whole["nodes"]} == {"Cleo"}
+    assert [event["into"] for event in whole["nodes"] if event["type"] == "LEAD_MERGED"] == [{"title": "Cleo"}]
     paged: list[str] = []
     after = None
     while len(paged) < len(types):

@@ -28,6 +28,7 @@ TEXTS = (
     "O'Neill; DROP TABLE lead", "line\nbreak", "Ω mega", "ω MEGA", "emoji 🦊", "名前", "", "-- comment", "{}", "$1",
     "null", "a%b_c\\d", "\u0001\u007f\u2028",
 )  # fmt: skip
+CURRENCIES = ("USD", "EUR", "JPY", "KWD")
 AMOUNTS = (
     ("USD", "0.00"), ("USD", "10.00"), ("USD", "10.00"), ("USD", "1054.55"), ("EUR", "10.00"),
     ("EUR", "999999999999999.99"), ("JPY", "500"), ("JPY", "12345"), ("KWD", "0.005"), ("KWD", "1234567890123.455"),
@@ -197,7 +198,7 @@ class Builder:
             "changes": {"title": ["a", self.text()], "value": ["1.00", None], "isDefault": [True, ["x", 1]]},
             "from": self.maybe(f"member_{self.one('member')}"), "to": self.maybe(f"member_{self.one('member')}"),
             "opportunityId": f"lead_{self.one('lead')}", "reason": self.maybe(self.text()), "title": self.text(),
-            "subject": self.text(), "notes": None,
+            "subject": self.text(), "notes": None, "into": f"lead_{self.one('lead')}",
         }  # fmt: skip
         self.tables.setdefault("event", []).append({
             "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),

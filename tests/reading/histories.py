@@ -144,6 +144,7 @@ EVERY: Mapping[str, Rule] = {
     "fromOwner": named("member", "from"),
     "toOwner": named("member", "to"),
     "opportunity": named("lead", "opportunityId"),
+    "into": named("lead", "into"),
     **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule")},
 }
 """What the fields of events answer, whichever type has them."""

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.reading.conditions import checked, meets
+from tests.reading.dataset import CURRENCIES
 from tests.reading.histories import HISTORY_RULES
 from tests.reading.pages import ORDERS, BadArgument, Page, sorting
 from tests.reading.records import NODES, Record, World, lower, resolved, shown
@@ -66,8 +67,8 @@ def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
             parsed[name] = parse_zone(parse_text(value))
         elif name == "search":
             parsed[name] = parse_search(value)
-        elif name == "currency":
-            parsed[name] = parse_text(value)
+        elif name == "currency" and value not in CURRENCIES:
+            raise BadArgument("no currency")
     return parsed
 
 
