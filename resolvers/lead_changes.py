@@ -21,6 +21,7 @@ from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
 from resolvers.revision import differing, public, revise, rewrite, told
 from resolvers.routing import route_new
+from resolvers.task_dependencies import release_from
 
 LOCK_STAGE = Statement(
     select(Stage.__table__)
@@ -159,7 +160,8 @@ async def update_lead(
 
 
 async def delete_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
-    """Delete a lead with its history, tasks and activities. The event keeps what its fields were.
+    """Delete a lead with its history, tasks and activities; what waited for its tasks waits no more. The event keeps
+    what its fields were.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead; LEAD_CONVERTED, showing it, when it became an opportunity
     or was made from a lead.
@@ -173,9 +175,12 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
             "leadId",
             shown={"lead": lead_id},
         )
+    released = await release_from(change, lead_id)
     await change.run(DELETE_LEAD, id=lead_id)
     change.count(lead, standing.stage, -1)
     change.emit(_about("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
+    for happening in released:
+        change.emit(happening)
     return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}
 
 

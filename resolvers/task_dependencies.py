@@ -10,7 +10,7 @@ from models.database import Row, Statement
 from models.ids import public_id
 from models.refusal import Refusal, Refused
 from resolvers.change import Change, Happening
-from resolvers.locking import IDS, not_found
+from resolvers.locking import ID, IDS, not_found
 from resolvers.reading import ORG
 from resolvers.subtasks import expect_no_cycle
 from resolvers.task_holding import Held, hold
@@ -68,6 +68,20 @@ REVISE = Statement(
 )
 
 
+WAITING_FOR_LEAD = Statement(
+    text(
+        """
+        SELECT waits.task_id, waits.blocked_by_id
+        FROM task AS step
+        JOIN task_dependency AS waits ON waits.org_id = step.org_id AND waits.blocked_by_id = step.id
+        JOIN task AS other ON other.org_id = waits.org_id AND other.id = waits.task_id
+        WHERE step.org_id = :org_id AND step.lead_id = :id AND other.lead_id IS DISTINCT FROM step.lead_id
+        """
+    ).bindparams(ORG, ID)
+)
+"""What waits for a task of a lead and is no step of it itself."""
+
+
 async def add_task_dependency(
     change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None = None
 ) -> Mapping[str, Any]:
@@ -107,6 +121,16 @@ async def _change(
     after = sorted({*before, blocked_by_id}) if add else [id for id in before if id != blocked_by_id]
     change.emit(_waits_for(held, task, before, after))
     return shown
+
+
+async def release_from(change: Change, lead_id: UUID) -> list[Happening]:
+    """Let other leads' tasks no longer wait for those of a lead that is about to go; the events that tell so. The lead
+    is locked, so that nothing begins to wait for its tasks meanwhile."""
+    waiting = await change.all(WAITING_FOR_LEAD, id=lead_id)
+    if not waiting:
+        return []
+    held = await hold(change, [row["task_id"] for row in waiting])
+    return await release(change, held, {row["blocked_by_id"] for row in waiting})
 
 
 async def release(change: Change, held: Held, gone: Collection[UUID]) -> list[Happening]:

@@ -55,6 +55,24 @@ async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
     await expect_consistent(world.database)
 
 
+async def test_what_waited_for_its_tasks_is_told(world: World) -> None:
+    """A task elsewhere gets a version, and an event with its blockers before and after."""
+    ids = {}
+    for name, lead in (("Write", "Ada"), ("Print", "Ada"), ("Send", "Bob"), ("Bind", None)):
+        given = {"title": name, "leadId": lead and world[lead]}
+        ids[name] = (await world.change("createTask", given, "task { id }"))["task"]["id"]
+    for waiting, awaited in (("Print", "Write"), ("Send", "Print"), ("Send", "Bind"), ("Send", "Write")):
+        await world.change("addTaskDependency", {"taskId": ids[waiting], "blockedById": ids[awaited]})
+    head = await world.head()
+    await world.change("deleteLead", {"leadId": world["Ada"]})
+    deleted, told = await world.events(head)
+    assert (deleted["type"], told["type"]) == ("lead.deleted", "task.updated")
+    assert (told["record_id"], told["lead_id"]) == (parse_id("task", ids["Send"]), parse_id("lead", world["Bob"]))
+    before = sorted(ids[name] for name in ("Print", "Bind", "Write"))
+    assert json.loads(told["data"])["changes"] == {"blockedBy": [before, [ids["Bind"]]]}
+    await expect_consistent(world.database)
+
+
 async def test_its_external_id_is_free_again(world: World) -> None:
     """Another lead may take it."""
     await world.change("deleteLead", {"leadId": world["Ada"]})
