@@ -31,7 +31,8 @@ class Task(Tenant, Stamped, Base):
 
     `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
     time zone. It is kept, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
-    rule of RFC 5545 for the tasks that come after this one; a subtask names its `parent_id`.
+    rule of RFC 5545 for the tasks that come after this one; a subtask names its `parent_id`. `overdue_told_at` says when
+    the event log was told that it is overdue, since it was last made due or reopened.
     """
 
     __tablename__ = "task"
@@ -47,6 +48,11 @@ class Task(Tenant, Stamped, Base):
         CheckConstraint("priority IN ('LOW', 'NORMAL', 'HIGH')", name="priority"),
         CheckConstraint("due_at IS NULL OR due_on IS NULL", name="due"),
         Index("task_next_idx", "org_id", "lead_id", "deadline", "id", postgresql_where=text("status = 'OPEN'")),
+        Index(
+            "task_untold_idx",
+            *("org_id", "deadline", "id"),
+            postgresql_where=text("status = 'OPEN' AND overdue_told_at IS NULL"),
+        ),
         Index("task_lead_idx", "org_id", "lead_id", "id"),
         Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
         Index("task_deadline_idx", "org_id", "status", "deadline", "id"),
@@ -73,6 +79,7 @@ class Task(Tenant, Stamped, Base):
     recurrence: Mapped[str | None]
     parent_id: Mapped[UUID | None]
     creator_id: Mapped[UUID | None]
+    overdue_told_at: Mapped[datetime | None]
 
 
 class TaskDependency(Base):

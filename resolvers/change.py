@@ -7,7 +7,7 @@ async with one transaction:
 wake-up                            after the commit; it carries nothing but the organisation's id
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -184,27 +184,39 @@ class Change:
 
     async def finish(self) -> None:
         """Write the events and the totals."""
-        if not self.happenings:
-            return
-        happened = self.happenings
         totals = sorted((key, found) for key, found in self.totals.items() if any(found))
-        await self.run(
-            APPEND,
-            actor_id=self.actor_id,
-            mutation=self.mutation,
-            ids=[one.id for one in happened],
-            types=[one.type for one in happened],
-            data=[orjson.dumps(one.data).decode() for one in happened],
-            **{f"{name}s": [getattr(one, name) for one in happened] for name in EVENT_IDS},
-            stages=[key[0] for key, _ in totals],
-            currencies=[key[1] for key, _ in totals],
-            leads=[found[0] for _, found in totals],
-            values=[found[1] for _, found in totals],
-            weights=[found[2] for _, found in totals],
-        )
+        if self.happenings:
+            await append(self.connection, self.org_id, self.happenings, totals, self.actor_id, self.mutation)
 
 
 EVENT_IDS = ("lead_id", "owner_id", "pipeline_id", "stage_id", "from_pipeline_id", "from_stage_id", "record_id")
+
+
+async def append(
+    connection: Connection,
+    org_id: UUID,
+    happenings: Sequence[Happening],
+    totals: Sequence[tuple[tuple[UUID, str], tuple[int, Decimal, Decimal]]] = (),
+    actor_id: UUID | None = None,
+    mutation: str | None = None,
+) -> None:
+    """Append events to an organisation's log, last in their transaction. Nobody does what time alone brings about."""
+    await APPEND.run(
+        connection,
+        org_id=org_id,
+        actor_id=actor_id,
+        mutation=mutation,
+        ids=[one.id for one in happenings],
+        types=[one.type for one in happenings],
+        data=[orjson.dumps(one.data).decode() for one in happenings],
+        **{f"{name}s": [getattr(one, name) for one in happenings] for name in EVENT_IDS},
+        stages=[key[0] for key, _ in totals],
+        currencies=[key[1] for key, _ in totals],
+        leads=[found[0] for _, found in totals],
+        values=[found[1] for _, found in totals],
+        weights=[found[2] for _, found in totals],
+    )
+
 
 ChangeFunction = Callable[..., Awaitable[Mapping[str, Any]]]
 """Does a change, given the `Change` and the fields of its input; returns what the payload shows, by field."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Text, Uuid, case, cast, column, func, literal_column
+from sqlalchemy import DateTime, Text, Uuid, case, cast, column, func, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.activity import Activity
@@ -105,6 +105,11 @@ def record(event: Any, args: Args) -> AnyOf:
 def task(event: Any, args: Args) -> Rows:
     """The task it happened to, as it is now."""
     return rows(Task, event.record_id)
+
+
+def deadline(event: Any, args: Args) -> Expression:
+    """The deadline that a task had when it passed."""
+    return cast(event.data.op("->>")(quoted("deadline")), DateTime(timezone=True))
 
 
 def activity(event: Any, args: Args) -> Rows:

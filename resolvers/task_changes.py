@@ -25,7 +25,7 @@ COLUMNS = (*EMPTY, "deadline")
 
 MAKE_TASK = make(Task, *COLUMNS, "creator_id")
 
-REVISE_TASK = revise(Task, *COLUMNS)
+REVISE_TASK = revise(Task, *COLUMNS, "overdue_told_at")
 
 DELETE_TASK = Statement(text("DELETE FROM task WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 """Subtasks and dependencies go with it, by their foreign keys."""
@@ -110,7 +110,9 @@ async def update_task(
         await expect_parent(change, held, changes["parent_id"], child=task)
     if changes:
         now = {**task, **changes}
-        await rewrite(change, REVISE_TASK, task, changes)
+        # Told of again when it is not done by its new due time.
+        again = {"overdue_told_at": None} if {"due_at", "due_on"} & changes.keys() else {}
+        await rewrite(change, REVISE_TASK, task, {**changes, **again})
         changes.pop("deadline", None)
         change.emit(held.about("task.updated", now, **told(task, changes)))
     return {"task": task_id}

@@ -83,7 +83,7 @@ class Event:
     type: EventType = read(event_log.type, "What happened.")
     occurred_at: DateTime = column("occurred_at", "When it happened.")
     actor: Member | None = read(events.actor, "Who did it; null when it was done by the system or an import.")
-    mutation: str | None = read(event_log.mutation, "The mutation that it came from.")
+    mutation: str | None = read(event_log.mutation, "The mutation that it came from; null when it came from none.")
     lead: Lead | None = read(
         events.lead, "The lead it happened to, as it is now; null when it was none, or when it has been deleted since."
     )
@@ -187,9 +187,9 @@ class TaskReopened(TaskEvent):
     pass
 
 
-@strawberry.type(description="A task was not done in time.")
+@strawberry.type(description="A task was not done in time: told once for each due time, soon after it has passed.")
 class TaskOverdue(TaskEvent):
-    pass
+    deadline: DateTime | None = read(event_log.deadline, "The instant that passed before it was done.")
 
 
 @strawberry.type(description="A task was deleted.")

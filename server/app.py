@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.database import Database
 from resolvers.feed import Feed
 from resolvers.history import pruning
+from resolvers.overdue import telling_overdue
 from resolvers.postgres_wakeups import PostgresWakeups
 from resolvers.redis_wakeups import RedisWakeups
 from resolvers.wakeups import Wakeups
@@ -101,6 +102,7 @@ async def start_engine(settings: Settings, database: Database) -> AsyncIterator[
     async with (
         Feed.open(database, settings.event_poll_seconds, wakeups) as feed,
         pruning(database, settings.event_retention_days, settings.keep_change_log),
+        telling_overdue(database, settings.overdue_interval, feed.wake),
     ):
         yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
 

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
         description="Keep for ever what was changed and by whom; otherwise only the timelines of existing leads are"
         " kept for longer than a subscription can go back.",
     )
+    overdue_interval: float = Field(
+        15.0, ge=0, description="Seconds between two looks for tasks that have become overdue; 0: another server looks."
+    )
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
 
     @field_validator("jwt_algorithms", "allowed_origins", mode="before")

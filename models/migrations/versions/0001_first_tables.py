@@ -330,6 +330,7 @@ TABLES = (
         recurrence TEXT,
         parent_id UUID,
         creator_id UUID,
+        overdue_told_at TIMESTAMP WITH TIME ZONE,
         org_id UUID NOT NULL,
         id UUID NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -500,6 +501,7 @@ INDEXES = (
     "CREATE INDEX task_lead_idx ON task (org_id, lead_id, id)",
     "CREATE INDEX task_next_idx ON task (org_id, lead_id, deadline, id) WHERE status = 'OPEN'",
     "CREATE INDEX task_parent_idx ON task (org_id, parent_id, id) WHERE parent_id IS NOT NULL",
+    "CREATE INDEX task_untold_idx ON task (org_id, deadline, id) WHERE status = 'OPEN' AND overdue_told_at IS NULL",
     "CREATE INDEX task_dependency_blocked_by_idx ON task_dependency (org_id, blocked_by_id)",
 )
 
