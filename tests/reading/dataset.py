@@ -199,6 +199,7 @@ class Builder:
             "from": self.maybe(f"member_{self.one('member')}"), "to": self.maybe(f"member_{self.one('member')}"),
             "opportunityId": f"lead_{self.one('lead')}", "reason": self.maybe(self.text()), "title": self.text(),
             "subject": self.text(), "notes": None, "into": f"lead_{self.one('lead')}",
+            "deadline": self.instant().isoformat(),
         }  # fmt: skip
         self.tables.setdefault("event", []).append({
             "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),

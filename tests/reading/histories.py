@@ -3,11 +3,12 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from tests.reading.pages import Page
-from tests.reading.records import Record, World, resolved
+from tests.reading.records import Record, World, resolved, shown
 
 Given = Mapping[str, Any]
 Rule = Callable[[World, Any, Given], Any]
@@ -123,6 +124,11 @@ def part(name: str) -> Rule:
     return lambda world, event, given: text(held(event).get(name))
 
 
+def deadline(world: World, event: Record, given: Given) -> Any:
+    found = held(event).get("deadline")
+    return found and shown(datetime.fromisoformat(found))
+
+
 EVERY: Mapping[str, Rule] = {
     "eventId": lambda world, event, given: f"event_{event.row['id']}",
     "cursor": cursor,
@@ -145,6 +151,7 @@ EVERY: Mapping[str, Rule] = {
     "toOwner": named("member", "to"),
     "opportunity": named("lead", "opportunityId"),
     "into": named("lead", "into"),
+    "deadline": deadline,
     **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule")},
 }
 """What the fields of events answer, whichever type has them."""

@@ -114,8 +114,8 @@ def statements() -> Mapping[str, Statement]:
     return found
 
 
-ACROSS = {"feed.HEADS ", "history.OLD "}
-"""Statements of the server itself, on behalf of no caller: where the logs stand, and which have old events."""
+ACROSS = {"feed.HEADS ", "history.OLD ", "overdue.LATE "}
+"""Statements of the server itself, on behalf of no caller: which organisations have something new, old or late."""
 
 STATEMENTS = {name: one for name, one in statements().items() if name not in ACROSS}
 
