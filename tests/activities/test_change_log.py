@@ -16,8 +16,9 @@ CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $fir
 WRITES = re.compile(r"\b(?:UPDATE|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO)\s+(?:ONLY\s+)?event\b(?!_)")
 """What changes or removes rows of the log."""
 
-RETENTION = {"history.DELETE ", "history.DELETE_OF_GONE_LEADS "}
-"""What removes events that have become older than the organisation's server keeps them. Nothing else does."""
+RETENTION = {"history.DELETE_PLACES ", "history.DELETE ", "history.DELETE_OF_GONE_LEADS "}
+"""What removes places within a column that nobody can go back to, and, where the server is told not to keep the change
+log, the rest of it. Nothing else does."""
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
