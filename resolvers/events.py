@@ -135,12 +135,18 @@ class Watch:
 
         return wants
 
-    def start(self, variables: Mapping[str, Any], org_id: UUID) -> int | None:
-        """The number to start after; None is from now on. Raises `BadInput` for a cursor that is not of this log."""
-        if self.after is None:
-            return None
+    def start(self, variables: Mapping[str, Any], org_id: UUID, seen: str | None = None) -> int | None:
+        """The number to start after; None is from now on. Raises `BadInput` for a cursor that is not of this log.
+
+        `seen` is the cursor that a client was told last, if its transport carries one. It wins over `after`, because
+        a client that comes back by itself sends the operation as it was.
+        """
+        if seen is None:
+            if self.after is None:
+                return None
+            seen = self.after.get(variables)
         try:
-            organisation, number = decode_cursor(self.after.get(variables))
+            organisation, number = decode_cursor(seen)
         except ValueError as error:
             raise BadInput(f"after: {error}") from error
         if organisation != org_id:

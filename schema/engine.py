@@ -97,9 +97,12 @@ class Engine:
             return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([masked(failure)])) + b"}")
 
     async def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
     ) -> AsyncGenerator[Told]:
-        """The results of a subscription, each a complete body. Raises `RequestError` at once when it is refused."""
+        """The results of a subscription, each a complete body. Raises `RequestError` at once when it is refused.
+
+        It goes on after the cursor `seen`, if there is one, instead of its argument `after`.
+        """
         values = self._coerced(prepared, variables)
         plan = self._plan(prepared, values, scope)
         compiled, watch = plan.compiled, plan.watch
@@ -107,7 +110,7 @@ class Engine:
         assert watch is not None
         bound = self._bound(compiled, values, scope, after=0, to=0, size=0)
         wants = watch.matcher(values.coerced)
-        after = await self._start(watch, values, scope)
+        after = await self._start(watch, values, scope, seen)
         render = partial(self._render, compiled, values.coerced, scope)
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
         async with aclosing(self.feed.follow(scope.org_id, key, render, wants, after)) as rendered:
@@ -260,9 +263,9 @@ class Engine:
             texts = dict(zip(payload.records, row or (), strict=True))
         return payload.rendered(shown, texts)
 
-    async def _start(self, watch: Watch, values: VariableValues, scope: Scope) -> int | None:
+    async def _start(self, watch: Watch, values: VariableValues, scope: Scope, seen: str | None) -> int | None:
         try:
-            after = watch.start(values.coerced, scope.org_id)
+            after = watch.start(values.coerced, scope.org_id, seen)
         except BadInput as wrong:
             raise _refused(wrong) from wrong
         if after is not None:

@@ -12,10 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from resolvers.scope import Scope as Caller
 from resolvers.streams import Told
 from schema.engine import masked
-from schema.errors import Code, RequestError, encode_errors, error
+from schema.errors import Code, RequestError, encode_errors
 from server.connections import Ending, TooMany
 from server.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, accepts, is_json
-from server.refusals import BadRequest, Refused
+from server.refusals import BadRequest, Refused, TooManyConnections
 from server.reply import send_json, send_refusal
 from server.service import Asked, Service, asked_in_json, asked_in_url
 from server.streams import once, send_events
@@ -63,7 +63,7 @@ class GraphQL:
                 _check(method, headers, taken)
                 who = await self.service.authenticator.authenticate(*_credentials(headers))
                 asked = asked_in_json(await _body(receive)) if method == "POST" else asked_in_url(scope["query_string"])
-                await self._run(asked, who, method, taken, receive, send)
+                await self._run(asked, who, method, taken, _seen(headers), receive, send)
         except Gone:
             return
         except RequestError as refused:
@@ -74,7 +74,9 @@ class GraphQL:
         except Exception as failure:
             await send_json(send, 500, encode_errors([masked(failure)]), media)
 
-    async def _run(self, asked: Asked, who: Caller, method: str, taken: Accepts, receive: Receive, send: Send) -> None:
+    async def _run(
+        self, asked: Asked, who: Caller, method: str, taken: Accepts, seen: str | None, receive: Receive, send: Send
+    ) -> None:
         engine = self.service.engine
         try:
             prepared = engine.documents.prepare(asked.query, asked.operation_name)
@@ -83,7 +85,7 @@ class GraphQL:
             if prepared.kind == "subscription":
                 if not taken.stream:
                     raise BadRequest(NEEDS_STREAM, status=406)
-                results = engine.subscribe(prepared, asked.variables, who)
+                results = engine.subscribe(prepared, asked.variables, who, seen)
                 await self._stream(results, who, receive, send)
                 return
             answer = await engine.execute(prepared, asked.variables, who)
@@ -111,8 +113,7 @@ class GraphQL:
             with connections.joined(who, end):
                 await send_events(results, who.expires_at, receive, send, ended)
         except TooMany:
-            text = f"You have {connections.most} connections, which is the limit: close one first."
-            raise RequestError([error(Code.RATE_LIMITED, text, limit=connections.most)]) from None
+            raise TooManyConnections(connections.most) from None
 
 
 def _check(method: str, headers: dict[bytes, bytes], taken: Accepts) -> None:
@@ -134,6 +135,11 @@ def _credentials(headers: dict[bytes, bytes]) -> tuple[str | None, str | None]:
         None if authorization is None else authorization.decode("latin-1"),
         None if orgid is None else orgid.decode(errors="replace"),
     )
+
+
+def _seen(headers: dict[bytes, bytes]) -> str | None:
+    """The id of the last event that the client was told on a stream before this one."""
+    return headers.get(b"last-event-id", b"").decode("latin-1") or None
 
 
 async def _body(receive: Receive) -> bytes:

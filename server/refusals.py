@@ -4,6 +4,7 @@ Refused                 anything below: an HTTP status, a code, and a message th
     BadRequest          400 BAD_REQUEST           the request cannot be understood
     NotAuthenticated    401 UNAUTHENTICATED       no token, or one that proves nothing
     NotAllowed          403 FORBIDDEN             a good token, but not for this organisation; or a strange origin
+    TooManyConnections  429 RATE_LIMITED          a member has as many connections as one may have
     NotAvailable        503 SERVICE_UNAVAILABLE   what is needed to answer cannot be reached
 """
 
@@ -50,6 +51,23 @@ class NotAllowed(Refused):
 
     status = 403
     code = Code.FORBIDDEN
+
+
+class TooManyConnections(Refused):
+    """Whoever asks has as many connections as one may have."""
+
+    status = 429
+    code = Code.RATE_LIMITED
+    headers = ((b"retry-after", b"5"),)
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most} connections, which is the limit: close one first.")
+        self.most = most
+
+    @property
+    def body(self) -> bytes:
+        """The GraphQL response that says so, and how many they are."""
+        return encode_errors([error(self.code, self.message, limit=self.most)])
 
 
 class NotAvailable(Refused):

@@ -41,7 +41,7 @@ class Runs(Protocol):
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer: ...
 
     def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
     ) -> AsyncIterator[Told]: ...
 
 

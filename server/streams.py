@@ -1,6 +1,10 @@
 """GraphQL over Server-Sent Events, in its "distinct connections mode": each request is its own stream.
 
 https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
+
+Each event of a subscription has its cursor as `id`. A client that comes back sends the last one in the header
+`Last-Event-ID`, as EventSource does by itself, and goes on after it
+(https://html.spec.whatwg.org/multipage/server-sent-events.html).
 """
 
 import asyncio
@@ -89,7 +93,7 @@ async def _relay(
                 told = coming.result()
                 if told is None:
                     return
-                await _send(send, _event(told.body))
+                await _send(send, _event(told.body, told.cursor))
                 coming = asyncio.create_task(_next(results))
             elif left > HEARTBEAT and not gone.done() and not ended.done():
                 await _send(send, COMMENT)
@@ -108,9 +112,10 @@ async def _next(results: AsyncIterator[Told]) -> Told | None:
         return Told(encode_errors([masked(failure)]))
 
 
-def _event(body: bytes) -> bytes:
+def _event(body: bytes, cursor: str | None = None) -> bytes:
     # A line break inside JSON is only white space, but it would end the `data` line.
-    return b"event: next\ndata: " + body.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n\n"
+    data = b"event: next\ndata: " + body.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n\n"
+    return data if cursor is None else b"id: " + cursor.encode() + b"\n" + data
 
 
 async def _send(send: Send, chunk: bytes) -> None:

@@ -49,6 +49,7 @@ class StandIn:
         self.begun = asyncio.Event()
         self.release = asyncio.Event()
         self.finished: list[str] = []
+        self.counted = 0
         self.news: asyncio.Queue[int] = asyncio.Queue()
 
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer:
@@ -87,15 +88,17 @@ class StandIn:
         }
 
     async def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
     ) -> AsyncIterator[Told]:
         if "refused" in prepared.text:
             raise refusal(Code.BAD_USER_INPUT, "after: no such cursor.")
         try:
             if "count" in prepared.text:
-                for number in range(1, int((variables or {})["to"]) + 1):
+                for number in range(int(seen or 0) + 1, int((variables or {})["to"]) + 1):
                     await asyncio.sleep(0)
-                    yield Told((b'{"data":{"count":%d}}' % number).ljust((variables or {}).get("width", 0)))
+                    self.counted = number
+                    body = b'{"data":{"count":%d}}' % number
+                    yield Told(body.ljust((variables or {}).get("width", 0)), str(number))
                 return
             yield Told(b'{"data":{"follow":0}}')
             if "breaks" in prepared.text:

@@ -9,6 +9,7 @@ from socket import AF_INET, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET
 from socket import socket as socket_of_the_system
 
 import httpx2
+import orjson
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -84,6 +85,68 @@ async def test_connections_of_a_member_are_limited(stand_in: StandIn) -> None:
         await second.send(type="connection_init", payload=bearer())
         assert await second.closed() == (4430, "Too many connections: a member has at most 1")
         await first.alive()
+
+
+@asynccontextmanager
+async def streaming(port: int, query: str) -> AsyncIterator[httpx2.Response]:
+    """A stream of Server-Sent Events that has begun, or was refused; its client takes nothing else."""
+    headers = {**bearer(), "Accept": "text/event-stream"}
+    async with (
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20) as client,
+        client.stream("POST", "/graphql", json={"query": query}) as response,
+    ):
+        yield response
+
+
+async def test_streams_of_a_member_are_limited(stand_in: StandIn) -> None:
+    """One too many is refused with 429; sockets count as well; one that ends makes place for another."""
+    app = application(stand_in, max_connections_per_member=2)
+    follow = "subscription { follow }"
+    async with listening(app) as port, another(port) as socket:
+        await socket.init()
+        async with streaming(port, follow) as first, streaming(port, follow) as refused:
+            assert (first.status_code, refused.status_code) == (200, 429)
+            (error,) = orjson.loads(await refused.aread())["errors"]
+            assert error["extensions"] == {"code": "RATE_LIMITED", "limit": 2}
+            assert refused.headers["retry-after"] == "5"
+        async with asyncio.timeout(20):
+            while len(app.service.connections) > 1:
+                await socket.alive()
+        async with streaming(port, follow) as next_one:
+            assert next_one.status_code == 200
+        assert len(stand_in.finished) == 1
+
+
+async def test_a_drain_ends_streams_so_that_they_come_back(stand_in: StandIn) -> None:
+    """A comment says why; there is no `complete`, after which a client would not come back; all is let go of."""
+    app = application(stand_in)
+    async with listening(app) as port, streaming(port, "subscription { follow }") as response:
+        lines = response.aiter_lines()
+        while not (await anext(lines)).startswith("data:"):
+            """Until the stream has begun."""
+        await asyncio.wait_for(app.service.connections.drain(), 20)
+        assert [line async for line in lines] == ["", ": Service restart: come back", ""]
+        assert stand_in.finished == ["subscription"]
+        assert len(app.service.connections) == 0
+
+
+async def test_a_stream_whose_client_stops_reading_is_cut(stand_in: StandIn) -> None:
+    """What is made for it stops at what the buffers take; then it is cut, and what was begun for it ends."""
+    app = application(stand_in, send_timeout=0.2, max_messages_per_second=100_000)
+    query = "subscription($to: Int!) { count(to: $to) }"
+    body = orjson.dumps({"query": query, "variables": {"to": 10_000_000}})
+    head = "".join(f"{name}: {value}\r\n" for name, value in {**bearer(), "Accept": "text/event-stream"}.items())
+    head = f"POST /graphql HTTP/1.1\r\nHost: x\r\n{head}Content-Type: application/json\r\nContent-Length: {len(body)}"
+    async with listening(app) as port, another(port) as other:
+        await other.init()
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(head.encode() + b"\r\n\r\n" + body)
+        async with asyncio.timeout(60):
+            while not stand_in.finished:
+                await other.alive()
+        assert len(app.service.connections) == 1
+        assert stand_in.counted < 1_000_000
+        writer.transport.abort()
 
 
 async def test_messages_in_a_second_are_limited(stand_in: StandIn) -> None:

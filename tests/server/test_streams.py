@@ -17,10 +17,11 @@ STREAM = "text/event-stream"
 
 
 class Events:
-    """The events of a response, one after the other."""
+    """The events of a response, one after the other, and the id of the last one, as a client remembers it."""
 
     def __init__(self, response: Response) -> None:
         self.lines = response.aiter_lines()
+        self.id: str | None = None
 
     async def take(self) -> tuple[str, Any]:
         """The next event with its data; a comment is the event `:`; the end of the stream is the event `end`."""
@@ -33,16 +34,21 @@ class Events:
                 name = value.strip()
             elif field == "data":
                 data += value.strip()
+            elif field == "id":
+                self.id = value.strip()
             elif not line:
                 return name, orjson.loads(data) if data else None
         return "end", None
 
 
 @asynccontextmanager
-async def stream(client: AsyncClient, query: str, accept: str = STREAM, **payload: Any) -> AsyncIterator[Events]:
-    """The events of an operation."""
+async def stream(
+    client: AsyncClient, query: str, accept: str = STREAM, seen: str | None = None, **payload: Any
+) -> AsyncIterator[Events]:
+    """The events of an operation, after the one that was seen last."""
     body = {"query": query, **payload}
-    async with client.stream("POST", "/graphql", json=body, headers={"Accept": accept}) as response:
+    headers = {"Accept": accept} if seen is None else {"Accept": accept, "Last-Event-ID": seen}
+    async with client.stream("POST", "/graphql", json=body, headers=headers) as response:
         assert response.status_code == 200
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert response.headers["cache-control"] == "no-store"
@@ -80,6 +86,30 @@ async def test_a_subscription_by_get(client: AsyncClient) -> None:
         events = Events(response)
         await events.take()
         assert await events.take() == ("next", {"data": {"count": 1}})
+
+
+async def test_a_client_that_comes_back_goes_on_where_it_was(client: AsyncClient) -> None:
+    """Each event has its cursor as id; with the last one in `Last-Event-ID`, by POST or GET, the next follows."""
+    query = "subscription($to: Int!) { count(to: $to) }"
+    async with stream(client, query, variables={"to": 3}) as events:
+        await events.take()
+        await events.take()
+        assert events.id == "2"
+    async with stream(client, query, seen=events.id, variables={"to": 3}) as events:
+        assert await events.take() == ("next", {"data": {"count": 3}})
+        assert await events.take() == ("complete", None)
+        assert events.id == "3"
+    params = {"query": query, "variables": '{"to":3}'}
+    response = await client.get("/graphql", params=params, headers={"Accept": STREAM, "Last-Event-ID": "2"})
+    assert response.text == ':\n\nid: 3\nevent: next\ndata: {"data":{"count":3}}\n\nevent: complete\ndata:\n\n'
+
+
+async def test_what_is_no_event_has_no_id(client: AsyncClient) -> None:
+    """A query, a refusal and the end leave the last id of a client as it is; an empty one is none."""
+    for query in ("{ hello }", "subscription { refused }"):
+        response = await client.post("/graphql", json={"query": query}, headers={"Accept": STREAM, "Last-Event-ID": ""})
+        assert response.text.count("event: ") == 2
+        assert "id:" not in response.text
 
 
 async def test_complete_has_a_data_line(client: AsyncClient) -> None:
