@@ -6,18 +6,19 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 WORKERS ?= 2
 
-.PHONY: run test check bench soak install graphiql schema lock clean
+.PHONY: run test check bench soak install graphiql examples schema lock clean
 
 run: install graphiql ## Start the demo: database, API and GraphiQL on http://127.0.0.1:8000/graphql
 	@exec $(BIN)/dealboard serve --demo
 
-test: install graphiql ## Run all tests
+test: install graphiql examples ## Run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: install ## Lint, types, and the committed schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples/python/follow.py
 	@$(BIN)/dealboard schema | diff -u schema.graphql - || (echo 'schema.graphql is stale: run `make schema`'; exit 1)
 
 bench: install ## Measure against hand-written limits
@@ -59,9 +60,16 @@ server/pages/dist/.built: $(wildcard server/pages/package-lock.json server/pages
 		echo 'GraphiQL is not built: npm says why above. `make graphiql` tries again. The API runs without it.'; \
 	fi
 
+examples: examples/typescript/dist/.built
+
+examples/typescript/dist/.built: $(wildcard examples/typescript/package-lock.json examples/typescript/*.ts examples/typescript/tsconfig.json)
+	@command -v npm >/dev/null 2>&1 || { echo 'npm is missing: install Node.js 18 or later to build examples/typescript.'; exit 1; }
+	@echo 'Building examples/typescript…'
+	@cd examples/typescript && npm ci --loglevel=error && npm run --silent build && touch dist/.built
+
 lock: ## Resolve the dependencies anew
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links -q -o requirements.lock
 
 clean: ## Remove what was made, the demo's data included
-	rm -rf $(VENV) .data server/pages/dist server/pages/node_modules
+	rm -rf $(VENV) .data server/pages/dist server/pages/node_modules examples/typescript/dist examples/typescript/node_modules
