@@ -63,7 +63,7 @@ server/pages/dist/.built: $(wildcard server/pages/package-lock.json server/pages
 examples: examples/typescript/dist/.built
 
 examples/typescript/dist/.built: $(wildcard examples/typescript/package-lock.json examples/typescript/*.ts examples/typescript/tsconfig.json)
-	@command -v npm >/dev/null 2>&1 || { echo 'npm is missing: install Node.js 18 or later to build examples/typescript.'; exit 1; }
+	@command -v npm >/dev/null 2>&1 || { echo 'npm is missing: install Node.js 20 or later to build examples/typescript.'; exit 1; }
 	@echo 'Building examples/typescript…'
 	@cd examples/typescript && npm ci --loglevel=error && npm run --silent build && touch dist/.built
 

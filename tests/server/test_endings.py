@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from socket import AF_INET, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET
 from socket import socket as socket_of_the_system
+from typing import Any
 
 import httpx2
 import orjson
@@ -17,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.server.stand_in import StandIn, application, bearer, listening
 
 from .served import serving
+from .test_cli import ask
 from .test_sockets import PROTOCOL, Client, socket
 from .test_workers import heard, move, subscribed
 
@@ -173,6 +175,39 @@ async def test_a_drain_waits_for_a_change(stand_in: StandIn) -> None:
         assert (await client.take())["payload"] == {"data": {"held": 1}}
         assert await client.closed() == (1012, "Service restart: come back")
         await asyncio.wait_for(draining, 5)
+
+
+def test_a_stream_over_the_end_of_its_server(tmp_path: Path) -> None:
+    """SIGTERM ends it with a comment and no `complete`; `Last-Event-ID` goes on after what it has told."""
+    query = "subscription ($after: String) { stageChanged(after: $after) { lead { id } } }"
+    with serving(tmp_path) as served:
+        start: Any = ask(served.url, served.headers, "{ cursor }")["data"]
+        leads = [move(served) for _ in range(2)]
+        asked = {"query": query, "variables": orjson.dumps({"after": start["cursor"]}).decode()}
+
+        def events(seen: str | None, count: int) -> tuple[list[str], list[str], Iterator[str]]:
+            """The ids and the leads of the first events, and the lines that follow."""
+            headers = {**served.headers, "Accept": "text/event-stream", **({"Last-Event-ID": seen} if seen else {})}
+            response = stack.enter_context(
+                httpx2.stream("GET", served.url, params=asked, headers=headers, timeout=20)  # as EventSource asks
+            )
+            lines = response.iter_lines()
+            ids, found = [], []
+            while len(found) < count:
+                name, _, value = next(lines).partition(": ")
+                if name == "id":
+                    ids.append(value)
+                elif name == "data":
+                    found.append(orjson.loads(value)["data"]["stageChanged"]["lead"]["id"])
+            return ids, found, lines
+
+        with ExitStack() as stack:
+            ids, found, rest = events(None, 2)
+            assert found == leads
+            assert events(ids[0], 1)[:2] == (ids[1:], leads[1:])
+            served.process.send_signal(signal.SIGTERM)
+            assert list(rest) == ["", ": Service restart: come back", ""]
+        assert served.process.wait(20) == 0
 
 
 def test_a_server_that_stops(tmp_path: Path) -> None:
