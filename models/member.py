@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Stamped, Tenant, belongs_to_organisation
@@ -35,6 +35,7 @@ class Member(Tenant, Stamped, Base):
         CheckConstraint("role IN ('VIEWER', 'REP', 'MANAGER', 'ADMIN')", name="role"),
         CheckConstraint("capacity >= 0 AND daily_cap >= 0", name="capacity"),
         Index(None, "org_id", "name", "id"),
+        Index("member_inactive_idx", "org_id", "subject", postgresql_where=text("NOT active")),
     )
 
     subject: Mapped[str]

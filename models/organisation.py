@@ -10,10 +10,16 @@ from models.base import Base, Tenant, belongs_to_organisation
 
 
 class Organisation(Base):
-    """A tenant. `key` is what tokens and the `orgid` header call it; `id` is made from the key."""
+    """A tenant. `key` is what tokens and the `orgid` header call it; `id` is made from the key.
+
+    Nobody of a suspended one is let in.
+    """
 
     __tablename__ = "organisation"
-    __table_args__ = (CheckConstraint("char_length(key) BETWEEN 1 AND 200", name="key_length"),)
+    __table_args__ = (
+        CheckConstraint("char_length(key) BETWEEN 1 AND 200", name="key_length"),
+        Index("organisation_suspended_idx", "id", postgresql_where=text("suspended_at IS NOT NULL")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str]
@@ -21,6 +27,7 @@ class Organisation(Base):
     currency: Mapped[str] = mapped_column(server_default="USD")
     time_zone: Mapped[str] = mapped_column(server_default="UTC")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    suspended_at: Mapped[datetime | None]
 
 
 class LostReason(Tenant, Base):

@@ -8,6 +8,9 @@ from uuid import UUID
 from models.base import organisation_id
 from models.member import Role
 
+Person = tuple[UUID, str]
+"""Somebody in an organisation: its id, and the subject of the tokens."""
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -24,3 +27,8 @@ class Scope:
     def org_id(self) -> UUID:
         """The organisation's id."""
         return organisation_id(self.organisation)
+
+    @cached_property
+    def person(self) -> Person:
+        """Who that is, whatever the token says besides."""
+        return self.org_id, self.subject

@@ -6,7 +6,7 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 import logging
 import sys
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -28,11 +28,12 @@ from graphql.execution.values import VariableValues, get_variable_values
 from models.database import UNREACHABLE, Database
 from models.member import Role
 from models.refusal import Refused
+from resolvers.access import Withdrawn, find_withdrawn
 from resolvers.change import perform
 from resolvers.events import Watch, encode_cursor
 from resolvers.feed import Feed
 from resolvers.reading import BadInput
-from resolvers.scope import Scope
+from resolvers.scope import Person, Scope
 from resolvers.streams import HistoryGone, Rendered, Told
 from schema.arguments import DEFINITION, shape
 from schema.changes import PayloadPlan, change_input, plan_payload
@@ -119,6 +120,10 @@ class Engine:
                     yield told
             except HistoryGone:
                 raise _gone() from None
+
+    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
+        """Those of the people who may no longer ask."""
+        return await find_withdrawn(self.database, people)
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> str:
         """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""

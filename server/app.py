@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from schema.documents import Documents
 from schema.engine import Engine
 from schema.errors import Code, encode_errors, error
 from schema.limits import Limits
+from server.access import ending_withdrawn, expect_access
 from server.body_limit import BodyLimit
 from server.handshake import Sockets
 from server.health import health_routes
@@ -65,13 +67,15 @@ class Application(Starlette):
 def create_app(settings: Settings, database: Database, start: Start | None = None) -> Application:
     """The application on an open database. `start` makes the engine, for as long as the application runs."""
     service = Service(settings)
+    service.authenticator.admit = partial(expect_access, service)
     origins = Origins(settings.allowed_origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with (start or start_engine)(settings, database) as engine:
             service.engine = engine
-            yield
+            async with ending_withdrawn(service, settings.event_poll_seconds):
+                yield
 
     graphql = GraphQL(service, graphiql_page(settings))
     sockets = Sockets(service, origins)

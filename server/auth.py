@@ -6,14 +6,14 @@ other organisations; 400 that it names several and `orgid` does not say which.
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import jwt
 
 from models.member import Role
-from resolvers.scope import Scope
+from resolvers.scope import Person, Scope
 from server.keys import Keys
 from server.refusals import BadRequest, NotAllowed, NotAuthenticated
 from server.settings import Settings
@@ -36,12 +36,16 @@ LONGEST_TOKEN = 8192
 LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 """The latest end of a token that a datetime can hold."""
 
+Admit = Callable[[Scope], Awaitable[None]]
+"""Refuses who may no longer ask, however good the token is."""
+
 
 class Authenticator:
     """Turns credentials into a Scope, and remembers the good ones for a while."""
 
-    def __init__(self, settings: Settings, keys: Keys | None = None) -> None:
+    def __init__(self, settings: Settings, keys: Keys | None = None, admit: Admit | None = None) -> None:
         self.settings = settings
+        self.admit = admit
         self.keys = keys or Keys(settings)
         self._scopes: OrderedDict[tuple[str | None, str | None], tuple[float, Scope]] = OrderedDict()
 
@@ -60,10 +64,23 @@ class Authenticator:
             del self._scopes[key]
         claims = await self._verified(bearer(authorization))
         scope = self._scope(claims, orgid or None)
+        if self.admit is not None:
+            await self.admit(scope)
         self._scopes[key] = (min(_end(claims) + LEEWAY, time.time() + AGAIN), scope)
         if len(self._scopes) > REMEMBERED:
             self._scopes.popitem(last=False)
         return scope
+
+    @property
+    def people(self) -> set[Person]:
+        """Whose tokens are remembered."""
+        now = time.time()
+        return {scope.person for until, scope in self._scopes.values() if until > now}
+
+    def forget(self, person: Person) -> None:
+        """Verify the tokens of a person anew."""
+        for key in [key for key, (_, scope) in self._scopes.items() if scope.person == person]:
+            del self._scopes[key]
 
     async def _verified(self, token: str) -> Mapping[str, Any]:
         try:

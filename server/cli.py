@@ -10,7 +10,10 @@ import orjson
 import typer
 from rich.console import Console
 
+from models.base import organisation_id
 from models.member import Role
+from resolvers.access import resume as resume_organisation
+from resolvers.access import suspend as suspend_organisation
 from resolvers.feed import Feed
 from resolvers.scope import Scope
 from schema.api import graphql_schema, sdl
@@ -139,6 +142,36 @@ def demo() -> None:
 
 
 app.command("import")(import_command)
+
+
+@app.command()
+def suspend(org: Annotated[str, typer.Option(help="Key of the organisation.")]) -> None:
+    """Let nobody of an organisation in, until it is resumed. Its records stay."""
+
+    async def work() -> None:
+        async with open_database(settings_for_work()) as database:
+            if not await suspend_organisation(database, organisation_id(org)):
+                raise _unknown(org)
+
+    run(work())
+    Console().print(f"The organisation {org!r} is suspended: within a second or two its sockets are closed everywhere.")
+
+
+@app.command()
+def resume(org: Annotated[str, typer.Option(help="Key of the organisation.")]) -> None:
+    """Let the people of a suspended organisation in again."""
+
+    async def work() -> None:
+        async with open_database(settings_for_work()) as database:
+            if not await resume_organisation(database, organisation_id(org)):
+                raise _unknown(org)
+
+    run(work())
+    Console().print(f"The people of the organisation {org!r} are let in.")
+
+
+def _unknown(org: str) -> Fault:
+    return Fault(f"--org {org}: there is no such organisation. Its key is what its tokens and `orgid` call it.")
 
 
 UsageError: Any = typer.BadParameter.__base__

@@ -8,9 +8,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from uuid import UUID
 
-from resolvers.scope import Scope
+from resolvers.scope import Person, Scope
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class Ending:
 RESTART = Ending(1012, "Service restart: come back")
 
 End = Callable[[Ending], None]
-Member = tuple[UUID, str]
 
 
 class TooMany(Exception):
@@ -37,21 +35,21 @@ class Connections:
 
     most: int
     leaving: bool = False
-    _ends: dict[Member, set[End]] = field(default_factory=dict)
+    _ends: dict[Person, set[End]] = field(default_factory=dict)
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __len__(self) -> int:
         return sum(map(len, self._ends.values()))
 
     @property
-    def members(self) -> list[Member]:
+    def members(self) -> list[Person]:
         """Whoever is connected."""
         return list(self._ends)
 
     @contextmanager
     def joined(self, who: Scope, end: End) -> Iterator[None]:
         """While a connection is open. `end` is called when it is to end. Raises `TooMany`."""
-        member = (who.org_id, who.subject)
+        member = who.person
         ends = self._ends.setdefault(member, set())
         if len(ends) >= self.most:
             raise TooMany
@@ -67,7 +65,7 @@ class Connections:
             if not self._ends:
                 self._empty.set()
 
-    def end(self, member: Member, ending: Ending) -> None:
+    def end(self, member: Person, ending: Ending) -> None:
         """End whatever a member has open."""
         for end in list(self._ends.get(member, ())):
             end(ending)

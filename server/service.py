@@ -1,6 +1,6 @@
 """What the transports share: the engine they ask, who may ask, and what one GraphQL request consists of."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from resolvers.scope import Scope
+from resolvers.access import Withdrawn
+from resolvers.scope import Person, Scope
 from resolvers.streams import Told
 from schema.documents import Documents, Prepared
 from server.auth import Authenticator
@@ -43,6 +44,8 @@ class Runs(Protocol):
     def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
     ) -> AsyncIterator[Told]: ...
+
+    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]: ...
 
 
 class Service:

@@ -114,8 +114,9 @@ def statements() -> Mapping[str, Statement]:
     return found
 
 
-ACROSS = {"feed.HEADS ", "history.OLD ", "overdue.LATE "}
-"""Statements of the server itself, on behalf of no caller: which organisations have something new, old or late."""
+ACROSS = {"access.WITHDRAWN ", "feed.HEADS ", "history.OLD ", "overdue.LATE "}
+"""Statements of the server itself, on behalf of no caller: who may no longer ask, and which
+organisations have something new, old or late."""
 
 STATEMENTS = {name: one for name, one in statements().items() if name not in ACROSS}
 

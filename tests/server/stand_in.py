@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,8 @@ import uvicorn
 from graphql import build_schema, execute_sync, get_variable_values
 
 from models.database import Database
-from resolvers.scope import Scope
+from resolvers.access import Withdrawn
+from resolvers.scope import Person, Scope
 from resolvers.streams import Told
 from schema.documents import Documents, Prepared
 from schema.errors import Code, RequestError, refusal
@@ -86,6 +87,9 @@ class StandIn:
             "add": add,
             "held": 1,
         }
+
+    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
+        return {}
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None

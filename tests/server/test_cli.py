@@ -111,6 +111,15 @@ def test_an_unreachable_database_is_one_line(dealboard: Dealboard) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["suspend", "resume"])
+def test_an_unknown_organisation_is_one_line(command: str, dealboard: Dealboard, postgres_url: str) -> None:
+    """A misspelt key is told, and changes nothing."""
+    result = dealboard(command, "--org", "nobody", DEALBOARD_DATABASE_URL=postgres_url)
+    assert result.returncode == 2
+    assert result.stderr.startswith("dealboard: --org nobody: there is no such organisation.")
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_token_says_who_where_and_how_long(dealboard: Dealboard) -> None:
     """The claims are those that the server reads, signed with the secret of the settings."""
     secret = "s" * 40
