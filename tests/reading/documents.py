@@ -168,7 +168,7 @@ class Writer:
         if "first" in definition.args and self.chance(0.95):
             given -= {"first", "after"} if self.chance(0.4) else {"last", "before"}
         asked: dict[str, Any] = {}
-        for key in sorted(given, key=lambda key: key in ("after", "before")):
+        for key in sorted(given, key=lambda key: (key in ("after", "before"), key)):
             # Cursors come last: they must fit the order that was asked for.
             asked[key] = self.supply.value(self.random, definition.args[key].type, (type_, field, key), asked)
         return [

@@ -40,11 +40,7 @@ def event_type(type_: str) -> str:
     """The type that tells an event: `lead.created` is a LeadCreated; what has no type of its own, a RecordChanged."""
     name = "".join(part.capitalize() for part in type_.replace(".", "_").split("_"))
     name = {"LeadStageChanged": "StageChanged"}.get(name, name)
-    return (
-        name
-        if name.startswith(("Lead", "Task", "Activity")) and name != "LeadMerged"
-        else (name if name == "StageChanged" else "RecordChanged")
-    )
+    return name if name.startswith(("Lead", "Task", "Activity", "StageChanged")) else "RecordChanged"
 
 
 class World:
