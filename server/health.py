@@ -1,6 +1,7 @@
 """For who watches over the process: /healthz says that it is alive, /readyz that requests may be sent to it."""
 
 import asyncio
+from dataclasses import dataclass
 
 import orjson
 from starlette.requests import Request
@@ -16,20 +17,40 @@ PATIENCE = 3.0
 """Seconds in which the database must answer."""
 
 
+@dataclass
+class Probe:
+    """Whether the database answers and its tables are current. However many ask at once, it is asked once.
+
+    A question that finds no answer in time goes on, and whoever asks next waits for the same one: neither a database
+    that hangs nor a pool that is exhausted is asked for more and more connections.
+    """
+
+    database: Database
+    asking: asyncio.Task[tuple[bool, bool]] | None = None
+
+    async def answers(self) -> tuple[bool, bool]:
+        """Both, as far as they were found out in time."""
+        if self.asking is None or self.asking.done():
+            self.asking = asyncio.create_task(self._ask())
+        await asyncio.wait([self.asking], timeout=PATIENCE)
+        return self.asking.result() if self.asking.done() else (False, False)
+
+    async def _ask(self) -> tuple[bool, bool]:
+        try:
+            return await self.database.pool.fetchval("SELECT true"), await is_current(self.database.url)
+        except UNREACHABLE:
+            return False, False
+
+
 def health_routes(service: Service, database: Database) -> list[Route]:
     """The two addresses. They need no token, and tell no more than what works."""
+    probe = Probe(database)
 
     async def healthz(_: Request) -> Response:
         return _answer({"alive": True})
 
     async def readyz(_: Request) -> Response:
-        answers, current = False, False
-        try:
-            async with asyncio.timeout(PATIENCE):
-                answers = await database.pool.fetchval("SELECT true")
-                current = await is_current(database.url)
-        except (*UNREACHABLE, TimeoutError):
-            """Whatever was not found out is not ready."""
+        answers, current = await probe.answers()
         engine = getattr(service, "engine", None)
         return _answer(
             {
