@@ -36,7 +36,7 @@ class Windows:
         self.errors: list[str] = []
 
     async def open(self) -> Page:
-        """GraphiQL in a new window, ready to be used."""
+        """GraphiQL in a new window, ready to be used: it has asked for the schema, with the headers it came with."""
         context = await self.browser.new_context(viewport={"width": 1400, "height": 900})
         self.contexts.append(context)
         await context.route("**/*", self._let_through)
@@ -44,7 +44,8 @@ class Windows:
         context.on("weberror", self._note)
         page = await context.new_page()
         page.on("websocket", self._look)
-        await page.goto(self.url)
+        async with page.expect_response(lambda response: response.request.method == "POST"):
+            await page.goto(self.url)
         await expect(page.locator(QUERY)).to_be_visible()
         return page
 
