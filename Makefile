@@ -68,7 +68,7 @@ examples/typescript/dist/.built: $(wildcard examples/typescript/package-lock.jso
 	@cd examples/typescript && npm ci --loglevel=error && npm run --silent build && touch dist/.built
 
 lock: ## Resolve the dependencies anew
-	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-annotate \
+	uv pip compile pyproject.toml --group dev --extra tracing --universal --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links -q -o requirements.lock
 
 clean: ## Remove what was made, the demo's data included

@@ -4,10 +4,11 @@ SQLAlchemy describes the tables and builds the SQL; asyncpg runs it. Between the
 a session nor a result object is made on the way of a request.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from time import perf_counter
 from typing import Any, Self
 
 import asyncpg
@@ -82,25 +83,71 @@ class Statement:
         await connection.execute(self.sql, *self.arguments(values))
 
 
+Observe = Callable[[float], None]
+"""Takes a number of seconds."""
+
+
+def ignore(seconds: float) -> None:
+    """Observe nothing."""
+
+
+class Acquired:
+    """A connection of a pool while the block runs; tells how long it was waited for."""
+
+    __slots__ = ("connection", "pool", "waited")
+
+    def __init__(self, pool: asyncpg.Pool, waited: Observe) -> None:
+        self.pool = pool
+        self.waited = waited
+
+    async def __aenter__(self) -> Connection:
+        began = perf_counter()
+        self.connection = await self.pool.acquire()
+        self.waited(perf_counter() - began)
+        return self.connection
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self.pool.release(self.connection)
+
+
 @dataclass(frozen=True)
 class Database:
     """A pool of connections to one PostgreSQL database."""
 
     pool: asyncpg.Pool
     url: str
+    waited: Observe = ignore
+
+    def acquire(self) -> Acquired:
+        """A connection, for as long as the block of the `async with` runs."""
+        return Acquired(self.pool, self.waited)
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, url: str, *, min_size: int = 1, max_size: int = 10, statement_cache_size: int = 256
+        cls,
+        url: str,
+        *,
+        min_size: int = 1,
+        max_size: int = 10,
+        statement_cache_size: int = 256,
+        waited: Observe = ignore,
+        ran: Observe = ignore,
     ) -> AsyncIterator[Self]:
-        """Connect, and disconnect at the end.
+        """Connect, and disconnect at the end. `waited` is told how long each connection was waited for, and `ran` how
+        long each statement took.
 
         Set `statement_cache_size=0` behind a PgBouncer in transaction mode. Nothing that is done on a connection of the
         pool may outlast its transaction: `SET LOCAL`, `pg_advisory_xact_lock`, and LISTEN on a connection of its own.
         """
+
+        async def observe(connection: asyncpg.Connection) -> None:
+            if ran is not ignore:
+                connection.add_query_logger(lambda query: ran(query.elapsed))
+
         async with asyncpg.create_pool(
             url,
+            init=observe,
             min_size=min_size,
             max_size=max_size,
             statement_cache_size=statement_cache_size,
@@ -109,7 +156,7 @@ class Database:
             server_settings=SESSION,
             reset=_keep,
         ) as pool:
-            yield cls(pool, url)
+            yield cls(pool, url, waited)
 
 
 async def _keep(connection: Connection) -> None:

@@ -52,18 +52,18 @@ RESUME = Statement(
 async def find_withdrawn(database: Database, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
     """Those of the people who may no longer ask. Whoever is not known yet may."""
     org_ids, subjects = [org_id for org_id, _ in people], [subject for _, subject in people]
-    async with database.pool.acquire() as connection:
+    async with database.acquire() as connection:
         found = await WITHDRAWN.all(connection, org_ids=org_ids, subjects=subjects)
     return {(row["org_id"], row["subject"]): Withdrawn(row["why"]) for row in found}
 
 
 async def suspend(database: Database, org_id: UUID) -> bool:
     """Let nobody of an organisation in until it is resumed; its records stay. Returns whether there is such a one."""
-    async with database.pool.acquire() as connection:
+    async with database.acquire() as connection:
         return await SUSPEND.first(connection, org_id=org_id) is not None
 
 
 async def resume(database: Database, org_id: UUID) -> bool:
     """Let the people of an organisation in again. Returns whether there is such a one."""
-    async with database.pool.acquire() as connection:
+    async with database.acquire() as connection:
         return await RESUME.first(connection, org_id=org_id) is not None

@@ -247,7 +247,7 @@ async def perform(
     deletes = function.__name__.startswith("delete_")
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            async with database.pool.acquire() as connection, connection.transaction():
+            async with database.acquire() as connection, connection.transaction():
                 return await _perform(connection, scope, function, values, idempotency)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if attempt == ATTEMPTS:
@@ -255,7 +255,7 @@ async def perform(
         except Refused as refused:
             if refused.code is not Refusal.NOT_FOUND or deletes or attempt == ATTEMPTS:
                 raise
-            async with database.pool.acquire() as connection:
+            async with database.acquire() as connection:
                 current = await current_ids(connection, scope.org_id, values)
             if current == values:
                 raise

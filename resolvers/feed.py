@@ -13,13 +13,14 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence, Set
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
 from broadcaster import Broadcast
 from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, any_, bindparam, select, text
 
-from models.database import UNREACHABLE, Database, Statement
+from models.database import UNREACHABLE, Database, Observe, Statement, ignore
 from models.event import EventLog
 from resolvers.reading import ORG
 from resolvers.streams import AGAIN, HistoryGone, Render, Rendered, Stream, patiently
@@ -43,7 +44,8 @@ HEADS = Statement(
 NEWS = Statement(
     text(
         """
-        SELECT event.number, event.type, event.lead_id, event.owner_id, event.pipeline_id, event.from_pipeline_id,
+        SELECT event.number, event.type, event.occurred_at, event.lead_id, event.owner_id, event.pipeline_id,
+            event.from_pipeline_id,
             ARRAY(
                 SELECT id FROM merged_record WHERE org_id = :org_id AND into_id = now.lead_id
             ) || now.lead_id AS lead_ids
@@ -70,18 +72,34 @@ class Bounds:
 
 async def read_bounds(database: Database, org_id: UUID) -> Bounds:
     """Where an organisation's log begins and ends."""
-    async with database.pool.acquire() as connection:
+    async with database.acquire() as connection:
         found = await BOUNDS.first(connection, org_id=org_id)
     return Bounds(**found) if found else Bounds()
+
+
+@dataclass(frozen=True)
+class State:
+    """How a feed is doing, for those who watch over it."""
+
+    subscribers: int = 0
+    streams: int = 0
+    waiting: int = 0
+    """Events that wait for subscribers to take them."""
+    longest: int = 0
+    """Those that wait for the slowest subscriber."""
+    behind: int = 0
+    """Events that the log of some organisation is ahead of its reader, as far as it is known to have come."""
 
 
 class Reader:
     """Follows the log of one organisation for all its streams."""
 
-    def __init__(self, database: Database, org_id: UUID) -> None:
+    def __init__(self, database: Database, org_id: UUID, delivered: Observe) -> None:
         self.database = database
         self.org_id = org_id
+        self.delivered = delivered
         self.position = 0
+        self.head = 0
         self.streams: dict[Hashable, Stream] = {}
         self.woken = asyncio.Event()
         self.ready = asyncio.Event()
@@ -113,7 +131,7 @@ class Reader:
 
     async def _catch_up(self) -> None:
         while True:
-            async with self.database.pool.acquire() as connection:
+            async with self.database.acquire() as connection:
                 news = await NEWS.all(connection, org_id=self.org_id, position=self.position, size=BATCH)
             if not news:
                 return
@@ -127,6 +145,9 @@ class Reader:
                     if failure is not None:
                         raise failure
             self.position = last
+            now = datetime.now(UTC)
+            for event in news:
+                self.delivered((now - event["occurred_at"]).total_seconds())
             if len(news) < BATCH:
                 return  # whatever has been committed since wakes the reader again
 
@@ -156,17 +177,25 @@ class Feed:
     wakeups: Wakeups
     broadcast: Broadcast
     poll_seconds: float
+    delivered: Observe = ignore
     readers: dict[UUID, Reader] = field(default_factory=dict)
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, database: Database, poll_seconds: float = 1.0, wakeups: Wakeups | None = None
+        cls,
+        database: Database,
+        poll_seconds: float = 1.0,
+        wakeups: Wakeups | None = None,
+        delivered: Observe = ignore,
     ) -> AsyncIterator[Self]:
-        """Begin to hear wake-ups, by default only those of this process; end everything at the end."""
+        """Begin to hear wake-ups, by default only those of this process; end everything at the end.
+
+        `delivered` is told for each event how long ago it happened when all who want it have it in their queues.
+        """
         wakeups = wakeups or Wakeups()
         async with Broadcast(backend=wakeups) as broadcast:
-            feed = cls(database, wakeups, broadcast, poll_seconds)
+            feed = cls(database, wakeups, broadcast, poll_seconds, delivered)
             tasks = [asyncio.create_task(feed._listen()), asyncio.create_task(feed._look())]
             try:
                 yield feed
@@ -202,19 +231,28 @@ class Feed:
                 await patiently(self._look_once)
 
     async def _look_once(self) -> None:
-        async with self.database.pool.acquire() as connection:
+        async with self.database.acquire() as connection:
             heads = await HEADS.all(connection, org_ids=list(self.readers))
         for found in heads:
             reader = self.readers.get(found["org_id"])
-            if reader is not None and reader.position < found["head"]:
-                reader.woken.set()
+            if reader is not None:
+                reader.head = found["head"]
+                if reader.position < reader.head:
+                    reader.woken.set()
+
+    def state(self) -> State:
+        """How it is doing now."""
+        streams = [stream for reader in self.readers.values() for stream in reader.streams.values()]
+        waiting = [subscriber.waiting.qsize() for stream in streams for subscriber in stream.subscribers]
+        behind = (reader.head - reader.position for reader in self.readers.values())
+        return State(len(waiting), len(streams), sum(waiting), max(waiting, default=0), max((0, *behind)))
 
     @asynccontextmanager
     async def _reader(self, org_id: UUID) -> AsyncIterator[Reader]:
         """The organisation's reader, which runs while somebody uses it."""
         reader = self.readers.get(org_id)
         if reader is None:
-            reader = self.readers[org_id] = Reader(self.database, org_id)
+            reader = self.readers[org_id] = Reader(self.database, org_id, self.delivered)
             reader.task = asyncio.create_task(reader.run())
         reader.users += 1
         try:

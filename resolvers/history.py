@@ -107,7 +107,7 @@ PASS = Statement(text("UPDATE event_log SET tail = :to_number WHERE org_id = :or
 
 async def prune(database: Database, before: datetime, keep_change_log: bool) -> None:
     """Prune events from before this instant. Does nothing where another process is at it."""
-    async with database.pool.acquire() as connection:
+    async with database.acquire() as connection:
         old = await OLD.all(connection, before=before)
     for found in old:
         more = True
@@ -118,7 +118,7 @@ async def prune(database: Database, before: datetime, keep_change_log: bool) -> 
 
 async def _prune_batch(database: Database, org_id: UUID, before: datetime, keep_change_log: bool) -> bool:
     """Prune one batch, in a transaction; returns whether there was one."""
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with database.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = off")  # nobody waits for the disk on our behalf
         if not await ALONE.value(connection):
             return False

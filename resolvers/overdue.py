@@ -79,7 +79,7 @@ Wake = Callable[[UUID], Awaitable[None]]
 
 async def tell_overdue(database: Database, now: datetime, wake: Wake) -> None:
     """Tell of every open task whose deadline was before this instant and that has not been told of."""
-    async with database.pool.acquire() as connection:
+    async with database.acquire() as connection:
         waiting = [row["org_id"] for row in await LATE.all(connection, now=now)]
     while waiting:
         waiting = [org_id for org_id in waiting if await _tell_some(database, org_id, now, wake)]
@@ -103,7 +103,7 @@ async def _tell_some(database: Database, org_id: UUID, now: datetime, wake: Wake
 
 async def _tell_batch(database: Database, org_id: UUID, now: datetime) -> int:
     """Tell of a batch, in a transaction; returns how many tasks it had."""
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with database.acquire() as connection, connection.transaction():
         tasks = await TAKE.all(connection, org_id=org_id, now=now, size=BATCH)
         if tasks:
             in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
@@ -140,7 +140,7 @@ async def telling_overdue(database: Database, seconds: float, wake: Wake) -> Asy
 async def _keep_telling(database: Database, seconds: float, wake: Wake) -> None:
     while True:
         try:
-            async with database.pool.acquire() as connection:
+            async with database.acquire() as connection:
                 now = await CLOCK.value(connection)
             await tell_overdue(database, now, wake)
         except Exception as failure:

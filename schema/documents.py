@@ -29,6 +29,9 @@ MOST_ERRORS = 20
 LONGEST_TEXT = 100_000
 """Characters of one document. Only values written into the text make it longer, and those belong into variables."""
 
+LONGEST_NAME = 100
+"""Characters of an operation's name that are told to those who watch."""
+
 MOST_TEXT = 300_000
 """Characters of text that are kept with their syntax trees, which take up to 350 bytes a character."""
 
@@ -49,6 +52,7 @@ class Prepared:
     document: DocumentNode
     operation: OperationDefinitionNode
     kind: Kind
+    name: str
 
 
 class Documents:
@@ -89,7 +93,8 @@ class Documents:
         if errors:
             raise RequestError([_coded(found, Code.GRAPHQL_VALIDATION_FAILED) for found in errors])
         operation = _choose(document, operation_name)
-        return Prepared(text, document, operation, operation.operation.value)
+        name = operation.name.value[:LONGEST_NAME] if operation.name else "anonymous"
+        return Prepared(text, document, operation, operation.operation.value, name)
 
     def _parse(self, text: str) -> DocumentNode:
         tokens = self.limits.tokens

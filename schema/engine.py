@@ -39,7 +39,7 @@ from schema.arguments import DEFINITION, shape
 from schema.changes import PayloadPlan, change_input, plan_payload
 from schema.compiler import Compiled, Compiler, Grouped
 from schema.documents import Documents, Prepared
-from schema.errors import Code, RequestError, error, format_errors, refusal
+from schema.errors import Code, RequestError, code_of, error, format_errors, refusal
 from schema.fields import CHANGE, ROLE
 
 log = logging.getLogger("dealboard.engine")
@@ -49,15 +49,22 @@ DEEPEST = 6000
 
 sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
 
+OK = "OK"
+"""In place of an error's code: there was none."""
+
 NO_VARIABLES = VariableValues({}, {})
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete response body. `executed` is false when nothing was run, so that HTTP can say 4xx."""
+    """A complete response body. `executed` is false when nothing was run, so that HTTP can say 4xx.
+
+    `code` is the first of its errors' codes, those for the user included, for those who watch.
+    """
 
     body: bytes
     executed: bool = True
+    code: str = OK
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +102,8 @@ class Engine:
                 return await self._mutate(plan, values, scope)
             return Answer(await self._query(plan, values, scope))
         except Exception as failure:
-            return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([masked(failure)])) + b"}")
+            found = masked(failure)
+            return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([found])) + b"}", code=code_of(found))
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
@@ -133,7 +141,7 @@ class Engine:
             raise RequestError([error(Code.BAD_REQUEST, "Only a query that reads records can be explained.")])
         sql = plan.compiled.statement.sql
         arguments = self._bound(plan.compiled, values, scope)
-        async with self.database.pool.acquire() as connection:
+        async with self.database.acquire() as connection:
             found = await connection.fetch("EXPLAIN (ANALYZE, BUFFERS) " + sql, *arguments)
         return sql + "\n\n" + "\n".join(row[0] for row in found)
 
@@ -220,7 +228,7 @@ class Engine:
         return orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})
 
     async def _read(self, sql: str, arguments: Sequence[Any]) -> str:
-        async with self.database.pool.acquire() as connection:
+        async with self.database.acquire() as connection:
             text: str = await connection.fetchval(sql, *arguments)
         return text
 
@@ -231,6 +239,7 @@ class Engine:
                 self._bound(shown.compiled, values, scope, **shown.ids({}))
         data: dict[str, Any] = {}
         errors: list[GraphQLError] = []
+        codes: list[str] = []
         for key, fields in plan.grouped.items():
             payload = (plan.payloads or {}).get(key)
             if payload is None:
@@ -238,18 +247,21 @@ class Engine:
                 continue
             try:
                 data[key] = await self._change(
-                    plan.root.fields[fields[0].node.name.value], payload, fields, values, scope
+                    plan.root.fields[fields[0].node.name.value], payload, fields, values, scope, codes
                 )
             except Exception as failure:
                 data[key] = None
                 errors.append(masked(failure, path=[key]))
+                codes.append(code_of(errors[-1]))
         body: dict[str, Any] = {"data": data}
         if errors:
             body["errors"] = format_errors(errors)
-        return Answer(orjson.dumps(body))
+        return Answer(orjson.dumps(body), code=codes[0] if codes else OK)
 
-    async def _change(self, field: Any, payload: PayloadPlan, fields: Any, values: VariableValues, scope: Scope) -> Any:
-        """Do one change and read what its payload shows."""
+    async def _change(
+        self, field: Any, payload: PayloadPlan, fields: Any, values: VariableValues, scope: Scope, codes: list[str]
+    ) -> Any:
+        """Do one change and read what its payload shows. Why it is refused is added to the codes."""
         function = field.extensions[DEFINITION].metadata[CHANGE]
         try:
             given, idempotency = change_input(field, fields[0].node, values)
@@ -259,11 +271,12 @@ class Engine:
         except Refused as refused:
             wrong = {"code": refused.code, "message": refused.message, "field": list(refused.field) or None}
             shown = {**refused.shown, "user_errors": [wrong]}
+            codes.append(refused.code)
         texts: dict[str, str | None] = dict.fromkeys(payload.records)
         ids = payload.ids(shown)
         if payload.compiled is not None and any(ids.values()):
             arguments = self._bound(payload.compiled, values, scope, **ids)
-            async with self.database.pool.acquire() as connection:
+            async with self.database.acquire() as connection:
                 row = await connection.fetchrow(payload.compiled.statement.sql, *arguments)
             texts = dict(zip(payload.records, row or (), strict=True))
         return payload.rendered(shown, texts)
@@ -289,7 +302,7 @@ class Engine:
         self, compiled: Compiled, variables: Mapping[str, Any], scope: Scope, after: int, to: int, size: int
     ) -> list[Rendered]:
         arguments = compiled.arguments(variables, scope, after=after, to=to, size=size)
-        async with self.database.pool.acquire() as connection:
+        async with self.database.acquire() as connection:
             found = await connection.fetch(compiled.statement.sql, *arguments)
         return [(number, _told(scope.org_id, number, text)) for number, text in found]
 
@@ -306,7 +319,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         found.path = path
         return found
     if isinstance(failure, UNREACHABLE):
-        log.warning("the database cannot be reached: %s: %s", type(failure).__name__, failure)
+        log.warning("the database cannot be reached: %s", type(failure).__name__)
         found = error(
             Code.SERVICE_UNAVAILABLE,
             "The database cannot be reached right now. Send this again in a moment; a change that has an idempotency"

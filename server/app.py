@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from models.database import Database
+from models.database import Database, Observe, ignore
 from resolvers.feed import Feed
 from resolvers.history import pruning
 from resolvers.overdue import telling_overdue
@@ -26,8 +26,9 @@ from schema.errors import Code, encode_errors, error
 from schema.limits import Limits
 from server.access import ending_withdrawn, expect_access
 from server.body_limit import BodyLimit
+from server.calls import Calls
 from server.handshake import Sockets
-from server.health import health_routes
+from server.health import health_routes, look_at, metrics_route
 from server.http import GraphQL
 from server.media import RESPONSE
 from server.origins import CrossOrigin, Origins
@@ -64,17 +65,22 @@ class Application(Starlette):
             await self.sockets(scope, receive, send)
 
 
-def create_app(settings: Settings, database: Database, start: Start | None = None) -> Application:
+def create_app(
+    settings: Settings, database: Database, start: Start | None = None, calls: Calls | None = None
+) -> Application:
     """The application on an open database. `start` makes the engine, for as long as the application runs."""
-    service = Service(settings)
+    service = Service(settings, calls=calls)
+    metrics = service.calls.metrics
+    start = start or partial(start_engine, delivered=metrics.delivered)
+    look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
     origins = Origins(settings.allowed_origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with (start or start_engine)(settings, database) as engine:
+        async with start(settings, database) as engine:
             service.engine = engine
-            async with ending_withdrawn(service, settings.event_poll_seconds):
+            async with ending_withdrawn(service, settings.event_poll_seconds), metrics.looking(look):
                 yield
 
     graphql = GraphQL(service, graphiql_page(settings))
@@ -82,6 +88,7 @@ def create_app(settings: Settings, database: Database, start: Start | None = Non
     routes = [
         Route("/", to_graphql),
         *health_routes(service, database),
+        *([metrics_route(service, look)] if settings.metrics else []),
         # Listed for those who look at the routes, and for a server that mounts the application below another path.
         Route(PATH, graphql),
         WebSocketRoute(PATH, sockets),
@@ -92,8 +99,8 @@ def create_app(settings: Settings, database: Database, start: Start | None = Non
 
 
 @asynccontextmanager
-async def start_engine(settings: Settings, database: Database) -> AsyncIterator[Runs]:
-    """The engine, with its feed."""
+async def start_engine(settings: Settings, database: Database, delivered: Observe = ignore) -> AsyncIterator[Runs]:
+    """The engine, with its feed, which tells how long ago each event happened when it is delivered."""
     limits = Limits(
         depth=settings.max_depth,
         aliases=settings.max_aliases,
@@ -104,7 +111,7 @@ async def start_engine(settings: Settings, database: Database) -> AsyncIterator[
     )
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
-        Feed.open(database, settings.event_poll_seconds, wakeups) as feed,
+        Feed.open(database, settings.event_poll_seconds, wakeups, delivered) as feed,
         pruning(database, settings.event_retention_days, settings.keep_change_log),
         telling_overdue(database, settings.overdue_interval, feed.wake),
     ):

@@ -3,6 +3,7 @@
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from server.calls import request_id
 from server.origins import Origins
 from server.refusals import NotAllowed
 from server.service import Service
@@ -30,8 +31,10 @@ class Sockets:
             await websocket.accept()
             await websocket.close(4406, f"Subprotocol not acceptable: {PROTOCOL} is spoken here")
             return
-        await websocket.accept(PROTOCOL)
-        await Socket(self.service, websocket).serve()
+        headers = dict(scope["headers"])
+        id_ = request_id(headers)
+        await websocket.accept(PROTOCOL, [(b"x-request-id", id_.encode())])
+        await Socket(self.service, websocket, {b"traceparent": headers.get(b"traceparent", b"")}, id_).serve()
 
 
 async def _deny(scope: Scope, send: Send) -> None:

@@ -1,7 +1,12 @@
-"""For who watches over the process: /healthz says that it is alive, /readyz that requests may be sent to it."""
+"""For who watches over the process.
+
+/healthz says that it is alive, /readyz that requests may be sent to it, and /metrics how it is doing.
+"""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 
 import orjson
 from starlette.requests import Request
@@ -11,6 +16,7 @@ from starlette.routing import Route
 from models.database import UNREACHABLE, Database
 from models.migrate import is_current
 from schema.engine import Engine
+from server.refusals import NotAuthenticated
 from server.service import Service
 
 PATIENCE = 3.0
@@ -62,6 +68,30 @@ def health_routes(service: Service, database: Database) -> list[Route]:
         )
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+def look_at(service: Service, database: Database) -> None:
+    """Write down for /metrics what is a state."""
+    engine = getattr(service, "engine", None)
+    feed = engine.feed if isinstance(engine, Engine) else None
+    service.calls.metrics.look(database.pool, len(service.connections), feed)
+
+
+def metrics_route(service: Service, look: Callable[[], None]) -> Route:
+    """The address of the metrics. It needs a token where the settings have one."""
+    token = service.settings.metrics_token
+    wanted = f"Bearer {token}".encode()
+
+    async def metrics(request: Request) -> Response:
+        given = request.headers.get("authorization", "").encode()
+        if token is not None and not compare_digest(given, wanted):
+            refused = NotAuthenticated("Send `Authorization: Bearer …` with the setting DEALBOARD_METRICS_TOKEN.")
+            return Response(refused.body, 401, {"www-authenticate": "Bearer"}, "application/json")
+        look()
+        text, media = await service.calls.metrics.text()
+        return Response(text, 200, {"cache-control": "no-store"}, media)
+
+    return Route("/metrics", metrics)
 
 
 def _answer(found: dict[str, bool]) -> Response:

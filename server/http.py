@@ -5,14 +5,15 @@ well-formed request gets 200, because a client of that time cannot tell our 4xx 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.scope import Scope as Caller
 from resolvers.streams import Told
 from schema.engine import masked
-from schema.errors import Code, RequestError, encode_errors
+from schema.errors import Code, RequestError, code_of, encode_errors
+from server.calls import CANCELLED, Call, request_id
 from server.connections import Ending, TooMany
 from server.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, accepts, is_json
 from server.refusals import BadRequest, Refused, TooManyConnections
@@ -52,40 +53,54 @@ class GraphQL:
         """Answer one request; nothing that a client sends makes it raise."""
         headers = dict(scope["headers"])
         taken = accepts(headers.get(b"accept", b"")[:LONGEST])
-        media = taken.json or RESPONSE
         method = scope["method"]
+        if method == "GET" and taken.page:
+            await self.page(scope, receive, send)
+        elif method == "OPTIONS":
+            await send_json(send, 200, b"{}", taken.json or RESPONSE, ALLOW)
+        else:
+            with Call(self.service.calls, "http", request_id(headers), headers) as call:
+                send = _naming(send, call.request_id)
+                await self._answer(call, method, scope["query_string"], taken, receive, send)
+
+    async def _answer(
+        self, call: Call, method: str, query_string: bytes, taken: Accepts, receive: Receive, send: Send
+    ) -> None:
+        media = taken.json or RESPONSE
         try:
-            if method == "GET" and taken.page:
-                await self.page(scope, receive, send)
-            elif method == "OPTIONS":
-                await send_json(send, 200, b"{}", media, ALLOW)
-            else:
-                _check(method, headers, taken)
-                who = await self.service.authenticator.authenticate(*_credentials(headers))
-                asked = asked_in_json(await _body(receive)) if method == "POST" else asked_in_url(scope["query_string"])
-                await self._run(asked, who, method, taken, _seen(headers), receive, send)
+            _check(method, call.headers, taken)
+            who = await self.service.authenticator.authenticate(*_credentials(call.headers))
+            call.organisation = who.organisation
+            asked = asked_in_json(await _body(receive)) if method == "POST" else asked_in_url(query_string)
+            await self._run(call, asked, who, method, taken, receive, send)
         except Gone:
-            return
+            call.code = CANCELLED
         except RequestError as refused:
+            call.code = refused.code
             status = 200 if media == JSON else STATUSES.get(refused.code, 400)
             await send_json(send, status, encode_errors(refused.errors), media)
         except Refused as refused:
+            call.code = refused.code
             await send_refusal(send, refused, media)
         except Exception as failure:
-            await send_json(send, 500, encode_errors([masked(failure)]), media)
+            found = masked(failure)
+            call.code = code_of(found)
+            await send_json(send, 500, encode_errors([found]), media)
 
     async def _run(
-        self, asked: Asked, who: Caller, method: str, taken: Accepts, seen: str | None, receive: Receive, send: Send
+        self, call: Call, asked: Asked, who: Caller, method: str, taken: Accepts, receive: Receive, send: Send
     ) -> None:
         engine = self.service.engine
         try:
             prepared = engine.documents.prepare(asked.query, asked.operation_name)
+            call.runs(prepared)
             if prepared.kind == "mutation" and method == "GET":
                 raise BadRequest("A mutation changes something: send it with POST.", status=405, headers=ALLOW_POST)
             if prepared.kind == "subscription":
                 if not taken.stream:
                     raise BadRequest(NEEDS_STREAM, status=406)
-                results = engine.subscribe(prepared, asked.variables, who, seen)
+                call.transport = "sse"
+                results = engine.subscribe(prepared, asked.variables, who, _seen(call.headers))
                 await self._stream(results, who, receive, send)
                 return
             answer = await engine.execute(prepared, asked.variables, who)
@@ -93,8 +108,10 @@ class GraphQL:
             if taken.json is not None:
                 raise
             # Who takes nothing but a stream is told there (GraphQL over SSE, "distinct connections mode", rule 2).
+            call.code = refused.code
             await send_events(once(encode_errors(refused.errors)), who.expires_at, receive, send)
             return
+        call.code = answer.code
         if taken.stream_first:
             await send_events(once(answer.body), who.expires_at, receive, send)
             return
@@ -116,7 +133,19 @@ class GraphQL:
             raise TooManyConnections(connections.most) from None
 
 
-def _check(method: str, headers: dict[bytes, bytes], taken: Accepts) -> None:
+def _naming(send: Send, id_: str) -> Send:
+    """Sends the same, with the request id as a header."""
+    header = (b"x-request-id", id_.encode())
+
+    async def named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"].append(header)
+        await send(message)
+
+    return named
+
+
+def _check(method: str, headers: Mapping[bytes, bytes], taken: Accepts) -> None:
     """Refuse by the method and the headers alone."""
     if method not in ("GET", "POST"):
         raise BadRequest("GraphQL is asked with POST, or with GET for queries.", status=405, headers=ALLOW)
@@ -129,7 +158,7 @@ def _check(method: str, headers: dict[bytes, bytes], taken: Accepts) -> None:
             raise BadRequest("The body must not be compressed: leave `Content-Encoding` out.", status=415)
 
 
-def _credentials(headers: dict[bytes, bytes]) -> tuple[str | None, str | None]:
+def _credentials(headers: Mapping[bytes, bytes]) -> tuple[str | None, str | None]:
     authorization, orgid = headers.get(b"authorization"), headers.get(b"orgid")
     return (
         None if authorization is None else authorization.decode("latin-1"),
@@ -137,7 +166,7 @@ def _credentials(headers: dict[bytes, bytes]) -> tuple[str | None, str | None]:
     )
 
 
-def _seen(headers: dict[bytes, bytes]) -> str | None:
+def _seen(headers: Mapping[bytes, bytes]) -> str | None:
     """The id of the last event that the client was told on a stream before this one."""
     return headers.get(b"last-event-id", b"").decode("latin-1") or None
 

@@ -33,7 +33,9 @@ def socket_protocol(patience: float) -> type[asyncio.Protocol]:
                 return
             if not self.writable.is_set():
                 try:
-                    await asyncio.wait_for(self.writable.wait(), patience)
+                    # Not wait_for, which in Python 3.11 loses a cancellation when the buffer empties at the same time.
+                    async with asyncio.timeout(patience):
+                        await self.writable.wait()
                 except TimeoutError:
                     raise Stuck from None
             await super().send(message)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import jwt
 
-from models.database import Database
+from models.database import Database, ignore
 from models.member import Role
 from models.migrate import migrate
+from server.metrics import Metrics
 from server.postgres import embedded
 from server.settings import Settings, WrongSettings
 
@@ -37,9 +38,15 @@ async def open_migrated(settings: Settings) -> AsyncIterator[str]:
         yield url
 
 
-def connect(settings: Settings, url: str) -> AbstractAsyncContextManager[Database]:
+def connect(settings: Settings, url: str, metrics: Metrics | None = None) -> AbstractAsyncContextManager[Database]:
     """Open the database at the URL as the settings say."""
-    return Database.open(url, max_size=settings.pool_size, statement_cache_size=settings.statement_cache_size)
+    return Database.open(
+        url,
+        max_size=settings.pool_size,
+        statement_cache_size=settings.statement_cache_size,
+        waited=metrics.waited if metrics else ignore,
+        ran=metrics.ran if metrics else ignore,
+    )
 
 
 @asynccontextmanager

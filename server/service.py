@@ -13,7 +13,9 @@ from resolvers.scope import Person, Scope
 from resolvers.streams import Told
 from schema.documents import Documents, Prepared
 from server.auth import Authenticator
+from server.calls import Calls
 from server.connections import Connections
+from server.metrics import Metrics
 from server.refusals import BadRequest
 from server.settings import Settings
 
@@ -24,13 +26,17 @@ PARAMETERS = ("query", "operationName", "variables", "extensions")
 
 
 class Answer(Protocol):
-    """A complete response body. `executed` is false when the operation was refused before it ran."""
+    """A complete response body. `executed` is false when the operation was refused before it ran; `code` is the first
+    of its errors' codes."""
 
     @property
     def body(self) -> bytes: ...
 
     @property
     def executed(self) -> bool: ...
+
+    @property
+    def code(self) -> str: ...
 
 
 class Runs(Protocol):
@@ -53,8 +59,11 @@ class Service:
 
     engine: Runs
 
-    def __init__(self, settings: Settings, authenticator: Authenticator | None = None) -> None:
+    def __init__(
+        self, settings: Settings, authenticator: Authenticator | None = None, calls: Calls | None = None
+    ) -> None:
         self.settings = settings
+        self.calls = calls or Calls(Metrics())
         self.connections = Connections(settings.max_connections_per_member)
         self.authenticator = authenticator or Authenticator(settings)
 

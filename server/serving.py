@@ -7,10 +7,11 @@ a server of its own on the same port, and they hear of each other's changes as s
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import uvicorn
@@ -19,10 +20,14 @@ from rich.console import Console
 from models.database import Database
 from models.member import Role
 from server.app import create_app
+from server.calls import Calls
 from server.demo import load_demo
+from server.logs import call_level, configure
+from server.metrics import Metrics
 from server.protocols import http_protocol, socket_protocol
-from server.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, connect, make_token, open_database, open_migrated
+from server.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, connect, make_token, open_migrated
 from server.settings import Settings, WrongSettings
+from server.tracing import opened_tracer
 from server.workers import Parent, Workers
 
 DEMO_LIFETIME = timedelta(days=30)
@@ -35,19 +40,34 @@ async def serve_app(settings: Settings) -> None:
         if settings.workers > 1:
             await serve_in_workers(settings, listener, announce)
             return
-        async with open_database(settings) as database:
+        async with (
+            opened_calls(settings) as calls,
+            open_migrated(settings) as url,
+            connect(settings, url, calls.metrics) as database,
+        ):
             if settings.demo:
                 await load_demo(database)
-            await Server(settings, database, announce).serve(sockets=[listener])
+            await Server(settings, database, calls, announce).serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def opened_calls(settings: Settings) -> AsyncIterator[Calls]:
+    """What calls are told to, as the settings say. Raises `WrongSettings`."""
+    configure(settings)
+    async with opened_tracer(settings) as tracer:
+        yield Calls(Metrics(), call_level(settings), tracer)
 
 
 async def serve_in_workers(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
     """Prepare the database once, for all the workers."""
+    configure(settings)
     async with open_migrated(settings) as url:
         if settings.demo:
             async with connect(settings, url) as database:
                 await load_demo(database)
-        await Workers(settings.model_copy(update={"database_url": url}), listener, announce).run()
+        with TemporaryDirectory(prefix="dealboard-metrics-") as folder:
+            given = settings.model_copy(update={"database_url": url})
+            await Workers(given, listener, announce, folder).run()
 
 
 async def serve_as_worker(descriptor: int) -> None:
@@ -56,8 +76,11 @@ async def serve_as_worker(descriptor: int) -> None:
         async with Parent.connect() as parent:
             url = parent.settings.database_url
             assert url is not None
-            async with connect(parent.settings, url) as database:
-                server = Server(parent.settings, database, parent.tell_ready)
+            async with (
+                opened_calls(parent.settings) as calls,
+                connect(parent.settings, url, calls.metrics) as database,
+            ):
+                server = Server(parent.settings, database, calls, parent.tell_ready)
                 parent.when_gone(server.stop)
                 await server.serve(sockets=[listener])
 
@@ -67,8 +90,8 @@ class Server(uvicorn.Server):
 
     draining: asyncio.Task[None] | None = None
 
-    def __init__(self, settings: Settings, database: Database, announce: Callable[[], None]) -> None:
-        self.application = create_app(settings, database)
+    def __init__(self, settings: Settings, database: Database, calls: Calls, announce: Callable[[], None]) -> None:
+        self.application = create_app(settings, database, calls=calls)
         self.patience = settings.shutdown_timeout
         self.pool = database.pool
         super().__init__(
@@ -79,7 +102,7 @@ class Server(uvicorn.Server):
                 ws=socket_protocol(settings.send_timeout),
                 ws_ping_interval=None,
                 ws_per_message_deflate=False,  # it would compress each event anew for every socket
-                log_level="warning",
+                log_config=None,
                 access_log=False,
                 ws_max_size=2 * settings.max_body_bytes,
                 server_header=False,

@@ -4,7 +4,7 @@ import difflib
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -94,6 +94,17 @@ class Settings(BaseSettings):
         15.0, ge=0, description="Seconds between two looks for tasks that have become overdue; 0: another server looks."
     )
     log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How it is logged: text for people, or json, which also has a line for each operation."
+    )
+    metrics: bool = Field(True, description="Answer at /metrics, in Prometheus' form.")
+    metrics_token: str | None = Field(
+        None, description="The bearer token that /metrics asks for; without it, anybody may look."
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        description="Where a span of each operation is sent by OpenTelemetry, such as http://127.0.0.1:4318/v1/traces.",
+    )
 
     @field_validator("jwt_algorithms", "allowed_origins", mode="before")
     @classmethod
@@ -112,6 +123,13 @@ class Settings(BaseSettings):
     def _carrier(cls, value: str | None) -> str | None:
         if value and urlsplit(value).scheme not in ("postgresql", "postgres", "redis", "rediss"):
             raise ValueError("must look like redis://host:6379 or postgresql://user:password@host:5432/name")
+        return value or None
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        if value and urlsplit(value).scheme not in ("http", "https"):
+            raise ValueError("must look like http://127.0.0.1:4318/v1/traces")
         return value or None
 
     @field_validator("log_level")

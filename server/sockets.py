@@ -22,9 +22,10 @@ What is wrong with one operation is told in an `error` message for its id, and t
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
+from itertools import count
 from typing import Any
 
 import orjson
@@ -33,8 +34,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from resolvers.events import decode_cursor
 from resolvers.scope import Scope as Caller
 from schema.engine import masked
-from schema.errors import Code, RequestError, error, format_errors
+from schema.errors import Code, RequestError, code_of, error, format_errors
 from server.auth import LEEWAY
+from server.calls import Call
 from server.connections import Ending, TooMany
 from server.protocols import Stuck
 from server.refusals import NotAvailable, Refused
@@ -78,9 +80,12 @@ class Operation:
 class Socket:
     """One connection: opened, then acknowledged (`who` is known), then closed."""
 
-    def __init__(self, service: Service, websocket: WebSocket) -> None:
+    def __init__(self, service: Service, websocket: WebSocket, headers: Mapping[bytes, bytes], id_: str) -> None:
         self.service = service
         self.websocket = websocket
+        self.headers = headers
+        self.id = id_
+        self.calls = count(1)
         self.who: Caller | None = None
         self.initialised = False
         self.closed = False
@@ -133,6 +138,7 @@ class Socket:
         if self.closed:
             return
         self.closed = True
+        self.service.calls.metrics.closed.labels(code).inc()
         self._drop_all()
         with suppress(RuntimeError, WebSocketDisconnect):  # the client may be faster
             await self.websocket.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
@@ -236,26 +242,36 @@ class Socket:
 
     async def _run(self, id_: str, operation: Operation, asked: Asked, who: Caller) -> None:
         """Run an operation, and end it with `complete` or with `error`."""
-        engine = self.service.engine
         last = f'{{"id":{operation.id},"type":"complete"}}'
-        try:
-            prepared = engine.documents.prepare(asked.query, asked.operation_name)
-            operation.changes = prepared.kind == "mutation"
-            if prepared.kind == "subscription":
-                async with following(engine.subscribe(prepared, asked.variables, who)) as results:
-                    async for body, cursor in results:
-                        await self._next(operation, body, cursor)
-            else:
-                answer = await engine.execute(prepared, asked.variables, who)
-                await self._next(operation, answer.body)
-        except RequestError as refused:
-            last = _failed(operation, refused)
-        except Exception as failure:
-            last = _failed(operation, RequestError([masked(failure)]))
+        with Call(self.service.calls, "websocket", f"{self.id}-{next(self.calls)}", self.headers) as call:
+            call.organisation = who.organisation
+            try:
+                await self._answer(call, operation, asked, who)
+            except RequestError as refused:
+                call.code = refused.code
+                last = _failed(operation, refused)
+            except Exception as failure:
+                found = masked(failure)
+                call.code = code_of(found)
+                last = _failed(operation, RequestError([found]))
         if operation.wanted:
             # Its id is free before the client learns that it ended, because it may use it again at once.
             del self.operations[id_]
             await self.send(last)
+
+    async def _answer(self, call: Call, operation: Operation, asked: Asked, who: Caller) -> None:
+        engine = self.service.engine
+        prepared = engine.documents.prepare(asked.query, asked.operation_name)
+        call.runs(prepared)
+        operation.changes = prepared.kind == "mutation"
+        if prepared.kind == "subscription":
+            async with following(engine.subscribe(prepared, asked.variables, who)) as results:
+                async for body, cursor in results:
+                    await self._next(operation, body, cursor)
+        else:
+            answer = await engine.execute(prepared, asked.variables, who)
+            call.code = answer.code
+            await self._next(operation, answer.body)
 
     async def _next(self, operation: Operation, body: bytes, cursor: str | None = None) -> None:
         if operation.wanted and await self.send(f"{operation.next}{body.decode()}}}"):

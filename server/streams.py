@@ -17,8 +17,9 @@ from starlette.types import Receive, Send
 
 from resolvers.streams import Told
 from schema.engine import masked
-from schema.errors import Code, RequestError, encode_errors, error
+from schema.errors import Code, RequestError, code_of, encode_errors, error
 from server.auth import LEEWAY
+from server.calls import blame
 from server.connections import Ending
 from server.service import following
 
@@ -85,6 +86,7 @@ async def _relay(
         while not gone.done() and not ended.done():
             left = end - time.time()
             if left <= 0:
+                blame(Code.UNAUTHENTICATED)
                 await _send(send, _event(encode_errors([EXPIRED])))
                 return
             waits: set[asyncio.Future[Any]] = {coming, gone, ended}
@@ -107,9 +109,12 @@ async def _next(results: AsyncIterator[Told]) -> Told | None:
     try:
         return await anext(results, None)
     except RequestError as refused:
+        blame(refused.code)
         return Told(encode_errors(refused.errors))
     except Exception as failure:
-        return Told(encode_errors([masked(failure)]))
+        found = masked(failure)
+        blame(code_of(found))
+        return Told(encode_errors([found]))
 
 
 def _event(body: bytes, cursor: str | None = None) -> bytes:

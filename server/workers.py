@@ -6,6 +6,7 @@ settings go down, a byte comes up when the worker answers, and when either side 
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -14,6 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
+from prometheus_client.multiprocess import mark_process_dead
+
+from server.metrics import SHARED
 from server.settings import Settings, WrongSettings
 
 T = TypeVar("T")
@@ -39,10 +43,11 @@ class Worker:
 
 
 class Workers:
-    """The workers of one server, seen from the parent."""
+    """The workers of one server, seen from the parent. Through the folder they share their metrics."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, announce: Callable[[], None], folder: str) -> None:
         self.settings = settings
+        self.folder = folder
         self.listener = listener
         self.announce = announce
         self.stopping = asyncio.Event()
@@ -88,6 +93,7 @@ class Workers:
                 *(sys.executable, "-m", "server", "work", str(self.listener.fileno())),
                 stdin=theirs.fileno(),
                 pass_fds=[self.listener.fileno()],
+                env={**os.environ, SHARED: self.folder},
                 start_new_session=True,  # Ctrl-C reaches the parent only, which then ends them in order
             )
         reader, writer = await asyncio.open_connection(sock=ours)
@@ -111,6 +117,7 @@ class Workers:
                 process.kill()
                 await process.wait()
         worker.writer.close()
+        mark_process_dead(process.pid, self.folder)  # type: ignore[no-untyped-call]
         return served
 
 

@@ -24,11 +24,10 @@ SCOPE = Scope(DEMO, "tester", Role.VIEWER)
 WIDE = Limits(depth=100, aliases=10**4, fields=10**5, root_fields=10**4, tokens=10**6, cost=10**9)
 
 
-@dataclass
-class CountingPool:
-    """A pool that notes the text of every statement that is sent over its connections."""
+@dataclass(frozen=True)
+class Counting(Database):
+    """A database that notes the text of every statement that is sent to it."""
 
-    pool: Any
     sent: list[str] = field(default_factory=list)
 
     @asynccontextmanager
@@ -63,10 +62,10 @@ class Counted:
 @pytest.fixture
 async def counted(database: Database, tables: Tables) -> AsyncIterator[Counted]:
     """An engine with nothing compiled yet, and next to no limits."""
-    pool: Any = CountingPool(database.pool)
+    counting = Counting(database.pool, database.url)
     async with Feed.open(database, poll_seconds=30) as feed:
-        engine = Engine(graphql_schema, Database(pool, database.url), Documents(graphql_schema, WIDE), feed, plans=20)
-        yield Counted(engine, pool.sent)
+        engine = Engine(graphql_schema, counting, Documents(graphql_schema, WIDE), feed, plans=20)
+        yield Counted(engine, counting.sent)
 
 
 def first_id(tables: Tables, table: str) -> str:

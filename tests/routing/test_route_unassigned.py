@@ -10,7 +10,7 @@ import pytest
 from models import Role, organisation_id
 from tests.changes.consistency import expect_consistent
 from tests.changes.world import World, tables
-from tests.reading.test_statements import CountingPool
+from tests.reading.test_statements import Counting
 from tests.routing.test_pools import make
 
 SHOW = (
@@ -241,8 +241,8 @@ async def test_the_statements_do_not_grow_with_the_leads(world: World) -> None:
     counts = []
     for leads, expected in ((10, 13), (10_005, 10_000)):
         await open_leads(world, leads)
-        counting = CountingPool(world.database.pool)
-        engine.database, kept = type(world.database)(counting, world.database.url), engine.database
+        counting = Counting(world.database.pool, world.database.url)
+        engine.database, kept = counting, engine.database
         found = await world.change("routeUnassigned", {"pipelineId": world["Sales"]}, "routedCount hasMore")
         engine.database = kept
         counts.append(len(counting.sent))

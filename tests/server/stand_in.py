@@ -39,6 +39,7 @@ SCHEMA = build_schema("""
 class Answer:
     body: bytes
     executed: bool = True
+    code: str = "OK"
 
 
 class StandIn:

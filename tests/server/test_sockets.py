@@ -58,13 +58,18 @@ class Client:
 
 
 @asynccontextmanager
+async def opened(port: int, subprotocols: Any = (PROTOCOL,), **headers: str) -> AsyncIterator[Client]:
+    """One socket to a port of this machine."""
+    url, given = f"ws://127.0.0.1:{port}/graphql", {"subprotocols": subprotocols, "additional_headers": headers}
+    async with connect(url, max_size=None, **given) as connection:
+        yield Client(connection)
+
+
+@asynccontextmanager
 async def socket(engine: StandIn, subprotocols: Any = (PROTOCOL,), **settings: Any) -> AsyncIterator[Client]:
     """One socket to an application with these settings."""
-    async with (
-        listening(application(engine, **settings)) as port,
-        connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=subprotocols, max_size=None) as connection,
-    ):
-        yield Client(connection)
+    async with listening(application(engine, **settings)) as port, opened(port, subprotocols) as client:
+        yield client
 
 
 @pytest.fixture
