@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -91,10 +92,11 @@ def main(
             names = sorted({one.server for case in cases for one in case.contestants})
             servers = {name: stack.enter_context(running(name, url)) for name in names}
             load = stack.enter_context(loading())
-            sent = dict.fromkeys(chosen, 0)
+            sent: Counter[tuple[str, str]] = Counter()  # cases of the same data go on where the one before ended
             for case in cases:
-                sent[case.name] += expect_right(case, servers, sent[case.name])
-                measured, sent[case.name] = measure(case, servers, load, mode, sent[case.name])
+                data = case.name, case.where
+                sent[data] += expect_right(case, servers, sent[data])
+                measured, sent[data] = measure(case, servers, load, mode, sent[data])
                 report.cases[case.title] = measured
                 report.ratios += ratios(case, measured)
     report.print(console)
