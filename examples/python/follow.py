@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
 # The cursor and the records stand in one operation, so both are of the same instant.
@@ -108,6 +108,8 @@ async def follow(after: str | None = None) -> AsyncGenerator[dict[str, Any]]:
             if closed.rcvd and closed.rcvd.code in HOPELESS:
                 raise
             why = str(closed)
+        except InvalidURI:
+            raise
         except (OSError, TimeoutError, WebSocketException) as lost:
             why = str(lost)
         print(f"{why}: coming back", file=sys.stderr)

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -12,10 +13,14 @@ from playwright.async_api import Browser, expect
 
 from models.database import Database
 from models.member import Role
+from resolvers.events import decode_cursor
 from server.app import create_app
 from server.runtime import make_token
 from server.settings import Settings, demo_secret
+from tests.live.relay import Relay
 from tests.server.browser import RESULT, Windows, Wire, answer, edit_headers, open_tab, run, shown_headers
+from tests.server.served import Served
+from tests.server.test_workers import move
 
 SECRET = "a secret that is long enough for HS256"
 
@@ -112,6 +117,33 @@ async def test_stopping_ends_the_subscription(windows: Windows) -> None:
     await page.get_by_role("button", name="Stop query").click()
     assert (await wire.until("complete"))["id"] == subscribed["id"]
     await wire.until("closed")
+
+
+async def test_a_subscription_outlives_a_server_that_is_away(browser: Browser, server: Served) -> None:
+    """It comes back by itself, also when nobody answered at first, and goes on after the last event that was shown."""
+    async with Relay.listening() as relay:
+        target = relay.target = urlsplit(server.url).port
+        windows = Windows(browser, f"http://127.0.0.1:{relay.port}/graphql")
+        page = await windows.open()
+        wire = Wire(page)
+        await open_tab(page, "Live")
+        await run(page)
+        await wire.until("subscribe")
+        await asyncio.to_thread(move, server)
+        cursors = [(await wire.until("next"))["payload"]["data"]["stageChanged"]["cursor"]]
+        relay.target = None
+        relay.cut()
+        for _ in range(2):
+            await asyncio.to_thread(move, server)
+            await wire.until("closed")  # the second one could not even connect
+        relay.target = target
+        assert (await wire.until("subscribe"))["payload"]["variables"] == {"after": cursors[0]}
+        cursors += [(await wire.until("next"))["payload"]["data"]["stageChanged"]["cursor"] for _ in range(2)]
+        first, *others = [decode_cursor(cursor)[1] for cursor in cursors]
+        assert others == [first + 1, first + 2]
+        assert all("WebSocket connection" in error for error in windows.errors)
+        windows.errors.clear()
+        await windows.close()
 
 
 async def test_outside_of_demo_mode_a_token_is_asked_for(browser: Browser, plain_url: str) -> None:

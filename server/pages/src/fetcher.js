@@ -4,6 +4,7 @@ import { getOperationAST, parse } from "graphql";
 import { createClient } from "graphql-ws";
 
 const FORBIDDEN = 4403;
+const UNREACHABLE = "the server cannot be reached";
 const socketUrl = new URL("/graphql", window.location.href);
 socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
 
@@ -48,14 +49,26 @@ export async function send(params, headers, signal) {
 
 // Not an async generator: its `return` would wait for the next event before it lets go of the subscription.
 function subscribe(params, headers) {
-  const events = client(headers).iterate(params);
+  const asked = { ...params, variables: { ...params.variables } };
+  const events = client(headers).iterate(asked);
   return {
     [Symbol.asyncIterator]() {
       return this;
     },
-    next: () => events.next().catch((failure) => Promise.reject(explained(failure))),
+    next: () => events.next().then(goingOn(asked), (failure) => Promise.reject(explained(failure))),
     return: () => events.return(),
     throw: (failure) => events.throw(failure),
+  };
+}
+
+// When the connection was lost, the client sends the operation again as it is then: after the last event that was shown.
+function goingOn({ variables }) {
+  return (result) => {
+    const [told] = Object.values(result.value?.data ?? {});
+    if (told?.cursor && "after" in variables) {
+      variables.after = told.cursor;
+    }
+    return result;
   };
 }
 
@@ -64,8 +77,8 @@ function client(headers) {
   const key = JSON.stringify(headers);
   if (socket.key !== key) {
     socket.client?.dispose();
-    // A refused token is shown at once instead of being tried again; a server that restarts is waited for.
-    const shouldRetry = (failure) => failure instanceof CloseEvent && failure.code !== FORBIDDEN;
+    // A refused token is shown at once instead of being tried again; a server that restarts, or is away, is waited for.
+    const shouldRetry = (failure) => failure.code !== FORBIDDEN;
     socket = { key, client: createClient({ url: socketUrl.href, connectionParams: headers, shouldRetry }) };
   }
   return socket.client;
@@ -74,7 +87,7 @@ function client(headers) {
 // A socket tells by code and reason why it was closed; GraphiQL shows the message of an error.
 function explained(failure) {
   if (failure instanceof CloseEvent) {
-    return { message: `The socket was closed (${failure.code}): ${failure.reason || "the server cannot be reached"}` };
+    return { message: `The socket was closed (${failure.code}): ${failure.reason || UNREACHABLE}` };
   }
-  return failure;
+  return failure instanceof Event ? { message: UNREACHABLE } : failure;
 }
