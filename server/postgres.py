@@ -1,13 +1,16 @@
 """The embedded default: a private PostgreSQL from a wheel, in a data folder of its own.
 
-It is started by the first process that needs it and stopped by the one that started it. A process that was killed
-leaves it running; the next one adopts it. Data survives either way.
+It is started by the first process that needs it and stopped by the last one that leaves, so that an import beside a
+running server does not take its database away. A process that was killed leaves it running; the next one adopts it.
+Data survives either way.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 SETTINGS = {
@@ -22,7 +25,7 @@ SETTINGS = {
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[str]:
-    """Start PostgreSQL in `folder` (made when missing) and yield its URL; stop it at the end.
+    """Start PostgreSQL in `folder` (made when missing) and yield its URL; stop it at the end, unless others use it.
 
     As root the wheel creates a system user of its own, which must be able to reach the folder.
     """
@@ -41,9 +44,23 @@ def embedded(folder: Path) -> Iterator[str]:
         lines = "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
         with (data / "postgresql.conf").open("a") as configuration:
             configuration.write(lines)
-    server.start()
+    with (runtime / "users.lock").open("w") as users:
+        # Shared by all who use it; the kernel lets go of it when one is killed. Whoever comes while PostgreSQL stops
+        # waits, and starts it again.
+        fcntl.flock(users, fcntl.LOCK_SH)
+        server.start()
+        try:
+            info = server.get_postmaster_info()
+            yield f"postgresql://postgres@/postgres?host={quote(str(info.socket_dir))}"
+        finally:
+            if _is_last(users):
+                server.stop()
+
+
+def _is_last(users: IO[str]) -> bool:
+    """Whether nobody else uses it, and nobody will before this process is done with it."""
     try:
-        info = server.get_postmaster_info()
-        yield f"postgresql://postgres@/postgres?host={quote(str(info.socket_dir))}"
-    finally:
-        server.stop()
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

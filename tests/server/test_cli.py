@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from server import cli
+from server.postgres import embedded
 from server.settings import Settings
 
 from .served import serving
@@ -89,6 +91,26 @@ def test_a_killed_server_leaves_data_that_the_next_one_takes_over(tmp_path: Path
     with serving(tmp_path) as next_one:
         assert ask(next_one.url, next_one.headers, "{ cursor }") == before
     assert postgres_in(tmp_path) == []
+
+
+def test_a_command_beside_a_server_leaves_it_its_database(dealboard: Dealboard, tmp_path: Path) -> None:
+    """The server that is running answers as before, and stops PostgreSQL in the end."""
+    with serving(tmp_path) as server:
+        before = ask(server.url, server.headers, "{ cursor }")
+        assert dealboard("explain", "{ cursor }", DEALBOARD_JWT_SECRET="s" * 40).returncode == 0
+        assert ask(server.url, server.headers, "{ cursor }") == before
+    assert postgres_in(tmp_path) == []
+
+
+def test_who_leaves_last_stops_the_database(tmp_path: Path) -> None:
+    """Not who started it: work that goes on keeps its database. The next one starts it again."""
+    with ExitStack() as later:
+        with embedded(tmp_path):
+            later.enter_context(embedded(tmp_path))
+        assert len(postgres_in(tmp_path)) > 0
+    assert postgres_in(tmp_path) == []
+    with embedded(tmp_path):
+        assert len(postgres_in(tmp_path)) > 0
 
 
 def test_a_taken_port_is_one_line(dealboard: Dealboard, tmp_path: Path) -> None:
