@@ -10,6 +10,7 @@ from models.database import Row, Statement
 from models.refusal import Refusal, Refused
 from models.text import prose
 from resolvers.change import Change, Happening
+from resolvers.constraints import expect_unique
 from resolvers.locking import Standing, lock_lead, not_found
 from resolvers.lost_reasons import settled_reason
 from resolvers.moves import enter, expect_complete, top_of
@@ -127,7 +128,7 @@ async def disqualify_lead(
 async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
     """Bring a closed lead back to the open stage it was in last. Why and when it was closed stays in its history.
 
-    Raises `Refused`: LEAD_OPEN, LEAD_CONVERTED, NO_NEXT_STAGE.
+    Raises `Refused`: LEAD_OPEN, LEAD_CONVERTED, NO_NEXT_STAGE; EXTERNAL_ID_TAKEN in the pipeline it comes back to.
     """
 
     def refuse(lead: Row) -> None:
@@ -147,7 +148,9 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
         change.count(lead, standing.stage, -1)
         change.count({**lead, "closed_at": None}, standing.stage, 1)
     else:
-        await enter(change, standing, target, await top_of(change, lead_id, target["id"]))
+        place = await top_of(change, lead_id, target["id"])
+        with expect_unique("leadId"):
+            await enter(change, standing, target, place)
     return {"lead": lead_id}
 
 

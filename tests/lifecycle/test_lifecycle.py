@@ -97,6 +97,21 @@ async def test_reopen_passes_over_a_deleted_stage(world: World) -> None:
     assert made["lead"]["stage"]["name"] == "New"
 
 
+async def test_reopen_is_refused_where_the_external_id_is_taken_meanwhile(world: World) -> None:
+    """It would go back to another pipeline, where a newer lead has the id."""
+    fay = {"leadId": world["Fay"]}
+    await world.change("updateLead", {**fay, "externalId": "crm-2"})
+    await world.change("moveLead", {**fay, "stageId": world["Lost"], "lostReason": "Price"})
+    taken = await world.change(
+        "createLead", {"title": "Gil", "stageId": world["Due"], "externalId": "crm-2"}, "lead { id }"
+    )
+    await world.refused("reopenLead", fay, "EXTERNAL_ID_TAKEN", "leadId")
+    await world.change("updateLead", {"leadId": taken["lead"]["id"], "externalId": None})
+    made = await world.change("reopenLead", fay, SHOW)
+    assert made["lead"]["stage"]["name"] == "Due"
+    await expect_consistent(world.database)
+
+
 @pytest.mark.parametrize("mutation", ["qualifyLead", "disqualifyLead", "reopenLead"])
 async def test_a_rep_works_leads(world: World, mutation: str) -> None:
     """Who it belongs to does not matter: a lead is worked on by whoever is there."""
