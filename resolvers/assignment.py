@@ -79,13 +79,14 @@ the days of whoever has it now."""
 
 
 async def assign_lead(
-    change: Change, lead_id: UUID, member_id: UUID | None, expected_version: int | None = None
+    change: Change, lead_id: UUID, expected_version: int | None = None, **given: UUID | None
 ) -> Mapping[str, Any]:
-    """Give a lead to an active member, or to nobody.
+    """Give a lead to an active member, `member_id`, or to nobody.
 
-    Raises `Refused`: NOT_FOUND, OWNER_INACTIVE, CONFLICT; FORBIDDEN for a rep who gives it to somebody else, or takes
-    it from somebody else.
+    Raises `Refused`: NOT_FOUND, OWNER_INACTIVE, CONFLICT; INVALID when it is not said to whom; FORBIDDEN for a rep who
+    gives it to somebody else, or takes it from somebody else.
     """
+    member_id = _whom(given)
     await expect_found(change, "member", member_id, "memberId")
     (lead,) = await change.all(LOCK, ids=[lead_id]) or (None,)
     if lead is None:
@@ -97,12 +98,14 @@ async def assign_lead(
 
 
 async def assign_leads(
-    change: Change, lead_ids: Sequence[UUID], member_id: UUID | None, all_or_none: bool = False
+    change: Change, lead_ids: Sequence[UUID], all_or_none: bool = False, **given: UUID | None
 ) -> Mapping[str, Any]:
-    """Give up to 500 leads to one member, or to nobody, with a result for each id.
+    """Give up to 500 leads to one member, `member_id`, or to nobody, with a result for each id.
 
-    Raises `Refused` INVALID for too many; with `all_or_none`, also the first refusal of any of them.
+    Raises `Refused` INVALID for too many, or when it is not said to whom; with `all_or_none`, also the first refusal of
+    any of them.
     """
+    member_id = _whom(given)
     if not 1 <= len(lead_ids) <= MOST:
         raise Refused(Refusal.INVALID, f"Name 1 to {MOST} leads, not {len(lead_ids):,}.", "leadIds")
     await expect_found(change, "member", member_id, "memberId")
@@ -110,7 +113,7 @@ async def assign_leads(
     into = await change.merged(set(lead_ids) - leads.keys())
     if into:
         leads |= {row["id"]: row for row in await change.all(LOCK, ids=sorted(set(into.values()) - leads.keys()))}
-    results, given = [], []
+    results, done = [], {}
     for at, lead_id in enumerate(lead_ids):
         try:
             lead = leads.get(into.get(lead_id, lead_id))
@@ -123,8 +126,7 @@ async def assign_leads(
             results.append(_result(lead_id, refused))
         else:
             results.append(_result(lead_id))
-            given.append((lead, member_id))
-    done = {lead["id"]: (lead, owner) for lead, owner in given}
+            done[lead["id"]] = (lead, member_id)
     await give(change, list(done.values()))
     return {"results": results, "leads": list(done)}
 
@@ -222,6 +224,13 @@ def _expect_allowed(change: Change, lead: Row, member_id: UUID | None) -> None:
         return
     if member_id not in (None, change.actor_id) or lead["owner_id"] not in (None, change.actor_id):
         raise Refused(Refusal.FORBIDDEN, "Only a manager can give leads to others, or take them away.", "memberId")
+
+
+def _whom(given: Mapping[str, UUID | None]) -> UUID | None:
+    """The member who is named; null is nobody, and has to be sent, so that no lead loses its owner by an omission."""
+    if "member_id" not in given:
+        raise Refused(Refusal.INVALID, "Say to whom: name a member, or send null for nobody.", "memberId")
+    return given["member_id"]
 
 
 def _member(id: UUID | None) -> str | None:

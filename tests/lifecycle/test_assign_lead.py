@@ -24,6 +24,12 @@ async def test_gives_a_lead_and_takes_it_back(world: World) -> None:
     await expect_consistent(world.database)
 
 
+async def test_nobody_has_to_be_said(world: World) -> None:
+    """Null takes a lead from its owner; leaving the member out is refused."""
+    await world.refused("assignLead", {"leadId": world["Bob"]}, "INVALID", "memberId")
+    await world.refused("assignLeads", {"leadIds": [world["Bob"]]}, "INVALID", "memberId")
+
+
 async def test_who_has_left_gets_nothing(world: World) -> None:
     """An inactive member is refused, everywhere."""
     await world.refused("assignLead", {"leadId": world["Ada"], "memberId": world["ian"]}, "OWNER_INACTIVE", "memberId")
