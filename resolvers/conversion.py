@@ -121,9 +121,10 @@ async def convert_lead(
     if create_customer is not None and customer_id is not None:
         raise Refused(Refusal.INVALID, "Name an existing customer, or make a new one, not both.", "createCustomer")
     new_customer = None if create_customer is None else await describe_customer(change, create_customer, contact)
+    customer: UUID | None = customer_id or lead["customer_id"] or (contact["customer_id"] if contact else None)
     heading = line(title, "title") if title is not None else lead["title"]
     worth = _worth(lead, value)
-    becoming = {**lead, "value": worth[0], "customer_id": customer_id or lead["customer_id"] or new_customer}
+    becoming = {**lead, "value": worth[0], "customer_id": new_customer or customer}
     expect_complete(becoming, stage, "stageId", shown={"lead": lead_id})
     tasks = await change.all(TASKS, lead_id=lead_id)
     shown = {
@@ -134,11 +135,10 @@ async def convert_lead(
         "title": heading,
         "tasks_carried_over": len(tasks),
         "creates_customer": new_customer is not None,
-        "customer": customer_id or lead["customer_id"],
+        "customer": None if new_customer is not None else customer,
     }
     if dry_run:
         return shown
-    customer: UUID | None = customer_id or lead["customer_id"] or (contact["customer_id"] if contact else None)
     if new_customer is not None:
         customer = await make_customer(change, new_customer)
     elif customer_id is not None and contact is not None:

@@ -83,7 +83,9 @@ class ConvertLeadPayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline of the opportunity.")
     stage: Stage | None = ref(models.Stage, "The stage that the opportunity begins in.")
     title: str | None = outcome("The title of the opportunity.")
-    customer: Customer | None = ref(models.Customer, "The customer of the opportunity.")
+    customer: Customer | None = ref(
+        models.Customer, "The customer of the opportunity; null in a dry run for one to be made."
+    )
     creates_customer: bool | None = outcome("Whether a customer is made.")
     tasks_carried_over: int | None = outcome("How many open tasks go over to the opportunity.")
     similar_customers: list[Customer] | None = ref(

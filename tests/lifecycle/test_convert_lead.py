@@ -116,6 +116,38 @@ async def test_a_dry_run_tells_and_changes_nothing(qualified: World) -> None:
     assert (await world.lead("Ada", "convertedAt"))["convertedAt"] is None
 
 
+@pytest.mark.parametrize("of", ["lead", "contact", "input", "lead and contact", "nothing", "lead, but one is made"])
+async def test_a_dry_run_tells_the_customer(qualified: World, of: str) -> None:
+    """Whoever it comes from, it is the one that the opportunity then has, or is told that it is made."""
+    world = qualified
+    other = (await world.change("createCustomer", {"name": "Other"}, "customer { id }"))["customer"]["id"]
+    lead, contact = {"leadId": world["Ada"]}, {"contactId": world["contact of mia"]}
+    if "lead" in of:
+        await world.change("updateLead", {**lead, "customerId": world["Acme"]})
+    if "contact" in of:
+        await world.change("updateContact", {**contact, "customerId": other if "lead" in of else world["Acme"]})
+    given = {**lead, **({"customerId": world["Acme"]} if of == "input" else {})}
+    if "made" in of:
+        given["createCustomer"] = {"name": "Ada Ltd"}
+    told = await world.change("convertLead", {**given, "dryRun": True}, SHOW)
+    done = await world.change("convertLead", given, SHOW)
+    assert told["createsCustomer"] == done["createsCustomer"] == ("made" in of)
+    told_id, done_id = (made["customer"] and made["customer"]["id"] for made in (told, done))
+    assert told_id == (None if "made" in of else done_id)
+    assert done["opportunity"]["customer"] == (done_id and {"id": done_id})
+    assert (done_id == world["Acme"]) == (of != "nothing" and "made" not in of)
+
+
+async def test_the_customer_of_the_contact_is_enough_for_a_stage(qualified: World) -> None:
+    """What the opportunity would have is what its stage asks for."""
+    world = qualified
+    await world.change("updateStage", {"stageId": world["Opened"], "requiredFields": ["CUSTOMER"]})
+    await world.refused("convertLead", {"leadId": world["Ada"]}, "FIELDS_REQUIRED", "stageId", show=SHOW)
+    await world.change("updateContact", {"contactId": world["contact of mia"], "customerId": world["Acme"]})
+    made = await world.change("convertLead", {"leadId": world["Ada"]}, SHOW)
+    assert made["opportunity"]["customer"] == {"id": world["Acme"]}
+
+
 async def test_a_customer_is_made_from_the_contact(qualified: World) -> None:
     """Its domain is the website; lead, opportunity and contact all get the customer."""
     world = qualified
