@@ -11,6 +11,7 @@ from models.base import new_id
 from models.database import Row, Statement
 from models.ids import public_id
 from models.money import as_money
+from models.pipeline import PipelineType
 from models.refusal import Refusal, Refused
 from models.stage import StageKind
 from models.text import line
@@ -75,6 +76,8 @@ CREATE = Statement(
 )
 """Make the opportunity from the lead, link both, carry the open tasks over, and begin the opportunity's history."""
 
+TYPE = Statement(text("SELECT type FROM pipeline WHERE org_id = :org_id AND id = :id").bindparams(ORG))
+
 TASKS = Statement(
     text(
         "SELECT id FROM task WHERE org_id = :org_id AND lead_id = :lead_id AND status = 'OPEN' ORDER BY id FOR UPDATE"
@@ -112,7 +115,7 @@ async def convert_lead(
     lead = standing.lead
     if lead["converted_to_id"] is not None:
         return {"lead": lead_id, "opportunity": lead["converted_to_id"], "already_converted": True}
-    _expect_convertible(standing, expected_version)
+    await _expect_convertible(change, standing, expected_version)
     stage = _expect_target(standing, target, pipeline_id, stage_id)
     contact = None
     if lead["contact_id"] is not None:
@@ -148,13 +151,21 @@ async def convert_lead(
     return {**shown, "opportunity": opportunity_id, "customer": customer}
 
 
-def _expect_convertible(standing: Standing, expected_version: int | None) -> None:
+async def _expect_convertible(change: Change, standing: Standing, expected_version: int | None) -> None:
     lead = standing.lead
     if expected_version is not None and lead["version"] != expected_version:
         raise Refused(
             Refusal.CONFLICT,
             f"Somebody else changed it: it is at version {lead['version']}, you expected {expected_version}.",
             "expectedVersion",
+            shown={"lead": lead["id"]},
+        )
+    pipeline = await change.first(TYPE, id=lead["pipeline_id"])
+    if pipeline is None or pipeline["type"] != PipelineType.LEAD:
+        raise Refused(
+            Refusal.INVALID,
+            "This is an opportunity already. Move it to the pipeline where it belongs.",
+            "leadId",
             shown={"lead": lead["id"]},
         )
     if lead["qualified_at"] is None:
@@ -178,7 +189,7 @@ def _expect_target(standing: Standing, target: Row | None, pipeline_id: UUID | N
         raise Refused(
             Refusal.NO_PIPELINE, "There is no default pipeline for opportunities. Create one, or name a pipeline."
         )
-    if target["type"] != "OPPORTUNITY":
+    if target["type"] != PipelineType.OPPORTUNITY:
         raise Refused(Refusal.INVALID, "This pipeline holds leads. Name one that holds opportunities.", "pipelineId")
     if stage["kind"] != StageKind.OPEN:
         raise Refused(Refusal.INVALID, "An opportunity begins in an open stage. Name another.", "stageId")

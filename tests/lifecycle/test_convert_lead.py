@@ -97,6 +97,21 @@ async def test_without_a_pipeline_for_opportunities(world: World) -> None:
     await world.refused("convertLead", {"leadId": world["Ada"]}, "NO_PIPELINE")
 
 
+async def test_an_opportunity_is_not_converted(qualified: World) -> None:
+    """Whether it was made from a lead and qualified there, or is a lead that was moved among them."""
+    world = qualified
+    await world.change("addStage", {"pipelineId": world["Deals"], "name": "Agreed"})
+    made = await world.change("convertLead", {"leadId": world["Ada"]}, SHOW)
+    opportunity = {"leadId": made["opportunity"]["id"]}
+    await world.refused("convertLead", opportunity, "INVALID", "leadId")
+    await world.change("qualifyLead", opportunity)
+    await world.refused("convertLead", opportunity, "INVALID", "leadId")
+    bob = {"leadId": world["Bob"]}
+    await world.change("qualifyLead", bob)
+    await world.change("moveLead", {**bob, "stageId": world["Opened"]})
+    await world.refused("convertLead", bob, "INVALID", "leadId")
+
+
 async def test_a_closed_lead_is_not_converted(qualified: World) -> None:
     """It is to be reopened first."""
     world = qualified

@@ -175,6 +175,7 @@ class Story(RuleBasedStateMachine):
         id, card = self.drawn(data)
         code = (
             None if card.converted
+            else "INVALID" if card.stage == "Opened"
             else "NOT_QUALIFIED" if not card.qualified
             else "LEAD_CLOSED" if card.closed else None
         )  # fmt: skip
