@@ -110,10 +110,12 @@ async def disqualify_lead(
 ) -> Mapping[str, Any]:
     """Close a lead as not worth working on: it moves to the pipeline's LOST stage, or is closed where it stands.
 
-    Raises `Refused`: LEAD_CLOSED; REASON_REQUIRED, REASON_UNKNOWN.
+    Raises `Refused`: LEAD_CLOSED; FIELDS_REQUIRED; REASON_REQUIRED, REASON_UNKNOWN.
     """
     why, more = await settled_reason(change, reason, "reason"), prose(notes, "notes")
     standing, target = await _bound_for(change, lead_id, expected_version, _expect_open, LOST_STAGE)
+    if target is not None:
+        expect_complete(standing.lead, target, shown={"lead": lead_id})
     change.emit(_about("lead.disqualified", standing, reason=why, notes=more))
     if target is not None:
         place = await top_of(change, lead_id, target["id"])
@@ -128,7 +130,8 @@ async def disqualify_lead(
 async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
     """Bring a closed lead back to the open stage it was in last. Why and when it was closed stays in its history.
 
-    Raises `Refused`: LEAD_OPEN, LEAD_CONVERTED, NO_NEXT_STAGE; EXTERNAL_ID_TAKEN in the pipeline it comes back to.
+    Raises `Refused`: LEAD_OPEN, LEAD_CONVERTED, NO_NEXT_STAGE; FIELDS_REQUIRED; EXTERNAL_ID_TAKEN in the pipeline it
+    comes back to.
     """
 
     def refuse(lead: Row) -> None:
@@ -141,6 +144,8 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
     if target is None:
         raise Refused(Refusal.NO_NEXT_STAGE, "No open stage is left in this pipeline. Move the lead to another one.")
     lead = standing.lead
+    if target["id"] != lead["stage_id"]:
+        expect_complete(lead, target, shown={"lead": lead_id})
     was = {"closedAt": lead["closed_at"].isoformat(), "reason": lead["lost_reason"]}
     change.emit(_about("lead.reopened", standing, **was))
     if target["id"] == lead["stage_id"]:

@@ -34,6 +34,26 @@ async def test_every_way_into_a_stage_asks_for_its_fields(world: World) -> None:
     await world.change("moveLead", {"leadId": world["Dan"], "stageId": world["Talking"]})
 
 
+async def test_who_is_disqualified_or_reopened_enters_a_stage_too(world: World) -> None:
+    """LOST and the stage it comes back to ask for their fields; where it stands already, nothing is asked again."""
+    for stage in ("New", "Lost"):
+        await world.change("updateStage", {"stageId": world[stage], "requiredFields": ["SOURCE"]})
+    ada, show = {"leadId": world["Ada"]}, "lead { stage { name } }"
+    refused = await world.refused("disqualifyLead", {**ada, "reason": "No"}, "FIELDS_REQUIRED", show=show)
+    assert refused["lead"] == {"stage": {"name": "New"}}
+    assert "source" in refused["userErrors"][0]["message"]
+    await world.change("updateLead", {**ada, "source": "Fair"})
+    await world.change("disqualifyLead", {**ada, "reason": "No"})
+    await world.change("updateLead", {**ada, "source": None})
+    await world.refused("reopenLead", ada, "FIELDS_REQUIRED")
+    await world.change("updateLead", {**ada, "source": "Fair"})
+    await world.change("reopenLead", ada)
+    await world.change("updateStage", {"stageId": world["Due"], "requiredFields": ["SOURCE"]})
+    await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No"})
+    await world.change("reopenLead", {"leadId": world["Fay"]})
+    await expect_consistent(world.database)
+
+
 async def test_a_lost_lead_needs_a_reason(world: World) -> None:
     """Any, as long as the organisation offers none; elsewhere a reason makes no sense."""
     lost = {"leadId": world["Ada"], "stageId": world["Lost"]}
