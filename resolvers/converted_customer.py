@@ -34,6 +34,23 @@ SIMILAR = Statement(
 )
 """Customers that are probably the same: the same name but for case and spaces, or the same e-mail domain."""
 
+MAKE_ONE_AT_A_TIME = Statement(
+    text(
+        """
+        SELECT pg_advisory_xact_lock(alike.key) FROM (
+            SELECT DISTINCT hashtextextended(CAST(:org_id AS text) || what, 0) AS key
+            FROM unnest(ARRAY[
+                'name ' || regexp_replace(lower(CAST(:name AS text)), '\\s+', '', 'g'),
+                'domain ' || CAST(:domain AS text)
+            ]) AS what
+            WHERE what IS NOT NULL ORDER BY key
+        ) AS alike
+        """
+    ).bindparams(ORG)
+)
+"""Until the end of the transaction nobody else makes a customer with this name or domain; in one order, so that no two
+wait for each other. There is no row yet that could be locked."""
+
 CREATE = Statement(
     text(
         """
@@ -77,6 +94,7 @@ async def describe_customer(change: Change, given: Mapping[str, Any], contact: R
     name = optional_line(given.get("name"), "createCustomer", "name") or known
     if name is None:
         raise Refused(Refusal.INVALID, "Without a contact the customer needs a name.", "createCustomer", "name")
+    await change.all(MAKE_ONE_AT_A_TIME, name=name, domain=domain)
     if not given.get("even_if_similar"):
         similar = await change.all(SIMILAR, name=name, domain=domain)
         if similar:

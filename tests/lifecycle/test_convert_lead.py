@@ -203,6 +203,27 @@ async def test_the_same_mail_domain_is_a_duplicate(qualified: World) -> None:
     assert shown["similarCustomers"] == [{"name": "Acme"}]
 
 
+@pytest.mark.parametrize("alike", ["name", "domain"])
+async def test_leads_converted_at_once_make_one_customer(qualified: World, alike: str) -> None:
+    """Of the same name, or of the same mail domain: one is made, and the others are offered it."""
+    world = qualified
+    asked = []
+    for nth in range(10):
+        email = {"email": f"{nth}@gilltd.test"} if alike == "domain" else {}
+        contact = await world.change("createContact", {"name": f"Gil {nth}", **email}, "contact { id }")
+        given = {"title": f"Gil {nth}", "contactId": contact["contact"]["id"]}
+        lead = (await world.change("createLead", given, "lead { id }"))["lead"]
+        await world.change("qualifyLead", {"leadId": lead["id"]})
+        name = f"Gil {nth}" if alike == "domain" else f"Gil {' ' * nth}Ltd"
+        asked.append({"leadId": lead["id"], "createCustomer": {"name": name}})
+    bodies = await asyncio.gather(*(world.attempt("convertLead", given) for given in asked))
+    codes = sorted(str([error["code"] for error in body["data"]["result"]["userErrors"]]) for body in bodies)
+    assert codes == ["['DUPLICATE_CUSTOMER']"] * 9 + ["[]"]
+    found = await world.ask('{ customers(search: "gil") { totalCount } }')
+    assert found["customers"]["totalCount"] == 1
+    await expect_consistent(world.database)
+
+
 async def test_an_existing_customer_only_gains(qualified: World) -> None:
     """What it has stays; what it lacks is filled from the contact."""
     world = qualified
