@@ -21,12 +21,14 @@ from resolvers.locking import Standing, expect_found, lock_lead, not_found
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
 from resolvers.revision import told
-from resolvers.routing import route_new
+from resolvers.routing import hold_for_new, route_new
 
 TARGET = Statement(
     text(
         """
-        SELECT stage.id, stage.kind, stage.pipeline_id, pipeline.type
+        SELECT stage.id, stage.kind, stage.pipeline_id, pipeline.type, pipeline.routes_new_leads AND EXISTS (
+            SELECT FROM lead WHERE org_id = :org_id AND id = :lead_id AND owner_id IS NULL AND converted_at IS NULL
+        ) AS routes
         FROM pipeline JOIN stage ON stage.org_id = pipeline.org_id AND stage.pipeline_id = pipeline.id
         WHERE pipeline.org_id = :org_id AND pipeline.deleted_at IS NULL AND stage.deleted_at IS NULL
             AND CASE
@@ -41,7 +43,8 @@ TARGET = Statement(
         """
     ).bindparams(ORG)
 )
-"""The stage that is named, or the first open one of the pipeline that is named, or of the default one."""
+"""The stage that is named, or the first open one of the pipeline that is named, or of the default one; and whether the
+rules of its pipeline give the opportunity to somebody."""
 
 CREATE = Statement(
     text(
@@ -109,7 +112,9 @@ async def convert_lead(
     Raises `Refused`: NOT_QUALIFIED, LEAD_CLOSED, NO_PIPELINE, NOT_FOUND, INVALID, and DUPLICATE_CUSTOMER, showing the
     similar customers, when a customer is to be made that is probably there already.
     """
-    target = await change.first(TARGET, pipeline_id=pipeline_id, stage_id=stage_id)
+    target = await change.first(TARGET, lead_id=lead_id, pipeline_id=pipeline_id, stage_id=stage_id)
+    if target is not None and target["routes"] and not dry_run:
+        await hold_for_new(change, target["pipeline_id"])
     wanted = () if target is None else (target["id"],)
     standing = await lock_lead(change, lead_id, stage_ids=wanted)
     lead = standing.lead

@@ -120,6 +120,14 @@ async def route_unassigned(
     }
 
 
+async def hold_for_new(change: Change, pipeline_id: UUID) -> None:
+    """Hold, before any lead, whomever the rules of a pipeline may give a new lead to.
+
+    Who holds a lead and then wants a pool, and who routes and wants that lead, would wait for each other.
+    """
+    await hold_pools(change, await change.all(RULES, pipeline_id=pipeline_id))
+
+
 async def route_new(change: Change, lead: Mapping[str, Any]) -> None:
     """Give a lead that was just made to whom the rules of its pipeline name, if nobody works on it and the pipeline
     routes new leads."""

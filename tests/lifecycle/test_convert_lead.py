@@ -8,6 +8,7 @@ import pytest
 from tests.changes.consistency import expect_consistent
 from tests.changes.recipes import opportunities
 from tests.changes.world import World
+from tests.routing.test_pools import make
 
 SHOW = """
     alreadyConverted tasksCarriedOver createsCustomer customer { id name website phone } similarCustomers { name }
@@ -110,6 +111,24 @@ async def test_an_opportunity_is_not_converted(qualified: World) -> None:
     await world.change("qualifyLead", bob)
     await world.change("moveLead", {**bob, "stageId": world["Opened"]})
     await world.refused("convertLead", bob, "INVALID", "leadId")
+
+
+async def test_an_opportunity_is_routed_in_the_order_of_all_routing(qualified: World) -> None:
+    """Pools are held before leads: while it waits for a pool, the lead is free for who holds the pool and routes."""
+    world = qualified
+    await world.change("assignLead", {"leadId": world["Ada"], "memberId": None})
+    await world.change("updatePipeline", {"pipelineId": world["Deals"], "routesNewLeads": True})
+    rules = [{"name": "All", "poolId": await make(world, "rita", "mia")}]
+    await world.change("setRoutingRules", {"pipelineId": world["Deals"], "rules": rules})
+    async with world.database.pool.acquire() as holder, holder.transaction():
+        await holder.execute("SELECT FROM pool FOR NO KEY UPDATE")
+        converting = asyncio.create_task(world.change("convertLead", {"leadId": world["Ada"]}, SHOW))
+        while not await world.database.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            assert not converting.done()
+        await holder.execute("SELECT FROM lead FOR NO KEY UPDATE NOWAIT")
+    made = await converting
+    assert made["opportunity"]["owner"] == {"id": world["rita"]}
+    await expect_consistent(world.database)
 
 
 async def test_a_closed_lead_is_not_converted(qualified: World) -> None:
