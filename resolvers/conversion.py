@@ -10,13 +10,13 @@ from sqlalchemy import text
 from models.base import new_id
 from models.database import Row, Statement
 from models.ids import public_id
-from models.money import as_money
 from models.pipeline import PipelineType
 from models.refusal import Refusal, Refused
 from models.stage import StageKind
 from models.text import line
 from resolvers.change import Change, Happening
 from resolvers.converted_customer import describe_customer, fill_customer, make_customer
+from resolvers.lead_fields import priced
 from resolvers.locking import Standing, expect_found, lock_lead, not_found
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
@@ -131,7 +131,7 @@ async def convert_lead(
     new_customer = None if create_customer is None else await describe_customer(change, create_customer, contact)
     customer: UUID | None = customer_id or lead["customer_id"] or (contact["customer_id"] if contact else None)
     heading = line(title, "title") if title is not None else lead["title"]
-    worth = _worth(lead, value)
+    worth = await _worth(change, lead, value)
     becoming = {**lead, "value": worth[0], "customer_id": new_customer or customer}
     expect_complete(becoming, stage, "stageId", shown={"lead": lead_id})
     tasks = await change.all(TASKS, lead_id=lead_id)
@@ -272,10 +272,9 @@ def _tell_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: R
         )
 
 
-def _worth(lead: Row, value: Decimal | None) -> tuple[Decimal | None, str | None]:
-    """The opportunity's value and currency: the lead's, or another value in its currency."""
+async def _worth(change: Change, lead: Row, value: Decimal | None) -> tuple[Decimal | None, str | None]:
+    """The opportunity's value and currency: the lead's, or another value, priced as any value of the lead would be."""
     if value is None:
         return lead["value"], lead["currency"]
-    if lead["currency"] is None:
-        raise Refused(Refusal.INVALID, "The lead has no currency. Give it one first, then a value.", "value")
-    return as_money(value, lead["currency"]), lead["currency"]
+    worth = await priced(change, lead, {"value": value})
+    return worth["value"], worth["currency"]

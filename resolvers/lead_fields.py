@@ -75,7 +75,7 @@ async def settle(change: Change, before: Mapping[str, Any], given: Mapping[str, 
     await expect_found(change, "member", new.get("owner_id"), "ownerId")
     if "owner_id" in given and given["owner_id"] != before["owner_id"]:
         expect_may_assign(change, before["owner_id"], given["owner_id"], "ownerId")
-    return {**given, **await _priced(change, before, given)}
+    return {**given, **await priced(change, before, given)}
 
 
 def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, field: str) -> None:
@@ -84,7 +84,7 @@ def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, 
         raise Refused(Refusal.FORBIDDEN, "Only a manager can give leads to others, or take them away.", field)
 
 
-async def _priced(change: Change, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+async def priced(change: Change, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Value and currency, at the currency's precision. A value without a currency is in the organisation's own."""
     value, currency = given.get("value", before["value"]), given.get("currency", before["currency"])
     if value is None:

@@ -70,7 +70,9 @@ class ConvertLeadInput(ChangeInput):
     )
     create_customer: NewCustomerInput | None = optional("Make a customer from the lead's contact.")
     title: str | None = optional("The opportunity's title; without it, the lead's.")
-    value: Decimal_ | None = optional("The opportunity's value, in the lead's currency; without it, the lead's.")
+    value: Decimal_ | None = optional(
+        "The opportunity's value, in the lead's currency or else your organisation's; without it, the lead's."
+    )
     dry_run: bool | None = optional("Only tell what would happen; change nothing.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 

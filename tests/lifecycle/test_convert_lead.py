@@ -52,6 +52,20 @@ async def test_makes_an_opportunity(qualified: World) -> None:
     await expect_consistent(world.database)
 
 
+async def test_a_value_is_in_the_currency_of_the_lead_or_the_organisation(qualified: World) -> None:
+    """As it is when a value is given to a lead."""
+    world = qualified
+    made = await world.change("convertLead", {"leadId": world["Ada"], "value": "7"}, SHOW)
+    assert (made["opportunity"]["value"], made["opportunity"]["currency"]) == ("7.00", "EUR")
+    await world.sql("UPDATE organisation SET currency = 'JPY'")
+    await world.change("qualifyLead", {"leadId": world["Cleo"]})
+    cleo = {"leadId": world["Cleo"]}
+    await world.refused("convertLead", {**cleo, "value": "7.5"}, "INVALID", "value")
+    made = await world.change("convertLead", {**cleo, "value": "7"}, SHOW)
+    assert (made["opportunity"]["value"], made["opportunity"]["currency"]) == ("7", "JPY")
+    await expect_consistent(world.database)
+
+
 async def test_a_second_convert_shows_the_first(qualified: World) -> None:
     """Flagged, and nothing is made; whatever else it asks for."""
     world = qualified
@@ -81,7 +95,7 @@ async def test_twenty_at_once_make_one_opportunity(qualified: World) -> None:
         ({"leadId": "Ada", "pipelineId": "Sales"}, "INVALID", ["pipelineId"]),
         ({"leadId": "Ada", "customerId": "Acme", "createCustomer": {}}, "INVALID", ["createCustomer"]),
         ({"leadId": "Ada", "title": " "}, "INVALID", ["title"]),
-        ({"leadId": "Ada", "value": "0.001"}, "INVALID", []),
+        ({"leadId": "Ada", "value": "0.001"}, "INVALID", ["value"]),
         ({"leadId": "Ada", "expectedVersion": 1}, "CONFLICT", ["expectedVersion"]),
     ],
 )
