@@ -111,9 +111,10 @@ async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
 async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None:
     """Make an opportunity of a qualified lead."""
     actor_id = await actor(connection, org_id)
-    target = await one(conversion.TARGET, connection, org_id=org_id, pipeline_id=None, stage_id=None)
+    target = await one(conversion.TARGET, connection, org_id=org_id, lead_id=lead_id, pipeline_id=None, stage_id=None)
     stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
     lead = await one(locking.LOCK_LEAD, connection, org_id=org_id, id=lead_id)
+    await one(conversion.TYPE, connection, org_id=org_id, id=lead["pipeline_id"])
     await one(conversion.CONTACT, connection, org_id=org_id, contact_id=lead["contact_id"])
     await conversion.TASKS.all(connection, org_id=org_id, lead_id=lead_id)
     gap = await one(moves.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
