@@ -1,7 +1,8 @@
 """A board that is kept up to date: what each event means for whoever shows the cards that pass a filter.
 
-Whether a card is on the board now is asked of the lead as it is now; whether it was, of the lead as the event says it
-was before. So several changes in a row may all show the last state, which does no harm: the last one shows it, too.
+Whether a card is on the board now is asked of the lead as it is now; whether it was, of the lead as it was right before
+the event, which this event and those after it tell. So several changes in a row may all show the last state, which does
+no harm: the last one shows it, too. Of a lead that is there no longer, each event says once more that it has left.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, Uuid, and_, case, cast, exists, func, literal_column, or_, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, case, cast, exists, func, literal_column, or_, tuple_
 from sqlalchemy.types import TypeEngine
 
-from models.event import EventType
+from models.event import Event, EventType
 from models.ids import parse_id
 from models.lead import Lead
 from models.stage import Stage
@@ -54,7 +55,7 @@ class BoardChange(StrEnum):
 
 
 class Before:
-    """A lead as it was before an event: what the event says it was, for the rest as it is now."""
+    """A lead before an event: each field as the first event from there on that tells of it says, else as now."""
 
     def __init__(self, lead: Any, event: Any) -> None:
         self.lead = lead
@@ -66,16 +67,28 @@ class Before:
             return func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
         if name == "stage_id":
             return func.coalesce(event.from_stage_id, event.stage_id, type_=Uuid())
-        if name == "owner_id":
-            given_from = _stored(event.data.op("->>")(quoted("from")), now.type)
-            return case((event.type == quoted(EventType.LEAD_ASSIGNED), given_from), else_=event.owner_id)
-        changes = event.data.op("->")(quoted("changes"))
-        field = quoted(spelled(name))
-        was = changes.op("->")(field).op("->>")(literal_column("0"))
-        return case((func.coalesce(changes.op("?")(field), FALSE), _stored(was, now.type)), else_=now)
+        found = rows(Event)
+        later = found.entity
+        told = found.where(
+            later.lead_id == event.lead_id, later.number >= event.number, _before(later, name).is_not(None)
+        )
+        was: Any = told.ordered(later.number.asc()).first().value(lambda row: _before(row, name))
+        text = was.op("#>>")(literal_column("'{}'", ARRAY(Text())))
+        return case((was.is_not(None), _stored(text, now.type)), else_=now)
 
     def __clause_element__(self) -> Any:
         return self.lead.__clause_element__()
+
+
+def _before(event: Any, name: str) -> Expression:
+    """What an event says that a field of its lead was, as JSON; SQL's null when it tells nothing of that."""
+    changes = event.data.op("->")(quoted("changes"))
+    was: Expression = changes.op("->")(quoted(spelled(name))).op("->")(literal_column("0"))
+    if name == "owner_id":
+        given_from = case((event.type == quoted(EventType.LEAD_ASSIGNED), event.data.op("->")(quoted("from"))))
+        was = func.coalesce(was, given_from)
+    # Tasks and activities of the lead have fields of the same names.
+    return case((func.starts_with(event.type, quoted("lead.")), was))
 
 
 def _stored(text: Expression, type_: TypeEngine[Any]) -> Expression:
@@ -115,8 +128,9 @@ class BoardEvent:
 
     @property
     def was_on(self) -> ColumnElement[bool]:
-        """Whether the card was on the board before, as far as the event tells."""
+        """Whether the card was on the board before, as far as events tell. What is gone by now may have been."""
         event, found = self.event, rows(Lead)
+        came_from = func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
         told = {name: value for name, value in self.filter.items() if name not in UNTOLD}
         before = Rows(Lead, Before(found.entity, event), found.conditions).where(found.entity.id == event.lead_id)
         before = matching(before.where(before.entity.pipeline_id == self.pipeline_id), told)
@@ -124,6 +138,7 @@ class BoardEvent:
         return case(
             (event.type == quoted(EventType.LEAD_CREATED), FALSE),
             (among(event.type, GONE), literal_column("true")),
+            (~exists(rows(Lead, event.lead_id).select(ONE)), came_from == self.pipeline_id),
             else_=exists(was.select(ONE)),
         )
 

@@ -160,6 +160,50 @@ async def test_other_pipelines_are_left_and_entered(world: World, engine: Engine
         assert (merged["kind"], merged["leadId"]) == ("LEFT", world["Ada"])
 
 
+GONE_BY_TWO_STEPS = {
+    "given away, then worth less": (
+        {"ownerIds": "rita", "value": {"min": "200"}},
+        [("assignLead", {"memberId": "mia"}), ("updateLead", {"value": "10"})],
+    ),
+    "worth less, then given away": (
+        {"ownerIds": "rita", "value": {"min": "200"}},
+        [("updateLead", {"value": "10"}), ("assignLead", {"memberId": "mia"})],
+    ),
+    "worth less and given away in one step": (
+        {"ownerIds": "rita", "value": {"min": "200"}},
+        [("updateLead", {"value": "10", "ownerId": "mia"})],
+    ),
+    "moved to another pipeline, then worth less": (
+        {"value": {"min": "200"}},
+        [("moveLead", {"stageId": "Due"}), ("updateLead", {"value": "10"})],
+    ),
+    "moved to another pipeline, then deleted": (None, [("moveLead", {"stageId": "Due"}), ("deleteLead", {})]),
+    "moved to another pipeline, then merged": (
+        None,
+        [("moveLead", {"stageId": "Due"}), ("mergeLeads", {"winnerId": "Fay"})],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GONE_BY_TWO_STEPS)
+async def test_who_comes_back_is_told_of_every_card_that_has_left(world: World, engine: Engine, case: str) -> None:
+    """Bob is on the board of the snapshot and leaves it; what happened to him afterwards does not hide that."""
+    wanted, steps = GONE_BY_TWO_STEPS[case]
+    filter = wanted and {name: [world[value]] if name == "ownerIds" else value for name, value in wanted.items()}
+    after = (await world.ask("{ cursor }"))["cursor"]
+    for mutation, given in steps:
+        lead = "loserId" if mutation == "mergeLeads" else "leadId"
+        known = {name: world.ids.get(value, value) for name, value in given.items()}
+        await world.change(mutation, {lead: world["Bob"], **known})
+    await world.change("updateStage", {"stageId": world["Lost"], "name": "The end"})
+    async with watching(world, engine, filter=filter, after=after) as take:
+        kinds = []
+        while (event := (await take())[0])["kind"] != "COLUMNS":
+            assert (event["leadId"], event["card"]) == (world["Bob"], None)
+            kinds.append(event["kind"])
+    assert "LEFT" in kinds
+
+
 async def test_columns_that_change_are_told(world: World, engine: Engine) -> None:
     """An added, renamed or deleted stage, and another order, show all the columns as they are now."""
     async with watching(world, engine) as take:
