@@ -57,7 +57,7 @@ class Workers:
         """Keep them running until a signal comes. Raises `WrongSettings` when not even the first ones can start."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stopping.set)
+            loop.add_signal_handler(number, self._stop)
         kept = [asyncio.create_task(self._keep()) for _ in range(self.settings.workers)]
         try:
             await asyncio.gather(*kept)
@@ -66,6 +66,11 @@ class Workers:
             await asyncio.gather(*kept, return_exceptions=True)
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        """End the workers. As long as a process holds the listener, the system takes connections that nobody serves."""
+        self.stopping.set()
+        self.listener.close()
 
     async def _keep(self) -> None:
         """Run one worker after the other, until all are to stop."""

@@ -1,5 +1,6 @@
 """Several processes serve as one: on one port, and on several ports over one database."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ import orjson
 import psutil
 from websockets.sync.client import ClientConnection, connect
 
+from models.database import Database
 from server.postgres import embedded
 
 from .served import Served, serving
@@ -91,6 +93,35 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     with serving(tmp_path):
         """The next one takes PostgreSQL over, and stops it."""
     assert postgres_in(tmp_path) == []
+
+
+async def test_workers_that_stop_take_no_connections(database: Database, tmp_path: Path) -> None:
+    """While a change runs to its end, whoever comes is refused at once, instead of waiting for an answer in vain."""
+    asked = {"query": 'mutation { createPipeline(input: {name: "Held", stages: [{name: "A"}]}) { pipeline { name } } }'}
+    with serving(tmp_path, DEALBOARD_WORKERS="2", DEALBOARD_DATABASE_URL=database.url) as served:
+        async with httpx2.AsyncClient(headers=served.headers, timeout=30) as client:
+            async with database.acquire() as connection, connection.transaction():
+                await connection.execute("LOCK TABLE pipeline IN EXCLUSIVE MODE")
+                change = asyncio.create_task(client.post(served.url, json=asked))
+                while not await database.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    """Until it waits."""
+                served.process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(5):
+                    while await takes_connections(httpx2.URL(served.url).port):
+                        """A process has not heard of it yet."""
+            answer = (await change).json()
+        assert answer == {"data": {"createPipeline": {"pipeline": {"name": "Held"}}}}
+        assert await asyncio.to_thread(served.process.wait, 20) == 0
+
+
+async def takes_connections(port: int | None) -> bool:
+    """Whether somebody listens on the port."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
 
 
 def test_servers_on_two_ports_hear_each_other(tmp_path: Path) -> None:
