@@ -32,6 +32,9 @@ from server.workers import Parent, Workers
 
 DEMO_LIFETIME = timedelta(days=30)
 
+FAREWELL = 2.0
+"""Seconds before the end of its time in which a server that stops answers whoever still waits for the database."""
+
 
 async def serve_app(settings: Settings) -> None:
     """Serve until a signal comes. Raises `WrongSettings` when the port is taken or the database cannot be reached."""
@@ -129,11 +132,14 @@ class Server(uvicorn.Server):
             server.close()
         loop = asyncio.get_running_loop()
         end = loop.time() + self.patience
+        # Whoever waits for the database until then is told that it is away, rather than cut off without a word.
+        giving_up = loop.call_at(end - min(FAREWELL, self.patience / 2), self.pool.terminate)
         self.draining = asyncio.create_task(self.application.service.connections.drain())
         await asyncio.wait([self.draining], timeout=self.patience)
         self.draining.cancel()
         self.config.timeout_graceful_shutdown = max(1, round(end - loop.time()))
         await super().shutdown(sockets)
+        giving_up.cancel()
         if self.force_exit:
             for task in self.server_state.tasks:
                 task.cancel()

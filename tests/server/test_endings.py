@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from models.database import Database
 from tests.server.stand_in import StandIn, application, bearer, listening
 
 from .served import serving
@@ -226,3 +228,35 @@ def test_a_server_that_stops(tmp_path: Path) -> None:
         assert closed.value.rcvd.code == 1012
         assert closed.value.rcvd.reason.startswith("Service restart: come back; after=")
         assert served.process.wait(20) == 0
+
+
+async def test_a_server_whose_database_does_not_answer_stops_in_time(database: Database, tmp_path: Path) -> None:
+    """Who waits for it is told so, over HTTP and on a socket, and the process has ended when its time is over."""
+    asked = {
+        "query": 'mutation { createPipeline(input: {name: "Held", stages: [{name: "New"}]}) { pipeline { name } } }'
+    }
+    environment = {"DEALBOARD_DATABASE_URL": database.url, "DEALBOARD_SHUTDOWN_TIMEOUT": "6"}
+    with serving(tmp_path, **environment) as served:
+        port = httpx2.URL(served.url).port
+        assert port is not None
+        async with (
+            httpx2.AsyncClient(headers=served.headers, timeout=30) as http,
+            another(port) as client,
+            database.acquire() as connection,
+            connection.transaction(),
+        ):
+            await client.init(**served.headers)
+            await connection.execute("LOCK TABLE pipeline IN EXCLUSIVE MODE")
+            change = asyncio.create_task(http.post(served.url, json=asked))
+            await client.subscribe("m", asked["query"])
+            while await database.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
+                """Until both wait."""
+            began = time.monotonic()
+            served.process.send_signal(signal.SIGTERM)
+            answer = await change
+            told = (await client.take())["payload"]
+            assert await client.closed() == (1012, "Service restart: come back")
+            assert await asyncio.to_thread(served.process.wait, 20) == 0
+            assert time.monotonic() - began < 6
+    assert (answer.status_code, answer.json()) == (200, told)
+    assert [error["extensions"]["code"] for error in told["errors"]] == ["SERVICE_UNAVAILABLE"]
