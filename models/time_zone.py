@@ -1,17 +1,21 @@
 """Time zones by their IANA names, and the days of a person who lives in one."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+LINKED = {"CET": "Europe/Brussels", "EET": "Europe/Athens", "MET": "Europe/Brussels", "WET": "Europe/Lisbon"}
+"""Old names that PostgreSQL reads as an offset without a summer, and the zones that they are links to."""
+
+BESIDE = re.compile(r"localtime|posixrules|(posix|right)/.*", re.DOTALL)
+"""What a machine's folder holds besides: it means another zone on each, or PostgreSQL does not know it."""
+
 
 def time_zone(name: str) -> ZoneInfo:
-    """The zone that the IANA database calls so. Raises `ValueError` when it knows none.
-
-    `localtime` is what a machine's folder holds besides, and means another zone on each.
-    """
+    """The zone that the IANA database calls so, the same to us and to PostgreSQL. Raises `ValueError` for no zone."""
     try:
-        if name != "localtime":
-            return ZoneInfo(name)
+        if not BESIDE.fullmatch(name):
+            return ZoneInfo(LINKED.get(name, name))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
     shown = name if len(name) <= 60 else name[:60] + "…"

@@ -167,7 +167,20 @@ async def test_the_days_of_another_zone_can_be_asked_for(world: World) -> None:
         assert await found(world, {"due": "TODAY"}, subject="new", role=Role.VIEWER) == expected
 
 
-@pytest.mark.parametrize("zone", ["", "Mars/Phobos", "localtime", "../../etc/passwd", "x" * 10_000])
+async def test_old_names_of_zones_have_their_summer(world: World) -> None:
+    """`CET` is on the clock of Brussels in July, too; PostgreSQL alone would take it for an offset."""
+    await task(world, "Night", dueAt="2031-07-01T22:30:00Z")
+    for day, expected in (("2031-07-01", []), ("2031-07-02", ["Night"])):
+        for zone in ("CET", "MET", "Europe/Brussels"):
+            assert await found(world, {"dueDays": {"from": day, "to": day}, "timeZone": zone}) == expected
+    made = await world.change("updateMember", {"memberId": world["rita"], "timeZone": "EET"}, "member { timeZone }")
+    assert made["member"] == {"timeZone": "Europe/Athens"}
+
+
+NO_ZONES = ["", "Mars/Phobos", "localtime", "posixrules", "posix/UTC", "right/Europe/Paris", "../../etc/passwd"]
+
+
+@pytest.mark.parametrize("zone", [*NO_ZONES, "x" * 10_000])
 async def test_what_is_no_zone_is_told(world: World, zone: str) -> None:
     """The message says what a zone looks like."""
     query = "query($zone: String) { tasks(filter: {due: TODAY, timeZone: $zone}) { nodes { title } } }"
