@@ -145,10 +145,16 @@ async def _locked(change: Change, lead_id: UUID) -> Row:
 
 async def _held(change: Change, activity_id: UUID, expected_version: int | None) -> tuple[Row, Row]:
     """The activity that the caller may change, and its lead, both locked; the lead first, as everywhere."""
-    peeked = await change.first(PEEK, id=activity_id)
-    lead = None if peeked is None else await change.first(LOCK_LEAD, id=peeked["lead_id"])
+    while True:
+        peeked = await change.first(PEEK, id=activity_id)
+        if peeked is None:
+            raise not_found("activity", "activityId")
+        lead = await change.first(LOCK_LEAD, id=peeked["lead_id"])
+        # Between the two statements the lead may have been merged into another; then the activity went along.
+        if lead is not None:
+            break
     activity = await change.first(TAKE, id=activity_id)
-    if lead is None or activity is None:
+    if activity is None:
         raise not_found("activity", "activityId")
     expect_version(activity, expected_version, activity=activity_id)
     if activity["author_id"] != change.actor_id and not change.scope.role.includes(Role.MANAGER):

@@ -261,3 +261,17 @@ async def test_twenty_at_once_keep_the_latest(world: World) -> None:
     events = [event["type"] for event in await world.events()]
     assert [events.count(f"activity.{what}") for what in ("logged", "updated", "deleted")] == [15, 5, 5]
     await expect_consistent(world.database)
+
+
+async def test_what_goes_along_with_a_merged_lead_is_found(world: World) -> None:
+    """Whoever corrects an activity while its lead is merged into another corrects it all the same, before or after."""
+    ids = [await logged(world, f"Call {nth}") for nth in range(16)]
+    bodies = await asyncio.gather(
+        *(world.attempt("updateActivity", {"activityId": id, "body": "Long"}) for id in ids[:8]),
+        world.attempt("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]}),
+        *(world.attempt("updateActivity", {"activityId": id, "body": "Long"}) for id in ids[8:]),
+    )
+    assert [body["data"]["result"]["userErrors"] for body in bodies] == [[]] * 17
+    found = await world.lead("Bob", "activities(first: 100) { nodes { body } }")
+    assert found["activities"]["nodes"] == [{"body": "Long"}] * 16
+    await expect_consistent(world.database)
