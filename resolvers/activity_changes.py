@@ -30,9 +30,10 @@ AHEAD = timedelta(minutes=1)
 
 def _instant(value: datetime | None) -> datetime:
     occurred_at: datetime = not_null(value, "occurredAt")
-    within(occurred_at.date(), FIRST_DAY, occurred_at.date(), "occurredAt")
-    if occurred_at > utc_now() + AHEAD:
+    now = utc_now()
+    if occurred_at > now + AHEAD:
         raise Refused(Refusal.INVALID, "This has not happened yet. Plan it as a task.", "occurredAt")
+    within(occurred_at.date(), FIRST_DAY, (now + AHEAD).date(), "occurredAt")
     return occurred_at
 
 

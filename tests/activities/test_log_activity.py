@@ -105,6 +105,15 @@ async def test_what_has_not_happened_yet_is_refused(world: World) -> None:
     await world.refused("updateActivity", given, "INVALID", "occurredAt")
 
 
+async def test_a_mistyped_year_is_told_with_the_days_that_can_be(world: World) -> None:
+    """From 1900 until today."""
+    given = {"leadId": world["Ada"], "type": "CALL", "subject": "Call", "occurredAt": "1026-03-01T10:00:00Z"}
+    refused = await world.refused("logActivity", given, "INVALID", "occurredAt")
+    today = utc_now().date()
+    expected = [f"1026-03-01 cannot be: it must be from 1900-01-01 to {day}." for day in (today, utc_now().date())]
+    assert refused["userErrors"][0]["message"] in expected
+
+
 @pytest.mark.parametrize(
     ("wrong", "path"),
     [
