@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from models.base import new_id
-from models.database import Statement
+from models.database import Row, Statement
 from models.member import Role
 from models.refusal import Refusal, Refused
 from models.task import Task
@@ -22,6 +22,9 @@ from resolvers.task_fields import EMPTY, assignees, public_fields, settle, tidy
 from resolvers.task_holding import Held, hold, hold_family
 
 COLUMNS = (*EMPTY, "deadline")
+
+ABOUT = ("lead_id", "contact_id", "customer_id")
+"""What a task is about, which is the same for its parts and for what follows it."""
 
 MAKE_TASK = make(Task, *COLUMNS, "creator_id")
 
@@ -61,21 +64,22 @@ async def create_task(change: Change, **given: Any) -> Mapping[str, Any]:
     wanted = tidy(given)
     parent_id = wanted.get("parent_id")
     held = await hold(change, _given(parent_id), _given(wanted.get("lead_id")))
-    if parent_id is not None:
-        parent = await expect_parent(change, held, parent_id)
-        wanted = {**{name: parent[name] for name in ("lead_id", "contact_id", "customer_id")}, **wanted}
-    return {"task": await schedule(change, held, wanted)}
+    parent = None if parent_id is None else await expect_parent(change, held, parent_id)
+    return {"task": await schedule(change, held, wanted, parent)}
 
 
-async def schedule(change: Change, held: Held, wanted: Mapping[str, Any], likely: UUID | None = None) -> UUID:
-    """Make a task of tidy fields, with its event; its lead and parent are held.
+async def schedule(
+    change: Change, held: Held, wanted: Mapping[str, Any], like: Row | None = None, likely: UUID | None = None
+) -> UUID:
+    """Make a task of tidy fields, with its event; its lead and the task it comes from are held.
 
-    Without an assignee it is for the `likely` one, else for whoever owns the lead, else for the caller; whoever is no
-    longer active is passed over. Raises `Refused` as `settle` does.
+    It is about the same as the task that it is `like`, also where that was put away since. Without an assignee it is
+    for the `likely` one, else for whoever owns the lead, else for the caller; whoever is no longer active is passed
+    over. Raises `Refused` as `settle` does.
     """
-    lead_id = wanted.get("lead_id")
+    before = {**EMPTY, "deadline": None, **({name: like[name] for name in ABOUT} if like else {})}
+    lead_id = {**before, **wanted}["lead_id"]
     lead = None if lead_id is None else held.lead(lead_id)
-    before = {**EMPTY, "deadline": None}
     if "assignee_id" not in wanted:
         before["assignee_id"] = await _first_active(change, likely, lead["owner_id"] if lead else None)
     fields = {**before, **await settle(change, before, wanted, lead)}

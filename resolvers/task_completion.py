@@ -62,9 +62,8 @@ async def complete_task(
     following = await _complete(change, held, [task], told_outcome)
     shown: dict[str, Any] = {"task": task_id, "next_occurrence": following.get(task_id), "lead": task["lead_id"]}
     if wanted is not None:
-        links = {name: task[name] for name in ("lead_id", "contact_id", "customer_id")}
         with _under("followUp"):
-            shown["follow_up"] = await schedule(change, held, {**wanted, **links}, likely=task["assignee_id"])
+            shown["follow_up"] = await schedule(change, held, wanted, task, likely=task["assignee_id"])
     return shown
 
 

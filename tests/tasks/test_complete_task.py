@@ -73,6 +73,23 @@ async def test_the_next_step_is_planned_in_the_same_change(world: World) -> None
     await expect_consistent(world.database)
 
 
+@pytest.mark.parametrize(("noun", "name"), [("contact", "contact of mia"), ("customer", "Acme")])
+async def test_what_follows_is_about_the_same_though_that_was_put_away(world: World, noun: str, name: str) -> None:
+    """The next step and a subtask cannot name anybody else; only what is named anew has to be on offer."""
+    await task(world, "Call", **{f"{noun}Id": world[name]})
+    await world.change(f"archive{noun.capitalize()}", {f"{noun}Id": world[name]})
+    about = {noun: {"id": world[name]}}
+    given = {"title": "Part", "parentId": world["Call"]}
+    made = await world.change("createTask", given, f"task {{ id {noun} {{ id }} }}")
+    assert made["task"] == {"id": made["task"]["id"], **about}
+    await world.change("completeTask", {"taskId": made["task"]["id"]})
+    given = {"taskId": world["Call"], "followUp": {"dueOn": "2031-05-01"}}
+    made = await world.change("completeTask", given, f"followUp {{ {noun} {{ id }} }}")
+    assert made["followUp"] == about
+    await world.refused("createTask", {"title": "New", f"{noun}Id": world[name]}, "ARCHIVED", f"{noun}Id")
+    await expect_consistent(world.database)
+
+
 async def test_whose_the_next_step_is(world: World) -> None:
     """Whoever is named; else who had the task, then the lead's owner, then the caller, but nobody who has left."""
 
