@@ -97,6 +97,8 @@ async def update_task(
 ) -> Mapping[str, Any]:
     """Change fields of a task. What is left out stays, null empties; where nothing differs, nothing happens.
 
+    A lead that it leaves is told so, by an event of its own where it is a step of another one now.
+
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; LEAD_CONVERTED; TASK_CLOSED, SUBTASKS_TOO_DEEP,
     DEPENDENCY_CYCLE for a parent; OWNER_INACTIVE; FORBIDDEN; INVALID.
     """
@@ -118,7 +120,9 @@ async def update_task(
         again = {"overdue_told_at": None} if {"due_at", "due_on"} & changes.keys() else {}
         await rewrite(change, REVISE_TASK, task, {**changes, **again})
         changes.pop("deadline", None)
-        change.emit(held.about("task.updated", now, **told(task, changes)))
+        if None not in (task["lead_id"], now["lead_id"]) and "lead_id" in changes:
+            change.emit(held.about("task.updated", task, **told(task, {"lead_id": now["lead_id"]})))
+        change.emit(held.about("task.updated", task if now["lead_id"] is None else now, **told(task, changes)))
     return {"task": task_id}
 
 

@@ -253,3 +253,16 @@ async def drag(world: World, random: Random) -> None:
             ]
         )
         await world.attempt(mutation, given)
+
+
+async def test_a_card_is_told_that_its_task_has_left(world: World, engine: Engine) -> None:
+    """Where only cards with a next step are shown it leaves, though the task is now about another, or about none."""
+    task = await world.change("scheduleFollowUp", {"leadId": world["Ada"], "dueOn": "2031-01-01"}, "task { id }")
+    async with watching(world, engine, filter={"hasNextTask": True}) as take:
+        for name in ("Bob", None):
+            given = {"taskId": task["task"]["id"], "leadId": name and world[name]}
+            await world.change("updateTask", given)
+        events = [(event["kind"], event["leadId"]) for event in await take(3)]
+    assert [lead_id for _, lead_id in events] == [world["Ada"], world["Bob"], world["Bob"]]
+    # Each tells whether the card is there now: the second may be looked at only after the third.
+    assert (events[0][0], events[2][0]) == ("LEFT", "LEFT")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from models.ids import parse_id
 from tests.changes.consistency import expect_consistent
 from tests.changes.recipes import task
 from tests.changes.world import MIA, RITA, World
@@ -17,7 +18,8 @@ SHOW = """task {
 
 
 async def test_changes_what_is_given_and_tells_it(world: World) -> None:
-    """All at once: one version and one event, which belongs to the lead that the task is now a step of."""
+    """All at once: one version and one event, which belongs to the lead that the task is now a step of; besides, the
+    lead that it was a step of is told that it has left."""
     await task(world, "Prepare")
     given = {
         "taskId": await task(world, "Call", leadId=world["Ada"], dueAt="2031-04-01T09:00:00Z"),
@@ -51,8 +53,10 @@ async def test_changes_what_is_given_and_tells_it(world: World) -> None:
         "parent": {"title": "Prepare"},
         "version": 2,
     }
-    (event,) = await world.events(head)
-    assert (event["type"], event["mutation"]) == ("task.updated", "update_task")
+    left, event = await world.events(head)
+    assert [(one["type"], one["mutation"]) for one in (left, event)] == [("task.updated", "update_task")] * 2
+    assert [one["lead_id"] for one in (left, event)] == [parse_id("lead", world[name]) for name in ("Ada", "Bob")]
+    assert json.loads(left["data"])["changes"] == {"leadId": [world["Ada"], world["Bob"]]}
     assert json.loads(event["data"])["changes"] == {
         "title": ["Call", "Call again"],
         "notes": [None, "Ask"],
@@ -66,6 +70,20 @@ async def test_changes_what_is_given_and_tells_it(world: World) -> None:
         "customerId": [None, world["Acme"]],
         "parentId": [None, world["Prepare"]],
     }
+    await expect_consistent(world.database)
+
+
+async def test_a_lead_is_told_that_a_task_has_left(world: World) -> None:
+    """Its timeline says so, whether the task is a step of another lead now or of none; one that joins has one event."""
+    await task(world, "Call", leadId=world["Ada"])
+    for name, to in (("Ada", "Bob"), ("Bob", None)):
+        await world.change("updateTask", {"taskId": world["Call"], "leadId": to and world[to]})
+        found = await world.lead(name, "timeline(first: 1) { nodes { type changes { field before after } } }")
+        changes = [{"field": "leadId", "before": world[name], "after": to and world[to]}]
+        assert found["timeline"]["nodes"] == [{"type": "TASK_UPDATED", "changes": changes}]
+    head = await world.head()
+    await world.change("updateTask", {"taskId": world["Call"], "leadId": world["Ada"]})
+    assert [event["lead_id"] for event in await world.events(head)] == [parse_id("lead", world["Ada"])]
     await expect_consistent(world.database)
 
 
