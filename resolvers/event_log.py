@@ -12,7 +12,7 @@ from models.lead import Lead
 from models.member import Member
 from models.task import Task
 from resolvers.nodes import AnyOf
-from resolvers.reading import Args, Expression, Rows, quoted, rows, typed_id
+from resolvers.reading import Args, Expression, Rows, among, quoted, rows, typed_id
 
 
 def event_id(event: Any, args: Args) -> Expression:
@@ -36,16 +36,32 @@ def mutation(event: Any, args: Args) -> Expression:
 LITERAL: Callable[[str], Expression] = literal_column
 
 
+ENDS = (
+    EventType.LEAD_DELETED,
+    EventType.LEAD_MERGED,
+    EventType.TASK_DELETED,
+    EventType.ACTIVITY_DELETED,
+    EventType.CONTACT_MERGED,
+    EventType.CUSTOMER_MERGED,
+)
+"""What ends a record: `data` holds its fields, and into which record it was merged."""
+
+
 class Change:
-    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`."""
+    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; of what ends a record,
+    a field that was not empty."""
 
     def __init__(self, event: Any) -> None:
-        pairs = func.jsonb_each(event.data[literal_column("'changes'", Text())])
+        ends = among(event.type, ENDS)
+        fields = event.data.op("-")(literal_column("'into'", Text()))
+        pairs = func.jsonb_each(case((ends, fields), else_=event.data[literal_column("'changes'", Text())]))
         entry = pairs.table_valued(column("key", Text()), column("value", JSONB())).render_derived()
         self.clause = entry
         self.field: Expression = entry.c.key
-        self.before = self._text(entry.c.value, 0)
-        self.after = self._text(entry.c.value, 1)
+        last = cast(entry.c.value.op("#>>")(literal_column("'{}'")), Text)
+        self.before = case((ends, last), else_=self._text(entry.c.value, 0))
+        self.after = case((~ends, self._text(entry.c.value, 1)))
+        self.is_told = self.before.is_not(None) | ~ends
 
     @staticmethod
     def _text(value: Any, at: int) -> Expression:
@@ -60,7 +76,7 @@ class Change:
 def changes(event: Any, args: Args) -> Rows:
     """Each field that was changed, by name."""
     found = Change(event)
-    return Rows(Change, found, ())
+    return Rows(Change, found, (found.is_told,))
 
 
 def text(name: str) -> Callable[[Any, Args], Expression]:

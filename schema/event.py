@@ -90,7 +90,11 @@ class Event:
     record_id: strawberry.ID | None = read(
         event_log.record_id, "The id of the record it happened to, which may be there no longer."
     )
-    changes: list[FieldChange] = read(event_log.changes, "What was changed, field by field.", rows=5)
+    changes: list[FieldChange] = read(
+        event_log.changes,
+        "What was changed, field by field; what it held, when it is gone.",
+        rows=5,
+    )
 
 
 @strawberry.type(description="A lead was made.")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from models.database import Statement
+from tests.changes.recipes import task
 from tests.changes.world import MIA, World
 from tests.reading.test_scoping import STATEMENTS
 
@@ -60,3 +61,35 @@ async def test_the_log_tells_who_changed_what(world: World, strangers: World) ->
     assert await told(recordId=strangers["Ada"]) == []
     assert await told(actorIds=[strangers["mia"]]) == []
     assert await told(occurredAt={"to": "2001-01-01T00:00:00Z"}) == []
+
+
+async def test_the_log_tells_what_is_gone(world: World) -> None:
+    """Of what was deleted or merged, each field that was not empty, from what it was to nothing."""
+
+    async def held(type_: str) -> dict[str, Any]:
+        [node] = (await world.ask(CHANGE_LOG, {"first": 1, "filter": {"types": [type_]}}))["changeLog"]["nodes"]
+        assert {change["after"] for change in node["changes"]} == {None}
+        return {change["field"]: change["before"] for change in node["changes"]}
+
+    given = {"leadId": world["Ada"], "type": "CALL", "subject": "Hello", "body": "They pay 900", "duration": 60}
+    occurred_at = "2025-03-01T10:00:00+00:00"
+    made = await world.change("logActivity", {**given, "occurredAt": occurred_at}, "activity { id }")
+    await world.change("deleteActivity", {"activityId": made["activity"]["id"]})
+    told = {name: str(value) for name, value in given.items() if name != "leadId"}
+    assert await held("ACTIVITY_DELETED") == {**told, "occurredAt": occurred_at, "participants": "[]"}
+
+    await task(world, "Call", dueOn="2031-05-01", assigneeId=None)
+    await world.change("deleteTask", {"taskId": world["Call"]})
+    told = {"title": "Call", "dueOn": "2031-05-01", "priority": "NORMAL", "status": "OPEN"}
+    assert await held("TASK_DELETED") == told
+
+    await world.change("mergeContacts", {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]})
+    assert await held("CONTACT_MERGED") == {"name": "Contact of rita", "email": "rita@example.com"}
+    made = await world.change("createCustomer", {"name": "Bolt", "externalId": "b-1"}, "customer { id }")
+    await world.change("mergeCustomers", {"winnerId": world["Acme"], "loserId": made["customer"]["id"]})
+    assert await held("CUSTOMER_MERGED") == {"name": "Bolt", "externalId": "b-1"}
+    await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Bob"]})
+    told = {"title": "Bob", "value": "250.50", "currency": "USD", "ownerId": world["rita"]}
+    assert await held("LEAD_MERGED") == told
+    await world.change("deleteLead", {"leadId": world["Cleo"]})
+    assert await held("LEAD_DELETED") == {**told, "title": "Cleo"}

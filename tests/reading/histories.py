@@ -96,11 +96,17 @@ def held(event: Record) -> Any:
 
 
 def text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+ENDS = ("lead.deleted", "lead.merged", "task.deleted", "activity.deleted", "contact.merged", "customer.merged")
 
 
 def changes(world: World, event: Record, given: Given) -> list[dict[str, Any]]:
     found = held(event).get("changes", {})
+    if event.row["type"] in ENDS:
+        fields = {name: value for name, value in held(event).items() if name != "into" and value is not None}
+        found = {name: [value, None] for name, value in fields.items()}
     # PostgreSQL keeps the keys of an object by length, then by letter.
     return [
         {"field": name, "before": text(found[name][0]), "after": text(found[name][1])}
