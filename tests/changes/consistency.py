@@ -1,5 +1,9 @@
 """What holds after any change, whatever was done: checked over all rows of all organisations."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+
+from models import Base, organisation_id
 from models.database import Database
 
 RULES = {
@@ -103,12 +107,25 @@ RULES = {
             ) AS record WHERE record.org_id = merged.org_id AND record.id = merged.id
         )
     """,
+    "what an event tells of a field begins where the one before ended": """
+        SELECT * FROM (
+            SELECT event.number, event.type, field.key, field.value AS told, lag(field.value -> 1) OVER (
+                PARTITION BY event.org_id, coalesce(event.record_id, event.lead_id), field.key ORDER BY event.number
+            ) AS before
+            FROM event CROSS JOIN LATERAL (
+                SELECT * FROM jsonb_each(event.data -> 'changes') WHERE key <> 'completedAt'
+                UNION ALL SELECT 'ownerId', jsonb_build_array(event.data -> 'from', event.data -> 'to')
+                WHERE event.type = 'lead.assigned'
+            ) AS field
+        ) AS step WHERE before <> told -> 0
+    """,
     "each type of pipeline has one default": """
         SELECT org_id, type FROM pipeline WHERE deleted_at IS NULL
         GROUP BY org_id, type HAVING count(*) FILTER (WHERE is_default) <> 1
     """,
 }
-"""Each rule, and the statement that finds what breaks it."""
+"""Each rule, and the statement that finds what breaks it. When a task was completed is told by when its event happened:
+only a reopened one names it."""
 
 
 async def expect_consistent(database: Database) -> None:
@@ -116,3 +133,13 @@ async def expect_consistent(database: Database) -> None:
     broken = {rule: await database.pool.fetch(statement) for rule, statement in RULES.items()}
     told = [f"{rule}: {[dict(row) for row in found]}" for rule, found in broken.items() if found]
     assert not told, "\n".join(told)
+
+
+async def writers(database: Database, organisation: str) -> Mapping[str, set[str]]:
+    """The transactions that wrote what an organisation has now, each with the tables that it wrote to."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for table in (table.name for table in Base.metadata.sorted_tables if "org_id" in table.columns):
+        select = f"SELECT DISTINCT xmin::text FROM {table} WHERE org_id = $1"
+        for row in await database.pool.fetch(select, organisation_id(organisation)):
+            found[row["xmin"]].add(table)
+    return found

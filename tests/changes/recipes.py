@@ -143,8 +143,14 @@ async def _(world: World) -> dict[str, Any]:
 @recipe("setRoutingRules")
 async def _(world: World) -> dict[str, Any]:
     condition = {"not": {"title": {"contains": "x"}}}
-    rules = [{"name": "All", "condition": condition, "poolId": await pool(world)}]
+    rules = [{"name": "All", "condition": condition, "poolId": await pool(world), "stageId": world["New"]}]
     return {"pipelineId": world["Sales"], "rules": rules}
+
+
+simple(
+    "setRoutingRules, to a member",
+    lambda world: {"pipelineId": world["Sales"], "rules": [{"name": "All", "memberId": world["mia"]}]},
+)
 
 
 @recipe("routeUnassigned")

@@ -165,10 +165,9 @@ async def _people(world: World) -> None:
         world.ids[f"contact of {subject}"] = made["contact"]["id"]
     made = await world.change("createCustomer", {"name": "Acme"}, "customer { id }")
     world.ids["Acme"] = made["customer"]["id"]
-    await world.sql("UPDATE member SET active = false WHERE subject = 'ian'")
-    for row in await world.database.pool.fetch(
-        "SELECT id, subject FROM member WHERE org_id = $1", organisation_id(world.organisation)
-    ):
+    org_id = organisation_id(world.organisation)
+    await world.sql("UPDATE member SET active = false WHERE org_id = $1 AND subject = 'ian'", org_id)
+    for row in await world.database.pool.fetch("SELECT id, subject FROM member WHERE org_id = $1", org_id):
         world.ids[row["subject"]] = public_id("member", row["id"])
 
 
