@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,15 +14,19 @@ import jwt
 import pytest
 
 from models.database import Database
-from tests.changes.consistency import expect_consistent
-from tests.changes.recipes import opportunities
-from tests.changes.world import World, document
+from tests.changes.consistency import expect_consistent, writers
+from tests.changes.recipes import RECIPES, opportunities
+from tests.changes.test_every_mutation import mutation_of
+from tests.changes.world import Api, World, build, document, tables
 
-from .served import serving
+from .served import Served, serving
 
 SECRET = "a secret that only this test knows, 40+"
 CHANGES = 80
 """Changes that are answered before the server is killed."""
+
+BETWEEN_KILLS = 12
+"""Mutations that are answered between two kills, when all are tried."""
 
 Request = tuple[str, Mapping[str, Any]]
 
@@ -44,6 +49,17 @@ def drawn(world: World, random: Random, leads: list[str]) -> Request:
         ]
     )
     return mutation, {**given, "idempotencyKey": key}
+
+
+async def post(client: httpx2.AsyncClient, url: str, organisation: str, request: Request) -> Any:
+    """Send a change as an admin of an organisation; returns its user errors."""
+    mutation, given = request
+    claims = {"sub": "tester", "org_id": organisation, "role": "admin", "exp": 4_000_000_000}
+    headers = {"Authorization": f"Bearer {jwt.encode(claims, SECRET, 'HS256')}", "orgid": organisation}
+    asked = {"query": document(mutation, "__typename"), "variables": {"input": given}}
+    body = (await client.post(url, json=asked, headers=headers, timeout=60)).json()
+    assert "errors" not in body, body
+    return body["data"]["result"]["userErrors"]
 
 
 async def idle(database: Database) -> None:
@@ -69,17 +85,11 @@ async def test_every_change_is_whole_or_absent(
         for nth in range(20)
     ]
     environment = {"DEALBOARD_DATABASE_URL": postgres_url, "DEALBOARD_JWT_SECRET": SECRET}
-    claims = {"sub": "tester", "org_id": "demo", "role": "admin", "exp": 4_000_000_000}
-    headers = {"Authorization": f"Bearer {jwt.encode(claims, SECRET, 'HS256')}", "orgid": "demo"}
     sent: list[Request] = []
     answered: dict[str, Any] = {}
 
     async def send(client: httpx2.AsyncClient, url: str, request: Request) -> None:
-        mutation, given = request
-        asked = {"query": document(mutation, "__typename"), "variables": {"input": given}}
-        response = await client.post(url, json=asked, headers=headers)
-        assert "errors" not in response.json()
-        answered[given["idempotencyKey"]] = response.json()["data"]["result"]["userErrors"]
+        answered[request[1]["idempotencyKey"]] = await post(client, url, "demo", request)
 
     with serving(tmp_path, **environment) as killed:
 
@@ -110,3 +120,75 @@ async def test_every_change_is_whole_or_absent(
     made = [given["idempotencyKey"] for mutation, given in sent if mutation == "createLead"]
     found = await database.pool.fetch("SELECT title FROM lead WHERE title = ANY($1)", made)
     assert sorted(row["title"] for row in found) == sorted(made)
+
+
+@dataclass
+class Case:
+    """A mutation in an organisation of its own: the request, and who had written there before it was sent."""
+
+    world: World
+    request: Request
+    before: Mapping[str, set[str]]
+    answered: bool = False
+
+    @classmethod
+    async def of(cls, api: Api, database: Database, name: str) -> "Case":
+        """Prepare the recipe of this name."""
+        world = await build(api, database, name)
+        request = (mutation_of(name), {**await RECIPES[name](world), "idempotencyKey": name})
+        return cls(world, request, await writers(database, name))
+
+    async def send(self, client: httpx2.AsyncClient, url: str) -> None:
+        """Send it, also again; it must not be refused."""
+        assert await post(client, url, self.world.organisation, self.request) == []
+        self.answered = True
+
+    async def wrote(self) -> list[set[str]]:
+        """The tables that each transaction since then has written to."""
+        after = await writers(self.world.database, self.world.organisation)
+        return [written for key, written in after.items() if key not in self.before]
+
+
+async def stream(served: Served, cases: Sequence[Case]) -> None:
+    """Send these, eight at a time, until the server is killed, which is after some of the answers."""
+    waiting = iter(cases)
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        for case in waiting:
+            try:
+                await case.send(client, served.url)
+            except httpx2.TransportError:
+                return
+            if sum(one.answered for one in cases) == BETWEEN_KILLS:
+                served.process.send_signal(signal.SIGKILL)
+
+    async with httpx2.AsyncClient() as client:
+        await asyncio.gather(*(work(client) for _ in range(8)))
+
+
+@pytest.mark.usefixtures("world")
+async def test_every_mutation_is_whole_or_absent(
+    api: Api, database: Database, postgres_url: str, tmp_path: Path
+) -> None:
+    """Server after server is killed while it does some of them: each is one transaction, with event and outcome, or
+    nothing at all; what was answered is there; and in the end each has been done once."""
+    cases = [await Case.of(api, database, name) for name in RECIPES]
+    Random(1).shuffle(cases)
+    environment = {"DEALBOARD_DATABASE_URL": postgres_url, "DEALBOARD_JWT_SECRET": SECRET}
+    while left := [case for case in cases if not case.answered]:
+        with serving(tmp_path, **environment) as served:
+            await stream(served, left)
+            if len(left) >= BETWEEN_KILLS:
+                served.process.wait(10)
+        await idle(database)
+        await expect_consistent(database)
+        for case in cases:
+            wrote = await case.wrote()
+            assert len(wrote) == 1 or not (wrote or case.answered), case.request
+            assert all({"event", "event_log", "outcome"} <= written for written in wrote), case.request
+    before = await tables(database)
+    with serving(tmp_path, **environment) as last:
+        async with httpx2.AsyncClient() as client:
+            for case in cases:
+                await case.send(client, last.url)
+    assert await tables(database) == before
