@@ -30,6 +30,9 @@ TAKE_MEMBER = Statement(
     text("SELECT * FROM member WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(ORG)
 )
 
+TAKE_ALONE = Statement(text("SELECT * FROM member WHERE org_id = :org_id AND id = :id FOR UPDATE").bindparams(ORG))
+"""A member whose days will end elsewhere, against being given tasks by the old clock meanwhile."""
+
 TAKE_WITH_ADMINS = Statement(
     text(
         """
@@ -64,7 +67,8 @@ async def update_member(
     """
     wanted = {name: TIDY[name](value) for name, value in given.items()}
     decisive = given.keys() & {"active", "role"}
-    members = await change.all(TAKE_WITH_ADMINS if decisive else TAKE_MEMBER, id=member_id)
+    take = TAKE_WITH_ADMINS if decisive else TAKE_ALONE if "time_zone" in given else TAKE_MEMBER
+    members = await change.all(take, id=member_id)
     (member,) = [row for row in members if row["id"] == member_id] or (None,)
     if member is None:
         raise not_found("member", "memberId")

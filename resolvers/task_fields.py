@@ -23,12 +23,17 @@ from resolvers.revision import not_null, public
 ASSIGNEES = Statement(
     text(
         """
-        SELECT id, active, time_zone FROM member WHERE org_id = :org_id AND id = ANY(:ids)
+        WITH held AS (
+            SELECT id, active, time_zone FROM member WHERE org_id = :org_id AND id = ANY(:ids)
+            ORDER BY id FOR KEY SHARE
+        )
+        SELECT id, active, time_zone FROM held
         UNION ALL SELECT NULL, NULL, time_zone FROM organisation WHERE id = :org_id
         """
     ).bindparams(ORG, IDS)
 )
-"""Members who have or get a task; whoever stands for nobody lives where the organisation does."""
+"""Members who have or get a task, held against leaving and moving to another time zone meanwhile; whoever stands for
+nobody lives where the organisation does."""
 
 
 def _as_it_is(value: Any) -> Any:
