@@ -15,6 +15,7 @@ from resolvers.locking import Standing, lock_lead, not_found
 from resolvers.lost_reasons import settled_reason
 from resolvers.moves import enter, expect_complete, top_of
 from resolvers.reading import ORG
+from resolvers.revision import told
 
 NEXT_OPEN_STAGE = Statement(
     text(
@@ -116,7 +117,9 @@ async def disqualify_lead(
     standing, target = await _bound_for(change, lead_id, expected_version, _expect_open, LOST_STAGE)
     if target is not None:
         expect_complete(standing.lead, target, shown={"lead": lead_id})
-    change.emit(_about("lead.disqualified", standing, reason=why, notes=more))
+    # Where it moves, that tells how its reason changed.
+    changed = told(standing.lead, {"lost_reason": why}) if target is None else {}
+    change.emit(_about("lead.disqualified", standing, reason=why, notes=more, **changed))
     if target is not None:
         place = await top_of(change, lead_id, target["id"])
         await enter(change, standing, target, place, lost_reason=why, disqualified=True)
@@ -144,11 +147,14 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
     if target is None:
         raise Refused(Refusal.NO_NEXT_STAGE, "No open stage is left in this pipeline. Move the lead to another one.")
     lead = standing.lead
-    if target["id"] != lead["stage_id"]:
+    was: dict[str, Any] = {"closedAt": lead["closed_at"].isoformat(), "reason": lead["lost_reason"]}
+    stays = target["id"] == lead["stage_id"]
+    if not stays:
         expect_complete(lead, target, shown={"lead": lead_id})
-    was = {"closedAt": lead["closed_at"].isoformat(), "reason": lead["lost_reason"]}
+    elif lead["lost_reason"] is not None:
+        was |= told(lead, {"lost_reason": None})
     change.emit(_about("lead.reopened", standing, **was))
-    if target["id"] == lead["stage_id"]:
+    if stays:
         await change.run(OPEN_AGAIN, lead_id=lead_id)
         change.count(lead, standing.stage, -1)
         change.count({**lead, "closed_at": None}, standing.stage, 1)

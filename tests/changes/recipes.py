@@ -298,6 +298,15 @@ async def _(world: World) -> dict[str, Any]:
     return {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "Too dear"}
 
 
+simple("disqualifyLead, where it stands", lambda world: {"leadId": world["Fay"], "reason": "No budget"})
+
+
+@recipe("reopenLead, where it stands")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No budget"})
+    return {"leadId": world["Fay"]}
+
+
 simple("archiveContact", lambda world: {"contactId": world["contact of rita"]})
 simple("archiveCustomer", lambda world: {"customerId": world["Acme"]})
 
