@@ -108,16 +108,19 @@ RULES = {
         )
     """,
     "what an event tells of a field begins where the one before ended": """
-        SELECT * FROM (
-            SELECT event.number, event.type, field.key, field.value AS told, lag(field.value -> 1) OVER (
-                PARTITION BY event.org_id, coalesce(event.record_id, event.lead_id), field.key ORDER BY event.number
-            ) AS before
+        SELECT number, type, key, told, before FROM (
+            SELECT event.number, event.type, field.key, field.value AS told, lag(field.value) OVER telling AS before,
+                lag(event.number) OVER telling + 1 = event.number AND lag(event.lead_id) OVER telling <> event.lead_id
+                    AND lag(field.value) OVER telling = field.value AS is_told_twice
             FROM event CROSS JOIN LATERAL (
                 SELECT * FROM jsonb_each(event.data -> 'changes') WHERE key <> 'completedAt'
                 UNION ALL SELECT 'ownerId', jsonb_build_array(event.data -> 'from', event.data -> 'to')
                 WHERE event.type = 'lead.assigned'
             ) AS field
-        ) AS step WHERE before <> told -> 0
+            WINDOW telling AS (
+                PARTITION BY event.org_id, coalesce(event.record_id, event.lead_id), field.key ORDER BY event.number
+            )
+        ) AS step WHERE before -> 1 <> told -> 0 AND is_told_twice IS NOT TRUE
     """,
     "each type of pipeline has one default": """
         SELECT org_id, type FROM pipeline WHERE deleted_at IS NULL
@@ -125,7 +128,7 @@ RULES = {
     """,
 }
 """Each rule, and the statement that finds what breaks it. When a task was completed is told by when its event happened:
-only a reopened one names it."""
+only a reopened one names it. That it went from one lead to another is told to both."""
 
 
 async def expect_consistent(database: Database) -> None:
