@@ -120,14 +120,6 @@ def settled(condition: Condition, path: tuple[str, ...] = ()) -> Condition:
     return Check(condition.field, condition.operator, _settled(condition, at))
 
 
-def expect_choices(condition: Condition) -> None:
-    """Refuse tests of a choice that cannot be: theirs are written into the SQL, while other values are looked at when
-    they are bound. Raises `WrongCondition`."""
-    for check, path in checks(condition):
-        if check.kind == Kind.CHOICE:
-            _settled(check, path)
-
-
 def _settled(check: Check, path: tuple[str, ...]) -> Any:
     field, operand, value = FIELDS[check.field], OPERATORS[check.kind][check.operator], check.value
     if value is None:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from models.catalogue import FIELDS, OPERATORS, Kind, Scalar
-from models.condition import AND, Check, Condition, Group, Not, WrongCondition, expect_choices, parse
+from models.condition import AND, Check, Condition, Group, Not, WrongCondition, parse
 from models.lead import Lead
 from models.text import spelled
 from resolvers import leads, organisations
@@ -47,7 +47,6 @@ def matching_leads(root: Any, args: Args) -> Page:
     found = rows(Lead)
     try:
         condition = parse(args["condition"])
-        expect_choices(condition)
     except WrongCondition as wrong:
         raise BadInput(f"{'.'.join(('condition', *wrong.path))}: {wrong.message}") from wrong
     matching = found.where(compiled(condition, found.entity))
