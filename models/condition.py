@@ -6,7 +6,7 @@ A test on a field that has no value is not met, whatever the operator, but for `
 wherever its part is not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -72,7 +72,7 @@ Condition = Check | Group | Not
 def parse(given: Mapping[str, Any]) -> Condition:
     """The tree that a mapping describes. Its values are taken as they are; `settled` looks at them.
 
-    Raises `WrongCondition`: too deep, too large, a group of nothing, or no such field or operator.
+    Raises `WrongCondition`: too deep, too large, a group or a list of nothing, or no such field or operator.
     """
     room = iter(range(SIZE))
     return _parsed(given, (), room)
@@ -96,6 +96,8 @@ def _parsed(given: Mapping[str, Any], path: tuple[str, ...], room: Iterator[int]
     operator, operand = _only(value, path)
     if operator not in OPERATORS[FIELDS[key].kind]:
         raise WrongCondition(f"{operator!r} is no test for this field.", *path, operator)
+    if isinstance(operand, list):  # otherwise it comes later, and is counted then
+        _expect_few(operand, (*path, operator))
     return Check(key, operator, operand)
 
 
@@ -130,11 +132,15 @@ def _settled(check: Check, path: tuple[str, ...]) -> Any:
         return _agreeing(parts, path)
     if not operand.many:
         return _scalar(operand.scalar, field, value, path)
+    _expect_few(value, path)
+    return [_scalar(operand.scalar, field, item, (*path, str(at))) for at, item in enumerate(value)]
+
+
+def _expect_few(values: Sequence[Any], path: tuple[str, ...]) -> None:
     try:
-        expect_few(value)
+        expect_few(values)
     except ValueError as wrong:
         raise WrongCondition(str(wrong), *path) from wrong
-    return [_scalar(operand.scalar, field, item, (*path, str(at))) for at, item in enumerate(value)]
 
 
 def _scalar(scalar: Scalar, field: Field, value: Any, path: tuple[str, ...]) -> Any:

@@ -62,9 +62,10 @@ class Compiled:
 
 
 def _sendable(value: Any) -> Any:
-    """A value that PostgreSQL can take."""
-    if isinstance(value, str) and (wrong := unstorable(value)):
-        raise BadInput(wrong)
+    """A value, or a list of them, that PostgreSQL can take."""
+    for text in value if isinstance(value, list) else (value,):
+        if isinstance(text, str) and (wrong := unstorable(text)):
+            raise BadInput(wrong)
     return value
 
 

@@ -132,6 +132,8 @@ async def test_a_bottomless_tree_is_refused(api: Api, world: World) -> None:
         ({"title": {"in": ["x"] * 101}}, "title.in", "List 1 to 100"),
         ({"and": [{"kind": {"in": []}}]}, "and.0.kind.in", "List 1 to 100"),
         ({"stageKind": {"in": ["WON"] * 101}}, "stageKind.in", "List 1 to 100"),
+        ({"kind": {"in": []}}, "kind.in", "List 1 to 100"),
+        ({"not": {"stageKind": {"in": ["WON"] * 101}}}, "not.stageKind.in", "List 1 to 100"),
         ({"ownerId": {"is": "lead_018bcfe5-6800-7000-8000-000000000000"}}, "ownerId.is", "is the id of a Lead"),
         ({"expectedCloseDate": {"withinLastDays": -1}}, "expectedCloseDate.withinLastDays", "0 to 3650"),
     ],
