@@ -47,7 +47,7 @@ class Activity(Node):
 
 @strawberry.input(description="Which activities are wanted. An activity must pass every part that is given.")
 class ActivityFilter:
-    types: list[ActivityType] | None = optional("Of one of these kinds.")
+    types: list[ActivityType] | None = optional("Of one of these kinds, up to 100.")
     author_ids: list[strawberry.ID] | None = optional("Told by one of these members.")
     lead_id: strawberry.ID | None = optional("About this lead.")
     contact_id: strawberry.ID | None = optional("Done with this person.")

@@ -35,6 +35,10 @@ Getter = Callable[[Mapping[str, Any]], Any]
 Register = Callable[[Getter], str]
 
 
+MOST_LISTED = 100
+"""Values of one list that change the SQL, such as those of an enum. Each such list is compiled, and kept as a key."""
+
+
 def shape(value: Any) -> Any:
     """What of a variable's value changes the SQL: hashable, and the same for all values of one shape."""
     if value is None or isinstance(value, bool | Enum):
@@ -125,6 +129,8 @@ class Arguments:
                 for key, part in value.items()
             }
         if isinstance(type_, GraphQLList) and not _is_bound(type_.of_type):
+            if len(value) > MOST_LISTED:
+                raise BadInput(f"{name}: List up to {MOST_LISTED} values, not {len(value):,}.")
             return [self._settled(type_.of_type, part, f"{name}.{at}", _part(get, at)) for at, part in enumerate(value)]
         if isinstance(value, bool | Enum):
             return value

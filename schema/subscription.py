@@ -37,7 +37,10 @@ class Subscription:
     events: Event = live(
         resolvers.events.happened,
         "Everything that happens, in the order in which it happened.",
-        arguments={"types": Argument(list[EventType] | None, "Only what is of these types."), **FILTERS},
+        arguments={
+            "types": Argument(list[EventType] | None, "Only what is of one of these types, up to 100."),
+            **FILTERS,
+        },
         role=Role.VIEWER,
     )
     board_changed: BoardChanged = live(

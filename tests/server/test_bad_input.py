@@ -24,6 +24,7 @@ SEARCH = "query($text: String!) { leads(filter: { search: $text }) { nodes { tit
 BETWEEN = "query($min: Decimal) { leads(filter: { value: { min: $min } }) { totalCount } }"
 IN_CURRENCY = "query($code: String) { leads(filter: { currency: $code }) { totalCount } }"
 ONE_OF = "query($texts: [String!]!) { matchingLeads(condition: { title: { in: $texts } }) { totalCount } }"
+OF_TYPES = "query($types: [EventType!]) { changeLog(filter: { types: $types }) { totalCount } }"
 CREATE = "mutation($input: CreateLeadInput!) { createLead(input: $input) { lead { id } userErrors { code field } } }"
 MOVE = "mutation($input: MoveLeadInput!) { moveLead(input: $input) { lead { id } userErrors { code field } } }"
 
@@ -86,6 +87,7 @@ VARIABLES: dict[str, tuple[str, Mapping[str, Any], str]] = {
     "an amount that is not a number": (BETWEEN, {"min": "NaN"}, "400 BAD_USER_INPUT"),
     "a currency that there is not": (IN_CURRENCY, {"code": "EURO"}, "400 BAD_USER_INPUT"),
     "a currency in small letters": (IN_CURRENCY, {"code": "eur"}, "400 BAD_USER_INPUT"),
+    "101 types of events": (OF_TYPES, {"types": ["LEAD_CREATED"] * 101}, "400 BAD_USER_INPUT"),
     "NUL in a search": (SEARCH, {"text": "a\0b"}, "400 BAD_USER_INPUT"),
     "NUL in one of several texts": (ONE_OF, {"texts": ["fine", "a\0b"]}, "400 BAD_USER_INPUT"),
 }
