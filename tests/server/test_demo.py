@@ -1,13 +1,35 @@
 """The demo organisation is complete, consistent, and made once."""
 
 import asyncio
+import json
+import re
+from pathlib import Path
 from typing import Any
+
+from graphql import OperationDefinitionNode, parse, print_ast
 
 from models import organisation_id
 from models.database import Database
+from server import pages
 from server.demo import load_demo
 
 ORG = organisation_id("demo")
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+PRINTED: dict[str, tuple[str, str]] = {
+    node.name.value: (print_ast(node), after)
+    for block, after in re.findall(r"```graphql\n(.*?)```(.*?)(?=```graphql|\Z)", README, re.DOTALL)
+    for node in parse(block).definitions
+    if isinstance(node, OperationDefinitionNode) and node.name
+}
+"""Each operation of the README, with what stands between its block and the next."""
+
+
+def answer_of(name: str) -> Any:
+    """The answer that the README prints for an operation."""
+    found = re.search(r"```json\n(.*?)```", PRINTED[name][1], re.DOTALL)
+    assert found is not None, name
+    return json.loads(found[1])
 
 
 async def counts(database: Database) -> dict[str, int]:
@@ -76,3 +98,34 @@ async def test_the_demo_has_leads_to_route(api: Any, database: Database) -> None
     assert (done["routedCount"] > 10, done["unroutedCount"]) == (True, 0)
     assert {one["rule"]["name"] for one in done["routed"]} == {rule["name"] for rule in pipeline["routingRules"]}
     assert len({one["owner"]["name"] for one in done["routed"]}) == 6
+
+
+async def test_what_the_readme_finds(api: Any, database: Database) -> None:
+    """Its search has the answer that is printed, which does not depend on the day; the tab asks for the same leads."""
+    await load_demo(database)
+    (tab,) = (query for query in pages.examples() if "query Find" in query)
+    printed = answer_of("Find")
+    for query in (PRINTED["Find"][0], tab):
+        leads = (await api(query, subject="demo-admin"))["data"]["leads"]
+        found = [{key: node[key] for key in printed["nodes"][0]} for node in leads["nodes"]]
+        assert (leads["totalCount"], found) == (printed["totalCount"], printed["nodes"])
+
+
+async def test_what_the_readme_routes(api: Any, database: Database) -> None:
+    """With the rules that are printed, two leads of a new demo would be routed, and the printed one would not."""
+    await load_demo(database)
+
+    async def answered(query: str, **variables: Any) -> Any:
+        body = await api(query, variables, subject="demo-admin")
+        assert "errors" not in body, body
+        return body["data"]
+
+    (viewer,) = (query for query in pages.examples() if "query Viewer" in query)
+    members = [member["id"] for member in (await answered(viewer))["members"]["nodes"] if member["role"] == "REP"]
+    (pipeline,) = (await answered("{ pipelines(type: LEAD) { id } }"))["pipelines"]
+    pool = (await answered(PRINTED["Pool"][0], members=members))["createPool"]["pool"]["id"]
+    given = {"pipelineId": pipeline["id"], "poolId": pool, "memberId": members[0]}
+    assert (await answered(PRINTED["Rules"][0], **given))["setRoutingRules"]["userErrors"] == []
+    assert (await answered(PRINTED["Who"][0]))["matchingLeads"]["totalCount"] > 0
+    tried = (await answered(PRINTED["Try"][0], pipelineId=pipeline["id"]))["routeUnassigned"]
+    assert (tried["routedCount"], tried["unrouted"][0]) == (2, answer_of("Try"))
