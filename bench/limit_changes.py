@@ -12,7 +12,17 @@ from uuid import UUID
 from models.base import new_id
 from models.database import Row, Statement
 from models.rank import between
-from resolvers import assignment, conversion, lifecycle, locking, moves, task_changes, task_fields, task_holding
+from resolvers import (
+    assignment,
+    conversion,
+    conversion_target,
+    lifecycle,
+    locking,
+    moves,
+    task_changes,
+    task_fields,
+    task_holding,
+)
 from resolvers.change import APPEND, FIND_MEMBER
 
 Written = Callable[[Any, UUID, UUID, UUID], Awaitable[None]]
@@ -111,7 +121,9 @@ async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
 async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None:
     """Make an opportunity of a qualified lead."""
     actor_id = await actor(connection, org_id)
-    target = await one(conversion.TARGET, connection, org_id=org_id, lead_id=lead_id, pipeline_id=None, stage_id=None)
+    target = await one(
+        conversion_target.TARGET, connection, org_id=org_id, lead_id=lead_id, pipeline_id=None, stage_id=None
+    )
     stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
     lead = await one(locking.LOCK_LEAD, connection, org_id=org_id, id=lead_id)
     await one(conversion.TYPE, connection, org_id=org_id, id=lead["pipeline_id"])

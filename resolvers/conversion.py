@@ -12,39 +12,16 @@ from models.database import Row, Statement
 from models.ids import public_id
 from models.pipeline import PipelineType
 from models.refusal import Refusal, Refused
-from models.stage import StageKind
 from models.text import line
 from resolvers.change import Change, Happening
+from resolvers.conversion_target import TARGET, expect_target
 from resolvers.converted_customer import describe_customer, fill_customer, make_customer
 from resolvers.lead_fields import priced
-from resolvers.locking import Standing, expect_found, lock_lead, not_found
+from resolvers.locking import Standing, expect_found, expect_version, lock_lead
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
 from resolvers.revision import told
 from resolvers.routing import hold_for_new, route_new
-
-TARGET = Statement(
-    text(
-        """
-        SELECT stage.id, stage.kind, stage.pipeline_id, pipeline.type, pipeline.routes_new_leads AND EXISTS (
-            SELECT FROM lead WHERE org_id = :org_id AND id = :lead_id AND owner_id IS NULL AND converted_at IS NULL
-        ) AS routes
-        FROM pipeline JOIN stage ON stage.org_id = pipeline.org_id AND stage.pipeline_id = pipeline.id
-        WHERE pipeline.org_id = :org_id AND pipeline.deleted_at IS NULL AND stage.deleted_at IS NULL
-            AND CASE
-                WHEN CAST(:stage_id AS uuid) IS NOT NULL THEN
-                    stage.id = :stage_id AND pipeline.id = coalesce(CAST(:pipeline_id AS uuid), pipeline.id)
-                ELSE stage.kind = 'OPEN' AND CASE
-                    WHEN CAST(:pipeline_id AS uuid) IS NOT NULL THEN pipeline.id = :pipeline_id
-                    ELSE pipeline.is_default AND pipeline.type = 'OPPORTUNITY'
-                END
-            END
-        ORDER BY stage.position, stage.id LIMIT 1
-        """
-    ).bindparams(ORG)
-)
-"""The stage that is named, or the first open one of the pipeline that is named, or of the default one; and whether the
-rules of its pipeline give the opportunity to somebody."""
 
 CREATE = Statement(
     text(
@@ -94,6 +71,21 @@ CONTACT = Statement(
     ).bindparams(ORG)
 )
 
+FIRST_RESULT = Statement(
+    text(
+        """
+        SELECT opportunity.title, opportunity.customer_id AS customer, begun.to_pipeline_id AS pipeline,
+            begun.to_stage_id AS stage
+        FROM lead AS opportunity LEFT JOIN LATERAL (
+            SELECT to_pipeline_id, to_stage_id FROM stage_change
+            WHERE org_id = :org_id AND lead_id = opportunity.id ORDER BY occurred_at, id LIMIT 1
+        ) AS begun ON true
+        WHERE opportunity.org_id = :org_id AND opportunity.id = :opportunity_id
+        """
+    ).bindparams(ORG)
+)
+"""What an opportunity is called, whose it is, and where it began."""
+
 
 async def convert_lead(
     change: Change,
@@ -119,9 +111,9 @@ async def convert_lead(
     standing = await lock_lead(change, lead_id, stage_ids=wanted)
     lead = standing.lead
     if lead["converted_to_id"] is not None:
-        return {"lead": lead_id, "opportunity": lead["converted_to_id"], "already_converted": True}
+        return await _converted_before(change, lead)
     await _expect_convertible(change, standing, expected_version)
-    stage = _expect_target(standing, target, pipeline_id, stage_id)
+    stage = expect_target(standing, target, pipeline_id, stage_id)
     contact = None
     if lead["contact_id"] is not None:
         contact = await change.first(CONTACT, contact_id=lead["contact_id"])
@@ -156,15 +148,23 @@ async def convert_lead(
     return {**shown, "opportunity": opportunity_id, "customer": customer}
 
 
+async def _converted_before(change: Change, lead: Row) -> Mapping[str, Any]:
+    """The first result again, except that nothing is made or carried over now."""
+    opportunity_id = lead["converted_to_id"]
+    first = await change.first(FIRST_RESULT, opportunity_id=opportunity_id)
+    return {
+        **(first or {}),
+        "lead": lead["id"],
+        "opportunity": opportunity_id,
+        "already_converted": True,
+        "tasks_carried_over": 0,
+        "creates_customer": False,
+    }
+
+
 async def _expect_convertible(change: Change, standing: Standing, expected_version: int | None) -> None:
     lead = standing.lead
-    if expected_version is not None and lead["version"] != expected_version:
-        raise Refused(
-            Refusal.CONFLICT,
-            f"Somebody else changed it: it is at version {lead['version']}, you expected {expected_version}.",
-            "expectedVersion",
-            shown={"lead": lead["id"]},
-        )
+    expect_version(lead, expected_version, lead=lead["id"])
     pipeline = await change.first(TYPE, id=lead["pipeline_id"])
     if pipeline is None or pipeline["type"] != PipelineType.LEAD:
         raise Refused(
@@ -181,24 +181,6 @@ async def _expect_convertible(change: Change, standing: Standing, expected_versi
         raise Refused(
             Refusal.LEAD_CLOSED, "This lead is closed. Reopen it first.", "leadId", shown={"lead": lead["id"]}
         )
-
-
-def _expect_target(standing: Standing, target: Row | None, pipeline_id: UUID | None, stage_id: UUID | None) -> Row:
-    """The stage for the opportunity: open, and in a pipeline of opportunities."""
-    stage = None if target is None else standing.stages.get(target["id"])
-    if target is None or stage is None or stage["deleted_at"] is not None:
-        if stage_id is not None:
-            raise not_found("stage", "stageId")
-        if pipeline_id is not None:
-            raise not_found("pipeline", "pipelineId")
-        raise Refused(
-            Refusal.NO_PIPELINE, "There is no default pipeline for opportunities. Create one, or name a pipeline."
-        )
-    if target["type"] != PipelineType.OPPORTUNITY:
-        raise Refused(Refusal.INVALID, "This pipeline holds leads. Name one that holds opportunities.", "pipelineId")
-    if stage["kind"] != StageKind.OPEN:
-        raise Refused(Refusal.INVALID, "An opportunity begins in an open stage. Name another.", "stageId")
-    return stage
 
 
 async def _create(

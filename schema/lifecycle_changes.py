@@ -81,7 +81,9 @@ class ConvertLeadInput(ChangeInput):
 class ConvertLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, linked to its opportunity.")
     opportunity: Lead | None = ref(models.Lead, "The opportunity; null after a dry run.")
-    already_converted: bool | None = outcome("Whether the lead had been converted before: then nothing was done.")
+    already_converted: bool | None = outcome(
+        "Whether the lead had been converted before: then nothing was done, and the first result is shown."
+    )
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline of the opportunity.")
     stage: Stage | None = ref(models.Stage, "The stage that the opportunity begins in.")
     title: str | None = outcome("The title of the opportunity.")

@@ -67,14 +67,20 @@ async def test_a_value_is_in_the_currency_of_the_lead_or_the_organisation(qualif
 
 
 async def test_a_second_convert_shows_the_first(qualified: World) -> None:
-    """Flagged, and nothing is made; whatever else it asks for."""
+    """Flagged, and nothing is made; whatever else it asks for, and wherever the opportunity has gone since."""
     world = qualified
-    first = await world.change("convertLead", {"leadId": world["Ada"]}, SHOW)
+    show = SHOW + " pipeline { id stages { id } } stage { id } title"
+    first = await world.change("convertLead", {"leadId": world["Ada"], "createCustomer": {"name": "Ada Ltd"}}, show)
+    last = first["pipeline"]["stages"][-1]["id"]
+    await world.change("moveLead", {"leadId": first["opportunity"]["id"], "stageId": last})
     head = await world.head()
     again = {"leadId": world["Ada"], "title": "Other", "createCustomer": {"name": "New one"}}
-    second = await world.change("convertLead", again, SHOW)
+    second = await world.change("convertLead", again, show)
     assert second["alreadyConverted"] is True
     assert second["opportunity"]["id"] == first["opportunity"]["id"]
+    for same in ("pipeline", "stage", "title", "customer"):
+        assert second[same] == first[same] is not None, same
+    assert (second["tasksCarriedOver"], second["createsCustomer"]) == (0, False)
     assert await world.events(head) == []
 
 
