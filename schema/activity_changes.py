@@ -19,7 +19,9 @@ class ActivityFields:
     outcome: str | None = optional("What came of it: up to 300 characters.")
     occurred_at: DateTime | None = optional("When it was done; now unless said otherwise. It cannot be null.")
     duration: int | None = optional("How long it took, in seconds: up to a week.")
-    participants: list[str] | None = optional("Who else took part: up to 50 names or addresses.")
+    participants: list[str] | None = optional(
+        "Who else took part: up to 50 names or addresses, of up to 300 characters."
+    )
     contact_id: strawberry.ID | None = optional("The person it was done with.", id="contact")
 
 
@@ -40,7 +42,8 @@ class LogActivityPayload(Payload):
 class UpdateActivityInput(ChangeInput, ActivityFields):
     activity_id: strawberry.ID = id_of("activity", "The activity to correct.")
     type: ActivityType | None = optional("What kind of thing it was. It cannot be null.")
-    subject: str | None = optional("What it was about. It cannot be null.")
+    subject: str | None = optional("What it was about: up to 300 characters. It cannot be null.")
+    occurred_at: DateTime | None = optional("When it was done. It cannot be null.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 

@@ -43,7 +43,9 @@ class CustomerFilter:
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
 
-SEARCH = {"search": Argument(str | None, "Only those that hold this text, in upper or lower case.")}
+SEARCH = {
+    "search": Argument(str | None, "Only those that hold this text of up to 200 characters, in upper or lower case.")
+}
 
 KEPT = {
     **SEARCH,

@@ -10,7 +10,7 @@ from schema.payload import ChangeInput, Payload
 
 @strawberry.input(description="What one knows of a person.")
 class ContactFields:
-    email: str | None = optional("The person's e-mail address.")
+    email: str | None = optional("The person's e-mail address: up to 254 characters.")
     phone: str | None = optional("The person's telephone number: up to 50 characters.")
     job_title: str | None = optional("What the person does at the customer's: up to 300 characters.")
     address: str | None = optional("Where to reach the person by letter: up to 20,000 characters.")

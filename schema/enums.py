@@ -126,7 +126,7 @@ publish(
     ALREADY_QUALIFIED="The lead is qualified already.",
     NOT_QUALIFIED="Only a qualified lead can become an opportunity.",
     NO_NEXT_STAGE="There is no stage to go to.",
-    NO_PIPELINE="There is no pipeline for opportunities.",
+    NO_PIPELINE="There is no pipeline of the type that is needed. Make one first.",
     REASON_UNKNOWN="Your organisation has a list of reasons, and this is not one of them.",
     REASON_REQUIRED="A reason must be given.",
     FIELDS_REQUIRED="The stage asks for fields that are empty; the message names them.",

@@ -93,9 +93,13 @@ def connection(
 
 
 def change(function: Callable[..., Any], input: Any, description: str, *, role: Role) -> Any:
-    """A mutation, done by `function` in one transaction with the fields of `input` as its keyword arguments."""
+    """A mutation, done by `function` in one transaction with the fields of `input` as its keyword arguments.
+
+    Its published description ends with the role that it needs, so that an app knows what to offer to whom.
+    """
     arguments = {"input": Argument(input, "What to do.")}
-    return _field(description, {CHANGE: function, ROLE: role}, arguments)
+    above = "" if role is Role.ADMIN else " or above"
+    return _field(f"{description} Needs the role {role}{above}.", {CHANGE: function, ROLE: role}, arguments)
 
 
 def events(resolver: ReadResolver, description: str, *, arguments: Mapping[str, Argument], role: Role) -> Any:

@@ -55,4 +55,6 @@ class LeadFilter:
     value: DecimalRange | None = optional("Only values in this range, in whatever currency.")
     expected_close_date: DateRange | None = optional("Only what is expected to close in these days.")
     created_at: DateTimeRange | None = optional("Only what came in during this time.")
-    search: str | None = optional("Only what holds this text in title, contact or customer, in upper or lower case.")
+    search: str | None = optional(
+        "Only what holds this text of up to 200 characters in title, contact or customer, in upper or lower case."
+    )

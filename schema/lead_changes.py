@@ -61,6 +61,10 @@ class CreateLeadPayload(Payload):
 class UpdateLeadInput(ChangeInput, LeadFields):
     lead_id: strawberry.ID = id_of("lead", "The lead to change.")
     title: str | None = optional("What the sale is about: up to 300 characters. It cannot be null.")
+    currency: str | None = optional(
+        "The currency of `value`, as an ISO 4217 code such as EUR. A value that has none gets your organisation's. It "
+        "cannot be null while there is a value."
+    )
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
@@ -93,7 +97,8 @@ class MoveLeadInput(ChangeInput):
         "The card to drop it right above. With neither neighbour it goes on top.", id="lead"
     )
     lost_reason: str | None = optional(
-        "Why it was lost: needed where a LOST stage is entered. One of your organisation's lost reasons, if it has any."
+        "Why it was lost: needed where a LOST stage is entered, not allowed elsewhere. One of your organisation's lost "
+        "reasons; if it has none, your own words, up to 300 characters."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")
 

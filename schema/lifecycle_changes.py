@@ -29,9 +29,10 @@ class QualifyLeadPayload(Payload):
 class DisqualifyLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to disqualify.")
     reason: str = strawberry.field(
-        description="Why, in a few words: one of your organisation's lost reasons, or your own."
+        description="Why: one of your organisation's lost reasons; if it has none, your own words, up to 300 "
+        "characters."
     )
-    notes: str | None = optional("Anything else worth remembering about it.")
+    notes: str | None = optional("Anything else worth remembering about it: up to 20,000 characters.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
@@ -69,7 +70,7 @@ class ConvertLeadInput(ChangeInput):
         id="customer",
     )
     create_customer: NewCustomerInput | None = optional("Make a customer from the lead's contact.")
-    title: str | None = optional("The opportunity's title; without it, the lead's.")
+    title: str | None = optional("The opportunity's title, up to 300 characters; without it, the lead's.")
     value: Decimal_ | None = optional(
         "The opportunity's value, in the lead's currency or else your organisation's; without it, the lead's."
     )

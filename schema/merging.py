@@ -12,7 +12,7 @@ EXPECTED_VERSION = "Refuse with CONFLICT unless the record is at this version."
 DRY_RUN = "Only tell what would happen."
 MERGED_ID = "The id of the one that was joined in. It stands for the other from now on."
 FILLED = "The fields that were empty and are filled from the other one."
-MOVED = "How many of them name the one that stays."
+MOVED = "How many {} went over to the one that stays."
 
 
 @strawberry.type(description="What came of joining one record into another.")
@@ -31,9 +31,9 @@ class MergeContactsInput(ChangeInput):
 @strawberry.type(description="What came of joining one contact into another.")
 class MergeContactsPayload(MergePayload):
     contact: Contact | None = ref(models.Contact, "The contact that stays.")
-    moved_leads: int | None = outcome(MOVED)
-    moved_tasks: int | None = outcome(MOVED)
-    moved_activities: int | None = outcome(MOVED)
+    moved_leads: int | None = outcome(MOVED.format("leads"))
+    moved_tasks: int | None = outcome(MOVED.format("tasks"))
+    moved_activities: int | None = outcome(MOVED.format("activities"))
 
 
 @strawberry.input(description="Two customers that are the same company.")
@@ -46,9 +46,9 @@ class MergeCustomersInput(ChangeInput):
 @strawberry.type(description="What came of joining one customer into another.")
 class MergeCustomersPayload(MergePayload):
     customer: Customer | None = ref(models.Customer, "The customer that stays.")
-    moved_leads: int | None = outcome(MOVED)
-    moved_tasks: int | None = outcome(MOVED)
-    moved_contacts: int | None = outcome(MOVED)
+    moved_leads: int | None = outcome(MOVED.format("leads"))
+    moved_tasks: int | None = outcome(MOVED.format("tasks"))
+    moved_contacts: int | None = outcome(MOVED.format("contacts"))
 
 
 @strawberry.input(description="Two leads that are the same.")
@@ -61,8 +61,8 @@ class MergeLeadsInput(ChangeInput):
 @strawberry.type(description="What came of joining one lead into another.")
 class MergeLeadsPayload(MergePayload):
     lead: Lead | None = ref(models.Lead, "The lead that stays.")
-    moved_tasks: int | None = outcome(MOVED)
-    moved_activities: int | None = outcome(MOVED)
+    moved_tasks: int | None = outcome(MOVED.format("tasks"))
+    moved_activities: int | None = outcome(MOVED.format("activities"))
 
 
 @strawberry.input(description="Which contact is put away.")

@@ -21,7 +21,7 @@ class Payload:
 @strawberry.input(description="What every change takes.")
 class ChangeInput:
     idempotency_key: str | None = strawberry.field(
-        description="A key of your own making, new for each change. Sent again, the first outcome is returned and "
-        "nothing is done twice.",
+        description="A key of your own making, new for each change: 1 to 200 characters. Sent again, the first "
+        "outcome is returned and nothing is done twice.",
         default=strawberry.UNSET,
     )

@@ -62,7 +62,8 @@ class Stage(Node):
         order=LeadOrder,
     )
     totals: StageTotals = read(
-        stages.totals, "How many leads stand here and what they are worth, whatever page is shown."
+        stages.totals,
+        "How many leads stand here and what they are worth: all of them, whatever page or filter of `leads` is shown.",
     )
     created_at: DateTime = column("created_at", "When the stage was made.")
     updated_at: DateTime = column("updated_at", "When the stage last changed.")

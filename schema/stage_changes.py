@@ -9,7 +9,7 @@ from schema.fields import id_of, optional, outcome, ref
 from schema.payload import ChangeInput, Payload
 from schema.pipeline import Pipeline
 from schema.pipeline_changes import EXPECTED_VERSION as PIPELINE_VERSION
-from schema.pipeline_changes import PROBABILITY, REQUIRED_FIELDS, ROTTEN_AFTER_DAYS, StageInput
+from schema.pipeline_changes import PROBABILITY, ROTTEN_AFTER_DAYS, StageInput
 from schema.stage import Stage
 
 STAGE_VERSION = "Refuse with CONFLICT unless the stage is at this version."
@@ -41,7 +41,9 @@ class UpdateStageInput(ChangeInput):
     )
     probability: int | None = optional(PROBABILITY + "Left out, it follows a change to WON or LOST. It cannot be null.")
     rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Null for never.")
-    required_fields: list[LeadField] | None = optional(REQUIRED_FIELDS)
+    required_fields: list[LeadField] | None = optional(
+        "What must be known of a lead before it may enter; an empty list or null for nothing."
+    )
     expected_version: int | None = optional(STAGE_VERSION)
 
 

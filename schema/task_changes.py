@@ -15,7 +15,7 @@ EXPECTED_VERSION = "Refuse with CONFLICT unless the task is at this version."
 
 @strawberry.input(description="What one says of a task, whatever it is about.")
 class TaskFields:
-    notes: str | None = optional("Anything that helps to do it.")
+    notes: str | None = optional("Anything that helps to do it: up to 20,000 characters.")
     priority: TaskPriority | None = optional("How pressing it is; NORMAL unless said otherwise. It cannot be null.")
     due_at: DateTime | None = optional("The instant it is due at. Instead of `dueOn`.")
     due_on: Date | None = optional(
@@ -71,6 +71,9 @@ class CreateTaskPayload(Payload):
 class UpdateTaskInput(ChangeInput, TaskFields, TaskLinks):
     task_id: strawberry.ID = id_of("task", "The task to change.")
     title: str | None = optional("What is to be done: up to 300 characters. It cannot be null.")
+    priority: TaskPriority | None = optional("How pressing it is. It cannot be null.")
+    assignee_id: strawberry.ID | None = optional("Who has to do it; null for nobody.", id="member")
+    parent_id: strawberry.ID | None = optional("The task it is part of, one level deep; null for none.", id="task")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 

@@ -17,10 +17,13 @@ NEXT = "The task that comes next, when it repeats: it has a date of its own, and
 
 @strawberry.input(
     description="The next step, planned while the one before is completed, about the same lead, contact and customer. "
-    "Give `dueAt` or `dueOn`. Without an assignee it is for whoever had the completed task."
+    "Give `dueAt` or `dueOn`."
 )
 class NextTaskInput(TaskFields):
     title: str | None = optional('What is to be done, up to 300 characters; "Follow up" unless said otherwise.')
+    assignee_id: strawberry.ID | None = optional(
+        "Who has to do it; null for nobody. Left out, whoever had the completed task.", id="member"
+    )
 
 
 @strawberry.input(description="Which task is done, what came of it, and what comes next.")
@@ -67,7 +70,7 @@ class CompleteTasksPayload(Payload):
 @strawberry.input(description="Which task is given up.")
 class CancelTaskInput(ChangeInput):
     task_id: strawberry.ID = id_of("task", "The task to give up, with its open subtasks. It does not repeat any more.")
-    reason: str | None = optional("Why: it is kept as the task's outcome.")
+    reason: str | None = optional("Why, up to 20,000 characters: it is kept as the task's outcome.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 

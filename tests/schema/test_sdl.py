@@ -17,6 +17,8 @@ from graphql import (
 )
 
 from schema.api import graphql_schema, sdl
+from schema.arguments import DEFINITION
+from schema.fields import ROLE
 
 COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 
@@ -78,6 +80,23 @@ def test_a_change_takes_one_input_and_answers_its_payload() -> None:
         given = OWN[f"{word}Input"]
         assert isinstance(given, GraphQLInputObjectType)
         assert "idempotencyKey" in given.fields, name
+
+
+def test_a_change_says_which_role_it_needs() -> None:
+    """An app knows from the published schema what to offer to whom."""
+    mutation = graphql_schema.mutation_type
+    assert mutation is not None
+    for name, field in mutation.fields.items():
+        role = field.extensions[DEFINITION].metadata[ROLE]
+        assert f" Needs the role {role.value}" in (field.description or ""), name
+
+
+def test_an_update_speaks_of_no_defaults() -> None:
+    """What is left out of an update stays as it is, so the words of the creating input do not do there."""
+    for name, type_ in OWN.items():
+        if name.startswith("Update") and isinstance(type_, GraphQLInputObjectType):
+            for key, field in type_.fields.items():
+                assert not re.search(r"unless said otherwise|Left out, your", field.description or ""), f"{name}.{key}"
 
 
 def test_what_may_be_missing_is_nullable() -> None:
