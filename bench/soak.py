@@ -1,7 +1,8 @@
 """`python -m bench.soak`: is anything lost, doubled or out of order, whatever happens to processes and connections?
 
 Writers move leads through several servers while subscribers listen, and one disturbance follows the other. In the end
-each subscriber's list of events must equal the event table's, exactly, and so must the moves that were answered.
+each subscriber's list of events must equal the event table's, exactly, and so must the moves of each lead that were
+answered.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from bench.soaking.subscriber import EVERYTHING, STAGES, Subscriber
 from bench.soaking.writer import MOVE, Writer
 from models.base import organisation_id
 from models.database import Database
+from models.ids import public_id
 from models.member import Role
 from resolvers.feed import Feed
 from resolvers.scope import Scope
@@ -43,6 +45,9 @@ SCOPE = Scope(ORGANISATION, "soaker", Role.ADMIN)
 COLUMNS = ("New", "Talking", "Offer", "Agreed")
 CALM = 1.5
 """Seconds between two disturbances."""
+
+QUIET = 2.5
+"""Seconds in which nothing more may come once everything has: longer than it takes to make good a lost wake-up."""
 
 
 class Silent(Wakeups):
@@ -60,7 +65,7 @@ class Board:
     stages: list[str] = field(default_factory=list)
     own: str = ""
     """The lead that is moved silently."""
-    silent: int = 0
+    moved: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
     @asynccontextmanager
@@ -90,9 +95,9 @@ class Board:
 
     async def move_silently(self) -> None:
         """A committed move of which no process is told."""
-        self.silent += 1
-        stage = self.stages[self.silent % len(self.stages)]
+        stage = self.stages[(len(self.moved) + 1) % len(self.stages)]
         await self.ask(MOVE.replace("$input", "$i"), {"leadId": self.own, "stageId": stage})
+        self.moved.append((self.own, stage))
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,8 @@ async def soak(
             done = await _disturb(_chosen(Disturbances(house, listening, board.move_silently).all(), only), seconds)
             over.set()
             await asyncio.gather(*writers)
-            wrong = await _compare(house, board, listening, sum(writer.moved for writer in writing) + board.silent)
+            moves = [*board.moved, *(move for writer in writing for move in writer.moved)]
+            wrong = await _compare(house, listening, moves)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -133,7 +139,7 @@ async def soak(
         await house.stop()
     return Verdict(
         max(len(subscriber.numbers) for subscriber in listening),
-        sum(writer.moved for writer in writing) + board.silent,
+        len(moves),
         sum(writer.retries for writer in writing),
         sum(subscriber.reconnects for subscriber in listening),
         done,
@@ -163,23 +169,44 @@ async def _disturb(every: dict[str, Disturb], seconds: float) -> Counter[str]:
     return done
 
 
-async def _compare(house: House, board: Board, subscribers: Sequence[Subscriber], moves: int) -> list[str]:
+async def _compare(house: House, subscribers: Sequence[Subscriber], moves: Sequence[tuple[str, str]]) -> list[str]:
     """What differs between the event table, what the writers were answered, and what the subscribers were given."""
     connection: Any = await asyncpg.connect(house.url)
     found = await connection.fetch(
-        "SELECT number, type FROM event WHERE org_id = $1 ORDER BY number", organisation_id(ORGANISATION)
+        "SELECT number, type, lead_id, stage_id FROM event WHERE org_id = $1 ORDER BY number",
+        organisation_id(ORGANISATION),
     )
     await connection.close()
     start = next(row["number"] for row in found if row["type"] == "lead.created")
-    all_ = [row["number"] for row in found if row["number"] > start]
-    stages = [row["number"] for row in found if row["type"] == "lead.stage_changed"]
-    wrong = [] if len(stages) == moves else [f"{moves} moves were answered, {len(stages)} are in the event table"]
+    all_ = {row["number"]: {"type": row["type"].upper().replace(".", "_")} for row in found if row["number"] > start}
+    steps = {row["number"]: _ids(row) for row in found if row["type"] == "lead.stage_changed"}
+    stages = {number: {"lead": {"id": lead}, "toStage": {"id": stage}} for number, (lead, stage) in steps.items()}
+    wrong = astray(moves, list(steps.values()))
+    expected = {EVERYTHING: all_, STAGES: stages}
+    for subscriber in subscribers:
+        await _arrived(subscriber, len(expected[subscriber.query]))
+    await asyncio.sleep(QUIET)
     for nth, subscriber in enumerate(subscribers):
-        expected = all_ if subscriber.query == EVERYTHING else stages
-        await _arrived(subscriber, len(expected))
-        wrong += [f"subscriber {nth} {words}" for words in difference(subscriber.numbers, expected)]
+        told = expected[subscriber.query]
+        wrong += [f"subscriber {nth} {words}" for words in difference(subscriber.numbers, list(told))]
+        other = [number for number, event in subscriber.told.items() if event != told.get(number, event)]
+        wrong += [f"subscriber {nth} was told something else of {other[:10]}"] if other else []
         wrong += [f"subscriber {nth} was refused: {failure}" for failure in subscriber.failures]
     return wrong
+
+
+def _ids(row: Any) -> tuple[str, str]:
+    return public_id("lead", row["lead_id"]), public_id("stage", row["stage_id"])
+
+
+def astray(answered: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]) -> list[str]:
+    """In words, which leads did not go through the stages, in order, that the writers were answered."""
+    return [
+        f"{lead} was moved {len(wanted)} times and went {len(went)} steps, or others"
+        for lead in sorted({lead for lead, _ in (*answered, *found)})
+        if (wanted := [stage for one, stage in answered if one == lead])
+        != (went := [stage for one, stage in found if one == lead])
+    ]
 
 
 async def _arrived(subscriber: Subscriber, count: int) -> None:

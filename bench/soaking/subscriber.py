@@ -15,17 +15,22 @@ from websockets.exceptions import WebSocketException
 from bench.soaking.house import HEADERS
 
 EVERYTHING = "subscription ($after: String) { events(after: $after) { cursor type } }"
-STAGES = "subscription ($after: String) { stageChanged(after: $after) { cursor lead { title } toStage { name } } }"
+STAGES = "subscription ($after: String) { stageChanged(after: $after) { cursor lead { id } toStage { id } } }"
+
+EXPECTED = {None, 1001, 1006, 1012, 1013, 4408}
+"""Codes that a connection may end with when servers and PostgreSQL come and go; any other one is a fault."""
 
 
 @dataclass
 class Subscriber:
-    """One client with one subscription, and the numbers of all events that it was given, in the order they came."""
+    """One client with one subscription: the numbers of all events that it was given, in the order they came, and what
+    was told of each."""
 
     urls: Callable[[], Sequence[str]]
     query: str
     after: str
     numbers: list[int] = field(default_factory=list)
+    told: dict[int, Any] = field(default_factory=dict)
     reconnects: int = -1
     failures: list[Any] = field(default_factory=list)
     socket: ClientConnection | None = None
@@ -37,7 +42,11 @@ class Subscriber:
             with suppress(OSError, WebSocketException, TimeoutError):
                 url = random.choice(self.urls()).replace("http", "ws", 1)
                 async with connect(url, subprotocols=["graphql-transport-ws"], open_timeout=5) as self.socket:  # type: ignore[list-item]
-                    await self._listen(self.socket)
+                    try:
+                        await self._listen(self.socket)
+                    finally:
+                        if self.socket.close_code not in EXPECTED:
+                            self.failures.append((self.socket.close_code, self.socket.close_reason))
             self.socket = None
             await asyncio.sleep(0.05 + 0.2 * random.random())
 
@@ -54,8 +63,9 @@ class Subscriber:
                     await socket.send('{"type":"pong"}')
                 case "next" if message["payload"].get("data"):
                     (event,) = message["payload"]["data"].values()
-                    self.after = event["cursor"]
+                    self.after = event.pop("cursor")
                     self.numbers.append(int.from_bytes(b64decode(self.after)[16:]))
+                    self.told[self.numbers[-1]] = event
                     self.came.set()
                 case _:
                     self.failures.append(message)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -18,8 +18,8 @@ mutation ($input: MoveLeadInput!) { moveLead(input: $input) { lead { id } userEr
 PAUSE = 0.2
 """Seconds between two moves of a writer, at most."""
 
-RETRIED = {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"}
-"""What a server that has lost its database may say. Whether the move was committed is not known then."""
+RETRIED = {"SERVICE_UNAVAILABLE"}
+"""What a server that has lost its database says. Whether the move was committed is not known then."""
 
 
 @dataclass
@@ -29,7 +29,8 @@ class Writer:
     urls: Callable[[], Sequence[str]]
     leads: list[str]
     stages: list[str]
-    moved: int = 0
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    """Each lead and the stage that it went to, as answered."""
     retries: int = 0
 
     async def run(self, until: asyncio.Event) -> None:
@@ -41,7 +42,7 @@ class Writer:
                 places[lead] = (places[lead] + 1) % len(self.stages)
                 given = {"leadId": lead, "stageId": self.stages[places[lead]], "idempotencyKey": str(uuid4())}
                 await self._move(client, given)
-                self.moved += 1
+                self.moved.append((lead, self.stages[places[lead]]))
                 await asyncio.sleep(PAUSE * random.random())
 
     async def _move(self, client: httpx2.AsyncClient, given: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak import difference, soak
+from bench.soak import astray, difference, soak
 
 BY_POSTGRES = ("every PostgreSQL backend terminated", "server killed", "sockets cut")
 
@@ -34,3 +34,18 @@ async def test_subscribers_get_exactly_the_event_table(tmp_path: Path, redis: bo
 def test_the_checker_sees_what_is_wrong(got: list[int], words: list[str]) -> None:
     """What is missing, surplus, doubled or out of order is found."""
     assert difference(got, [1, 2, 3]) == words
+
+
+@pytest.mark.parametrize(
+    ("found", "right"),
+    [
+        ([("a", "1"), ("b", "1"), ("a", "2")], True),
+        ([("b", "1"), ("a", "1"), ("a", "2")], True),
+        ([("a", "1"), ("a", "1"), ("a", "2")], False),
+        ([("a", "2"), ("b", "1"), ("a", "1")], False),
+        ([("a", "1"), ("b", "1"), ("a", "3")], False),
+    ],
+)
+def test_the_checker_sees_moves_that_go_astray(found: list[tuple[str, str]], right: bool) -> None:
+    """As many moves as were answered are not enough: each lead went where its writer sent it, in that order."""
+    assert (astray([("a", "1"), ("b", "1"), ("a", "2")], found) == []) is right
