@@ -189,6 +189,7 @@ async def _(world: World) -> dict[str, Any]:
 @recipe("convertLead, making a customer")
 async def _(world: World) -> dict[str, Any]:
     await opportunities(world)
+    await task(world, "Call", leadId=world["Ada"])
     await world.change("qualifyLead", {"leadId": world["Ada"]})
     return {"leadId": world["Ada"], "createCustomer": {"name": "Ada's"}}
 

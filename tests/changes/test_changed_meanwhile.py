@@ -70,10 +70,12 @@ async def test_leads_are_counted_by_the_odds_of_their_stage(world: World, name: 
 
 
 async def test_tasks_do_not_come_to_wait_for_each_other(world: World) -> None:
-    """Of two dependencies that would make a circle together, the second is refused."""
-    call, write = await task(world, "Call"), await task(world, "Write")
-    steps = [("addTaskDependency", {"taskId": call, "blockedById": write}),
-             ("addTaskDependency", {"taskId": write, "blockedById": call})]  # fmt: skip
+    """Of two dependencies that would close a circle together, the second is refused, though they share no task."""
+    a, b, c, d = [await task(world, name) for name in "ABCD"]
+    for waiting, awaited in ((b, c), (d, a)):
+        await world.change("addTaskDependency", {"taskId": waiting, "blockedById": awaited})
+    steps = [("addTaskDependency", {"taskId": a, "blockedById": b}),
+             ("addTaskDependency", {"taskId": c, "blockedById": d})]  # fmt: skip
     assert await one_into_the_other(world, *steps) == [set(), {"DEPENDENCY_CYCLE"}]
 
 
