@@ -160,8 +160,8 @@ async def update_lead(
 
 
 async def delete_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
-    """Delete a lead with its history, tasks and activities; what waited for its tasks waits no more. The event keeps
-    what its fields were.
+    """Delete a lead with its history, tasks and activities; what waited for its tasks waits no more, and a part
+    of one that is no step of the lead itself stays. The event keeps what its fields were.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead; LEAD_CONVERTED, showing it, when it became an opportunity
     or was made from a lead.

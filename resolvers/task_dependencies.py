@@ -12,6 +12,7 @@ from models.refusal import Refusal, Refused
 from resolvers.change import Change, Happening
 from resolvers.locking import ID, IDS, not_found
 from resolvers.reading import ORG
+from resolvers.revision import told
 from resolvers.subtasks import expect_no_cycle
 from resolvers.task_holding import Held, hold
 
@@ -81,6 +82,27 @@ WAITING_FOR_LEAD = Statement(
 )
 """What waits for a task of a lead and is no step of it itself."""
 
+PARTS_ELSEWHERE = Statement(
+    text(
+        """
+        SELECT part.id, part.parent_id
+        FROM task AS step JOIN task AS part ON part.org_id = step.org_id AND part.parent_id = step.id
+        WHERE step.org_id = :org_id AND step.lead_id = :id AND part.lead_id IS DISTINCT FROM step.lead_id
+        ORDER BY part.id
+        """
+    ).bindparams(ORG, ID)
+)
+"""The subtasks of a lead's tasks that are no steps of it themselves."""
+
+DETACH = Statement(
+    text(
+        """
+        UPDATE task SET parent_id = NULL, updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = ANY(:ids)
+        """
+    ).bindparams(ORG, IDS)
+)
+
 
 async def add_task_dependency(
     change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None = None
@@ -124,25 +146,36 @@ async def _change(
 
 
 async def release_from(change: Change, lead_id: UUID) -> list[Happening]:
-    """Let other leads' tasks no longer wait for those of a lead that is about to go; the events that tell so. The lead
-    is locked, so that nothing begins to wait for its tasks meanwhile."""
+    """Let other tasks no longer wait for those of a lead that is about to go, and be no parts of them; the events that
+    tell so. The lead is locked, so that nothing begins to wait for its tasks meanwhile."""
     waiting = await change.all(WAITING_FOR_LEAD, id=lead_id)
-    if not waiting:
+    parts = await change.all(PARTS_ELSEWHERE, id=lead_id)
+    if not waiting and not parts:
         return []
-    held = await hold(change, [row["task_id"] for row in waiting])
-    return await release(change, held, {row["blocked_by_id"] for row in waiting})
+    held = await hold(change, [*(row["task_id"] for row in waiting), *(row["id"] for row in parts)])
+    released = await release(change, held, {row["blocked_by_id"] for row in waiting})
+    return [*released, *await _detach(change, held, parts)]
+
+
+async def _detach(change: Change, held: Held, parts: Sequence[Row]) -> list[Happening]:
+    """Let held tasks be parts of nothing, as far as they are still what they were found to be; the events."""
+    found = [held.tasks[row["id"]] for row in parts if row["id"] in held.tasks]
+    parents = {row["id"]: row["parent_id"] for row in parts}
+    alone = [task for task in found if task["parent_id"] == parents[task["id"]]]
+    await change.run(DETACH, ids=[task["id"] for task in alone])
+    return [held.about("task.updated", task, **told(task, {"parent_id": None})) for task in alone]
 
 
 async def release(change: Change, held: Held, gone: Collection[UUID]) -> list[Happening]:
     """Let the held tasks no longer wait for those that are about to go; the events that tell so."""
     waiting = await change.all(WAITING, ids=sorted(held.tasks.keys() - set(gone)))
-    told = []
+    happenings = []
     for row in waiting:
         left = [id for id in row["blockers"] if id not in gone]
         if left != row["blockers"]:
-            told.append(_waits_for(held, held.tasks[row["task_id"]], row["blockers"], left))
-    await change.run(REVISE, ids=[happening.record_id for happening in told])
-    return told
+            happenings.append(_waits_for(held, held.tasks[row["task_id"]], row["blockers"], left))
+    await change.run(REVISE, ids=[happening.record_id for happening in happenings])
+    return happenings
 
 
 def _waits_for(held: Held, task: Row, before: Sequence[UUID], after: Sequence[UUID]) -> Happening:

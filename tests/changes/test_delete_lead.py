@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from models import Role, new_id, organisation_id
-from models.ids import parse_id
+from models.ids import parse_id, public_id
 from tests.changes.consistency import expect_consistent
 from tests.changes.world import World
 
@@ -70,6 +70,37 @@ async def test_what_waited_for_its_tasks_is_told(world: World) -> None:
     assert (told["record_id"], told["lead_id"]) == (parse_id("task", ids["Send"]), parse_id("lead", world["Bob"]))
     before = sorted(ids[name] for name in ("Print", "Bind", "Write"))
     assert json.loads(told["data"])["changes"] == {"blockedBy": [before, [ids["Bind"]]]}
+    await expect_consistent(world.database)
+
+
+async def test_parts_of_its_tasks_that_are_no_steps_of_it_stay(world: World) -> None:
+    """They are parts of nothing then, and told so; what waits for them goes on waiting, and parts of its own go."""
+    ids = {}
+    for name, given in (
+        ("Write", {"leadId": world["Ada"]}),
+        ("Draft", {"parentId": "Write"}),
+        ("Print", {"parentId": "Write", "leadId": world["Bob"]}),
+        ("Bind", {"parentId": "Write", "leadId": None}),
+        ("Send", {"leadId": world["Bob"]}),
+    ):
+        given = {key: ids.get(value, value) for key, value in given.items()}
+        ids[name] = (await world.change("createTask", {"title": name, **given}, "task { id }"))["task"]["id"]
+    await world.change("addTaskDependency", {"taskId": ids["Send"], "blockedById": ids["Print"]})
+    head = await world.head()
+    await world.change("deleteLead", {"leadId": world["Ada"]})
+    deleted, *told = await world.events(head)
+    assert deleted["type"] == "lead.deleted"
+    assert [(event["type"], public_id("task", event["record_id"])) for event in told] == [
+        ("task.updated", id) for id in sorted((ids["Print"], ids["Bind"]))
+    ]
+    assert [json.loads(event["data"])["changes"] for event in told] == [{"parentId": [ids["Write"], None]}] * 2
+    assert {event["lead_id"] for event in told} == {parse_id("lead", world["Bob"]), None}
+    asked = "{ tasks(orderBy: {field: CREATED_AT, direction: ASC}) { nodes { title parent { id } version blocked } } }"
+    assert (await world.ask(asked))["tasks"]["nodes"] == [
+        {"title": "Print", "parent": None, "version": 2, "blocked": False},
+        {"title": "Bind", "parent": None, "version": 2, "blocked": False},
+        {"title": "Send", "parent": None, "version": 2, "blocked": True},
+    ]
     await expect_consistent(world.database)
 
 
