@@ -52,6 +52,8 @@ class Workers:
         self.announce = announce
         self.stopping = asyncio.Event()
         self.ready = 0
+        self.ending: set[asyncio.subprocess.Process] = set()
+        """Those that have been told to end and have not yet."""
 
     async def run(self) -> None:
         """Keep them running until a signal comes. Raises `WrongSettings` when not even the first ones can start."""
@@ -68,7 +70,13 @@ class Workers:
                 loop.remove_signal_handler(number)
 
     def _stop(self) -> None:
-        """End the workers. As long as a process holds the listener, the system takes connections that nobody serves."""
+        """End the workers; at the second signal at once.
+
+        As long as a process holds the listener, the system takes connections that nobody serves.
+        """
+        if self.stopping.is_set():
+            for process in self.ending:
+                process.terminate()
         self.stopping.set()
         self.listener.close()
 
@@ -116,11 +124,13 @@ class Workers:
         await _first(process.wait(), self.stopping.wait())
         if process.returncode is None:
             process.terminate()
+            self.ending.add(process)
             try:
                 await asyncio.wait_for(process.wait(), self.settings.shutdown_timeout + STOPPING)
             except TimeoutError:
                 process.kill()
                 await process.wait()
+            self.ending.discard(process)
         worker.writer.close()
         mark_process_dead(process.pid, self.folder)  # type: ignore[no-untyped-call]
         return served

@@ -114,6 +114,29 @@ async def test_workers_that_stop_take_no_connections(database: Database, tmp_pat
         assert await asyncio.to_thread(served.process.wait, 20) == 0
 
 
+async def test_a_second_signal_ends_workers_at_once(database: Database, tmp_path: Path) -> None:
+    """A change that waits for a lock does not hold them up for as long as a first signal would let it."""
+    asked = {"query": 'mutation { createPipeline(input: {name: "Held", stages: [{name: "A"}]}) { pipeline { name } } }'}
+    environment = {"DEALBOARD_DATABASE_URL": database.url, "DEALBOARD_SHUTDOWN_TIMEOUT": "600"}
+    with serving(tmp_path, DEALBOARD_WORKERS="2", **environment) as served:
+        async with (
+            httpx2.AsyncClient(headers=served.headers, timeout=30) as client,
+            database.acquire() as connection,
+            connection.transaction(),
+        ):
+            await connection.execute("LOCK TABLE pipeline IN EXCLUSIVE MODE")
+            change = asyncio.create_task(client.post(served.url, json=asked))
+            while not await database.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                """Until it waits."""
+            served.process.send_signal(signal.SIGTERM)
+            while await takes_connections(httpx2.URL(served.url).port):
+                """Until the first one was heard."""
+            served.process.send_signal(signal.SIGTERM)
+            answer: Any = (await change).json()
+            assert await asyncio.to_thread(served.process.wait, 20) == 0
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["SERVICE_UNAVAILABLE"]
+
+
 async def takes_connections(port: int | None) -> bool:
     """Whether somebody listens on the port."""
     try:
