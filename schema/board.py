@@ -37,5 +37,9 @@ class BoardChanged:
     above: Lead | None = read(boards.above, "The card right above it, of those on the board; null on top.")
     below: Lead | None = read(boards.below, "The card right below it, of those on the board; null at the bottom.")
     stages: list[Stage] = read(
-        boards.stages, "The columns that it touched, with their new totals; all of them for COLUMNS.", rows=3
+        boards.stages,
+        "The columns that it touched, with their new totals; all of them for COLUMNS. Totals count every card of a"
+        " column, also those that your filter hides, and what happens to those is not told: only without a filter do"
+        " the totals that you keep stay right.",
+        rows=3,
     )

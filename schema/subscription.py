@@ -45,7 +45,8 @@ class Subscription:
     )
     board_changed: BoardChanged = live(
         resolvers.boards.board_changes,
-        "Everything that changes a board: cards that enter, leave, move or change, for the cards that pass a filter.",
+        "Everything that changes a board: cards that enter, leave, move or change, for the cards that pass a filter."
+        " What becomes of contacts, customers and members themselves, such as another name, is told by `events` only.",
         arguments={
             "pipeline_id": Argument(strawberry.ID, "The pipeline whose board it is."),
             "filter": Argument(LeadFilter | None, "Only the cards that this lets through are on the board."),
