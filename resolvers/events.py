@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, cast, func, literal_column
+from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, case, cast, func, literal_column
 
 from models.event import Event, EventLog, EventType
 from models.ids import parse_id
@@ -85,7 +85,8 @@ def to_pipeline(event: Any, args: Args) -> Rows:
 
 @dataclass(frozen=True)
 class Watch:
-    """Which events a subscription asks for, and the cursor it starts after. Each filter is optional.
+    """Which events a subscription asks for, and the cursor it starts after. Each filter is optional. What leaves a
+    pipeline or an owner concerns that one, too.
 
     Leads that were merged count as one, so whoever follows any of them follows the one that stays.
     """
@@ -116,7 +117,10 @@ class Watch:
         if self.lead_id is not None:
             wanted.append(event.lead_id == any_(together(named("lead", self.lead_id))))
         if self.owner_id is not None:
-            wanted.append(event.owner_id == self.owner_id.bind(Uuid(), _id("member")))
+            owner_id = self.owner_id.bind(Uuid(), _id("member"))
+            taken_from = cast(func.right(event.data.op("->>")(quoted("from")), literal_column("36")), Uuid)
+            was_owner = case((event.type == quoted(EventType.LEAD_ASSIGNED), taken_from))
+            wanted.append((event.owner_id == owner_id) | (was_owner == owner_id))
         return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
 
     def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
@@ -130,7 +134,7 @@ class Watch:
                 (self.types is None or event["type"] in self.types)
                 and (pipeline_id is None or pipeline_id in (event["pipeline_id"], event["from_pipeline_id"]))
                 and (lead_id is None or lead_id in event["lead_ids"])
-                and (owner_id is None or event["owner_id"] == owner_id)
+                and (owner_id is None or owner_id in (event["owner_id"], event["from_owner_id"]))
             )
 
         return wants

@@ -46,6 +46,8 @@ NEWS = Statement(
         """
         SELECT event.number, event.type, event.occurred_at, event.lead_id, event.owner_id, event.pipeline_id,
             event.from_pipeline_id,
+            CASE WHEN event.type = 'lead.assigned' THEN CAST(right(event.data ->> 'from', 36) AS uuid) END
+                AS from_owner_id,
             ARRAY(
                 SELECT id FROM merged_record WHERE org_id = :org_id AND into_id = now.lead_id
             ) || now.lead_id AS lead_ids

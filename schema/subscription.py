@@ -15,7 +15,7 @@ from schema.filters import LeadFilter
 FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
     "lead_id": Argument(strawberry.ID | None, "Only this lead, and what was merged into it."),
-    "owner_id": Argument(strawberry.ID | None, "Only leads that this member works on."),
+    "owner_id": Argument(strawberry.ID | None, "Only leads that this member works on, is given or has to give away."),
     "after": Argument(
         str | None,
         "Start after this cursor: everything since then is delivered first, exactly once. Without it, from now on."

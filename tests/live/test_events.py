@@ -64,6 +64,24 @@ async def test_every_mutation_is_told(world: World, engine: Engine, name: str) -
     assert [event["type"] for event in told] == [EventType(event["type"]).name for event in stored]
 
 
+async def test_who_follows_an_owner_is_told_of_leads_that_go(world: World, engine: Engine) -> None:
+    """What is given to Rita and taken from her, live as well as afterwards; what Mia does with it is not hers."""
+    after = (await world.ask("{ cursor }"))["cursor"]
+    async with listening(world, engine, ownerId=world["rita"]) as live:
+        await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["rita"]})
+        await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["mia"]})
+        await world.change("assignLead", {"leadId": world["Ada"], "memberId": None})
+        await world.change("updateLead", {"leadId": world["Bob"], "title": "Bob Ltd"})
+        told = await live(3)
+    assert [(event["type"], event["toOwner"]) for event in told if "toOwner" in event] == [
+        ("LEAD_ASSIGNED", {"name": "rita"}),
+        ("LEAD_ASSIGNED", {"name": "mia"}),
+    ]
+    assert told[2]["type"] == "LEAD_UPDATED"
+    async with listening(world, engine, ownerId=world["rita"], after=after) as later:
+        assert await later(3) == told
+
+
 async def test_a_change_is_told_field_by_field(world: World, engine: Engine) -> None:
     """What each field held before and holds since: text as it is, null as null."""
     async with listening(world, engine) as take:
