@@ -268,6 +268,21 @@ ORDER BY md5(lead.id::text)
 """
 
 
+QUALIFIED = """
+WITH leads AS (
+    UPDATE pipeline SET type = 'LEAD' WHERE org_id = $1 RETURNING org_id
+), deals AS (
+    INSERT INTO pipeline (org_id, id, name, type, is_default)
+    SELECT org_id, gen_random_uuid(), 'Deals', 'OPPORTUNITY', true FROM leads RETURNING org_id, id
+), opened AS (
+    INSERT INTO stage (org_id, id, pipeline_id, name, position)
+    SELECT org_id, gen_random_uuid(), id, 'Opened', 0 FROM deals
+)
+UPDATE lead SET qualified_at = now() WHERE org_id = $1
+"""
+"""What makes an organisation's opportunities qualified leads, with a pipeline that they can be converted into."""
+
+
 async def crowd(url: str, key: str, leads: int, prepare: str = "") -> Crowd:
     """A fresh organisation whose open leads can all be changed; `prepare` is run on it before."""
     await place(url, key, leads, fresh=True)
