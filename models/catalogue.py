@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from models.ids import parse_id
+from models.money import as_currency
 from models.pipeline import PipelineType
 from models.stage import StageKind
 
@@ -85,6 +86,10 @@ def _amount(value: Any, field: Field) -> Decimal:
     return Decimal(value)
 
 
+def _currency(value: Any, field: Field) -> str:
+    return as_currency(value)
+
+
 def _date(value: Any, field: Field) -> date:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
@@ -138,7 +143,7 @@ def _compared(scalar: Scalar) -> dict[str, Operand]:
 
 
 _SET = {"isSet": Operand(_boolean)}
-_MONEY = Operand(parts={"amount": _amount, "currency": _text})
+_MONEY = Operand(parts={"amount": _amount, "currency": _currency})
 
 OPERATORS: Mapping[Kind, Mapping[str, Operand]] = {
     Kind.TEXT: {
@@ -149,7 +154,7 @@ OPERATORS: Mapping[Kind, Mapping[str, Operand]] = {
     Kind.NUMBER: {**_compared(_number), "between": Operand(parts={"min": _number, "max": _number}), **_SET},
     Kind.MONEY: {
         **dict.fromkeys(_compared(_amount), _MONEY),
-        "between": Operand(parts={"min": _amount, "max": _amount, "currency": _text}),
+        "between": Operand(parts={"min": _amount, "max": _amount, "currency": _currency}),
         **_SET,
     },
     Kind.DATE: {

@@ -135,6 +135,8 @@ async def test_a_bottomless_tree_is_refused(api: Api, world: World) -> None:
         ({"kind": {"in": []}}, "kind.in", "List 1 to 100"),
         ({"not": {"stageKind": {"in": ["WON"] * 101}}}, "not.stageKind.in", "100 values, not 101"),
         ({"ownerId": {"is": "lead_018bcfe5-6800-7000-8000-000000000000"}}, "ownerId.is", "is the id of a Lead"),
+        ({"value": {"atLeast": {"amount": "1", "currency": "EURO"}}}, "value.atLeast.currency", "is not a currency"),
+        ({"value": {"between": {"min": "1", "max": "2", "currency": "eur"}}}, "value.between.currency", "is not a"),
         ({"expectedCloseDate": {"withinLastDays": -1}}, "expectedCloseDate.withinLastDays", "0 to 3650"),
     ],
 )  # fmt: skip
