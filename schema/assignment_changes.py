@@ -13,7 +13,7 @@ from schema.payload import ChangeInput, Payload
 @strawberry.input(description="Who should work on a lead.")
 class AssignLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to give.")
-    member_id: strawberry.ID | None = id_of("member", "The member to give it to; null for nobody.")
+    member_id: strawberry.ID | None = id_of("member", "The member to give it to; null, not left out, for nobody.")
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")
 
 
@@ -25,7 +25,7 @@ class AssignLeadPayload(Payload):
 @strawberry.input(description="Who should work on several leads.")
 class AssignLeadsInput(ChangeInput):
     lead_ids: list[strawberry.ID] = id_of("lead", "The leads to give, up to 500.")
-    member_id: strawberry.ID | None = id_of("member", "The member to give them to; null for nobody.")
+    member_id: strawberry.ID | None = id_of("member", "The member to give them to; null, not left out, for nobody.")
     all_or_none: bool | None = optional("Give none when one of them cannot be given.")
 
 
