@@ -94,7 +94,7 @@ async function follow(after: string | undefined, tell: (line: object) => void): 
       const codes = Array.isArray(failure) ? failure.map((error) => error.extensions?.code) : [];
       if (codes.includes("CURSOR_EXPIRED")) after = undefined; // what follows is no longer kept: look at what is now
       else if (codes.length > 0 ? !codes.some((code) => PASSING.has(code)) : HOPELESS.has(code(failure))) throw failure;
-      console.error(`${codes[0] || code(failure) || "connection lost"}: coming back`);
+      console.error(`${codes[0] || why(failure) || "connection lost"}: coming back`);
     }
     if (Date.now() - began > LONGEST_WAIT) failures = 0; // it was good for a while, though nothing happened
     // Anything up to twice as long each time: a thousand clients of one server must not come back at the same moment.
@@ -105,6 +105,12 @@ async function follow(after: string | undefined, tell: (line: object) => void): 
 /** The code that closed the connection, if there is one. */
 function code(failure: unknown): number {
   return (failure as { code?: number } | undefined)?.code ?? 0;
+}
+
+/** The code and the reason with which the connection was closed, if it was. */
+function why(failure: unknown): string {
+  const { code = "", reason = "" } = (failure ?? {}) as { code?: number; reason?: string };
+  return `${code} ${reason}`.trim();
 }
 
 await follow(process.argv[2], (line) => console.log(JSON.stringify(line)));

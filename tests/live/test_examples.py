@@ -205,6 +205,7 @@ async def test_whatever_happens_every_event_is_told_once(house: House) -> None:
         house.relay.cut()
         for client in house.clients:
             await client.says("4403")
+            await client.says("has expired")
         await house.move()
         house.let_in(3600)
         await house.told()
