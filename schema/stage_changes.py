@@ -76,7 +76,9 @@ class DeleteStagePayload(Payload):
 class ReorderStagesInput(ChangeInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose stages get another order.")
     stage_ids: list[strawberry.ID] = id_of(
-        "stage", "The ids of all its stages, each once, from left to right. Anything else is refused with CONFLICT."
+        "stage",
+        "The ids of all its stages, each once, from left to right. Any other list is refused with CONFLICT, an id "
+        "that is not there with NOT_FOUND.",
     )
     expected_version: int | None = optional(
         PIPELINE_VERSION + " Send it, so that an order changed since you looked is not overwritten; of two reorderings "
