@@ -1,7 +1,7 @@
 """What the leads and opportunities of a contact or a customer come to: how many, how they ended, and their worth."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Integer, Numeric, and_, cast, func, literal_column, select
 
@@ -73,11 +73,17 @@ def lost_count(deals: Deals, args: Args) -> Expression:
     return deals.count(StageKind.LOST)
 
 
-class Worth:
-    """What deals are worth in each currency; the columns are those of a stage's total."""
+class Counted(Protocol):
+    """Something that leads are counted of."""
 
-    def __init__(self, deals: Deals) -> None:
-        found = deals.leads()
+    def leads(self) -> Rows: ...
+
+
+class Worth:
+    """What leads are worth in each currency; the columns are those of a stage's total."""
+
+    def __init__(self, counted: Counted) -> None:
+        found = counted.leads()
         lead = found.entity
         weight = rows(Stage, lead.stage_id).value(lambda stage: lead.value * chance(lead, stage))
         priced = (

@@ -1,4 +1,4 @@
-"""Stages: reading them and their totals."""
+"""Stages: reading them."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from sqlalchemy import ARRAY, ColumnElement, Text, case, func, literal_column
 from sqlalchemy.dialects import postgresql
 
 from models.lead import LeadField
-from models.stage import Stage, StageKind, StageTotal
-from resolvers.reading import Args, Expression, Rows, Same, quoted, rows, typed_id
+from models.stage import Stage, StageKind
+from resolvers.reading import Args, Expression, Rows, quoted, rows, typed_id
 
 
 def id(stage: Any, args: Args) -> Expression:
@@ -61,32 +61,3 @@ def deleted(stage: Any, args: Args) -> Expression:
     """Whether only history still names it."""
     is_deleted: Expression = stage.deleted_at.is_not(None)
     return is_deleted
-
-
-def totals(stage: Any, args: Args) -> Same:
-    """What stands in the stage: an object of the stage's own row."""
-    return Same(stage)
-
-
-def _totals(stage: Any) -> Rows:
-    found = rows(StageTotal)
-    return found.where(found.entity.stage_id == stage.id)
-
-
-def count(stage: Any, args: Args) -> Expression:
-    """How many leads stand in the stage."""
-    return _totals(stage).value(lambda total: func.coalesce(func.sum(total.leads), literal_column("0")))
-
-
-def values(stage: Any, args: Args) -> Rows:
-    """What the leads of the stage are worth, per currency."""
-    found = _totals(stage)
-    total = found.entity
-    return found.where(total.currency != literal_column("''"), total.leads > literal_column("0")).ordered(
-        total.currency.asc()
-    )
-
-
-def weighted(total: Any, args: Args) -> Expression:
-    """Value times probability, rounded once, at the precision that the values are kept at."""
-    return func.round(total.weighted * literal_column("0.01"), func.scale(total.value), type_=total.value.type)

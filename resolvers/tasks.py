@@ -70,14 +70,6 @@ def has_next(lead: Any) -> ColumnElement[bool]:
     return exists(found.where(task.lead_id == lead.id, task.status == OPEN).select(ONE))
 
 
-def missing_in_stage(stage: Any, args: Args) -> Expression:
-    """How many open leads of a stage have no open task."""
-    found = rows(Lead)
-    lead = found.entity
-    idle = found.where(lead.stage_id == stage.id, lead.closed_at.is_(None), ~has_next(lead))
-    return idle.select(func.count()).scalar_subquery()
-
-
 def assignee(task: Any, args: Args) -> Rows:
     """Whose task it is."""
     return rows(Member, task.assignee_id)

@@ -38,8 +38,8 @@ class BoardChanged:
     below: Lead | None = read(boards.below, "The card right below it, of those on the board; null at the bottom.")
     stages: list[Stage] = read(
         boards.stages,
-        "The columns that it touched, with their new totals; all of them for COLUMNS. Totals count every card of a"
-        " column, also those that your filter hides, and what happens to those is not told: only without a filter do"
-        " the totals that you keep stay right.",
+        "The columns that it touched; all of them for COLUMNS. `totals(filter)` with your filter are the new totals of"
+        " what you show. Without it they count every card of a column, also those that your filter hides, and what"
+        " happens to those is not told.",
         rows=3,
     )

@@ -6,7 +6,7 @@ import strawberry
 
 from models.lead import LeadField
 from models.stage import StageKind
-from resolvers import leads, pipelines, stages, tasks
+from resolvers import leads, pipelines, stage_totals, stages
 from schema.fields import Argument, column, connection, read
 from schema.filters import LeadFilter, LeadOrder
 from schema.node import Node
@@ -25,15 +25,15 @@ class CurrencyTotal:
     currency: str = column("currency", "The currency, as an ISO 4217 code.")
     count: int = column("leads", "How many leads have a value in this currency.")
     value: Decimal_ = column("value", "The sum of their values.")
-    weighted_value: Decimal_ = read(stages.weighted, "The sum of each value times its chance of being won.")
+    weighted_value: Decimal_ = read(stage_totals.weighted, "The sum of each value times its chance of being won.")
 
 
 @strawberry.type(description="How many leads stand in a stage, and what they are worth.")
 class StageTotals:
-    count: int = read(stages.count, "How many leads stand in the stage.")
-    values: list[CurrencyTotal] = read(stages.values, "What they are worth, currency by currency.", rows=2)
+    count: int = read(stage_totals.count, "How many leads there are.")
+    values: list[CurrencyTotal] = read(stage_totals.values, "What they are worth, currency by currency.", rows=2)
     without_next_task: int = read(
-        tasks.missing_in_stage, "How many open leads in the stage have no open task: nobody has planned a next step."
+        stage_totals.without_next_task, "How many open ones have no open task: nobody has planned a next step."
     )
 
 
@@ -62,8 +62,9 @@ class Stage(Node):
         order=LeadOrder,
     )
     totals: StageTotals = read(
-        stages.totals,
-        "How many leads stand here and what they are worth: all of them, whatever page or filter of `leads` is shown.",
+        stage_totals.of,
+        "How many leads stand here and what they are worth, whatever page of `leads` is shown.",
+        arguments={"filter": Argument(LeadFilter | None, "Only the leads that this lets through; without it, all.")},
     )
     created_at: DateTime = column("created_at", "When the stage was made.")
     updated_at: DateTime = column("updated_at", "When the stage last changed.")

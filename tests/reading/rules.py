@@ -235,8 +235,9 @@ def weighted_value(world: World, lead: Record, given: Mapping[str, Any]) -> str 
 
 
 def totals(world: World, stage: Record, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands in a stage, counted lead by lead."""
-    here = world.all("lead", stage_id=stage.row["id"])
+    """What stands in a stage and passes the filter, counted lead by lead."""
+    wanted = given.get("filter") or {}
+    here = [lead for lead in world.all("lead", stage_id=stage.row["id"]) if passes(world, lead, wanted)]
     idle = [lead for lead in here if lead.row["closed_at"] is None and not has_next(world, lead)]
     return {"count": len(here), "values": worth(world, here), "withoutNextTask": len(idle)}
 

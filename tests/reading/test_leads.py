@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -166,6 +167,34 @@ def test_every_part_of_a_filter_is_tried() -> None:
     """A part that is added to the filter is added to the table."""
     parts = graphql_schema.type_map["LeadFilter"].fields
     assert {part for wanted, _ in FILTERS.values() for part in wanted} == set(parts)
+
+
+async def test_totals_of_what_was_filtered(leads: World) -> None:
+    """Each column counts and sums up what the filter lets through, and nothing else; without a filter, all."""
+    query = """query($filter: LeadFilter) {
+      leads(filter: $filter) { nodes { stage { id } value currency weightedValue closedAt nextTask { id } } }
+      pipelines { stages { id totals(filter: $filter) {
+        count withoutNextTask values { currency count value weightedValue }
+      } } }
+    }"""
+    for wanted in ({}, *(wanted for wanted, _ in FILTERS.values())):
+        found = await leads.ask(query, {"filter": named(leads, wanted)})
+        for stage in (stage for pipeline in found["pipelines"] for stage in pipeline["stages"]):
+            here = [node for node in found["leads"]["nodes"] if node["stage"]["id"] == stage["id"]]
+            assert stage["totals"] == {
+                "count": len(here),
+                "withoutNextTask": sum(node["nextTask"] is None and node["closedAt"] is None for node in here),
+                "values": [
+                    {
+                        "currency": currency,
+                        "count": len(priced),
+                        "value": str(sum(Decimal(node["value"]) for node in priced)),
+                        "weightedValue": str(sum(Decimal(node["weightedValue"]) for node in priced)),
+                    }
+                    for currency in sorted({node["currency"] for node in here if node["value"]})
+                    for priced in [[node for node in here if node["currency"] == currency and node["value"]]]
+                ],
+            }, wanted
 
 
 async def test_orders(leads: World) -> None:
