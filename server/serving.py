@@ -8,7 +8,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from types import FrameType
 import uvicorn
 from rich.console import Console
 
-from models.database import Database
+from models.database import UNREACHABLE, Database
 from models.member import Role
 from server.app import create_app
 from server.calls import Calls
@@ -74,15 +74,17 @@ async def serve_in_workers(settings: Settings, listener: socket.socket, announce
 
 
 async def serve_as_worker(descriptor: int) -> None:
-    """Serve in a process that `Workers` has started, on the listener that it has bound."""
+    """Serve in a process that `Workers` has started, on the listener that it has bound. Raises `WrongSettings`."""
     with socket.socket(fileno=descriptor) as listener:
         async with Parent.connect() as parent:
             url = parent.settings.database_url
             assert url is not None
-            async with (
-                opened_calls(parent.settings) as calls,
-                connect(parent.settings, url, calls.metrics) as database,
-            ):
+            async with opened_calls(parent.settings) as calls, AsyncExitStack() as stack:
+                try:
+                    database = await stack.enter_async_context(connect(parent.settings, url, calls.metrics))
+                except UNREACHABLE as failure:
+                    # Of a worker that is replaced while the database is away: the parent tries again.
+                    raise WrongSettings(f"The database cannot be reached ({type(failure).__name__}).") from failure
                 server = Server(parent.settings, database, calls, parent.tell_ready)
                 parent.when_gone(server.stop)
                 await server.serve(sockets=[listener])

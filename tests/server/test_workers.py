@@ -83,6 +83,39 @@ def test_workers_serve_as_one_and_are_replaced(tmp_path: Path) -> None:
     assert postgres_in(tmp_path) == []
 
 
+def test_a_worker_is_replaced_once_the_database_is_back(tmp_path: Path) -> None:
+    """As long as it is away, each try is told in one line, and then the server answers as before."""
+    with ExitStack() as stack:
+        running = stack.enter_context(ExitStack())
+        url = running.enter_context(embedded(tmp_path / "shared"))
+        served = stack.enter_context(serving(tmp_path, DEALBOARD_DATABASE_URL=url, DEALBOARD_WORKERS="2"))
+        assert served.process.stdout is not None
+        running.close()
+        for worker in workers(served):
+            worker.kill()
+        said = ""
+        while said.count("has ended (") < 3:
+            said += served.process.stdout.readline()
+        assert "has ended (2)" in said
+        assert "dealboard: The database cannot be reached (" in said
+        assert "Traceback" not in said
+        stack.enter_context(embedded(tmp_path / "shared"))
+        while "data" not in (answer := asked_again(served)):
+            """Until a worker has found it."""
+        assert answer["data"]["__typename"] == "Query"
+
+
+def asked_again(served: Served) -> dict[str, Any]:
+    """The answer to a small query; nothing when there is none."""
+    try:
+        answer: Any = httpx2.post(
+            served.url, json={"query": "{ __typename cursor }"}, headers=served.headers, timeout=2
+        )
+    except httpx2.TransportError:
+        return {}
+    return dict(answer.json())
+
+
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     """Nobody is left to answer on the port, so that the next server can have it."""
     with serving(tmp_path, DEALBOARD_WORKERS="2") as served:
