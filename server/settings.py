@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     )
     max_messages_per_second: int = Field(200, ge=1, description="Most messages in a second on a WebSocket.")
     shutdown_timeout: float = Field(
-        10.0, gt=0, description="Seconds in which requests may finish when the server is told to stop."
+        10.0, gt=0, description="Seconds in which the server ends when it is told to; requests finish meanwhile."
     )
     events_url: str | None = Field(
         None,
