@@ -111,10 +111,11 @@ class Reader:
 
     async def run(self) -> None:
         """Read until cancelled. The database may come and go: what was missed is read when it is back."""
-        self.position = (await patiently(self.bounds)).head
-        self.ready.set()
         while True:
             try:
+                if not self.ready.is_set():
+                    self.position = (await patiently(self.bounds)).head
+                    self.ready.set()
                 await patiently(self._catch_up)
                 await self.woken.wait()
                 self.woken.clear()
@@ -229,8 +230,11 @@ class Feed:
         """Find readers that are behind, whatever became of their wake-ups."""
         while True:
             await asyncio.sleep(self.poll_seconds)
-            if self.readers:
-                await patiently(self._look_once)
+            try:
+                if self.readers:
+                    await patiently(self._look_once)
+            except Exception:
+                log.exception("looking at the heads of the logs failed, trying again")
 
     async def _look_once(self) -> None:
         async with self.database.acquire() as connection:

@@ -6,8 +6,8 @@ https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. A socket is clo
     1013  the keys that tokens are checked with cannot be had now; come back later
     4400  a message that is not one of the protocol's: not JSON, not text, too long, a field missing or of a wrong type
     4401  `subscribe` before the connection was acknowledged
-    4403  a token that does not admit its sender, or one that has expired since: come back with a new one; or a member
-          who was deactivated, or whose organisation was suspended: the reason says so and ends with the last cursor
+    4403  a token that does not admit its sender; or one that has expired since, a member who was deactivated, or whose
+          organisation was suspended: the reason says so and ends with the last cursor, if any
     4406  a client that does not speak graphql-transport-ws
     4408  no `connection_init` in time
     4409  `subscribe` with the id of an operation that is still running
@@ -297,7 +297,8 @@ class Socket:
         if self.who is not None and self.who.expires_at is not None:
             left = self.who.expires_at.timestamp() + LEEWAY - time.time()
         if left <= 0:
-            self._spawn(self.close(4403, "Forbidden: the token has expired, connect again with a new one"))
+            expired = "Forbidden: the token has expired, connect again with a new one"
+            self._spawn(self.close(4403, self._with_cursor(expired)))
             return
         if ping and not self.sending.locked():  # a client that does not read needs no pings
             self._spawn(self.send(PING))

@@ -105,7 +105,7 @@ class StandIn:
                     body = b'{"data":{"count":%d}}' % number
                     yield Told(body.ljust((variables or {}).get("width", 0)), str(number))
                 return
-            yield Told(b'{"data":{"follow":0}}')
+            yield Told(b'{"data":{"follow":0}}', (variables or {}).get("cursor"))
             if "breaks" in prepared.text:
                 raise RuntimeError("the secret inside")
             while True:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -13,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 import server.sockets
+from resolvers.events import encode_cursor
 from server.refusals import NotAvailable
 from tests.server.stand_in import StandIn, application, listening, token
 
@@ -339,14 +341,17 @@ async def test_keys_out_of_reach_close_with_1013(stand_in: StandIn, monkeypatch:
 
 
 async def test_an_expired_token_ends_the_connection(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it is valid all is delivered; when it ends the socket is closed with 4403 and its operations are ended."""
+    """While it is valid all is delivered; when it ends the socket is closed with 4403 and the last cursor, and its
+    operations are ended."""
     end = int(time.time()) + 3600
     async with socket(stand_in, socket_ping_interval=60) as client:
         monkeypatch.setattr(server.sockets, "LEEWAY", time.time() + 0.7 - end)
         await client.init(Authorization=token(exp=end))
-        await client.subscribe("a", "subscription { follow }")
+        cursor = encode_cursor(uuid4(), 7)
+        await client.subscribe("a", "subscription { follow }", variables={"cursor": cursor})
         assert (await client.take())["type"] == "next"
-        assert await client.closed() == (4403, "Forbidden: the token has expired, connect again with a new one")
+        expired = "Forbidden: the token has expired, connect again with a new one"
+        assert await client.closed() == (4403, f"{expired}; after={cursor}")
     assert stand_in.finished == ["subscription"]
 
 
