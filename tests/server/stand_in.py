@@ -103,7 +103,9 @@ class StandIn:
                     await asyncio.sleep(0)
                     self.counted = number
                     body = b'{"data":{"count":%d}}' % number
-                    yield Told(body.ljust((variables or {}).get("width", 0)), str(number))
+                    width = (variables or {}).get("width", 0)
+                    # A number is no cursor that a socket could name when it is closed for being too slow.
+                    yield Told(body.ljust(width), None if width else str(number))
                 return
             yield Told(b'{"data":{"follow":0}}', (variables or {}).get("cursor"))
             if "breaks" in prepared.text:
