@@ -50,7 +50,7 @@ async def serving_engine(engine: Engine) -> AsyncIterator[Engine]:
     url, given = engine.database.url, {"server_settings": SESSION, "reset": keep, "connection_class": Watched}
     async with asyncpg.create_pool(url, min_size=1, **given) as pool:
         database = Database(pool, url)
-        async with Feed.open(database, 30) as feed:
+        async with Feed.open(database, 600) as feed:
             yield Engine(engine.schema, database, engine.documents, feed)
 
 

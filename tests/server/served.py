@@ -49,7 +49,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(60)
         if process.stdout is not None:
             process.stdout.close()
 

@@ -144,7 +144,7 @@ async def client(database: Database) -> AsyncIterator[AsyncClient]:
     async with (
         app.router.lifespan_context(app),
         listening(app) as port,
-        AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={**HEADERS, **bearer(**WHO)}, timeout=5) as client,
+        AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={**HEADERS, **bearer(**WHO)}, timeout=20) as client,
     ):
         yield client
 

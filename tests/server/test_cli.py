@@ -86,7 +86,7 @@ def test_a_killed_server_leaves_data_that_the_next_one_takes_over(tmp_path: Path
     with serving(tmp_path) as killed:
         before = ask(killed.url, killed.headers, "{ cursor }")
         killed.process.send_signal(signal.SIGKILL)
-        killed.process.wait(10)
+        killed.process.wait(60)
         assert postgres_in(tmp_path)
     with serving(tmp_path) as next_one:
         assert ask(next_one.url, next_one.headers, "{ cursor }") == before

@@ -349,5 +349,5 @@ async def test_a_client_that_leaves_early(stand_in: StandIn) -> None:
     headers = [(b"content-type", b"application/json"), (b"authorization", f"Bearer {token()}".encode())]
     scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"", "headers": headers}
     async with app.router.lifespan_context(app):
-        await asyncio.wait_for(app(scope, receive, send), 1)
+        await asyncio.wait_for(app(scope, receive, send), 20)
     assert sent == []

@@ -105,7 +105,7 @@ async def test_every_change_is_whole_or_absent(
 
         async with httpx2.AsyncClient() as client:
             await asyncio.gather(*(work(client) for _ in range(8)))
-        killed.process.wait(10)
+        killed.process.wait(60)
     await idle(database)
     await expect_consistent(database)
     kept = {row["key"] for row in await database.pool.fetch("SELECT key FROM outcome WHERE result <> '{}'")}
@@ -179,7 +179,7 @@ async def test_every_mutation_is_whole_or_absent(
         with serving(tmp_path, **environment) as served:
             await stream(served, left)
             if len(left) >= BETWEEN_KILLS:
-                served.process.wait(10)
+                served.process.wait(60)
         await idle(database)
         await expect_consistent(database)
         for case in cases:

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,12 @@ def test_each_operation_is_a_line_of_json(tmp_path: Path) -> None:
     with serving(tmp_path, DEALBOARD_LOG_FORMAT="json") as served:
         by_name = "query Find($text: String!) { leads(filter: {search: $text}) { nodes { id } } }"
         body = {"query": by_name, "variables": {"text": HIDDEN}}
-        answer = httpx2.post(served.url, json=body, headers={**served.headers, "X-Request-ID": "from-the-proxy:1"})
+        ask = partial(httpx2.post, served.url, timeout=20)
+        answer = ask(json=body, headers={**served.headers, "X-Request-ID": "from-the-proxy:1"})
         assert answer.json() == {"data": {"leads": {"nodes": []}}}
         assert answer.headers["x-request-id"] == "from-the-proxy:1"
-        wrong = httpx2.post(
-            served.url, json={"query": f"query Wrong {{ {HIDDEN.replace('-', '_')} }}"}, headers=served.headers
-        )
-        nobody = httpx2.post(served.url, json=body, headers={"Authorization": f"Bearer {HIDDEN}"})
+        wrong = ask(json={"query": f"query Wrong {{ {HIDDEN.replace('-', '_')} }}"}, headers=served.headers)
+        nobody = ask(json=body, headers={"Authorization": f"Bearer {HIDDEN}"})
         address = served.url.replace("http", "ws", 1)
         with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
             assert socket.response is not None

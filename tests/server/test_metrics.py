@@ -180,7 +180,7 @@ def test_any_worker_answers_for_all(tmp_path: Path) -> None:
             return figure(text, "operations_total", operation="Who", kind="query", code="OK")
 
         for _ in range(30):
-            answer = httpx2.post(served.url, json={"query": "query Who { cursor }"}, headers=served.headers)
+            answer = httpx2.post(served.url, json={"query": "query Who { cursor }"}, headers=served.headers, timeout=20)
             assert answer.status_code == 200
         texts = [read() for _ in range(10)]
         assert {count(text) for text in texts} == {30}

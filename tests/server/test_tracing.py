@@ -68,8 +68,8 @@ def test_a_served_operation_is_a_span(tmp_path: Path) -> None:
             before = time.time_ns()
             headers = {**served.headers, "traceparent": TRACEPARENT, "X-Request-ID": "r1"}
             body = {"query": "query Who($id: ID!) { lead(id: $id) { id } }", "variables": {"id": "a secret"}}
-            assert httpx2.post(served.url, json=body, headers=headers).headers["x-request-id"] == "r1"
-        resource, span = spans.get(timeout=5)
+            assert httpx2.post(served.url, json=body, headers=headers, timeout=20).headers["x-request-id"] == "r1"
+        resource, span = spans.get(timeout=20)
         assert spans.empty()
     assert resource["service.name"] == "dealboard"
     assert span.name == "query Who"
@@ -94,7 +94,7 @@ def test_what_is_our_fault_is_an_error() -> None:
         with pytest.raises(RuntimeError), Call(Calls(Metrics(), tracer=tracer), "http", "r2", {}):
             raise RuntimeError
         tracer.close()
-        _, span = spans.get(timeout=5)
+        _, span = spans.get(timeout=20)
     assert span.status.code == 2
     assert span.parent_span_id == b""
     assert attributes(span)["dealboard.code"] == "INTERNAL_SERVER_ERROR"
