@@ -15,7 +15,7 @@ from models.text import spelled
 from resolvers.change import Change, Happening
 from resolvers.contact_changes import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.lead_fields import EMPTY as LEAD_FIELDS
-from resolvers.locking import ID, IDS, not_found
+from resolvers.locking import ID, IDS, expect_version, not_found
 from resolvers.reading import ORG
 from resolvers.revision import public, revise, rewrite, told
 
@@ -135,35 +135,49 @@ LOCK_STAGES = Statement(
 
 
 async def merge_contacts(
-    change: Change, winner_id: UUID, loser_id: UUID, dry_run: bool | None = False
+    change: Change,
+    winner_id: UUID,
+    loser_id: UUID,
+    dry_run: bool | None = False,
+    expected_version: int | None = None,
 ) -> Mapping[str, Any]:
-    """Join one contact into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED."""
-    winner, loser = await _both(change, CONTACT, winner_id, loser_id)
+    """Join one contact into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
+    when the winner is at another version."""
+    winner, loser = await _both(change, CONTACT, winner_id, loser_id, expected_version)
     _expect_shown(winner, "contact")
     return await _merge(change, CONTACT, winner, loser, _filled(CONTACT, winner, loser), bool(dry_run))
 
 
 async def merge_customers(
-    change: Change, winner_id: UUID, loser_id: UUID, dry_run: bool | None = False
+    change: Change,
+    winner_id: UUID,
+    loser_id: UUID,
+    dry_run: bool | None = False,
+    expected_version: int | None = None,
 ) -> Mapping[str, Any]:
-    """Join one customer into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED."""
-    winner, loser = await _both(change, CUSTOMER, winner_id, loser_id)
+    """Join one customer into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
+    when the winner is at another version."""
+    winner, loser = await _both(change, CUSTOMER, winner_id, loser_id, expected_version)
     _expect_shown(winner, "customer")
     return await _merge(change, CUSTOMER, winner, loser, _filled(CUSTOMER, winner, loser), bool(dry_run))
 
 
 async def merge_leads(
-    change: Change, winner_id: UUID, loser_id: UUID, dry_run: bool | None = False
+    change: Change,
+    winner_id: UUID,
+    loser_id: UUID,
+    dry_run: bool | None = False,
+    expected_version: int | None = None,
 ) -> Mapping[str, Any]:
     """Join one lead into another: its tasks and activities go along, and it leaves the board and the totals. Of the
     stages it was in only its events tell, and they stand in the winner's timeline, too.
 
-    Raises `Refused`: NOT_FOUND; INVALID when both are the same; LEAD_CONVERTED where either became an opportunity, or
-    was made from a lead.
+    Raises `Refused`: NOT_FOUND; INVALID when both are the same; CONFLICT when the winner is at another version;
+    LEAD_CONVERTED where either became an opportunity, or was made from a lead.
     """
     while True:
         stages = {row["id"]: row for row in await change.all(LOCK_STAGES, ids=[winner_id, loser_id])}
-        winner, loser = await _both(change, LEAD, winner_id, loser_id)
+        winner, loser = await _both(change, LEAD, winner_id, loser_id, expected_version)
         # Between the two statements another change may have moved one on; then its stage is not among those locked.
         if {winner["stage_id"], loser["stage_id"]} <= stages.keys():
             break
@@ -183,13 +197,16 @@ async def merge_leads(
     return shown
 
 
-async def _both(change: Change, kind: Kind, winner_id: UUID, loser_id: UUID) -> tuple[Row, Row]:
+async def _both(
+    change: Change, kind: Kind, winner_id: UUID, loser_id: UUID, expected_version: int | None
+) -> tuple[Row, Row]:
     if winner_id == loser_id:
         raise Refused(Refusal.INVALID, f"These are the same {kind.noun}. Name two.", "loserId")
     found = {row["id"]: row for row in await change.all(kind.take, ids=[winner_id, loser_id])}
     for id, field in ((winner_id, "winnerId"), (loser_id, "loserId")):
         if id not in found:
             raise not_found(kind.noun, field)
+    expect_version(found[winner_id], expected_version, **{kind.noun: winner_id})
     return found[winner_id], found[loser_id]
 
 

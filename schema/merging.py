@@ -9,6 +9,7 @@ from schema.lead import Lead
 from schema.payload import ChangeInput, Payload
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the record is at this version."
+WINNER_VERSION = "Refuse with CONFLICT unless the record that stays is at this version."
 DRY_RUN = "Only tell what would happen."
 MERGED_ID = "The id of the one that was joined in. It stands for the other from now on."
 FILLED = "The fields that were empty and are filled from the other one."
@@ -26,6 +27,7 @@ class MergeContactsInput(ChangeInput):
     winner_id: strawberry.ID = id_of("contact", "The contact that stays.")
     loser_id: strawberry.ID = id_of("contact", "The contact that is joined into it.")
     dry_run: bool | None = optional(DRY_RUN)
+    expected_version: int | None = optional(WINNER_VERSION)
 
 
 @strawberry.type(description="What came of joining one contact into another.")
@@ -41,6 +43,7 @@ class MergeCustomersInput(ChangeInput):
     winner_id: strawberry.ID = id_of("customer", "The customer that stays.")
     loser_id: strawberry.ID = id_of("customer", "The customer that is joined into it.")
     dry_run: bool | None = optional(DRY_RUN)
+    expected_version: int | None = optional(WINNER_VERSION)
 
 
 @strawberry.type(description="What came of joining one customer into another.")
@@ -56,6 +59,7 @@ class MergeLeadsInput(ChangeInput):
     winner_id: strawberry.ID = id_of("lead", "The lead that stays.")
     loser_id: strawberry.ID = id_of("lead", "The lead that is joined into it.")
     dry_run: bool | None = optional(DRY_RUN)
+    expected_version: int | None = optional(WINNER_VERSION)
 
 
 @strawberry.type(description="What came of joining one lead into another.")

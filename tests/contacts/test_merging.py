@@ -114,6 +114,23 @@ async def test_refusals(world: World) -> None:
     await world.refused("mergeLeads", {"winnerId": bob, "loserId": world["Dan"]}, "INVALID", "loserId")
 
 
+async def test_the_one_that_stays_is_as_expected(world: World) -> None:
+    """At another version the merge is refused, shows it as it is, and changes nothing; of all three kinds."""
+    other = (await world.change("createCustomer", {"name": "Other"}, "customer { id }"))["customer"]["id"]
+    for noun, winner, loser in (
+        ("Contact", world["contact of mia"], world["contact of rita"]),
+        ("Customer", world["Acme"], other),
+        ("Lead", world["Ada"], world["Bob"]),
+    ):
+        show = f"{noun.lower()} {{ id version }}"
+        given = {"winnerId": winner, "loserId": loser}
+        made = await world.refused(
+            f"merge{noun}s", {**given, "expectedVersion": 2}, "CONFLICT", "expectedVersion", show=show
+        )
+        assert made[noun.lower()] == {"id": winner, "version": 1}
+        await world.change(f"merge{noun}s", {**given, "expectedVersion": 1})
+
+
 async def test_opposite_merges_at_once(world: World) -> None:
     """One of them is done; for the others both ids have become the same, and nothing runs in a circle."""
     pair = (world["contact of mia"], world["contact of rita"])
