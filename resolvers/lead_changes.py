@@ -1,4 +1,5 @@
-"""Changes of leads: made, updated, deleted. How they move stands in `moves`, how they end in `lifecycle`."""
+"""Changes of leads: made and updated. How they move stands in `moves`, how they end in `lifecycle` and
+`lead_deletion`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +22,6 @@ from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
 from resolvers.revision import differing, public, revise, rewrite, told
 from resolvers.routing import route_new
-from resolvers.task_dependencies import release_from
 
 LOCK_STAGE = Statement(
     select(Stage.__table__)
@@ -75,9 +75,6 @@ INSERT_LEAD = Statement(
 """A new lead, and the first step of its history."""
 
 REVISE_LEAD = revise(Lead, *EMPTY)
-
-DELETE_LEAD = Statement(text("DELETE FROM lead WHERE org_id = :org_id AND id = :id").bindparams(ORG))
-"""History, tasks and activities go with it, by their foreign keys."""
 
 COMMERCIAL = {"value", "currency", "probability", "expected_close_date", "contact_id", "customer_id"}
 """What stays as it was once a lead has become an opportunity: from then on that tells."""
@@ -157,31 +154,6 @@ async def update_lead(
         hands = {"from": public("owner_id", lead["owner_id"]), "to": public("owner_id", now["owner_id"])}
         change.emit(_about("lead.assigned", now, **hands))
     return {"lead": lead_id}
-
-
-async def delete_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
-    """Delete a lead with its history, tasks and activities; what waited for its tasks waits no more, and a part
-    of one that is no step of the lead itself stays. The event keeps what its fields were.
-
-    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead; LEAD_CONVERTED, showing it, when it became an opportunity
-    or was made from a lead.
-    """
-    standing = await lock_lead(change, lead_id, expected_version)
-    lead = standing.lead
-    if lead["converted_at"] is not None or lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
-        raise Refused(
-            Refusal.LEAD_CONVERTED,
-            "A lead and the opportunity it became tell one story: neither can be deleted. Close it instead.",
-            "leadId",
-            shown={"lead": lead_id},
-        )
-    released = await release_from(change, lead_id)
-    await change.run(DELETE_LEAD, id=lead_id)
-    change.count(lead, standing.stage, -1)
-    change.emit(_about("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
-    for happening in released:
-        change.emit(happening)
-    return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}
 
 
 async def _entered(change: Change, pipeline_id: UUID | None, stage_id: UUID | None) -> Row:

@@ -8,6 +8,7 @@ import resolvers.assignment
 import resolvers.contact_changes
 import resolvers.conversion
 import resolvers.lead_changes
+import resolvers.lead_deletion
 import resolvers.lifecycle
 import resolvers.lost_reasons
 import resolvers.member_changes
@@ -204,7 +205,7 @@ class Mutation:
         role=Role.REP,
     )
     delete_lead: DeleteLeadPayload | None = change(
-        resolvers.lead_changes.delete_lead,
+        resolvers.lead_deletion.delete_lead,
         DeleteLeadInput,
         "Delete a lead with its history and tasks.",
         role=Role.MANAGER,

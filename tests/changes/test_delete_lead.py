@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from models import Role, new_id, organisation_id
+from models import Role
 from models.ids import parse_id, public_id
 from tests.changes.consistency import expect_consistent
 from tests.changes.world import World
@@ -12,14 +12,11 @@ SHOW = "deletedLeadId lead { title version } stage { name totals { count values 
 
 
 async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
-    """The totals follow; one event tells what the lead was; the events before it stay."""
+    """The totals follow; an event for each record that goes tells what it was; the events before them stay."""
+    ada = {"leadId": world["Ada"]}
+    task = (await world.change("createTask", {**ada, "title": "Call"}, "task { id }"))["task"]["id"]
+    told = await world.change("logActivity", {**ada, "type": "NOTE", "subject": "Nice"}, "activity { id }")
     head = await world.head()
-    await world.sql(
-        "INSERT INTO task (org_id, id, lead_id, title) VALUES ($1, $2, $3, 'Call')",
-        organisation_id("demo"),
-        new_id(),
-        parse_id("lead", world["Ada"]),
-    )
     made = await world.change("deleteLead", {"leadId": world["Ada"]}, SHOW)
     assert made == {
         "deletedLeadId": world["Ada"],
@@ -30,13 +27,18 @@ async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
     assert await world.lead("Ada", "id") is None
     left = await world.database.pool.fetchrow(
         """
-        SELECT (SELECT count(*) FROM task), (SELECT count(*) FROM stage_change WHERE lead_id = $1),
-            (SELECT count(*) FROM event WHERE lead_id = $1)
+        SELECT (SELECT count(*) FROM task), (SELECT count(*) FROM activity),
+            (SELECT count(*) FROM stage_change WHERE lead_id = $1), (SELECT count(*) FROM event WHERE lead_id = $1)
         """,
         parse_id("lead", world["Ada"]),
     )
-    assert tuple(left) == (0, 0, 2)
-    (event,) = await world.events(head)
+    assert tuple(left) == (0, 0, 0, 6)
+    activity_gone, task_gone, event = await world.events(head)
+    assert (activity_gone["type"], task_gone["type"]) == ("activity.deleted", "task.deleted")
+    assert activity_gone["record_id"] == parse_id("activity", told["activity"]["id"])
+    assert json.loads(activity_gone["data"])["subject"] == "Nice"
+    assert task_gone["record_id"] == parse_id("task", task)
+    assert {"title": "Call", "status": "OPEN"}.items() <= json.loads(task_gone["data"]).items()
     assert (event["type"], event["mutation"]) == ("lead.deleted", "delete_lead")
     assert json.loads(event["data"]) == {
         "title": "Ada",
@@ -65,7 +67,8 @@ async def test_what_waited_for_its_tasks_is_told(world: World) -> None:
         await world.change("addTaskDependency", {"taskId": ids[waiting], "blockedById": ids[awaited]})
     head = await world.head()
     await world.change("deleteLead", {"leadId": world["Ada"]})
-    deleted, told = await world.events(head)
+    *gone, deleted, told = await world.events(head)
+    assert [public_id("task", event["record_id"]) for event in gone] == [ids["Write"], ids["Print"]]
     assert (deleted["type"], told["type"]) == ("lead.deleted", "task.updated")
     assert (told["record_id"], told["lead_id"]) == (parse_id("task", ids["Send"]), parse_id("lead", world["Bob"]))
     before = sorted(ids[name] for name in ("Print", "Bind", "Write"))
@@ -88,7 +91,9 @@ async def test_parts_of_its_tasks_that_are_no_steps_of_it_stay(world: World) -> 
     await world.change("addTaskDependency", {"taskId": ids["Send"], "blockedById": ids["Print"]})
     head = await world.head()
     await world.change("deleteLead", {"leadId": world["Ada"]})
-    deleted, *told = await world.events(head)
+    *gone, deleted, first, second = await world.events(head)
+    told = [first, second]
+    assert [public_id("task", event["record_id"]) for event in gone] == [ids["Write"], ids["Draft"]]
     assert deleted["type"] == "lead.deleted"
     assert [(event["type"], public_id("task", event["record_id"])) for event in told] == [
         ("task.updated", id) for id in sorted((ids["Print"], ids["Bind"]))

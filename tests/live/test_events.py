@@ -108,7 +108,7 @@ async def test_a_story_is_told_by_its_types(world: World, engine: Engine) -> Non
         await world.change("reopenLead", lead)
         await take(2)
         await world.change("deleteLead", lead)
-        (deleted,) = await take(1)
+        gone, deleted = await take(2)
     assigned, scheduled, moved, disqualified, lost = told
     assert (assigned["__typename"], assigned["fromOwner"], assigned["toOwner"]) == (
         "LeadAssigned",
@@ -119,6 +119,7 @@ async def test_a_story_is_told_by_its_types(world: World, engine: Engine) -> Non
     assert (moved["fromStage"]["name"], moved["toStage"]["name"]) == ("New", "Talking")
     assert (disqualified["__typename"], disqualified["reason"]) == ("LeadDisqualified", "No budget")
     assert (lost["__typename"], lost["toStage"]["name"]) == ("StageChanged", "Lost")
+    assert (gone["__typename"], gone["recordId"].split("_")[0]) == ("TaskDeleted", "task")
     assert (deleted["__typename"], deleted["title"], deleted["lead"]) == ("LeadDeleted", "Ada", None)
     assert deleted["recordId"] == world["Ada"]
 

@@ -1,0 +1,71 @@
+"""Deleting a lead, with all that is its own."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from models.database import Row, Statement
+from models.refusal import Refusal, Refused
+from models.text import spelled
+from resolvers import activity_changes, task_fields
+from resolvers.change import Change, Happening
+from resolvers.lead_fields import EMPTY
+from resolvers.locking import ID, lock_lead
+from resolvers.reading import ORG
+from resolvers.revision import public
+from resolvers.task_dependencies import release_from
+
+DELETE_LEAD = Statement(text("DELETE FROM lead WHERE org_id = :org_id AND id = :id").bindparams(ORG))
+"""History, tasks and activities go with it, by their foreign keys."""
+
+ACTIVITIES = Statement(
+    text("SELECT * FROM activity WHERE org_id = :org_id AND lead_id = :id ORDER BY id").bindparams(ORG, ID)
+)
+
+TASKS = Statement(text("SELECT * FROM task WHERE org_id = :org_id AND lead_id = :id ORDER BY id").bindparams(ORG, ID))
+
+
+async def delete_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Delete a lead with its history, tasks and activities; what waited for its tasks waits no more, and a part
+    of one that is no step of the lead itself stays. An event for each record that goes keeps what its fields were.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead; LEAD_CONVERTED, showing it, when it became an opportunity
+    or was made from a lead.
+    """
+    standing = await lock_lead(change, lead_id, expected_version)
+    lead = standing.lead
+    if lead["converted_at"] is not None or lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
+        raise Refused(
+            Refusal.LEAD_CONVERTED,
+            "A lead and the opportunity it became tell one story: neither can be deleted. Close it instead.",
+            "leadId",
+            shown={"lead": lead_id},
+        )
+    released = await release_from(change, lead_id)
+    # Whoever changes one of these holds the lead first, so they stay as they are found.
+    for activity in await change.all(ACTIVITIES, id=lead_id):
+        told = activity_changes.public_fields(activity)
+        change.emit(_about("activity.deleted", lead, activity["id"], **told))
+    for task in await change.all(TASKS, id=lead_id):
+        told = {"status": task["status"], **task_fields.public_fields(task)}
+        change.emit(_about("task.deleted", lead, task["id"], **told))
+    await change.run(DELETE_LEAD, id=lead_id)
+    change.count(lead, standing.stage, -1)
+    change.emit(_about("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
+    for happening in released:
+        change.emit(happening)
+    return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}
+
+
+def _about(type_: str, lead: Row, record_id: UUID | None = None, **data: Any) -> Happening:
+    return Happening(
+        type_,
+        lead_id=lead["id"],
+        owner_id=lead["owner_id"],
+        pipeline_id=lead["pipeline_id"],
+        stage_id=lead["stage_id"],
+        record_id=record_id,
+        data=data,
+    )
