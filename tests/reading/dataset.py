@@ -5,7 +5,7 @@ It is the same in every run, and it is written into the tables as it stands, so 
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -261,6 +261,12 @@ async def fill(database: Database, *organisations: Tables) -> None:
 
 
 async def load(database: Database) -> Tables:
-    """Every row of every table, of all organisations."""
+    """Every row of every table, of all organisations: those of the first one first, by age."""
     names = [table.name for table in Base.metadata.sorted_tables]
-    return {name: [dict(row) for row in await database.pool.fetch(f"SELECT * FROM {name}")] for name in names}
+    found = {name: [dict(row) for row in await database.pool.fetch(f"SELECT * FROM {name}")] for name in names}
+    return {name: sorted(rows, key=_by_age) for name, rows in found.items()}
+
+
+def _by_age(row: Mapping[str, Any]) -> tuple[bool, str]:
+    """PostgreSQL gives rows in whatever order they came to lie."""
+    return row.get("org_id", row.get("id")) != organisation_id(DEMO), str(row.get("id"))

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from models import Role
+from models import Role, organisation_id
 from models.database import Database
 from resolvers.feed import Feed
 from resolvers.scope import Scope
@@ -197,8 +197,8 @@ MOVE = """mutation ($lead: ID!, $stage: ID!, $size: Int) { moveLead(input: { lea
 
 async def test_a_payload_that_cannot_be_shown_stops_the_change(counted: Counted, tables: Tables) -> None:
     """An argument inside of what a change should answer is wrong: the operation is refused, and nothing was changed."""
-    lead, stage = tables["lead"][0], tables["stage"][1]
-    assert lead["stage_id"] != stage["id"]
+    lead = next(row for row in tables["lead"] if row["org_id"] == organisation_id(DEMO))
+    stage = next(row for row in tables["stage"] if row["org_id"] == lead["org_id"] and row["id"] != lead["stage_id"])
     variables = {"lead": public_id("lead", lead["id"]), "stage": public_id("stage", stage["id"]), "size": 0}
     prepared = counted.engine.documents.prepare(MOVE)
     with pytest.raises(RequestError, match="first: 0 is out of range"):
