@@ -99,7 +99,7 @@ async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[s
     activity_id = new_id()
     await change.run(MAKE, id=activity_id, lead_id=lead_id, author_id=change.actor_id, **wanted)
     await change.run(TOUCH, id=lead_id)
-    change.emit(_about("activity.logged", lead, activity_id, **public_fields(wanted)))
+    change.emit(Happening.of_lead("activity.logged", lead, activity_id, **public_fields(wanted)))
     return {"activity": activity_id, "lead": lead_id}
 
 
@@ -117,7 +117,7 @@ async def update_activity(
     if changes:
         await rewrite(change, REVISE, activity, changes)
         await change.run(TOUCH, id=lead["id"])
-        change.emit(_about("activity.updated", lead, activity_id, **told(activity, changes)))
+        change.emit(Happening.of_lead("activity.updated", lead, activity_id, **told(activity, changes)))
     return {"activity": activity_id, "lead": lead["id"]}
 
 
@@ -129,7 +129,7 @@ async def delete_activity(change: Change, activity_id: UUID, expected_version: i
     lead, activity = await _held(change, activity_id, expected_version)
     await change.run(DELETE, id=activity_id)
     await change.run(TOUCH, id=lead["id"])
-    change.emit(_about("activity.deleted", lead, activity_id, **public_fields(activity)))
+    change.emit(Happening.of_lead("activity.deleted", lead, activity_id, **public_fields(activity)))
     return {"deleted_activity_id": f"activity_{activity_id}", "lead": lead["id"]}
 
 
@@ -171,15 +171,3 @@ async def _held(change: Change, activity_id: UUID, expected_version: int | None)
 def public_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an activity as its events tell them."""
     return {spelled(name): public(name, fields[name]) for name in TIDY}
-
-
-def _about(type_: str, lead: Row, activity_id: UUID, **data: Any) -> Happening:
-    return Happening(
-        type_,
-        lead_id=lead["id"],
-        owner_id=lead["owner_id"],
-        pipeline_id=lead["pipeline_id"],
-        stage_id=lead["stage_id"],
-        record_id=activity_id,
-        data=data,
-    )

@@ -10,7 +10,7 @@ wake-up                            after the commit; it carries nothing but the 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
@@ -133,6 +133,19 @@ class Happening:
     record_id: UUID | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
+
+    @classmethod
+    def of_lead(cls, type_: str, lead: Mapping[str, Any], record_id: UUID | None = None, **data: Any) -> Self:
+        """An event of a lead, where it stands; or of a record of the lead's."""
+        return cls(
+            type_,
+            lead_id=lead["id"],
+            owner_id=lead["owner_id"],
+            pipeline_id=lead["pipeline_id"],
+            stage_id=lead["stage_id"],
+            record_id=record_id,
+            data=data,
+        )
 
     def __post_init__(self) -> None:
         EventType(self.type)  # what is not published there, nobody could ask for

@@ -213,16 +213,8 @@ async def _create(
     change.count(lead, standing.stage, -1)
     change.count({**lead, "closed_at": True}, standing.stage, 1)
     change.count({"value": value, "currency": currency, "probability": None, "closed_at": None}, stage, 1)
-    change.emit(
-        Happening(
-            "lead.converted",
-            lead_id=lead["id"],
-            owner_id=lead["owner_id"],
-            pipeline_id=lead["pipeline_id"],
-            stage_id=lead["stage_id"],
-            data={"opportunityId": public_id("lead", opportunity_id), **_joined(lead, customer)},
-        )
-    )
+    told_of = {"opportunityId": public_id("lead", opportunity_id), **_joined(lead, customer)}
+    change.emit(Happening.of_lead("lead.converted", lead, **told_of))
     if contact is not None and (joined := _joined(contact, customer)):
         change.emit(Happening("contact.updated", record_id=contact["id"], data=joined))
     change.emit(created)

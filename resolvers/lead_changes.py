@@ -149,10 +149,10 @@ async def update_lead(
     change.count(now, standing.stage, 1)
     others = {name: value for name, value in changes.items() if name != "owner_id"}
     if others:
-        change.emit(_about("lead.updated", now, **told(lead, others)))
+        change.emit(Happening.of_lead("lead.updated", now, **told(lead, others)))
     if "owner_id" in changes:
         hands = {"from": public("owner_id", lead["owner_id"]), "to": public("owner_id", now["owner_id"])}
-        change.emit(_about("lead.assigned", now, **hands))
+        change.emit(Happening.of_lead("lead.assigned", now, **hands))
     return {"lead": lead_id}
 
 
@@ -182,14 +182,3 @@ async def _first_open_stage(change: Change, pipeline_id: UUID | None) -> Row:
         stage = await change.first(LOCK_STAGE, id=first["id"])
         if stage is not None and stage["kind"] == StageKind.OPEN:
             return stage
-
-
-def _about(type_: str, lead: Mapping[str, Any], **data: Any) -> Happening:
-    return Happening(
-        type_,
-        lead_id=lead["id"],
-        owner_id=lead["owner_id"],
-        pipeline_id=lead["pipeline_id"],
-        stage_id=lead["stage_id"],
-        data=data,
-    )

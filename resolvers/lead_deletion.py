@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from models.database import Row, Statement
+from models.database import Statement
 from models.refusal import Refusal, Refused
 from models.text import spelled
 from resolvers import activity_changes, task_fields
@@ -47,25 +47,13 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
     # Whoever changes one of these holds the lead first, so they stay as they are found.
     for activity in await change.all(ACTIVITIES, id=lead_id):
         told = activity_changes.public_fields(activity)
-        change.emit(_about("activity.deleted", lead, activity["id"], **told))
+        change.emit(Happening.of_lead("activity.deleted", lead, activity["id"], **told))
     for task in await change.all(TASKS, id=lead_id):
         told = {"status": task["status"], **task_fields.public_fields(task)}
-        change.emit(_about("task.deleted", lead, task["id"], **told))
+        change.emit(Happening.of_lead("task.deleted", lead, task["id"], **told))
     await change.run(DELETE_LEAD, id=lead_id)
     change.count(lead, standing.stage, -1)
-    change.emit(_about("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
+    change.emit(Happening.of_lead("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
     for happening in released:
         change.emit(happening)
     return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}
-
-
-def _about(type_: str, lead: Row, record_id: UUID | None = None, **data: Any) -> Happening:
-    return Happening(
-        type_,
-        lead_id=lead["id"],
-        owner_id=lead["owner_id"],
-        pipeline_id=lead["pipeline_id"],
-        stage_id=lead["stage_id"],
-        record_id=record_id,
-        data=data,
-    )

@@ -101,7 +101,7 @@ async def qualify_lead(change: Change, lead_id: UUID, expected_version: int | No
             shown={"lead": lead_id},
         )
     expect_complete(standing.lead, target, shown={"lead": lead_id})
-    change.emit(_about("lead.qualified", standing))
+    change.emit(Happening.of_lead("lead.qualified", standing.lead))
     await enter(change, standing, target, await top_of(change, lead_id, target["id"]), qualified=True)
     return {"lead": lead_id}
 
@@ -119,7 +119,7 @@ async def disqualify_lead(
         expect_complete(standing.lead, target, shown={"lead": lead_id})
     # Where it moves, that tells how its reason changed.
     changed = told(standing.lead, {"lost_reason": why}) if target is None else {}
-    change.emit(_about("lead.disqualified", standing, reason=why, notes=more, **changed))
+    change.emit(Happening.of_lead("lead.disqualified", standing.lead, reason=why, notes=more, **changed))
     if target is not None:
         place = await top_of(change, lead_id, target["id"])
         await enter(change, standing, target, place, lost_reason=why, disqualified=True)
@@ -153,7 +153,7 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
         expect_complete(lead, target, shown={"lead": lead_id})
     elif lead["lost_reason"] is not None:
         was |= told(lead, {"lost_reason": None})
-    change.emit(_about("lead.reopened", standing, **was))
+    change.emit(Happening.of_lead("lead.reopened", standing.lead, **was))
     if stays:
         await change.run(OPEN_AGAIN, lead_id=lead_id)
         change.count(lead, standing.stage, -1)
@@ -196,15 +196,3 @@ def _expect_open(lead: Row) -> None:
         raise Refused(
             Refusal.LEAD_CLOSED, "This lead is closed. Reopen it first, if it goes on.", shown={"lead": lead["id"]}
         )
-
-
-def _about(type_: str, standing: Standing, **data: Any) -> Happening:
-    lead = standing.lead
-    return Happening(
-        type_,
-        lead_id=lead["id"],
-        owner_id=lead["owner_id"],
-        pipeline_id=lead["pipeline_id"],
-        stage_id=lead["stage_id"],
-        data=data,
-    )

@@ -281,11 +281,4 @@ async def _point_at(change: Change, kind: Kind, name: str, winner_id: UUID, lose
 def _about(kind: Kind, type_: str, record: Mapping[str, Any], **data: Any) -> Happening:
     if kind is not LEAD:
         return Happening(type_, record_id=record["id"], data=data)
-    return Happening(
-        type_,
-        lead_id=record["id"],
-        owner_id=record["owner_id"],
-        pipeline_id=record["pipeline_id"],
-        stage_id=record["stage_id"],
-        data=data,
-    )
+    return Happening.of_lead(type_, record, **data)

@@ -92,15 +92,7 @@ class Held:
     def about(self, type_: str, task: Mapping[str, Any], **data: Any) -> Happening:
         """An event of a task, which is also one of its lead."""
         lead = self.leads.get(task["lead_id"]) or dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))
-        return Happening(
-            type_,
-            lead_id=lead["id"],
-            owner_id=lead["owner_id"],
-            pipeline_id=lead["pipeline_id"],
-            stage_id=lead["stage_id"],
-            record_id=task["id"],
-            data=data,
-        )
+        return Happening.of_lead(type_, lead, task["id"], **data)
 
 
 async def hold(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable[UUID] = ()) -> Held:
