@@ -15,6 +15,8 @@ from resolvers.locking import FIND, expect_found, expect_version, not_found
 from resolvers.reading import ORG
 from resolvers.routing_pools import Shared, hold_pools
 
+NO_LEAD: Mapping[str, Any] = dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))
+
 MOST = 500
 """Leads that can be assigned at once."""
 
@@ -27,15 +29,31 @@ LOCK = Statement(
     ).bindparams(ORG, bindparam("ids", type_=ARRAY(Uuid())))
 )
 
-LOCK_OWNED = Statement(
+LOCK_WORK_LEADS = Statement(
     text(
         """
-        SELECT id, owner_id, pipeline_id, stage_id, version FROM lead
-        WHERE org_id = :org_id AND owner_id = :owner_id AND (closed_at IS NULL OR NOT CAST(:only_open AS boolean))
+        SELECT id, owner_id, pipeline_id, stage_id, version, closed_at FROM lead
+        WHERE org_id = :org_id AND id = ANY(CAST(:ids AS uuid[]) || ARRAY(
+            SELECT id FROM lead WHERE org_id = :org_id AND owner_id = :member_id
+            UNION SELECT lead_id FROM task
+            WHERE org_id = :org_id AND assignee_id = :member_id AND status = 'OPEN' AND lead_id IS NOT NULL
+        ))
         ORDER BY id FOR NO KEY UPDATE
         """
     ).bindparams(ORG)
 )
+"""The leads that a member owns, and those that the member's open tasks are steps of, in one order. Which they were was
+read before they were locked: whoever owns one now stands in the row."""
+
+LOCK_WORK_TASKS = Statement(
+    text(
+        """
+        SELECT id, lead_id, due_at, due_on FROM task
+        WHERE org_id = :org_id AND assignee_id = :member_id AND status = 'OPEN' ORDER BY id FOR NO KEY UPDATE
+        """
+    ).bindparams(ORG)
+)
+"""The open tasks of a member: PostgreSQL asks again, once it holds a row, whether it is still one."""
 
 ASSIGN = Statement(
     text(
@@ -51,31 +69,21 @@ ASSIGN = Statement(
 REASSIGN_TASKS = Statement(
     text(
         """
-        WITH wanted AS (
-            SELECT task.id, coalesce(CAST(:to_id AS uuid), lead.owner_id) AS to_id
-            FROM task LEFT JOIN lead
-                ON lead.org_id = :org_id AND lead.id = task.lead_id AND lead.id = ANY(CAST(:lead_ids AS uuid[]))
-            WHERE task.org_id = :org_id AND task.assignee_id = :from_id AND task.status = 'OPEN'
-        ), given AS (
-            UPDATE task SET assignee_id = wanted.to_id,
-                deadline = CASE
-                    WHEN due_on IS NULL THEN due_at
-                    ELSE CAST(due_on + 1 AS timestamp) AT TIME ZONE coalesce(
-                        (SELECT time_zone FROM member WHERE org_id = :org_id AND id = wanted.to_id),
-                        (SELECT time_zone FROM organisation WHERE id = :org_id)
-                    )
-                END,
-                updated_at = clock_timestamp(), version = version + 1
-            FROM wanted WHERE task.org_id = :org_id AND task.id = wanted.id
-            RETURNING task.id, task.lead_id, task.assignee_id
-        )
-        SELECT given.id, given.assignee_id, lead.id AS lead_id, lead.owner_id, lead.pipeline_id, lead.stage_id
-        FROM given LEFT JOIN lead ON lead.org_id = :org_id AND lead.id = given.lead_id ORDER BY given.id
+        UPDATE task SET assignee_id = given.assignee_id,
+            deadline = CASE
+                WHEN due_on IS NULL THEN due_at
+                ELSE CAST(due_on + 1 AS timestamp) AT TIME ZONE coalesce(
+                    (SELECT time_zone FROM member WHERE org_id = :org_id AND id = given.assignee_id),
+                    (SELECT time_zone FROM organisation WHERE id = :org_id)
+                )
+            END,
+            updated_at = clock_timestamp(), version = version + 1
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:assignees AS uuid[])) AS given (id, assignee_id)
+        WHERE task.org_id = :org_id AND task.id = given.id
         """
     ).bindparams(ORG)
 )
-"""Hand over open tasks, to one member or to the owners of those of these leads that they are steps of; each is due by
-the days of whoever has it now."""
+"""Give locked tasks their assignees; each is due by the days of whoever has it now."""
 
 
 async def assign_lead(
@@ -152,33 +160,47 @@ async def reassign_all(
         raise not_found("member", "fromMemberId")
     await expect_found(change, "member", to_member_id, "toMemberId")
     shared = None if to_pool_id is None else await _hold_pool(change, to_pool_id, from_member_id)
-    leads = await change.all(LOCK_OWNED, owner_id=from_member_id, only_open=not include_closed)
-    if shared is None:
-        await give(change, [(lead, to_member_id) for lead in leads])
-    else:
+    held, tasks = await _lock_work(change, from_member_id)
+    leads = [
+        lead
+        for lead in held.values()
+        if lead["owner_id"] == from_member_id and (include_closed or lead["closed_at"] is None)
+    ]
+    owners: dict[UUID, UUID | None] = {lead["id"]: to_member_id for lead in leads}
+    if shared is not None:
         (pool,) = shared.pools.values()
-        await give(change, [(lead, load.id) for lead in leads if (load := pool.next()) is not None])
+        for lead in leads:
+            load = pool.next()
+            owners[lead["id"]] = lead["owner_id"] if load is None else load.id
         await shared.remember(change, [])
-    dealt = [lead["id"] for lead in leads] if shared else []
-    tasks = await change.all(REASSIGN_TASKS, from_id=from_member_id, to_id=to_member_id, lead_ids=dealt)
-    for task in tasks:
-        change.emit(
-            Happening(
-                "task.updated",
-                lead_id=task["lead_id"],
-                owner_id=task["owner_id"],
-                pipeline_id=task["pipeline_id"],
-                stage_id=task["stage_id"],
-                record_id=task["id"],
-                data={"changes": {"assigneeId": [_member(from_member_id), _member(task["assignee_id"])]}},
-            )
-        )
+    await give(change, [(lead, owners[lead["id"]]) for lead in leads])
+    assignees = [to_member_id if shared is None else owners.get(task["lead_id"]) for task in tasks]
+    await change.run(REASSIGN_TASKS, ids=[task["id"] for task in tasks], assignees=assignees)
+    for task, assignee_id in zip(tasks, assignees, strict=True):
+        lead = held.get(task["lead_id"])
+        now = dict(lead, owner_id=owners.get(lead["id"], lead["owner_id"])) if lead else NO_LEAD
+        changes = {"assigneeId": [_member(from_member_id), _member(assignee_id)]}
+        change.emit(Happening.of_lead("task.updated", now, task["id"], changes=changes))
     return {
         "lead_count": len(leads),
         "task_count": len(tasks),
         "from_member": from_member_id,
         "to_member": to_member_id,
     }
+
+
+async def _lock_work(change: Change, member_id: UUID) -> tuple[dict[UUID, Row], list[Row]]:
+    """Lock a member's leads, by id, and open tasks, with the leads that these are steps of: the tasks are handed over
+    as they are now, not as they were when they were looked for."""
+    named: list[UUID] = []
+    while True:
+        leads = {row["id"]: row for row in await change.all(LOCK_WORK_LEADS, member_id=member_id, ids=named)}
+        tasks = await change.all(LOCK_WORK_TASKS, member_id=member_id)
+        # Between the two statements a task may have come to the member; then its lead is not among those locked.
+        missing = {task["lead_id"] for task in tasks} - leads.keys() - {None}
+        if not missing:
+            return leads, tasks
+        named = sorted(missing)
 
 
 async def _hold_pool(change: Change, pool_id: UUID, from_member_id: UUID) -> Shared:

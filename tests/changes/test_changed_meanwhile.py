@@ -138,3 +138,36 @@ async def test_days_end_where_the_assignee_has_moved_to(world: World, name: str,
         given = {"fromMemberId": world["mia"], "toMemberId": world["rita"]}
     steps = [("updateMember", {"memberId": world["rita"], "timeZone": "Asia/Tokyo"}), (name, given)]
     assert await one_into_the_other(world, *(steps if moves_first else reversed(steps))) == [set(), set()]
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"assigneeId": "mia"},
+        {"assigneeId": "tester"},
+        {"leadId": "Bob"},
+        {"dueOn": "2031-06-01"},
+        {"assigneeId": "mia", "leadId": "Bob"},
+    ],
+)
+async def test_work_is_handed_over_as_it_is_now(world: World, meanwhile: dict[str, str]) -> None:
+    """Not as it was when it was looked for: a task that somebody else was given meanwhile is not given away again."""
+    await task(world, "Call", assigneeId=world["rita"], leadId=world["Ada"], dueOn="2031-05-01")
+    given = {name: world.ids.get(value, value) for name, value in meanwhile.items()}
+    steps = [
+        ("updateTask", {"taskId": world["Call"], **given}),
+        ("reassignAll", {"fromMemberId": world["rita"], "toMemberId": world["mia"]}),
+    ]
+    assert await one_into_the_other(world, *steps) == [set(), set()]
+    keeps = world["tester"] if meanwhile.get("assigneeId") == "tester" else world["mia"]
+    assert (await world.task("Call", "assignee { id }"))["assignee"]["id"] == keeps
+
+
+async def test_a_task_that_comes_meanwhile_is_handed_over_or_stays(world: World) -> None:
+    """Its lead is held with it, though it was not among those that were looked for."""
+    called = await task(world, "Call", assigneeId=world["mia"], leadId=world["Bob"])
+    steps = [
+        ("updateTask", {"taskId": called, "assigneeId": world["rita"]}),
+        ("reassignAll", {"fromMemberId": world["rita"], "toMemberId": world["tester"]}),
+    ]
+    assert await one_into_the_other(world, *steps) == [set(), set()]
