@@ -177,8 +177,8 @@ async def reassign_all(
     assignees = [to_member_id if shared is None else owners.get(task["lead_id"]) for task in tasks]
     await change.run(REASSIGN_TASKS, ids=[task["id"] for task in tasks], assignees=assignees)
     for task, assignee_id in zip(tasks, assignees, strict=True):
-        lead = held.get(task["lead_id"])
-        now = dict(lead, owner_id=owners.get(lead["id"], lead["owner_id"])) if lead else NO_LEAD
+        about = held.get(task["lead_id"])
+        now = dict(about, owner_id=owners.get(about["id"], about["owner_id"])) if about else NO_LEAD
         changes = {"assigneeId": [_member(from_member_id), _member(assignee_id)]}
         change.emit(Happening.of_lead("task.updated", now, task["id"], changes=changes))
     return {
