@@ -57,8 +57,8 @@ def revise(model: type[Base], *fields: str) -> Statement:
 
 async def rewrite(change: Change, statement: Statement, row: Row, changes: Mapping[str, Any]) -> None:
     """Run a statement of `revise` for a record: its fields as they are, but for the changes."""
-    values = {**row, **changes}
-    await change.run(statement, **{name: value for name, value in values.items() if name != "org_id"})
+    kept = statement.given - changes.keys() - {"org_id"}
+    await change.run(statement, **{name: row[name] for name in kept}, **changes)
 
 
 def differing(row: Row, wanted: Mapping[str, Any]) -> dict[str, Any]:
