@@ -62,8 +62,8 @@ ADVANCE = Statement(
     ).bindparams(ORG)
 )
 
-TOLD = tuple(one.name for one in fields(Deal) if one.name in EMPTY)
-"""Fields of a lead that a line holds as they are kept."""
+IN_LINES = tuple(one.name for one in fields(Deal) if one.name in EMPTY)
+"""Fields of a lead that a line of a file holds as they are stored."""
 
 FOUND = ("contact_id", "customer_id", "owner_id")
 """Fields of a lead that a line names, to be looked up or made."""
@@ -71,7 +71,7 @@ FOUND = ("contact_id", "customer_id", "owner_id")
 expect_columns(
     Lead,
     (
-        *("org_id", "id", "pipeline_id", "stage_id", "rank", *TOLD, *FOUND, "stage_entered_at", "closed_at"),
+        *("org_id", "id", "pipeline_id", "stage_id", "rank", *IN_LINES, *FOUND, "stage_entered_at", "closed_at"),
         *("created_at", "updated_at", "version"),
     ),
     default=(
@@ -201,7 +201,7 @@ class _Importer:
             "id": lead_id,
             "pipeline_id": self.names.pipeline_id,
             "stage_id": stage["id"],
-            **{name: getattr(deal, name) for name in TOLD},
+            **{name: getattr(deal, name) for name in IN_LINES},
             "contact_id": contact,
             "customer_id": customer,
             "owner_id": owner,

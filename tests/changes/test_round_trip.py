@@ -1,4 +1,4 @@
-"""What is sent is kept: each stored field of each input is read back, told by events, changed and emptied."""
+"""What is sent is kept: each stored field of each input is read back, found in events, changed and emptied."""
 
 import json
 import re
@@ -84,8 +84,8 @@ async def sent(world: World, mutation: str, path: Path, *value: Any) -> Any:
     return plain(mutation, path, shown(payload, way, listed=len(path) == 1 and listed(mutation, path)))
 
 
-async def expect_told(world: World, head: int, mutation: str, path: Path, before: Any, after: Any) -> None:
-    """An event since `head` tells from what to what the field went."""
+async def expect_recorded(world: World, head: int, mutation: str, path: Path, before: Any, after: Any) -> None:
+    """An event since `head` holds the value of the field before and after."""
     events = [(event["type"], json.loads(event["data"])) for event in await world.events(head)]
     pairs = [data["changes"][path[-1]] for _, data in events if path[-1] in data.get("changes", ())]
     if key(mutation, path) == "updateLead.ownerId":
@@ -95,7 +95,7 @@ async def expect_told(world: World, head: int, mutation: str, path: Path, before
 
 @pytest.mark.parametrize(("mutation", "path"), STORED, ids=names(STORED))
 async def test_what_is_sent_is_kept(full: World, mutation: str, path: Path) -> None:
-    """The record shows the value that was sent, which is not what it shows without it, and so does its event."""
+    """The record and its event show the value that was sent, which is not the default."""
     value = values(full, mutation, path)[0]
     wanted = plain(mutation, path, value)
     if mutation.startswith(REPEATABLE) and not is_required_input_field(FIELDS[key(mutation, path)]):
@@ -108,14 +108,14 @@ async def test_what_is_sent_is_kept(full: World, mutation: str, path: Path) -> N
 
 
 @pytest.mark.parametrize(("mutation", "path"), UPDATES, ids=names(UPDATES))
-async def test_what_is_updated_is_told_and_can_be_emptied(full: World, mutation: str, path: Path) -> None:
-    """A field goes from what it was to each value that is sent, with an event that says so, and then to nothing;
+async def test_what_is_updated_is_recorded_and_can_be_emptied(full: World, mutation: str, path: Path) -> None:
+    """A field goes from what it was to each value that is sent, with an event that holds both, and then to nothing;
     where its description says that it cannot be null, null is refused."""
     was = await sent(full, mutation, path)
     for value in values(full, mutation, path):
         head, wanted = await full.head(), plain(mutation, path, value)
         assert await sent(full, mutation, path, value) == wanted
-        await expect_told(full, head, mutation, path, was, wanted)
+        await expect_recorded(full, head, mutation, path, was, wanted)
         was = wanted
     emptied = {**with_value(full, mutation, path), path[-1]: None}
     if NOT_NULL.search(FIELDS[key(mutation, path)].description or ""):
@@ -123,7 +123,7 @@ async def test_what_is_updated_is_told_and_can_be_emptied(full: World, mutation:
         return
     head, left = await full.head(), EMPTIED.get(key(mutation, path))
     assert await sent(full, mutation, path, None) == left
-    await expect_told(full, head, mutation, path, was, left if isinstance(left, list) else None)
+    await expect_recorded(full, head, mutation, path, was, left if isinstance(left, list) else None)
 
 
 STAYS = {

@@ -1,12 +1,18 @@
 """Each column of a record is a field of an input, or is derived: which ones are, and from what."""
 
-from collections.abc import Mapping
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
 
 import pytest
 from sqlalchemy import Integer, MetaData, Text
 from sqlalchemy.orm import Mapped, mapped_column, registry
 
+import resolvers
 from models import Base, Lead
+from models.database import Statement
+from resolvers.merging import Kind
 from resolvers.revision import Insertion, expect_columns, inserted, make
 from schema.arguments import python_name
 from tests.changes.stored import STORED
@@ -124,6 +130,44 @@ def test_each_column_is_an_input_or_derived(table: str) -> None:
     columns = set(Base.metadata.tables[table].columns.keys())
     assert columns - taken(table) == set(DERIVED[table])
     assert taken(table) - columns == set()
+
+
+DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
+    "organisation": ({"currency", "time_zone", "suspended_at"},),
+    "member": ({"active", "time_zone", "capacity", "daily_cap"},),
+    "event_log": ({"head", "tail"},),
+    "merged_record": ({"merged_at"},),
+    "pool_member": ({"given", "credit"},),
+    "stage_change": ({"from_pipeline_id", "from_stage_id"}, set()),
+}
+"""Columns that an INSERT into what follows from changes leaves to their defaults; in others none. The history of a lead
+begins with a step from nowhere."""
+
+
+def inserts() -> Iterator[tuple[str, str, set[str]]]:
+    """The name of each statement that inserts, the table, and the columns that it lists."""
+    for module in pkgutil.iter_modules(resolvers.__path__):
+        for name, value in vars(importlib.import_module(f"resolvers.{module.name}")).items():
+            fields = vars(value) if isinstance(value, Kind) else {"": value}
+            for part, one in fields.items():
+                if isinstance(one, Statement):
+                    for table, columns in re.findall(r"INSERT INTO (\w+) \(([^)]*)\)", one.sql):
+                        yield f"{module.name}.{name} {part}".strip(), table, set(re.split(r"[\s,]+", columns.strip()))
+
+
+INSERTS = [one for one in inserts() if one[1] in FOLLOWING or one[1] == "member"]
+
+
+@pytest.mark.parametrize(("name", "table", "listed"), INSERTS, ids=[f"{name} {table}" for name, table, _ in INSERTS])
+def test_what_follows_from_changes_is_written_whole(name: str, table: str, listed: set[str]) -> None:
+    """An INSERT into the log, the history, totals and the like lists all columns, but for those with these defaults."""
+    left = set(Base.metadata.tables[table].columns.keys()) - listed - {"created_at", "updated_at", "version"}
+    assert left in DEFAULTS.get(table, (set(),)), name
+
+
+def test_each_table_that_follows_from_changes_is_written() -> None:
+    """None of these tables escapes the test above."""
+    assert {table for _, table, _ in INSERTS} == FOLLOWING.keys() | {"member"}
 
 
 class Note(registry(metadata=MetaData()).generate_base()):  # type: ignore[misc]
