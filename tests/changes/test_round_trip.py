@@ -25,6 +25,7 @@ from tests.changes.stored import (
     STORED,
     VALUES,
     Path,
+    base,
     key,
     listed,
     prepare,
@@ -41,6 +42,9 @@ REPEATABLE = ("add", "create", "log", "schedule", "set", "update")
 
 HOLDING = {"activity.logged", "task.scheduled"}
 """Events that hold every field of what was made, by its public name."""
+
+MADE_WHOLE = {"createTask", "logActivity", "scheduleFollowUp"}
+"""Mutations that make a record with such an event; so does the follow-up of `completeTask`."""
 
 NOT_NULL = re.compile(r"cannot be null|Not null\b|cannot be made false")
 """How the description of a field says that it cannot be emptied."""
@@ -103,8 +107,10 @@ async def test_what_is_sent_is_kept(full: World, mutation: str, path: Path) -> N
     head = await full.head()
     assert await sent(full, mutation, path, value) == wanted
     held = [json.loads(event["data"]) for event in await full.events(head) if event["type"] in HOLDING]
-    if mutation.startswith(("log", "schedule", "createTask")) and path != ("leadId",):
-        assert [plain(mutation, path, data[path[-1]]) for data in held] == [wanted]
+    if mutation in MADE_WHOLE or path[0] == "followUp":
+        assert [plain(mutation, path, data.get(path[-1])) for data in held] == [
+            None if key(mutation, path) == "logActivity.leadId" else wanted  # that is the event's own lead
+        ]
 
 
 @pytest.mark.parametrize(("mutation", "path"), UPDATES, ids=names(UPDATES))
@@ -124,6 +130,52 @@ async def test_what_is_updated_is_recorded_and_can_be_emptied(full: World, mutat
     head, left = await full.head(), EMPTIED.get(key(mutation, path))
     assert await sent(full, mutation, path, None) == left
     await expect_recorded(full, head, mutation, path, was, left if isinstance(left, list) else None)
+
+
+ENDINGS = {
+    "deleteActivity": "updateActivity",
+    "deleteLead": "updateLead",
+    "deleteTask": "updateTask",
+    "mergeContacts": "updateContact",
+    "mergeCustomers": "updateCustomer",
+    "mergeLeads": "updateLead",
+}
+"""What ends records whose fields its event keeps, and what fills these in."""
+
+ENDED = [(ending, path) for ending, update in ENDINGS.items() for mutation, path in STORED if mutation == update]
+
+WINNERS = {
+    "mergeContacts": ("createContact", {"name": "Fresh"}),
+    "mergeCustomers": ("createCustomer", {"name": "Fresh"}),
+    "mergeLeads": ("createLead", {"title": "Fresh"}),
+}
+"""How a record is made of which only the name is known, for another to be merged into."""
+
+NOT_FILLED = {
+    "title": "the record has its own",
+    "name": "the record has its own",
+    "externalId": "in the other system the id names the record that ended",
+}
+"""Fields that a record does not get from one that is merged into it, and why."""
+
+
+@pytest.mark.parametrize(("ending", "path"), ENDED, ids=names(ENDED))
+async def test_what_ends_keeps_its_fields(full: World, ending: str, path: Path) -> None:
+    """The event of a deletion or a merge holds each field as it was; a merge fills what the winner does not have."""
+    update, given = ENDINGS[ending], base(full, ending, ())
+    wanted = await sent(full, update, path, values(full, update, path)[0])
+    way = where(update, path)
+    if ending in WINNERS:
+        create, called = WINNERS[ending]
+        made = await full.change(create, called, f"{way[0]} {{ id }}")
+        given = {"winnerId": made[way[0]]["id"], "loserId": next(iter(base(full, update, ()).values()))}
+    head = await full.head()
+    payload = await full.change(ending, given, selection(way) if ending in WINNERS else "")
+    ends = (f"{way[0]}.deleted", f"{way[0]}.merged")
+    [data] = [json.loads(event["data"]) for event in await full.events(head) if event["type"] in ends]
+    assert plain(update, path, data[path[-1]]) == wanted
+    if ending in WINNERS:
+        assert (plain(update, path, shown(payload, way, listed=False)) == wanted) == (path[-1] not in NOT_FILLED)
 
 
 STAYS = {
