@@ -92,11 +92,11 @@ async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
     """Move a lead to the next open stage, and stamp it."""
     actor_id = await actor(connection, org_id)
     peeked = await one(lifecycle.PEEK, connection, org_id=org_id, lead_id=lead_id)
-    asked = {"stage_id": peeked["stage_id"], "pipeline_id": peeked["pipeline_id"], "lead_id": lead_id}
-    target = await one(lifecycle.NEXT_OPEN_STAGE, connection, org_id=org_id, **asked)
+    here = {"org_id": org_id, "stage_id": peeked["stage_id"]}
+    target = await one(lifecycle.NEXT_OPEN_STAGE, connection, **here)
     stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
     lead = await one(locking.LOCK_LEAD, connection, org_id=org_id, id=lead_id)
-    await one(lifecycle.NEXT_OPEN_STAGE, connection, org_id=org_id, **asked)
+    await one(lifecycle.NEXT_OPEN_STAGE, connection, **here)
     gap = await one(moves.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
     await moves.MOVE.run(
         connection,

@@ -35,19 +35,28 @@ LARGEST_KEPT = 32_000
 100 to 200 bytes of its plan, in each connection."""
 
 
+class WrongArguments(TypeError):
+    """A statement was given a value that it does not bind, or not given one that it binds."""
+
+
 class Statement:
-    """A SQLAlchemy statement, compiled on first use. Parameters are given by the names of its `bindparam`s."""
+    """A SQLAlchemy statement, compiled on first use. Parameters are given by the names of its `bindparam`s.
+
+    It takes exactly the values that it binds. A surplus one is a field that would not be written, or an organisation
+    that the statement is not limited to.
+    """
 
     def __init__(self, construct: Executable) -> None:
         self._construct: Executable | None = construct
 
     @cached_property
-    def _compiled(self) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
+    def _compiled(self) -> tuple[str, tuple[str, ...], frozenset[str], Mapping[str, Any]]:
         construct: Any = self._construct
         compiled = construct.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
         self._construct = None  # it takes a hundred times the memory of the text
         names = tuple(compiled.positiontup or ())
-        return compiled.string, names, {n: p.value for n, p in compiled.binds.items() if p.value is not None}
+        constants = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
+        return compiled.string, names, frozenset(names) - constants.keys(), constants
 
     @property
     def sql(self) -> str:
@@ -59,10 +68,25 @@ class Statement:
         """The names of the parameters, in the order of `$1`, `$2`, …"""
         return self._compiled[1]
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the values to give: the parameters without the constants written into the construct."""
+        return self._compiled[2]
+
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The positional arguments for asyncpg; constants written into the construct are filled in."""
-        _, names, constants = self._compiled
-        return [values[name] if name in values else constants[name] for name in names]
+        """The positional arguments for asyncpg; constants written into the construct are filled in.
+
+        Raises `WrongArguments`, naming them, when values are missing or surplus.
+        """
+        _, names, given, constants = self._compiled
+        if values.keys() != given:
+            raise self._wrong(values)
+        return [values[name] if name in given else constants[name] for name in names]
+
+    def _wrong(self, values: Mapping[str, Any]) -> WrongArguments:
+        faults = (("missing", self.given - values.keys()), ("not bound", values.keys() - self.given))
+        found = "; ".join(f"{fault}: {', '.join(sorted(names))}" for fault, names in faults if names)
+        return WrongArguments(f"{found}. The statement begins: {' '.join(self.sql.split())[:200]}")
 
     async def all(self, connection: Connection, **values: Any) -> list[Row]:
         """Every row."""

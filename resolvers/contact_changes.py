@@ -26,13 +26,13 @@ CUSTOMER_FIELDS = ("name", "website", "industry", "phone", "address", "notes", "
 TAKE_CONTACT = Statement(
     select(Contact.__table__).where(Contact.org_id == ORG, Contact.id == ID).with_for_update(key_share=True)
 )
-MAKE_CONTACT = make(Contact, *CONTACT_FIELDS)
+MAKE_CONTACT = make(Contact, *CONTACT_FIELDS, default=("archived_at",))
 REVISE_CONTACT = revise(Contact, *CONTACT_FIELDS)
 
 TAKE_CUSTOMER = Statement(
     select(Customer.__table__).where(Customer.org_id == ORG, Customer.id == ID).with_for_update(key_share=True)
 )
-MAKE_CUSTOMER = make(Customer, *CUSTOMER_FIELDS)
+MAKE_CUSTOMER = make(Customer, *CUSTOMER_FIELDS, default=("archived_at",))
 REVISE_CUSTOMER = revise(Customer, *CUSTOMER_FIELDS)
 
 

@@ -10,31 +10,68 @@ from sqlalchemy import text
 from models.base import new_id
 from models.database import Row, Statement
 from models.ids import public_id
+from models.lead import Lead, StageChange
 from models.pipeline import PipelineType
 from models.refusal import Refusal, Refused
 from models.text import line
 from resolvers.change import Change, Happening
 from resolvers.conversion_target import TARGET, expect_target
 from resolvers.converted_customer import describe_customer, fill_customer, make_customer
-from resolvers.lead_fields import priced
+from resolvers.lead_fields import EMPTY, priced
 from resolvers.locking import Standing, expect_found, expect_version, lock_lead
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
-from resolvers.revision import told
+from resolvers.revision import inserted, told
 from resolvers.routing import hold_for_new, route_new
+
+STAYS = ("probability", "external_id")
+"""Fields that an opportunity does not take over: its chance is that of its own stage, and in another system the id
+names the lead."""
+
+NEW_OPPORTUNITY = inserted(
+    Lead,
+    {
+        "org_id": "org_id",
+        "id": ":id",
+        "pipeline_id": ":pipeline_id",
+        "stage_id": ":stage_id",
+        "rank": ":rank",
+        **{name: name for name in EMPTY if name not in STAYS},
+        "title": ":title",
+        "customer_id": "CAST(:customer_id AS uuid)",
+        "value": "CAST(:value AS numeric)",
+        "currency": "CAST(:currency AS text)",
+        "converted_from_id": "id",
+        "stage_entered_at": "clock_timestamp()",
+        "created_at": "clock_timestamp()",
+    },
+    default=(
+        *STAYS,
+        *("qualified_at", "disqualified_at", "lost_reason", "closed_at", "last_activity_at"),
+        *("converted_at", "converted_to_id"),
+    ),
+)
+
+FIRST_STEP = inserted(
+    StageChange,
+    {
+        "org_id": ":org_id",
+        "id": ":happening_id",
+        "lead_id": ":id",
+        "to_pipeline_id": ":pipeline_id",
+        "to_stage_id": ":stage_id",
+        "actor_id": ":actor_id",
+        "occurred_at": "clock_timestamp()",
+    },
+    default=("from_pipeline_id", "from_stage_id"),
+)
 
 CREATE = Statement(
     text(
-        """
+        f"""
         WITH made AS (
-            INSERT INTO lead (
-                org_id, id, pipeline_id, stage_id, rank, title, description, contact_id, customer_id, owner_id, value,
-                currency, expected_close_date, score, source, converted_from_id, stage_entered_at, created_at
-            )
-            SELECT org_id, :id, :pipeline_id, :stage_id, :rank, :title, description, contact_id,
-                CAST(:customer_id AS uuid), owner_id, CAST(:value AS numeric), CAST(:currency AS text),
-                expected_close_date, score, source, id, clock_timestamp(), clock_timestamp()
-            FROM lead WHERE org_id = :org_id AND id = :lead_id
+            INSERT INTO lead ({NEW_OPPORTUNITY.columns})
+            SELECT {NEW_OPPORTUNITY.values} FROM lead WHERE org_id = :org_id AND id = :lead_id
         ), linked AS (
             UPDATE lead SET converted_at = clock_timestamp(), closed_at = coalesce(closed_at, clock_timestamp()),
                 converted_to_id = :id, customer_id = coalesce(customer_id, CAST(:customer_id AS uuid)),
@@ -49,8 +86,7 @@ CREATE = Statement(
             WHERE org_id = :org_id AND id = CAST(:contact_id AS uuid) AND customer_id IS NULL
                 AND CAST(:customer_id AS uuid) IS NOT NULL
         )
-        INSERT INTO stage_change (org_id, id, lead_id, to_pipeline_id, to_stage_id, actor_id, occurred_at)
-        VALUES (:org_id, :happening_id, :id, :pipeline_id, :stage_id, :actor_id, clock_timestamp())
+        INSERT INTO stage_change ({FIRST_STEP.columns}) VALUES ({FIRST_STEP.values})
         """
     ).bindparams(ORG)
 )

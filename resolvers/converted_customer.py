@@ -13,7 +13,7 @@ from models.refusal import Refusal, Refused
 from models.text import optional_line
 from resolvers.change import Change, Happening
 from resolvers.reading import ORG
-from resolvers.revision import revise, rewrite, told
+from resolvers.revision import make, revise, rewrite, told
 
 SIMILAR = Statement(
     text(
@@ -51,13 +51,10 @@ MAKE_ONE_AT_A_TIME = Statement(
 """Until the end of the transaction nobody else makes a customer with this name or domain; in one order, so that no two
 wait for each other. There is no row yet that could be locked."""
 
-CREATE = Statement(
-    text(
-        """
-        INSERT INTO customer (org_id, id, name, website, phone)
-        VALUES (:org_id, :id, :name, :website, :phone)
-        """
-    ).bindparams(ORG)
+CREATE = make(
+    Customer,
+    *("name", "website", "phone"),
+    default=("industry", "address", "notes", "external_id", "archived_at"),
 )
 
 CUSTOMER = Statement(

@@ -7,7 +7,7 @@ write      leads, history and events by COPY; the event log's counter is taken l
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,15 @@ from sqlalchemy import text
 
 from models.base import new_id
 from models.database import Connection, Database, Statement
+from models.lead import Lead
 from models.rank import spread
 from models.stage import StageKind
 from resolvers.change import FOUND_ORGANISATION
 from resolvers.deals import Deal
 from resolvers.import_names import Import, Names, Progress, Records
+from resolvers.lead_fields import EMPTY
 from resolvers.reading import ORG
+from resolvers.revision import expect_columns
 from resolvers.totals import refresh_totals
 
 BATCH = 2_000
@@ -57,6 +60,25 @@ ADVANCE = Statement(
     text(
         "UPDATE event_log SET head = head + :count WHERE org_id = :org_id RETURNING head - :count AS before"
     ).bindparams(ORG)
+)
+
+IN_LINES = tuple(one.name for one in fields(Deal) if one.name in EMPTY)
+"""Fields of a lead that a line of a file holds as they are stored."""
+
+FOUND = ("contact_id", "customer_id", "owner_id")
+"""Fields of a lead that a line names, to be looked up or made."""
+
+expect_columns(
+    Lead,
+    (
+        *("org_id", "id", "pipeline_id", "stage_id", "rank", *IN_LINES, *FOUND, "stage_entered_at", "closed_at"),
+        *("created_at", "updated_at", "version"),
+    ),
+    default=(
+        *("probability", "score"),  # of no file yet
+        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at"),
+        *("converted_at", "converted_to_id", "converted_from_id"),
+    ),
 )
 
 
@@ -179,16 +201,10 @@ class _Importer:
             "id": lead_id,
             "pipeline_id": self.names.pipeline_id,
             "stage_id": stage["id"],
-            "title": deal.title,
-            "description": deal.description,
+            **{name: getattr(deal, name) for name in IN_LINES},
             "contact_id": contact,
             "customer_id": customer,
             "owner_id": owner,
-            "value": deal.value,
-            "currency": deal.currency,
-            "expected_close_date": deal.expected_close_date,
-            "source": deal.source,
-            "external_id": deal.external_id,
             "stage_entered_at": ended or began,
             "closed_at": ended,
             "created_at": began,

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from models.base import new_id
 from models.database import Row, Statement
-from models.lead import Lead
+from models.lead import Lead, StageChange
 from models.pipeline import PipelineType
 from models.refusal import Refusal, Refused
 from models.stage import Stage, StageKind
@@ -20,7 +20,7 @@ from resolvers.lead_fields import EMPTY, settle, tidy
 from resolvers.locking import ID, lock_lead, not_found
 from resolvers.moves import expect_complete, top_of
 from resolvers.reading import ORG
-from resolvers.revision import differing, public, revise, rewrite, told
+from resolvers.revision import differing, inserted, public, revise, rewrite, told
 from resolvers.routing import route_new
 
 LOCK_STAGE = Statement(
@@ -52,23 +52,46 @@ FIRST_OPEN_STAGE = Statement(
     ).bindparams(ORG)
 )
 
+NEW_LEAD = inserted(
+    Lead,
+    {
+        "org_id": ":org_id",
+        "id": ":lead_id",
+        "pipeline_id": ":pipeline_id",
+        "stage_id": ":stage_id",
+        "rank": ":rank",
+        **{name: f":{name}" for name in EMPTY},
+        "stage_entered_at": "now()",
+        "closed_at": "CASE WHEN CAST(:closed AS boolean) THEN now() END",
+    },
+    default=(
+        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at"),
+        *("converted_at", "converted_to_id", "converted_from_id"),
+    ),
+)
+
+FIRST_STEP = inserted(
+    StageChange,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "CAST(:id AS uuid)",
+        "lead_id": "made.id",
+        "to_pipeline_id": "made.pipeline_id",
+        "to_stage_id": "made.stage_id",
+        "actor_id": "CAST(:actor_id AS uuid)",
+        "occurred_at": "made.stage_entered_at",
+    },
+    default=("from_pipeline_id", "from_stage_id"),
+)
+
 INSERT_LEAD = Statement(
     text(
-        """
+        f"""
         WITH made AS (
-            INSERT INTO lead (
-                org_id, id, pipeline_id, stage_id, rank, title, description, contact_id, customer_id, owner_id, value,
-                currency, probability, expected_close_date, score, source, external_id, stage_entered_at, closed_at
-            ) VALUES (
-                :org_id, :lead_id, :pipeline_id, :stage_id, :rank, :title, :description, :contact_id, :customer_id,
-                :owner_id, :value, :currency, :probability, :expected_close_date, :score, :source, :external_id,
-                now(), CASE WHEN CAST(:closed AS boolean) THEN now() END
-            ) RETURNING id, pipeline_id, stage_id, stage_entered_at
+            INSERT INTO lead ({NEW_LEAD.columns}) VALUES ({NEW_LEAD.values})
+            RETURNING id, pipeline_id, stage_id, stage_entered_at
         )
-        INSERT INTO stage_change (org_id, id, lead_id, to_pipeline_id, to_stage_id, actor_id, occurred_at)
-        SELECT CAST(:org_id AS uuid), CAST(:id AS uuid), made.id, made.pipeline_id, made.stage_id,
-            CAST(:actor_id AS uuid), made.stage_entered_at
-        FROM made
+        INSERT INTO stage_change ({FIRST_STEP.columns}) SELECT {FIRST_STEP.values} FROM made
         """
     ).bindparams(ORG)
 )

@@ -187,7 +187,8 @@ async def _bound_for(
 
 
 async def _chosen(change: Change, choose: Statement, lead_id: UUID, lead: Row) -> UUID | None:
-    found = await change.first(choose, lead_id=lead_id, stage_id=lead["stage_id"], pipeline_id=lead["pipeline_id"])
+    place = {"lead_id": lead_id, "stage_id": lead["stage_id"], "pipeline_id": lead["pipeline_id"]}
+    found = await change.first(choose, **{name: place[name] for name in choose.given - {"org_id"}})
     return None if found is None else found["id"]
 
 

@@ -12,6 +12,7 @@ from models.refusal import Refusal, Refused
 from models.text import line
 from resolvers.change import Change, Happening
 from resolvers.reading import ORG, Args, Rows, rows
+from resolvers.revision import inserted
 
 MOST = 100
 """Reasons that can be offered."""
@@ -28,17 +29,27 @@ OFFERED = Statement(
 HOLD = Statement(text("SELECT id FROM organisation WHERE id = :org_id FOR NO KEY UPDATE").bindparams(ORG))
 """One change of the list at a time."""
 
+NEW_REASONS = inserted(
+    LostReason,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "offered.id",
+        "name": "offered.name",
+        "position": "offered.nth - 1",
+    },
+    default=("archived_at",),
+)
+
 OFFER = Statement(
     text(
-        """
+        f"""
         WITH archived AS (
             UPDATE lost_reason SET archived_at = clock_timestamp()
             WHERE org_id = :org_id AND archived_at IS NULL AND lower(name) <> ALL(
                 SELECT lower(offered.name) FROM unnest(CAST(:names AS text[])) AS offered (name)
             )
         )
-        INSERT INTO lost_reason (org_id, id, name, position)
-        SELECT CAST(:org_id AS uuid), offered.id, offered.name, offered.nth - 1
+        INSERT INTO lost_reason ({NEW_REASONS.columns}) SELECT {NEW_REASONS.values}
         FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) WITH ORDINALITY AS offered (id, name, nth)
         ON CONFLICT (org_id, lower(name)) DO UPDATE SET
             name = excluded.name, position = excluded.position, archived_at = NULL

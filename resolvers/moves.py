@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from models import rank
 from models.database import Statement
-from models.lead import missing_fields
+from models.lead import StageChange, missing_fields
 from models.refusal import Refusal, Refused
 from models.stage import StageKind
 from models.text import spelled
@@ -17,7 +17,7 @@ from resolvers.constraints import expect_unique
 from resolvers.locking import Standing, lock_lead, not_found
 from resolvers.lost_reasons import settled_reason
 from resolvers.reading import ORG
-from resolvers.revision import told
+from resolvers.revision import inserted, told
 
 TOP = Statement(
     text(
@@ -70,9 +70,20 @@ KNOWN = Statement(
 )
 """Whether a card is, or ever was, one of the organisation's: the log names those that were deleted."""
 
+STEP = inserted(
+    StageChange,
+    {
+        **{name: f":{name}" for name in ("org_id", "id", "lead_id", "from_pipeline_id", "from_stage_id")},
+        "to_pipeline_id": ":pipeline_id",
+        "to_stage_id": ":stage_id",
+        "actor_id": ":actor_id",
+        "occurred_at": "moved.stage_entered_at",
+    },
+)
+
 MOVE = Statement(
     text(
-        """
+        f"""
         WITH moved AS (
             UPDATE lead SET pipeline_id = :pipeline_id, stage_id = :stage_id, rank = :rank,
                 stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1,
@@ -92,12 +103,7 @@ MOVE = Statement(
             WHERE org_id = :org_id AND id = :lead_id
             RETURNING stage_entered_at
         )
-        INSERT INTO stage_change (
-            org_id, id, lead_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id, actor_id, occurred_at
-        )
-        SELECT :org_id, :id, :lead_id, :from_pipeline_id, :from_stage_id, :pipeline_id, :stage_id, :actor_id,
-            moved.stage_entered_at
-        FROM moved
+        INSERT INTO stage_change ({STEP.columns}) SELECT {STEP.values} FROM moved
         """
     ).bindparams(ORG)
 )

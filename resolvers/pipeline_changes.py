@@ -15,7 +15,7 @@ from models.text import line, prose
 from resolvers.change import Change, Happening
 from resolvers.locking import TAKE_STAGES
 from resolvers.reading import ORG
-from resolvers.revision import differing, not_null, revise, rewrite, told
+from resolvers.revision import differing, make, not_null, revise, rewrite, told
 from resolvers.shapes import expect_open_stage, hold_shape
 from resolvers.stage_changes import insert_stages, tidy_stage
 
@@ -47,13 +47,8 @@ SET_DEFAULT = Statement(
     ).bindparams(ORG)
 )
 
-INSERT_PIPELINE = Statement(
-    text(
-        """
-        INSERT INTO pipeline (org_id, id, name, type, description, is_default, routes_new_leads)
-        VALUES (:org_id, :id, :name, :type, :description, :is_default, :routes_new_leads)
-        """
-    ).bindparams(ORG)
+INSERT_PIPELINE = make(
+    Pipeline, *("name", "type", "description", "is_default", "routes_new_leads"), default=("deleted_at",)
 )
 
 REVISE_PIPELINE = revise(Pipeline, "name", "description", "is_default", "routes_new_leads")

@@ -10,12 +10,12 @@ from models.base import new_id
 from models.database import Statement
 from models.ids import public_id
 from models.refusal import Refusal, Refused
-from models.routing import Pool, PoolStrategy
+from models.routing import Pool, PoolMember, PoolStrategy
 from models.text import line
 from resolvers.change import Change, Happening
 from resolvers.locking import expect_version, not_found
 from resolvers.reading import ORG
-from resolvers.revision import differing, make, not_null, revise, rewrite, told
+from resolvers.revision import differing, inserted, make, not_null, revise, rewrite, told
 
 MOST_POOLS = 200
 """Pools of an organisation."""
@@ -41,15 +41,25 @@ SHARE_MEMBERS = Statement(
     ).bindparams(ORG, MEMBER_IDS)
 )
 
+NEW_PLACE = inserted(
+    PoolMember,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "pool_id": "CAST(:pool_id AS uuid)",
+        "member_id": "wanted.id",
+        "position": "wanted.nth - 1",
+    },
+    default=("given", "credit"),
+)
+
 ARRANGE = Statement(
     text(
-        """
+        f"""
         WITH gone AS (
             DELETE FROM pool_member
             WHERE org_id = :org_id AND pool_id = :pool_id AND member_id <> ALL(CAST(:member_ids AS uuid[]))
         )
-        INSERT INTO pool_member (org_id, pool_id, member_id, position)
-        SELECT CAST(:org_id AS uuid), CAST(:pool_id AS uuid), wanted.id, wanted.nth - 1
+        INSERT INTO pool_member ({NEW_PLACE.columns}) SELECT {NEW_PLACE.values}
         FROM unnest(CAST(:member_ids AS uuid[])) WITH ORDINALITY AS wanted (id, nth)
         ON CONFLICT (org_id, pool_id, member_id) DO UPDATE SET position = excluded.position, credit = 0
         """
@@ -81,7 +91,7 @@ DELETE = Statement(
 )
 """Its members are no longer of it, by their foreign key; rules of deleted pipelines go with it."""
 
-MAKE_POOL = make(Pool, "name", "strategy")
+MAKE_POOL = make(Pool, "name", "strategy", default=("turn",))
 
 REVISE_POOL = revise(Pool, "name", "strategy", "turn")
 

@@ -14,22 +14,33 @@ from models.database import Row, Statement
 from models.ids import public_id
 from models.refusal import Refusal, Refused
 from models.rrule import parse_rule, rule_text
+from models.task import Task
 from models.time_zone import end_of_day, time_zone
 from resolvers.change import Change
 from resolvers.reading import ORG
+from resolvers.revision import inserted
 from resolvers.task_fields import EMPTY, assignees, public_fields
 from resolvers.task_holding import Held
 
+DIFFERENT = ("id", "assignee_id", "due_at", "due_on", "deadline", "remind_at", "recurrence")
+"""What is not as it was in the task before."""
+
+FOLLOWING = inserted(
+    Task,
+    {
+        "org_id": "org_id",
+        **{name: name for name in EMPTY if name != "parent_id"},
+        "creator_id": "creator_id",
+        **{name: f"following.{name}" for name in DIFFERENT},
+    },
+    # A subtask does not repeat.
+    default=("parent_id", "status", "completed_at", "outcome", "overdue_told_at"),
+)
+
 REPEAT = Statement(
     text(
-        """
-        INSERT INTO task (
-            org_id, id, title, notes, priority, lead_id, contact_id, customer_id, creator_id,
-            assignee_id, due_at, due_on, deadline, remind_at, recurrence
-        )
-        SELECT org_id, following.id, title, notes, priority, lead_id, contact_id, customer_id, creator_id,
-            following.assignee_id, following.due_at, following.due_on, following.deadline, following.remind_at,
-            following.recurrence
+        f"""
+        INSERT INTO task ({FOLLOWING.columns}) SELECT {FOLLOWING.values}
         FROM task JOIN unnest(
             CAST(:task_ids AS uuid[]), CAST(:ids AS uuid[]), CAST(:assignee_ids AS uuid[]),
             CAST(:due_ats AS timestamptz[]), CAST(:due_ons AS date[]), CAST(:deadlines AS timestamptz[]),
@@ -41,9 +52,6 @@ REPEAT = Statement(
     ).bindparams(ORG)
 )
 """The tasks that follow others, and are about the same."""
-
-DIFFERENT = ("id", "assignee_id", "due_at", "due_on", "deadline", "remind_at", "recurrence")
-"""What is not as it was in the task before."""
 
 
 async def repeat(change: Change, held: Held, tasks: Sequence[Row]) -> dict[UUID, UUID]:

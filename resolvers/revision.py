@@ -1,9 +1,9 @@
 """Making and updating one record: which fields really change, and how the event tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, insert, update
@@ -31,8 +31,47 @@ PREFIXES = {
 """The type of record that a field names."""
 
 
-def make(model: type[Base], *fields: str) -> Statement:
-    """The statement that makes a record with these fields."""
+STAMPS = ("created_at", "updated_at", "version")
+"""Columns that a new row has by default, in every table that has them."""
+
+
+class Insertion(NamedTuple):
+    """The columns of an INSERT and their values, each as the text of a list, in the same order."""
+
+    columns: str
+    values: str
+
+
+def inserted(model: type[Base], values: Mapping[str, str], *, default: Collection[str] = ()) -> Insertion:
+    """The lists of an INSERT of a whole row, from SQL expressions by column. Raises as `expect_columns` does."""
+    expect_columns(model, values, default=default)
+    return Insertion(", ".join(values), ", ".join(values.values()))
+
+
+def expect_columns(model: type[Base], written: Collection[str], *, default: Collection[str] = ()) -> None:
+    """Expect that each column of a table is written, or is named as one that keeps its default.
+
+    Checked when modules are imported, so that a new column is never left out of an INSERT by mistake. Raises
+    `TypeError`, naming the columns. `STAMPS` need not be named.
+    """
+    columns = model.__table__.c
+    kept = {*default, *(name for name in STAMPS if name in columns and name not in written)}
+    faults = {
+        "neither written nor named as default": set(columns.keys()) - set(written) - kept,
+        "not columns": {*written, *kept} - set(columns.keys()),
+        "written and named as default": set(written) & set(default),
+        "without a default": {
+            name for name in kept if name in columns and not columns[name].nullable and not columns[name].server_default
+        },
+    }
+    found = [f"{fault}: {', '.join(sorted(names))}" for fault, names in faults.items() if names]
+    if found:
+        raise TypeError(f"An INSERT INTO {model.__tablename__} has columns {'; '.join(found)}.")
+
+
+def make(model: type[Base], *fields: str, default: Collection[str] = ()) -> Statement:
+    """The statement that makes a record with these fields. Raises as `expect_columns` does."""
+    expect_columns(model, ("org_id", "id", *fields), default=default)
     columns = model.__table__.c
     return Statement(
         insert(model.__table__).values(  # type: ignore[arg-type]
@@ -57,8 +96,8 @@ def revise(model: type[Base], *fields: str) -> Statement:
 
 async def rewrite(change: Change, statement: Statement, row: Row, changes: Mapping[str, Any]) -> None:
     """Run a statement of `revise` for a record: its fields as they are, but for the changes."""
-    values = {**row, **changes}
-    await change.run(statement, **{name: value for name, value in values.items() if name != "org_id"})
+    kept = statement.given - changes.keys() - {"org_id"}
+    await change.run(statement, **{name: row[name] for name in kept}, **changes)
 
 
 def differing(row: Row, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from sqlalchemy import ARRAY, Uuid, bindparam, text
 from models.base import new_id
 from models.database import Row, Statement
 from models.refusal import Refusal, Refused
+from models.routing import RoutingRule
 from models.text import line, spelled
 from resolvers.change import Change, Happening
 from resolvers.locking import IDS, not_found
 from resolvers.reading import ORG
-from resolvers.revision import public
+from resolvers.revision import inserted, public
 from resolvers.shapes import RESHAPED, Shape, hold_shape
 from resolvers.stage_changes import KNOWN_STAGES
 from resolvers.stored_conditions import Named, expect_known, kept
@@ -46,12 +47,23 @@ CLEAR = Statement(
     text("DELETE FROM routing_rule WHERE org_id = :org_id AND pipeline_id = :pipeline_id").bindparams(ORG)
 )
 
+FIELDS = ("name", "stage_id", "condition", "member_id", "pool_id")
+
+NEW_RULES = inserted(
+    RoutingRule,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "new.id",
+        "pipeline_id": "CAST(:pipeline_id AS uuid)",
+        "position": "new.nth - 1",
+        **{name: f"new.{name}" for name in FIELDS},
+    },
+)
+
 INSERT = Statement(
     text(
-        """
-        INSERT INTO routing_rule (org_id, id, pipeline_id, position, name, stage_id, condition, member_id, pool_id)
-        SELECT CAST(:org_id AS uuid), new.id, CAST(:pipeline_id AS uuid), new.nth - 1, new.name, new.stage_id,
-            new.condition, new.member_id, new.pool_id
+        f"""
+        INSERT INTO routing_rule ({NEW_RULES.columns}) SELECT {NEW_RULES.values}
         FROM unnest(
             CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:stage_ids AS uuid[]), CAST(:conditions AS jsonb[]),
             CAST(:member_ids AS uuid[]), CAST(:pool_ids AS uuid[])
@@ -59,8 +71,6 @@ INSERT = Statement(
         """
     ).bindparams(ORG, bindparam("ids", type_=ARRAY(Uuid())))
 )
-
-FIELDS = ("name", "stage_id", "condition", "member_id", "pool_id")
 
 Rule = Mapping[str, Any]
 

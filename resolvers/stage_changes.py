@@ -17,7 +17,7 @@ from resolvers.change import Change, Happening
 from resolvers.closing import CLOSING, losing_reason
 from resolvers.locking import not_found
 from resolvers.reading import ORG
-from resolvers.revision import differing, not_null, revise, rewrite, told
+from resolvers.revision import differing, inserted, not_null, revise, rewrite, told
 from resolvers.shapes import (
     STAGES_IN_ORDER,
     Shape,
@@ -35,14 +35,23 @@ MOST_STAGES = 100
 LONGEST_ROT = 3650
 """Days after which at most a deal counts as stale."""
 
+NEW_STAGES = inserted(
+    Stage,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "new.id",
+        "pipeline_id": "CAST(:pipeline_id AS uuid)",
+        **{name: f"new.{name}" for name in ("name", "kind", "probability", "rotten_after_days")},
+        "required_fields": "string_to_array(new.required, ',')",
+        "position": "CAST(:position AS int) + new.nth - 1",
+    },
+    default=("deleted_at",),
+)
+
 INSERT_STAGES = Statement(
     text(
-        """
-        INSERT INTO stage (
-            org_id, id, pipeline_id, name, kind, probability, rotten_after_days, required_fields, position
-        )
-        SELECT CAST(:org_id AS uuid), new.id, CAST(:pipeline_id AS uuid), new.name, new.kind, new.probability,
-            new.rotten_after_days, string_to_array(new.required, ','), CAST(:position AS int) + new.nth - 1
+        f"""
+        INSERT INTO stage ({NEW_STAGES.columns}) SELECT {NEW_STAGES.values}
         FROM unnest(
             CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:kinds AS text[]), CAST(:probabilities AS int[]),
             CAST(:rotten AS int[]), CAST(:required AS text[])

@@ -8,12 +8,14 @@ from sqlalchemy import text
 
 from models import rank
 from models.database import Row, Statement
+from models.lead import StageChange
 from models.refusal import Refusal, Refused
 from resolvers.change import Change, Happening
 from resolvers.closing import CLOSING, losing_reason
 from resolvers.constraints import expect_unique
 from resolvers.locking import not_found
 from resolvers.reading import ORG
+from resolvers.revision import inserted
 from resolvers.shapes import arrange, expect_open_stage, hold_shape_around, take_stages
 from resolvers.totals import refresh_totals
 
@@ -29,6 +31,21 @@ LAST_RANK = Statement(
     ).bindparams(ORG)
 )
 
+STEPS = inserted(
+    StageChange,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "moved.id",
+        "lead_id": "moved.lead_id",
+        "from_pipeline_id": "CAST(:from_pipeline_id AS uuid)",
+        "from_stage_id": "CAST(:from_stage_id AS uuid)",
+        "to_pipeline_id": "CAST(:pipeline_id AS uuid)",
+        "to_stage_id": "CAST(:stage_id AS uuid)",
+        "actor_id": "CAST(:actor_id AS uuid)",
+        "occurred_at": "moved.stage_entered_at",
+    },
+)
+
 MOVE_ALL = Statement(
     text(
         f"""
@@ -41,13 +58,7 @@ MOVE_ALL = Statement(
             FROM moving WHERE lead.org_id = :org_id AND lead.id = moving.lead_id
             RETURNING moving.id, lead.id AS lead_id, lead.stage_entered_at
         )
-        INSERT INTO stage_change (
-            org_id, id, lead_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id, actor_id, occurred_at
-        )
-        SELECT CAST(:org_id AS uuid), moved.id, moved.lead_id, CAST(:from_pipeline_id AS uuid),
-            CAST(:from_stage_id AS uuid), CAST(:pipeline_id AS uuid), CAST(:stage_id AS uuid),
-            CAST(:actor_id AS uuid), moved.stage_entered_at
-        FROM moved
+        INSERT INTO stage_change ({STEPS.columns}) SELECT {STEPS.values} FROM moved
         """
     ).bindparams(ORG)
 )

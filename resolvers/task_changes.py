@@ -26,7 +26,7 @@ COLUMNS = (*EMPTY, "deadline")
 ABOUT = ("lead_id", "contact_id", "customer_id")
 """What a task is about, which is the same for its parts and for what follows it."""
 
-MAKE_TASK = make(Task, *COLUMNS, "creator_id")
+MAKE_TASK = make(Task, *COLUMNS, "creator_id", default=("status", "completed_at", "outcome", "overdue_told_at"))
 
 REVISE_TASK = revise(Task, *COLUMNS, "overdue_told_at")
 

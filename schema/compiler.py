@@ -49,15 +49,18 @@ class Compiled:
 
     def arguments(self, variables: Mapping[str, Any], scope: Scope, **more: Any) -> list[Any]:
         """The positional arguments for one execution. Raises `BadInput` when a value cannot be used."""
-        values = {
+        bound = self.statement.given
+        caller = {
             "org_id": scope.org_id,
             "subject": scope.subject,
             "role": scope.role.value,
             "organisation": scope.organisation,
-            **more,
         }
+        values = {name: value for name, value in caller.items() if name in bound} | more
         for name, get in self.getters.items():  # also what nothing selected makes use of: a wrong value is wrong
-            values[name] = _sendable(get(variables))
+            value = _sendable(get(variables))
+            if name in bound:
+                values[name] = value
         return self.statement.arguments(values)
 
 

@@ -1,0 +1,214 @@
+"""Each column of a record is a field of an input, or is derived: which ones are, and from what."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+
+import pytest
+from sqlalchemy import Integer, MetaData, Text
+from sqlalchemy.orm import Mapped, mapped_column, registry
+
+import resolvers
+from models import Base, Lead
+from models.database import Statement
+from resolvers.merging import Kind
+from resolvers.revision import Insertion, expect_columns, inserted, make
+from schema.arguments import python_name
+from tests.changes.stored import STORED
+
+KEYS = {
+    "org_id": "the organisation of the caller",
+    "id": "made with the record",
+}
+
+STAMPS = {
+    **KEYS,
+    "created_at": "when it was made",
+    "updated_at": "when it was last changed",
+    "version": "how often it was changed",
+}
+
+DERIVED: Mapping[str, Mapping[str, str]] = {
+    "pipeline": {**STAMPS, "deleted_at": "deletePipeline"},
+    "stage": {**STAMPS, "deleted_at": "deleteStage, deletePipeline"},
+    "lead": {
+        **STAMPS,
+        "rank": "the place on the board: the neighbours that moveLead names",
+        "stage_entered_at": "when it came into its stage",
+        "qualified_at": "qualifyLead",
+        "disqualified_at": "disqualifyLead",
+        "converted_at": "convertLead",
+        "converted_to_id": "convertLead",
+        "converted_from_id": "convertLead",
+        "closed_at": "the kind of its stage, disqualifyLead, convertLead",
+        "last_activity_at": "the latest of its activities",
+    },
+    "task": {
+        **STAMPS,
+        "deadline": "due_at, or the end of due_on where the assignee lives",
+        "status": "completeTask, cancelTask, reopenTask",
+        "completed_at": "completeTask",
+        "creator_id": "the caller",
+        "overdue_told_at": "when the event log said that it is overdue",
+    },
+    "activity": {**STAMPS, "author_id": "the caller"},
+    "contact": {**STAMPS, "archived_at": "archiveContact"},
+    "customer": {**STAMPS, "archived_at": "archiveCustomer"},
+    "member": {**STAMPS, "subject": "the token of the member's first change"},
+    "pool": {**STAMPS, "turn": "the place of who was given the last lead"},
+    "routing_rule": {
+        **STAMPS,
+        "condition": "a tree in the input of the rule, not a scalar",
+        "pipeline_id": "the pipeline that the rules are set for",
+        "position": "the list's order",
+    },
+    "lost_reason": {
+        **KEYS,
+        "name": "an item of the list that setLostReasons takes",
+        "position": "the list's order",
+        "archived_at": "setLostReasons, when it is no longer in the list",
+    },
+}
+"""The columns of records that no field of an input holds, and what they follow from."""
+
+FOLLOWING: Mapping[str, str] = {
+    "organisation": "made with the first change; its settings are those of the operator",
+    "event": "the event log",
+    "event_log": "the event log's counter",
+    "outcome": "results of changes by their idempotency keys",
+    "stage_change": "the history of leads",
+    "stage_total": "totals of what stands in stages",
+    "merged_record": "ids of records that were merged",
+    "pool_member": "the list of members that createPool and updatePool take, and what they were given",
+    "routing_day": "how many leads members were given on a day",
+    "task_dependency": "addTaskDependency, removeTaskDependency",
+}
+"""Tables that hold no record that people fill in, and what they are."""
+
+INPUTS: Mapping[str, tuple[str, ...]] = {
+    "pipeline": ("createPipeline", "updatePipeline"),
+    "stage": ("addStage", "updateStage"),
+    "lead": ("createLead", "updateLead", "moveLead"),
+    "task": ("createTask", "updateTask", "completeTask"),
+    "activity": ("logActivity", "updateActivity"),
+    "contact": ("createContact", "updateContact"),
+    "customer": ("createCustomer", "updateCustomer"),
+    "member": ("updateMember",),
+    "pool": ("createPool", "updatePool"),
+    "routing_rule": ("setRoutingRules",),
+    "lost_reason": (),
+}
+"""The mutations whose inputs fill in the records of a table."""
+
+ELSEWHERE = {
+    "pool": {"member_ids"},
+    "routing_rule": set(),
+}
+"""Fields of these inputs that are kept in another table."""
+
+
+def taken(table: str) -> set[str]:
+    """The columns of a table that fields of inputs hold: those of the record itself, or of a list of them."""
+    nested = table == "routing_rule"
+    found = {
+        python_name(path[-1]) for mutation, path in STORED if mutation in INPUTS[table] and len(path) == 1 + nested
+    }
+    return found - ELSEWHERE.get(table, set())
+
+
+def test_every_table_is_looked_at() -> None:
+    """A new table is a record with inputs, or is listed with what it is."""
+    assert DERIVED.keys() == INPUTS.keys()
+    assert DERIVED.keys() & FOLLOWING.keys() == set()
+    assert {table.name for table in Base.metadata.sorted_tables} == DERIVED.keys() | FOLLOWING.keys()
+
+
+@pytest.mark.parametrize("table", DERIVED)
+def test_each_column_is_an_input_or_derived(table: str) -> None:
+    """A column that nobody can fill in says what it follows from; none is both, and no field of an input is neither."""
+    columns = set(Base.metadata.tables[table].columns.keys())
+    assert columns - taken(table) == set(DERIVED[table])
+    assert taken(table) - columns == set()
+
+
+DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
+    "organisation": ({"currency", "time_zone", "suspended_at"},),
+    "member": ({"active", "time_zone", "capacity", "daily_cap"},),
+    "event_log": ({"head", "tail"},),
+    "merged_record": ({"merged_at"},),
+    "pool_member": ({"given", "credit"},),
+    "stage_change": ({"from_pipeline_id", "from_stage_id"}, set()),
+}
+"""Columns that an INSERT into what follows from changes leaves to their defaults; in others none. The history of a lead
+begins with a step from nowhere."""
+
+
+def inserts() -> Iterator[tuple[str, str, set[str]]]:
+    """The name of each statement that inserts, the table, and the columns that it lists."""
+    for module in pkgutil.iter_modules(resolvers.__path__):
+        for name, value in vars(importlib.import_module(f"resolvers.{module.name}")).items():
+            fields = vars(value) if isinstance(value, Kind) else {"": value}
+            for part, one in fields.items():
+                if isinstance(one, Statement):
+                    for table, columns in re.findall(r"INSERT INTO (\w+) \(([^)]*)\)", one.sql):
+                        yield f"{module.name}.{name} {part}".strip(), table, set(re.split(r"[\s,]+", columns.strip()))
+
+
+INSERTS = [one for one in inserts() if one[1] in FOLLOWING or one[1] == "member"]
+
+
+@pytest.mark.parametrize(("name", "table", "listed"), INSERTS, ids=[f"{name} {table}" for name, table, _ in INSERTS])
+def test_what_follows_from_changes_is_written_whole(name: str, table: str, listed: set[str]) -> None:
+    """An INSERT into the log, the history, totals and the like lists all columns, but for those with these defaults."""
+    left = set(Base.metadata.tables[table].columns.keys()) - listed - {"created_at", "updated_at", "version"}
+    assert left in DEFAULTS.get(table, (set(),)), name
+
+
+def test_each_table_that_follows_from_changes_is_written() -> None:
+    """None of these tables escapes the test above."""
+    assert {table for _, table, _ in INSERTS} == FOLLOWING.keys() | {"member"}
+
+
+class Note(registry(metadata=MetaData()).generate_base()):  # type: ignore[misc]
+    """A table that is not in the database."""
+
+    __tablename__ = "note"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    colour: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+
+
+def test_an_insert_lists_every_column() -> None:
+    """Columns and values stand in the order in which they are given; a stamp need not be."""
+    found = inserted(Note, {"body": ":body", "id": "CAST(:id AS int)"}, default=("colour",))
+    assert found == Insertion("body, id", ":body, CAST(:id AS int)")
+    assert inserted(Note, {"id": "1", "body": "''", "version": "2"}, default=("colour",)).columns == "id, body, version"
+
+
+@pytest.mark.parametrize(
+    ("written", "default", "fault"),
+    [
+        (("id", "body"), (), "neither written nor named as default: colour"),
+        (("id",), ("colour",), "neither written nor named as default: body"),
+        (("id", "body", "title"), ("colour",), "not columns: title"),
+        (("id", "body"), ("colour", "size"), "not columns: size"),
+        (("id", "body", "colour"), ("colour",), "written and named as default: colour"),
+        (("id",), ("body", "colour"), "without a default: body"),
+    ],
+)
+def test_an_insert_that_leaves_a_column_open_is_not_made(
+    written: tuple[str, ...], default: tuple[str, ...], fault: str
+) -> None:
+    """The exception names the columns, so that whoever adds one decides where it comes from."""
+    with pytest.raises(TypeError) as raised:
+        expect_columns(Note, written, default=default)
+    assert str(raised.value) == f"An INSERT INTO note has columns {fault}."
+
+
+def test_a_record_is_made_of_all_its_columns() -> None:
+    """`make` looks at the columns, too: a lead is not made of its title alone."""
+    with pytest.raises(TypeError, match=r"^An INSERT INTO lead has columns neither written nor named as default: "):
+        make(Lead, "title")
