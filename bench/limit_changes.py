@@ -69,8 +69,8 @@ async def actor(connection: Any, org_id: UUID) -> UUID:
 async def assign(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUID) -> None:
     """Give a lead to a member."""
     actor_id = await actor(connection, org_id)
-    await one(locking.FIND["member"], connection, org_id=org_id, id=member_id)
-    (lead,) = await assignment.LOCK.all(connection, org_id=org_id, ids=[lead_id])
+    await one(locking.KEEP["member"], connection, org_id=org_id, id=member_id)
+    (lead,) = await assignment.LOCK_LEADS.all(connection, org_id=org_id, ids=[lead_id])
     await assignment.ASSIGN.run(connection, org_id=org_id, ids=[lead_id], owners=[member_id])
     await append(connection, org_id, actor_id, lead, "lead.assigned")
 
@@ -79,7 +79,7 @@ async def follow_up(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUI
     """Plan the next step of a lead."""
     actor_id = await actor(connection, org_id)
     (lead,) = await task_holding.SHARE_LEADS.all(connection, org_id=org_id, ids=[lead_id], task_ids=[])
-    await task_fields.ASSIGNEES.all(connection, org_id=org_id, ids=[member_id])
+    await task_fields.KEEP_ASSIGNEES.all(connection, org_id=org_id, ids=[member_id])
     due = datetime(2031, 1, 1, tzinfo=UTC)
     fields = {**task_fields.EMPTY, "title": "Call", "lead_id": lead_id, "assignee_id": member_id, "due_at": due}
     await task_changes.MAKE_TASK.run(
@@ -94,7 +94,7 @@ async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
     peeked = await one(lifecycle.PEEK, connection, org_id=org_id, lead_id=lead_id)
     here = {"org_id": org_id, "stage_id": peeked["stage_id"]}
     target = await one(lifecycle.NEXT_OPEN_STAGE, connection, **here)
-    stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
+    stages = await locking.KEEP_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
     lead = await one(locking.LOCK_LEAD, connection, org_id=org_id, id=lead_id)
     await one(lifecycle.NEXT_OPEN_STAGE, connection, **here)
     gap = await one(moves.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
@@ -124,11 +124,11 @@ async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
     target = await one(
         conversion_target.TARGET, connection, org_id=org_id, lead_id=lead_id, pipeline_id=None, stage_id=None
     )
-    stages = await locking.LOCK_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
+    stages = await locking.KEEP_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
     lead = await one(locking.LOCK_LEAD, connection, org_id=org_id, id=lead_id)
     await one(conversion.TYPE, connection, org_id=org_id, id=lead["pipeline_id"])
-    await one(conversion.CONTACT, connection, org_id=org_id, contact_id=lead["contact_id"])
-    await conversion.TASKS.all(connection, org_id=org_id, lead_id=lead_id)
+    await one(conversion.LOCK_CONTACT, connection, org_id=org_id, contact_id=lead["contact_id"])
+    await conversion.TAKE_TASKS.all(connection, org_id=org_id, lead_id=lead_id)
     gap = await one(moves.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
     await conversion.CREATE.run(
         connection,

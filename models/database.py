@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 from typing import Any, Self
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import Executable
@@ -39,15 +40,22 @@ class WrongArguments(TypeError):
     """A statement was given a value that it does not bind, or not given one that it binds."""
 
 
+STATEMENTS: "WeakSet[Statement]" = WeakSet()
+"""Every statement there is, by weak reference: those of a module stay, those of a request go with its plan."""
+
+
 class Statement:
     """A SQLAlchemy statement, compiled on first use. Parameters are given by the names of its `bindparam`s.
 
     It takes exactly the values that it binds. A surplus one is a field that would not be written, or an organisation
     that the statement is not limited to.
+
+    Each registers itself in `STATEMENTS`, so that a rule for all of them can be held against all of them.
     """
 
     def __init__(self, construct: Executable) -> None:
         self._construct: Executable | None = construct
+        STATEMENTS.add(self)
 
     @cached_property
     def _compiled(self) -> tuple[str, tuple[str, ...], frozenset[str], Mapping[str, Any]]:

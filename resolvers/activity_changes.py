@@ -71,7 +71,9 @@ LOCK_LEAD = Statement(
     ).bindparams(ORG, ID)
 )
 
-TAKE = Statement(text("SELECT * FROM activity WHERE org_id = :org_id AND id = :id FOR UPDATE").bindparams(ORG, ID))
+TAKE_ACTIVITY = Statement(
+    text("SELECT * FROM activity WHERE org_id = :org_id AND id = :id FOR UPDATE").bindparams(ORG, ID)
+)
 
 DELETE = Statement(text("DELETE FROM activity WHERE org_id = :org_id AND id = :id").bindparams(ORG, ID))
 
@@ -154,7 +156,7 @@ async def _held(change: Change, activity_id: UUID, expected_version: int | None)
         # Between the two statements the lead may have been merged into another; then the activity went along.
         if lead is not None:
             break
-    activity = await change.first(TAKE, id=activity_id)
+    activity = await change.first(TAKE_ACTIVITY, id=activity_id)
     if activity is None:
         raise not_found("activity", "activityId")
     expect_version(activity, expected_version, activity=activity_id)

@@ -10,12 +10,12 @@ from sqlalchemy import DateTime, bindparam, text
 from models.base import utc_now
 from models.database import Statement
 from resolvers.change import Change, Happening
-from resolvers.contact_changes import TAKE_CONTACT, TAKE_CUSTOMER
+from resolvers.contact_changes import LOCK_CONTACT, LOCK_CUSTOMER
 from resolvers.locking import ID, expect_version, not_found
 from resolvers.reading import ORG
 from resolvers.revision import told
 
-TAKE = {"contact": TAKE_CONTACT, "customer": TAKE_CUSTOMER}
+LOCK = {"contact": LOCK_CONTACT, "customer": LOCK_CUSTOMER}
 
 SET = {
     noun: Statement(
@@ -26,7 +26,7 @@ SET = {
             """
         ).bindparams(ORG, ID, bindparam("archived_at", type_=DateTime(timezone=True)))
     )
-    for noun in TAKE
+    for noun in LOCK
 }
 
 
@@ -53,7 +53,7 @@ async def restore_customer(change: Change, customer_id: UUID, expected_version: 
 async def _set(
     change: Change, noun: str, id: UUID, expected_version: int | None, archived_at: datetime | None
 ) -> Mapping[str, Any]:
-    record = await change.first(TAKE[noun], id=id)
+    record = await change.first(LOCK[noun], id=id)
     if record is None:
         raise not_found(noun, f"{noun}Id")
     expect_version(record, expected_version, **{noun: id})

@@ -11,7 +11,7 @@ from models.ids import public_id
 from models.member import Role
 from models.refusal import Refusal, Refused
 from resolvers.change import Change, Happening
-from resolvers.locking import FIND, expect_found, expect_version, not_found
+from resolvers.locking import KEEP, expect_found, expect_version, not_found
 from resolvers.reading import ORG
 from resolvers.routing_pools import Shared, hold_pools
 
@@ -20,7 +20,7 @@ NO_LEAD: Mapping[str, Any] = dict.fromkeys(("id", "owner_id", "pipeline_id", "st
 MOST = 500
 """Leads that can be assigned at once."""
 
-LOCK = Statement(
+LOCK_LEADS = Statement(
     text(
         """
         SELECT id, owner_id, pipeline_id, stage_id, version FROM lead
@@ -96,7 +96,7 @@ async def assign_lead(
     """
     member_id = _whom(given)
     await expect_found(change, "member", member_id, "memberId")
-    (lead,) = await change.all(LOCK, ids=[lead_id]) or (None,)
+    (lead,) = await change.all(LOCK_LEADS, ids=[lead_id]) or (None,)
     if lead is None:
         raise not_found("lead", "leadId")
     expect_version(lead, expected_version, lead=lead_id)
@@ -117,10 +117,10 @@ async def assign_leads(
     if not 1 <= len(lead_ids) <= MOST:
         raise Refused(Refusal.INVALID, f"Name 1 to {MOST} leads, not {len(lead_ids):,}.", "leadIds")
     await expect_found(change, "member", member_id, "memberId")
-    leads = {row["id"]: row for row in await change.all(LOCK, ids=sorted(set(lead_ids)))}
+    leads = {row["id"]: row for row in await change.all(LOCK_LEADS, ids=sorted(set(lead_ids)))}
     into = await change.merged(set(lead_ids) - leads.keys())
     if into:
-        leads |= {row["id"]: row for row in await change.all(LOCK, ids=sorted(set(into.values()) - leads.keys()))}
+        leads |= {row["id"]: row for row in await change.all(LOCK_LEADS, ids=sorted(set(into.values()) - leads.keys()))}
     results, done = [], {}
     for at, lead_id in enumerate(lead_ids):
         try:
@@ -156,7 +156,7 @@ async def reassign_all(
         raise Refused(Refusal.INVALID, "These are the same member. Name another one to give the work to.", "toMemberId")
     if to_member_id is not None and to_pool_id is not None:
         raise Refused(Refusal.INVALID, "Name a member or a pool, not both.", "toPoolId")
-    if await change.first(FIND["member"], id=from_member_id) is None:
+    if await change.first(KEEP["member"], id=from_member_id) is None:
         raise not_found("member", "fromMemberId")
     await expect_found(change, "member", to_member_id, "toMemberId")
     shared = None if to_pool_id is None else await _hold_pool(change, to_pool_id, from_member_id)

@@ -23,13 +23,13 @@ LONGEST_EMAIL = 254
 CONTACT_FIELDS = ("name", "email", "phone", "job_title", "address", "notes", "customer_id")
 CUSTOMER_FIELDS = ("name", "website", "industry", "phone", "address", "notes", "external_id")
 
-TAKE_CONTACT = Statement(
+LOCK_CONTACT = Statement(
     select(Contact.__table__).where(Contact.org_id == ORG, Contact.id == ID).with_for_update(key_share=True)
 )
 MAKE_CONTACT = make(Contact, *CONTACT_FIELDS, default=("archived_at",))
 REVISE_CONTACT = revise(Contact, *CONTACT_FIELDS)
 
-TAKE_CUSTOMER = Statement(
+LOCK_CUSTOMER = Statement(
     select(Customer.__table__).where(Customer.org_id == ORG, Customer.id == ID).with_for_update(key_share=True)
 )
 MAKE_CUSTOMER = make(Customer, *CUSTOMER_FIELDS, default=("archived_at",))
@@ -51,7 +51,7 @@ async def update_contact(
 ) -> Mapping[str, Any]:
     """Change a person's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing the contact; INVALID."""
     wanted = _tidy(given)
-    contact = await change.first(TAKE_CONTACT, id=contact_id)
+    contact = await change.first(LOCK_CONTACT, id=contact_id)
     if contact is None:
         raise not_found("contact", "contactId")
     expect_version(contact, expected_version, contact=contact_id)
@@ -77,7 +77,7 @@ async def update_customer(
 ) -> Mapping[str, Any]:
     """Change a company's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing it; EXTERNAL_ID_TAKEN; INVALID."""
     wanted = _tidy(given)
-    customer = await change.first(TAKE_CUSTOMER, id=customer_id)
+    customer = await change.first(LOCK_CUSTOMER, id=customer_id)
     if customer is None:
         raise not_found("customer", "customerId")
     expect_version(customer, expected_version, customer=customer_id)

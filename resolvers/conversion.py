@@ -94,13 +94,13 @@ CREATE = Statement(
 
 TYPE = Statement(text("SELECT type FROM pipeline WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 
-TASKS = Statement(
+TAKE_TASKS = Statement(
     text(
         "SELECT id FROM task WHERE org_id = :org_id AND lead_id = :lead_id AND status = 'OPEN' ORDER BY id FOR UPDATE"
     ).bindparams(ORG)
 )
 
-CONTACT = Statement(
+LOCK_CONTACT = Statement(
     text(
         "SELECT id, name, email, phone, customer_id FROM contact WHERE org_id = :org_id AND id = :contact_id"
         " FOR NO KEY UPDATE"
@@ -152,7 +152,7 @@ async def convert_lead(
     stage = expect_target(standing, target, pipeline_id, stage_id)
     contact = None
     if lead["contact_id"] is not None:
-        contact = await change.first(CONTACT, contact_id=lead["contact_id"])
+        contact = await change.first(LOCK_CONTACT, contact_id=lead["contact_id"])
     await expect_found(change, "customer", customer_id, "customerId")
     if create_customer is not None and customer_id is not None:
         raise Refused(Refusal.INVALID, "Name an existing customer, or make a new one, not both.", "createCustomer")
@@ -162,7 +162,7 @@ async def convert_lead(
     worth = await _worth(change, lead, value)
     becoming = {**lead, "value": worth[0], "customer_id": new_customer or customer}
     expect_complete(becoming, stage, "stageId", shown={"lead": lead_id})
-    tasks = await change.all(TASKS, lead_id=lead_id)
+    tasks = await change.all(TAKE_TASKS, lead_id=lead_id)
     shown = {
         "lead": lead_id,
         "already_converted": False,

@@ -57,7 +57,7 @@ CREATE = make(
     default=("industry", "address", "notes", "external_id", "archived_at"),
 )
 
-CUSTOMER = Statement(
+LOCK_CUSTOMER = Statement(
     text("SELECT id, website, phone FROM customer WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(
         ORG
     )
@@ -115,7 +115,7 @@ async def make_customer(change: Change, described: Mapping[str, str | None]) -> 
 
 async def fill_customer(change: Change, customer_id: UUID, contact: Row) -> None:
     """Add to a customer what the contact tells, where nothing is known yet."""
-    customer = await change.first(CUSTOMER, id=customer_id)
+    customer = await change.first(LOCK_CUSTOMER, id=customer_id)
     assert customer is not None
     known = {"website": _domain(contact), "phone": contact["phone"]}
     changes = {name: value for name, value in known.items() if value is not None and customer[name] is None}

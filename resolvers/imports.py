@@ -30,7 +30,7 @@ from resolvers.totals import refresh_totals
 BATCH = 2_000
 """Rows that are copied between two reports of progress."""
 
-LOCK = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(:key AS text), 0))"))
+ONE_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(:key AS text), 0))"))
 
 KNOWN_IDS = Statement(
     text(
@@ -127,7 +127,7 @@ class _Importer:
 
     async def run(self, deals: Sequence[Deal]) -> None:
         """The whole import, inside the caller's transaction."""
-        await LOCK.run(self.connection, key=self.options.organisation)
+        await ONE_AT_A_TIME.run(self.connection, key=self.options.organisation)
         await FOUND_ORGANISATION.run(self.connection, org_id=self.org_id, organisation=self.options.organisation)
         await self.names.load(deals)
         known = {

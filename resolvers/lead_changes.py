@@ -23,7 +23,7 @@ from resolvers.reading import ORG
 from resolvers.revision import differing, inserted, public, revise, rewrite, told
 from resolvers.routing import route_new
 
-LOCK_STAGE = Statement(
+KEEP_STAGE = Statement(
     select(Stage.__table__)
     .where(Stage.org_id == ORG, Stage.id == ID, Stage.deleted_at.is_(None))
     .with_for_update(key_share=True, read=True)
@@ -185,7 +185,7 @@ async def _entered(change: Change, pipeline_id: UUID | None, stage_id: UUID | No
         raise not_found("pipeline", "pipelineId")
     if stage_id is None:
         return await _first_open_stage(change, pipeline_id)
-    stage = await change.first(LOCK_STAGE, id=stage_id)
+    stage = await change.first(KEEP_STAGE, id=stage_id)
     if stage is None:
         raise not_found("stage", "stageId")
     if pipeline_id not in (None, stage["pipeline_id"]):
@@ -202,6 +202,6 @@ async def _first_open_stage(change: Change, pipeline_id: UUID | None) -> Row:
         first = await change.first(FIRST_OPEN_STAGE, pipeline_id=pipeline["id"])
         if first is None:
             raise not_found("pipeline", "pipelineId")
-        stage = await change.first(LOCK_STAGE, id=first["id"])
+        stage = await change.first(KEEP_STAGE, id=first["id"])
         if stage is not None and stage["kind"] == StageKind.OPEN:
             return stage

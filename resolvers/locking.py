@@ -25,7 +25,7 @@ IDS = bindparam("ids", type_=ARRAY(Uuid()))
 
 _current_stage = select(Lead.stage_id).where(Lead.org_id == ORG, Lead.id == ID).scalar_subquery()
 
-LOCK_STAGES = Statement(
+KEEP_STAGES = Statement(
     select(Stage.__table__)
     .where(Stage.org_id == ORG, or_(Stage.id == func.any(IDS), Stage.id == _current_stage))
     .order_by(Stage.id)
@@ -43,7 +43,7 @@ TAKE_STAGES = Statement(
 )
 """All stages of a pipeline, each against every change of a lead in it."""
 
-TAKE_PIPELINE = Statement(
+LOCK_PIPELINE = Statement(
     select(Pipeline.__table__)
     .where(Pipeline.org_id == ORG, Pipeline.id == ID, Pipeline.deleted_at.is_(None))
     .with_for_update(key_share=True)
@@ -67,7 +67,7 @@ async def lock_lead(
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version is not the expected one.
     """
     while True:
-        stages = {row["id"]: row for row in await change.all(LOCK_STAGES, id=lead_id, ids=list(stage_ids))}
+        stages = {row["id"]: row for row in await change.all(KEEP_STAGES, id=lead_id, ids=list(stage_ids))}
         lead = await change.first(LOCK_LEAD, id=lead_id)
         if lead is None:
             raise not_found("lead", "leadId")
@@ -95,7 +95,7 @@ def not_found(noun: str, *field: str) -> Refused:
     return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation.", *field)
 
 
-FIND = {
+KEEP = {
     "contact": Statement(
         select(Contact.id, Contact.archived_at)
         .where(Contact.org_id == ORG, Contact.id == ID)
@@ -118,7 +118,7 @@ async def expect_found(change: Change, noun: str, id: UUID | None, field: str) -
     """Refuse an id, if one is given, that names no contact, customer or active member of the organisation."""
     if id is None:
         return
-    found = await change.first(FIND[noun], id=id)
+    found = await change.first(KEEP[noun], id=id)
     if found is None:
         raise not_found(noun, field)
     if noun != "member":

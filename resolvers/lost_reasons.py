@@ -26,7 +26,7 @@ OFFERED = Statement(
     ).bindparams(ORG)
 )
 
-HOLD = Statement(text("SELECT id FROM organisation WHERE id = :org_id FOR NO KEY UPDATE").bindparams(ORG))
+LOCK_ORGANISATION = Statement(text("SELECT id FROM organisation WHERE id = :org_id FOR NO KEY UPDATE").bindparams(ORG))
 """One change of the list at a time."""
 
 NEW_REASONS = inserted(
@@ -79,7 +79,7 @@ async def set_lost_reasons(change: Change, reasons: Sequence[str]) -> Mapping[st
         if name.lower() in known:
             raise Refused(Refusal.INVALID, f"“{name}” is named twice. Leave one out.", "reasons", str(at))
         known.add(name.lower())
-    await change.run(HOLD)
+    await change.run(LOCK_ORGANISATION)
     before = [row["name"] for row in await change.all(OFFERED)]
     if names != before:
         await change.run(OFFER, ids=[new_id() for _ in names], names=names)

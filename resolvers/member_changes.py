@@ -26,7 +26,7 @@ LARGEST_CAPACITY = 1000
 LARGEST_CAP = 10_000
 """Leads that routing may give a member in a day, if it is limited at all."""
 
-TAKE_MEMBER = Statement(
+LOCK_MEMBER = Statement(
     text("SELECT * FROM member WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(ORG)
 )
 
@@ -67,7 +67,7 @@ async def update_member(
     """
     wanted = {name: TIDY[name](value) for name, value in given.items()}
     decisive = given.keys() & {"active", "role"}
-    take = TAKE_WITH_ADMINS if decisive else TAKE_ALONE if "time_zone" in given else TAKE_MEMBER
+    take = TAKE_WITH_ADMINS if decisive else TAKE_ALONE if "time_zone" in given else LOCK_MEMBER
     members = await change.all(take, id=member_id)
     (member,) = [row for row in members if row["id"] == member_id] or (None,)
     if member is None:

@@ -123,7 +123,7 @@ POINT_CONDITIONS = Statement(
 
 ACTIVE = Statement(text("SELECT active FROM member WHERE org_id = :org_id AND id = :id").bindparams(ORG, ID))
 
-LOCK_STAGES = Statement(
+KEEP_STAGES = Statement(
     text(
         """
         SELECT stage.* FROM stage
@@ -176,7 +176,7 @@ async def merge_leads(
     LEAD_CONVERTED where either became an opportunity, or was made from a lead.
     """
     while True:
-        stages = {row["id"]: row for row in await change.all(LOCK_STAGES, ids=[winner_id, loser_id])}
+        stages = {row["id"]: row for row in await change.all(KEEP_STAGES, ids=[winner_id, loser_id])}
         winner, loser = await _both(change, LEAD, winner_id, loser_id, expected_version)
         # Between the two statements another change may have moved one on; then its stage is not among those locked.
         if {winner["stage_id"], loser["stage_id"]} <= stages.keys():

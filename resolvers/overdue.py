@@ -46,7 +46,7 @@ LATE = Statement(
 )
 """The organisations that have something to be told: one step down an index for each of them."""
 
-TAKE = Statement(
+LOCK_LATE = Statement(
     text(
         """
         WITH late AS MATERIALIZED (
@@ -104,7 +104,7 @@ async def _tell_some(database: Database, org_id: UUID, now: datetime, wake: Wake
 async def _tell_batch(database: Database, org_id: UUID, now: datetime) -> int:
     """Tell of a batch, in a transaction; returns how many tasks it had."""
     async with database.acquire() as connection, connection.transaction():
-        tasks = await TAKE.all(connection, org_id=org_id, now=now, size=BATCH)
+        tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
         if tasks:
             in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
             await append(connection, org_id, [_happening(task) for task in in_order])

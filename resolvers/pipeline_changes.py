@@ -19,7 +19,7 @@ from resolvers.revision import differing, make, not_null, revise, rewrite, told
 from resolvers.shapes import expect_open_stage, hold_shape
 from resolvers.stage_changes import insert_stages, tidy_stage
 
-TAKE_ORGANISATION = Statement(select(Organisation.id).where(Organisation.id == ORG).with_for_update(key_share=True))
+LOCK_ORGANISATION = Statement(select(Organisation.id).where(Organisation.id == ORG).with_for_update(key_share=True))
 """Held, before any pipeline, by whoever decides which pipeline is the default."""
 
 DEFAULT = Statement(
@@ -87,7 +87,7 @@ async def create_pipeline(
     called, more = line(name, "name"), prose(description, "description")
     tidied = [tidy_stage(stage, "stages", str(at)) for at, stage in enumerate(stages)]
     expect_open_stage((stage["kind"] for stage in tidied), "stages")
-    await change.first(TAKE_ORGANISATION)
+    await change.first(LOCK_ORGANISATION)
     before = await change.first(DEFAULT, type=type)
     if before is not None and is_default:
         await _set_default(change, before["id"], False)
@@ -116,7 +116,7 @@ async def update_pipeline(
     """
     wanted = {name: TIDY[name](value) for name, value in given.items()}
     if wanted.get("is_default"):
-        await change.first(TAKE_ORGANISATION)
+        await change.first(LOCK_ORGANISATION)
     shape = await hold_shape(change, pipeline_id, expected_version)
     pipeline = shape.pipeline
     changes = differing(pipeline, wanted)
@@ -142,7 +142,7 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
 
     Raises `Refused`: NOT_FOUND; CONFLICT or PIPELINE_NOT_EMPTY, showing the pipeline.
     """
-    await change.first(TAKE_ORGANISATION)
+    await change.first(LOCK_ORGANISATION)
     pipeline = (await hold_shape(change, pipeline_id, expected_version)).pipeline
     await change.all(TAKE_STAGES, id=pipeline_id)
     if await change.first(HAS_LEADS, id=pipeline_id) is not None:

@@ -35,7 +35,7 @@ PLACES = Statement(
     ).bindparams(ORG)
 )
 
-SHARE_MEMBERS = Statement(
+KEEP_MEMBERS = Statement(
     text(
         "SELECT id, active FROM member WHERE org_id = :org_id AND id = ANY(:member_ids) ORDER BY id FOR KEY SHARE"
     ).bindparams(ORG, MEMBER_IDS)
@@ -166,7 +166,7 @@ async def _expect_members(change: Change, member_ids: Sequence[UUID], before: Se
     """Refuse members that are not there, are named twice, or have left and were not of the pool before."""
     if not 1 <= len(member_ids) <= MOST_MEMBERS:
         raise Refused(Refusal.INVALID, f"A pool has 1 to {MOST_MEMBERS} members, not {len(member_ids):,}.", "memberIds")
-    found = {row["id"]: row for row in await change.all(SHARE_MEMBERS, member_ids=sorted(set(member_ids)))}
+    found = {row["id"]: row for row in await change.all(KEEP_MEMBERS, member_ids=sorted(set(member_ids)))}
     seen: set[UUID] = set()
     for at, id in enumerate(member_ids):
         if id not in found:

@@ -22,7 +22,7 @@ from models.refusal import Refusal, Refused
 from resolvers.assignment import ASSIGN, handed
 from resolvers.change import Change
 from resolvers.conditions import compiled
-from resolvers.locking import IDS, TAKE_PIPELINE, not_found
+from resolvers.locking import IDS, LOCK_PIPELINE, not_found
 from resolvers.moves import KNOWN
 from resolvers.reading import ORG, rows
 from resolvers.routing_pools import Shared, hold_pools
@@ -91,7 +91,7 @@ async def route_unassigned(
 
     Raises `Refused`: NOT_FOUND; INVALID for a stage of another pipeline.
     """
-    if await change.first(TAKE_PIPELINE, id=pipeline_id) is None:
+    if await change.first(LOCK_PIPELINE, id=pipeline_id) is None:
         raise not_found("pipeline", "pipelineId")
     await _expect_stage(change, pipeline_id, stage_id)
     if after_lead_id is not None and await change.first(KNOWN, card_id=after_lead_id) is None:

@@ -15,7 +15,7 @@ from resolvers.change import Change
 from resolvers.locking import IDS
 from resolvers.reading import ORG
 
-TAKE_POOLS = Statement(
+LOCK_POOLS = Statement(
     text(
         """
         SELECT id, strategy, turn FROM pool
@@ -33,7 +33,7 @@ PLACES = Statement(
     ).bindparams(ORG, IDS)
 )
 
-TAKE_MEMBERS = Statement(
+LOCK_MEMBERS = Statement(
     text(
         """
         SELECT id, active, capacity, daily_cap, CAST(clock_timestamp() AT TIME ZONE time_zone AS date) AS day
@@ -125,10 +125,10 @@ class Shared:
 async def hold_pools(change: Change, rules: Sequence[Row]) -> Shared:
     """Hold the pools that these rules name, and every member who may be given a lead by them."""
     pool_ids = sorted({rule["pool_id"] for rule in rules} - {None})
-    pools = await change.all(TAKE_POOLS, ids=pool_ids) if pool_ids else []
+    pools = await change.all(LOCK_POOLS, ids=pool_ids) if pool_ids else []
     places = await change.all(PLACES, ids=pool_ids) if pool_ids else []
     named = {rule["member_id"] for rule in rules} - {None}
-    members = await change.all(TAKE_MEMBERS, ids=sorted(named | {place["member_id"] for place in places}))
+    members = await change.all(LOCK_MEMBERS, ids=sorted(named | {place["member_id"] for place in places}))
     days: dict[UUID, date] = {row["id"]: row["day"] for row in members}
     loads = await _loads(change, members, days, any(pool["strategy"] == PoolStrategy.FEWEST_OPEN for pool in pools))
     sharing = {

@@ -32,13 +32,13 @@ RULES = Statement(
     ).bindparams(ORG)
 )
 
-SHARE_MEMBERS = Statement(
+KEEP_MEMBERS = Statement(
     text(
         "SELECT id, active FROM member WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR KEY SHARE"
     ).bindparams(ORG, IDS)
 )
 
-SHARE_POOLS = Statement(
+KEEP_POOLS = Statement(
     text("SELECT id FROM pool WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR KEY SHARE").bindparams(ORG, IDS)
 )
 """Pools, against being deleted."""
@@ -148,7 +148,7 @@ async def _expect_stages(change: Change, shape: Shape, rules: Sequence[Rule]) ->
 
 async def _expect_members(change: Change, rules: Sequence[Rule]) -> None:
     ids = sorted({rule["member_id"] for rule in rules} - {None})
-    found = {row["id"]: row for row in await change.all(SHARE_MEMBERS, ids=ids)} if ids else {}
+    found = {row["id"]: row for row in await change.all(KEEP_MEMBERS, ids=ids)} if ids else {}
     for at, rule in enumerate(rules):
         if rule["member_id"] is not None and rule["member_id"] not in found:
             raise not_found("member", "rules", str(at), "memberId")
@@ -160,7 +160,7 @@ async def _expect_members(change: Change, rules: Sequence[Rule]) -> None:
 
 async def _expect_pools(change: Change, rules: Sequence[Rule]) -> None:
     ids = sorted({rule["pool_id"] for rule in rules} - {None})
-    found = {row["id"] for row in await change.all(SHARE_POOLS, ids=ids)} if ids else set()
+    found = {row["id"] for row in await change.all(KEEP_POOLS, ids=ids)} if ids else set()
     for at, rule in enumerate(rules):
         if rule["pool_id"] is not None and rule["pool_id"] not in found:
             raise not_found("pool", "rules", str(at), "poolId")

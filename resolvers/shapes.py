@@ -14,7 +14,7 @@ from models.database import Row, Statement
 from models.refusal import Refusal, Refused
 from models.stage import Stage, StageKind
 from resolvers.change import Change
-from resolvers.locking import ID, IDS, TAKE_PIPELINE, expect_version, not_found
+from resolvers.locking import ID, IDS, LOCK_PIPELINE, expect_version, not_found
 from resolvers.reading import ORG
 
 PIPELINE_OF = Statement(select(Stage.pipeline_id).where(Stage.org_id == ORG, Stage.id == ID))
@@ -75,7 +75,7 @@ class Shape:
 
 async def hold_shape(change: Change, pipeline_id: UUID, expected_version: int | None = None) -> Shape:
     """Hold a pipeline's shape. Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline."""
-    pipeline = await change.first(TAKE_PIPELINE, id=pipeline_id)
+    pipeline = await change.first(LOCK_PIPELINE, id=pipeline_id)
     if pipeline is None:
         raise not_found("pipeline", "pipelineId")
     expect_version(pipeline, expected_version, pipeline=pipeline_id)
@@ -85,7 +85,7 @@ async def hold_shape(change: Change, pipeline_id: UUID, expected_version: int | 
 async def hold_shape_around(change: Change, stage_id: UUID) -> Shape:
     """Hold the shape of the pipeline that a stage belongs to; it never changes its pipeline. Raises `Refused`."""
     found = await change.first(PIPELINE_OF, id=stage_id)
-    pipeline = found and await change.first(TAKE_PIPELINE, id=found["pipeline_id"])
+    pipeline = found and await change.first(LOCK_PIPELINE, id=found["pipeline_id"])
     if not pipeline:
         raise not_found("stage", "stageId")
     return Shape(pipeline, tuple(await change.all(STAGES_IN_ORDER, id=pipeline["id"])))

@@ -31,7 +31,7 @@ FAMILY = Statement(
     ).bindparams(ORG)
 )
 
-HOLD_GRAPH = Statement(text("SELECT head FROM event_log WHERE org_id = :org_id FOR UPDATE").bindparams(ORG))
+TAKE_LOG = Statement(text("SELECT head FROM event_log WHERE org_id = :org_id FOR UPDATE").bindparams(ORG))
 """One change of the graph at a time: each takes the log's counter, which it ends with anyway, before it looks."""
 
 WAITS = Statement(
@@ -83,7 +83,7 @@ async def expect_parent(change: Change, held: Held, parent_id: UUID, child: Row 
 
 async def expect_no_cycle(change: Change, waiting: UUID, awaited: UUID, *field: str) -> None:
     """Refuse, naming the circle, that one task waits for another which waits for it, however indirectly."""
-    await change.run(HOLD_GRAPH)
+    await change.run(TAKE_LOG)
     steps = await change.all(WAITS, start=awaited)
     way = _way(steps, awaited, waiting)
     if way is None:

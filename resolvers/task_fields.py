@@ -20,7 +20,7 @@ from resolvers.locking import IDS, expect_found, not_found
 from resolvers.reading import ORG
 from resolvers.revision import not_null, public
 
-ASSIGNEES = Statement(
+KEEP_ASSIGNEES = Statement(
     text(
         """
         WITH held AS (
@@ -138,7 +138,7 @@ async def deadline(change: Change, task: Mapping[str, Any], newly_assigned: UUID
 
 async def assignees(change: Change, *member_ids: UUID | None) -> dict[UUID | None, Row]:
     """These members, whether they are active and where they live, by id; under None, the days of nobody's tasks."""
-    rows = await change.all(ASSIGNEES, ids=[id for id in set(member_ids) if id is not None])
+    rows = await change.all(KEEP_ASSIGNEES, ids=[id for id in set(member_ids) if id is not None])
     return {row["id"]: row for row in rows}
 
 

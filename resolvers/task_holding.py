@@ -29,7 +29,7 @@ SHARE_LEADS = Statement(
 )
 """The leads named, and those that the tasks are steps of."""
 
-TAKE_TASKS = Statement(
+LOCK_TASKS = Statement(
     text("SELECT * FROM task WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE").bindparams(
         ORG, IDS
     )
@@ -103,7 +103,7 @@ async def hold(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable
     while True:
         found = await change.all(SHARE_LEADS, ids=sorted(named), task_ids=wanted)
         leads = {row["id"]: row for row in found}
-        tasks = {row["id"]: row for row in await change.all(TAKE_TASKS, ids=wanted)} if wanted else {}
+        tasks = {row["id"]: row for row in await change.all(LOCK_TASKS, ids=wanted)} if wanted else {}
         # Between the two statements a conversion may have carried a task over; then its lead is not among those locked.
         moved = {task["lead_id"] for task in tasks.values()} - leads.keys() - {None}
         if not moved:

@@ -1,0 +1,111 @@
+"""Every statement that the product keeps ready, by its name, and what it locks."""
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from pglast import ast, parse_sql
+from pglast.enums import LockClauseStrength, OnConflictAction
+
+import models
+import resolvers
+import schema
+import server
+from models.database import Statement
+
+OTHER_PROGRAMS = ("models.migrations", "server.__main__")
+"""What runs as soon as it is imported."""
+
+
+@cache
+def statements() -> Mapping[str, Statement]:
+    """Every statement that a module holds, by each of the names that lead to it: `resolvers.merging.LEAD.point.tasks`.
+
+    Found in the globals of all modules: alone, in a mapping, or in a field of a dataclass.
+    """
+    found: dict[str, Statement] = {}
+    for package in (models, resolvers, schema, server):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.startswith(OTHER_PROGRAMS):
+                for name, value in vars(importlib.import_module(module.name)).items():
+                    found |= held(f"{module.name}.{name}", value)
+    return found
+
+
+def held(name: str, value: Any) -> Iterator[tuple[str, Statement]]:
+    """The statements that a value holds."""
+    if isinstance(value, Statement):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from held(f"{name}.{key}", inner)
+    elif isinstance(value, list | tuple):
+        for nth, inner in enumerate(value):
+            yield from held(f"{name}.{nth}", inner)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for part in dataclasses.fields(value):
+            yield from held(f"{name}.{part.name}", getattr(value, part.name))
+
+
+class Lock(NamedTuple):
+    """A table of which a statement locks rows, and how: by a verb of `VERBS`, or by writing them."""
+
+    table: str
+    verb: str
+
+
+VERBS = {
+    LockClauseStrength.LCS_FORKEYSHARE: "KEEP",
+    LockClauseStrength.LCS_FORSHARE: "SHARE",
+    LockClauseStrength.LCS_FORNOKEYUPDATE: "LOCK",
+    LockClauseStrength.LCS_FORUPDATE: "TAKE",
+}
+"""The first word of a statement that locks, by the strength of its lock; from the weakest on."""
+
+WRITES = "WRITE"
+
+
+@cache
+def locks(sql: str) -> tuple[Lock, ...]:
+    """What a statement locks, in the order in which it is written. Rows that an INSERT adds are nobody else's yet."""
+    return tuple(lock for statement in parse_sql(sql) for lock in _locks(statement.stmt))
+
+
+def _locks(node: Any) -> Iterator[Lock]:
+    if isinstance(node, tuple | list):
+        for one in node:
+            yield from _locks(one)
+    if not isinstance(node, ast.Node):
+        return
+    yield from _locks(getattr(node, "withClause", None))
+    for name in node:
+        if name not in ("withClause", "lockingClause"):
+            yield from _locks(getattr(node, name))
+    match node:
+        case ast.SelectStmt():
+            for clause in node.lockingClause or ():
+                named = [relation.relname for relation in clause.lockedRels or ()]
+                for alias, table in _tables(node.fromClause):
+                    if not named or alias in named:
+                        yield Lock(table, VERBS[clause.strength])
+        case ast.UpdateStmt() | ast.DeleteStmt():
+            yield Lock(node.relation.relname, WRITES)
+        case ast.InsertStmt():
+            conflict = node.onConflictClause
+            if conflict is not None and conflict.action == OnConflictAction.ONCONFLICT_UPDATE:
+                yield Lock(node.relation.relname, WRITES)
+
+
+def _tables(items: Any) -> Iterator[tuple[str, str]]:
+    """The alias and the name of each table in a FROM."""
+    for item in items or ():
+        match item:
+            case ast.RangeVar():
+                yield (item.alias.aliasname if item.alias else item.relname), item.relname
+            case ast.JoinExpr():
+                yield from _tables((item.larg, item.rarg))
+            case ast.RangeSubselect():
+                yield from _tables(item.subquery.fromClause)
