@@ -44,7 +44,7 @@ else
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 endif
-	@$(BIN)/python -m compileall -q models resolvers schema server
+	@$(BIN)/python -m compileall -q models engine resolvers schema server
 	@touch $@
 
 graphiql: server/pages/dist/.built

@@ -36,7 +36,7 @@ from bench.load import Load, loading
 from bench.report import Measured, Ratio, Report
 from bench.server import Server, running
 from bench.work import work
-from server.postgres import embedded
+from server.process.postgres import embedded
 
 GROWING = ("growth", "timeline", "tasks")
 """The cases whose contestants are the same thing in organisations of different sizes."""

@@ -17,9 +17,9 @@ from uuid import UUID
 import asyncpg
 
 import models
-from models.base import organisation_id
 from models.migrate import migrate
-from models.rank import spread
+from models.rules.rank import spread
+from models.tables.base import organisation_id
 
 DATABASE = "dealboard_bench"
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

@@ -5,9 +5,9 @@ from typing import Any
 
 from bench.server import POOL
 from models.database import Database
-from models.member import Role
+from models.tables.member import Role
 from server.app import create_app as create_dealboard
-from server.runtime import make_token
+from server.process.runtime import make_token
 from server.settings import load_settings
 
 SETTINGS = load_settings(

@@ -18,9 +18,9 @@ from starlette.routing import Route
 
 from bench.limit_changes import CHANGES
 from bench.server import POOL
-from models import rank
-from models.base import new_id
 from models.database import SESSION
+from models.rules import rank
+from models.tables.base import new_id
 
 BOARD = """
 SELECT concat('{"data":{"pipeline":', coalesce((

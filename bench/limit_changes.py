@@ -9,21 +9,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from models.base import new_id
+from engine.change.transaction import APPEND, FIND_MEMBER
 from models.database import Row, Statement
-from models.rank import between
-from resolvers import (
-    assignment,
-    conversion,
-    conversion_target,
-    lifecycle,
-    locking,
-    moves,
-    task_changes,
-    task_fields,
-    task_holding,
-)
-from resolvers.change import APPEND, FIND_MEMBER
+from models.rules.rank import between
+from models.tables.base import new_id
+from resolvers.changes import locks as locking
+from resolvers.changes.leads import convert as conversion
+from resolvers.changes.leads import convert_target as conversion_target
+from resolvers.changes.leads import lifecycle
+from resolvers.changes.leads import move as moves
+from resolvers.changes.ownership import assign as assignment
+from resolvers.changes.tasks import create_update as task_changes
+from resolvers.changes.tasks import fields as task_fields
+from resolvers.changes.tasks import locks as task_holding
 
 Written = Callable[[Any, UUID, UUID, UUID], Awaitable[None]]
 

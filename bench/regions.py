@@ -20,15 +20,15 @@ import orjson
 import typer
 from rich.console import Console
 
+from engine.caller import Scope
+from engine.documents import Documents
+from engine.engine import Engine
+from engine.limits import Limits
+from engine.live.feed import Feed
 from models.database import Database
-from models.member import Role
-from resolvers.feed import Feed
-from resolvers.scope import Scope
+from models.tables.member import Role
 from schema.api import graphql_schema
-from schema.documents import Documents
-from schema.engine import Engine
-from schema.limits import Limits
-from server.postgres import embedded
+from server.process.postgres import embedded
 
 ORG = "regions"
 MAPPED = {

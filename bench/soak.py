@@ -29,17 +29,17 @@ from bench.soaking.disturbances import Disturb, Disturbances
 from bench.soaking.house import ORGANISATION, House
 from bench.soaking.subscriber import EVERYTHING, STAGES, Subscriber
 from bench.soaking.writer import MOVE, Writer
-from models.base import organisation_id
+from engine.caller import Scope
+from engine.documents import Documents
+from engine.engine import Engine
+from engine.limits import Limits
+from engine.live.feed import Feed
+from engine.live.wakeups import Wakeups
 from models.database import Database
-from models.ids import public_id
-from models.member import Role
-from resolvers.feed import Feed
-from resolvers.scope import Scope
-from resolvers.wakeups import Wakeups
+from models.rules.ids import public_id
+from models.tables.base import organisation_id
+from models.tables.member import Role
 from schema.api import graphql_schema
-from schema.documents import Documents
-from schema.engine import Engine
-from schema.limits import Limits
 
 SCOPE = Scope(ORGANISATION, "soaker", Role.ADMIN)
 COLUMNS = ("New", "Talking", "Offer", "Agreed")

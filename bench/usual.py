@@ -27,10 +27,10 @@ from strawberry.types import Info
 
 import models
 from bench.server import POOL
-from models.base import organisation_id
 from models.database import SESSION
-from models.ids import parse_id, public_id
 from models.migrate import asyncpg_url
+from models.rules.ids import parse_id, public_id
+from models.tables.base import organisation_id
 
 StageKind = strawberry.enum(models.StageKind)
 

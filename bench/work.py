@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 
 from bench.data import NOW, STAGES, STEPS, THINGS, Maker, load, words
-from models.base import organisation_id
+from models.tables.base import organisation_id
 
 LEADS = 100
 BESIDE = 4

@@ -1,16 +1,16 @@
 """What is stored: tables, constraints, the rules on one record, the database and its migrations."""
 
-from models.activity import Activity, ActivityType
-from models.base import Base, new_id, organisation_id, utc_now
-from models.contact import Contact, Customer, MergedRecord
-from models.event import Event, EventLog, Outcome
-from models.lead import Lead, StageChange
-from models.member import Member, Role
-from models.organisation import LostReason, Organisation
-from models.pipeline import Pipeline, PipelineType
-from models.routing import Pool, PoolMember, PoolStrategy, RoutingDay, RoutingRule
-from models.stage import Stage, StageKind, StageTotal
-from models.task import Task, TaskDependency, TaskPriority, TaskStatus
+from models.tables.activity import Activity, ActivityType
+from models.tables.base import Base, new_id, organisation_id, utc_now
+from models.tables.contact import Contact, Customer, MergedRecord
+from models.tables.event import Event, EventLog, Outcome
+from models.tables.lead import Lead, StageChange
+from models.tables.member import Member, Role
+from models.tables.organisation import LostReason, Organisation
+from models.tables.pipeline import Pipeline, PipelineType
+from models.tables.routing import Pool, PoolMember, PoolStrategy, RoutingDay, RoutingRule
+from models.tables.stage import Stage, StageKind, StageTotal
+from models.tables.task import Task, TaskDependency, TaskPriority, TaskStatus
 
 __all__ = [
     "Activity",

@@ -4,22 +4,22 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
-from schema.activity import Activity
-from schema.arguments import DEFINITION
-from schema.contact import Contact, Customer
-from schema.event import EVENTS
-from schema.fields import EXPECTED_ROWS
-from schema.lead import Lead
-from schema.limits import ROWS
-from schema.member import Member
+from engine.limits import ROWS
+from engine.publish.fields import EXPECTED_ROWS
+from engine.publish.scalars import SCALARS
+from engine.read.arguments import DEFINITION
 from schema.mutation import Mutation
-from schema.pipeline import Pipeline
 from schema.query import Query
-from schema.routing import Pool
-from schema.scalars import SCALARS
-from schema.stage import Stage
 from schema.subscription import Subscription
-from schema.task import Task
+from schema.types.activity import Activity
+from schema.types.contact import Contact, Customer
+from schema.types.event import EVENTS
+from schema.types.lead import Lead
+from schema.types.member import Member
+from schema.types.pipeline import Pipeline
+from schema.types.routing import Pool
+from schema.types.stage import Stage
+from schema.types.task import Task
 
 api = strawberry.Schema(
     query=Query,

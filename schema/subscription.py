@@ -2,15 +2,15 @@
 
 import strawberry
 
-import resolvers.boards
-import resolvers.events
-from models.event import EventType
-from models.member import Role
-from schema.board import BoardChanged
-from schema.event import Event, StageChanged
-from schema.fields import Argument
-from schema.fields import events as live
-from schema.filters import LeadFilter
+import resolvers.reads.events.board_events
+import resolvers.reads.events.subscriptions
+from engine.publish.fields import Argument
+from engine.publish.fields import events as live
+from models.tables.event import EventType
+from models.tables.member import Role
+from schema.filters.lead import LeadFilter
+from schema.types.board import BoardChanged
+from schema.types.event import Event, StageChanged
 
 FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
@@ -29,13 +29,13 @@ FILTERS = {
 )
 class Subscription:
     stage_changed: StageChanged = live(
-        resolvers.events.stage_changes,
+        resolvers.reads.events.subscriptions.stage_changes,
         "Leads that enter another stage, in the order in which it happened.",
         arguments=FILTERS,
         role=Role.VIEWER,
     )
     events: Event = live(
-        resolvers.events.happened,
+        resolvers.reads.events.subscriptions.happened,
         "Everything that happens, in the order in which it happened.",
         arguments={
             "types": Argument(list[EventType] | None, "Only what is of one of these types, up to 100."),
@@ -44,7 +44,7 @@ class Subscription:
         role=Role.VIEWER,
     )
     board_changed: BoardChanged = live(
-        resolvers.boards.board_changes,
+        resolvers.reads.events.board_events.board_changes,
         "Everything that changes a board: cards that enter, leave, move or change, for the cards that pass a filter."
         " What becomes of contacts, customers and members themselves, such as another name, is told by `events` only.",
         arguments={

@@ -12,29 +12,29 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from engine.documents import Documents
+from engine.engine import Engine
+from engine.errors import Code, encode_errors, error
+from engine.limits import Limits
+from engine.live.feed import Feed
+from engine.live.retention import pruning
+from engine.live.wakeups import Wakeups
+from engine.live.wakeups_postgres import PostgresWakeups
+from engine.live.wakeups_redis import RedisWakeups
 from models.database import Database, Observe, ignore
-from resolvers.feed import Feed
-from resolvers.history import pruning
-from resolvers.overdue import telling_overdue
-from resolvers.postgres_wakeups import PostgresWakeups
-from resolvers.redis_wakeups import RedisWakeups
-from resolvers.wakeups import Wakeups
+from resolvers.changes.tasks.overdue import telling_overdue
 from schema.api import graphql_schema
-from schema.documents import Documents
-from schema.engine import Engine
-from schema.errors import Code, encode_errors, error
-from schema.limits import Limits
-from server.access import ending_withdrawn, expect_access
-from server.body_limit import BodyLimit
-from server.calls import Calls
-from server.handshake import Sockets
-from server.health import health_routes, look_at, metrics_route
-from server.http import GraphQL
-from server.media import RESPONSE
-from server.origins import CrossOrigin, Origins
+from server.auth.access import ending_withdrawn, expect_access
+from server.observe.calls import Calls
+from server.observe.health import health_routes, look_at, metrics_route
 from server.pages import graphiql_assets, graphiql_page
-from server.service import Runs, Service
 from server.settings import Settings
+from server.transport.body_limit import BodyLimit
+from server.transport.handshake import Sockets
+from server.transport.http import GraphQL
+from server.transport.media import RESPONSE
+from server.transport.origins import CrossOrigin, Origins
+from server.transport.service import Runs, Service
 
 PATH = "/graphql"
 

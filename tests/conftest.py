@@ -10,17 +10,19 @@ from typing import Any
 import orjson
 import pytest
 
+from engine.caller import Scope
+from engine.documents import Documents
+from engine.engine import Engine, Plan
+from engine.limits import Limits
+from engine.live.feed import Feed
 from models import Base, Role
 from models.database import Database
 from models.migrate import migrate
-from resolvers.feed import Feed
-from resolvers.scope import Scope
 from schema.api import graphql_schema
-from schema.documents import Documents
-from schema.engine import Engine, Plan
-from schema.limits import Limits
-from server.postgres import embedded
-from tests.changes.world import World, build
+from server.process.postgres import embedded
+from tests.support.world import World, build
+
+pytest_plugins = [f"tests.support.fixtures.{name}" for name in ("reading", "live", "server")]
 
 Compiled = tuple[Documents, OrderedDict[Hashable, Plan]]
 Api = Callable[..., Awaitable[dict[str, Any]]]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = ("models", "resolvers", "schema", "server")
+FLOORS = ("models", "engine", "resolvers", "schema", "server")
 FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py") if "node_modules" not in path.parts)
 
 

@@ -16,7 +16,7 @@ import psutil
 
 from bench.redis_server import RedisServer
 from bench.server import free_port
-from server.postgres import embedded
+from server.process.postgres import embedded
 
 SECRET = "a secret that only the soak test knows"
 ORGANISATION = "soak"

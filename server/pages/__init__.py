@@ -18,8 +18,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from models.member import Role
-from server.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, make_token
+from models.tables.member import Role
+from server.process.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, make_token
 from server.settings import Settings
 
 FOLDER = Path(__file__).parent

@@ -15,11 +15,11 @@ from graphql import (
     is_required_input_field,
 )
 
+from engine.publish.fields import IDS, REF
+from engine.read.arguments import DEFINITION
 from schema.api import graphql_schema
-from schema.arguments import DEFINITION
-from schema.fields import IDS, REF
-from tests.changes.recipes import contact, opportunities, pool, task
-from tests.changes.world import World
+from tests.support.recipes import contact, opportunities, pool, task
+from tests.support.world import World
 
 assert graphql_schema.mutation_type is not None
 MUTATIONS = graphql_schema.mutation_type.fields

@@ -10,11 +10,11 @@ from sqlalchemy import Integer, MetaData, Text
 from sqlalchemy.orm import Mapped, mapped_column, registry
 
 import resolvers
+from engine.change.records import Insertion, expect_columns, inserted, make
+from engine.read.arguments import python_name
 from models import Base, Lead
 from models.database import Statement
-from resolvers.merging import Kind
-from resolvers.revision import Insertion, expect_columns, inserted, make
-from schema.arguments import python_name
+from resolvers.changes.contacts.merge import Kind
 from tests.changes.stored import STORED
 
 KEYS = {

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from models.base import new_id
+from models.tables.base import new_id
 
 
 def test_ids_of_a_process_sort_by_age() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.recurrence import Recurrence
-from models.rrule import DAYS, parse_rule, rule_text
+from models.rules.recurrence import Recurrence
+from models.rules.rrule import DAYS, parse_rule, rule_text
 
 YEARS = 4
 """How far the slow evaluation looks, a day at a time."""

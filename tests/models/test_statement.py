@@ -7,17 +7,17 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import ARRAY, Integer, Text, bindparam, column, func, select, text, values
 
-from models.base import new_id
+from engine.caller import Scope
+from engine.change.records import revise, rewrite
+from engine.change.transaction import Change
+from engine.read.compiler import Compiled
 from models.database import Database, Statement, WrongArguments
-from models.ids import split_id
-from models.lead import Lead
-from models.member import Role
-from resolvers.change import Change
-from resolvers.locking import ID, LOCK_LEAD
-from resolvers.revision import revise, rewrite
-from resolvers.scope import Scope
-from schema.compiler import Compiled
-from tests.changes.world import World
+from models.rules.ids import split_id
+from models.tables.base import new_id
+from models.tables.lead import Lead
+from models.tables.member import Role
+from resolvers.changes.locks import ID, LOCK_LEAD
+from tests.support.world import World
 
 SUM = Statement(text("SELECT CAST(:a AS int) + CAST(:b AS int) * CAST(:a AS int)"))
 

@@ -16,9 +16,9 @@ from graphql import (
     is_specified_scalar_type,
 )
 
+from engine.publish.fields import ROLE
+from engine.read.arguments import DEFINITION
 from schema.api import graphql_schema, sdl
-from schema.arguments import DEFINITION
-from schema.fields import ROLE
 
 COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 

@@ -12,15 +12,15 @@ import uvicorn
 from playwright.async_api import Browser, expect
 
 from models.database import Database
-from models.member import Role
-from resolvers.events import decode_cursor
+from models.tables.member import Role
+from resolvers.reads.events.subscriptions import decode_cursor
 from server.app import create_app
-from server.runtime import make_token
+from server.process.runtime import make_token
 from server.settings import Settings, demo_secret
-from tests.live.relay import Relay
-from tests.server.browser import RESULT, Windows, Wire, answer, edit_headers, open_tab, run, shown_headers
-from tests.server.served import Served
-from tests.server.test_workers import move
+from tests.server.process.test_workers import move
+from tests.support.browser import RESULT, Windows, Wire, answer, edit_headers, open_tab, run, shown_headers
+from tests.support.relay import Relay
+from tests.support.served import Served
 
 SECRET = "a secret that is long enough for HS256"
 

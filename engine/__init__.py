@@ -1,0 +1,1 @@
+"""GraphQL into one statement, one transaction, one stream, one run. Knows no lead."""

@@ -1,0 +1,34 @@
+"""On whose behalf something is asked or done: one person in one organisation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from models.tables.base import organisation_id
+from models.tables.member import Role
+
+Person = tuple[UUID, str]
+"""Somebody in an organisation: its id, and the subject of the tokens."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The caller: the organisation by the key that its tokens use, the person (`sub`) and the role."""
+
+    organisation: str
+    subject: str
+    role: Role
+    name: str | None = None
+    email: str | None = None
+    expires_at: datetime | None = None
+
+    @cached_property
+    def org_id(self) -> UUID:
+        """The organisation's id."""
+        return organisation_id(self.organisation)
+
+    @cached_property
+    def person(self) -> Person:
+        """Who that is, whatever the token says besides."""
+        return self.org_id, self.subject

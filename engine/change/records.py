@@ -1,0 +1,135 @@
+"""Making and updating one record: which fields really change, and how the event tells it."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, insert, update
+
+from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.ids import public_id
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import spelled
+from models.tables.base import Base
+from resolvers.changes.locks import ID
+
+PREFIXES = {
+    "contact_id": "contact",
+    "customer_id": "customer",
+    "owner_id": "member",
+    "assignee_id": "member",
+    "lead_id": "lead",
+    "parent_id": "task",
+    "stage_id": "stage",
+    "member_id": "member",
+    "pool_id": "pool",
+}
+"""The type of record that a field names."""
+
+
+STAMPS = ("created_at", "updated_at", "version")
+"""Columns that a new row has by default, in every table that has them."""
+
+
+class Insertion(NamedTuple):
+    """The columns of an INSERT and their values, each as the text of a list, in the same order."""
+
+    columns: str
+    values: str
+
+
+def inserted(model: type[Base], values: Mapping[str, str], *, default: Collection[str] = ()) -> Insertion:
+    """The lists of an INSERT of a whole row, from SQL expressions by column. Raises as `expect_columns` does."""
+    expect_columns(model, values, default=default)
+    return Insertion(", ".join(values), ", ".join(values.values()))
+
+
+def expect_columns(model: type[Base], written: Collection[str], *, default: Collection[str] = ()) -> None:
+    """Expect that each column of a table is written, or is named as one that keeps its default.
+
+    Checked when modules are imported, so that a new column is never left out of an INSERT by mistake. Raises
+    `TypeError`, naming the columns. `STAMPS` need not be named.
+    """
+    columns = model.__table__.c
+    kept = {*default, *(name for name in STAMPS if name in columns and name not in written)}
+    faults = {
+        "neither written nor named as default": set(columns.keys()) - set(written) - kept,
+        "not columns": {*written, *kept} - set(columns.keys()),
+        "written and named as default": set(written) & set(default),
+        "without a default": {
+            name for name in kept if name in columns and not columns[name].nullable and not columns[name].server_default
+        },
+    }
+    found = [f"{fault}: {', '.join(sorted(names))}" for fault, names in faults.items() if names]
+    if found:
+        raise TypeError(f"An INSERT INTO {model.__tablename__} has columns {'; '.join(found)}.")
+
+
+def make(model: type[Base], *fields: str, default: Collection[str] = ()) -> Statement:
+    """The statement that makes a record with these fields. Raises as `expect_columns` does."""
+    expect_columns(model, ("org_id", "id", *fields), default=default)
+    columns = model.__table__.c
+    return Statement(
+        insert(model.__table__).values(  # type: ignore[arg-type]
+            org_id=ORG, id=ID, **{name: bindparam(name, type_=columns[name].type) for name in fields}
+        )
+    )
+
+
+def revise(model: type[Base], *fields: str) -> Statement:
+    """The statement that sets these fields of a record and counts its version."""
+    columns = model.__table__.c
+    return Statement(
+        update(model.__table__)  # type: ignore[arg-type]
+        .where(columns.org_id == ORG, columns.id == ID)
+        .values(
+            version=columns.version + 1,
+            updated_at=func.clock_timestamp(),
+            **{name: bindparam(name, type_=columns[name].type) for name in fields},
+        )
+    )
+
+
+async def rewrite(change: Change, statement: Statement, row: Row, changes: Mapping[str, Any]) -> None:
+    """Run a statement of `revise` for a record: its fields as they are, but for the changes."""
+    kept = statement.given - changes.keys() - {"org_id"}
+    await change.run(statement, **{name: row[name] for name in kept}, **changes)
+
+
+def differing(row: Row, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the wanted fields that the record does not have yet; an amount also when only its precision differs."""
+    return {
+        name: value
+        for name, value in wanted.items()
+        if value != row[name] or _precision(value) != _precision(row[name])
+    }
+
+
+def _precision(value: Any) -> Any:
+    return value.as_tuple().exponent if isinstance(value, Decimal) else None
+
+
+def told(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event tells of an update: each field by its public name, from what to what."""
+    changed = {name: [public(name, row[name]), public(name, value)] for name, value in changes.items()}
+    return {"changes": {spelled(name): pair for name, pair in changed.items()}}
+
+
+def public(name: str, value: Any) -> Any:
+    """A field's value as events hold it: ids as clients know them, decimals and dates as text."""
+    if isinstance(value, UUID):
+        return public_id(PREFIXES[name], value)
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def not_null(value: Any, *field: str) -> Any:
+    """The value, unless it is null. Raises `Refused` INVALID for a field that cannot be emptied."""
+    if value is None:
+        raise Refused(Refusal.INVALID, "This cannot be null. Leave it out to keep what it is.", *field)
+    return value

@@ -1,0 +1,175 @@
+"""Documents: parsed, measured, validated, and the operation chosen; once for each text and operation name."""
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from engine.errors import Code, RequestError, error, refusal
+from engine.limits import Limits, exceeded
+
+Kind = Literal["query", "mutation", "subscription"]
+Key = tuple[str, str | None]
+Value = TypeVar("Value")
+
+MOST_ERRORS = 20
+"""Validation errors of one document that are reported."""
+
+LONGEST_TEXT = 100_000
+"""Characters of one document. Only values written into the text make it longer, and those belong into variables."""
+
+LONGEST_NAME = 100
+"""Characters of an operation's name that are told to those who watch."""
+
+MOST_TEXT = 300_000
+"""Characters of text that are kept with their syntax trees, which take up to 350 bytes a character."""
+
+MOST_REFUSED_TEXT = 1_000_000
+"""Characters of refused text that are kept, with the errors only."""
+
+PARSER_LIMITS = (
+    (re.compile(r"contains more than \d+ (tokens|comments)"), Code.TOO_MANY_TOKENS),
+    (re.compile(r"nested too deeply"), Code.TOO_DEEP),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A valid document and the operation to run: one object for each text and operation name, while it is cached."""
+
+    text: str
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    kind: Kind
+    name: str
+
+
+class Documents:
+    """Prepares documents, and remembers both the valid and the refused ones, the least recently used go first."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits, size: int = 1000) -> None:
+        self.schema = schema
+        self.limits = limits
+        self._prepared = _Recent[Prepared](size, MOST_TEXT)
+        # Apart, so that a stream of refused documents does not push out the valid ones.
+        self._refused = _Recent[list[GraphQLError]](size // 4 + 1, MOST_REFUSED_TEXT)
+
+    def prepare(self, text: str, operation_name: str | None = None) -> Prepared:
+        """The operation of that name in the document, or its only one. An empty name is no name.
+
+        Raises RequestError: not GraphQL, over a limit, not valid against the schema, or no such operation.
+        """
+        key = (text, operation_name or None)
+        prepared = self._prepared.get(key)
+        if prepared is not None:
+            return prepared
+        errors = self._refused.get(key)
+        if errors is not None:
+            raise RequestError(errors)
+        try:
+            prepared = self._prepare(*key)
+        except RequestError as refused:
+            self._refused.put(key, refused.errors)
+            raise
+        self._prepared.put(key, prepared)
+        return prepared
+
+    def _prepare(self, text: str, operation_name: str | None) -> Prepared:
+        document = self._parse(text)
+        # First what is over a limit: some of the stock rules take quadratic time.
+        errors = exceeded(self.schema, document, self.limits)
+        errors = errors or validate(self.schema, document, specified_rules, max_errors=MOST_ERRORS)
+        if errors:
+            raise RequestError([_coded(found, Code.GRAPHQL_VALIDATION_FAILED) for found in errors])
+        operation = _choose(document, operation_name)
+        name = operation.name.value[:LONGEST_NAME] if operation.name else "anonymous"
+        return Prepared(text, document, operation, operation.operation.value, name)
+
+    def _parse(self, text: str) -> DocumentNode:
+        tokens = self.limits.tokens
+        if len(text) > LONGEST_TEXT:
+            message = (
+                f"This document has {len(text):,} characters; the limit is {LONGEST_TEXT:,}. Pass values as variables."
+            )
+            raise refusal(Code.TOO_LONG, message, value=len(text), limit=LONGEST_TEXT)
+        try:
+            return parse(text, max_lexical_tokens=tokens, max_comments=tokens)
+        except GraphQLSyntaxError as wrong:
+            for pattern, code in PARSER_LIMITS:
+                if pattern.search(wrong.message):
+                    raise _over_parser_limit(code, tokens) from wrong
+            raise RequestError([_coded(wrong, Code.GRAPHQL_PARSE_FAILED)]) from wrong
+
+
+class _Recent(Generic[Value]):
+    """The most recently used values by document key, bounded by their number and by the length of their texts."""
+
+    def __init__(self, size: int, characters: int) -> None:
+        self.size = size
+        self.characters = characters
+        self.held = 0
+        self.values: OrderedDict[Key, Value] = OrderedDict()
+
+    def get(self, key: Key) -> Value | None:
+        value = self.values.get(key)
+        if value is not None:
+            self.values.move_to_end(key)
+        return value
+
+    def put(self, key: Key, value: Value) -> None:
+        self.values[key] = value
+        self.held += len(key[0])
+        while len(self.values) > self.size or self.held > self.characters:
+            (text, _), _ = self.values.popitem(last=False)
+            self.held -= len(text)
+
+
+def _over_parser_limit(code: Code, tokens: int) -> RequestError:
+    if code == Code.TOO_DEEP:
+        return refusal(code, "This document is nested too deeply to be read. Ask for less, or in several requests.")
+    message = (
+        f"This document has more than {tokens:,} tokens, which is the limit (setting DEALBOARD_MAX_TOKENS). "
+        "Pass values as variables, use fragments, or split it into several requests."
+    )
+    return refusal(code, message, limit=tokens)
+
+
+def _choose(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = {
+        node.name.value if node.name else None: node
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+    }
+    names = ", ".join(sorted(f'"{found}"' for found in operations if found)[:10])
+    if not operations:
+        raise _unresolved("This document holds no operation, only fragments.")
+    if name is None and len(operations) == 1:
+        return next(iter(operations.values()))
+    if name is None:
+        raise _unresolved(
+            f"This document holds {len(operations)} operations: say which by operationName. It has {names}."
+        )
+    if name not in operations:
+        raise _unresolved(f'This document has no operation "{name}"; it has {names or "one without a name"}.')
+    return operations[name]
+
+
+def _unresolved(message: str) -> RequestError:
+    return RequestError([error(Code.OPERATION_RESOLUTION_FAILURE, message)])
+
+
+def _coded(found: GraphQLError, code: Code) -> GraphQLError:
+    """The error with a code, its own or this one; without the syntax tree and the stack, which the cache would keep."""
+    extensions = {"code": str(code), **(found.extensions or {})}
+    return GraphQLError(found.message, source=found.source, positions=found.positions, extensions=extensions)

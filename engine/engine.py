@@ -1,0 +1,366 @@
+"""Runs operations: a query as one statement, a mutation as one transaction a field, a subscription from the event log.
+
+Introspection stays with graphql-core. Whatever is unexpected is logged under an id, and the client gets that id.
+"""
+
+import logging
+import sys
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    Undefined,
+    execute_sync,
+)
+from graphql.execution.values import VariableValues, get_variable_values
+
+from engine.caller import Person, Scope
+from engine.change.payload import PayloadPlan, change_input, plan_payload
+from engine.change.transaction import perform
+from engine.documents import Documents, Prepared
+from engine.errors import Code, RequestError, code_of, error, format_errors, refusal
+from engine.live.feed import Feed
+from engine.live.shared_stream import HistoryGone, Rendered, Told
+from engine.publish.fields import CHANGE, ROLE
+from engine.read.arguments import DEFINITION, shape
+from engine.read.compiler import Compiled, Compiler, Grouped
+from engine.read.rows import BadInput
+from models.database import UNREACHABLE, Database
+from models.rules.refusal import Refused
+from models.tables.member import Role
+from resolvers.changes.organisation.access import Withdrawn, find_withdrawn
+from resolvers.reads.events.subscriptions import Watch, encode_cursor
+
+log = logging.getLogger("dealboard.engine")
+
+DEEPEST = 6000
+"""SQLAlchemy compiles a statement by recursion, some thirty calls for each level of a document; Python allows 1,000."""
+
+sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
+
+OK = "OK"
+"""In place of an error's code: there was none."""
+
+NO_VARIABLES = VariableValues({}, {})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete response body. `executed` is false when nothing was run, so that HTTP can say 4xx.
+
+    `code` is the first of its errors' codes, those for the user included, for those who watch.
+    """
+
+    body: bytes
+    executed: bool = True
+    code: str = OK
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """An operation compiled for variables of one shape."""
+
+    root: Any
+    grouped: Grouped
+    role: Role
+    compiled: Compiled | None = None
+    introspection: DocumentNode | None = None
+    payloads: Mapping[str, PayloadPlan] | None = None
+    watch: Watch | None = None
+
+
+class Engine:
+    """Answers prepared operations from one database."""
+
+    def __init__(
+        self, schema: GraphQLSchema, database: Database, documents: Documents, feed: Feed, plans: int = 1000
+    ) -> None:
+        self.schema = schema
+        self.database = database
+        self.documents = documents
+        self.feed = feed
+        self.size = plans
+        self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
+
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer:
+        """Run a query or a mutation. Raises `RequestError` when it is refused before anything is run."""
+        try:
+            values = self._coerced(prepared, variables)
+            plan = self._plan(prepared, values, scope)
+            if prepared.kind == "mutation":
+                return await self._mutate(plan, values, scope)
+            return Answer(await self._query(plan, values, scope))
+        except Exception as failure:
+            found = masked(failure)
+            return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([found])) + b"}", code=code_of(found))
+
+    async def subscribe(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
+    ) -> AsyncGenerator[Told]:
+        """The results of a subscription, each a complete body. Raises `RequestError` at once when it is refused.
+
+        It goes on after the cursor `seen`, if there is one, instead of its argument `after`.
+        """
+        values = self._coerced(prepared, variables)
+        plan = self._plan(prepared, values, scope)
+        compiled, watch = plan.compiled, plan.watch
+        assert compiled is not None
+        assert watch is not None
+        bound = self._bound(compiled, values, scope, after=0, to=0, size=0)
+        wants = watch.matcher(values.coerced)
+        after = await self._start(watch, values, scope, seen)
+        render = partial(self._render, compiled, values.coerced, scope)
+        key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
+        async with aclosing(self.feed.follow(scope.org_id, key, render, wants, after)) as rendered:
+            try:
+                async for _, told in rendered:
+                    yield told
+            except HistoryGone:
+                raise _gone() from None
+
+    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
+        """Those of the people who may no longer ask."""
+        return await find_withdrawn(self.database, people)
+
+    async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> str:
+        """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""
+        values = self._coerced(prepared, variables)
+        plan = self._plan(prepared, values, scope)
+        if prepared.kind != "query" or plan.compiled is None:
+            raise RequestError([error(Code.BAD_REQUEST, "Only a query that reads records can be explained.")])
+        sql = plan.compiled.statement.sql
+        arguments = self._bound(plan.compiled, values, scope)
+        async with self.database.acquire() as connection:
+            found = await connection.fetch("EXPLAIN (ANALYZE, BUFFERS) " + sql, *arguments)
+        return sql + "\n\n" + "\n".join(row[0] for row in found)
+
+    def _coerced(self, prepared: Prepared, variables: Mapping[str, Any] | None) -> VariableValues:
+        definitions = prepared.operation.variable_definitions
+        if not definitions:
+            return NO_VARIABLES
+        values = get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=10)
+        if isinstance(values, list):
+            for found in values:
+                found.extensions = {**(found.extensions or {}), "code": str(Code.BAD_USER_INPUT)}
+            raise RequestError(values)
+        return values
+
+    def _plan(self, prepared: Prepared, values: VariableValues, scope: Scope) -> Plan:
+        """The compiled operation, from the cache or made now; refused when the caller's role does not reach for it."""
+        key = (prepared, shape(values.coerced))
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self._compile(prepared, values)
+            self.plans[key] = plan
+            if len(self.plans) > self.size:
+                self.plans.popitem(last=False)
+        else:
+            self.plans.move_to_end(key)
+        if not scope.role.includes(plan.role):
+            raise RequestError(
+                [
+                    error(
+                        Code.FORBIDDEN,
+                        f"This needs the role {plan.role.lower()}; your token has {scope.role.lower()}."
+                        " Ask an admin of your organisation.",
+                    )
+                ]
+            )
+        return plan
+
+    def _compile(self, prepared: Prepared, values: VariableValues) -> Plan:
+        compiler = Compiler(self.schema, prepared, values)
+        root, grouped = compiler.root()
+        asked = {key: fields[0].node.name.value for key, fields in grouped.items()}
+        own = {key: grouped[key] for key, name in asked.items() if not name.startswith("__") or name == "__typename"}
+        roles = [
+            root.fields[name].extensions[DEFINITION].metadata[ROLE] for name in asked.values() if name in root.fields
+        ]
+        role = max(roles, key=list(Role).index, default=Role.VIEWER)
+        plan = partial(Plan, root, grouped, role)
+        try:
+            if prepared.kind == "mutation":
+                payloads = {
+                    key: plan_payload(compiler, root.fields[asked[key]], fields)
+                    for key, fields in own.items()
+                    if asked[key] in root.fields
+                }
+                return plan(payloads=payloads)
+            if prepared.kind == "subscription":
+                watch, compiled = compiler.subscription(root, own)
+                return plan(compiled=compiled, watch=watch)
+            reads = compiler.query(root, own) if own else None
+            return plan(compiled=reads, introspection=_introspection(prepared, grouped, own))
+        except BadInput as wrong:
+            raise _refused(wrong) from wrong
+
+    def _bound(self, compiled: Compiled, values: VariableValues, scope: Scope, **more: Any) -> list[Any]:
+        try:
+            return compiled.arguments(values.coerced, scope, **more)
+        except BadInput as wrong:
+            raise _refused(wrong) from wrong
+
+    async def _query(self, plan: Plan, values: VariableValues, scope: Scope) -> bytes:
+        text = "{}"
+        if plan.compiled is not None:
+            arguments = self._bound(plan.compiled, values, scope)
+            try:
+                text = await self._read(plan.compiled.statement.sql, arguments)
+            except UNREACHABLE:
+                # A connection that has been lost is noticed by using it. A read can be done again on another one.
+                text = await self._read(plan.compiled.statement.sql, arguments)
+        if plan.introspection is None:
+            return b'{"data":' + text.encode() + b"}"
+        given = {name: source.value for name, source in values.sources.items() if source.value is not Undefined}
+        found = execute_sync(self.schema, plan.introspection, variable_values=given)
+        parts = orjson.loads(text) | (found.data or {})
+        return orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})
+
+    async def _read(self, sql: str, arguments: Sequence[Any]) -> str:
+        async with self.database.acquire() as connection:
+            text: str = await connection.fetchval(sql, *arguments)
+        return text
+
+    async def _mutate(self, plan: Plan, values: VariableValues, scope: Scope) -> Answer:
+        for shown in (plan.payloads or {}).values():
+            if shown.compiled is not None:
+                # What the payloads ask for is checked first: nothing may be refused once something has been changed.
+                self._bound(shown.compiled, values, scope, **shown.ids({}))
+        data: dict[str, Any] = {}
+        errors: list[GraphQLError] = []
+        codes: list[str] = []
+        for key, fields in plan.grouped.items():
+            payload = (plan.payloads or {}).get(key)
+            if payload is None:
+                data[key] = plan.root.name
+                continue
+            try:
+                data[key] = await self._change(
+                    plan.root.fields[fields[0].node.name.value], payload, fields, values, scope, codes
+                )
+            except Exception as failure:
+                data[key] = None
+                errors.append(masked(failure, path=[key]))
+                codes.append(code_of(errors[-1]))
+        body: dict[str, Any] = {"data": data}
+        if errors:
+            body["errors"] = format_errors(errors)
+        return Answer(orjson.dumps(body), code=codes[0] if codes else OK)
+
+    async def _change(
+        self, field: Any, payload: PayloadPlan, fields: Any, values: VariableValues, scope: Scope, codes: list[str]
+    ) -> Any:
+        """Do one change and read what its payload shows. Why it is refused is added to the codes."""
+        function = field.extensions[DEFINITION].metadata[CHANGE]
+        try:
+            given, idempotency = change_input(field, fields[0].node, values)
+            shown: Mapping[str, Any] = await perform(self.database, scope, function, given, idempotency)
+            await self.feed.wake(scope.org_id)
+            shown = {**shown, "user_errors": []}
+        except Refused as refused:
+            wrong = {"code": refused.code, "message": refused.message, "field": list(refused.field) or None}
+            shown = {**refused.shown, "user_errors": [wrong]}
+            codes.append(refused.code)
+        texts: dict[str, str | None] = dict.fromkeys(payload.records)
+        ids = payload.ids(shown)
+        if payload.compiled is not None and any(ids.values()):
+            arguments = self._bound(payload.compiled, values, scope, **ids)
+            async with self.database.acquire() as connection:
+                row = await connection.fetchrow(payload.compiled.statement.sql, *arguments)
+            texts = dict(zip(payload.records, row or (), strict=True))
+        return payload.rendered(shown, texts)
+
+    async def _start(self, watch: Watch, values: VariableValues, scope: Scope, seen: str | None) -> int | None:
+        try:
+            after = watch.start(values.coerced, scope.org_id, seen)
+        except BadInput as wrong:
+            raise _refused(wrong) from wrong
+        if after is not None:
+            bounds = await self.feed.bounds(scope.org_id)
+            if after > bounds.head:
+                raise refusal(
+                    Code.BAD_USER_INPUT,
+                    "after: this cursor is from the future: the log has not come that far."
+                    " Query `cursor` for where it stands.",
+                )
+            if after + 1 < bounds.tail:
+                raise _gone()
+        return after
+
+    async def _render(
+        self, compiled: Compiled, variables: Mapping[str, Any], scope: Scope, after: int, to: int, size: int
+    ) -> list[Rendered]:
+        arguments = compiled.arguments(variables, scope, after=after, to=to, size=size)
+        async with self.database.acquire() as connection:
+            found = await connection.fetch(compiled.statement.sql, *arguments)
+        return [(number, _told(scope.org_id, number, text)) for number, text in found]
+
+
+def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLError:
+    """What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
+    if isinstance(failure, RequestError):
+        raise failure
+    if isinstance(failure, RecursionError):
+        # SQLAlchemy ran out of stack: what is measured before lets nothing through that is known to do that.
+        raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
+    if isinstance(failure, GraphQLError):
+        found = error(Code.BAD_USER_INPUT, failure.message)
+        found.path = path
+        return found
+    if isinstance(failure, UNREACHABLE):
+        log.warning("the database cannot be reached: %s", type(failure).__name__)
+        found = error(
+            Code.SERVICE_UNAVAILABLE,
+            "The database cannot be reached right now. Send this again in a moment; a change that has an idempotency"
+            " key is done once, however often it is sent.",
+        )
+        found.path = path
+        return found
+    error_id = uuid4().hex
+    log.error("unexpected failure %s", error_id, exc_info=failure)
+    message = f"Something went wrong on our side. If it stays, tell us this id: {error_id}."
+    found = error(Code.INTERNAL_SERVER_ERROR, message, errorId=error_id)
+    found.path = path
+    return found
+
+
+def _told(org_id: UUID, number: int, text: str) -> Told:
+    return Told(b'{"data":' + text.encode() + b"}", encode_cursor(org_id, number))
+
+
+def _gone() -> RequestError:
+    return refusal(
+        Code.CURSOR_EXPIRED,
+        "after: the events that follow this cursor are no longer all kept. Start again from what is now: query `cursor`"
+        " together with the records that you show, in one operation, and subscribe `after` that cursor.",
+    )
+
+
+def _refused(wrong: BadInput) -> RequestError:
+    return RequestError([error(Code.BAD_USER_INPUT, wrong.message)])
+
+
+def _introspection(prepared: Prepared, grouped: Grouped, own: Grouped) -> DocumentNode | None:
+    """The part of the operation that asks about the schema itself, as a document of its own."""
+    nodes = [field.node for key, fields in grouped.items() if key not in own for field in fields]
+    if not nodes:
+        return None
+    operation = prepared.operation
+    alone = OperationDefinitionNode(
+        operation=operation.operation,
+        variable_definitions=operation.variable_definitions,
+        selection_set=SelectionSetNode(selections=tuple(nodes)),
+    )
+    fragments = [node for node in prepared.document.definitions if node.kind == "fragment_definition"]
+    return DocumentNode(definitions=(alone, *fragments))

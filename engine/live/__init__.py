@@ -1,0 +1,1 @@
+"""Subscriptions: from the event log to the bytes that subscribers get."""

@@ -1,0 +1,292 @@
+"""The live side of the event log: from a wake-up to the bytes that subscribers get.
+
+    commit → wake-up (organisation only) → one reader per organisation takes the new rows from the table
+           → each distinct stream renders them once → every subscriber of the stream gets the same bytes
+
+The table is the truth: a wake-up carries nothing, so losing one is a delay, never a loss. A reader looks at the table
+when it starts, when it is woken, when wake-ups come again after they were interrupted, and when the heads of the logs,
+which are looked at on a slow timer, say that it is behind.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence, Set
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID
+
+from broadcaster import Broadcast
+from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, any_, bindparam, select, text
+
+from engine.live.shared_stream import AGAIN, HistoryGone, Render, Rendered, Stream, patiently
+from engine.live.wakeups import CHANNEL, EVERYTHING, Wakeups
+from engine.read.rows import ORG
+from models.database import UNREACHABLE, Database, Observe, Statement, ignore
+from models.tables.event import EventLog
+
+log = logging.getLogger("dealboard.feed")
+
+BATCH = 500
+"""Events that a reader takes from the table at once."""
+
+AT_ONCE = 4
+"""Streams of an organisation that are rendered at once, so that changes still find a connection."""
+
+BOUNDS = Statement(select(EventLog.tail, EventLog.head).where(EventLog.org_id == ORG))
+
+HEADS = Statement(
+    select(EventLog.org_id, EventLog.head).where(EventLog.org_id == any_(bindparam("org_ids", type_=ARRAY(Uuid()))))
+)
+"""How far the logs of some organisations have come: one statement for all readers of a process."""
+
+NEWS = Statement(
+    text(
+        """
+        SELECT event.number, event.type, event.occurred_at, event.lead_id, event.owner_id, event.pipeline_id,
+            event.from_pipeline_id,
+            CASE WHEN event.type = 'lead.assigned' THEN CAST(right(event.data ->> 'from', 36) AS uuid) END
+                AS from_owner_id,
+            ARRAY(
+                SELECT id FROM merged_record WHERE org_id = :org_id AND into_id = now.lead_id
+            ) || now.lead_id AS lead_ids
+        FROM event, LATERAL (
+            SELECT coalesce(
+                (SELECT into_id FROM merged_record WHERE org_id = :org_id AND id = event.lead_id), event.lead_id
+            ) AS lead_id
+        ) AS now
+        WHERE event.org_id = :org_id AND event.number > :position ORDER BY event.number LIMIT :size
+        """
+    ).bindparams(ORG, bindparam("position", type_=BigInteger()), bindparam("size", type_=Integer()))
+)
+"""What subscriptions are chosen by, of the events after a position. A lead goes by its own id and by those of all that
+were merged into it."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The numbers of the oldest event that can be gone back to and of the last one; `tail` is one more when none is."""
+
+    tail: int = 1
+    head: int = 0
+
+
+async def read_bounds(database: Database, org_id: UUID) -> Bounds:
+    """Where an organisation's log begins and ends."""
+    async with database.acquire() as connection:
+        found = await BOUNDS.first(connection, org_id=org_id)
+    return Bounds(**found) if found else Bounds()
+
+
+@dataclass(frozen=True)
+class State:
+    """How a feed is doing, for those who watch over it."""
+
+    subscribers: int = 0
+    streams: int = 0
+    waiting: int = 0
+    """Events that wait for subscribers to take them."""
+    longest: int = 0
+    """Those that wait for the slowest subscriber."""
+    behind: int = 0
+    """Events that the log of some organisation is ahead of its reader, as far as it is known to have come."""
+
+
+class Reader:
+    """Follows the log of one organisation for all its streams."""
+
+    def __init__(self, database: Database, org_id: UUID, delivered: Observe) -> None:
+        self.database = database
+        self.org_id = org_id
+        self.delivered = delivered
+        self.position = 0
+        self.head = 0
+        self.streams: dict[Hashable, Stream] = {}
+        self.woken = asyncio.Event()
+        self.ready = asyncio.Event()
+        self.users = 0
+        self.rendering = asyncio.Semaphore(AT_ONCE)
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Read until cancelled. The database may come and go: what was missed is read when it is back."""
+        while True:
+            try:
+                if not self.ready.is_set():
+                    self.position = (await patiently(self.bounds)).head
+                    self.ready.set()
+                await patiently(self._catch_up)
+                await self.woken.wait()
+                self.woken.clear()
+            except Exception as failure:
+                log.exception("reading the event log failed")
+                self._end(failure)
+                await asyncio.sleep(AGAIN)
+
+    async def bounds(self) -> Bounds:
+        """Where the log begins and ends."""
+        return await read_bounds(self.database, self.org_id)
+
+    async def tail(self) -> int:
+        """Where the log begins."""
+        return (await self.bounds()).tail
+
+    async def _catch_up(self) -> None:
+        while True:
+            async with self.database.acquire() as connection:
+                news = await NEWS.all(connection, org_id=self.org_id, position=self.position, size=BATCH)
+            if not news:
+                return
+            last = news[-1]["number"]
+            if last - self.position > len(news):
+                self._end(HistoryGone())  # this process has slept for longer than events are kept
+            # A stream that appears while others are rendered is behind as well: nothing may be left behind.
+            while behind := {key: stream for key, stream in self.streams.items() if stream.position < last}:
+                ended = await asyncio.gather(*(self._advance(*item, news) for item in behind.items()))
+                for failure in ended:
+                    if failure is not None:
+                        raise failure
+            self.position = last
+            now = datetime.now(UTC)
+            for event in news:
+                self.delivered((now - event["occurred_at"]).total_seconds())
+            if len(news) < BATCH:
+                return  # whatever has been committed since wakes the reader again
+
+    def _end(self, failure: Exception) -> None:
+        for stream in self.streams.values():
+            stream.fail(failure)
+        self.streams.clear()
+
+    async def _advance(self, key: Hashable, stream: Stream, news: Sequence[Mapping[str, Any]]) -> Exception | None:
+        """Bring a stream up to date; returns why not, if it should be tried again. One that cannot be rendered ends."""
+        try:
+            async with self.rendering:
+                await stream.advance(news)
+        except UNREACHABLE as failure:
+            return failure
+        except Exception as failure:
+            del self.streams[key]
+            stream.fail(failure)
+        return None
+
+
+@dataclass
+class Feed:
+    """All readers of this process, and the wake-ups between processes."""
+
+    database: Database
+    wakeups: Wakeups
+    broadcast: Broadcast
+    poll_seconds: float
+    delivered: Observe = ignore
+    readers: dict[UUID, Reader] = field(default_factory=dict)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        database: Database,
+        poll_seconds: float = 1.0,
+        wakeups: Wakeups | None = None,
+        delivered: Observe = ignore,
+    ) -> AsyncIterator[Self]:
+        """Begin to hear wake-ups, by default only those of this process; end everything at the end.
+
+        `delivered` is told for each event how long ago it happened when all who want it have it in their queues.
+        """
+        wakeups = wakeups or Wakeups()
+        async with Broadcast(backend=wakeups) as broadcast:
+            feed = cls(database, wakeups, broadcast, poll_seconds, delivered)
+            tasks = [asyncio.create_task(feed._listen()), asyncio.create_task(feed._look())]
+            try:
+                yield feed
+            finally:
+                tasks += [reader.task for reader in feed.readers.values() if reader.task is not None]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def wake(self, org_id: UUID) -> None:
+        """Tell every process that the organisation's log has grown. Call it after the commit."""
+        await self.broadcast.publish(CHANNEL, org_id.hex)
+
+    async def bounds(self, org_id: UUID) -> Bounds:
+        """Where an organisation's log begins and ends."""
+        return await patiently(lambda: read_bounds(self.database, org_id))
+
+    async def _listen(self) -> None:
+        async with self.broadcast.subscribe(CHANNEL) as heard:
+            while True:
+                self._wake(set((await heard.get()).message.split(",")))
+
+    def _wake(self, organisations: Set[str]) -> None:
+        for org_id, reader in self.readers.items():
+            if EVERYTHING in organisations or org_id.hex in organisations:
+                reader.woken.set()
+
+    async def _look(self) -> None:
+        """Find readers that are behind, whatever became of their wake-ups."""
+        while True:
+            await asyncio.sleep(self.poll_seconds)
+            try:
+                if self.readers:
+                    await patiently(self._look_once)
+            except Exception:
+                log.exception("looking at the heads of the logs failed, trying again")
+
+    async def _look_once(self) -> None:
+        async with self.database.acquire() as connection:
+            heads = await HEADS.all(connection, org_ids=list(self.readers))
+        for found in heads:
+            reader = self.readers.get(found["org_id"])
+            if reader is not None:
+                reader.head = found["head"]
+                if reader.position < reader.head:
+                    reader.woken.set()
+
+    def state(self) -> State:
+        """How it is doing now."""
+        streams = [stream for reader in self.readers.values() for stream in reader.streams.values()]
+        waiting = [subscriber.waiting.qsize() for stream in streams for subscriber in stream.subscribers]
+        behind = (reader.head - reader.position for reader in self.readers.values())
+        return State(len(waiting), len(streams), sum(waiting), max(waiting, default=0), max((0, *behind)))
+
+    @asynccontextmanager
+    async def _reader(self, org_id: UUID) -> AsyncIterator[Reader]:
+        """The organisation's reader, which runs while somebody uses it."""
+        reader = self.readers.get(org_id)
+        if reader is None:
+            reader = self.readers[org_id] = Reader(self.database, org_id, self.delivered)
+            reader.task = asyncio.create_task(reader.run())
+        reader.users += 1
+        try:
+            await reader.ready.wait()
+            yield reader
+        finally:
+            reader.users -= 1
+            if reader.users == 0:
+                del self.readers[org_id]
+                if reader.task is not None:
+                    reader.task.cancel()
+
+    async def follow(
+        self, org_id: UUID, key: Hashable, render: Render, wants: Callable[[Mapping[str, Any]], bool], after: int | None
+    ) -> AsyncGenerator[Rendered]:
+        """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order.
+
+        Raises `HistoryGone` when they are no longer kept.
+        """
+        async with self._reader(org_id) as reader:
+            position = (await self.bounds(org_id)).head if after is None else after
+            stream = reader.streams.get(key)
+            if stream is None:
+                stream = reader.streams[key] = Stream(render, wants, reader.position, reader.tail)
+            try:
+                async with aclosing(stream.follow(position)) as events:
+                    async for rendered in events:
+                        yield rendered
+            finally:
+                if not stream.subscribers and reader.streams.get(key) is stream:
+                    del reader.streams[key]

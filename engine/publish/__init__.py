@@ -1,0 +1,1 @@
+"""How a Strawberry field names what answers it."""

@@ -1,0 +1,72 @@
+"""Connections: how lists that can grow are published. Source: GraphQL Cursor Connections Specification (Relay)."""
+
+from typing import Any, Generic, TypeVar
+
+import strawberry
+
+from engine.publish.fields import read
+from engine.publish.scalars import Cursor
+from engine.read.paging import Each, OpenPage
+from engine.read.rows import Args, Expression, Same
+
+NodeType = TypeVar("NodeType")
+
+
+def _here(page: OpenPage, args: Args) -> Same:
+    return Same(page)
+
+
+def _cursor(page: OpenPage, args: Args) -> Expression:
+    return page.cursor
+
+
+def _total(page: OpenPage, args: Args) -> Expression:
+    return page.total
+
+
+def _row(page: OpenPage, args: Args) -> Same:
+    return Same(page.entity)
+
+
+def _each_edge(page: OpenPage, args: Args) -> Each:
+    return Each(page, page)
+
+
+def _each_node(page: OpenPage, args: Args) -> Each:
+    return Each(page, page.entity)
+
+
+def _more(forward: bool) -> Any:
+    return lambda page, args: page.more(forward)
+
+
+def _edge_cursor(last: bool) -> Any:
+    return lambda page, args: page.edge_cursor(last)
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool = read(_more(True), "Whether there is more after this page.")
+    has_previous_page: bool = read(_more(False), "Whether there is more before this page.")
+    start_cursor: Cursor | None = read(
+        _edge_cursor(False), "The cursor of the first item; null when the page is empty."
+    )
+    end_cursor: Cursor | None = read(
+        _edge_cursor(True), "The cursor of the last item: send it as `after` for the next page."
+    )
+
+
+@strawberry.type(description="An item of a list, with its place.")
+class Edge(Generic[NodeType]):
+    cursor: Cursor = read(_cursor, "The place of this item in the list.")
+    node: NodeType = read(_row, "The item itself.")
+
+
+@strawberry.type(
+    description="A page of a list. Take the items from `nodes`, or from `edges` when you need their cursors."
+)
+class Connection(Generic[NodeType]):
+    edges: list[Edge[NodeType]] = read(_each_edge, "The items of the page, each with its cursor.")
+    nodes: list[NodeType] = read(_each_node, "The items of the page.")
+    page_info: PageInfo = read(_here, "Whether there is more, and the cursors to go on with.")
+    total_count: int = read(_total, "How many items the whole list has. Counted only when asked for.")

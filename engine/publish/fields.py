@@ -1,0 +1,134 @@
+"""How a published field is tied to what answers it.
+
+A field of a read names a read resolver (engine.read.rows); a field of a change names a change; a payload's field names
+the record it shows. The ties are kept in the field's metadata and followed by engine.read.compiler and
+engine.change.payload.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import strawberry
+from sqlalchemy.types import TypeEngine
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+from engine.publish.scalars import Cursor
+from engine.read.rows import Args, Expression
+from models.tables.member import Role
+
+READ, CHANGE, EVENTS, ROLE, IDS = "read", "change", "events", "role", "ids"
+REF, ITEMS, EXPECTED_ROWS = "ref", "items", "rows"
+"""Keys of a field's metadata."""
+
+
+class Argument(NamedTuple):
+    """An argument of a field: its type as an annotation, and what it is for."""
+
+    type: Any
+    description: str
+    default: Any = strawberry.UNSET
+
+
+ReadResolver = Callable[[Any, Args], Any]
+
+PAGING: Mapping[str, Argument] = {
+    "first": Argument(int | None, "How many to return, from the start: 1 to 100. Without it, 20."),
+    "after": Argument(Cursor | None, "Return what comes after this cursor: the `endCursor` of the page before."),
+    "last": Argument(int | None, "How many to return, from the end: 1 to 100."),
+    "before": Argument(Cursor | None, "Return what comes before this cursor: the `startCursor` of the page after."),
+}
+
+
+def _field(description: str, metadata: Mapping[str, Any], arguments: Mapping[str, Argument] | None) -> Any:
+    field: StrawberryField = strawberry.field(description=description, metadata=dict(metadata))
+    field.arguments = [
+        StrawberryArgument(
+            python_name=name,
+            graphql_name=None,
+            type_annotation=StrawberryAnnotation(argument.type),
+            description=argument.description,
+            default=argument.default,
+        )
+        for name, argument in (arguments or {}).items()
+    ]
+    return field
+
+
+def read(
+    resolver: ReadResolver,
+    description: str,
+    *,
+    arguments: Mapping[str, Argument] | None = None,
+    role: Role | None = None,
+    rows: int | None = None,
+) -> Any:
+    """A field answered by SQL. `role` is what a root field needs; `rows`, how many a plain list is expected to have."""
+    return _field(description, {READ: resolver, ROLE: role, EXPECTED_ROWS: rows}, arguments)
+
+
+def column(name: str, description: str) -> Any:
+    """A field that is a column of the parent's row."""
+
+    def resolver(row: Any, args: Args) -> Expression:
+        found: Expression = getattr(row, name)
+        return found
+
+    return read(resolver, description)
+
+
+def connection(
+    resolver: ReadResolver,
+    description: str,
+    *,
+    filters: Mapping[str, Argument] | None = None,
+    order: Any = None,
+    role: Role | None = None,
+) -> Any:
+    """A field that is a Relay connection; `order` is the type of its `orderBy`, if it can be sorted."""
+    arguments = dict(PAGING) | dict(filters or {})
+    if order is not None:
+        arguments["order_by"] = Argument(order | None, "What to sort by.")
+    return read(resolver, description, arguments=arguments, role=role)
+
+
+def change(function: Callable[..., Any], input: Any, description: str, *, role: Role) -> Any:
+    """A mutation, done by `function` in one transaction with the fields of `input` as its keyword arguments.
+
+    Its published description ends with the role that it needs, so that an app knows what to offer to whom.
+    """
+    arguments = {"input": Argument(input, "What to do.")}
+    above = "" if role is Role.ADMIN else " or above"
+    return _field(f"{description} Needs the role {role}{above}.", {CHANGE: function, ROLE: role}, arguments)
+
+
+def events(resolver: ReadResolver, description: str, *, arguments: Mapping[str, Argument], role: Role) -> Any:
+    """A subscription, answered from the event log by the rows that `resolver` names."""
+    return _field(description, {EVENTS: resolver, ROLE: role}, arguments)
+
+
+def ref(model: type[Any], description: str) -> Any:
+    """A payload's field that shows a record of `model`, as it is after the change."""
+    return _field(description, {REF: model}, None)
+
+
+def items(columns: Mapping[str, TypeEngine[Any]], description: str, *, rows: int) -> Any:
+    """A payload's list of objects that are made from values of the change, which are the columns of a row each."""
+    return _field(description, {ITEMS: columns, EXPECTED_ROWS: rows}, None)
+
+
+def outcome(description: str) -> Any:
+    """A payload's field that the change itself answers."""
+    return _field(description, {}, None)
+
+
+def id_of(prefix: str, description: str, **options: Any) -> Any:
+    """An input field that takes the id of a record (or of several) whose ids start with `prefix`."""
+    return strawberry.field(description=description, metadata={IDS: prefix}, **options)
+
+
+def optional(description: str, *, id: str | None = None, name: str | None = None) -> Any:
+    """An input field that may be left out; with `id`, it takes the id of a record of that prefix."""
+    metadata = {IDS: id} if id else {}
+    return strawberry.field(description=description, name=name, default=strawberry.UNSET, metadata=metadata)

@@ -1,0 +1,1 @@
+"""A query as one SQL statement that returns the finished JSON."""

@@ -1,0 +1,203 @@
+"""From a GraphQL operation to one SQL statement that returns the finished JSON.
+
+Each selected field contributes an SQL expression over its parent's rows, by the read resolver that its definition
+names. So no field can cause a second statement, and all parts of an answer are of one snapshot.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLID,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    get_named_type,
+    get_nullable_type,
+    is_enum_type,
+    is_interface_type,
+    is_list_type,
+)
+from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
+from graphql.execution.values import VariableValues
+from sqlalchemy import case, select
+
+from engine.caller import Scope
+from engine.documents import Prepared
+from engine.publish.fields import EVENTS, READ
+from engine.read.arguments import DEFINITION, Arguments, Getter
+from engine.read.paging import Each, Page
+from engine.read.rows import NULL, ROOT, BadInput, Expression, Rows, Same, Source, json_object, json_value, quoted
+from engine.read.variants import Member, Variants, json_variant, merged
+from models.database import Statement
+from models.rules.text import unstorable
+from resolvers.reads.events.subscriptions import Watch
+from resolvers.reads.nodes import AnyOf
+
+Fields = list[FieldDetails]
+Grouped = Mapping[str, Fields]
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A statement, and where its parameters come from."""
+
+    statement: Statement
+    getters: Mapping[str, Getter]
+
+    def arguments(self, variables: Mapping[str, Any], scope: Scope, **more: Any) -> list[Any]:
+        """The positional arguments for one execution. Raises `BadInput` when a value cannot be used."""
+        bound = self.statement.given
+        caller = {
+            "org_id": scope.org_id,
+            "subject": scope.subject,
+            "role": scope.role.value,
+            "organisation": scope.organisation,
+        }
+        values = {name: value for name, value in caller.items() if name in bound} | more
+        for name, get in self.getters.items():  # also what nothing selected makes use of: a wrong value is wrong
+            value = _sendable(get(variables))
+            if name in bound:
+                values[name] = value
+        return self.statement.arguments(values)
+
+
+def _sendable(value: Any) -> Any:
+    """A value, or a list of them, that PostgreSQL can take."""
+    for text in value if isinstance(value, list) else (value,):
+        if isinstance(text, str) and (wrong := unstorable(text)):
+            raise BadInput(wrong)
+    return value
+
+
+class Compiler:
+    """Compiles the selections of one operation, for variables of one shape."""
+
+    def __init__(self, schema: GraphQLSchema, prepared: Prepared, variables: VariableValues) -> None:
+        self.schema = schema
+        self.operation = prepared.operation
+        self.variables = variables
+        self.fragments = {
+            definition.name.value: FragmentDetails(definition)
+            for definition in prepared.document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        self.getters: dict[str, Getter] = {}
+        self.arguments = Arguments(variables.coerced, self._register)
+
+    def _register(self, getter: Getter) -> str:
+        name = f"p{len(self.getters)}"
+        self.getters[name] = getter
+        return name
+
+    def root(self) -> tuple[GraphQLObjectType, Grouped]:
+        """The root type and the fields that are asked of it, by response key."""
+        root = self.schema.get_root_type(self.operation.operation)
+        assert root is not None
+        collected = collect_fields(self.schema, self.fragments, self.variables, root, self.operation)
+        return root, collected.grouped_field_set
+
+    def selected(self, type_: GraphQLObjectType, fields: Fields) -> Grouped:
+        """The fields that are asked of an object, by response key; fragments and directives are applied."""
+        collected = collect_subfields(self.schema, self.fragments, self.variables, self.operation, type_, fields)
+        return collected.grouped_field_set
+
+    def query(self, root: GraphQLObjectType, grouped: Grouped) -> Compiled:
+        """The statement of a query: one row of one column, the `data` of the response."""
+        return self.finished(select(self.object(root, grouped, ROOT)))
+
+    def subscription(self, root: GraphQLObjectType, grouped: Grouped) -> tuple[Watch, Compiled]:
+        """What a subscription watches, and the statement that renders its events: number and `data` of each."""
+        ((key, fields),) = grouped.items()
+        node = fields[0].node
+        definition = root.fields[node.name.value]
+        watch = definition.extensions[DEFINITION].metadata[EVENTS](None, self.arguments.of(definition, node))
+        source = Source(watch.row(watch.rows().picked().entity))
+        data = json_object([(key, self._build(get_named_type(definition.type), fields)(source))])
+        return watch, self.finished(source.select(source.row.number, data).order_by(source.row.number))
+
+    def finished(self, construct: Any) -> Compiled:
+        """The compiled form of a statement that was built with this compiler's expressions."""
+        return Compiled(Statement(construct), self.getters)
+
+    def object(self, type_: GraphQLObjectType, grouped: Grouped, source: Source) -> Expression:
+        """A JSON object of the fields, over the source's row."""
+        return json_object([(key, self.field(type_, fields, source)) for key, fields in grouped.items()])
+
+    def field(self, type_: GraphQLObjectType, fields: Fields, source: Source) -> Expression:
+        """One field over its parent's row, as JSON."""
+        node = fields[0].node
+        if node.name.value == "__typename":
+            return json_value(quoted(type_.name), plain=True)
+        definition = type_.fields[node.name.value]
+        resolver = definition.extensions[DEFINITION].metadata[READ]
+        found = resolver(source.row, self.arguments.of(definition, node))
+        return self.shown(found, definition.type, fields, source)
+
+    def shown(self, found: Any, type_: GraphQLOutputType, fields: Fields, source: Source) -> Expression:
+        """What a read resolver answered, as JSON."""
+        named = get_named_type(type_)
+        if isinstance(found, AnyOf):
+            return found.json(lambda name, source: self._build(self.schema.type_map[name], fields)(source))
+        build = self._build(named, fields)
+        listed = is_list_type(get_nullable_type(type_))
+        if isinstance(found, Rows):
+            return found.json_list(build) if listed else found.json_one(build, source)
+        if isinstance(found, Page):
+            return self._page(found, named, fields)
+        if isinstance(found, Each):
+            return found.page.collect(build(source.at(found.row)))
+        if isinstance(found, Same):
+            return build(source.at(found.row))
+        return json_value(found, plain=not listed and (named is GraphQLID or is_enum_type(named)))
+
+    def _build(self, type_: Any, fields: Fields) -> Callable[[Source], Expression]:
+        """Makes the JSON object of the selected fields over the row of a source."""
+        if is_interface_type(type_):
+            return self._variants(type_, fields)
+        return lambda source: self.object(type_, self.selected(type_, fields), source)
+
+    def _variants(self, type_: Any, fields: Fields) -> Callable[[Source], Expression]:
+        """The same for an interface: what is asked of several types alike is built once for all of them."""
+        types = {one.name: one for one in self.schema.get_possible_types(type_)}
+        asked = {name: self.selected(one, fields) for name, one in types.items()}
+        variants: Variants = type_.extensions[DEFINITION].origin.variants
+        order = merged(list(grouped) for grouped in asked.values())
+
+        def build(source: Source) -> Expression:
+            # Nothing is joined for a part of the types: it would be looked up for the rows of all others as well.
+            row, alone = source.row, Source(source.row, None)
+            if order is None:
+                whole = [(variants.is_one(row, [name]), self.object(types[name], asked[name], alone)) for name in types]
+                return case(*whole, else_=NULL)
+            members = []
+            for key in order:
+                for names in _alike(key, asked):
+                    name, everywhere = names[0], len(names) == len(types)
+                    found = asked[name][key]
+                    value = (
+                        json_value(variants.typename(row), plain=True)
+                        if found[0].node.name.value == "__typename"
+                        else self.field(types[name], found, source if everywhere else alone)
+                    )
+                    members.append(Member(key, value, None if everywhere else variants.is_one(row, names)))
+            return json_variant(members)
+
+        return build
+
+    def _page(self, page: Page, type_: Any, fields: Fields) -> Expression:
+        """A connection: its fields are aggregates over the rows of the page."""
+        grouped = self.selected(type_, fields)
+        lookahead = any(found[0].node.name.value == "pageInfo" for found in grouped.values())
+        return page.opened(lookahead).json(lambda source: self.object(type_, grouped, source))
+
+
+def _alike(key: str, asked: Mapping[str, Grouped]) -> list[list[str]]:
+    """The types of which this key is asked, those together of which it means the same."""
+    found: dict[Any, list[str]] = {}
+    for name, grouped in asked.items():
+        if key in grouped:
+            found.setdefault(tuple(id(field.node) for field in grouped[key]), []).append(name)
+    return list(found.values())

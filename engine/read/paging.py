@@ -1,0 +1,240 @@
+"""Relay connections by keyset: pages that stay right under inserts, moves and ties, at any depth, by index walks.
+
+An order is one column, then the id. Its cursor (engine.read.cursors) holds both; a page is what comes after (or before)
+them. Rows whose column is null come last in either direction, so a nullable column loses no row.
+Source: GraphQL Cursor Connections Specification (Relay).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    Text,
+    Uuid,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.types import TypeEngine
+
+from engine.read.cursors import NOT_A_CURSOR, Cursor
+from engine.read.rows import Args, BadInput, Entity, Expression, Rows, Slot, Source, json_array, quoted
+
+DEFAULT_SIZE = 20
+MAX_SIZE = 100
+
+
+class Direction(StrEnum):
+    """Which end of an order comes first."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One way to sort: by a column of the rows, then by id."""
+
+    column: Callable[[Any], Any]
+    nullable: bool = False
+
+
+def page_size(count: Any) -> int:
+    """Check `first` or `last`: 1 to 100."""
+    if not 1 <= count <= MAX_SIZE:
+        raise ValueError(f"{count} is out of range. Ask for 1 to {MAX_SIZE} and page with a cursor.")
+    return int(count)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A keyset page of `rows`, and of those `beside` them in the same list. `paging.page` makes it from a field's
+    arguments."""
+
+    rows: Rows
+    order: Order
+    name: str
+    direction: Direction
+    size: Expression
+    backward: bool
+    cursor: Slot | None
+    beside: Rows | None = None
+
+    def opened(self, lookahead: bool) -> "OpenPage":
+        """The page as a source of rows; with `lookahead`, one row more is read, to know if there is another page."""
+        limit = self.size + literal_column("1") if lookahead else self.size
+        read = self._together([run.limited(limit) for run in self._runs(self.backward)]).limited(limit)
+        picked = read.select()
+        numbered = lookahead or self.backward
+        if numbered:
+            picked = picked.add_columns(func.row_number().over(order_by=read.order).label("nth"))
+        entity = Entity(self.rows.model, picked.subquery())
+        return OpenPage(self, entity, entity.column("nth", Integer()) if numbered else None)
+
+    def passed(self) -> ColumnElement[bool]:
+        """Whether there are rows at the end that the page is not read towards: the cursor's own, or any beyond it."""
+        if self.cursor is None:
+            return literal_column("false")
+        one: Expression = literal_column("1")
+        return or_(*(exists(run.ordered().select(one)) for run in self._runs(not self.backward, inclusive=True)))
+
+    def _runs(self, backward: bool, *, inclusive: bool = False) -> list[Rows]:
+        """The rows beyond the cursor as they are read, in runs, each of them one walk along an index."""
+        parts = [self.rows] if self.beside is None else [self.rows, self.beside]
+        return [run for part in parts for run in self._runs_of(part, backward, inclusive)]
+
+    def _runs_of(self, part: Rows, backward: bool, inclusive: bool) -> list[Rows]:
+        """One or two runs: rows without a value come last in the list; they are a run of their own, sorted by id."""
+        column, key = self.order.column(part.entity), part.entity.id
+        runs = [(part, (key,) if column is key else (column, key))]
+        if self.order.nullable:
+            runs = [(part.where(column.is_not(None)), (column, key)), (part.where(column.is_(None)), (key,))]
+        ascending = self._ascending(backward)
+        at = len(runs) - 1 if backward else 0
+        if self.cursor is not None:
+            at = self._place(self.cursor)
+            rows, columns = runs[at]
+            runs[at] = rows.where(_beyond(self.cursor, columns, ascending, inclusive)), columns
+        read = runs[at::-1] if backward else runs[at:]
+        return [rows.ordered(*_sorted(columns, ascending)) for rows, columns in read]
+
+    def _ascending(self, backward: bool) -> bool:
+        return (self.direction is Direction.ASC) != backward
+
+    def _place(self, cursor: Slot) -> int:
+        """The run that the cursor stands in: 0, or 1 among the rows without a value."""
+        order, is_null = cursor.shape
+        if order != self.name:
+            raise BadInput(
+                f"{cursor.name}: this cursor belongs to the order {order}, not to {self.name}, which is asked for."
+                " Keep orderBy the same while paging, or start without a cursor."
+            )
+        if is_null and not self.order.nullable:
+            raise BadInput(f"{cursor.name}: {NOT_A_CURSOR}")
+        return int(is_null)
+
+    def _together(self, runs: list[Rows]) -> Rows:
+        """The runs as one source of rows, sorted as they are read."""
+        if len(runs) == 1:
+            return runs[0]
+        entity = Entity(self.rows.model, union_all(*(run.select() for run in runs)).subquery())
+        column = self.order.column(entity)
+        valueless = column.is_(None)
+        order = _sorted((column, entity.id), self._ascending(self.backward))
+        return Rows(self.rows.model, entity, (), (valueless.desc() if self.backward else valueless.asc(), *order))
+
+
+def _sorted(columns: tuple[Any, ...], ascending: bool) -> tuple[Expression, ...]:
+    return tuple(column.asc() if ascending else column.desc() for column in columns)
+
+
+def _beyond(cursor: Slot, columns: tuple[Any, ...], ascending: bool, inclusive: bool) -> ColumnElement[bool]:
+    """The keyset condition: beyond the cursor in the direction that is read, or at the cursor."""
+    values = [cursor.bind(column.type, _reader(column.type)) for column in columns[:-1]]
+    here, there = tuple_(*columns), tuple_(*values, cursor.bind(Uuid(), lambda place: place.id))
+    if inclusive:
+        return here >= there if ascending else here <= there
+    return here > there if ascending else here < there
+
+
+def _reader(type_: TypeEngine[Any]) -> Callable[[Cursor], Any]:
+    return lambda place: place.read(type_)
+
+
+@dataclass(frozen=True)
+class OpenPage:
+    """The rows of a page inside a statement: `entity` to read their columns from, `nth` numbers them as they are read.
+
+    `nth` is there when one row more than asked for is read, or when the list is read from its end.
+    """
+
+    page: Page
+    entity: Any
+    nth: Any
+
+    def collect(self, item: Expression) -> Expression:
+        """A JSON array of `item` for each row of the page, in the list's order."""
+        if self.nth is None:
+            return json_array(item)
+        order = self.nth.desc() if self.page.backward else None
+        return json_array(item, order, self.nth <= self.page.size)
+
+    @property
+    def cursor(self) -> ColumnElement[str]:
+        """The cursor of a row: base64 of a JSON array of the order, the column's text and the id."""
+        return self._cursor(cast(self.page.order.column(self.entity), Text), self.entity.id)
+
+    def _cursor(self, value: Expression, id: Expression) -> ColumnElement[str]:
+        content = cast(func.json_build_array(quoted(self.page.name), value, id), Text)
+        encoded = func.encode(func.convert_to(content, quoted("UTF8")), quoted("base64"))
+        return func.translate(encoded, literal_column("E'\\n'"), literal_column("''"), type_=Text())
+
+    def edge_cursor(self, last: bool) -> Expression:
+        """The cursor of the first or the last row of the page, or null when it is empty."""
+        column, id = self.page.order.column(self.entity), self.entity.id
+        values, ids = self._listed(cast(column, Text), Text()), self._listed(id, Uuid())
+        at = func.cardinality(ids) if last else literal_column("1")
+        return case((func.count() > literal_column("0"), self._cursor(values[at], ids[at])))
+
+    def _listed(self, value: Expression, type_: TypeEngine[Any]) -> Any:
+        """`value` for each row of the page as an SQL array, in the list's order.
+
+        Where one aggregate is given an order, the others must be too: PostgreSQL sorts the rows for all of them.
+        """
+        order = aggregate_order_by(value, self.nth.desc()) if self.page.backward else value
+        return func.array_agg(order, type_=ARRAY(type_)).filter(self.nth <= self.page.size)
+
+    def more(self, forward: bool) -> Expression:
+        """Whether there are rows beyond the page at this end."""
+        return func.count() > self.page.size if forward != self.page.backward else self.page.passed()
+
+    @property
+    def total(self) -> Expression:
+        """How many rows there are on all pages together."""
+        total: Expression = self.page.rows.select(func.count()).scalar_subquery()
+        if self.page.beside is None:
+            return total
+        beside = self.page.beside.select(literal_column("1")).subquery()
+        return total + select(func.count()).select_from(beside).scalar_subquery()
+
+    def json(self, build: Callable[[Source], Expression]) -> ScalarSelect[Any]:
+        """The connection object as a subquery over the page's rows: one object, whatever it is made of."""
+        source = Source(self.entity)
+        # HAVING makes it an aggregate even where nothing is aggregated; PostgreSQL then does not read the rows at all.
+        return source.select(build(source.at(self))).having(literal_column("true")).scalar_subquery()
+
+
+@dataclass(frozen=True)
+class Each:
+    """An object for each row of a page, made from `row`: the page's entity, or the page itself for an edge."""
+
+    page: OpenPage
+    row: Any
+
+
+def page(
+    rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], beside: Rows | None = None
+) -> Page:
+    """The page of `rows` that the arguments `first`/`after` or `last`/`before` and `order_by` ask for."""
+    first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
+    if (first is not None or after is not None) and (last is not None or before is not None):
+        raise BadInput("Ask for first and after, or for last and before, not for both.")
+    chosen = args.get("order_by")
+    name, direction = (chosen["field"].name, Direction(chosen["direction"])) if chosen else default
+    backward = last is not None or before is not None
+    asked = last if backward else first
+    size = literal_column(str(DEFAULT_SIZE)) if asked is None else asked.bind(Integer(), page_size)
+    return Page(rows, orders[name], name, direction, size, backward, before if backward else after, beside)

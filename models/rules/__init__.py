@@ -1,0 +1,1 @@
+"""Rules on values and single records: pure functions, no database."""

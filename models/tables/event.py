@@ -1,0 +1,123 @@
+"""The event log of each organisation, the counter that numbers it, and remembered outcomes of changes."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.tables.base import Base, belongs_to_organisation
+
+
+class EventType(StrEnum):
+    """What can happen: the type of a record, and what became of it."""
+
+    LEAD_CREATED = "lead.created"
+    LEAD_UPDATED = "lead.updated"
+    LEAD_ASSIGNED = "lead.assigned"
+    LEAD_STAGE_CHANGED = "lead.stage_changed"
+    LEAD_MOVED = "lead.moved"
+    LEAD_QUALIFIED = "lead.qualified"
+    LEAD_DISQUALIFIED = "lead.disqualified"
+    LEAD_REOPENED = "lead.reopened"
+    LEAD_CONVERTED = "lead.converted"
+    LEAD_MERGED = "lead.merged"
+    LEAD_DELETED = "lead.deleted"
+    TASK_SCHEDULED = "task.scheduled"
+    TASK_UPDATED = "task.updated"
+    TASK_COMPLETED = "task.completed"
+    TASK_CANCELLED = "task.cancelled"
+    TASK_REOPENED = "task.reopened"
+    TASK_OVERDUE = "task.overdue"
+    TASK_DELETED = "task.deleted"
+    ACTIVITY_LOGGED = "activity.logged"
+    ACTIVITY_UPDATED = "activity.updated"
+    ACTIVITY_DELETED = "activity.deleted"
+    PIPELINE_CREATED = "pipeline.created"
+    PIPELINE_UPDATED = "pipeline.updated"
+    PIPELINE_DELETED = "pipeline.deleted"
+    STAGE_ADDED = "stage.added"
+    STAGE_UPDATED = "stage.updated"
+    STAGE_DELETED = "stage.deleted"
+    STAGES_REORDERED = "stages.reordered"
+    CONTACT_CREATED = "contact.created"
+    CONTACT_UPDATED = "contact.updated"
+    CONTACT_ARCHIVED = "contact.archived"
+    CONTACT_RESTORED = "contact.restored"
+    CONTACT_MERGED = "contact.merged"
+    CUSTOMER_CREATED = "customer.created"
+    CUSTOMER_UPDATED = "customer.updated"
+    CUSTOMER_ARCHIVED = "customer.archived"
+    CUSTOMER_RESTORED = "customer.restored"
+    CUSTOMER_MERGED = "customer.merged"
+    MEMBER_UPDATED = "member.updated"
+    POOL_CREATED = "pool.created"
+    POOL_UPDATED = "pool.updated"
+    POOL_DELETED = "pool.deleted"
+    ORGANISATION_UPDATED = "organisation.updated"
+
+
+class EventLog(Base):
+    """Where an organisation's log stands: the number of its last event, and of the oldest one that can be gone back to.
+
+    From `tail` on no number is missing; of what is older, something has been deleted. The row is updated, last, in the
+    transaction that writes the events, so numbers have no gaps and their order is commit order. An identity column
+    would be neither.
+    """
+
+    __tablename__ = "event_log"
+    __table_args__ = (belongs_to_organisation(), {"postgresql_with": {"fillfactor": "50"}})
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    head: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tail: Mapped[int] = mapped_column(BigInteger, server_default="1")
+
+
+class Event(Base):
+    """Something that happened, for subscriptions, webhooks, automations and the activity log. Never changed.
+
+    It names records without foreign keys: it outlives them. `record_id` is the record that the type speaks of,
+    `mutation` the change that it came from; `data` holds what is particular to the type.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (
+        belongs_to_organisation(),
+        Index("event_lead_idx", "org_id", "lead_id", "number"),
+        Index("event_actor_idx", "org_id", "actor_id", "number"),
+        Index("event_type_idx", "org_id", "type", "number"),
+        Index("event_record_idx", "org_id", "record_id", "number", postgresql_where=text("record_id IS NOT NULL")),
+    )
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    id: Mapped[UUID]
+    type: Mapped[str]
+    occurred_at: Mapped[datetime]
+    actor_id: Mapped[UUID | None]
+    lead_id: Mapped[UUID | None]
+    owner_id: Mapped[UUID | None]
+    pipeline_id: Mapped[UUID | None]
+    stage_id: Mapped[UUID | None]
+    from_pipeline_id: Mapped[UUID | None]
+    from_stage_id: Mapped[UUID | None]
+    record_id: Mapped[UUID | None]
+    mutation: Mapped[str | None]
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+
+class Outcome(Base):
+    """The remembered outcome of a change that was sent with an idempotency key, for one caller."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (belongs_to_organisation(), Index("outcome_created_idx", "org_id", "created_at"))
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    result: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

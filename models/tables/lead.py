@@ -1,0 +1,153 @@
+"""Leads and opportunities: one record, told apart by the type of their pipeline."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, Index, Numeric, SmallInteger, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
+from models.tables.stage import StageKind
+
+
+class Lead(Tenant, Stamped, Base):
+    """A possible sale. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity.
+
+    `rank` orders the cards of a stage (a fractional rank, compared byte by byte; ties by id). `value` is kept at its
+    currency's precision, so the scale of the number is that of the currency. `probability` overrides the stage's.
+    """
+
+    __tablename__ = "lead"
+    __table_args__ = (
+        belongs_to_organisation(),
+        refers("pipeline", "pipeline_id"),
+        refers("stage", "stage_id"),
+        refers("contact", "contact_id"),
+        refers("customer", "customer_id"),
+        refers("member", "owner_id"),
+        refers("lead", "converted_to_id"),
+        refers("lead", "converted_from_id"),
+        CheckConstraint("value >= 0", name="value"),
+        CheckConstraint("value IS NULL OR currency IS NOT NULL", name="value_has_currency"),
+        CheckConstraint("probability BETWEEN 0 AND 100", name="probability"),
+        Index("lead_board_idx", "org_id", "stage_id", "rank", "id"),
+        Index("lead_pipeline_idx", "org_id", "pipeline_id", "id"),
+        Index("lead_owner_idx", "org_id", "owner_id", "id"),
+        Index("lead_open_owner_idx", "org_id", "owner_id", postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "lead_unowned_idx",
+            "org_id",
+            "pipeline_id",
+            "id",
+            postgresql_where=text("owner_id IS NULL AND closed_at IS NULL"),
+        ),
+        Index("lead_contact_idx", "org_id", "contact_id", "id"),
+        Index("lead_customer_idx", "org_id", "customer_id", "id"),
+        Index(
+            "lead_converted_to_idx", "org_id", "converted_to_id", postgresql_where=text("converted_to_id IS NOT NULL")
+        ),
+        Index(
+            "lead_converted_from_key",
+            "org_id",
+            "converted_from_id",
+            unique=True,
+            postgresql_where=text("converted_from_id IS NOT NULL"),
+        ),
+        Index(
+            "lead_external_id_key",
+            "org_id",
+            "pipeline_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
+        Index("lead_updated_idx", "org_id", "updated_at", "id"),
+        Index("lead_value_idx", "org_id", "value", "id"),
+        Index("lead_close_date_idx", "org_id", "expected_close_date", "id"),
+    )
+
+    pipeline_id: Mapped[UUID]
+    stage_id: Mapped[UUID]
+    rank: Mapped[str] = mapped_column(Text(collation="C"))
+    title: Mapped[str]
+    description: Mapped[str | None]
+    contact_id: Mapped[UUID | None]
+    customer_id: Mapped[UUID | None]
+    owner_id: Mapped[UUID | None]
+    value: Mapped[Decimal | None] = mapped_column(Numeric)
+    currency: Mapped[str | None]
+    probability: Mapped[int | None] = mapped_column(SmallInteger)
+    expected_close_date: Mapped[date | None] = mapped_column(Date)
+    score: Mapped[int | None]
+    source: Mapped[str | None]
+    external_id: Mapped[str | None]
+    stage_entered_at: Mapped[datetime]
+    qualified_at: Mapped[datetime | None]
+    disqualified_at: Mapped[datetime | None]
+    lost_reason: Mapped[str | None]
+    converted_at: Mapped[datetime | None]
+    converted_to_id: Mapped[UUID | None]
+    converted_from_id: Mapped[UUID | None]
+    closed_at: Mapped[datetime | None]
+    last_activity_at: Mapped[datetime | None]
+
+
+class StageChange(Tenant, Base):
+    """One step of a lead's history: that it entered `to_stage_id`, from where, when and by whom.
+
+    The first step of a lead, its creation, has no `from_stage_id`.
+    """
+
+    __tablename__ = "stage_change"
+    __table_args__ = (
+        refers("lead", "lead_id", ondelete="CASCADE"),
+        refers("pipeline", "to_pipeline_id"),
+        refers("stage", "to_stage_id"),
+        refers("pipeline", "from_pipeline_id"),
+        refers("stage", "from_stage_id"),
+        refers("member", "actor_id"),
+        Index("stage_change_lead_idx", "org_id", "lead_id", "occurred_at", "id"),
+        Index("stage_change_to_stage_idx", "org_id", "to_stage_id"),
+        Index("stage_change_from_stage_idx", "org_id", "from_stage_id"),
+    )
+
+    lead_id: Mapped[UUID]
+    from_pipeline_id: Mapped[UUID | None]
+    from_stage_id: Mapped[UUID | None]
+    to_pipeline_id: Mapped[UUID]
+    to_stage_id: Mapped[UUID]
+    actor_id: Mapped[UUID | None]
+    occurred_at: Mapped[datetime]
+
+
+class LeadField(StrEnum):
+    """A field that a stage can ask for, by its column."""
+
+    DESCRIPTION = "description"
+    CONTACT = "contact_id"
+    CUSTOMER = "customer_id"
+    OWNER = "owner_id"
+    VALUE = "value"
+    EXPECTED_CLOSE_DATE = "expected_close_date"
+    SCORE = "score"
+    SOURCE = "source"
+
+
+def missing_fields(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> list[LeadField]:
+    """What a stage asks for and a lead has not: it may not enter before."""
+    return [field for field in LeadField if field in stage["required_fields"] and lead[field] is None]
+
+
+def chance(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> int:
+    """The chance, in percent, that a lead in this stage is won: 100 or 0 where deals end; else its own, or its stage's.
+
+    None is left to a lead that was closed in an open stage: disqualified there, or converted into an opportunity.
+    """
+    if stage["kind"] != StageKind.OPEN or (lead["probability"] is None and lead["closed_at"] is None):
+        odds: int = stage["probability"]
+        return odds
+    return 0 if lead["closed_at"] is not None else lead["probability"]

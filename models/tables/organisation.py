@@ -1,0 +1,44 @@
+"""Organisations: the tenants. Every other record belongs to exactly one."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.tables.base import Base, Tenant, belongs_to_organisation
+
+
+class Organisation(Base):
+    """A tenant. `key` is what tokens and the `orgid` header call it; `id` is made from the key.
+
+    Nobody of a suspended one is let in.
+    """
+
+    __tablename__ = "organisation"
+    __table_args__ = (
+        CheckConstraint("char_length(key) BETWEEN 1 AND 200", name="key_length"),
+        Index("organisation_suspended_idx", "id", postgresql_where=text("suspended_at IS NOT NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    name: Mapped[str]
+    currency: Mapped[str] = mapped_column(server_default="USD")
+    time_zone: Mapped[str] = mapped_column(server_default="UTC")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    suspended_at: Mapped[datetime | None]
+
+
+class LostReason(Tenant, Base):
+    """One of the reasons that an organisation offers when a lead is lost. An archived one is no longer offered."""
+
+    __tablename__ = "lost_reason"
+    __table_args__ = (
+        belongs_to_organisation(),
+        Index("lost_reason_name_key", "org_id", text("lower(name)"), unique=True),
+    )
+
+    name: Mapped[str]
+    position: Mapped[int]
+    archived_at: Mapped[datetime | None]

@@ -1,0 +1,96 @@
+"""Stages: the columns of a board, and the totals of what stands in them."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, Index, Numeric, SmallInteger, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.rules.numbers import within
+from models.rules.refusal import Refusal, Refused
+from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
+
+
+class StageKind(StrEnum):
+    """Whether deals in a stage are still being worked, or how they ended."""
+
+    OPEN = "OPEN"
+    WON = "WON"
+    LOST = "LOST"
+
+
+class Stage(Tenant, Stamped, Base):
+    """One step of a pipeline. `probability` is the chance, in percent, that a deal here will be won.
+
+    `required_fields` are columns of the lead that must be filled before it may enter.
+
+    A deleted stage stays as a tombstone (`deleted_at`), because history and events name it.
+    """
+
+    __tablename__ = "stage"
+    __table_args__ = (
+        belongs_to_organisation(),
+        refers("pipeline", "pipeline_id"),
+        CheckConstraint("kind IN ('OPEN', 'WON', 'LOST')", name="kind"),
+        CheckConstraint(
+            "probability BETWEEN 0 AND 100 AND (kind <> 'WON' OR probability = 100)"
+            " AND (kind <> 'LOST' OR probability = 0)",
+            name="probability",
+        ),
+        CheckConstraint("rotten_after_days > 0", name="rotten_after_days"),
+        Index(
+            "stage_position_idx", "org_id", "pipeline_id", "position", "id", postgresql_where=text("deleted_at IS NULL")
+        ),
+        Index("stage_pipeline_idx", "org_id", "pipeline_id"),
+    )
+
+    pipeline_id: Mapped[UUID]
+    name: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="OPEN")
+    probability: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    position: Mapped[int]
+    rotten_after_days: Mapped[int | None]
+    required_fields: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    deleted_at: Mapped[datetime | None]
+
+
+class StageTotal(Base):
+    """How many leads stand in a stage and what they are worth, kept in step by every change of a lead.
+
+    One row per stage and currency; leads without a value are counted in the row whose currency is empty.
+    `weighted` is the sum of value times probability in percent, unrounded and undivided.
+    """
+
+    __tablename__ = "stage_total"
+    __table_args__ = (refers("stage", "stage_id", ondelete="CASCADE"), {"postgresql_with": {"fillfactor": "50"}})
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    stage_id: Mapped[UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    leads: Mapped[int]
+    value: Mapped[Decimal] = mapped_column(Numeric)
+    weighted: Mapped[Decimal] = mapped_column(Numeric)
+
+
+CERTAIN = {StageKind.WON: 100, StageKind.LOST: 0}
+"""The probability of the stages where deals end."""
+
+
+def odds(kind: str, probability: int | None, *field: str) -> int:
+    """The probability of a stage of this kind: as given, or when none is given, 100 where deals are won, else 0.
+
+    Raises `Refused` PROBABILITY_CONTRADICTS_KIND where deals end and another one is given; INVALID outside 0 to 100.
+    """
+    certain = CERTAIN.get(StageKind(kind))
+    if probability is None:
+        return certain or 0
+    within(probability, 0, 100, *field)
+    if certain not in (None, probability):
+        raise Refused(
+            Refusal.PROBABILITY_CONTRADICTS_KIND,
+            f"In a {kind} stage the probability is {certain}. Leave it out, or make the stage OPEN.",
+            *field,
+        )
+    return probability

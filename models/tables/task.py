@@ -1,0 +1,97 @@
+"""Tasks: what somebody has to do next, mostly a follow-up on a lead."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
+
+
+class TaskStatus(StrEnum):
+    """Whether a task is still to be done."""
+
+    OPEN = "OPEN"
+    DONE = "DONE"
+    CANCELLED = "CANCELLED"
+
+
+class TaskPriority(StrEnum):
+    """How pressing a task is."""
+
+    LOW = "LOW"
+    NORMAL = "NORMAL"
+    HIGH = "HIGH"
+
+
+class Task(Tenant, Stamped, Base):
+    """Something to do. Due at an instant (`due_at`), all day on a date (`due_on`), or not at all.
+
+    `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
+    time zone. It is kept, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
+    rule of RFC 5545 for the tasks that come after this one; a subtask names its `parent_id`. `overdue_told_at` says
+    when the event log was told that it is overdue, since it was last made due or reopened.
+    """
+
+    __tablename__ = "task"
+    __table_args__ = (
+        belongs_to_organisation(),
+        refers("lead", "lead_id", ondelete="CASCADE"),
+        refers("contact", "contact_id"),
+        refers("customer", "customer_id"),
+        refers("member", "assignee_id"),
+        refers("member", "creator_id"),
+        refers("task", "parent_id", ondelete="CASCADE"),
+        CheckConstraint("status IN ('OPEN', 'DONE', 'CANCELLED')", name="status"),
+        CheckConstraint("priority IN ('LOW', 'NORMAL', 'HIGH')", name="priority"),
+        CheckConstraint("due_at IS NULL OR due_on IS NULL", name="due"),
+        Index("task_next_idx", "org_id", "lead_id", "deadline", "id", postgresql_where=text("status = 'OPEN'")),
+        Index(
+            "task_untold_idx",
+            *("org_id", "deadline", "id"),
+            postgresql_where=text("status = 'OPEN' AND overdue_told_at IS NULL"),
+        ),
+        Index("task_lead_idx", "org_id", "lead_id", "id"),
+        Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
+        Index("task_deadline_idx", "org_id", "status", "deadline", "id"),
+        Index("task_due_idx", "org_id", "deadline", "id"),
+        Index("task_contact_idx", "org_id", "contact_id", "id", postgresql_where=text("contact_id IS NOT NULL")),
+        Index("task_customer_idx", "org_id", "customer_id", "id", postgresql_where=text("customer_id IS NOT NULL")),
+        Index("task_parent_idx", "org_id", "parent_id", "id", postgresql_where=text("parent_id IS NOT NULL")),
+    )
+
+    lead_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
+    customer_id: Mapped[UUID | None]
+    title: Mapped[str]
+    notes: Mapped[str | None]
+    assignee_id: Mapped[UUID | None]
+    due_at: Mapped[datetime | None]
+    due_on: Mapped[date | None] = mapped_column(Date)
+    deadline: Mapped[datetime | None]
+    priority: Mapped[str] = mapped_column(server_default="NORMAL")
+    status: Mapped[str] = mapped_column(server_default="OPEN")
+    completed_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    remind_at: Mapped[datetime | None]
+    recurrence: Mapped[str | None]
+    parent_id: Mapped[UUID | None]
+    creator_id: Mapped[UUID | None]
+    overdue_told_at: Mapped[datetime | None]
+
+
+class TaskDependency(Base):
+    """That a task cannot be done before another."""
+
+    __tablename__ = "task_dependency"
+    __table_args__ = (
+        refers("task", "task_id", ondelete="CASCADE"),
+        refers("task", "blocked_by_id", ondelete="CASCADE"),
+        Index("task_dependency_blocked_by_idx", "org_id", "blocked_by_id"),
+    )
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    blocked_by_id: Mapped[UUID] = mapped_column(primary_key=True)

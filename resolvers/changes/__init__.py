@@ -1,0 +1,1 @@
+"""What is done: each mutation is one function in one transaction."""

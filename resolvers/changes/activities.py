@@ -1,0 +1,175 @@
+"""Activities: what people tell they did about a lead, corrected or taken back by whoever told it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import differing, make, not_null, public, revise, rewrite, told
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.numbers import FIRST_DAY, within
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import line, optional_line, prose, spelled
+from models.tables.activity import Activity
+from models.tables.base import new_id, utc_now
+from models.tables.member import Role
+from resolvers.changes.locks import ID, expect_found, expect_version, not_found
+
+LONGEST = 7 * 24 * 3600
+"""Seconds that an activity can take: a week."""
+
+MOST_PARTICIPANTS = 50
+
+AHEAD = timedelta(minutes=1)
+"""How far the caller's clock may be ahead of ours: what is still to come is a task, not an activity."""
+
+
+def _instant(value: datetime | None) -> datetime:
+    occurred_at: datetime = not_null(value, "occurredAt")
+    now = utc_now()
+    if occurred_at > now + AHEAD:
+        raise Refused(Refusal.INVALID, "This has not happened yet. Plan it as a task.", "occurredAt")
+    within(occurred_at.date(), FIRST_DAY, (now + AHEAD).date(), "occurredAt")
+    return occurred_at
+
+
+def _participants(value: Sequence[str] | None) -> list[str]:
+    if value is not None and len(value) > MOST_PARTICIPANTS:
+        raise Refused(
+            Refusal.INVALID, f"Name up to {MOST_PARTICIPANTS} participants, not {len(value):,}.", "participants"
+        )
+    return [line(name, "participants", str(at)) for at, name in enumerate(value or ())]
+
+
+TIDY: Mapping[str, Any] = {
+    "type": lambda value: not_null(value, "type"),
+    "subject": lambda value: line(not_null(value, "subject"), "subject"),
+    "body": lambda value: prose(value, "body"),
+    "outcome": lambda value: optional_line(value, "outcome"),
+    "occurred_at": _instant,
+    "duration": lambda value: None if value is None else within(value, 0, LONGEST, "duration"),
+    "participants": _participants,
+    "contact_id": lambda value: value,
+}
+"""How each field is taken from an input."""
+
+MAKE = make(Activity, *TIDY, "lead_id", "author_id")
+
+REVISE = revise(Activity, *TIDY)
+
+PEEK = Statement(text("SELECT lead_id FROM activity WHERE org_id = :org_id AND id = :id").bindparams(ORG, ID))
+
+LOCK_LEAD = Statement(
+    text(
+        """
+        SELECT id, owner_id, pipeline_id, stage_id FROM lead WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE
+        """
+    ).bindparams(ORG, ID)
+)
+
+TAKE_ACTIVITY = Statement(
+    text("SELECT * FROM activity WHERE org_id = :org_id AND id = :id FOR UPDATE").bindparams(ORG, ID)
+)
+
+DELETE = Statement(text("DELETE FROM activity WHERE org_id = :org_id AND id = :id").bindparams(ORG, ID))
+
+TOUCH = Statement(
+    text(
+        """
+        UPDATE lead SET last_activity_at = (
+            SELECT max(occurred_at) FROM activity WHERE activity.org_id = :org_id AND activity.lead_id = lead.id
+        )
+        WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG, ID)
+)
+"""Keep when the lead was last worked on. Nobody edits that, so it does not count as a change of the record."""
+
+
+async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[str, Any]:
+    """Tell of something that was done about a lead, just now unless said otherwise.
+
+    Raises `Refused`: NOT_FOUND; INVALID, also when it has not happened yet.
+    """
+    wanted: dict[str, Any] = {**dict.fromkeys(TIDY), "occurred_at": utc_now(), "participants": [], **_tidy(given)}
+    lead = await _locked(change, lead_id)
+    await expect_found(change, "contact", wanted["contact_id"], "contactId")
+    activity_id = new_id()
+    await change.run(MAKE, id=activity_id, lead_id=lead_id, author_id=change.actor_id, **wanted)
+    await change.run(TOUCH, id=lead_id)
+    change.emit(Happening.of_lead("activity.logged", lead, activity_id, **public_fields(wanted)))
+    return {"activity": activity_id, "lead": lead_id}
+
+
+async def update_activity(
+    change: Change, activity_id: UUID, expected_version: int | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Correct what was told. What is left out stays, null empties; where nothing differs, nothing happens.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the activity; FORBIDDEN for a rep who is not its author; INVALID.
+    """
+    wanted = _tidy(given)
+    lead, activity = await _held(change, activity_id, expected_version)
+    changes = differing(activity, wanted)
+    await expect_found(change, "contact", changes.get("contact_id"), "contactId")
+    if changes:
+        await rewrite(change, REVISE, activity, changes)
+        await change.run(TOUCH, id=lead["id"])
+        change.emit(Happening.of_lead("activity.updated", lead, activity_id, **told(activity, changes)))
+    return {"activity": activity_id, "lead": lead["id"]}
+
+
+async def delete_activity(change: Change, activity_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Take back what was told. The event keeps what it was.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the activity; FORBIDDEN for a rep who is not its author.
+    """
+    lead, activity = await _held(change, activity_id, expected_version)
+    await change.run(DELETE, id=activity_id)
+    await change.run(TOUCH, id=lead["id"])
+    change.emit(Happening.of_lead("activity.deleted", lead, activity_id, **public_fields(activity)))
+    return {"deleted_activity_id": f"activity_{activity_id}", "lead": lead["id"]}
+
+
+def _tidy(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: TIDY[name](value) for name, value in given.items()}
+
+
+async def _locked(change: Change, lead_id: UUID) -> Row:
+    lead = await change.first(LOCK_LEAD, id=lead_id)
+    if lead is None:
+        raise not_found("lead", "leadId")
+    return lead
+
+
+async def _held(change: Change, activity_id: UUID, expected_version: int | None) -> tuple[Row, Row]:
+    """The activity that the caller may change, and its lead, both locked; the lead first, as everywhere."""
+    while True:
+        peeked = await change.first(PEEK, id=activity_id)
+        if peeked is None:
+            raise not_found("activity", "activityId")
+        lead = await change.first(LOCK_LEAD, id=peeked["lead_id"])
+        # Between the two statements the lead may have been merged into another; then the activity went along.
+        if lead is not None:
+            break
+    activity = await change.first(TAKE_ACTIVITY, id=activity_id)
+    if activity is None:
+        raise not_found("activity", "activityId")
+    expect_version(activity, expected_version, activity=activity_id)
+    if activity["author_id"] != change.actor_id and not change.scope.role.includes(Role.MANAGER):
+        raise Refused(
+            Refusal.FORBIDDEN,
+            "Only a manager, or whoever told it, can change what was told.",
+            "activityId",
+            shown={"activity": activity_id},
+        )
+    return lead, activity
+
+
+def public_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an activity as its events tell them."""
+    return {spelled(name): public(name, fields[name]) for name in TIDY}

@@ -1,0 +1,65 @@
+"""Putting contacts and customers away, and bringing them back: what names them stays, but they are not offered."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, bindparam, text
+
+from engine.change.records import told
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Statement
+from models.tables.base import utc_now
+from resolvers.changes.contacts.create_update import LOCK_CONTACT, LOCK_CUSTOMER
+from resolvers.changes.locks import ID, expect_version, not_found
+
+LOCK = {"contact": LOCK_CONTACT, "customer": LOCK_CUSTOMER}
+
+SET = {
+    noun: Statement(
+        text(
+            f"""
+            UPDATE {noun} SET archived_at = :archived_at, updated_at = clock_timestamp(), version = version + 1
+            WHERE org_id = :org_id AND id = :id
+            """
+        ).bindparams(ORG, ID, bindparam("archived_at", type_=DateTime(timezone=True)))
+    )
+    for noun in LOCK
+}
+
+
+async def archive_contact(change: Change, contact_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Put a contact away. Raises `Refused`: NOT_FOUND; CONFLICT, showing it."""
+    return await _set(change, "contact", contact_id, expected_version, utc_now())
+
+
+async def restore_contact(change: Change, contact_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Bring a contact back. Raises `Refused`: NOT_FOUND; CONFLICT, showing it."""
+    return await _set(change, "contact", contact_id, expected_version, None)
+
+
+async def archive_customer(change: Change, customer_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Put a customer away. Raises `Refused`: NOT_FOUND; CONFLICT, showing it."""
+    return await _set(change, "customer", customer_id, expected_version, utc_now())
+
+
+async def restore_customer(change: Change, customer_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Bring a customer back. Raises `Refused`: NOT_FOUND; CONFLICT, showing it."""
+    return await _set(change, "customer", customer_id, expected_version, None)
+
+
+async def _set(
+    change: Change, noun: str, id: UUID, expected_version: int | None, archived_at: datetime | None
+) -> Mapping[str, Any]:
+    record = await change.first(LOCK[noun], id=id)
+    if record is None:
+        raise not_found(noun, f"{noun}Id")
+    expect_version(record, expected_version, **{noun: id})
+    if (record["archived_at"] is None) != (archived_at is None):
+        await change.run(SET[noun], id=id, archived_at=archived_at)
+        what = "restored" if archived_at is None else "archived"
+        data = told(record, {"archived_at": archived_at})
+        change.emit(Happening(f"{noun}.{what}", record_id=id, data=data))
+    return {noun: id}

@@ -1,0 +1,284 @@
+"""Merging: of two records that are the same one stays, and whatever named the other names it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import public, revise, rewrite, told
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.ids import public_id
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import spelled
+from models.tables.lead import Lead
+from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
+from resolvers.changes.leads.fields import EMPTY as LEAD_FIELDS
+from resolvers.changes.locks import ID, IDS, expect_version, not_found
+
+KEEPS = ("external_id",)
+"""Fields that are not filled from the other record: they name it in another system."""
+
+
+def _take(table: str) -> Statement:
+    return Statement(
+        text(f"SELECT * FROM {table} WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
+            ORG, IDS
+        )
+    )
+
+
+def _point(table: str, column: str) -> Statement:
+    """Let what names the loser name the winner; returns each of them, with the lead that its event is about."""
+    lead_id = {"lead": "id", "contact": "CAST(NULL AS uuid)"}.get(table, "lead_id")
+    return Statement(
+        text(
+            f"""
+            WITH pointed AS (
+                UPDATE {table} SET {column} = :winner_id, updated_at = clock_timestamp(), version = version + 1
+                WHERE org_id = :org_id AND {column} = :loser_id RETURNING id, {lead_id} AS lead_id
+            )
+            SELECT pointed.id, lead.id AS lead_id, lead.owner_id, lead.pipeline_id, lead.stage_id
+            FROM pointed LEFT JOIN lead ON lead.org_id = :org_id AND lead.id = pointed.lead_id ORDER BY pointed.id
+            """
+        ).bindparams(ORG)
+    )
+
+
+def _count(table: str, column: str) -> Statement:
+    return Statement(
+        text(f"SELECT count(*) FROM {table} WHERE org_id = :org_id AND {column} = :loser_id").bindparams(ORG)
+    )
+
+
+def _end(table: str) -> Statement:
+    """Let the loser's id stand for the winner, and those that stood for the loser too; the record itself goes."""
+    return Statement(
+        text(
+            f"""
+            WITH further AS (
+                UPDATE merged_record SET into_id = :winner_id WHERE org_id = :org_id AND into_id = :loser_id
+            ), named AS (
+                INSERT INTO merged_record (org_id, id, into_id) VALUES (:org_id, :loser_id, :winner_id)
+            )
+            DELETE FROM {table} WHERE org_id = :org_id AND id = :loser_id
+            """
+        ).bindparams(ORG)
+    )
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be merged: its table, what names it, and the fields that are filled."""
+
+    noun: str
+    named_by: Mapping[str, tuple[str, str]]
+    fields: tuple[str, ...]
+    revise: Statement
+    take: Statement
+    point: Mapping[str, Statement]
+    count: Mapping[str, Statement]
+    end: Statement
+
+
+def _kind(noun: str, named_by: Mapping[str, tuple[str, str]], fields: tuple[str, ...], revise: Statement) -> Kind:
+    point = {name: _point(*where) for name, where in named_by.items()}
+    count = {name: _count(*where) for name, where in named_by.items()}
+    return Kind(noun, named_by, fields, revise, _take(noun), point, count, _end(noun))
+
+
+CONTACT = _kind(
+    "contact",
+    {"leads": ("lead", "contact_id"), "tasks": ("task", "contact_id"), "activities": ("activity", "contact_id")},
+    CONTACT_FIELDS,
+    REVISE_CONTACT,
+)
+CUSTOMER = _kind(
+    "customer",
+    {"leads": ("lead", "customer_id"), "tasks": ("task", "customer_id"), "contacts": ("contact", "customer_id")},
+    CUSTOMER_FIELDS,
+    REVISE_CUSTOMER,
+)
+LEAD = _kind(
+    "lead",
+    {"tasks": ("task", "lead_id"), "activities": ("activity", "lead_id")},
+    tuple(LEAD_FIELDS),
+    revise(Lead, *LEAD_FIELDS, "last_activity_at"),
+)
+
+POINT_CONDITIONS = Statement(
+    text(
+        """
+        UPDATE routing_rule
+        SET condition = CAST(replace(CAST(condition AS text), CAST(:loser AS text), CAST(:winner AS text)) AS jsonb),
+            updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND strpos(CAST(condition AS text), CAST(:loser AS text)) > 0
+        """
+    ).bindparams(ORG)
+)
+"""Let conditions that name the loser name the winner; its public id, in its quotes, is no part of anything else."""
+
+ACTIVE = Statement(text("SELECT active FROM member WHERE org_id = :org_id AND id = :id").bindparams(ORG, ID))
+
+KEEP_STAGES = Statement(
+    text(
+        """
+        SELECT stage.* FROM stage
+        WHERE org_id = :org_id AND id = ANY(ARRAY(SELECT stage_id FROM lead WHERE org_id = :org_id AND id = ANY(:ids)))
+        ORDER BY id FOR KEY SHARE
+        """
+    ).bindparams(ORG, IDS)
+)
+
+
+async def merge_contacts(
+    change: Change,
+    winner_id: UUID,
+    loser_id: UUID,
+    dry_run: bool | None = False,
+    expected_version: int | None = None,
+) -> Mapping[str, Any]:
+    """Join one contact into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
+    when the winner is at another version."""
+    winner, loser = await _both(change, CONTACT, winner_id, loser_id, expected_version)
+    _expect_shown(winner, "contact")
+    return await _merge(change, CONTACT, winner, loser, _filled(CONTACT, winner, loser), bool(dry_run))
+
+
+async def merge_customers(
+    change: Change,
+    winner_id: UUID,
+    loser_id: UUID,
+    dry_run: bool | None = False,
+    expected_version: int | None = None,
+) -> Mapping[str, Any]:
+    """Join one customer into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
+    when the winner is at another version."""
+    winner, loser = await _both(change, CUSTOMER, winner_id, loser_id, expected_version)
+    _expect_shown(winner, "customer")
+    return await _merge(change, CUSTOMER, winner, loser, _filled(CUSTOMER, winner, loser), bool(dry_run))
+
+
+async def merge_leads(
+    change: Change,
+    winner_id: UUID,
+    loser_id: UUID,
+    dry_run: bool | None = False,
+    expected_version: int | None = None,
+) -> Mapping[str, Any]:
+    """Join one lead into another: its tasks and activities go along, and it leaves the board and the totals. Of the
+    stages it was in only its events tell, and they stand in the winner's timeline, too.
+
+    Raises `Refused`: NOT_FOUND; INVALID when both are the same; CONFLICT when the winner is at another version;
+    LEAD_CONVERTED where either became an opportunity, or was made from a lead.
+    """
+    while True:
+        stages = {row["id"]: row for row in await change.all(KEEP_STAGES, ids=[winner_id, loser_id])}
+        winner, loser = await _both(change, LEAD, winner_id, loser_id, expected_version)
+        # Between the two statements another change may have moved one on; then its stage is not among those locked.
+        if {winner["stage_id"], loser["stage_id"]} <= stages.keys():
+            break
+    for lead, field in ((winner, "winnerId"), (loser, "loserId")):
+        if lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
+            message = "A lead and the opportunity it became tell one story: neither can be merged."
+            raise Refused(Refusal.LEAD_CONVERTED, message, field)
+    filled = _filled(LEAD, winner, loser)
+    owner = await change.first(ACTIVE, id=filled["owner_id"]) if "owner_id" in filled else None
+    if owner is not None and not owner["active"]:
+        del filled["owner_id"]
+    shown = await _merge(change, LEAD, winner, loser, filled, bool(dry_run))
+    if not dry_run:
+        change.count(loser, stages[loser["stage_id"]], -1)
+        change.count(winner, stages[winner["stage_id"]], -1)
+        change.count({**winner, **filled}, stages[winner["stage_id"]], 1)
+    return shown
+
+
+async def _both(
+    change: Change, kind: Kind, winner_id: UUID, loser_id: UUID, expected_version: int | None
+) -> tuple[Row, Row]:
+    if winner_id == loser_id:
+        raise Refused(Refusal.INVALID, f"These are the same {kind.noun}. Name two.", "loserId")
+    found = {row["id"]: row for row in await change.all(kind.take, ids=[winner_id, loser_id])}
+    for id, field in ((winner_id, "winnerId"), (loser_id, "loserId")):
+        if id not in found:
+            raise not_found(kind.noun, field)
+    expect_version(found[winner_id], expected_version, **{kind.noun: winner_id})
+    return found[winner_id], found[loser_id]
+
+
+def _expect_shown(winner: Row, noun: str) -> None:
+    """Refuse to hide what is in use behind a record that was put away."""
+    if winner["archived_at"] is not None:
+        raise Refused(Refusal.ARCHIVED, f"This {noun} was put away. Restore it first, or keep the other.", "winnerId")
+
+
+def _filled(kind: Kind, winner: Row, loser: Row) -> dict[str, Any]:
+    """The winner's empty fields that the loser can fill. A value comes with its currency, or not at all."""
+    filled = {
+        name: loser[name]
+        for name in kind.fields
+        if winner[name] is None and loser[name] is not None and name not in KEEPS
+    }
+    if kind is LEAD and winner["value"] is not None:
+        filled.pop("currency", None)
+    elif kind is LEAD and "value" in filled:
+        filled["currency"] = loser["currency"]
+    return filled
+
+
+async def _merge(
+    change: Change, kind: Kind, winner: Row, loser: Row, filled: Mapping[str, Any], dry_run: bool
+) -> Mapping[str, Any]:
+    ids = {"winner_id": winner["id"], "loser_id": loser["id"]}
+    moved = {}
+    for name in kind.named_by:
+        if dry_run:
+            found = await change.first(kind.count[name], loser_id=loser["id"])
+            assert found is not None
+            moved[f"moved_{name}"] = found["count"]
+        else:
+            moved[f"moved_{name}"] = await _point_at(change, kind, name, **ids)
+    shown = {
+        kind.noun: winner["id"],
+        "filled_fields": [spelled(name) for name in filled],
+        "merged_id": public_id(kind.noun, loser["id"]),
+        **moved,
+    }
+    if dry_run:
+        return shown
+    await change.run(kind.end, **ids)
+    public_ids = [f'"{public_id(kind.noun, record["id"])}"' for record in (loser, winner)]
+    await change.run(POINT_CONDITIONS, loser=public_ids[0], winner=public_ids[1])
+    latest = {}
+    if kind is LEAD:
+        worked_on = [lead["last_activity_at"] for lead in (winner, loser) if lead["last_activity_at"] is not None]
+        latest = {"last_activity_at": max(worked_on, default=None)}
+    if filled or latest:
+        await rewrite(change, kind.revise, winner, {**latest, **filled})
+    data = {spelled(name): public(name, loser[name]) for name in kind.fields}
+    change.emit(_about(kind, f"{kind.noun}.merged", loser, into=public_id(kind.noun, winner["id"]), **data))
+    if filled:
+        change.emit(_about(kind, f"{kind.noun}.updated", {**winner, **filled}, **told(winner, filled)))
+    return shown
+
+
+async def _point_at(change: Change, kind: Kind, name: str, winner_id: UUID, loser_id: UUID) -> int:
+    """Let what names the loser name the winner, with an event for each; returns how many did."""
+    table, column = kind.named_by[name]
+    pointed = await change.all(kind.point[name], winner_id=winner_id, loser_id=loser_id)
+    data = {"changes": {spelled(column): [public_id(kind.noun, loser_id), public_id(kind.noun, winner_id)]}}
+    for row in pointed:
+        about = {key: row[key] for key in ("lead_id", "owner_id", "pipeline_id", "stage_id")}
+        record_id = None if table == "lead" else row["id"]
+        change.emit(Happening(f"{table}.updated", **about, record_id=record_id, data=data))
+    return len(pointed)
+
+
+def _about(kind: Kind, type_: str, record: Mapping[str, Any], **data: Any) -> Happening:
+    if kind is not LEAD:
+        return Happening(type_, record_id=record["id"], data=data)
+    return Happening.of_lead(type_, record, **data)

@@ -1,0 +1,255 @@
+"""What an import names, and the records behind the names: pipeline, stages, members, customers and contacts.
+
+What is missing is made, if that is allowed; otherwise the lines that name it are rejected. Names are compared without
+regard to case.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.read.rows import ORG
+from models.database import Connection, Statement
+from models.tables.base import new_id, organisation_id
+from models.tables.pipeline import PipelineType
+from models.tables.stage import StageKind
+from resolvers.changes.imports.rows import Deal
+from resolvers.changes.locks import TAKE_STAGES
+
+BATCH = 2_000
+"""Rows that are copied between two reports of progress."""
+
+FIND_PIPELINE = Statement(
+    text(
+        """
+        SELECT id FROM pipeline WHERE org_id = :org_id AND lower(name) = lower(:name) AND deleted_at IS NULL
+        ORDER BY id LIMIT 1
+        """
+    ).bindparams(ORG)
+)
+
+HAS_DEFAULT = Statement(
+    text(
+        "SELECT EXISTS (SELECT FROM pipeline"
+        " WHERE org_id = :org_id AND type = :type AND is_default AND deleted_at IS NULL)"
+    ).bindparams(ORG)
+)
+
+MEMBERS = Statement(
+    text("SELECT id, name, email, active FROM member WHERE org_id = :org_id ORDER BY id").bindparams(ORG)
+)
+CUSTOMERS = Statement(
+    text("SELECT id, name FROM customer WHERE org_id = :org_id AND archived_at IS NULL ORDER BY id").bindparams(ORG)
+)
+CONTACTS = Statement(
+    text(
+        "SELECT id, name, email, customer_id FROM contact WHERE org_id = :org_id AND archived_at IS NULL ORDER BY id"
+    ).bindparams(ORG)
+)
+
+
+Progress = Callable[[int], None]
+"""Told how many lines more are done."""
+
+
+class ImportFailed(Exception):
+    """The whole file cannot be imported; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """Where to, and how. `stages` gives an order, `won` and `lost` the kinds of stages that are not there yet."""
+
+    organisation: str
+    pipeline: str
+    type: PipelineType = PipelineType.OPPORTUNITY
+    stages: Sequence[str] = ()
+    won: Collection[str] = ()
+    lost: Collection[str] = ()
+    create_missing: bool = False
+    dry_run: bool = False
+
+    @property
+    def org_id(self) -> UUID:
+        """The organisation's id."""
+        return organisation_id(self.organisation)
+
+
+@dataclass
+class Records:
+    """The rows that an import makes, until they are written; `made` counts those that were missing."""
+
+    connection: Connection
+    org_id: UUID
+    made: dict[str, int]
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+    def make(self, table: str, values: dict[str, Any]) -> UUID:
+        """A record that was missing, to be written later."""
+        id = new_id()
+        stamps = {"created_at": self.now, "updated_at": self.now, "version": 1}
+        self.rows[table].append({"org_id": self.org_id, "id": id, **stamps, **values})
+        self.made[table] += 1
+        return id
+
+    async def copy(self, table: str, progress: Progress = lambda done: None) -> None:
+        """Write the rows of a table."""
+        rows = self.rows[table]
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        for at in range(0, len(rows), BATCH):
+            batch = rows[at : at + BATCH]
+            records = [tuple(row.get(name) for name in columns) for row in batch]
+            await self.connection.copy_records_to_table(table, columns=columns, records=records)
+            progress(len(batch))
+
+
+class Names:
+    """Finds or makes what the lines of a file name."""
+
+    def __init__(self, options: Import, records: Records) -> None:
+        self.options = options
+        self.records = records
+
+    async def load(self, deals: Iterable[Deal]) -> None:
+        """Look everything up, lock the stages, and make the pipeline and the stages that are missing.
+
+        Raises `ImportFailed` when there is no pipeline, or it would have no open stage.
+        """
+        await self._load_pipeline()
+        await self._load_stages(deals)
+        await self._load_people()
+
+    async def _load_pipeline(self) -> None:
+        name = self.options.pipeline
+        found = await FIND_PIPELINE.first(self.records.connection, org_id=self.records.org_id, name=name)
+        if found is not None:
+            self.pipeline_id: UUID = found["id"]
+            return
+        if not self.options.create_missing:
+            raise ImportFailed(
+                f"There is no pipeline {name!r} in {self.options.organisation!r}."
+                " Name another with --pipeline, or let it be made with --create-missing."
+            )
+        type_ = self.options.type.value
+        found = await HAS_DEFAULT.value(self.records.connection, org_id=self.records.org_id, type=type_)
+        self.pipeline_id = self.records.make("pipeline", {"name": name, "type": type_, "is_default": not found})
+        await self.records.copy("pipeline")
+
+    async def _load_stages(self, deals: Iterable[Deal]) -> None:
+        """Lock the pipeline's stages, and make those that are named and missing."""
+        locked = await TAKE_STAGES.all(self.records.connection, org_id=self.records.org_id, id=self.pipeline_id)
+        self.stages: dict[str, dict[str, Any]] = {row["name"].casefold(): dict(row) for row in locked}
+        if self.options.create_missing:
+            wanted = dict.fromkeys([*self.options.stages, *(deal.stage for deal in deals)])
+            missing = list({name.casefold(): name for name in wanted if name.casefold() not in self.stages}.values())
+            self._make_stages(missing, max((row["position"] for row in locked), default=-1) + 1)
+            await self.records.copy("stage")
+        in_order = sorted(self.stages.values(), key=lambda stage: (stage["position"], stage["id"]))
+        self.first_open = next((stage for stage in in_order if stage["kind"] == StageKind.OPEN), None)
+        if self.first_open is None:
+            raise ImportFailed("The pipeline would have no open stage. Name one with --stages, before the others.")
+
+    def _make_stages(self, names: Sequence[str], position: int) -> None:
+        won = {name.casefold() for name in self.options.won}
+        lost = {name.casefold() for name in self.options.lost}
+
+        def kind(name: str) -> StageKind:
+            folded = name.casefold()
+            return StageKind.WON if folded in won else StageKind.LOST if folded in lost else StageKind.OPEN
+
+        # Deals end at the right of a board, whatever line of the file names those stages first.
+        ordered = sorted(names, key=lambda name: list(StageKind).index(kind(name)))
+        open_count = sum(kind(name) == StageKind.OPEN for name in ordered)
+        for nth, name in enumerate(ordered):
+            odds = {StageKind.WON: 100, StageKind.LOST: 0}.get(kind(name), round(100 * (nth + 1) / (open_count + 1)))
+            stage = {
+                "pipeline_id": self.pipeline_id,
+                "name": name,
+                "kind": kind(name).value,
+                "probability": odds,
+                "position": position + nth,
+                "required_fields": [],
+            }
+            self.stages[name.casefold()] = {**stage, "id": self.records.make("stage", stage)}
+
+    async def _load_people(self) -> None:
+        """What members, customers and contacts there are, by the names that a file may use."""
+        self.members: dict[str, dict[str, Any]] = {}
+        for row in await MEMBERS.all(self.records.connection, org_id=self.records.org_id):
+            for name in (row["email"], row["name"]):
+                if name:
+                    self.members.setdefault(name.casefold(), dict(row))
+        customers = await CUSTOMERS.all(self.records.connection, org_id=self.records.org_id)
+        self.customers: dict[str, UUID] = {row["name"].casefold(): row["id"] for row in reversed(customers)}
+        self.contacts: dict[tuple[str, Any], UUID] = {}
+        for row in reversed(await CONTACTS.all(self.records.connection, org_id=self.records.org_id)):
+            self.contacts[row["name"].casefold(), row["customer_id"]] = row["id"]
+            if row["email"]:
+                self.contacts[row["email"].casefold(), "e-mail"] = row["id"]
+
+    def missing(self, deal: Deal, stage: dict[str, Any] | None) -> str | None:
+        """Why the deal cannot be taken, if something that it names is missing."""
+        hint = "make it first, or import with --create-missing"
+        if stage is None:
+            return f"stage: there is no stage {deal.stage!r}; {hint}"
+        if deal.owner is not None and (member := self.members.get(deal.owner.casefold())) is not None:
+            if not member["active"]:
+                return f"owner: {deal.owner!r} is no longer active; give the deal to somebody else"
+        elif deal.owner is not None and not self.options.create_missing:
+            return f"owner: there is no member {deal.owner!r}; {hint}"
+        if self.options.create_missing:
+            return None
+        if deal.customer is not None and deal.customer.casefold() not in self.customers:
+            return f"customer: there is no customer {deal.customer!r}; {hint}"
+        if (deal.contact or deal.contact_email) and self._known_contact(deal, self._known_customer(deal)) is None:
+            return f"contact: there is no contact {deal.contact or deal.contact_email!r}; {hint}"
+        return None
+
+    def owner(self, deal: Deal) -> UUID | None:
+        """The member who works on the deal, made when missing."""
+        if deal.owner is None:
+            return None
+        member = self.members.get(deal.owner.casefold())
+        if member is None:
+            given = {"subject": f"imported:{deal.owner}", "name": deal.owner, "role": "REP", "active": True}
+            if "@" in deal.owner:
+                given["email"] = deal.owner
+            member = self.members[deal.owner.casefold()] = {**given, "id": self.records.make("member", given)}
+        owner_id: UUID = member["id"]
+        return owner_id
+
+    def _known_customer(self, deal: Deal) -> UUID | None:
+        return None if deal.customer is None else self.customers.get(deal.customer.casefold())
+
+    def customer(self, deal: Deal) -> UUID | None:
+        """The company, made when missing."""
+        if deal.customer is None:
+            return None
+        known = self.customers.get(deal.customer.casefold())
+        if known is None:
+            known = self.customers[deal.customer.casefold()] = self.records.make("customer", {"name": deal.customer})
+        return known
+
+    def _known_contact(self, deal: Deal, customer: UUID | None) -> UUID | None:
+        if deal.contact_email:
+            return self.contacts.get((deal.contact_email.casefold(), "e-mail"))
+        return self.contacts.get(((deal.contact or "").casefold(), customer))
+
+    def contact(self, deal: Deal, customer: UUID | None) -> UUID | None:
+        """The person, made when missing."""
+        name = deal.contact or deal.contact_email
+        if name is None:
+            return None
+        known = self._known_contact(deal, customer)
+        if known is None:
+            known = self.records.make("contact", {"name": name, "email": deal.contact_email, "customer_id": customer})
+            self.contacts[name.casefold(), customer] = known
+            if deal.contact_email:
+                self.contacts[deal.contact_email.casefold(), "e-mail"] = known
+        return known

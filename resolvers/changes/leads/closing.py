@@ -1,0 +1,49 @@
+"""What becomes of leads whose stage changes its kind, or that move on together: how they are closed or opened."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import told
+from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Row, Statement
+
+STAYS_LOST = """(
+    CAST(:kind AS text) = 'LOST' OR (CAST(:kind AS text) = 'OPEN' AND disqualified_at IS NOT NULL)
+)"""
+
+CLOSING = f"""
+    closed_at = CASE
+        WHEN CAST(:kind AS text) = 'OPEN'
+            THEN CASE WHEN disqualified_at IS NOT NULL OR converted_at IS NOT NULL THEN closed_at END
+        WHEN CAST(:from_kind AS text) = CAST(:kind AS text)
+            OR (CAST(:kind AS text) = 'LOST' AND disqualified_at IS NOT NULL)
+            THEN coalesce(closed_at, clock_timestamp())
+        ELSE clock_timestamp()
+    END,
+    lost_reason = CASE WHEN {STAYS_LOST} THEN lost_reason END,
+    disqualified_at = CASE WHEN CAST(:kind AS text) <> 'WON' THEN disqualified_at END
+"""
+"""Closed where deals end, open elsewhere. One that stays won or lost stays closed since when it was; what was
+disqualified or converted is not reopened."""
+
+LOSING_REASON = Statement(
+    text(
+        f"""
+        SELECT id, owner_id, pipeline_id, stage_id, lost_reason FROM lead
+        WHERE org_id = :org_id AND stage_id = :stage_id AND lost_reason IS NOT NULL AND NOT {STAYS_LOST}
+        ORDER BY id
+        """
+    ).bindparams(ORG)
+)
+
+
+async def losing_reason(change: Change, stage_id: UUID, kind: str) -> list[tuple[Row, dict[str, Any]]]:
+    """The leads of a stage that will no longer be lost where the kind is this, each with what its event tells of it.
+
+    To be asked before they are closed or opened, while the stage is held against every change of a lead in it.
+    """
+    leads = await change.all(LOSING_REASON, stage_id=stage_id, kind=kind)
+    return [(lead, told(lead, {"lost_reason": None})) for lead in leads]

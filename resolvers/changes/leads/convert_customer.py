@@ -1,0 +1,131 @@
+"""The customer of an opportunity that a lead becomes: made from what the contact tells, or completed by it."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import make, revise, rewrite, told
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import optional_line
+from models.tables.base import new_id
+from models.tables.contact import Customer
+
+SIMILAR = Statement(
+    text(
+        """
+        SELECT customer.id FROM customer
+        WHERE customer.org_id = :org_id AND customer.archived_at IS NULL AND (
+            regexp_replace(lower(name), '\\s+', '', 'g') = regexp_replace(lower(CAST(:name AS text)), '\\s+', '', 'g')
+            OR lower(website) = CAST(:domain AS text)
+            OR EXISTS (
+                SELECT FROM contact
+                WHERE contact.org_id = customer.org_id AND contact.customer_id = customer.id
+                    AND split_part(lower(contact.email), '@', 2) = CAST(:domain AS text)
+            )
+        )
+        ORDER BY customer.id LIMIT 10
+        """
+    ).bindparams(ORG)
+)
+"""Customers that are probably the same: the same name but for case and spaces, or the same e-mail domain."""
+
+MAKE_ONE_AT_A_TIME = Statement(
+    text(
+        """
+        SELECT pg_advisory_xact_lock(alike.key) FROM (
+            SELECT DISTINCT hashtextextended(CAST(:org_id AS text) || what, 0) AS key
+            FROM unnest(ARRAY[
+                'name ' || regexp_replace(lower(CAST(:name AS text)), '\\s+', '', 'g'),
+                'domain ' || CAST(:domain AS text)
+            ]) AS what
+            WHERE what IS NOT NULL ORDER BY key
+        ) AS alike
+        """
+    ).bindparams(ORG)
+)
+"""Until the end of the transaction nobody else makes a customer with this name or domain; in one order, so that no two
+wait for each other. There is no row yet that could be locked."""
+
+CREATE = make(
+    Customer,
+    *("name", "website", "phone"),
+    default=("industry", "address", "notes", "external_id", "archived_at"),
+)
+
+LOCK_CUSTOMER = Statement(
+    text("SELECT id, website, phone FROM customer WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(
+        ORG
+    )
+)
+
+FILL = revise(Customer, "website", "phone")
+
+PUBLIC_DOMAINS = frozenset(
+    {
+        "gmail.com",
+        "googlemail.com",
+        "outlook.com",
+        "hotmail.com",
+        "yahoo.com",
+        "icloud.com",
+        "gmx.de",
+        "gmx.net",
+        "web.de",
+    }
+)
+"""E-mail domains that tell nothing about the company."""
+
+
+async def describe_customer(change: Change, given: Mapping[str, Any], contact: Row | None) -> dict[str, str | None]:
+    """The customer to make, from what is given and what the contact tells.
+
+    Raises `Refused`: INVALID without a name, and DUPLICATE_CUSTOMER, showing the similar customers.
+    """
+    domain = _domain(contact)
+    known: str | None = domain or (contact["name"] if contact else None)
+    name = optional_line(given.get("name"), "createCustomer", "name") or known
+    if name is None:
+        raise Refused(Refusal.INVALID, "Without a contact the customer needs a name.", "createCustomer", "name")
+    await change.all(MAKE_ONE_AT_A_TIME, name=name, domain=domain)
+    if not given.get("even_if_similar"):
+        similar = await change.all(SIMILAR, name=name, domain=domain)
+        if similar:
+            raise Refused(
+                Refusal.DUPLICATE_CUSTOMER,
+                "There are customers like this one. Send the id of the right one as customerId,"
+                " or evenIfSimilar: true when it is another.",
+                "createCustomer",
+                shown={"similar_customers": [row["id"] for row in similar]},
+            )
+    return {"name": name, "website": domain, "phone": contact["phone"] if contact else None}
+
+
+async def make_customer(change: Change, described: Mapping[str, str | None]) -> UUID:
+    """Make the customer."""
+    customer_id = new_id()
+    await change.run(CREATE, id=customer_id, **described)
+    change.emit(Happening("customer.created", record_id=customer_id))
+    return customer_id
+
+
+async def fill_customer(change: Change, customer_id: UUID, contact: Row) -> None:
+    """Add to a customer what the contact tells, where nothing is known yet."""
+    customer = await change.first(LOCK_CUSTOMER, id=customer_id)
+    assert customer is not None
+    known = {"website": _domain(contact), "phone": contact["phone"]}
+    changes = {name: value for name, value in known.items() if value is not None and customer[name] is None}
+    if changes:
+        await rewrite(change, FILL, customer, changes)
+        change.emit(Happening("customer.updated", record_id=customer_id, data=told(customer, changes)))
+
+
+def _domain(contact: Row | None) -> str | None:
+    """The domain of the contact's e-mail address, if it tells the company."""
+    email = (contact["email"] or "") if contact else ""
+    domain: str = email.rpartition("@")[2].strip().lower() if "@" in email else ""
+    return domain if domain and domain not in PUBLIC_DOMAINS else None

@@ -1,0 +1,207 @@
+"""Changes of leads: made and updated. How they move stands in `moves`, how they end in `lifecycle` and
+`lead_deletion`."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from engine.change.records import differing, inserted, public, revise, rewrite, told
+from engine.change.transaction import Change, Happening
+from engine.change.unique import expect_unique
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import spelled
+from models.tables.base import new_id
+from models.tables.lead import Lead, StageChange
+from models.tables.pipeline import PipelineType
+from models.tables.stage import Stage, StageKind
+from resolvers.changes.leads.fields import EMPTY, settle, tidy
+from resolvers.changes.leads.move import expect_complete, top_of
+from resolvers.changes.locks import ID, lock_lead, not_found
+from resolvers.changes.ownership.route import route_new
+
+KEEP_STAGE = Statement(
+    select(Stage.__table__)
+    .where(Stage.org_id == ORG, Stage.id == ID, Stage.deleted_at.is_(None))
+    .with_for_update(key_share=True, read=True)
+)
+"""A stage that a new lead enters, against deletion and changed odds."""
+
+FIND_PIPELINE = Statement(
+    text("SELECT id FROM pipeline WHERE org_id = :org_id AND id = :id AND deleted_at IS NULL").bindparams(ORG)
+)
+
+DEFAULT_PIPELINE = Statement(
+    text(
+        """
+        SELECT id FROM pipeline WHERE org_id = :org_id AND type = :type AND is_default AND deleted_at IS NULL
+        """
+    ).bindparams(ORG)
+)
+
+FIRST_OPEN_STAGE = Statement(
+    text(
+        """
+        SELECT id FROM stage
+        WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND kind = 'OPEN' AND deleted_at IS NULL
+        ORDER BY position, id LIMIT 1
+        """
+    ).bindparams(ORG)
+)
+
+NEW_LEAD = inserted(
+    Lead,
+    {
+        "org_id": ":org_id",
+        "id": ":lead_id",
+        "pipeline_id": ":pipeline_id",
+        "stage_id": ":stage_id",
+        "rank": ":rank",
+        **{name: f":{name}" for name in EMPTY},
+        "stage_entered_at": "now()",
+        "closed_at": "CASE WHEN CAST(:closed AS boolean) THEN now() END",
+    },
+    default=(
+        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at"),
+        *("converted_at", "converted_to_id", "converted_from_id"),
+    ),
+)
+
+FIRST_STEP = inserted(
+    StageChange,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "CAST(:id AS uuid)",
+        "lead_id": "made.id",
+        "to_pipeline_id": "made.pipeline_id",
+        "to_stage_id": "made.stage_id",
+        "actor_id": "CAST(:actor_id AS uuid)",
+        "occurred_at": "made.stage_entered_at",
+    },
+    default=("from_pipeline_id", "from_stage_id"),
+)
+
+INSERT_LEAD = Statement(
+    text(
+        f"""
+        WITH made AS (
+            INSERT INTO lead ({NEW_LEAD.columns}) VALUES ({NEW_LEAD.values})
+            RETURNING id, pipeline_id, stage_id, stage_entered_at
+        )
+        INSERT INTO stage_change ({FIRST_STEP.columns}) SELECT {FIRST_STEP.values} FROM made
+        """
+    ).bindparams(ORG)
+)
+"""A new lead, and the first step of its history."""
+
+REVISE_LEAD = revise(Lead, *EMPTY)
+
+COMMERCIAL = {"value", "currency", "probability", "expected_close_date", "contact_id", "customer_id"}
+"""What stays as it was once a lead has become an opportunity: from then on that tells."""
+
+
+async def create_lead(
+    change: Change, title: str, pipeline_id: UUID | None = None, stage_id: UUID | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Make a lead on top of a stage: the one named, or else the first open one of the pipeline named, or else of the
+    default pipeline for leads. In a WON or LOST stage it is closed from the start.
+
+    Raises `Refused`: NOT_FOUND; NO_PIPELINE; OWNER_INACTIVE; FORBIDDEN; EXTERNAL_ID_TAKEN; INVALID.
+    """
+    wanted = tidy({"title": title, **given})
+    stage = await _entered(change, pipeline_id, stage_id)
+    fields = {**EMPTY, **await settle(change, EMPTY, wanted)}
+    expect_complete(fields, stage, "stageId" if stage_id else "title")
+    lead_id = new_id()
+    happening = Happening(
+        "lead.created",
+        lead_id=lead_id,
+        owner_id=fields["owner_id"],
+        pipeline_id=stage["pipeline_id"],
+        stage_id=stage["id"],
+    )
+    with expect_unique():
+        await change.run(
+            INSERT_LEAD,
+            **fields,
+            id=happening.id,
+            lead_id=lead_id,
+            pipeline_id=stage["pipeline_id"],
+            stage_id=stage["id"],
+            rank=await top_of(change, lead_id, stage["id"]),
+            closed=stage["kind"] != StageKind.OPEN,
+            actor_id=change.actor_id,
+        )
+    change.count({**fields, "closed_at": None}, stage, 1)
+    change.emit(happening)
+    if stage["kind"] == StageKind.OPEN:
+        place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
+        await route_new(change, {"id": lead_id, "owner_id": fields["owner_id"], **place})
+    return {"lead": lead_id}
+
+
+async def update_lead(
+    change: Change, lead_id: UUID, expected_version: int | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Change fields of a lead. What is left out stays, null empties; where nothing differs, nothing happens.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT or LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN;
+    EXTERNAL_ID_TAKEN; INVALID.
+    """
+    wanted = tidy(given)
+    standing = await lock_lead(change, lead_id, expected_version)
+    lead = standing.lead
+    changes = differing(lead, await settle(change, lead, wanted))
+    if not changes:
+        return {"lead": lead_id}
+    if lead["converted_at"] is not None and (fixed := sorted(COMMERCIAL & changes.keys())):
+        names = ", ".join(spelled(name) for name in fixed)
+        raise Refused(
+            Refusal.LEAD_CONVERTED,
+            f"This lead has become an opportunity: change {names} there.",
+            spelled(fixed[0]),
+            shown={"lead": lead_id},
+        )
+    with expect_unique():
+        await rewrite(change, REVISE_LEAD, lead, changes)
+    change.count(lead, standing.stage, -1)
+    now = {**lead, **changes}
+    change.count(now, standing.stage, 1)
+    others = {name: value for name, value in changes.items() if name != "owner_id"}
+    if others:
+        change.emit(Happening.of_lead("lead.updated", now, **told(lead, others)))
+    if "owner_id" in changes:
+        hands = {"from": public("owner_id", lead["owner_id"]), "to": public("owner_id", now["owner_id"])}
+        change.emit(Happening.of_lead("lead.assigned", now, **hands))
+    return {"lead": lead_id}
+
+
+async def _entered(change: Change, pipeline_id: UUID | None, stage_id: UUID | None) -> Row:
+    """The stage that a new lead enters, locked."""
+    if pipeline_id is not None and await change.first(FIND_PIPELINE, id=pipeline_id) is None:
+        raise not_found("pipeline", "pipelineId")
+    if stage_id is None:
+        return await _first_open_stage(change, pipeline_id)
+    stage = await change.first(KEEP_STAGE, id=stage_id)
+    if stage is None:
+        raise not_found("stage", "stageId")
+    if pipeline_id not in (None, stage["pipeline_id"]):
+        raise Refused(Refusal.INVALID, "This stage is one of another pipeline. Name that pipeline, or none.", "stageId")
+    return stage
+
+
+async def _first_open_stage(change: Change, pipeline_id: UUID | None) -> Row:
+    """The first open stage, locked. While waiting for the lock it may have gone or closed; then it is another."""
+    while True:
+        pipeline = {"id": pipeline_id} if pipeline_id else await change.first(DEFAULT_PIPELINE, type=PipelineType.LEAD)
+        if pipeline is None:
+            raise Refused(Refusal.NO_PIPELINE, "There is no pipeline for leads yet. Make one first.", "pipelineId")
+        first = await change.first(FIRST_OPEN_STAGE, pipeline_id=pipeline["id"])
+        if first is None:
+            raise not_found("pipeline", "pipelineId")
+        stage = await change.first(KEEP_STAGE, id=first["id"])
+        if stage is not None and stage["kind"] == StageKind.OPEN:
+            return stage

@@ -1,0 +1,60 @@
+"""Deleting a lead, with all that is its own."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import public
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Statement
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import spelled
+from resolvers.changes import activities as activity_changes
+from resolvers.changes.leads.fields import EMPTY
+from resolvers.changes.locks import ID, lock_lead
+from resolvers.changes.tasks import fields as task_fields
+from resolvers.changes.tasks.dependencies import release_from
+
+DELETE_LEAD = Statement(text("DELETE FROM lead WHERE org_id = :org_id AND id = :id").bindparams(ORG))
+"""History, tasks and activities go with it, by their foreign keys."""
+
+ACTIVITIES = Statement(
+    text("SELECT * FROM activity WHERE org_id = :org_id AND lead_id = :id ORDER BY id").bindparams(ORG, ID)
+)
+
+TASKS = Statement(text("SELECT * FROM task WHERE org_id = :org_id AND lead_id = :id ORDER BY id").bindparams(ORG, ID))
+
+
+async def delete_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Delete a lead with its history, tasks and activities; what waited for its tasks waits no more, and a part
+    of one that is no step of the lead itself stays. An event for each record that goes keeps what its fields were.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead; LEAD_CONVERTED, showing it, when it became an opportunity
+    or was made from a lead.
+    """
+    standing = await lock_lead(change, lead_id, expected_version)
+    lead = standing.lead
+    if lead["converted_at"] is not None or lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
+        raise Refused(
+            Refusal.LEAD_CONVERTED,
+            "A lead and the opportunity it became tell one story: neither can be deleted. Close it instead.",
+            "leadId",
+            shown={"lead": lead_id},
+        )
+    released = await release_from(change, lead_id)
+    # Whoever changes one of these holds the lead first, so they stay as they are found.
+    for activity in await change.all(ACTIVITIES, id=lead_id):
+        told = activity_changes.public_fields(activity)
+        change.emit(Happening.of_lead("activity.deleted", lead, activity["id"], **told))
+    for task in await change.all(TASKS, id=lead_id):
+        told = {"status": task["status"], **task_fields.public_fields(task)}
+        change.emit(Happening.of_lead("task.deleted", lead, task["id"], **told))
+    await change.run(DELETE_LEAD, id=lead_id)
+    change.count(lead, standing.stage, -1)
+    change.emit(Happening.of_lead("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
+    for happening in released:
+        change.emit(happening)
+    return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}

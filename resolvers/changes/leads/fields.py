@@ -1,0 +1,100 @@
+"""The fields of a lead that people fill in: what each may hold, and what they must agree on."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import not_null
+from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Statement
+from models.rules.money import as_money, precision
+from models.rules.numbers import FIRST_DAY, LAST_DAY, within
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import line, optional_line, prose
+from models.tables.member import Role
+from resolvers.changes.locks import expect_found
+
+CURRENCY = Statement(text("SELECT currency FROM organisation WHERE id = :org_id").bindparams(ORG))
+"""The currency that amounts are in when none is named."""
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _currency(value: str | None) -> str | None:
+    if value is not None:
+        precision(value, "currency")
+    return value
+
+
+def _percent(value: int | None) -> int | None:
+    return None if value is None else within(value, 0, 100, "probability")
+
+
+def _day(value: Any) -> Any:
+    return None if value is None else within(value, FIRST_DAY, LAST_DAY, "expectedCloseDate")
+
+
+TIDY: Mapping[str, Any] = {
+    "title": lambda value: line(not_null(value, "title"), "title"),
+    "description": lambda value: prose(value, "description"),
+    "contact_id": _as_it_is,
+    "customer_id": _as_it_is,
+    "owner_id": _as_it_is,
+    "value": _as_it_is,
+    "currency": _currency,
+    "probability": _percent,
+    "expected_close_date": _day,
+    "score": _as_it_is,
+    "source": lambda value: optional_line(value, "source"),
+    "external_id": lambda value: optional_line(value, "externalId"),
+}
+"""How each field is taken from an input."""
+
+EMPTY: Mapping[str, Any] = dict.fromkeys(TIDY)
+"""A lead of which nothing is known."""
+
+
+def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields as they are kept, each looked at by itself. Raises `Refused` INVALID."""
+    return {name: TIDY[name](value) for name, value in given.items()}
+
+
+async def settle(change: Change, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields, looked at together and with the records they name.
+
+    Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; FORBIDDEN for a rep who assigns to others; INVALID.
+    """
+    new = {name: id for name, id in given.items() if id is not None and id != before[name]}
+    await expect_found(change, "contact", new.get("contact_id"), "contactId")
+    await expect_found(change, "customer", new.get("customer_id"), "customerId")
+    await expect_found(change, "member", new.get("owner_id"), "ownerId")
+    if "owner_id" in given and given["owner_id"] != before["owner_id"]:
+        expect_may_assign(change, before["owner_id"], given["owner_id"], "ownerId")
+    return {**given, **await priced(change, before, given)}
+
+
+def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, field: str) -> None:
+    """Refuse a rep who takes a lead from somebody else, or gives it to somebody else."""
+    if not {from_id, to_id} <= {None, change.actor_id} and not change.scope.role.includes(Role.MANAGER):
+        raise Refused(Refusal.FORBIDDEN, "Only a manager can give leads to others, or take them away.", field)
+
+
+async def priced(change: Change, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Value and currency, at the currency's precision. A value without a currency is in the organisation's own."""
+    value, currency = given.get("value", before["value"]), given.get("currency", before["currency"])
+    if value is None:
+        return {}
+    if currency is None and before["currency"] is not None:
+        raise Refused(
+            Refusal.INVALID, "An amount needs its currency. Leave it out, or empty the value, too.", "currency"
+        )
+    if currency is None:
+        found = await change.first(CURRENCY)
+        assert found is not None
+        currency = found["currency"]
+    return {"value": as_money(value, currency, "value"), "currency": currency}

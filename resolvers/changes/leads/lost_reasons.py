@@ -1,0 +1,106 @@
+"""Lost reasons: an organisation's own list of why leads are lost, so that they can be counted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import text
+
+from engine.change.records import inserted
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG, Args, Rows, rows
+from models.database import Statement
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import line
+from models.tables.base import new_id
+from models.tables.organisation import LostReason
+
+MOST = 100
+"""Reasons that can be offered."""
+
+LONGEST = 100
+"""Characters of a reason."""
+
+OFFERED = Statement(
+    text(
+        "SELECT name FROM lost_reason WHERE org_id = :org_id AND archived_at IS NULL ORDER BY position, name"
+    ).bindparams(ORG)
+)
+
+LOCK_ORGANISATION = Statement(text("SELECT id FROM organisation WHERE id = :org_id FOR NO KEY UPDATE").bindparams(ORG))
+"""One change of the list at a time."""
+
+NEW_REASONS = inserted(
+    LostReason,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "offered.id",
+        "name": "offered.name",
+        "position": "offered.nth - 1",
+    },
+    default=("archived_at",),
+)
+
+OFFER = Statement(
+    text(
+        f"""
+        WITH archived AS (
+            UPDATE lost_reason SET archived_at = clock_timestamp()
+            WHERE org_id = :org_id AND archived_at IS NULL AND lower(name) <> ALL(
+                SELECT lower(offered.name) FROM unnest(CAST(:names AS text[])) AS offered (name)
+            )
+        )
+        INSERT INTO lost_reason ({NEW_REASONS.columns}) SELECT {NEW_REASONS.values}
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) WITH ORDINALITY AS offered (id, name, nth)
+        ON CONFLICT (org_id, lower(name)) DO UPDATE SET
+            name = excluded.name, position = excluded.position, archived_at = NULL
+        """
+    ).bindparams(ORG)
+)
+"""Offer exactly these, in this order. What is no longer offered stays, for it may be offered again."""
+
+
+def lost_reasons(root: Any, args: Args) -> Rows:
+    """The reasons that are offered, in order."""
+    found = rows(LostReason)
+    reason = found.entity
+    return found.where(reason.archived_at.is_(None)).ordered(reason.position.asc(), reason.name.asc())
+
+
+async def set_lost_reasons(change: Change, reasons: Sequence[str]) -> Mapping[str, Any]:
+    """Offer exactly these reasons, in this order; with none, any reason may be given. Leads keep what they have.
+
+    Raises `Refused` INVALID for too many, and for one that is named twice.
+    """
+    if len(reasons) > MOST:
+        raise Refused(Refusal.INVALID, f"Offer up to {MOST} reasons, not {len(reasons):,}.", "reasons")
+    names = [line(reason, "reasons", str(at), longest=LONGEST) for at, reason in enumerate(reasons)]
+    known: set[str] = set()
+    for at, name in enumerate(names):
+        if name.lower() in known:
+            raise Refused(Refusal.INVALID, f"“{name}” is named twice. Leave one out.", "reasons", str(at))
+        known.add(name.lower())
+    await change.run(LOCK_ORGANISATION)
+    before = [row["name"] for row in await change.all(OFFERED)]
+    if names != before:
+        await change.run(OFFER, ids=[new_id() for _ in names], names=names)
+        changes = {"lostReasons": [before, names]}
+        change.emit(Happening("organisation.updated", record_id=change.org_id, data={"changes": changes}))
+    return {"lost_reasons": [{"name": name} for name in names]}
+
+
+async def settled_reason(change: Change, given: str | None, field: str, shown: Mapping[str, Any] | None = None) -> str:
+    """A reason as it is kept: one that is offered, in whatever case it was given; any, when none are offered.
+
+    Raises `Refused`: REASON_REQUIRED; REASON_UNKNOWN, naming those that are offered; INVALID.
+    """
+    offered = [row["name"] for row in await change.all(OFFERED)]
+    choice = f" Choose one of: {', '.join(offered)}." if offered else ""
+    if given is None or not given.strip():
+        raise Refused(Refusal.REASON_REQUIRED, f"Say why it was lost.{choice}", field, shown=shown)
+    reason = line(given, field)
+    if not offered:
+        return reason
+    found: str | None = next((name for name in offered if name.lower() == reason.lower()), None)
+    if found is None:
+        raise Refused(Refusal.REASON_UNKNOWN, f"This is not one of your reasons.{choice}", field, shown=shown)
+    return found

@@ -1,0 +1,287 @@
+"""Moving leads: to another stage or place on the board. How a whole stage moves on stands in `stage_deletion`."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import inserted, told
+from engine.change.transaction import Change, Happening
+from engine.change.unique import expect_unique
+from engine.read.rows import ORG
+from models.database import Statement
+from models.rules import rank
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import spelled
+from models.tables.lead import StageChange, missing_fields
+from models.tables.stage import StageKind
+from resolvers.changes.leads.lost_reasons import settled_reason
+from resolvers.changes.locks import Standing, lock_lead, not_found
+
+TOP = Statement(
+    text(
+        """
+        SELECT NULL::text AS low, (
+            SELECT rank FROM lead WHERE org_id = :org_id AND stage_id = :stage_id AND id <> :lead_id
+            ORDER BY rank, id LIMIT 1
+        ) AS high
+        """
+    ).bindparams(ORG)
+)
+"""The gap above the first card of a stage."""
+
+AFTER = Statement(
+    text(
+        """
+        SELECT card.rank AS low, (
+            SELECT next.rank FROM lead AS next
+            WHERE next.org_id = :org_id AND next.stage_id = :stage_id AND next.rank > card.rank AND next.id <> :lead_id
+            ORDER BY next.rank, next.id LIMIT 1
+        ) AS high
+        FROM lead AS card WHERE card.org_id = :org_id AND card.id = :card_id AND card.stage_id = :stage_id
+        """
+    ).bindparams(ORG)
+)
+"""The gap right below a card."""
+
+BEFORE = Statement(
+    text(
+        """
+        SELECT (
+            SELECT previous.rank FROM lead AS previous
+            WHERE previous.org_id = :org_id AND previous.stage_id = :stage_id AND previous.rank < card.rank
+                AND previous.id <> :lead_id
+            ORDER BY previous.rank DESC, previous.id DESC LIMIT 1
+        ) AS low, card.rank AS high
+        FROM lead AS card WHERE card.org_id = :org_id AND card.id = :card_id AND card.stage_id = :stage_id
+        """
+    ).bindparams(ORG)
+)
+"""The gap right above a card."""
+
+KNOWN = Statement(
+    text(
+        """
+        SELECT id FROM lead WHERE org_id = :org_id AND id = :card_id
+        UNION ALL (SELECT id FROM event WHERE org_id = :org_id AND lead_id = :card_id LIMIT 1)
+        """
+    ).bindparams(ORG)
+)
+"""Whether a card is, or ever was, one of the organisation's: the log names those that were deleted."""
+
+STEP = inserted(
+    StageChange,
+    {
+        **{name: f":{name}" for name in ("org_id", "id", "lead_id", "from_pipeline_id", "from_stage_id")},
+        "to_pipeline_id": ":pipeline_id",
+        "to_stage_id": ":stage_id",
+        "actor_id": ":actor_id",
+        "occurred_at": "moved.stage_entered_at",
+    },
+)
+
+MOVE = Statement(
+    text(
+        f"""
+        WITH moved AS (
+            UPDATE lead SET pipeline_id = :pipeline_id, stage_id = :stage_id, rank = :rank,
+                stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1,
+                closed_at = CASE
+                    WHEN CAST(:stays AS boolean) THEN coalesce(closed_at, clock_timestamp())
+                    WHEN CAST(:closed AS boolean) THEN clock_timestamp()
+                END,
+                lost_reason = CASE
+                    WHEN CAST(:stays AS boolean) THEN coalesce(CAST(:lost_reason AS text), lost_reason)
+                    WHEN CAST(:closed AS boolean) THEN CAST(:lost_reason AS text)
+                END,
+                disqualified_at = CASE
+                    WHEN CAST(:disqualified AS boolean) THEN clock_timestamp()
+                    WHEN CAST(:stays AS boolean) THEN disqualified_at
+                END,
+                qualified_at = CASE WHEN CAST(:qualified AS boolean) THEN clock_timestamp() ELSE qualified_at END
+            WHERE org_id = :org_id AND id = :lead_id
+            RETURNING stage_entered_at
+        )
+        INSERT INTO stage_change ({STEP.columns}) SELECT {STEP.values} FROM moved
+        """
+    ).bindparams(ORG)
+)
+"""Put a lead into another stage and write it into its history. One that `stays` won or lost stays so since when it was,
+for the same reason; any other move begins anew."""
+
+REORDER = Statement(
+    text(
+        """
+        UPDATE lead SET rank = :rank, updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :lead_id
+        """
+    ).bindparams(ORG)
+)
+"""Give a card another place in its stage: one row, never the column."""
+
+
+async def move_lead(
+    change: Change,
+    lead_id: UUID,
+    stage_id: UUID,
+    after_lead_id: UUID | None = None,
+    before_lead_id: UUID | None = None,
+    lost_reason: str | None = None,
+    expected_version: int | None = None,
+) -> Mapping[str, Any]:
+    """Move a lead to a stage, of its own pipeline or another: right after one card, right before another, or on top.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version or the neighbours are not as expected;
+    LEAD_CONVERTED; REASON_REQUIRED, REASON_UNKNOWN where it is lost; FIELDS_REQUIRED; EXTERNAL_ID_TAKEN in another
+    pipeline.
+    """
+    standing = await lock_lead(change, lead_id, expected_version, stage_ids=(stage_id,))
+    stage = standing.stages.get(stage_id)
+    if stage is None or stage["deleted_at"] is not None:
+        raise not_found("stage", "stageId")
+    lead = standing.lead
+    if lead["converted_at"] is not None and lead["stage_id"] != stage_id:
+        raise Refused(
+            Refusal.LEAD_CONVERTED,
+            "This lead has become an opportunity, and stays where it ended. Move the opportunity.",
+            "leadId",
+            shown={"lead": lead_id},
+        )
+    place = await _place(change, lead_id, stage_id, after_lead_id, before_lead_id)
+    if lead["stage_id"] == stage_id:
+        await change.run(REORDER, lead_id=lead_id, rank=place)
+        change.emit(
+            Happening(
+                "lead.moved",
+                lead_id=lead_id,
+                owner_id=lead["owner_id"],
+                pipeline_id=lead["pipeline_id"],
+                stage_id=stage_id,
+            )
+        )
+    else:
+        expect_complete(lead, stage, "stageId", shown={"lead": lead_id})
+        reason = await _why(change, standing, stage, lost_reason)
+        with expect_unique("stageId"):
+            await enter(change, standing, stage, place, lost_reason=reason)
+    return {"lead": lead_id}
+
+
+async def _why(change: Change, standing: Standing, stage: Mapping[str, Any], given: str | None) -> str | None:
+    """Why a lead that enters a stage is lost, if it is; one that was lost before need not say so again."""
+    if stage["kind"] != StageKind.LOST:
+        if given is not None:
+            raise Refused(Refusal.INVALID, "Nothing is lost in this stage. Leave the reason out.", "lostReason")
+        return None
+    if given is None and (is_lost(standing) or standing.lead["lost_reason"] is not None):
+        return None
+    return await settled_reason(change, given, "lostReason", shown={"lead": standing.lead["id"]})
+
+
+def expect_complete(
+    lead: Mapping[str, Any], stage: Mapping[str, Any], *field: str, shown: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse, with FIELDS_REQUIRED, a lead that has not what the stage asks for; the message names all of it."""
+    missing = [spelled(name) for name in missing_fields(lead, stage)]
+    if missing:
+        message = f"The stage “{stage['name']}” asks for {', '.join(missing)}. Fill that in first."
+        raise Refused(Refusal.FIELDS_REQUIRED, message, *field, shown=shown)
+
+
+async def enter(
+    change: Change,
+    standing: Standing,
+    stage: Mapping[str, Any],
+    place: str,
+    *,
+    lost_reason: str | None = None,
+    qualified: bool = False,
+    disqualified: bool = False,
+) -> None:
+    """Put a locked lead into another, locked stage: its history, its event and the totals of both stages follow."""
+    lead, kind = standing.lead, stage["kind"]
+    was = StageKind.LOST if is_lost(standing) else standing.stage["kind"]
+    closed = kind != StageKind.OPEN
+    why = (lost_reason or (lead["lost_reason"] if kind == was else None)) if closed else None
+    happening = Happening(
+        "lead.stage_changed",
+        lead_id=lead["id"],
+        owner_id=lead["owner_id"],
+        pipeline_id=stage["pipeline_id"],
+        stage_id=stage["id"],
+        from_pipeline_id=lead["pipeline_id"],
+        from_stage_id=lead["stage_id"],
+        data={} if why == lead["lost_reason"] else told(lead, {"lost_reason": why}),
+    )
+    await change.run(
+        MOVE,
+        id=happening.id,
+        lead_id=lead["id"],
+        pipeline_id=stage["pipeline_id"],
+        stage_id=stage["id"],
+        from_pipeline_id=lead["pipeline_id"],
+        from_stage_id=lead["stage_id"],
+        rank=place,
+        closed=closed,
+        stays=closed and kind == was,
+        lost_reason=lost_reason,
+        disqualified=disqualified,
+        qualified=qualified,
+        actor_id=change.actor_id,
+    )
+    change.count(lead, standing.stage, -1)
+    change.count({**lead, "closed_at": None}, stage, 1)
+    change.emit(happening)
+
+
+def is_lost(standing: Standing) -> bool:
+    """Whether a lead is lost or disqualified already."""
+    return standing.stage["kind"] == StageKind.LOST or standing.lead["disqualified_at"] is not None
+
+
+async def top_of(change: Change, lead_id: UUID, stage_id: UUID) -> str:
+    """The rank for a card that goes on top of a stage."""
+    gap = await change.first(TOP, stage_id=stage_id, lead_id=lead_id)
+    assert gap is not None
+    return rank.between(gap["low"], gap["high"])
+
+
+async def _place(
+    change: Change, lead_id: UUID, stage_id: UUID, after_lead_id: UUID | None, before_lead_id: UUID | None
+) -> str:
+    """The rank for a card dropped between these neighbours."""
+    if after_lead_id is None and before_lead_id is None:
+        return await top_of(change, lead_id, stage_id)
+    low = high = None
+    if after_lead_id is not None:
+        low, high = await _gap(change, AFTER, lead_id, stage_id, after_lead_id, "afterLeadId")
+    if before_lead_id is not None:
+        above, below = await _gap(change, BEFORE, lead_id, stage_id, before_lead_id, "beforeLeadId")
+        if low is None:
+            low, high = above, below
+        elif low >= below:
+            raise _moved_on("beforeLeadId", lead_id)
+    return rank.between(low, high)
+
+
+async def _gap(
+    change: Change, statement: Statement, lead_id: UUID, stage_id: UUID, card_id: UUID, field: str
+) -> tuple[Any, Any]:
+    if card_id == lead_id:
+        raise Refused(Refusal.INVALID, "A card cannot be its own neighbour. Name another card, or none.", field)
+    gap = await change.first(statement, lead_id=lead_id, stage_id=stage_id, card_id=card_id)
+    if gap is None:
+        if await change.first(KNOWN, card_id=card_id) is None:
+            raise not_found("lead", field)
+        raise _moved_on(field, lead_id)
+    return gap["low"], gap["high"]
+
+
+def _moved_on(field: str, lead_id: UUID) -> Refused:
+    return Refused(
+        Refusal.CONFLICT,
+        "The neighbours are no longer there in this order. Load the stage again and drop the card where it belongs.",
+        field,
+        shown={"lead": lead_id},
+    )

@@ -1,0 +1,130 @@
+"""The rows that a change decides on, locked in one order everywhere: pipeline, stage, lead, task.
+
+A change of a lead locks the stages it touches against deletion and changed odds (`FOR KEY SHARE`), so many such
+changes go on at once; a change of a stage itself takes it alone (`FOR UPDATE`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid, bindparam, func, or_, select
+
+from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.refusal import Refusal, Refused
+from models.tables.contact import Contact, Customer
+from models.tables.lead import Lead
+from models.tables.member import Member
+from models.tables.pipeline import Pipeline
+from models.tables.stage import Stage
+
+ID = bindparam("id", type_=Uuid())
+IDS = bindparam("ids", type_=ARRAY(Uuid()))
+
+_current_stage = select(Lead.stage_id).where(Lead.org_id == ORG, Lead.id == ID).scalar_subquery()
+
+KEEP_STAGES = Statement(
+    select(Stage.__table__)
+    .where(Stage.org_id == ORG, or_(Stage.id == func.any(IDS), Stage.id == _current_stage))
+    .order_by(Stage.id)
+    .with_for_update(key_share=True, read=True)
+)
+"""The stages named, and the one that the lead stands in."""
+
+LOCK_LEAD = Statement(select(Lead.__table__).where(Lead.org_id == ORG, Lead.id == ID).with_for_update(key_share=True))
+
+TAKE_STAGES = Statement(
+    select(Stage.__table__)
+    .where(Stage.org_id == ORG, Stage.pipeline_id == ID, Stage.deleted_at.is_(None))
+    .order_by(Stage.id)
+    .with_for_update()
+)
+"""All stages of a pipeline, each against every change of a lead in it."""
+
+LOCK_PIPELINE = Statement(
+    select(Pipeline.__table__)
+    .where(Pipeline.org_id == ORG, Pipeline.id == ID, Pipeline.deleted_at.is_(None))
+    .with_for_update(key_share=True)
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A locked lead, the stage it stands in, and the stages that were locked with it, by id."""
+
+    lead: Row
+    stage: Row
+    stages: dict[UUID, Row]
+
+
+async def lock_lead(
+    change: Change, lead_id: UUID, expected_version: int | None = None, *, stage_ids: tuple[UUID, ...] = ()
+) -> Standing:
+    """Lock a lead, the stage it stands in and the stages named.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version is not the expected one.
+    """
+    while True:
+        stages = {row["id"]: row for row in await change.all(KEEP_STAGES, id=lead_id, ids=list(stage_ids))}
+        lead = await change.first(LOCK_LEAD, id=lead_id)
+        if lead is None:
+            raise not_found("lead", "leadId")
+        # Between the two statements another change may have moved it on; then its stage is not among those locked.
+        if lead["stage_id"] in stages:
+            break
+    expect_version(lead, expected_version, lead=lead_id)
+    return Standing(lead, stages[lead["stage_id"]], stages)
+
+
+def expect_version(row: Row, expected: int | None, **shown: Any) -> None:
+    """Refuse with CONFLICT, showing the record as it is, when its version is not the one the caller has seen."""
+    if expected is not None and row["version"] != expected:
+        raise Refused(
+            Refusal.CONFLICT,
+            f"Somebody else changed it: it is at version {row['version']}, you expected {expected}."
+            " Look at it as it is now, and decide again.",
+            "expectedVersion",
+            shown=shown,
+        )
+
+
+def not_found(noun: str, *field: str) -> Refused:
+    """The refusal for an id that names nothing in the caller's organisation."""
+    return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation.", *field)
+
+
+KEEP = {
+    "contact": Statement(
+        select(Contact.id, Contact.archived_at)
+        .where(Contact.org_id == ORG, Contact.id == ID)
+        .with_for_update(key_share=True, read=True)
+    ),
+    "customer": Statement(
+        select(Customer.id, Customer.archived_at)
+        .where(Customer.org_id == ORG, Customer.id == ID)
+        .with_for_update(key_share=True, read=True)
+    ),
+    "member": Statement(
+        select(Member.id, Member.active)
+        .where(Member.org_id == ORG, Member.id == ID)
+        .with_for_update(key_share=True, read=True)
+    ),
+}
+
+
+async def expect_found(change: Change, noun: str, id: UUID | None, field: str) -> None:
+    """Refuse an id, if one is given, that names no contact, customer or active member of the organisation."""
+    if id is None:
+        return
+    found = await change.first(KEEP[noun], id=id)
+    if found is None:
+        raise not_found(noun, field)
+    if noun != "member":
+        if found["archived_at"] is not None:
+            raise Refused(Refusal.ARCHIVED, f"This {noun} was put away. Restore it first, or name another.", field)
+    elif not found["active"]:
+        raise Refused(
+            Refusal.OWNER_INACTIVE, "This member is no longer active. Choose an active one, or null for nobody.", field
+        )

@@ -1,0 +1,69 @@
+"""Access that was withdrawn: members who were deactivated, and organisations that were suspended.
+
+Requests do not look here one by one. Each process asks once a second about everybody who is there, in one statement
+that costs what was withdrawn, because it walks indexes of nothing else.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
+
+from engine.caller import Person
+from engine.read.rows import ORG
+from models.database import Database, Statement
+
+
+class Withdrawn(StrEnum):
+    """Why somebody may no longer ask."""
+
+    DEACTIVATED = "DEACTIVATED"
+    SUSPENDED = "SUSPENDED"
+
+
+WITHDRAWN = Statement(
+    text(
+        """
+        SELECT asked.org_id, asked.subject, 'DEACTIVATED' AS why
+        FROM unnest(:org_ids, :subjects) AS asked (org_id, subject)
+        JOIN member ON member.org_id = asked.org_id AND member.subject = asked.subject AND NOT member.active
+        UNION ALL
+        SELECT asked.org_id, asked.subject, 'SUSPENDED'
+        FROM unnest(:org_ids, :subjects) AS asked (org_id, subject)
+        JOIN organisation ON organisation.id = asked.org_id AND organisation.suspended_at IS NOT NULL
+        """
+    ).bindparams(bindparam("org_ids", type_=ARRAY(Uuid())), bindparam("subjects", type_=ARRAY(Text())))
+)
+"""Who of these may no longer ask; a member of a suspended organisation may be in it twice, the organisation last."""
+
+SUSPEND = Statement(
+    text(
+        "UPDATE organisation SET suspended_at = coalesce(suspended_at, now())"
+        " WHERE organisation.id = :org_id RETURNING id"
+    ).bindparams(ORG)
+)
+
+RESUME = Statement(
+    text("UPDATE organisation SET suspended_at = NULL WHERE organisation.id = :org_id RETURNING id").bindparams(ORG)
+)
+
+
+async def find_withdrawn(database: Database, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
+    """Those of the people who may no longer ask. Whoever is not known yet may."""
+    org_ids, subjects = [org_id for org_id, _ in people], [subject for _, subject in people]
+    async with database.acquire() as connection:
+        found = await WITHDRAWN.all(connection, org_ids=org_ids, subjects=subjects)
+    return {(row["org_id"], row["subject"]): Withdrawn(row["why"]) for row in found}
+
+
+async def suspend(database: Database, org_id: UUID) -> bool:
+    """Let nobody of an organisation in until it is resumed; its records stay. Returns whether there is such a one."""
+    async with database.acquire() as connection:
+        return await SUSPEND.first(connection, org_id=org_id) is not None
+
+
+async def resume(database: Database, org_id: UUID) -> bool:
+    """Let the people of an organisation in again. Returns whether there is such a one."""
+    async with database.acquire() as connection:
+        return await RESUME.first(connection, org_id=org_id) is not None

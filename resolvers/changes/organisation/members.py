@@ -1,0 +1,124 @@
+"""Changes of members: who they are, what they may be given, and whether they still work here.
+
+A member who leaves keeps what was theirs, and is given nothing more.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import differing, not_null, revise, rewrite, told
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.numbers import within
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import line, optional_line
+from models.rules.time_zone import time_zone
+from models.tables.member import Member, Role
+from resolvers.changes.locks import expect_version, not_found
+
+LARGEST_CAPACITY = 1000
+"""Shares that a member may have of a weighted pool's leads."""
+
+LARGEST_CAP = 10_000
+"""Leads that routing may give a member in a day, if it is limited at all."""
+
+LOCK_MEMBER = Statement(
+    text("SELECT * FROM member WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(ORG)
+)
+
+TAKE_ALONE = Statement(text("SELECT * FROM member WHERE org_id = :org_id AND id = :id FOR UPDATE").bindparams(ORG))
+"""A member whose days will end elsewhere, against being given tasks by the old clock meanwhile."""
+
+TAKE_WITH_ADMINS = Statement(
+    text(
+        """
+        SELECT * FROM member WHERE org_id = :org_id AND (id = :id OR (active AND role = 'ADMIN'))
+        ORDER BY id FOR UPDATE
+        """
+    ).bindparams(ORG)
+)
+"""A member who may leave, against being given anything meanwhile, and everybody else who could be the last admin."""
+
+REVISE_MEMBER = revise(Member, "name", "email", "role", "active", "time_zone", "capacity", "daily_cap")
+
+MOVE_DEADLINES = Statement(
+    text(
+        """
+        UPDATE task SET deadline = CAST(due_on + 1 AS timestamp) AT TIME ZONE CAST(:time_zone AS text),
+            updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND assignee_id = :id AND status = 'OPEN' AND due_on IS NOT NULL
+        """
+    ).bindparams(ORG)
+)
+"""Days end where the assignee lives: open all-day tasks become overdue by the new clock."""
+
+
+async def update_member(
+    change: Change, member_id: UUID, expected_version: int | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Change fields of a member; `active` false is somebody who has left.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the member; LAST_ADMIN; FORBIDDEN for who would leave by themselves;
+    INVALID.
+    """
+    wanted = {name: TIDY[name](value) for name, value in given.items()}
+    decisive = given.keys() & {"active", "role"}
+    take = TAKE_WITH_ADMINS if decisive else TAKE_ALONE if "time_zone" in given else LOCK_MEMBER
+    members = await change.all(take, id=member_id)
+    (member,) = [row for row in members if row["id"] == member_id] or (None,)
+    if member is None:
+        raise not_found("member", "memberId")
+    expect_version(member, expected_version, member=member_id)
+    changes = differing(member, wanted)
+    if not changes:
+        return {"member": member_id}
+    if decisive:
+        _expect_may_leave(change, member, changes, [row for row in members if row["id"] != member_id])
+    await rewrite(change, REVISE_MEMBER, member, changes)
+    if "time_zone" in changes:
+        await change.run(MOVE_DEADLINES, id=member_id, time_zone=changes["time_zone"])
+    change.emit(Happening("member.updated", record_id=member_id, data=told(member, changes)))
+    return {"member": member_id}
+
+
+def _expect_may_leave(change: Change, member: Row, changes: Mapping[str, Any], other_admins: list[Row]) -> None:
+    """Whether an organisation without this admin still has one, and whether somebody else says that a member leaves."""
+    now = {**member, **changes}
+    was_admin = member["active"] and member["role"] == Role.ADMIN
+    if was_admin and not (now["active"] and now["role"] == Role.ADMIN) and not other_admins:
+        raise Refused(
+            Refusal.LAST_ADMIN,
+            "Nobody else is an active admin here. Make somebody an admin first.",
+            "active" if "active" in changes else "role",
+            shown={"member": member["id"]},
+        )
+    if member["id"] == change.actor_id and not now["active"]:
+        raise Refused(
+            Refusal.FORBIDDEN,
+            "You cannot deactivate yourself. Ask another admin.",
+            "active",
+            shown={"member": member["id"]},
+        )
+
+
+def _zone(name: str | None) -> str:
+    try:
+        return time_zone(not_null(name, "timeZone")).key
+    except ValueError as wrong:
+        raise Refused(Refusal.INVALID, str(wrong), "timeZone") from wrong
+
+
+TIDY: Mapping[str, Any] = {
+    "name": lambda value: line(not_null(value, "name"), "name"),
+    "email": lambda value: optional_line(value, "email"),
+    "role": lambda value: not_null(value, "role"),
+    "active": lambda value: not_null(value, "active"),
+    "time_zone": _zone,
+    "capacity": lambda value: within(not_null(value, "capacity"), 0, LARGEST_CAPACITY, "capacity"),
+    "daily_cap": lambda value: None if value is None else within(value, 0, LARGEST_CAP, "dailyCap"),
+}
+"""How each field of a member is taken from an update."""

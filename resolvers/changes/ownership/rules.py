@@ -1,0 +1,174 @@
+"""The routing rules of a pipeline: set as one list, since their order is what they mean."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ARRAY, Uuid, bindparam, text
+
+from engine.change.records import inserted, public
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import line, spelled
+from models.tables.base import new_id
+from models.tables.routing import RoutingRule
+from resolvers.changes.locks import IDS, not_found
+from resolvers.changes.pipeline_stages import RESHAPED, Shape, hold_shape
+from resolvers.changes.pipelines.stages import KNOWN_STAGES
+from resolvers.conditions.stored import Named, expect_known, kept
+
+MOST_RULES = 100
+"""Rules of a pipeline: each lead is held against all of them."""
+
+RULES = Statement(
+    text(
+        """
+        SELECT id, name, stage_id, condition, member_id, pool_id FROM routing_rule
+        WHERE org_id = :org_id AND pipeline_id = :pipeline_id ORDER BY position, id
+        """
+    ).bindparams(ORG)
+)
+
+KEEP_MEMBERS = Statement(
+    text(
+        "SELECT id, active FROM member WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR KEY SHARE"
+    ).bindparams(ORG, IDS)
+)
+
+KEEP_POOLS = Statement(
+    text("SELECT id FROM pool WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR KEY SHARE").bindparams(ORG, IDS)
+)
+"""Pools, against being deleted."""
+
+CLEAR = Statement(
+    text("DELETE FROM routing_rule WHERE org_id = :org_id AND pipeline_id = :pipeline_id").bindparams(ORG)
+)
+
+FIELDS = ("name", "stage_id", "condition", "member_id", "pool_id")
+
+NEW_RULES = inserted(
+    RoutingRule,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "new.id",
+        "pipeline_id": "CAST(:pipeline_id AS uuid)",
+        "position": "new.nth - 1",
+        **{name: f"new.{name}" for name in FIELDS},
+    },
+)
+
+INSERT = Statement(
+    text(
+        f"""
+        INSERT INTO routing_rule ({NEW_RULES.columns}) SELECT {NEW_RULES.values}
+        FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:stage_ids AS uuid[]), CAST(:conditions AS jsonb[]),
+            CAST(:member_ids AS uuid[]), CAST(:pool_ids AS uuid[])
+        ) WITH ORDINALITY AS new (id, name, stage_id, condition, member_id, pool_id, nth)
+        """
+    ).bindparams(ORG, bindparam("ids", type_=ARRAY(Uuid())))
+)
+
+Rule = Mapping[str, Any]
+
+
+async def set_routing_rules(
+    change: Change, pipeline_id: UUID, rules: Sequence[Mapping[str, Any]], expected_version: int | None = None
+) -> Mapping[str, Any]:
+    """Replace the rules of a pipeline by these, in this order.
+
+    Raises `Refused`, with the path into the list: NOT_FOUND; CONFLICT, showing the pipeline; OWNER_INACTIVE; WRONG_ID;
+    INVALID.
+    """
+    if len(rules) > MOST_RULES:
+        raise Refused(Refusal.INVALID, f"A pipeline has at most {MOST_RULES} rules.", "rules")
+    shape = await hold_shape(change, pipeline_id, expected_version)
+    wanted = [_tidied(rule, "rules", str(at)) for at, rule in enumerate(rules)]
+    named = [_conditioned(rule, "rules", str(at), "condition") for at, rule in enumerate(wanted)]
+    await expect_known(change, [one for found in named for one in found])
+    await _expect_stages(change, shape, wanted)
+    await _expect_pools(change, wanted)
+    await _expect_members(change, wanted)
+    before = [as_rule(row) for row in await change.all(RULES, pipeline_id=pipeline_id)]
+    if wanted == before:
+        return {"pipeline": pipeline_id}
+    await change.run(CLEAR, pipeline_id=pipeline_id)
+    await change.run(
+        INSERT,
+        pipeline_id=pipeline_id,
+        ids=[new_id() for _ in wanted],
+        names=[rule["name"] for rule in wanted],
+        conditions=[None if rule["condition"] is None else orjson.dumps(rule["condition"]).decode() for rule in wanted],
+        **{f"{name}s": [rule[name] for rule in wanted] for name in ("stage_id", "member_id", "pool_id")},
+    )
+    await change.run(RESHAPED, id=pipeline_id)
+    data = {"changes": {"routingRules": [_told(before), _told(wanted)]}}
+    change.emit(Happening("pipeline.updated", pipeline_id=pipeline_id, record_id=pipeline_id, data=data))
+    return {"pipeline": pipeline_id}
+
+
+def as_rule(row: Row) -> dict[str, Any]:
+    """A kept rule with its condition read."""
+    condition = row["condition"]
+    return {**{name: row[name] for name in FIELDS}, "condition": None if condition is None else orjson.loads(condition)}
+
+
+def _tidied(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
+    rule = {name: given.get(name) for name in FIELDS}
+    rule["name"] = line(given["name"], *path, "name")
+    if (rule["member_id"] is None) == (rule["pool_id"] is None):
+        raise Refused(Refusal.INVALID, "Say to whom: name either a member or a pool.", *path, "memberId")
+    return rule
+
+
+def _conditioned(rule: dict[str, Any], *path: str) -> list[Named]:
+    """Bring the condition of a rule into its canonical form; returns what it names."""
+    if rule["condition"] is None:
+        return []
+    rule["condition"], named = kept(rule["condition"], *path)
+    return named
+
+
+async def _expect_stages(change: Change, shape: Shape, rules: Sequence[Rule]) -> None:
+    here = set(shape.ids)
+    elsewhere = {rule["stage_id"] for rule in rules} - here - {None}
+    known = {row["id"] for row in await change.all(KNOWN_STAGES, ids=list(elsewhere))} if elsewhere else set()
+    for at, rule in enumerate(rules):
+        if rule["stage_id"] in elsewhere - known:
+            raise not_found("stage", "rules", str(at), "stageId")
+        if rule["stage_id"] in known:
+            raise Refused(
+                Refusal.INVALID, "This stage is none of this pipeline. Name one of its stages, or none.",
+                "rules", str(at), "stageId",
+            )  # fmt: skip
+
+
+async def _expect_members(change: Change, rules: Sequence[Rule]) -> None:
+    ids = sorted({rule["member_id"] for rule in rules} - {None})
+    found = {row["id"]: row for row in await change.all(KEEP_MEMBERS, ids=ids)} if ids else {}
+    for at, rule in enumerate(rules):
+        if rule["member_id"] is not None and rule["member_id"] not in found:
+            raise not_found("member", "rules", str(at), "memberId")
+        if rule["member_id"] is not None and not found[rule["member_id"]]["active"]:
+            raise Refused(
+                Refusal.OWNER_INACTIVE, "This member is no longer active. Choose another.", "rules", str(at), "memberId"
+            )
+
+
+async def _expect_pools(change: Change, rules: Sequence[Rule]) -> None:
+    ids = sorted({rule["pool_id"] for rule in rules} - {None})
+    found = {row["id"] for row in await change.all(KEEP_POOLS, ids=ids)} if ids else set()
+    for at, rule in enumerate(rules):
+        if rule["pool_id"] is not None and rule["pool_id"] not in found:
+            raise not_found("pool", "rules", str(at), "poolId")
+
+
+def _told(rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """Rules as an event tells them."""
+    return [
+        {spelled(name): value if name == "condition" else public(name, value) for name, value in rule.items()}
+        for rule in rules
+    ]

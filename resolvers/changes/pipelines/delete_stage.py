@@ -1,0 +1,156 @@
+"""How a stage is deleted: its leads move on together, and it stays as a tombstone, because history names it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import inserted
+from engine.change.transaction import Change, Happening
+from engine.change.unique import expect_unique
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules import rank
+from models.rules.refusal import Refusal, Refused
+from models.tables.lead import StageChange
+from resolvers.changes.leads.closing import CLOSING, losing_reason
+from resolvers.changes.locks import not_found
+from resolvers.changes.pipeline_stages import arrange, expect_open_stage, hold_shape_around, take_stages
+from resolvers.changes.stage_totals import refresh_totals
+
+LEADS_IN_ORDER = Statement(
+    text("SELECT id, owner_id FROM lead WHERE org_id = :org_id AND stage_id = :stage_id ORDER BY rank, id").bindparams(
+        ORG
+    )
+)
+
+LAST_RANK = Statement(
+    text(
+        "SELECT rank FROM lead WHERE org_id = :org_id AND stage_id = :stage_id ORDER BY rank DESC, id DESC LIMIT 1"
+    ).bindparams(ORG)
+)
+
+STEPS = inserted(
+    StageChange,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "moved.id",
+        "lead_id": "moved.lead_id",
+        "from_pipeline_id": "CAST(:from_pipeline_id AS uuid)",
+        "from_stage_id": "CAST(:from_stage_id AS uuid)",
+        "to_pipeline_id": "CAST(:pipeline_id AS uuid)",
+        "to_stage_id": "CAST(:stage_id AS uuid)",
+        "actor_id": "CAST(:actor_id AS uuid)",
+        "occurred_at": "moved.stage_entered_at",
+    },
+)
+
+MOVE_ALL = Statement(
+    text(
+        f"""
+        WITH moving AS (
+            SELECT * FROM unnest(CAST(:lead_ids AS uuid[]), CAST(:ranks AS text[]), CAST(:ids AS uuid[]))
+                AS moving (lead_id, rank, id)
+        ), moved AS (
+            UPDATE lead SET {CLOSING}, pipeline_id = :pipeline_id, stage_id = :stage_id, rank = moving.rank,
+                stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+            FROM moving WHERE lead.org_id = :org_id AND lead.id = moving.lead_id
+            RETURNING moving.id, lead.id AS lead_id, lead.stage_entered_at
+        )
+        INSERT INTO stage_change ({STEPS.columns}) SELECT {STEPS.values} FROM moved
+        """
+    ).bindparams(ORG)
+)
+"""Put leads into another stage, each at its new rank, and write each into its history."""
+
+BURY = Statement(
+    text(
+        """
+        UPDATE stage SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG)
+)
+
+
+async def delete_stage(
+    change: Change, stage_id: UUID, move_leads_to: UUID | None = None, expected_version: int | None = None
+) -> Mapping[str, Any]:
+    """Delete a stage. Its leads, if any, go to the end of another stage, in their order, each with its own event.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, LAST_OPEN_STAGE or STAGE_NOT_EMPTY, showing the stage; EXTERNAL_ID_TAKEN
+    when they would enter a pipeline that has a lead of the same external id; INVALID.
+    """
+    shape = await hold_shape_around(change, stage_id)
+    stage = shape.stage(stage_id, expected_version)
+    if move_leads_to == stage_id:
+        raise Refused(Refusal.INVALID, "The leads cannot stay: name another stage.", "moveLeadsTo")
+    taken = await take_stages(change, stage_id, *([move_leads_to] if move_leads_to else []))
+    if move_leads_to is not None and move_leads_to not in taken:
+        raise not_found("stage", "moveLeadsTo")
+    kept = [other for other in shape.stages if other["id"] != stage_id]
+    expect_open_stage((other["kind"] for other in kept), "stageId", stage=stage_id)
+    leads = await change.all(LEADS_IN_ORDER, stage_id=stage_id)
+    if leads and move_leads_to is None:
+        raise Refused(
+            Refusal.STAGE_NOT_EMPTY,
+            f"{len(leads):,} leads stand in this stage. Name the stage they should go to.",
+            "moveLeadsTo",
+            shown={"stage": stage_id},
+        )
+    if leads and move_leads_to is not None:
+        await _move_all(change, leads, stage, taken[move_leads_to])
+    await change.run(BURY, id=stage_id)
+    await arrange(change, shape, [other["id"] for other in kept])
+    change.emit(
+        Happening(
+            "stage.deleted",
+            pipeline_id=stage["pipeline_id"],
+            stage_id=stage_id,
+            record_id=stage_id,
+            data={"name": stage["name"], "movedLeads": len(leads)},
+        )
+    )
+    return {
+        "deleted_stage_id": f"stage_{stage_id}",
+        "moved_leads": len(leads),
+        "pipeline": stage["pipeline_id"],
+        "target_stage": move_leads_to,
+    }
+
+
+async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Row) -> None:
+    """Move all leads of a stage, which is taken as the target is, to the end of the target."""
+    last = await change.first(LAST_RANK, stage_id=target["id"])
+    reasons = {lead["id"]: data for lead, data in await losing_reason(change, stage["id"], target["kind"])}
+    happenings = [
+        Happening(
+            "lead.stage_changed",
+            lead_id=lead["id"],
+            owner_id=lead["owner_id"],
+            pipeline_id=target["pipeline_id"],
+            stage_id=target["id"],
+            from_pipeline_id=stage["pipeline_id"],
+            from_stage_id=stage["id"],
+            data=reasons.get(lead["id"], {}),
+        )
+        for lead in leads
+    ]
+    with expect_unique("moveLeadsTo"):
+        await change.run(
+            MOVE_ALL,
+            lead_ids=[lead["id"] for lead in leads],
+            ranks=rank.spread(len(leads), last["rank"] if last else None),
+            ids=[happening.id for happening in happenings],
+            kind=target["kind"],
+            from_kind=stage["kind"],
+            pipeline_id=target["pipeline_id"],
+            stage_id=target["id"],
+            from_pipeline_id=stage["pipeline_id"],
+            from_stage_id=stage["id"],
+            actor_id=change.actor_id,
+        )
+    await refresh_totals(change.connection, change.org_id, [stage["id"], target["id"]])
+    for happening in happenings:
+        change.emit(happening)

@@ -1,0 +1,179 @@
+"""Changes of pipelines: made with their stages, renamed, made the default, deleted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from engine.change.records import differing, make, not_null, revise, rewrite, told
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Statement
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import line, prose
+from models.tables.base import new_id
+from models.tables.organisation import Organisation
+from models.tables.pipeline import Pipeline, PipelineType
+from resolvers.changes.locks import TAKE_STAGES
+from resolvers.changes.pipeline_stages import expect_open_stage, hold_shape
+from resolvers.changes.pipelines.stages import insert_stages, tidy_stage
+
+LOCK_ORGANISATION = Statement(select(Organisation.id).where(Organisation.id == ORG).with_for_update(key_share=True))
+"""Held, before any pipeline, by whoever decides which pipeline is the default."""
+
+DEFAULT = Statement(
+    text(
+        """
+        SELECT id FROM pipeline WHERE org_id = :org_id AND type = :type AND is_default AND deleted_at IS NULL
+        """
+    ).bindparams(ORG)
+)
+
+OLDEST = Statement(
+    text(
+        """
+        SELECT id FROM pipeline WHERE org_id = :org_id AND type = :type AND deleted_at IS NULL ORDER BY id LIMIT 1
+        """
+    ).bindparams(ORG)
+)
+
+SET_DEFAULT = Statement(
+    text(
+        """
+        UPDATE pipeline SET is_default = :is_default, updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG)
+)
+
+INSERT_PIPELINE = make(
+    Pipeline, *("name", "type", "description", "is_default", "routes_new_leads"), default=("deleted_at",)
+)
+
+REVISE_PIPELINE = revise(Pipeline, "name", "description", "is_default", "routes_new_leads")
+
+HAS_LEADS = Statement(text("SELECT id FROM lead WHERE org_id = :org_id AND pipeline_id = :id LIMIT 1").bindparams(ORG))
+
+DELETE_PIPELINE = Statement(
+    text(
+        """
+        WITH gone AS (
+            UPDATE pipeline SET deleted_at = clock_timestamp(), is_default = false, updated_at = clock_timestamp(),
+                version = version + 1
+            WHERE org_id = :org_id AND id = :id
+        )
+        UPDATE stage SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND pipeline_id = :id AND deleted_at IS NULL
+        """
+    ).bindparams(ORG)
+)
+"""Leave a pipeline and its stages as tombstones: history names them."""
+
+
+async def create_pipeline(
+    change: Change,
+    name: str,
+    stages: Sequence[Mapping[str, Any]],
+    type: str = PipelineType.LEAD,
+    description: str | None = None,
+    is_default: bool | None = None,
+    routes_new_leads: bool | None = None,
+) -> Mapping[str, Any]:
+    """Make a pipeline with its stages. The first of its type is the default, asked or not.
+
+    Raises `Refused`: LAST_OPEN_STAGE without an OPEN stage; PROBABILITY_CONTRADICTS_KIND; INVALID.
+    """
+    called, more = line(name, "name"), prose(description, "description")
+    tidied = [tidy_stage(stage, "stages", str(at)) for at, stage in enumerate(stages)]
+    expect_open_stage((stage["kind"] for stage in tidied), "stages")
+    await change.first(LOCK_ORGANISATION)
+    before = await change.first(DEFAULT, type=type)
+    if before is not None and is_default:
+        await _set_default(change, before["id"], False)
+    pipeline_id = new_id()
+    await change.run(
+        INSERT_PIPELINE,
+        id=pipeline_id,
+        name=called,
+        type=type,
+        description=more,
+        is_default=is_default or before is None,
+        routes_new_leads=bool(routes_new_leads),
+    )
+    await insert_stages(change, pipeline_id, tidied)
+    change.emit(Happening("pipeline.created", pipeline_id=pipeline_id, record_id=pipeline_id))
+    return {"pipeline": pipeline_id}
+
+
+async def update_pipeline(
+    change: Change, pipeline_id: UUID, expected_version: int | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Change name, description, default, or whether new leads are routed. The default of a type is only ever handed
+    on, by naming the next.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline; INVALID.
+    """
+    wanted = {name: TIDY[name](value) for name, value in given.items()}
+    if wanted.get("is_default"):
+        await change.first(LOCK_ORGANISATION)
+    shape = await hold_shape(change, pipeline_id, expected_version)
+    pipeline = shape.pipeline
+    changes = differing(pipeline, wanted)
+    if changes.get("is_default") is False:
+        raise Refused(
+            Refusal.INVALID,
+            f"One {pipeline['type']} pipeline has to be the default. Make another one the default instead.",
+            "isDefault",
+            shown={"pipeline": pipeline_id},
+        )
+    if changes.get("is_default"):
+        before = await change.first(DEFAULT, type=pipeline["type"])
+        if before is not None:
+            await _set_default(change, before["id"], False)
+    if changes:
+        await rewrite(change, REVISE_PIPELINE, pipeline, changes)
+        change.emit(_about("pipeline.updated", pipeline_id, **told(pipeline, changes)))
+    return {"pipeline": pipeline_id}
+
+
+async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Delete an empty pipeline with its stages. If it was the default, the oldest of its type becomes it.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT or PIPELINE_NOT_EMPTY, showing the pipeline.
+    """
+    await change.first(LOCK_ORGANISATION)
+    pipeline = (await hold_shape(change, pipeline_id, expected_version)).pipeline
+    await change.all(TAKE_STAGES, id=pipeline_id)
+    if await change.first(HAS_LEADS, id=pipeline_id) is not None:
+        raise Refused(
+            Refusal.PIPELINE_NOT_EMPTY,
+            "Leads still stand in this pipeline, closed ones included. Move or delete them first.",
+            "pipelineId",
+            shown={"pipeline": pipeline_id},
+        )
+    await change.run(DELETE_PIPELINE, id=pipeline_id)
+    change.emit(_about("pipeline.deleted", pipeline_id, name=pipeline["name"]))
+    heir = await change.first(OLDEST, type=pipeline["type"]) if pipeline["is_default"] else None
+    if heir is not None:
+        await _set_default(change, heir["id"], True)
+    return {"deleted_pipeline_id": f"pipeline_{pipeline_id}"}
+
+
+async def _set_default(change: Change, pipeline_id: UUID, is_default: bool) -> None:
+    """Make a pipeline the default of its type, or no longer."""
+    await change.run(SET_DEFAULT, id=pipeline_id, is_default=is_default)
+    change.emit(_about("pipeline.updated", pipeline_id, changes={"isDefault": [not is_default, is_default]}))
+
+
+def _about(type_: str, pipeline_id: UUID, **data: Any) -> Happening:
+    return Happening(type_, pipeline_id=pipeline_id, record_id=pipeline_id, data=data)
+
+
+TIDY: Mapping[str, Any] = {
+    "name": lambda value: line(not_null(value, "name"), "name"),
+    "description": lambda value: prose(value, "description"),
+    "is_default": lambda value: not_null(value, "isDefault"),
+    "routes_new_leads": lambda value: not_null(value, "routesNewLeads"),
+}
+"""How each field of a pipeline is taken from an update."""

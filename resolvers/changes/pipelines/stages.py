@@ -1,0 +1,252 @@
+"""Changes of stages: added, changed, put into another order. How they are deleted stands in `stage_deletion`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import differing, inserted, not_null, revise, rewrite, told
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Statement
+from models.rules.numbers import within
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import line
+from models.tables.base import new_id
+from models.tables.lead import LeadField
+from models.tables.stage import Stage, StageKind, odds
+from resolvers.changes.leads.closing import CLOSING, losing_reason
+from resolvers.changes.locks import not_found
+from resolvers.changes.pipeline_stages import (
+    STAGES_IN_ORDER,
+    Shape,
+    arrange,
+    expect_open_stage,
+    hold_shape,
+    hold_shape_around,
+    take_stages,
+)
+from resolvers.changes.stage_totals import refresh_totals
+
+MOST_STAGES = 100
+"""Stages that a pipeline may have: a board is drawn with all of them."""
+
+LONGEST_ROT = 3650
+"""Days after which at most a deal counts as stale."""
+
+NEW_STAGES = inserted(
+    Stage,
+    {
+        "org_id": "CAST(:org_id AS uuid)",
+        "id": "new.id",
+        "pipeline_id": "CAST(:pipeline_id AS uuid)",
+        **{name: f"new.{name}" for name in ("name", "kind", "probability", "rotten_after_days")},
+        "required_fields": "string_to_array(new.required, ',')",
+        "position": "CAST(:position AS int) + new.nth - 1",
+    },
+    default=("deleted_at",),
+)
+
+INSERT_STAGES = Statement(
+    text(
+        f"""
+        INSERT INTO stage ({NEW_STAGES.columns}) SELECT {NEW_STAGES.values}
+        FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:kinds AS text[]), CAST(:probabilities AS int[]),
+            CAST(:rotten AS int[]), CAST(:required AS text[])
+        ) WITH ORDINALITY AS new (id, name, kind, probability, rotten_after_days, required, nth)
+        """
+    ).bindparams(ORG)
+)
+
+REVISE_STAGE = revise(Stage, "name", "kind", "probability", "rotten_after_days", "required_fields")
+
+KNOWN_STAGES = Statement(
+    text("SELECT id FROM stage WHERE org_id = :org_id AND id = ANY(CAST(:ids AS uuid[]))").bindparams(ORG)
+)
+"""Those of the ids that are stages of the organisation, deleted ones included."""
+
+FOLLOW_KIND = Statement(
+    text(
+        f"""
+        UPDATE lead SET {CLOSING}, updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND stage_id = :stage_id
+        """
+    ).bindparams(ORG)
+)
+"""Close or open all leads of a stage, as its new kind says."""
+
+
+async def add_stage(
+    change: Change,
+    pipeline_id: UUID,
+    position: int | None = None,
+    expected_version: int | None = None,
+    **stage: Any,
+) -> Mapping[str, Any]:
+    """Add a stage at a position, or where it belongs: an OPEN one after the last OPEN one, others at the end.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline; PROBABILITY_CONTRADICTS_KIND; INVALID.
+    """
+    tidied = tidy_stage(stage)
+    shape = await hold_shape(change, pipeline_id, expected_version)
+    _expect_room(len(shape.stages) + 1, "pipelineId")
+    at = within(position, 0, len(shape.stages), "position") if position is not None else _end(shape, tidied["kind"])
+    (stage_id,) = await insert_stages(change, pipeline_id, [tidied], at)
+    await arrange(change, shape, [*shape.ids[:at], stage_id, *shape.ids[at:]])
+    change.emit(_about("stage.added", pipeline_id, stage_id))
+    return {"stage": stage_id, "pipeline": pipeline_id}
+
+
+async def update_stage(
+    change: Change, stage_id: UUID, expected_version: int | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Change a stage. Another kind closes or opens all leads in it, and those that are no longer lost forget why; when
+    only the kind is given, the probability follows it.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the stage; PROBABILITY_CONTRADICTS_KIND; LAST_OPEN_STAGE; INVALID.
+    """
+    wanted = {name: TIDY[name](value) for name, value in given.items()}
+    shape = await hold_shape_around(change, stage_id)
+    stage = shape.stage(stage_id, expected_version)
+    kind: str = wanted["kind"] if "kind" in wanted else stage["kind"]
+    if "probability" in wanted or kind != stage["kind"]:
+        follows = None if kind != StageKind.OPEN else stage["probability"]
+        wanted["probability"] = odds(kind, wanted.get("probability", follows), "probability")
+    changes = differing(stage, wanted)
+    if not changes:
+        return {"stage": stage_id}
+    if "kind" in changes:
+        others = [kind, *(other["kind"] for other in shape.stages if other["id"] != stage_id)]
+        expect_open_stage(others, "kind", stage=stage_id)
+    decisive = changes.keys() & {"kind", "probability"}
+    if decisive:
+        await take_stages(change, stage_id)
+    await rewrite(change, REVISE_STAGE, stage, changes)
+    reopened = []
+    if "kind" in changes:
+        reopened = await losing_reason(change, stage_id, kind)
+        await change.run(FOLLOW_KIND, stage_id=stage_id, from_kind=stage["kind"], kind=kind)
+    if decisive:
+        await refresh_totals(change.connection, change.org_id, [stage_id])
+    change.emit(_about("stage.updated", stage["pipeline_id"], stage_id, **told(stage, changes)))
+    for lead, data in reopened:
+        ids = {name: lead[name] for name in ("owner_id", "pipeline_id", "stage_id")}
+        change.emit(Happening("lead.updated", lead_id=lead["id"], **ids, data=data))
+    return {"stage": stage_id}
+
+
+async def reorder_stages(
+    change: Change, pipeline_id: UUID, stage_ids: Sequence[UUID], expected_version: int | None = None
+) -> Mapping[str, Any]:
+    """Put the stages of a pipeline into a new order, which names each of them once.
+
+    The order is looked at before the pipeline is held and again afterwards: whoever had to wait for another reordering
+    finds it changed and is refused, since that order was not the one that this caller decided on. A caller who looked
+    even earlier says so by `expected_version`.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline with the order as it is, in each of these cases and
+    when the ids are not exactly its stages.
+    """
+    before = await _order(change, pipeline_id)
+    await _expect_stages(change, stage_ids)
+    shape = await hold_shape(change, pipeline_id, expected_version)
+    if before != shape.ids or len(stage_ids) != len(before) or set(stage_ids) != set(before):
+        raise Refused(
+            Refusal.CONFLICT,
+            "These are not exactly the pipeline's stages, or somebody else has just changed their order."
+            " Look at the stages as they are now, and send the id of each of them once.",
+            "stageIds",
+            shown={"pipeline": pipeline_id},
+        )
+    if list(stage_ids) != before:
+        await arrange(change, shape, stage_ids)
+        change.emit(
+            Happening(
+                "stages.reordered",
+                pipeline_id=pipeline_id,
+                record_id=pipeline_id,
+                data={"from": [f"stage_{id}" for id in before], "to": [f"stage_{id}" for id in stage_ids]},
+            )
+        )
+    return {"pipeline": pipeline_id}
+
+
+def tidy_stage(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
+    """A new stage as it is kept, complete. Raises `Refused`: PROBABILITY_CONTRADICTS_KIND; INVALID."""
+    kind = given.get("kind") or StageKind.OPEN.value
+    return {
+        "name": line(given["name"], *path, "name"),
+        "kind": kind,
+        "probability": odds(kind, given.get("probability"), *path, "probability"),
+        "rotten_after_days": _rot(given.get("rotten_after_days"), *path),
+        "required_fields": _required(given.get("required_fields")),
+    }
+
+
+async def insert_stages(
+    change: Change, pipeline_id: UUID, stages: Sequence[Mapping[str, Any]], position: int = 0
+) -> list[UUID]:
+    """Insert tidied stages at `position` and after it, and return their ids."""
+    _expect_room(len(stages), "stages")
+    ids = [new_id() for _ in stages]
+    await change.run(
+        INSERT_STAGES,
+        pipeline_id=pipeline_id,
+        position=position,
+        ids=ids,
+        names=[stage["name"] for stage in stages],
+        kinds=[stage["kind"] for stage in stages],
+        probabilities=[stage["probability"] for stage in stages],
+        rotten=[stage["rotten_after_days"] for stage in stages],
+        required=[",".join(stage["required_fields"]) for stage in stages],
+    )
+    return ids
+
+
+async def _expect_stages(change: Change, stage_ids: Sequence[UUID]) -> None:
+    """Refuse ids that never named a stage of the organisation."""
+    known = {row["id"] for row in await change.all(KNOWN_STAGES, ids=list(stage_ids))}
+    for at, stage_id in enumerate(stage_ids):
+        if stage_id not in known:
+            raise not_found("stage", "stageIds", str(at))
+
+
+async def _order(change: Change, pipeline_id: UUID) -> list[UUID]:
+    return [row["id"] for row in await change.all(STAGES_IN_ORDER, id=pipeline_id)]
+
+
+def _end(shape: Shape, kind: str) -> int:
+    """Where a stage goes that was given no position."""
+    if kind != StageKind.OPEN:
+        return len(shape.stages)
+    return max((at + 1 for at, stage in enumerate(shape.stages) if stage["kind"] == StageKind.OPEN), default=0)
+
+
+def _expect_room(count: int, *field: str) -> None:
+    if count > MOST_STAGES:
+        raise Refused(Refusal.INVALID, f"A pipeline has at most {MOST_STAGES} stages.", *field)
+
+
+def _rot(days: int | None, *path: str) -> int | None:
+    return None if days is None else within(days, 1, LONGEST_ROT, *path, "rottenAfterDays")
+
+
+def _required(fields: Sequence[str] | None) -> list[str]:
+    """Each field once, in the order of the catalogue."""
+    return [field.value for field in LeadField if field in (fields or ())]
+
+
+def _about(type_: str, pipeline_id: UUID, stage_id: UUID, **data: Any) -> Happening:
+    return Happening(type_, pipeline_id=pipeline_id, stage_id=stage_id, record_id=stage_id, data=data)
+
+
+TIDY: Mapping[str, Any] = {
+    "name": lambda value: line(not_null(value, "name"), "name"),
+    "kind": lambda value: not_null(value, "kind"),
+    "probability": lambda value: not_null(value, "probability"),
+    "rotten_after_days": _rot,
+    "required_fields": lambda value: _required(value),
+}
+"""How each field of a stage is taken from an update."""

@@ -1,0 +1,158 @@
+"""Completing tasks, one or many at a time: what they wait for, what follows them, and what comes again by a rule."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.ids import public_id
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import prose
+from models.tables.task import TaskStatus
+from resolvers.changes.locks import IDS
+from resolvers.changes.tasks.create_update import schedule, tidy_follow_up
+from resolvers.changes.tasks.locks import Held, hold
+from resolvers.changes.tasks.repeat import repeat
+from resolvers.changes.tasks.status import end, expect_open
+
+MOST = 500
+"""Tasks that can be completed at once."""
+
+OBSTACLES = Statement(
+    text(
+        """
+        SELECT parent_id AS waiting, id AS awaited, title, true AS is_subtask FROM task
+        WHERE org_id = :org_id AND parent_id = ANY(:ids) AND status = 'OPEN'
+        UNION ALL
+        SELECT dependency.task_id, task.id, task.title, false
+        FROM task_dependency AS dependency
+            JOIN task ON task.org_id = dependency.org_id AND task.id = dependency.blocked_by_id
+        WHERE dependency.org_id = :org_id AND dependency.task_id = ANY(:ids) AND task.status = 'OPEN'
+        ORDER BY awaited
+        """
+    ).bindparams(ORG, IDS)
+)
+"""The open subtasks of tasks, and the open tasks that are to be done before them."""
+
+
+async def complete_task(
+    change: Change,
+    task_id: UUID,
+    outcome: str | None = None,
+    follow_up: Mapping[str, Any] | None = None,
+    force: bool | None = False,
+    expected_version: int | None = None,
+) -> Mapping[str, Any]:
+    """Do a task, and plan the next one in the same step. One that repeats comes again by its rule.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, SUBTASKS_OPEN, TASK_BLOCKED, showing the task; for the follow-up
+    what `schedule_follow_up` raises.
+    """
+    told_outcome = prose(outcome, "outcome")
+    with _under("followUp"):
+        wanted = None if follow_up is None else tidy_follow_up(follow_up)
+    held = await hold(change, (task_id,))
+    task = held.task(task_id, expected_version)
+    _expect_completable(task, [] if force else await change.all(OBSTACLES, ids=[task_id]))
+    following = await _complete(change, held, [task], told_outcome)
+    shown: dict[str, Any] = {"task": task_id, "next_occurrence": following.get(task_id), "lead": task["lead_id"]}
+    if wanted is not None:
+        with _under("followUp"):
+            shown["follow_up"] = await schedule(change, held, wanted, task, likely=task["assignee_id"])
+    return shown
+
+
+async def complete_tasks(
+    change: Change, task_ids: Sequence[UUID], outcome: str | None = None, force: bool | None = False
+) -> Mapping[str, Any]:
+    """Do up to 500 tasks, with a result for each id. What they wait for may be among them, in any order.
+
+    Raises `Refused` INVALID for too many.
+    """
+    told_outcome = prose(outcome, "outcome")
+    if not 1 <= len(task_ids) <= MOST:
+        raise Refused(Refusal.INVALID, f"Name 1 to {MOST} tasks, not {len(task_ids):,}.", "taskIds")
+    held = await hold(change, task_ids)
+    obstacles: dict[UUID, list[Row]] = {}
+    for row in [] if force else await change.all(OBSTACLES, ids=list(held.tasks)):
+        obstacles.setdefault(row["waiting"], []).append(row)
+    done = _in_order(held, obstacles)
+    refused: dict[UUID, Refused] = {}
+    for task_id in set(task_ids) - done.keys():
+        try:
+            task = held.task(task_id)
+            left = [row for row in obstacles.get(task_id, ()) if row["awaited"] not in done]
+            _expect_completable(task, left)
+        except Refused as refusal:
+            refused[task_id] = refusal
+    following = await _complete(change, held, list(done.values()), told_outcome)
+    return {
+        "results": [_result(task_id, refused.get(task_id)) for task_id in task_ids],
+        "tasks": list(done),
+        "next_occurrences": list(following.values()),
+    }
+
+
+async def _complete(change: Change, held: Held, tasks: Collection[Row], outcome: str | None) -> dict[UUID, UUID]:
+    """Complete held tasks that may be; returns the tasks that come next, each by the id of the one that repeats."""
+    await end(change, held, tasks, TaskStatus.DONE, outcome)
+    return await repeat(change, held, [task for task in tasks if task["recurrence"] is not None])
+
+
+def _in_order(held: Held, obstacles: Mapping[UUID, Sequence[Row]]) -> dict[UUID, Row]:
+    """The held tasks that can be completed together, each after those it waits for."""
+    done: dict[UUID, Row] = {}
+    waiting = {id: task for id, task in held.tasks.items() if task["status"] == TaskStatus.OPEN}
+    while free := [id for id in waiting if all(row["awaited"] in done for row in obstacles.get(id, ()))]:
+        done |= {id: waiting.pop(id) for id in free}
+    return done
+
+
+def _expect_completable(task: Row, obstacles: Sequence[Row]) -> None:
+    """Refuse a task that is closed, or that waits for others."""
+    expect_open(task)
+    subtasks = [row["title"] for row in obstacles if row["is_subtask"]]
+    if subtasks:
+        raise Refused(
+            Refusal.SUBTASKS_OPEN,
+            f"These parts of it are still open: {_listed(subtasks)}. Complete them first, or send force: true.",
+            "taskId",
+            shown={"task": task["id"]},
+        )
+    if obstacles:
+        titles = _listed([row["title"] for row in obstacles])
+        raise Refused(
+            Refusal.TASK_BLOCKED,
+            f"This has to be done before: {titles}. Complete it first, or send force: true.",
+            "taskId",
+            shown={"task": task["id"]},
+        )
+
+
+def _listed(titles: Sequence[str]) -> str:
+    """The first titles, and how many more there are."""
+    shown = ", ".join(f"“{title}”" for title in titles[:5])
+    return shown if len(titles) <= 5 else f"{shown} and {len(titles) - 5} more"
+
+
+@contextmanager
+def _under(*field: str) -> Iterator[None]:
+    """Around what looks at a part of the input: the path of a refusal begins with that part."""
+    try:
+        yield
+    except Refused as refused:
+        raise Refused(refused.code, refused.message, *field, *refused.field, shown=refused.shown) from refused
+
+
+def _result(task_id: UUID, refused: Refused | None) -> dict[str, Any]:
+    return {
+        "task_id": public_id("task", task_id),
+        "completed": refused is None,
+        "code": refused.code if refused else None,
+        "message": refused.message if refused else None,
+    }

@@ -1,0 +1,164 @@
+"""Changes of tasks: scheduled, updated, deleted. How they end stands in `task_completion`."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import differing, make, revise, rewrite, told
+from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import spelled
+from models.tables.base import new_id
+from models.tables.member import Role
+from models.tables.task import Task
+from resolvers.changes.tasks.dependencies import release
+from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields, settle, tidy
+from resolvers.changes.tasks.locks import Held, hold, hold_family
+from resolvers.changes.tasks.repeat import expect_repeatable
+from resolvers.changes.tasks.subtasks import expect_parent
+
+COLUMNS = (*EMPTY, "deadline")
+
+ABOUT = ("lead_id", "contact_id", "customer_id")
+"""What a task is about, which is the same for its parts and for what follows it."""
+
+MAKE_TASK = make(Task, *COLUMNS, "creator_id", default=("status", "completed_at", "outcome", "overdue_told_at"))
+
+REVISE_TASK = revise(Task, *COLUMNS, "overdue_told_at")
+
+DELETE_TASK = Statement(text("DELETE FROM task WHERE org_id = :org_id AND id = :id").bindparams(ORG))
+"""Subtasks and dependencies go with it, by their foreign keys."""
+
+FOLLOW_UP = "Follow up"
+"""What a follow-up is called that is given no title."""
+
+
+async def schedule_follow_up(change: Change, lead_id: UUID, **given: Any) -> Mapping[str, Any]:
+    """Plan the next step of a lead: a task on it that is due. Without an assignee it is for whoever owns the lead.
+
+    Raises `Refused`: NOT_FOUND; LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN; INVALID.
+    """
+    wanted = tidy_follow_up(given)
+    held = await hold(change, lead_ids=(lead_id,))
+    return {"task": await schedule(change, held, {**wanted, "lead_id": lead_id}), "lead": lead_id}
+
+
+def tidy_follow_up(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a follow-up as they are kept. Raises `Refused` INVALID, also when it is not due at all."""
+    wanted = tidy({**given, "title": FOLLOW_UP if given.get("title") is None else given["title"]})
+    if wanted.get("due_at") is None and wanted.get("due_on") is None:
+        raise Refused(Refusal.INVALID, "Say when it is due: at an instant, dueAt, or all day, dueOn.", "dueAt")
+    return wanted
+
+
+async def create_task(change: Change, **given: Any) -> Mapping[str, Any]:
+    """Make a task: on a lead, about a contact or customer, part of another task, or on its own.
+
+    Raises `Refused`: NOT_FOUND; LEAD_CONVERTED; TASK_CLOSED, SUBTASKS_TOO_DEEP for a parent; OWNER_INACTIVE; FORBIDDEN;
+    INVALID.
+    """
+    wanted = tidy(given)
+    parent_id = wanted.get("parent_id")
+    held = await hold(change, _given(parent_id), _given(wanted.get("lead_id")))
+    parent = None if parent_id is None else await expect_parent(change, held, parent_id)
+    return {"task": await schedule(change, held, wanted, parent)}
+
+
+async def schedule(
+    change: Change, held: Held, wanted: Mapping[str, Any], like: Row | None = None, likely: UUID | None = None
+) -> UUID:
+    """Make a task of tidy fields, with its event; its lead and the task it comes from are held.
+
+    It is about the same as the task that it is `like`, also where that was put away since. Without an assignee it is
+    for the `likely` one, else for whoever owns the lead, else for the caller; whoever is no longer active is passed
+    over. Raises `Refused` as `settle` does.
+    """
+    before = {**EMPTY, "deadline": None, **({name: like[name] for name in ABOUT} if like else {})}
+    lead_id = {**before, **wanted}["lead_id"]
+    lead = None if lead_id is None else held.lead(lead_id)
+    if "assignee_id" not in wanted:
+        before["assignee_id"] = await _first_active(change, likely, lead["owner_id"] if lead else None)
+    fields = {**before, **await settle(change, before, wanted, lead)}
+    if fields["recurrence"] is not None:
+        expect_repeatable(fields, "recurrence")
+    task = {**fields, "id": new_id()}
+    await change.run(MAKE_TASK, **task, creator_id=change.actor_id)
+    change.emit(held.about("task.scheduled", task, **public_fields(fields)))
+    task_id: UUID = task["id"]
+    return task_id
+
+
+async def update_task(
+    change: Change, task_id: UUID, expected_version: int | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Change fields of a task. What is left out stays, null empties; where nothing differs, nothing happens.
+
+    A lead that it leaves is told so, by an event of its own where it is a step of another one now.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; LEAD_CONVERTED; TASK_CLOSED, SUBTASKS_TOO_DEEP,
+    DEPENDENCY_CYCLE for a parent; OWNER_INACTIVE; FORBIDDEN; INVALID.
+    """
+    wanted = tidy(given)
+    held = await hold(change, (task_id, *_given(wanted.get("parent_id"))), _given(wanted.get("lead_id")))
+    task = held.task(task_id, expected_version)
+    after = {**task, **wanted}
+    if wanted.get("lead_id") not in (None, task["lead_id"]):
+        held.lead(wanted["lead_id"])
+    decides = [name for name in ("recurrence", "due_at", "due_on", "parent_id") if name in given]
+    if after["recurrence"] is not None and decides:
+        expect_repeatable(after, spelled(decides[0]))
+    changes = differing(task, await settle(change, task, wanted, held.leads.get(after["lead_id"])))
+    if changes.get("parent_id") is not None:
+        await expect_parent(change, held, changes["parent_id"], child=task)
+    if changes:
+        now = {**task, **changes}
+        # Told of again when it is not done by its new due time.
+        again = {"overdue_told_at": None} if {"due_at", "due_on"} & changes.keys() else {}
+        await rewrite(change, REVISE_TASK, task, {**changes, **again})
+        changes.pop("deadline", None)
+        if None not in (task["lead_id"], now["lead_id"]) and "lead_id" in changes:
+            change.emit(held.about("task.updated", task, **told(task, {"lead_id": now["lead_id"]})))
+        change.emit(held.about("task.updated", task if now["lead_id"] is None else now, **told(task, changes)))
+    return {"task": task_id}
+
+
+async def delete_task(change: Change, task_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Delete a task with its subtasks; what waited for any of them waits no more. The events keep what their fields
+    were.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; FORBIDDEN for a rep who neither made it nor has to do it.
+    """
+    held = await hold_family(change, task_id, waiting=True)
+    task = held.task(task_id, expected_version)
+    if change.actor_id not in (task["assignee_id"], task["creator_id"]) and not change.scope.role.includes(
+        Role.MANAGER
+    ):
+        raise Refused(
+            Refusal.FORBIDDEN,
+            "Only a manager, who made it, or who has to do it can delete a task. Cancel it instead.",
+            "taskId",
+            shown={"task": task_id},
+        )
+    gone = (*held.subtasks(task_id), task)
+    released = await release(change, held, {row["id"] for row in gone})
+    await change.run(DELETE_TASK, id=task_id)
+    for deleted in gone:
+        change.emit(held.about("task.deleted", deleted, status=deleted["status"], **public_fields(deleted)))
+    for happening in released:
+        change.emit(happening)
+    return {"deleted_task_id": f"task_{task_id}", "lead": task["lead_id"]}
+
+
+async def _first_active(change: Change, *member_ids: UUID | None) -> UUID:
+    """The first of these members who is still active, or else the caller."""
+    named = [id for id in member_ids if id is not None]
+    found = await assignees(change, *named) if set(named) - {change.actor_id} else {}
+    return next((id for id in named if id in found and found[id]["active"]), change.actor_id)
+
+
+def _given(id: UUID | None) -> tuple[UUID, ...]:
+    return () if id is None else (id,)

@@ -1,0 +1,183 @@
+"""What has to be done before a task: added and removed, never in a circle."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import told
+from engine.change.transaction import Change, Happening
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.ids import public_id
+from models.rules.refusal import Refusal, Refused
+from resolvers.changes.locks import ID, IDS, not_found
+from resolvers.changes.tasks.locks import Held, hold
+from resolvers.changes.tasks.subtasks import expect_no_cycle
+
+MOST_BLOCKERS = 50
+"""Tasks that one task can wait for."""
+
+BLOCKERS = Statement(
+    text(
+        "SELECT blocked_by_id FROM task_dependency WHERE org_id = :org_id AND task_id = :id ORDER BY blocked_by_id"
+    ).bindparams(ORG)
+)
+
+ADD = Statement(
+    text(
+        """
+        WITH waits AS (
+            INSERT INTO task_dependency (org_id, task_id, blocked_by_id) VALUES (:org_id, :id, :blocked_by_id)
+        )
+        UPDATE task SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG)
+)
+
+REMOVE = Statement(
+    text(
+        """
+        WITH waited AS (
+            DELETE FROM task_dependency
+            WHERE org_id = :org_id AND task_id = :id AND blocked_by_id = :blocked_by_id
+        )
+        UPDATE task SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG)
+)
+
+
+WAITING = Statement(
+    text(
+        """
+        SELECT task_id, array_agg(blocked_by_id ORDER BY blocked_by_id) AS blockers FROM task_dependency
+        WHERE org_id = :org_id AND task_id = ANY(:ids) GROUP BY task_id ORDER BY task_id
+        """
+    ).bindparams(ORG, IDS)
+)
+"""Of each of these tasks that waits, what it waits for."""
+
+REVISE = Statement(
+    text(
+        """
+        UPDATE task SET updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = ANY(:ids)
+        """
+    ).bindparams(ORG, IDS)
+)
+
+
+WAITING_FOR_LEAD = Statement(
+    text(
+        """
+        SELECT waits.task_id, waits.blocked_by_id
+        FROM task AS step
+        JOIN task_dependency AS waits ON waits.org_id = step.org_id AND waits.blocked_by_id = step.id
+        JOIN task AS other ON other.org_id = waits.org_id AND other.id = waits.task_id
+        WHERE step.org_id = :org_id AND step.lead_id = :id AND other.lead_id IS DISTINCT FROM step.lead_id
+        """
+    ).bindparams(ORG, ID)
+)
+"""What waits for a task of a lead and is no step of it itself."""
+
+PARTS_ELSEWHERE = Statement(
+    text(
+        """
+        SELECT part.id, part.parent_id
+        FROM task AS step JOIN task AS part ON part.org_id = step.org_id AND part.parent_id = step.id
+        WHERE step.org_id = :org_id AND step.lead_id = :id AND part.lead_id IS DISTINCT FROM step.lead_id
+        ORDER BY part.id
+        """
+    ).bindparams(ORG, ID)
+)
+"""The subtasks of a lead's tasks that are no steps of it themselves."""
+
+DETACH = Statement(
+    text(
+        """
+        UPDATE task SET parent_id = NULL, updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = ANY(:ids)
+        """
+    ).bindparams(ORG, IDS)
+)
+
+
+async def add_task_dependency(
+    change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None = None
+) -> Mapping[str, Any]:
+    """Let a task wait for another. When it does already, nothing happens.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; DEPENDENCY_CYCLE, naming the circle; INVALID.
+    """
+    return await _change(change, task_id, blocked_by_id, expected_version, add=True)
+
+
+async def remove_task_dependency(
+    change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None = None
+) -> Mapping[str, Any]:
+    """Let a task no longer wait for another. When it does not, nothing happens.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the task.
+    """
+    return await _change(change, task_id, blocked_by_id, expected_version, add=False)
+
+
+async def _change(
+    change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None, *, add: bool
+) -> Mapping[str, Any]:
+    held = await hold(change, (task_id, blocked_by_id))
+    task = held.task(task_id, expected_version)
+    if blocked_by_id not in held.tasks:
+        raise not_found("task", "blockedById")
+    before = [row["blocked_by_id"] for row in await change.all(BLOCKERS, id=task_id)]
+    shown = {"task": task_id, "blocker": blocked_by_id}
+    if (blocked_by_id in before) == add:
+        return shown
+    if add and len(before) >= MOST_BLOCKERS:
+        raise Refused(Refusal.INVALID, f"A task waits for up to {MOST_BLOCKERS} others. This one does.", "blockedById")
+    if add:
+        await expect_no_cycle(change, task_id, blocked_by_id, "blockedById")
+    await change.run(ADD if add else REMOVE, id=task_id, blocked_by_id=blocked_by_id)
+    after = sorted({*before, blocked_by_id}) if add else [id for id in before if id != blocked_by_id]
+    change.emit(_waits_for(held, task, before, after))
+    return shown
+
+
+async def release_from(change: Change, lead_id: UUID) -> list[Happening]:
+    """Let other tasks no longer wait for those of a lead that is about to go, and be no parts of them; the events that
+    tell so. The lead is locked, so that nothing begins to wait for its tasks meanwhile."""
+    waiting = await change.all(WAITING_FOR_LEAD, id=lead_id)
+    parts = await change.all(PARTS_ELSEWHERE, id=lead_id)
+    if not waiting and not parts:
+        return []
+    held = await hold(change, [*(row["task_id"] for row in waiting), *(row["id"] for row in parts)])
+    released = await release(change, held, {row["blocked_by_id"] for row in waiting})
+    return [*released, *await _detach(change, held, parts)]
+
+
+async def _detach(change: Change, held: Held, parts: Sequence[Row]) -> list[Happening]:
+    """Let held tasks be parts of nothing, as far as they are still what they were found to be; the events."""
+    found = [held.tasks[row["id"]] for row in parts if row["id"] in held.tasks]
+    parents = {row["id"]: row["parent_id"] for row in parts}
+    alone = [task for task in found if task["parent_id"] == parents[task["id"]]]
+    await change.run(DETACH, ids=[task["id"] for task in alone])
+    return [held.about("task.updated", task, **told(task, {"parent_id": None})) for task in alone]
+
+
+async def release(change: Change, held: Held, gone: Collection[UUID]) -> list[Happening]:
+    """Let the held tasks no longer wait for those that are about to go; the events that tell so."""
+    waiting = await change.all(WAITING, ids=sorted(held.tasks.keys() - set(gone)))
+    happenings = []
+    for row in waiting:
+        left = [id for id in row["blockers"] if id not in gone]
+        if left != row["blockers"]:
+            happenings.append(_waits_for(held, held.tasks[row["task_id"]], row["blockers"], left))
+    await change.run(REVISE, ids=[happening.record_id for happening in happenings])
+    return happenings
+
+
+def _waits_for(held: Held, task: Row, before: Sequence[UUID], after: Sequence[UUID]) -> Happening:
+    pair = [[public_id("task", id) for id in ids] for ids in (before, after)]
+    return held.about("task.updated", task, changes={"blockedBy": pair})

@@ -1,0 +1,157 @@
+"""The fields of a task that people fill in: what each may hold, and what they must agree on."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import not_null, public
+from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.numbers import FIRST_DAY, LAST_DAY, within
+from models.rules.refusal import Refusal, Refused
+from models.rules.rrule import parse_rule, rule_text
+from models.rules.text import line, prose, spelled
+from models.rules.time_zone import end_of_day, time_zone
+from models.tables.member import Role
+from models.tables.task import TaskPriority
+from resolvers.changes.locks import IDS, expect_found, not_found
+
+KEEP_ASSIGNEES = Statement(
+    text(
+        """
+        WITH held AS (
+            SELECT id, active, time_zone FROM member WHERE org_id = :org_id AND id = ANY(:ids)
+            ORDER BY id FOR KEY SHARE
+        )
+        SELECT id, active, time_zone FROM held
+        UNION ALL SELECT NULL, NULL, time_zone FROM organisation WHERE id = :org_id
+        """
+    ).bindparams(ORG, IDS)
+)
+"""Members who have or get a task, held against leaving and moving to another time zone meanwhile; whoever stands for
+nobody lives where the organisation does."""
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _instant(name: str) -> Any:
+    def tidy(value: datetime | None) -> datetime | None:
+        if value is not None:
+            within(value.date(), FIRST_DAY, LAST_DAY, name)
+        return value
+
+    return tidy
+
+
+def _day(value: date | None) -> date | None:
+    return None if value is None else within(value, FIRST_DAY, LAST_DAY, "dueOn")
+
+
+def _recurrence(value: str | None) -> str | None:
+    if value is None or not value.strip():
+        return None
+    try:
+        return rule_text(parse_rule(value))
+    except ValueError as wrong:
+        raise Refused(Refusal.INVALID, str(wrong), "recurrence") from wrong
+
+
+TIDY: Mapping[str, Any] = {
+    "title": lambda value: line(not_null(value, "title"), "title"),
+    "notes": lambda value: prose(value, "notes"),
+    "priority": lambda value: not_null(value, "priority"),
+    "due_at": _instant("dueAt"),
+    "due_on": _day,
+    "remind_at": _instant("remindAt"),
+    "recurrence": _recurrence,
+    "assignee_id": _as_it_is,
+    "lead_id": _as_it_is,
+    "contact_id": _as_it_is,
+    "customer_id": _as_it_is,
+    "parent_id": _as_it_is,
+}
+"""How each field is taken from an input."""
+
+DUE = {"due_at", "due_on", "assignee_id"}
+"""What the deadline depends on."""
+
+EMPTY: Mapping[str, Any] = {**dict.fromkeys(TIDY), "priority": TaskPriority.NORMAL.value}
+"""A task of which nothing is known."""
+
+
+def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields as they are kept, each looked at by itself. Raises `Refused` INVALID."""
+    fields = {name: TIDY[name](value) for name, value in given.items()}
+    if fields.get("due_at") is not None and fields.get("due_on") is not None:
+        raise Refused(Refusal.INVALID, "A task is due at an instant or all day, not both. Leave one out.", "dueOn")
+    # Who gives one means it instead of the other.
+    if fields.get("due_at") is not None:
+        fields["due_on"] = None
+    elif fields.get("due_on") is not None:
+        fields["due_at"] = None
+    return fields
+
+
+async def settle(
+    change: Change, before: Mapping[str, Any], given: Mapping[str, Any], lead: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The given fields and the deadline that follows, looked at together and with the records they name.
+
+    Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; FORBIDDEN for a rep who assigns to others; INVALID.
+    """
+    new = {name: id for name, id in given.items() if id is not None and id != before[name]}
+    await expect_found(change, "contact", new.get("contact_id"), "contactId")
+    await expect_found(change, "customer", new.get("customer_id"), "customerId")
+    after = {**before, **given}
+    if given.get("assignee_id", before["assignee_id"]) != before["assignee_id"]:
+        expect_may_assign(change, before["assignee_id"], given["assignee_id"], lead)
+    if DUE & given.keys():
+        return {**given, "deadline": await deadline(change, after, new.get("assignee_id"))}
+    return dict(given)
+
+
+async def deadline(change: Change, task: Mapping[str, Any], newly_assigned: UUID | None = None) -> datetime | None:
+    """When a task becomes overdue: at its instant, or when its day is over where its assignee lives.
+
+    Raises `Refused` for somebody to whom it is newly assigned: NOT_FOUND, OWNER_INACTIVE.
+    """
+    due_at: datetime | None = task["due_at"]
+    if newly_assigned is None and task["due_on"] is None:
+        return due_at
+    found = (await assignees(change, task["assignee_id"])).get(task["assignee_id"])
+    if found is None:
+        raise not_found("member", "assigneeId")
+    if newly_assigned is not None and not found["active"]:
+        raise Refused(
+            Refusal.OWNER_INACTIVE,
+            "This member is no longer active. Choose an active one, or null for nobody.",
+            "assigneeId",
+        )
+    return due_at if task["due_on"] is None else end_of_day(task["due_on"], time_zone(found["time_zone"]))
+
+
+async def assignees(change: Change, *member_ids: UUID | None) -> dict[UUID | None, Row]:
+    """These members, whether they are active and where they live, by id; under None, the days of nobody's tasks."""
+    rows = await change.all(KEEP_ASSIGNEES, ids=[id for id in set(member_ids) if id is not None])
+    return {row["id"]: row for row in rows}
+
+
+def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, lead: Mapping[str, Any] | None) -> None:
+    """Refuse a rep who gives a task to somebody else, or takes it away; whoever owns its lead may be given it."""
+    allowed = {None, change.actor_id}
+    owner = {lead["owner_id"]} if lead else set()
+    if from_id in allowed and to_id in allowed | owner:
+        return
+    if not change.scope.role.includes(Role.MANAGER):
+        raise Refused(Refusal.FORBIDDEN, "Only a manager can give tasks to others, or take them away.", "assigneeId")
+
+
+def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a task as its events tell them."""
+    return {spelled(name): public(name, task[name]) for name in EMPTY}

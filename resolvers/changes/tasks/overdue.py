@@ -1,0 +1,148 @@
+"""Telling what time alone brings about: that a task was not done in time, an event of its organisation's log.
+
+Every process looks again and again, also right after it has started, for open tasks whose deadline has passed and that
+have not been told of. Whichever comes first tells, in small batches; the mark on the task is set in the transaction
+that writes the event, so each is told once, whoever else looks at the same time and whoever was down at that moment.
+
+A task is told of again after it was given another due time, or was reopened; not because another assignee's clock
+moved the end of its day. One that is late already when it is made or comes from elsewhere is told of like any other:
+who wants to know of late tasks means all of them. Many of them come batch by batch, each organisation in its turn.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.transaction import Happening, append
+from engine.read.rows import ORG
+from models.database import UNREACHABLE, Database, Row, Statement
+
+log = logging.getLogger("dealboard.overdue")
+
+BATCH = 500
+"""Tasks that one transaction tells of."""
+
+BETWEEN = 0.05
+"""Seconds between two batches of an organisation, in which its log is free for others."""
+
+CLOCK = Statement(text("SELECT clock_timestamp()"))
+"""The time of the database, by which a task's `overdue` is read as well: all processes go by one clock."""
+
+LATE = Statement(
+    text(
+        """
+        SELECT org_id FROM event_log AS log WHERE (
+            SELECT deadline FROM task
+            WHERE task.org_id = log.org_id AND status = 'OPEN' AND overdue_told_at IS NULL
+            ORDER BY deadline LIMIT 1
+        ) < :now
+        """
+    )
+)
+"""The organisations that have something to be told: one step down an index for each of them."""
+
+LOCK_LATE = Statement(
+    text(
+        """
+        WITH late AS MATERIALIZED (
+            SELECT id, lead_id FROM task
+            WHERE org_id = :org_id AND status = 'OPEN' AND overdue_told_at IS NULL AND deadline < :now
+            ORDER BY deadline, id LIMIT :size
+        ), held AS MATERIALIZED (
+            SELECT id, owner_id, pipeline_id, stage_id FROM lead
+            WHERE org_id = :org_id AND id = ANY(ARRAY(SELECT lead_id FROM late))
+            FOR SHARE SKIP LOCKED
+        ), taken AS MATERIALIZED (
+            SELECT task.id, held.id AS lead_id, held.owner_id, held.pipeline_id, held.stage_id
+            FROM task LEFT JOIN held ON held.id = task.lead_id
+            WHERE task.org_id = :org_id AND task.id = ANY(ARRAY(SELECT id FROM late))
+                AND status = 'OPEN' AND overdue_told_at IS NULL AND deadline < :now
+                AND (task.lead_id IS NULL OR held.id IS NOT NULL)
+            FOR NO KEY UPDATE OF task SKIP LOCKED
+        )
+        UPDATE task SET overdue_told_at = :now FROM taken WHERE task.org_id = :org_id AND task.id = taken.id
+        RETURNING task.id, task.deadline, taken.lead_id, taken.owner_id, taken.pipeline_id, taken.stage_id
+        """
+    ).bindparams(ORG)
+)
+"""Take the tasks of a batch, with their leads as they are now. What a change or another process holds is left for the
+next time, so nobody waits for this and this waits for nobody. It is no change of the tasks: their version stays."""
+
+Wake = Callable[[UUID], Awaitable[None]]
+"""Tells every process that an organisation's log has grown."""
+
+
+async def tell_overdue(database: Database, now: datetime, wake: Wake) -> None:
+    """Tell of every open task whose deadline was before this instant and that has not been told of."""
+    async with database.acquire() as connection:
+        waiting = [row["org_id"] for row in await LATE.all(connection, now=now)]
+    while waiting:
+        waiting = [org_id for org_id in waiting if await _tell_some(database, org_id, now, wake)]
+        if waiting:
+            await asyncio.sleep(BETWEEN)
+
+
+async def _tell_some(database: Database, org_id: UUID, now: datetime, wake: Wake) -> bool:
+    """Tell of a batch of an organisation's tasks; returns whether there may be more. Its failures are its own."""
+    try:
+        told = await _tell_batch(database, org_id, now)
+        if told:
+            await wake(org_id)
+    except UNREACHABLE:
+        raise
+    except Exception:
+        log.exception("overdue tasks of the organisation %s could not be told", org_id)
+        return False
+    return told == BATCH
+
+
+async def _tell_batch(database: Database, org_id: UUID, now: datetime) -> int:
+    """Tell of a batch, in a transaction; returns how many tasks it had."""
+    async with database.acquire() as connection, connection.transaction():
+        tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
+        if tasks:
+            in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
+            await append(connection, org_id, [_happening(task) for task in in_order])
+    return len(tasks)
+
+
+def _happening(task: Row) -> Happening:
+    return Happening(
+        "task.overdue",
+        lead_id=task["lead_id"],
+        owner_id=task["owner_id"],
+        pipeline_id=task["pipeline_id"],
+        stage_id=task["stage_id"],
+        record_id=task["id"],
+        data={"deadline": task["deadline"].isoformat()},
+    )
+
+
+@asynccontextmanager
+async def telling_overdue(database: Database, seconds: float, wake: Wake) -> AsyncIterator[None]:
+    """Tell of overdue tasks in the background: at once, and then every so many seconds; 0 leaves it to others."""
+    if seconds == 0:
+        yield
+        return
+    task = asyncio.create_task(_keep_telling(database, seconds, wake))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_telling(database: Database, seconds: float, wake: Wake) -> None:
+    while True:
+        try:
+            async with database.acquire() as connection:
+                now = await CLOCK.value(connection)
+            await tell_overdue(database, now, wake)
+        except Exception as failure:
+            log.warning("overdue tasks could not be told, trying again: %s", failure)
+        await asyncio.sleep(seconds)

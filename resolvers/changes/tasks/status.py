@@ -1,0 +1,113 @@
+"""The status of tasks: how they end, cancelled or done, and begin again."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import differing, told
+from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import prose
+from models.tables.task import TaskStatus
+from resolvers.changes.locks import IDS
+from resolvers.changes.tasks.fields import deadline
+from resolvers.changes.tasks.locks import Held, hold_family
+
+END = Statement(
+    text(
+        """
+        UPDATE task SET status = :status, outcome = :outcome,
+            completed_at = CASE WHEN :status = 'DONE' THEN clock_timestamp() END,
+            recurrence = CASE WHEN :status <> 'DONE' THEN recurrence END,
+            updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = ANY(:ids)
+        """
+    ).bindparams(ORG, IDS)
+)
+"""The rule of a task that repeats goes on with the next one, so that completing it again does not repeat it twice."""
+
+BEGIN_AGAIN = Statement(
+    text(
+        """
+        UPDATE task SET status = 'OPEN', completed_at = NULL, outcome = NULL, deadline = :deadline,
+            overdue_told_at = NULL, updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG)
+)
+
+
+async def cancel_task(
+    change: Change, task_id: UUID, reason: str | None = None, expected_version: int | None = None
+) -> Mapping[str, Any]:
+    """Give a task up, with its open subtasks. One that repeats does not come again.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, showing the task; INVALID.
+    """
+    why = prose(reason, "reason")
+    held = await hold_family(change, task_id)
+    task = held.task(task_id, expected_version)
+    expect_open(task)
+    subtasks = [row for row in held.subtasks(task_id) if row["status"] == TaskStatus.OPEN]
+    await end(change, held, [*subtasks, task], TaskStatus.CANCELLED, why)
+    return {"task": task_id, "lead": task["lead_id"]}
+
+
+async def reopen_task(change: Change, task_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
+    """Take a task up again that was done or cancelled. What became of it stays in its events.
+
+    Raises `Refused`: NOT_FOUND; CONFLICT, TASK_OPEN, TASK_CLOSED for its parent, LEAD_CONVERTED, showing the task.
+    """
+    held = await hold_family(change, task_id)
+    task = held.task(task_id, expected_version)
+    if task["status"] == TaskStatus.OPEN:
+        raise Refused(
+            Refusal.TASK_OPEN, "This task is open: there is nothing to reopen.", "taskId", shown={"task": task_id}
+        )
+    lead = held.leads.get(task["lead_id"])
+    if lead is not None and lead["converted_at"] is not None:
+        raise Refused(
+            Refusal.LEAD_CONVERTED,
+            "The lead of this task has become an opportunity since. Make a task there.",
+            "taskId",
+            shown={"task": task_id},
+        )
+    parent = held.tasks.get(task["parent_id"])
+    if parent is not None and parent["status"] != TaskStatus.OPEN:
+        raise Refused(
+            Refusal.TASK_CLOSED,
+            f"It is a part of “{parent['title']}”, which has ended. Reopen that first.",
+            "taskId",
+            shown={"task": task_id},
+        )
+    await change.run(BEGIN_AGAIN, id=task_id, deadline=await deadline(change, task))
+    changes = {"status": TaskStatus.OPEN.value, "completed_at": None, "outcome": None}
+    change.emit(held.about("task.reopened", task, **told(task, differing(task, changes))))
+    return {"task": task_id, "lead": task["lead_id"]}
+
+
+async def end(change: Change, held: Held, tasks: Collection[Row], status: TaskStatus, outcome: str | None) -> None:
+    """Complete or cancel held tasks, with an event for each."""
+    await change.run(END, ids=[task["id"] for task in tasks], status=status.value, outcome=outcome)
+    changes: dict[str, Any] = {"status": status.value, "outcome": outcome}
+    if status is TaskStatus.DONE:
+        changes["recurrence"] = None
+    type_ = "task.completed" if status is TaskStatus.DONE else "task.cancelled"
+    for task in tasks:
+        change.emit(held.about(type_, task, **told(task, differing(task, changes))))
+
+
+def expect_open(task: Row) -> None:
+    """Refuse, with TASK_CLOSED, a task that has ended."""
+    if task["status"] != TaskStatus.OPEN:
+        ended = "done" if task["status"] == TaskStatus.DONE else "cancelled"
+        raise Refused(
+            Refusal.TASK_CLOSED,
+            f"This task is {ended} already. Reopen it first, if it goes on.",
+            "taskId",
+            shown={"task": task["id"]},
+        )

@@ -1,0 +1,1 @@
+"""Conditions on a lead: fields, operators, the tree, and their SQL."""

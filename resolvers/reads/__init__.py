@@ -1,0 +1,1 @@
+"""What is asked: read resolvers, which return SQL."""

@@ -1,0 +1,60 @@
+"""Activities: what people told they did, the newest first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import DateTime
+
+from engine.read.paging import Direction, Order, Page, page
+from engine.read.redirects import named
+from engine.read.rows import Args, Expression, Rows, among, rows, typed_id
+from models.tables.activity import Activity
+from models.tables.lead import Lead
+from models.tables.member import Member
+from resolvers.reads.leads import between, one_of
+
+ORDERS = {"OCCURRED_AT": Order(lambda activity: activity.occurred_at)}
+
+INSTANT = DateTime(timezone=True)
+
+
+def id(activity: Any, args: Args) -> Expression:
+    """The public id."""
+    return typed_id("activity", activity.id)
+
+
+def author(activity: Any, args: Args) -> Rows:
+    """Who told it."""
+    return rows(Member, activity.author_id)
+
+
+def lead(activity: Any, args: Args) -> Rows:
+    """The lead it is about."""
+    return rows(Lead, activity.lead_id)
+
+
+def of_lead(lead: Any, args: Args) -> Page:
+    """The activities of a lead that the filter lets through, the newest first."""
+    found = rows(Activity)
+    return _page(found.where(found.entity.lead_id == lead.id), args)
+
+
+def activities(root: Any, args: Args) -> Page:
+    """The activities of the organisation that the filter lets through, the newest first."""
+    return _page(rows(Activity), args)
+
+
+def _page(found: Rows, args: Args) -> Page:
+    wanted = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
+    found = found.where(*(FILTERS[name](found.entity, value) for name, value in wanted.items()))
+    return page(found, args, ORDERS, ("OCCURRED_AT", Direction.DESC))
+
+
+FILTERS: Mapping[str, Any] = {
+    "types": lambda activity, types: among(activity.type, types),
+    "author_ids": lambda activity, ids: one_of(activity.author_id, "member", ids),
+    "lead_id": lambda activity, id: activity.lead_id == named("lead", id),
+    "contact_id": lambda activity, id: activity.contact_id == named("contact", id),
+    "occurred_at": lambda activity, limits: between(activity.occurred_at, limits, INSTANT, "from_", "to"),
+}
+"""What each part of a filter asks of an activity."""

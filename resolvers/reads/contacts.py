@@ -1,0 +1,138 @@
+"""Contacts and customers: whom one sells to."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, exists, func, literal_column, or_
+
+from engine.read.paging import Direction, Order, Page, page
+from engine.read.redirects import named
+from engine.read.rows import Args, Expression, Rows, Slot, rows, typed_id
+from models.tables.contact import Contact, Customer
+
+ORDERS = {
+    "NAME": Order(lambda row: func.lower(row.name, type_=Text())),
+    "CREATED_AT": Order(lambda row: row.id),
+    "UPDATED_AT": Order(lambda row: row.updated_at),
+}
+
+
+def id(contact: Any, args: Args) -> Expression:
+    """The public id of a contact."""
+    return typed_id("contact", contact.id)
+
+
+def customer_id(customer: Any, args: Args) -> Expression:
+    """The public id of a customer."""
+    return typed_id("customer", customer.id)
+
+
+LONGEST_SEARCH = 200
+"""Characters that can be searched for: every one costs time for each record that is looked at."""
+
+
+def pattern(text: str) -> str:
+    """A LIKE pattern for texts that hold `text` as it stands: `%`, `_` and the backslash mean themselves."""
+    if len(text) > LONGEST_SEARCH:
+        raise ValueError(f"{len(text):,} characters are too many to search for. Send up to {LONGEST_SEARCH}.")
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def holds(search: Slot, *columns: Any) -> ColumnElement[bool]:
+    """Whether one of the columns holds the text that is searched for, whatever its case."""
+    wanted = search.bind(Text(), pattern)
+    return or_(*(column.ilike(wanted) for column in columns))
+
+
+def _kept(found: Rows, args: Args, filters: Mapping[str, Any]) -> Rows:
+    """Those that every given part of the filter lets through, and that were not put away, unless it is asked for those
+    that were."""
+    archived = found.entity.archived_at
+    found = found.where(archived.is_not(None) if args.get("archived") else archived.is_(None))
+    given = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
+    return found.where(*(filters[name](found.entity, value) for name, value in given.items()))
+
+
+def archived(row: Any, args: Args) -> Expression:
+    """Whether it was put away."""
+    is_archived: Expression = row.archived_at.is_not(None)
+    return is_archived
+
+
+def contact(root: Any, args: Args) -> Rows:
+    """One contact by id."""
+    return rows(Contact, named("contact", args["id"]))
+
+
+def contacts(root: Any, args: Args) -> Page:
+    """The contacts of the organisation, those that hold a text in name, e-mail or phone if asked."""
+    return _contacts(rows(Contact), args)
+
+
+def _contacts(found: Rows, args: Args) -> Page:
+    found = _kept(found, args, CONTACT_FILTERS)
+    if (search := args.get("search")) is not None:
+        found = found.where(holds(search, found.entity.name, found.entity.email, found.entity.phone))
+    return page(found, args, ORDERS, ("NAME", Direction.ASC))
+
+
+def customer(root: Any, args: Args) -> Rows:
+    """One customer by id."""
+    return rows(Customer, named("customer", args["id"]))
+
+
+def customers(root: Any, args: Args) -> Page:
+    """The customers of the organisation, those that hold a text in their name or website if asked."""
+    found = _kept(rows(Customer), args, CUSTOMER_FILTERS)
+    if (search := args.get("search")) is not None:
+        found = found.where(holds(search, found.entity.name, found.entity.website))
+    return page(found, args, ORDERS, ("NAME", Direction.ASC))
+
+
+def of_contact(contact: Any, args: Args) -> Rows:
+    """The customer that a contact works for."""
+    return rows(Customer, contact.customer_id)
+
+
+def contacts_of(customer: Any, args: Args) -> Page:
+    """The contacts that work for a customer, those that hold a text in name, e-mail or phone if asked."""
+    found = rows(Contact)
+    return _contacts(found.where(found.entity.customer_id == customer.id), args)
+
+
+def _has(column: str) -> Callable[[Any, bool], ColumnElement[bool]]:
+    def condition(row: Any, wanted: bool) -> ColumnElement[bool]:
+        value = getattr(row, column)
+        filled: ColumnElement[bool] = value.is_not(None) if wanted else value.is_(None)
+        return filled
+
+    return condition
+
+
+def _works_for(contact: Any, id: Slot) -> ColumnElement[bool]:
+    works: ColumnElement[bool] = contact.customer_id == named("customer", id)
+    return works
+
+
+def _has_contacts(customer: Any, wanted: bool) -> ColumnElement[bool]:
+    contact = rows(Contact)
+    kept = contact.where(contact.entity.customer_id == customer.id, contact.entity.archived_at.is_(None))
+    found = exists(kept.select(literal_column("1")))
+    return found if wanted else ~found
+
+
+CONTACT_FILTERS: Mapping[str, Any] = {
+    "customer_id": _works_for,
+    "has_customer": _has("customer_id"),
+    "has_email": _has("email"),
+    "has_phone": _has("phone"),
+}
+"""What each part of a filter asks of a contact"""
+
+CUSTOMER_FILTERS: Mapping[str, Any] = {
+    "has_contacts": _has_contacts,
+    "has_website": _has("website"),
+    "has_phone": _has("phone"),
+}
+"""What each part of a filter asks of a customer"""

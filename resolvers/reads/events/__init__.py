@@ -1,0 +1,1 @@
+"""Reading the event log: subscriptions, timelines, and what each event says."""

@@ -1,0 +1,236 @@
+"""A board that is kept up to date: what each event means for whoever shows the cards that pass a filter.
+
+Whether a card is on the board now is asked of the lead as it is now; whether it was, of the lead as it was right before
+the event, which this event and those after it tell. So several changes in a row may all show the last state, which does
+no harm: the last one shows it, too. Of a lead that is there no longer, each event says once more that it has left.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, case, cast, exists, func, literal_column, or_, tuple_
+from sqlalchemy.types import TypeEngine
+
+from engine.read.rows import Args, Expression, Rows, Slot, among, quoted, rows
+from models.rules.ids import parse_id
+from models.rules.text import spelled
+from models.tables.event import Event, EventType
+from models.tables.lead import Lead
+from models.tables.stage import Stage
+from resolvers.reads.events.subscriptions import Watch
+from resolvers.reads.leads import matching
+
+ONE: Expression = literal_column("1")
+FALSE: ColumnElement[bool] = literal_column("false")
+
+COLUMNS = (
+    EventType.PIPELINE_UPDATED,
+    EventType.PIPELINE_DELETED,
+    EventType.STAGE_ADDED,
+    EventType.STAGE_UPDATED,
+    EventType.STAGE_DELETED,
+    EventType.STAGES_REORDERED,
+)
+"""What happens to the board itself rather than to a card."""
+
+MOVES = (EventType.LEAD_STAGE_CHANGED, EventType.LEAD_MOVED)
+
+GONE = (EventType.LEAD_DELETED, EventType.LEAD_MERGED)
+"""What takes a card away for good."""
+
+UNTOLD = ("closed", "has_next_task", "search")
+"""Parts of a filter of which an event does not tell what they were before; they are taken to have been met."""
+
+
+class BoardChange(StrEnum):
+    """What an event means for a board."""
+
+    ENTERED = "ENTERED"
+    LEFT = "LEFT"
+    MOVED = "MOVED"
+    CHANGED = "CHANGED"
+    COLUMNS = "COLUMNS"
+
+
+class Before:
+    """A lead before an event: each field as the first event from there on that tells of it says, else as now."""
+
+    def __init__(self, lead: Any, event: Any) -> None:
+        self.lead = lead
+        self.event = event
+
+    def __getattr__(self, name: str) -> Expression:
+        event, now = self.event, getattr(self.lead, name)
+        if name == "pipeline_id":
+            return func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
+        if name == "stage_id":
+            return func.coalesce(event.from_stage_id, event.stage_id, type_=Uuid())
+        found = rows(Event)
+        later = found.entity
+        told = found.where(
+            later.lead_id == event.lead_id, later.number >= event.number, _before(later, name).is_not(None)
+        )
+        was: Any = told.ordered(later.number.asc()).first().value(lambda row: _before(row, name))
+        text = was.op("#>>")(literal_column("'{}'", ARRAY(Text())))
+        return case((was.is_not(None), _stored(text, now.type)), else_=now)
+
+    def __clause_element__(self) -> Any:
+        return self.lead.__clause_element__()
+
+
+def _before(event: Any, name: str) -> Expression:
+    """What an event says that a field of its lead was, as JSON; SQL's null when it tells nothing of that."""
+    changes = event.data.op("->")(quoted("changes"))
+    was: Expression = changes.op("->")(quoted(spelled(name))).op("->")(literal_column("0"))
+    if name == "owner_id":
+        given_from = case((event.type == quoted(EventType.LEAD_ASSIGNED), event.data.op("->")(quoted("from"))))
+        was = func.coalesce(was, given_from)
+    # Tasks and activities of the lead have fields of the same names.
+    return case((func.starts_with(event.type, quoted("lead.")), was))
+
+
+def _stored(text: Expression, type_: TypeEngine[Any]) -> Expression:
+    """A value of an event as the column holds it: an id without its prefix."""
+    return cast(func.right(text, literal_column("36")) if isinstance(type_, Uuid) else text, type_)
+
+
+@dataclass(frozen=True, eq=False)
+class BoardEvent:
+    """An event, seen from the board of a pipeline whose cards pass a filter. Its attributes are those of the event."""
+
+    event: Any
+    pipeline_id: Expression
+    filter: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Expression:
+        found: Expression = getattr(self.event, name)
+        return found
+
+    def __clause_element__(self) -> Any:
+        return self.event.__clause_element__()
+
+    def cards(self) -> Rows:
+        """The cards on the board now."""
+        found = rows(Lead)
+        return matching(found.where(found.entity.pipeline_id == self.pipeline_id), self.filter)
+
+    def card(self) -> Rows:
+        """The card, if it is on the board now."""
+        found = self.cards()
+        return found.where(found.entity.id == self.event.lead_id)
+
+    @property
+    def is_on(self) -> ColumnElement[bool]:
+        """Whether the card is on the board now."""
+        return exists(self.card().select(ONE))
+
+    @property
+    def was_on(self) -> ColumnElement[bool]:
+        """Whether the card was on the board before, as far as events tell. What is gone by now may have been."""
+        event, found = self.event, rows(Lead)
+        came_from = func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
+        told = {name: value for name, value in self.filter.items() if name not in UNTOLD}
+        before = Rows(Lead, Before(found.entity, event), found.conditions).where(found.entity.id == event.lead_id)
+        before = matching(before.where(before.entity.pipeline_id == self.pipeline_id), told)
+        was = Rows(Lead, found.entity, before.conditions)
+        return case(
+            (event.type == quoted(EventType.LEAD_CREATED), FALSE),
+            (among(event.type, GONE), literal_column("true")),
+            (~exists(rows(Lead, event.lead_id).select(ONE)), came_from == self.pipeline_id),
+            else_=exists(was.select(ONE)),
+        )
+
+    @property
+    def is_about_columns(self) -> ColumnElement[bool]:
+        """Whether it happened to the board itself."""
+        return among(self.event.type, COLUMNS)
+
+
+@dataclass(frozen=True)
+class BoardWatch(Watch):
+    """The events that matter for a board."""
+
+    filter: Mapping[str, Any]
+
+    def row(self, event: Any) -> BoardEvent:
+        """An event as the board's fields see it."""
+        assert self.pipeline_id is not None
+        return BoardEvent(event, self.pipeline_id.bind(Uuid(), lambda text: parse_id("pipeline", text)), self.filter)
+
+    def rows(self) -> Rows:
+        """Of the pipeline's events, those about cards that are or were on the board, and those about the board."""
+        found = super().rows()
+        event = self.row(found.entity)
+        return found.where(
+            or_(event.is_about_columns, and_(event.lead_id.is_not(None), or_(event.is_on, event.was_on)))
+        )
+
+    def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+        """Whatever happens in the pipeline is looked at; the filter is asked in the database."""
+        wants = super().matcher(variables)
+        return lambda event: wants(event) and (event["lead_id"] is not None or event["type"] in COLUMNS)
+
+
+def board_changes(root: Any, args: Args) -> BoardWatch:
+    """What happens to the cards of a pipeline that pass the filter, and to its columns."""
+    after: Slot | None = args.get("after")
+    return BoardWatch(None, args["pipeline_id"], None, None, after, args.get("filter") or {})
+
+
+def kind(event: BoardEvent, args: Args) -> Expression:
+    """What the event means for the board."""
+    moved = among(event.type, MOVES)
+    return case(
+        (event.is_about_columns, quoted(BoardChange.COLUMNS)),
+        (~event.is_on, quoted(BoardChange.LEFT)),
+        (~event.was_on, quoted(BoardChange.ENTERED)),
+        (moved, quoted(BoardChange.MOVED)),
+        else_=quoted(BoardChange.CHANGED),
+    )
+
+
+def card(event: BoardEvent, args: Args) -> Rows:
+    """The card as it is now, if it is on the board."""
+    return event.card()
+
+
+def above(event: BoardEvent, args: Args) -> Rows:
+    """The card right above it on the board."""
+    found, place = _neighbours(event)
+    lead = found.entity
+    return found.where(tuple_(lead.rank, lead.id) < place).ordered(lead.rank.desc(), lead.id.desc()).first()
+
+
+def below(event: BoardEvent, args: Args) -> Rows:
+    """The card right below it on the board."""
+    found, place = _neighbours(event)
+    lead = found.entity
+    return found.where(tuple_(lead.rank, lead.id) > place).ordered(lead.rank.asc(), lead.id.asc()).first()
+
+
+def _neighbours(event: BoardEvent) -> tuple[Rows, Any]:
+    """The cards of its column, and its own place among them; no column, and no card, when it is not on the board."""
+    found = event.cards()
+    found = found.where(found.entity.stage_id == event.card().value(lambda lead: lead.stage_id))
+    return found, tuple_(event.card().value(lambda lead: lead.rank), event.lead_id)
+
+
+def stages(event: BoardEvent, args: Args) -> Rows:
+    """The columns that it touched: those it left and entered, or all when the board itself was changed."""
+    found = rows(Stage)
+    stage = found.entity
+    touched = or_(
+        event.is_about_columns,
+        stage.id == event.stage_id,
+        stage.id == event.from_stage_id,
+        stage.id == event.card().value(lambda lead: lead.stage_id),
+    )
+    live = found.where(stage.pipeline_id == event.pipeline_id, stage.deleted_at.is_(None), touched)
+    return live.ordered(stage.position.asc(), stage.id.asc())
+
+
+def lead_id(event: BoardEvent, args: Args) -> Expression:
+    """The public id of the lead it happened to, also when it has left."""
+    return literal_column("'lead_'", Text()).concat(cast(event.lead_id, Text))

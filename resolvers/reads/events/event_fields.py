@@ -1,0 +1,139 @@
+"""What an event tells beyond when and by whom: what it happened to, and what was changed, from what to what."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import DateTime, Text, Uuid, case, cast, column, func, literal_column
+from sqlalchemy.dialects.postgresql import JSONB
+
+from engine.read.rows import Args, Expression, Rows, among, quoted, rows, typed_id
+from models.tables.activity import Activity
+from models.tables.event import EventType
+from models.tables.lead import Lead
+from models.tables.member import Member
+from models.tables.task import Task
+from resolvers.reads.nodes import AnyOf
+
+
+def event_id(event: Any, args: Args) -> Expression:
+    """The event's own id, which names no record."""
+    return typed_id("event", event.id)
+
+
+def type(event: Any, args: Args) -> Expression:
+    """`lead.stage_changed` as GraphQL names it: LEAD_STAGE_CHANGED."""
+    return func.upper(func.replace(event.type, quoted("."), quoted("_")), type_=Text())
+
+
+def mutation(event: Any, args: Args) -> Expression:
+    """The mutation that it came from, as it is published: `convert_lead` is convertLead."""
+    space, nothing, one, rest = map(LITERAL, ("' '", "''", "1", "2"))
+    words: Any = func.initcap(func.replace(event.mutation, quoted("_"), space))
+    joined: Any = func.replace(words, space, nothing)
+    return func.lower(func.left(joined, one), type_=Text()).concat(func.substr(joined, rest))
+
+
+LITERAL: Callable[[str], Expression] = literal_column
+
+
+ENDS = (
+    EventType.LEAD_DELETED,
+    EventType.LEAD_MERGED,
+    EventType.TASK_DELETED,
+    EventType.ACTIVITY_DELETED,
+    EventType.CONTACT_MERGED,
+    EventType.CUSTOMER_MERGED,
+)
+"""What ends a record: `data` holds its fields, and into which record it was merged."""
+
+
+class Change:
+    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; of what ends a record,
+    a field that was not empty."""
+
+    def __init__(self, event: Any) -> None:
+        ends = among(event.type, ENDS)
+        fields = event.data.op("-")(literal_column("'into'", Text()))
+        pairs = func.jsonb_each(case((ends, fields), else_=event.data[literal_column("'changes'", Text())]))
+        entry = pairs.table_valued(column("key", Text()), column("value", JSONB())).render_derived()
+        self.clause = entry
+        self.field: Expression = entry.c.key
+        last = cast(entry.c.value.op("#>>")(literal_column("'{}'")), Text)
+        self.before = case((ends, last), else_=self._text(entry.c.value, 0))
+        self.after = case((~ends, self._text(entry.c.value, 1)))
+        self.is_told = self.before.is_not(None) | ~ends
+
+    @staticmethod
+    def _text(value: Any, at: int) -> Expression:
+        """A text as it is, anything else as JSON; null stays null."""
+        found: Expression = value.op("->>")(literal_column(str(at)))
+        return cast(found, Text)
+
+    def __clause_element__(self) -> Any:
+        return self.clause
+
+
+def changes(event: Any, args: Args) -> Rows:
+    """Each field that was changed, by name."""
+    found = Change(event)
+    return Rows(Change, found, (found.is_told,))
+
+
+def text(name: str) -> Callable[[Any, Args], Expression]:
+    """A part of what the event holds, as text."""
+
+    def resolver(event: Any, args: Args) -> Expression:
+        found: Expression = event.data.op("->>")(quoted(name))
+        return cast(found, Text)
+
+    return resolver
+
+
+def named(name: str, model: Any) -> Callable[[Any, Args], Rows]:
+    """The record whose public id the event holds under this name."""
+
+    def resolver(event: Any, args: Args) -> Rows:
+        public: Any = event.data.op("->>")(quoted(name))
+        return rows(model, cast(func.right(public, literal_column("36")), Uuid))
+
+    return resolver
+
+
+def _prefix(event: Any) -> Expression:
+    """The type of the record that an event is about: of `lead.created`, lead."""
+    return case(
+        (event.type == quoted(EventType.STAGES_REORDERED), quoted("pipeline")),
+        else_=func.split_part(event.type, quoted("."), literal_column("1"), type_=Text()),
+    )
+
+
+def record_id(event: Any, args: Args) -> Expression:
+    """The public id of the record it happened to, also when it is there no longer."""
+    id = cast(func.coalesce(event.record_id, event.lead_id), Text)
+    return _prefix(event).concat(literal_column("'_'", Text())).concat(id)
+
+
+def record(event: Any, args: Args) -> AnyOf:
+    """The record it happened to, as it is now."""
+    return AnyOf(_prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
+
+
+def task(event: Any, args: Args) -> Rows:
+    """The task it happened to, as it is now."""
+    return rows(Task, event.record_id)
+
+
+def deadline(event: Any, args: Args) -> Expression:
+    """The deadline that a task had when it passed."""
+    return cast(event.data.op("->>")(quoted("deadline")), DateTime(timezone=True))
+
+
+def activity(event: Any, args: Args) -> Rows:
+    """The activity it tells of, as it is now."""
+    return rows(Activity, event.record_id)
+
+
+from_owner = named("from", Member)
+to_owner = named("to", Member)
+opportunity = named("opportunityId", Lead)
+merged_into = named("into", Lead)

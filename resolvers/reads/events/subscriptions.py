@@ -1,0 +1,179 @@
+"""The event log as it is read: cursors, and the events that a subscription asks for."""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, case, cast, func, literal_column
+
+from engine.read.redirects import named, resolved, together
+from engine.read.rows import ORG, Args, BadInput, Expression, Rows, Slot, among, quoted, rows
+from models.rules.ids import parse_id
+from models.tables.event import Event, EventLog, EventType
+from models.tables.lead import Lead
+from models.tables.member import Member
+from models.tables.pipeline import Pipeline
+from models.tables.stage import Stage
+
+
+def encode_cursor(org_id: UUID, number: int) -> str:
+    """The opaque cursor of an organisation's event: both in 24 bytes, so a stranger's cursor is known as one."""
+    return b64encode(org_id.bytes + number.to_bytes(8)).decode()
+
+
+def decode_cursor(text: str) -> tuple[UUID, int]:
+    """The organisation and the number that a cursor names. Raises `ValueError` when it is no cursor."""
+    try:
+        raw = b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        raw = b""
+    if len(raw) != 24 or raw[16] > 0x7F:
+        raise ValueError("this is not an event cursor. Send a cursor exactly as it came from this API.")
+    return UUID(bytes=raw[:16]), int.from_bytes(raw[16:])
+
+
+def _cursor(number: Expression) -> Expression:
+    """`encode_cursor`, inside PostgreSQL."""
+    raw = func.uuid_send(ORG).concat(func.int8send(cast(number, BigInteger)))
+    return func.encode(raw, quoted("base64"), type_=Text())
+
+
+def head(root: Any, args: Args) -> Expression:
+    """The cursor of the last event that this snapshot includes."""
+    log = rows(EventLog)
+    last = log.value(lambda row: row.head)
+    return _cursor(func.coalesce(last, literal_column("0")))
+
+
+def cursor(event: Any, args: Args) -> Expression:
+    """The cursor of an event."""
+    return _cursor(event.number)
+
+
+def actor(event: Any, args: Args) -> Rows:
+    """Who did it."""
+    return rows(Member, event.actor_id)
+
+
+def lead(event: Any, args: Args) -> Rows:
+    """The lead it happened to, as it is now; of one that was merged, the lead that it was merged into."""
+    return rows(Lead, resolved(event.lead_id))
+
+
+def from_stage(event: Any, args: Args) -> Rows:
+    """The stage that was left."""
+    return rows(Stage, event.from_stage_id)
+
+
+def from_pipeline(event: Any, args: Args) -> Rows:
+    """The pipeline that was left."""
+    return rows(Pipeline, event.from_pipeline_id)
+
+
+def to_stage(event: Any, args: Args) -> Rows:
+    """The stage that was entered."""
+    return rows(Stage, event.stage_id)
+
+
+def to_pipeline(event: Any, args: Args) -> Rows:
+    """The pipeline that was entered."""
+    return rows(Pipeline, event.pipeline_id)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Which events a subscription asks for, and the cursor it starts after. Each filter is optional. What leaves a
+    pipeline or an owner concerns that one, too.
+
+    Leads that were merged count as one, so whoever follows any of them follows the one that stays.
+    """
+
+    types: Sequence[str] | None
+    pipeline_id: Slot | None
+    lead_id: Slot | None
+    owner_id: Slot | None
+    after: Slot | None
+
+    def row(self, event: Any) -> Any:
+        """An event as the fields of the subscription's type see it."""
+        return event
+
+    def rows(self) -> Rows:
+        """The events, in the order they were committed, after the parameter `after` and up to the parameter `to`."""
+        found = rows(Event)
+        event = found.entity
+        wanted = [
+            event.number > bindparam("after", type_=BigInteger()),
+            event.number <= bindparam("to", type_=BigInteger()),
+        ]
+        if self.types is not None:
+            wanted.append(among(event.type, self.types))
+        if self.pipeline_id is not None:
+            pipeline_id = self.pipeline_id.bind(Uuid(), _id("pipeline"))
+            wanted.append((event.pipeline_id == pipeline_id) | (event.from_pipeline_id == pipeline_id))
+        if self.lead_id is not None:
+            wanted.append(event.lead_id == any_(together(named("lead", self.lead_id))))
+        if self.owner_id is not None:
+            owner_id = self.owner_id.bind(Uuid(), _id("member"))
+            taken_from = cast(func.right(event.data.op("->>")(quoted("from")), literal_column("36")), Uuid)
+            was_owner = case((event.type == quoted(EventType.LEAD_ASSIGNED), taken_from))
+            wanted.append((event.owner_id == owner_id) | (was_owner == owner_id))
+        return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
+
+    def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+        """The same conditions for an event at hand, so that nothing is rendered for a stream that does not want it."""
+        pipeline_id = self.pipeline_id and _id("pipeline")(self.pipeline_id.get(variables))
+        lead_id = self.lead_id and _id("lead")(self.lead_id.get(variables))
+        owner_id = self.owner_id and _id("member")(self.owner_id.get(variables))
+
+        def wants(event: Mapping[str, Any]) -> bool:
+            return (
+                (self.types is None or event["type"] in self.types)
+                and (pipeline_id is None or pipeline_id in (event["pipeline_id"], event["from_pipeline_id"]))
+                and (lead_id is None or lead_id in event["lead_ids"])
+                and (owner_id is None or owner_id in (event["owner_id"], event["from_owner_id"]))
+            )
+
+        return wants
+
+    def start(self, variables: Mapping[str, Any], org_id: UUID, seen: str | None = None) -> int | None:
+        """The number to start after; None is from now on. Raises `BadInput` for a cursor that is not of this log.
+
+        `seen` is the cursor that a client was told last, if its transport carries one. It wins over `after`, because
+        a client that comes back by itself sends the operation as it was.
+        """
+        if seen is None:
+            if self.after is None:
+                return None
+            seen = self.after.get(variables)
+        try:
+            organisation, number = decode_cursor(seen)
+        except ValueError as error:
+            raise BadInput(f"after: {error}") from error
+        if organisation != org_id:
+            raise BadInput(
+                "after: this cursor belongs to another organisation's events. Query `cursor` for one of yours."
+            )
+        return number
+
+
+def _id(prefix: str) -> Callable[[str], UUID]:
+    return lambda text: parse_id(prefix, text)
+
+
+def stage_changes(root: Any, args: Args) -> Watch:
+    """The stage changes that the filters let through; a pipeline is matched by where a lead comes from, too."""
+    return Watch((EventType.LEAD_STAGE_CHANGED,), *_filters(args))
+
+
+def happened(root: Any, args: Args) -> Watch:
+    """Everything that happens, or what is of these types, as far as the filters let it through."""
+    types = args.get("types")
+    return Watch(None if types is None else tuple(type_.value for type_ in types), *_filters(args))
+
+
+def _filters(args: Args) -> tuple[Slot | None, ...]:
+    return tuple(args.get(name) for name in ("pipeline_id", "lead_id", "owner_id", "after"))

@@ -1,0 +1,83 @@
+"""Histories: everything that happened to a lead, or in the whole organisation, read off the event log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import ARRAY, BigInteger, DateTime, Select, Uuid, any_, func, literal_column, select
+
+from engine.read.paging import Direction, Order, Page, page
+from engine.read.rows import Args, Entity, Rows, among, quoted, rows
+from models.rules.ids import split_id
+from models.tables.contact import MergedRecord
+from models.tables.event import Event, EventType
+from resolvers.reads.leads import between, one_of
+
+ORDERS = {"NUMBER": Order(lambda event: event.number)}
+
+R = TypeVar("R", bound=Rows)
+
+INSTANT = DateTime(timezone=True)
+
+
+@dataclass(frozen=True)
+class OfEach(Rows):
+    """Rows of several parents: of each parent the first ones in order, so that an index is walked for each of them.
+
+    Together in one condition, they would be sorted anew for every page, or looked for in the whole log.
+    """
+
+    parents: Any = None
+
+    def select(self, *columns: Any) -> Select[Any]:
+        """For each parent its rows; the conditions name the parent."""
+        top = super().select(*columns).lateral()
+        chosen = select(Entity(self.model, top).column("*", literal=True))
+        joined = self.parents.join(top, literal_column("true"))
+        return chosen.select_from(joined).correlate_except(self.parents, top)
+
+
+def timeline(lead: Any, args: Args) -> Page:
+    """Everything that happened to a lead and to those that were merged into it, the newest first, but for cards that
+    were only put in another place."""
+    merged, own, others = rows(MergedRecord), rows(Event), rows(Event)
+    parents = merged.where(merged.entity.into_id == lead.id).select(merged.entity.id).subquery()
+    own = own.where(own.entity.lead_id == lead.id, own.entity.type != quoted(EventType.LEAD_MOVED))
+    others = others.where(others.entity.lead_id == parents.c.id, others.entity.type != quoted(EventType.LEAD_MOVED))
+    beside = OfEach(Event, others.entity, others.conditions, parents=parents)
+    return page(_happened(own, args), args, ORDERS, ("NUMBER", Direction.DESC), _happened(beside, args))
+
+
+def change_log(root: Any, args: Args) -> Page:
+    """Everything that happened in the organisation, the newest first."""
+    return page(_happened(rows(Event), args), args, ORDERS, ("NUMBER", Direction.DESC))
+
+
+def _happened(found: R, args: Args) -> R:
+    wanted = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
+    return found.where(*(FILTERS[name](found.entity, value) for name, value in wanted.items()))
+
+
+def _of_record(event: Any, id: Any) -> Any:
+    """What happened to a record: a lead's events name it as their lead, those of other records as their record."""
+    record_id = id.bind(Uuid(), lambda text: split_id(text)[1])
+    return event.number == any_(_numbers("record_id", record_id).concat(_numbers("lead_id", record_id)))
+
+
+def _numbers(column: str, record_id: Any) -> Any:
+    """The numbers of the events that name a record in a column, as an array.
+
+    Asked for as one condition or the other, what little happened to a record is looked for in the whole log.
+    """
+    named = rows(Event)
+    found = named.where(getattr(named.entity, column) == record_id).select(named.entity.number)
+    return func.array(found.scalar_subquery(), type_=ARRAY(BigInteger()))
+
+
+FILTERS: Mapping[str, Any] = {
+    "types": lambda event, types: among(event.type, types),
+    "actor_ids": lambda event, ids: one_of(event.actor_id, "member", ids),
+    "record_id": _of_record,
+    "occurred_at": lambda event, limits: between(event.occurred_at, limits, INSTANT, "from_", "to"),
+}
+"""What each part of a filter asks of an event."""

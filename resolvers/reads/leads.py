@@ -1,0 +1,215 @@
+"""Leads and opportunities: finding and reading them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Date,
+    DateTime,
+    Numeric,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+)
+
+from engine.read.paging import Direction, Order, Page, page
+from engine.read.redirects import all_named, named
+from engine.read.rows import Args, Expression, Rows, Slot, rows, typed_id
+from models.rules.ids import parse_id
+from models.rules.money import as_currency
+from models.tables.contact import Contact, Customer
+from models.tables.lead import Lead, StageChange
+from models.tables.member import Member
+from models.tables.pipeline import Pipeline
+from models.tables.stage import Stage, StageKind
+from resolvers.reads.contacts import holds
+from resolvers.reads.tasks.tasks import has_next
+
+ORDERS = {
+    "BOARD": Order(lambda lead: lead.rank),
+    "CREATED_AT": Order(lambda lead: lead.id),
+    "UPDATED_AT": Order(lambda lead: lead.updated_at),
+    "TITLE": Order(lambda lead: lead.title),
+    "VALUE": Order(lambda lead: lead.value, nullable=True),
+    "EXPECTED_CLOSE_DATE": Order(lambda lead: lead.expected_close_date, nullable=True),
+    "SCORE": Order(lambda lead: lead.score, nullable=True),
+    "STAGE_ENTERED_AT": Order(lambda lead: lead.stage_entered_at),
+}
+
+
+def id(lead: Any, args: Args) -> Expression:
+    """The public id."""
+    return typed_id("lead", lead.id)
+
+
+def lead(root: Any, args: Args) -> Rows:
+    """One lead by id."""
+    return rows(Lead, named("lead", args["id"]))
+
+
+def leads(root: Any, args: Args) -> Page:
+    """The leads of the organisation that the filter lets through, newest first."""
+    return page(matching(rows(Lead), args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
+
+
+def in_stage(stage: Any, args: Args) -> Page:
+    """The leads of a stage, in the order of the board."""
+    found = rows(Lead)
+    found = found.where(found.entity.stage_id == stage.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("BOARD", Direction.ASC))
+
+
+def of_contact(contact: Any, args: Args) -> Page:
+    """The leads of a contact."""
+    found = rows(Lead)
+    found = found.where(found.entity.contact_id == contact.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
+
+
+def of_customer(customer: Any, args: Args) -> Page:
+    """The leads of a customer."""
+    found = rows(Lead)
+    found = found.where(found.entity.customer_id == customer.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
+
+
+def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
+    """The rows that every given part of the filter lets through; a part that is null or omitted lets all through."""
+    if not wanted:
+        return found
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return found.where(*(FILTERS[name](found.entity, value) for name, value in given.items()))
+
+
+def one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:
+    """Whether the column is one of the ids."""
+    parsed = ids.bind(ARRAY(Uuid()), lambda texts: [parse_id(prefix, text) for text in texts])
+    is_one: ColumnElement[bool] = column == func.any(parsed)
+    return is_one
+
+
+def between(column: Any, limits: Mapping[str, Any], type_: Any, low: str, high: str) -> ColumnElement[bool]:
+    """Whether the column lies between the limits that are given, both included."""
+    parts = []
+    if (least := limits.get(low)) is not None:
+        parts.append(column >= least.bind(type_))
+    if (most := limits.get(high)) is not None:
+        parts.append(column <= most.bind(type_))
+    return and_(literal_column("true"), *parts)
+
+
+def _of_kind(lead: Any, kind: Any) -> ColumnElement[bool]:
+    pipeline = rows(Pipeline, lead.pipeline_id)
+    return exists(pipeline.where(pipeline.entity.type == literal_column(f"'{kind.value}'")).select(literal_column("1")))
+
+
+def _found_in(lead: Any, search: Slot) -> ColumnElement[bool]:
+    """Whether title, contact or customer hold the text."""
+    contact, customer = rows(Contact, lead.contact_id), rows(Customer, lead.customer_id)
+    one: Expression = literal_column("1")
+    return or_(
+        holds(search, lead.title),
+        exists(contact.where(holds(search, contact.entity.name, contact.entity.email)).select(one)),
+        exists(customer.where(holds(search, customer.entity.name)).select(one)),
+    )
+
+
+FILTERS: Mapping[str, Any] = {
+    "pipeline_ids": lambda lead, ids: one_of(lead.pipeline_id, "pipeline", ids),
+    "stage_ids": lambda lead, ids: one_of(lead.stage_id, "stage", ids),
+    "owner_ids": lambda lead, ids: one_of(lead.owner_id, "member", ids),
+    "contact_ids": lambda lead, ids: lead.contact_id == any_(all_named("contact", ids)),
+    "customer_ids": lambda lead, ids: lead.customer_id == any_(all_named("customer", ids)),
+    "kind": _of_kind,
+    "unowned": lambda lead, wanted: lead.owner_id.is_(None) if wanted else lead.owner_id.is_not(None),
+    "closed": lambda lead, wanted: lead.closed_at.is_not(None) if wanted else lead.closed_at.is_(None),
+    "has_next_task": lambda lead, wanted: has_next(lead) if wanted else ~has_next(lead),
+    "currency": lambda lead, code: lead.currency == code.bind(Text(), as_currency),
+    "value": lambda lead, limits: between(lead.value, limits, Numeric(), "min", "max"),
+    "expected_close_date": lambda lead, limits: between(lead.expected_close_date, limits, Date(), "from_", "to"),
+    "created_at": lambda lead, limits: between(lead.created_at, limits, DateTime(timezone=True), "from_", "to"),
+    "search": _found_in,
+}
+"""What each part of a lead filter asks of a lead."""
+
+
+def kind(lead: Any, args: Args) -> Expression:
+    """LEAD or OPPORTUNITY: the type of the pipeline."""
+    return rows(Pipeline, lead.pipeline_id).value(lambda pipeline: pipeline.type)
+
+
+def probability(lead: Any, args: Args) -> Expression:
+    """The chance of winning, in percent (models.tables.lead.chance)."""
+    return rows(Stage, lead.stage_id).value(lambda stage: chance(lead, stage))
+
+
+def weighted_value(lead: Any, args: Args) -> Expression:
+    """Value times probability, rounded once at the currency's precision, which is the scale the value is kept at.
+
+    A division would round before that.
+    """
+    return rows(Stage, lead.stage_id).value(
+        lambda stage: func.round(
+            lead.value * chance(lead, stage) * literal_column("0.01"), func.scale(lead.value), type_=Numeric()
+        )
+    )
+
+
+def chance(lead: Any, stage: Any) -> Expression:
+    """The chance, in percent, that a lead in this stage is won: `models.tables.lead.chance`, as SQL."""
+    is_open = stage.kind == literal_column(f"'{StageKind.OPEN}'")
+    return case(
+        (is_open & lead.closed_at.is_not(None), literal_column("0")),
+        (is_open, func.coalesce(lead.probability, stage.probability)),
+        else_=stage.probability,
+    )
+
+
+def contact(lead: Any, args: Args) -> Rows:
+    """Whom one talks to."""
+    return rows(Contact, lead.contact_id)
+
+
+def customer(lead: Any, args: Args) -> Rows:
+    """The company one sells to."""
+    return rows(Customer, lead.customer_id)
+
+
+def owner(lead: Any, args: Args) -> Rows:
+    """Who works on it."""
+    return rows(Member, lead.owner_id)
+
+
+def converted_to(lead: Any, args: Args) -> Rows:
+    """The opportunity that the lead became."""
+    return rows(Lead, lead.converted_to_id)
+
+
+def converted_from(lead: Any, args: Args) -> Rows:
+    """The lead that the opportunity was."""
+    return rows(Lead, lead.converted_from_id)
+
+
+def history(lead: Any, args: Args) -> Page:
+    """Every stage the lead has entered, oldest first."""
+    found = rows(StageChange)
+    orders = {"OCCURRED_AT": Order(lambda change: change.occurred_at)}
+    return page(found.where(found.entity.lead_id == lead.id), args, orders, ("OCCURRED_AT", Direction.ASC))
+
+
+def entered_stage(change: Any, args: Args) -> Rows:
+    """The stage that a step of the history entered."""
+    return rows(Stage, change.to_stage_id)
+
+
+def entered_pipeline(change: Any, args: Args) -> Rows:
+    """The pipeline of the stage that a step of the history entered."""
+    return rows(Pipeline, change.to_pipeline_id)

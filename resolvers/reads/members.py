@@ -1,0 +1,52 @@
+"""Members: who they are, and who is calling."""
+
+from typing import Any
+
+from sqlalchemy import func, literal_column
+
+from engine.read.paging import Direction, Order, Page, page
+from engine.read.rows import SUBJECT, Args, Expression, Rows, Same, quoted, rows, typed_id
+from models.tables.lead import Lead
+from models.tables.member import Member
+from resolvers.reads.contacts import holds
+
+ORDERS = {
+    "NAME": Order(lambda member: member.name),
+    "CREATED_AT": Order(lambda member: member.id),
+}
+
+
+def id(member: Any, args: Args) -> Expression:
+    """The public id."""
+    return typed_id("member", member.id)
+
+
+def viewer(root: Any, args: Args) -> Same:
+    """The caller: an object of no row."""
+    return Same(None)
+
+
+def viewer_member(root: Any, args: Args) -> Rows:
+    """The caller's own member record; there is none before the caller's first change."""
+    me = rows(Member)
+    return me.where(me.entity.subject == SUBJECT)
+
+
+def members(root: Any, args: Args) -> Page:
+    """The members of the organisation; those that are active, have a role or hold a text, if asked."""
+    found = rows(Member)
+    active = args.get("active")
+    if active is not None:
+        found = found.where(found.entity.active.is_(literal_column("true" if active else "false")))
+    if (role := args.get("role")) is not None:
+        found = found.where(found.entity.role == quoted(role.value))
+    if (search := args.get("search")) is not None:
+        found = found.where(holds(search, found.entity.name, found.entity.email))
+    return page(found, args, ORDERS, ("NAME", Direction.ASC))
+
+
+def open_leads(member: Any, args: Args) -> Expression:
+    """How many open leads a member owns."""
+    found = rows(Lead)
+    lead = found.entity
+    return found.where(lead.owner_id == member.id, lead.closed_at.is_(None)).select(func.count()).scalar_subquery()

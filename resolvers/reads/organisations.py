@@ -1,0 +1,12 @@
+"""The caller's organisation."""
+
+from typing import Any
+
+from engine.read.rows import ORG, Args, Entity, Rows
+from models.tables.organisation import Organisation
+
+
+def mine(root: Any, args: Args) -> Rows:
+    """The organisation's own row; there is none before the first change made in it."""
+    entity = Entity(Organisation)
+    return Rows(Organisation, entity, (entity.id == ORG,))

@@ -1,0 +1,34 @@
+"""Pipelines: reading them, and the changes of their shape."""
+
+from typing import Any
+
+from sqlalchemy import Uuid
+
+from engine.read.rows import Args, Expression, Rows, rows, typed_id
+from models.rules.ids import parse_id
+from models.tables.pipeline import Pipeline
+
+
+def id(pipeline: Any, args: Args) -> Expression:
+    """The public id."""
+    return typed_id("pipeline", pipeline.id)
+
+
+def pipeline(root: Any, args: Args) -> Rows:
+    """One pipeline by id; a deleted one is not found."""
+    found = rows(Pipeline, args["id"].bind(Uuid(), lambda text: parse_id("pipeline", text)))
+    return found.where(found.entity.deleted_at.is_(None))
+
+
+def pipelines(root: Any, args: Args) -> Rows:
+    """The pipelines of the organisation, of one type if asked, oldest first."""
+    found = rows(Pipeline)
+    entity = found.entity
+    if (type_ := args.get("type")) is not None:
+        found = found.where(entity.type == type_.value)
+    return found.where(entity.deleted_at.is_(None)).ordered(entity.id.asc())
+
+
+def of(row: Any, args: Args) -> Rows:
+    """The pipeline that a stage or a lead belongs to."""
+    return rows(Pipeline, row.pipeline_id)

@@ -1,0 +1,63 @@
+"""Stages: reading them."""
+
+from typing import Any
+
+from sqlalchemy import ARRAY, ColumnElement, Text, case, func, literal_column
+from sqlalchemy.dialects import postgresql
+
+from engine.read.rows import Args, Expression, Rows, quoted, rows, typed_id
+from models.tables.lead import LeadField
+from models.tables.stage import Stage, StageKind
+
+
+def id(stage: Any, args: Args) -> Expression:
+    """The public id."""
+    return typed_id("stage", stage.id)
+
+
+def of_pipeline(pipeline: Any, args: Args) -> Rows:
+    """The stages of a pipeline, in order."""
+    return in_pipeline(pipeline.id)
+
+
+def in_pipeline(pipeline_id: Expression) -> Rows:
+    """The stages of the pipeline with this id, in order."""
+    found = rows(Stage)
+    stage = found.entity
+    return found.where(stage.pipeline_id == pipeline_id, stage.deleted_at.is_(None)).ordered(
+        stage.position.asc(), stage.id.asc()
+    )
+
+
+def of(lead: Any, args: Args) -> Rows:
+    """The stage that a lead stands in."""
+    return rows(Stage, lead.stage_id)
+
+
+def terminal(stage: Any, args: Args) -> Expression:
+    """Whether deals end here."""
+    is_terminal: Expression = stage.kind != literal_column(f"'{StageKind.OPEN}'")
+    return is_terminal
+
+
+def required_fields(stage: Any, args: Args) -> Expression:
+    """What a lead must have to enter, by the published names."""
+    return lead_fields(*((field, asks_for(stage, field)) for field in LeadField))
+
+
+def asks_for(stage: Any, field: LeadField) -> ColumnElement[bool]:
+    """Whether the stage asks for a field."""
+    asked: ColumnElement[bool] = quoted(field.value) == func.any(stage.required_fields)
+    return asked
+
+
+def lead_fields(*conditions: tuple[LeadField, ColumnElement[bool]]) -> Expression:
+    """Those of the fields whose conditions hold, by the published names."""
+    names = [case((condition, quoted(field.name))) for field, condition in conditions]
+    return func.array_remove(postgresql.array(names), literal_column("NULL"), type_=ARRAY(Text()))
+
+
+def deleted(stage: Any, args: Args) -> Expression:
+    """Whether only history still names it."""
+    is_deleted: Expression = stage.deleted_at.is_not(None)
+    return is_deleted

@@ -1,0 +1,1 @@
+"""Reading tasks: lists, filters, counts and due dates."""

@@ -1,0 +1,52 @@
+"""How many tasks the caller has to do, and when: the figures of a badge."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func
+
+from engine.read.rows import Args, Expression, Same, rows
+from models.tables.task import Task
+from resolvers.reads.tasks.due import NOW, Calendar, calendar
+from resolvers.reads.tasks.filters import OPEN, late, viewer_id
+
+
+@dataclass(frozen=True)
+class Mine:
+    """The caller's open tasks that are due at some time, counted by a calendar.
+
+    Each figure walks its own stretch of one index.
+    """
+
+    by: Calendar
+
+    @property
+    def overdue(self) -> Expression:
+        """How many are late."""
+        return self._count(late)
+
+    @property
+    def today(self) -> Expression:
+        """How many are due today and not late; a day that is over here but not where the assignee lives is today."""
+        by = self.by
+
+        def due(task: Any) -> ColumnElement[bool]:
+            return and_(task.deadline >= NOW, by.due(task, None, by.today))
+
+        return self._count(due)
+
+    @property
+    def upcoming(self) -> Expression:
+        """How many are due after today: all that are on time, but for today's."""
+        return self._count(lambda task: task.deadline >= NOW) - self.today
+
+    def _count(self, wanted: Any) -> Expression:
+        found = rows(Task)
+        task = found.entity
+        mine = found.where(task.assignee_id == viewer_id(), task.status == OPEN, wanted(task))
+        return mine.select(func.count()).scalar_subquery()
+
+
+def task_counts(viewer: Any, args: Args) -> Same:
+    """The caller's tasks, by the calendar of the time zone that is named or is the caller's own."""
+    return Same(Mine(calendar(args.get("time_zone"))))

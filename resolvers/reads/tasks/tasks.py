@@ -1,0 +1,121 @@
+"""Tasks: what is to be done next, by whom, and in which order."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Uuid, exists, func, literal_column
+
+from engine.read.paging import Direction, Order, Page, page
+from engine.read.rows import Args, Expression, Rows, rows, typed_id
+from models.rules.ids import parse_id
+from models.tables.lead import Lead
+from models.tables.member import Member
+from models.tables.task import Task, TaskDependency
+from resolvers.reads.tasks.filters import OPEN, late, matching
+
+ORDERS = {
+    "DUE": Order(lambda task: task.deadline, nullable=True),
+    "CREATED_AT": Order(lambda task: task.id),
+}
+
+ONE: Expression = literal_column("1")
+
+
+def id(task: Any, args: Args) -> Expression:
+    """The public id."""
+    return typed_id("task", task.id)
+
+
+def task(root: Any, args: Args) -> Rows:
+    """One task by id."""
+    return rows(Task, args["id"].bind(Uuid(), lambda text: parse_id("task", text)))
+
+
+def tasks(root: Any, args: Args) -> Page:
+    """The tasks of the organisation that the filter lets through; the next due first."""
+    return page(matching(rows(Task), args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
+
+
+def of_lead(lead: Any, args: Args) -> Page:
+    """The tasks of a lead that the filter lets through; the next due first."""
+    found = rows(Task)
+    found = found.where(found.entity.lead_id == lead.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
+
+
+def of_contact(contact: Any, args: Args) -> Page:
+    """The tasks about a contact that the filter lets through; the next due first."""
+    found = rows(Task)
+    found = found.where(found.entity.contact_id == contact.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
+
+
+def of_customer(customer: Any, args: Args) -> Page:
+    """The tasks about a customer that the filter lets through; the next due first."""
+    found = rows(Task)
+    found = found.where(found.entity.customer_id == customer.id)
+    return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
+
+
+def next_of(lead: Any, args: Args) -> Rows:
+    """The open task of a lead that is due first."""
+    found = rows(Task)
+    task = found.entity
+    return found.where(task.lead_id == lead.id, task.status == OPEN).ordered(task.deadline.asc(), task.id.asc()).first()
+
+
+def has_next(lead: Any) -> ColumnElement[bool]:
+    """Whether anything is left to do for a lead."""
+    found = rows(Task)
+    task = found.entity
+    return exists(found.where(task.lead_id == lead.id, task.status == OPEN).select(ONE))
+
+
+def assignee(task: Any, args: Args) -> Rows:
+    """Whose task it is."""
+    return rows(Member, task.assignee_id)
+
+
+def creator(task: Any, args: Args) -> Rows:
+    """Who made the task."""
+    return rows(Member, task.creator_id)
+
+
+def overdue(task: Any, args: Args) -> Expression:
+    """Whether it is open and its deadline has passed."""
+    return func.coalesce(late(task), literal_column("false"))
+
+
+def lead(task: Any, args: Args) -> Rows:
+    """The lead that a task is a step of."""
+    return rows(Lead, task.lead_id)
+
+
+def parent(task: Any, args: Args) -> Rows:
+    """The task that it is part of."""
+    return rows(Task, task.parent_id)
+
+
+def subtasks(task: Any, args: Args) -> Rows:
+    """Its parts, the oldest first."""
+    found = rows(Task)
+    return found.where(found.entity.parent_id == task.id).ordered(found.entity.id.asc())
+
+
+def blocked_by(task: Any, args: Args) -> Rows:
+    """What has to be done before it, the oldest first."""
+    waits, found = rows(TaskDependency), rows(Task)
+    before = waits.where(waits.entity.task_id == task.id).select(waits.entity.blocked_by_id)
+    return found.where(found.entity.id.in_(before)).ordered(found.entity.id.asc())
+
+
+def blocks(task: Any, args: Args) -> Page:
+    """What waits for it, the oldest first."""
+    waits, found = rows(TaskDependency), rows(Task)
+    after = waits.where(waits.entity.blocked_by_id == task.id).select(waits.entity.task_id)
+    return page(found.where(found.entity.id.in_(after)), args, ORDERS, ("CREATED_AT", Direction.ASC))
+
+
+def blocked(task: Any, args: Args) -> Expression:
+    """Whether something that is still open has to be done before it."""
+    found = blocked_by(task, args)
+    return exists(found.where(found.entity.status == OPEN).ordered().select(ONE))

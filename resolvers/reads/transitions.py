@@ -1,0 +1,84 @@
+"""Where a lead can go: each stage of its pipeline, and what stands in the way."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, literal_column, or_
+
+from engine.read.rows import Args, Expression, Rows, Same, quoted, rows
+from models.rules.refusal import Refusal
+from models.tables.lead import LeadField
+from models.tables.stage import Stage, StageKind
+from resolvers.reads.stages import asks_for, in_pipeline, lead_fields
+
+
+class Transition:
+    """A stage, seen from a lead that could go there. Its attributes are those of the stage."""
+
+    def __init__(self, stage: Any, lead: Any) -> None:
+        self.stage = stage
+        self.lead = lead
+
+    def __getattr__(self, name: str) -> Expression:
+        found: Expression = getattr(self.stage, name)
+        return found
+
+    def __clause_element__(self) -> Any:
+        return self.stage.__clause_element__()
+
+    @property
+    def is_here(self) -> ColumnElement[bool]:
+        """Whether the lead stands in this stage."""
+        here: ColumnElement[bool] = self.stage.id == self.lead.stage_id
+        return here
+
+    @property
+    def is_over(self) -> ColumnElement[bool]:
+        """Whether the lead has become an opportunity, and stays where it ended."""
+        return and_(self.lead.converted_at.is_not(None), ~self.is_here)
+
+    def misses(self, field: LeadField) -> ColumnElement[bool]:
+        """Whether the stage asks for a field that the lead has not."""
+        return and_(~self.is_here, asks_for(self.stage, field), getattr(self.lead, field.value).is_(None))
+
+    @property
+    def is_incomplete(self) -> ColumnElement[bool]:
+        """Whether anything is missing."""
+        return or_(*(self.misses(field) for field in LeadField))
+
+
+def of_lead(lead: Any, args: Args) -> Rows:
+    """The stages of a lead's pipeline, in order, each seen from the lead."""
+    stages = in_pipeline(lead.pipeline_id).picked()
+    return Rows(Stage, Transition(stages.entity, lead), ())
+
+
+def stage(transition: Transition, args: Args) -> Same:
+    """The stage itself."""
+    return Same(transition.stage)
+
+
+def allowed(transition: Transition, args: Args) -> Expression:
+    """Whether the lead may be moved there as it is now."""
+    return ~or_(transition.is_over, transition.is_incomplete)
+
+
+def needs_reason(transition: Transition, args: Args) -> Expression:
+    """Whether moving there asks for a reason: it would be lost, and is not yet."""
+    was = rows(Stage, transition.lead.stage_id).value(lambda stage: stage.kind)
+    lost = quoted(StageKind.LOST)
+    lead = transition.lead
+    known = or_(was == lost, lead.disqualified_at.is_not(None), lead.lost_reason.is_not(None))
+    return and_(transition.stage.kind == lost, ~func.coalesce(known, literal_column("false")))
+
+
+def missing(transition: Transition, args: Args) -> Expression:
+    """The fields that the stage asks for and the lead has not."""
+    return lead_fields(*((field, transition.misses(field)) for field in LeadField))
+
+
+def refused_because(transition: Transition, args: Args) -> Expression:
+    """The code with which moving there would be refused."""
+    return case(
+        (transition.is_over, quoted(Refusal.LEAD_CONVERTED)),
+        (transition.is_incomplete, quoted(Refusal.FIELDS_REQUIRED)),
+    )

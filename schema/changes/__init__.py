@@ -1,0 +1,1 @@
+"""The mutations of each noun, with their inputs and payloads."""

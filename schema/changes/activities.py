@@ -1,0 +1,66 @@
+"""Changes of activities: inputs and payloads."""
+
+import strawberry
+
+import models
+from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.payload import ChangeInput, Payload
+from engine.publish.scalars import DateTime
+from models.tables.activity import ActivityType
+from schema.types.activity import Activity
+from schema.types.lead import Lead
+
+EXPECTED_VERSION = "Refuse with CONFLICT unless the activity is at this version."
+
+
+@strawberry.input(description="What one says of an activity.")
+class ActivityFields:
+    body: str | None = optional("What was said: up to 20,000 characters.")
+    outcome: str | None = optional("What came of it: up to 300 characters.")
+    occurred_at: DateTime | None = optional("When it was done; now unless said otherwise. It cannot be null.")
+    duration: int | None = optional("How long it took, in seconds: up to a week.")
+    participants: list[str] | None = optional(
+        "Who else took part: up to 50 names or addresses, of up to 300 characters."
+    )
+    contact_id: strawberry.ID | None = optional("The person it was done with.", id="contact")
+
+
+@strawberry.input(description="Something that was done about a lead.")
+class LogActivityInput(ChangeInput, ActivityFields):
+    lead_id: strawberry.ID = id_of("lead", "The lead it was about.")
+    type: ActivityType = strawberry.field(description="What kind of thing it was.")
+    subject: str = strawberry.field(description="What it was about: up to 300 characters.")
+
+
+@strawberry.type(description="What came of telling of an activity.")
+class LogActivityPayload(Payload):
+    activity: Activity | None = ref(models.Activity, "The activity.")
+    lead: Lead | None = ref(models.Lead, "The lead it was about.")
+
+
+@strawberry.input(description="What to correct in an activity. What is left out stays as it is; null empties.")
+class UpdateActivityInput(ChangeInput, ActivityFields):
+    activity_id: strawberry.ID = id_of("activity", "The activity to correct.")
+    type: ActivityType | None = optional("What kind of thing it was. It cannot be null.")
+    subject: str | None = optional("What it was about: up to 300 characters. It cannot be null.")
+    occurred_at: DateTime | None = optional("When it was done. It cannot be null.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of correcting an activity.")
+class UpdateActivityPayload(Payload):
+    activity: Activity | None = ref(models.Activity, "The activity.")
+    lead: Lead | None = ref(models.Lead, "The lead it was about.")
+
+
+@strawberry.input(description="Which activity to take back.")
+class DeleteActivityInput(ChangeInput):
+    activity_id: strawberry.ID = id_of("activity", "The activity to delete.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of deleting an activity.")
+class DeleteActivityPayload(Payload):
+    deleted_activity_id: strawberry.ID | None = outcome("The id of the activity that is gone.")
+    activity: Activity | None = ref(models.Activity, "The activity, when it could not be deleted.")
+    lead: Lead | None = ref(models.Lead, "The lead it was about.")

@@ -1,0 +1,78 @@
+"""Changes of contacts and customers: their inputs and payloads."""
+
+import strawberry
+
+import models
+from engine.publish.fields import id_of, optional, ref
+from engine.publish.payload import ChangeInput, Payload
+from schema.types.contact import Contact, Customer
+
+
+@strawberry.input(description="What one knows of a person.")
+class ContactFields:
+    email: str | None = optional("The person's e-mail address: up to 254 characters.")
+    phone: str | None = optional("The person's telephone number: up to 50 characters.")
+    job_title: str | None = optional("What the person does at the customer's: up to 300 characters.")
+    address: str | None = optional("Where to reach the person by letter: up to 20,000 characters.")
+    notes: str | None = optional("Anything else worth knowing: up to 20,000 characters.")
+    customer_id: strawberry.ID | None = optional("The company the person works for.", id="customer")
+
+
+@strawberry.input(description="A new person to talk to.")
+class CreateContactInput(ChangeInput, ContactFields):
+    name: str = strawberry.field(description="The person's name: up to 300 characters.")
+
+
+@strawberry.type(description="What came of adding a contact.")
+class CreateContactPayload(Payload):
+    contact: Contact | None = ref(models.Contact, "The new contact.")
+
+
+@strawberry.input(
+    description="What should be different about a contact. What is left out stays as it is; null empties a field."
+)
+class UpdateContactInput(ChangeInput, ContactFields):
+    contact_id: strawberry.ID = id_of("contact", "The contact to change.")
+    name: str | None = optional("The person's name: up to 300 characters. It cannot be null.")
+    expected_version: int | None = optional("Refuse with CONFLICT unless the contact is at this version.")
+
+
+@strawberry.type(description="What came of changing a contact.")
+class UpdateContactPayload(Payload):
+    contact: Contact | None = ref(models.Contact, "The contact as it is now.")
+
+
+@strawberry.input(description="What one knows of a company.")
+class CustomerFields:
+    website: str | None = optional("The company's web address: up to 2,000 characters.")
+    industry: str | None = optional("The line of business: up to 300 characters.")
+    phone: str | None = optional("The company's telephone number: up to 50 characters.")
+    address: str | None = optional("Where the company is: up to 20,000 characters.")
+    notes: str | None = optional("Anything else worth knowing: up to 20,000 characters.")
+    external_id: str | None = optional(
+        "The customer's id in another system of yours: up to 300 characters, and only once."
+    )
+
+
+@strawberry.input(description="A new company to sell to.")
+class CreateCustomerInput(ChangeInput, CustomerFields):
+    name: str = strawberry.field(description="The company's name: up to 300 characters.")
+
+
+@strawberry.type(description="What came of adding a customer.")
+class CreateCustomerPayload(Payload):
+    customer: Customer | None = ref(models.Customer, "The new customer.")
+
+
+@strawberry.input(
+    description="What should be different about a customer. What is left out stays as it is; null empties a field."
+)
+class UpdateCustomerInput(ChangeInput, CustomerFields):
+    customer_id: strawberry.ID = id_of("customer", "The customer to change.")
+    name: str | None = optional("The company's name: up to 300 characters. It cannot be null.")
+    expected_version: int | None = optional("Refuse with CONFLICT unless the customer is at this version.")
+
+
+@strawberry.type(description="What came of changing a customer.")
+class UpdateCustomerPayload(Payload):
+    customer: Customer | None = ref(models.Customer, "The customer as it is now.")

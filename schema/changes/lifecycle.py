@@ -1,0 +1,98 @@
+"""Changes in the life of a lead: their inputs and payloads."""
+
+import strawberry
+
+import models
+from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.payload import ChangeInput, Payload
+from engine.publish.scalars import Decimal_
+from schema.types.contact import Customer
+from schema.types.lead import Lead
+from schema.types.pipeline import Pipeline
+from schema.types.stage import Stage
+
+EXPECTED_VERSION = "Refuse with CONFLICT unless the lead is at this version."
+
+
+@strawberry.input(description="Which lead turned out to be worth working on.")
+class QualifyLeadInput(ChangeInput):
+    lead_id: strawberry.ID = id_of("lead", "The lead to qualify.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of qualifying a lead.")
+class QualifyLeadPayload(Payload):
+    lead: Lead | None = ref(models.Lead, "The lead, in its next stage.")
+
+
+@strawberry.input(description="Which lead turned out not to be worth working on, and why.")
+class DisqualifyLeadInput(ChangeInput):
+    lead_id: strawberry.ID = id_of("lead", "The lead to disqualify.")
+    reason: str = strawberry.field(
+        description="Why: one of your organisation's lost reasons; if it has none, your own words, up to 300 "
+        "characters."
+    )
+    notes: str | None = optional("Anything else worth remembering about it: up to 20,000 characters.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of disqualifying a lead.")
+class DisqualifyLeadPayload(Payload):
+    lead: Lead | None = ref(models.Lead, "The lead, closed.")
+
+
+@strawberry.input(description="Which closed lead goes on.")
+class ReopenLeadInput(ChangeInput):
+    lead_id: strawberry.ID = id_of("lead", "The lead to reopen.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of reopening a lead.")
+class ReopenLeadPayload(Payload):
+    lead: Lead | None = ref(models.Lead, "The lead, back in the open stage it was in last.")
+
+
+@strawberry.input(description="The customer to make when a lead is converted.")
+class NewCustomerInput:
+    name: str | None = optional("The company's name; without it, taken from the contact's e-mail address.")
+    even_if_similar: bool | None = optional("Make it even if there is one with the same name or e-mail domain.")
+
+
+@strawberry.input(description="Which lead becomes an opportunity, and how.")
+class ConvertLeadInput(ChangeInput):
+    lead_id: strawberry.ID = id_of("lead", "The lead to convert. It must be qualified.")
+    pipeline_id: strawberry.ID | None = optional(
+        "The pipeline of the opportunity; without it, the default one for opportunities.", id="pipeline"
+    )
+    stage_id: strawberry.ID | None = optional("The stage to begin in; without it, the first open one.", id="stage")
+    customer_id: strawberry.ID | None = optional(
+        "The customer it belongs to. What is not yet known of the customer is filled in from the contact.",
+        id="customer",
+    )
+    create_customer: NewCustomerInput | None = optional("Make a customer from the lead's contact.")
+    title: str | None = optional("The opportunity's title, up to 300 characters; without it, the lead's.")
+    value: Decimal_ | None = optional(
+        "The opportunity's value, in the lead's currency or else your organisation's; without it, the lead's."
+    )
+    dry_run: bool | None = optional("Only tell what would happen; change nothing.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of converting a lead, or what would come of it.")
+class ConvertLeadPayload(Payload):
+    lead: Lead | None = ref(models.Lead, "The lead, linked to its opportunity.")
+    opportunity: Lead | None = ref(models.Lead, "The opportunity; null after a dry run.")
+    already_converted: bool | None = outcome(
+        "Whether the lead had been converted before: then nothing was done, and the first result is shown."
+    )
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline of the opportunity.")
+    stage: Stage | None = ref(models.Stage, "The stage that the opportunity begins in.")
+    title: str | None = outcome("The title of the opportunity.")
+    customer: Customer | None = ref(
+        models.Customer, "The customer of the opportunity; null in a dry run for one to be made."
+    )
+    creates_customer: bool | None = outcome("Whether a customer is made.")
+    tasks_carried_over: int | None = outcome("How many open tasks go over to the opportunity.")
+    similar_customers: list[Customer] | None = ref(
+        models.Customer, "With DUPLICATE_CUSTOMER: the customers that are probably the same."
+    )

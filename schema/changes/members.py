@@ -1,0 +1,39 @@
+"""Changes of members: their inputs and payloads."""
+
+import strawberry
+
+import models
+from engine.publish.fields import id_of, optional, ref
+from engine.publish.payload import ChangeInput, Payload
+from models.tables.member import Role
+from schema.types.member import Member
+
+
+@strawberry.input(description="What should be different about a member. What is left out stays as it is.")
+class UpdateMemberInput(ChangeInput):
+    member_id: strawberry.ID = id_of("member", "The member to change.")
+    name: str | None = optional("The person's name: up to 300 characters. It cannot be null.")
+    email: str | None = optional("The person's e-mail address; null for none.")
+    role: Role | None = optional(
+        "What the person does here. What a call may do is decided by the role in its token. It cannot be null."
+    )
+    active: bool | None = optional(
+        "False for somebody who has left: what was theirs stays theirs, but they are given nothing more. You cannot "
+        "deactivate yourself, and nobody the last admin. It cannot be null."
+    )
+    time_zone: str | None = optional(
+        "The person's time zone, as the IANA database names it: `Europe/Paris`. All-day tasks end by it. It cannot be "
+        "null."
+    )
+    capacity: int | None = optional(
+        "The person's share of what a WEIGHTED pool gives out, against those of the others: 0 to 1000. Not null."
+    )
+    daily_cap: int | None = optional(
+        "The most leads that routing may give the person in a day of their time zone: 0 to 10,000; null for no limit."
+    )
+    expected_version: int | None = optional("Refuse with CONFLICT unless the member is at this version.")
+
+
+@strawberry.type(description="What came of changing a member.")
+class UpdateMemberPayload(Payload):
+    member: Member | None = ref(models.Member, "The member as it is now.")

@@ -1,0 +1,83 @@
+"""Changes of pipelines: their inputs and payloads."""
+
+import strawberry
+
+import models
+from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.payload import ChangeInput, Payload
+from models.tables.lead import LeadField
+from models.tables.pipeline import PipelineType
+from models.tables.stage import StageKind
+from schema.types.pipeline import Pipeline
+
+EXPECTED_VERSION = "Refuse with CONFLICT unless the pipeline is at this version."
+PROBABILITY = "The chance, in percent, that a deal here will be won: 0 to 100. "
+ROUTES_NEW_LEADS = "Whether leads that come in without an owner are given one at once, by the routing rules. "
+ROTTEN_AFTER_DAYS = "After how many days without activity a deal here goes stale: 1 to 3650. "
+
+REQUIRED_FIELDS = "What must be known of a lead before it may enter; nothing unless said otherwise."
+
+
+@strawberry.input(description="A stage of a new pipeline.")
+class StageInput:
+    name: str = strawberry.field(description="What the column of the board is called: up to 300 characters.")
+    kind: StageKind = strawberry.field(
+        description="Whether deals here are still being worked on, won or lost.", default=StageKind.OPEN
+    )
+    probability: int | None = optional(
+        PROBABILITY + "Left out, it is 0 in an OPEN stage; a WON stage always has 100, a LOST one 0."
+    )
+    rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Left out, never.")
+    required_fields: list[LeadField] | None = optional(REQUIRED_FIELDS)
+
+
+@strawberry.input(description="A new board, with its columns.")
+class CreatePipelineInput(ChangeInput):
+    name: str = strawberry.field(description="What the board is called: up to 300 characters.")
+    type: PipelineType = strawberry.field(
+        description="Whether it holds leads or opportunities. It stays so.", default=PipelineType.LEAD
+    )
+    stages: list[StageInput] = strawberry.field(
+        description="The columns of the board, from left to right: up to 100, at least one of them OPEN."
+    )
+    description: str | None = optional("What the pipeline is for: up to 20,000 characters.")
+    is_default: bool | None = optional(
+        "Whether it is used when no pipeline of its type is named, in the place of the one that was. The first of its "
+        "type is the default in any case."
+    )
+    routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "Left out, they are not.")
+
+
+@strawberry.type(description="What came of making a pipeline.")
+class CreatePipelinePayload(Payload):
+    pipeline: Pipeline | None = ref(models.Pipeline, "The new pipeline.")
+
+
+@strawberry.input(description="What should be different about a pipeline. What is left out stays as it is.")
+class UpdatePipelineInput(ChangeInput):
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to change.")
+    name: str | None = optional("What the board is called: up to 300 characters. It cannot be null.")
+    description: str | None = optional("What the pipeline is for: up to 20,000 characters; null for nothing.")
+    is_default: bool | None = optional(
+        "True makes it the default of its type, in the place of the one that was. The default cannot be made false: "
+        "make another one the default instead."
+    )
+    routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "It cannot be null.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of changing a pipeline.")
+class UpdatePipelinePayload(Payload):
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline as it is now.")
+
+
+@strawberry.input(description="Which pipeline should go.")
+class DeletePipelineInput(ChangeInput):
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to delete. No lead may stand in it, open or closed.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of deleting a pipeline.")
+class DeletePipelinePayload(Payload):
+    deleted_pipeline_id: strawberry.ID | None = outcome("The id of the pipeline that is gone; null when it was kept.")
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline as it is, when it was refused to delete it.")

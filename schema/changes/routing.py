@@ -1,0 +1,144 @@
+"""Changes of pools and routing rules: their inputs and payloads."""
+
+import strawberry
+from sqlalchemy import Text, Uuid
+
+import models
+from engine.publish.enums import publish
+from engine.publish.fields import column, id_of, items, optional, outcome, read, ref
+from engine.publish.payload import ChangeInput, Payload
+from models.tables.routing import PoolStrategy
+from resolvers.changes.ownership.route import Unrouted
+from resolvers.reads import routing as pools
+from schema.filters.condition import Condition
+from schema.types.lead import Lead
+from schema.types.member import Member
+from schema.types.pipeline import Pipeline
+from schema.types.routing import Pool, RoutingRule
+
+EXPECTED_VERSION = "Refuse with CONFLICT unless the pool is at this version."
+MEMBER_IDS = "Who shares the leads, in order: 1 to 200 members, each once."
+
+
+@strawberry.input(description="A new pool.")
+class CreatePoolInput(ChangeInput):
+    name: str = strawberry.field(description="What the pool is called: up to 300 characters.")
+    member_ids: list[strawberry.ID] = id_of("member", MEMBER_IDS)
+    strategy: PoolStrategy = strawberry.field(
+        description="How it chooses who gets the next lead.", default=PoolStrategy.ROUND_ROBIN
+    )
+
+
+@strawberry.type(description="What came of making a pool.")
+class CreatePoolPayload(Payload):
+    pool: Pool | None = ref(models.Pool, "The new pool.")
+
+
+@strawberry.input(description="What should be different about a pool. What is left out stays as it is.")
+class UpdatePoolInput(ChangeInput):
+    pool_id: strawberry.ID = id_of("pool", "The pool to change.")
+    name: str | None = optional("What the pool is called: up to 300 characters. It cannot be null.")
+    strategy: PoolStrategy | None = optional("How it chooses who gets the next lead. It cannot be null.")
+    member_ids: list[strawberry.ID] | None = optional(
+        MEMBER_IDS + " Whose turn it was keeps it. It cannot be null.", id="member"
+    )
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of changing a pool.")
+class UpdatePoolPayload(Payload):
+    pool: Pool | None = ref(models.Pool, "The pool as it is now.")
+
+
+@strawberry.input(description="Which pool should go.")
+class DeletePoolInput(ChangeInput):
+    pool_id: strawberry.ID = id_of("pool", "The pool to delete. No rule may give leads to it.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of deleting a pool.")
+class DeletePoolPayload(Payload):
+    deleted_pool_id: strawberry.ID | None = outcome("The id of the pool that is gone; null when it was kept.")
+    pool: Pool | None = ref(models.Pool, "The pool as it is, when it was refused to delete it.")
+
+
+@strawberry.input(description="One routing rule. It gives leads either to a member or to a pool.")
+class RoutingRuleInput:
+    name: str = strawberry.field(description="What the rule is called: up to 300 characters.")
+    stage_id: strawberry.ID | None = optional(
+        "The stage of the pipeline that it is for; left out, any stage.", id="stage"
+    )
+    condition: Condition | None = optional("What a lead has to meet; left out, nothing.")
+    member_id: strawberry.ID | None = optional("The member who gets the leads.", id="member")
+    pool_id: strawberry.ID | None = optional("The pool that gets the leads.", id="pool")
+
+
+@strawberry.input(description="The routing rules of a pipeline, as a whole.")
+class SetRoutingRulesInput(ChangeInput):
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline that they are for.")
+    rules: list[RoutingRuleInput] = strawberry.field(
+        description="All rules, in order, up to 100: the first that fits a lead decides. What is not listed is gone."
+    )
+    expected_version: int | None = optional("Refuse with CONFLICT unless the pipeline is at this version.")
+
+
+@strawberry.type(description="What came of setting the routing rules of a pipeline.")
+class SetRoutingRulesPayload(Payload):
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline with its rules as they are now.")
+
+
+@strawberry.input(description="Which leads should get their owners.")
+class RouteUnassignedInput(ChangeInput):
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose open leads without an owner are routed.")
+    stage_id: strawberry.ID | None = optional("Only those in this stage of the pipeline.", id="stage")
+    after_lead_id: strawberry.ID | None = optional(
+        "Only those that came in after this lead: the `lastLeadId` of a call that could not look at all.", id="lead"
+    )
+    dry_run: bool | None = optional("True: only tell what would happen, and change nothing.")
+
+
+publish(
+    Unrouted,
+    "Why a lead was not routed.",
+    name="UnroutedReason",
+    NO_RULE="No rule fits it.",
+    MEMBER_INACTIVE="The member whom the rule names has left.",
+    DAILY_CAP="Whoever the rule names has had the leads of the day.",
+    POOL_EMPTY="Nobody in the pool is active and has a capacity.",
+)
+
+
+@strawberry.type(description="A lead that was given to somebody.")
+class RoutedLead:
+    lead: Lead = read(pools.lead, "The lead as it is now.")
+    owner: Member = read(pools.owner, "Who got it; in a dry run, who would.")
+    rule: RoutingRule = read(pools.rule, "The rule that decided.")
+
+
+@strawberry.type(description="A lead that was given to nobody.")
+class UnroutedLead:
+    lead: Lead = read(pools.lead, "The lead.")
+    reason: Unrouted = column("reason", "Why, for a program.")
+    message: str = column("message", "Why, and what to do, for a person.")
+    rule: RoutingRule | None = read(pools.rule, "The rule that fits it; null when none does.")
+
+
+@strawberry.type(description="What came of routing the leads that nobody works on.")
+class RouteUnassignedPayload(Payload):
+    routed_count: int | None = outcome("How many leads were given to somebody.")
+    unrouted_count: int | None = outcome("How many were given to nobody.")
+    has_more: bool | None = outcome(
+        "Whether there are more: at most 10,000 are looked at in one call. Call again, with `afterLeadId`."
+    )
+    last_lead_id: strawberry.ID | None = outcome("The id of the last lead that was looked at; null without any.")
+    routed: list[RoutedLead] | None = items(
+        {"lead_id": Uuid(), "owner_id": Uuid(), "rule_id": Uuid()},
+        "Each lead that was given to somebody, in the order they came in.",
+        rows=2_000,
+    )
+    unrouted: list[UnroutedLead] | None = items(
+        {"lead_id": Uuid(), "rule_id": Uuid(), "reason": Text(), "message": Text()},
+        "Each lead that was given to nobody, and why, in the order they came in.",
+        rows=2_000,
+    )
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline.")

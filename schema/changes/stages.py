@@ -1,0 +1,91 @@
+"""Changes of stages: their inputs and payloads."""
+
+import strawberry
+
+import models
+from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.payload import ChangeInput, Payload
+from models.tables.lead import LeadField
+from models.tables.stage import StageKind
+from schema.changes.pipelines import EXPECTED_VERSION as PIPELINE_VERSION
+from schema.changes.pipelines import PROBABILITY, ROTTEN_AFTER_DAYS, StageInput
+from schema.types.pipeline import Pipeline
+from schema.types.stage import Stage
+
+STAGE_VERSION = "Refuse with CONFLICT unless the stage is at this version."
+
+
+@strawberry.input(description="A new column for a board.")
+class AddStageInput(ChangeInput, StageInput):
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to add it to.")
+    position: int | None = optional(
+        "Its place among the stages, from 0; those from there on make room. Left out, an OPEN stage goes right after "
+        "the last OPEN one, any other to the end."
+    )
+    expected_version: int | None = optional(PIPELINE_VERSION)
+
+
+@strawberry.type(description="What came of adding a stage.")
+class AddStagePayload(Payload):
+    stage: Stage | None = ref(models.Stage, "The new stage.")
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, with the new stage in its place.")
+
+
+@strawberry.input(description="What should be different about a stage. What is left out stays as it is.")
+class UpdateStageInput(ChangeInput):
+    stage_id: strawberry.ID = id_of("stage", "The stage to change.")
+    name: str | None = optional("What the column is called: up to 300 characters. It cannot be null.")
+    kind: StageKind | None = optional(
+        "Whether deals here are still being worked on, won or lost. All leads in the stage are closed or opened with "
+        "it; the last OPEN stage stays OPEN. It cannot be null."
+    )
+    probability: int | None = optional(PROBABILITY + "Left out, it follows a change to WON or LOST. It cannot be null.")
+    rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Null for never.")
+    required_fields: list[LeadField] | None = optional(
+        "What must be known of a lead before it may enter; an empty list or null for nothing."
+    )
+    expected_version: int | None = optional(STAGE_VERSION)
+
+
+@strawberry.type(description="What came of changing a stage.")
+class UpdateStagePayload(Payload):
+    stage: Stage | None = ref(models.Stage, "The stage as it is now.")
+
+
+@strawberry.input(description="Which stage should go, and where its leads go.")
+class DeleteStageInput(ChangeInput):
+    stage_id: strawberry.ID = id_of("stage", "The stage to delete. The last OPEN stage of a pipeline stays.")
+    move_leads_to: strawberry.ID | None = optional(
+        "The stage that its leads go to, of the same pipeline or another: to the end, in their order. Needed when any "
+        "stand in it.",
+        id="stage",
+    )
+    expected_version: int | None = optional(STAGE_VERSION)
+
+
+@strawberry.type(description="What came of deleting a stage.")
+class DeleteStagePayload(Payload):
+    deleted_stage_id: strawberry.ID | None = outcome("The id of the stage that is gone; null when it was kept.")
+    moved_leads: int | None = outcome("How many leads moved on; each has its own event.")
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, without the stage.")
+    target_stage: Stage | None = ref(models.Stage, "The stage that the leads went to.")
+    stage: Stage | None = ref(models.Stage, "The stage as it is, when it was refused to delete it.")
+
+
+@strawberry.input(description="The order that the columns of a board should have.")
+class ReorderStagesInput(ChangeInput):
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose stages get another order.")
+    stage_ids: list[strawberry.ID] = id_of(
+        "stage",
+        "The ids of all its stages, each once, from left to right. Any other list is refused with CONFLICT, an id "
+        "that is not there with NOT_FOUND.",
+    )
+    expected_version: int | None = optional(
+        PIPELINE_VERSION + " Send it, so that an order changed since you looked is not overwritten; of two reorderings "
+        "at the same instant only one is made in any case."
+    )
+
+
+@strawberry.type(description="What came of reordering stages.")
+class ReorderStagesPayload(Payload):
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline; its `stages` are in the order that holds now.")

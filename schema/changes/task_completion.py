@@ -1,0 +1,118 @@
+"""How tasks end, begin again, and wait for each other: inputs and payloads."""
+
+import strawberry
+
+import models
+from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.payload import ChangeInput, Payload
+from models.rules.refusal import Refusal
+from schema.changes.tasks import EXPECTED_VERSION, TaskFields
+from schema.types.lead import Lead
+from schema.types.task import Task
+
+FORCE = "Complete it even if it waits for others or has open subtasks. These stay as they are."
+OUTCOME = "What came of it: up to 20,000 characters."
+NEXT = "The task that comes next, when it repeats: it has a date of its own, and the rule goes on with it."
+
+
+@strawberry.input(
+    description="The next step, planned while the one before is completed, about the same lead, contact and customer. "
+    "Give `dueAt` or `dueOn`."
+)
+class NextTaskInput(TaskFields):
+    title: str | None = optional('What is to be done, up to 300 characters; "Follow up" unless said otherwise.')
+    assignee_id: strawberry.ID | None = optional(
+        "Who has to do it; null for nobody. Left out, whoever had the completed task.", id="member"
+    )
+
+
+@strawberry.input(description="Which task is done, what came of it, and what comes next.")
+class CompleteTaskInput(ChangeInput):
+    task_id: strawberry.ID = id_of("task", "The task that is done.")
+    outcome: str | None = optional(OUTCOME)
+    follow_up: NextTaskInput | None = optional("The next step, made in the same change: both happen, or neither.")
+    force: bool | None = optional(FORCE)
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of completing a task.")
+class CompleteTaskPayload(Payload):
+    task: Task | None = ref(models.Task, "The task, done.")
+    follow_up: Task | None = ref(models.Task, "The next step that was planned with it.")
+    next_occurrence: Task | None = ref(models.Task, NEXT)
+    lead: Lead | None = ref(models.Lead, "The lead it was a step of.")
+
+
+@strawberry.input(description="Which tasks are done.")
+class CompleteTasksInput(ChangeInput):
+    task_ids: list[strawberry.ID] = id_of(
+        "task", "The tasks that are done, up to 500. What they wait for may be among them."
+    )
+    outcome: str | None = optional(OUTCOME)
+    force: bool | None = optional(FORCE)
+
+
+@strawberry.type(description="What became of one of several tasks.")
+class CompletionResult:
+    task_id: strawberry.ID = outcome("The id that was sent.")
+    completed: bool = outcome("Whether it is now done.")
+    code: Refusal | None = outcome("Why not; null when it was completed.")
+    message: str | None = outcome("Why not, for a person; null when it was completed.")
+
+
+@strawberry.type(description="What came of completing several tasks.")
+class CompleteTasksPayload(Payload):
+    results: list[CompletionResult] | None = outcome("What became of each, in the order of the ids that were sent.")
+    tasks: list[Task] | None = ref(models.Task, "The tasks that were completed.")
+    next_occurrences: list[Task] | None = ref(models.Task, "The tasks that come next, of those that repeat.")
+
+
+@strawberry.input(description="Which task is given up.")
+class CancelTaskInput(ChangeInput):
+    task_id: strawberry.ID = id_of("task", "The task to give up, with its open subtasks. It does not repeat any more.")
+    reason: str | None = optional("Why, up to 20,000 characters: it is kept as the task's outcome.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of giving a task up.")
+class CancelTaskPayload(Payload):
+    task: Task | None = ref(models.Task, "The task, cancelled.")
+    lead: Lead | None = ref(models.Lead, "The lead it was a step of.")
+
+
+@strawberry.input(description="Which task goes on that was done or cancelled.")
+class ReopenTaskInput(ChangeInput):
+    task_id: strawberry.ID = id_of("task", "The task to take up again.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of taking a task up again.")
+class ReopenTaskPayload(Payload):
+    task: Task | None = ref(models.Task, "The task, open.")
+    lead: Lead | None = ref(models.Lead, "The lead it is a step of.")
+
+
+@strawberry.input(description="Which task has to be done before which.")
+class AddTaskDependencyInput(ChangeInput):
+    task_id: strawberry.ID = id_of("task", "The task that waits.")
+    blocked_by_id: strawberry.ID = id_of("task", "The task that has to be done before: up to 50 for one that waits.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of letting a task wait for another.")
+class AddTaskDependencyPayload(Payload):
+    task: Task | None = ref(models.Task, "The task that waits.")
+    blocker: Task | None = ref(models.Task, "The task that has to be done before.")
+
+
+@strawberry.input(description="Which task no longer has to be done before which.")
+class RemoveTaskDependencyInput(ChangeInput):
+    task_id: strawberry.ID = id_of("task", "The task that waited.")
+    blocked_by_id: strawberry.ID = id_of("task", "The task that it no longer waits for.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of letting a task no longer wait for another.")
+class RemoveTaskDependencyPayload(Payload):
+    task: Task | None = ref(models.Task, "The task that waited.")
+    blocker: Task | None = ref(models.Task, "The task that it no longer waits for.")

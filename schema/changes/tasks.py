@@ -1,0 +1,94 @@
+"""Changes of tasks: their inputs and payloads. How tasks end stands in `task_completion`."""
+
+import strawberry
+
+import models
+from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.payload import ChangeInput, Payload
+from engine.publish.scalars import Date, DateTime
+from models.tables.task import TaskPriority
+from schema.types.lead import Lead
+from schema.types.task import Task
+
+EXPECTED_VERSION = "Refuse with CONFLICT unless the task is at this version."
+
+
+@strawberry.input(description="What one says of a task, whatever it is about.")
+class TaskFields:
+    notes: str | None = optional("Anything that helps to do it: up to 20,000 characters.")
+    priority: TaskPriority | None = optional("How pressing it is; NORMAL unless said otherwise. It cannot be null.")
+    due_at: DateTime | None = optional("The instant it is due at. Instead of `dueOn`.")
+    due_on: Date | None = optional(
+        "The day it is due on, all day: until that day ends where whoever has to do it lives. Instead of `dueAt`."
+    )
+    remind_at: DateTime | None = optional("When to remind whoever has to do it.")
+    assignee_id: strawberry.ID | None = optional(
+        "Who has to do it; null for nobody. When a task is made without it, whoever owns the lead, or you.",
+        id="member",
+    )
+    recurrence: str | None = optional(
+        "How it repeats, as a rule of RFC 5545: `FREQ=WEEKLY;BYDAY=MO,FR`. Completing it makes the next one, at the "
+        "same time of the clock. FREQ is DAILY, WEEKLY, MONTHLY or YEARLY; with INTERVAL, COUNT (this one included) or "
+        "UNTIL, BYDAY, BYMONTHDAY, BYMONTH, BYSETPOS and WKST. Null ends it."
+    )
+
+
+@strawberry.input(description="What a task is about.")
+class TaskLinks:
+    lead_id: strawberry.ID | None = optional("The lead it is a step of.", id="lead")
+    contact_id: strawberry.ID | None = optional("The contact it is about.", id="contact")
+    customer_id: strawberry.ID | None = optional("The customer it is about.", id="customer")
+    parent_id: strawberry.ID | None = optional(
+        "The task it is part of, one level deep. A new subtask is about the same as its parent.", id="task"
+    )
+
+
+@strawberry.input(description="The next step of a lead, and when. Give `dueAt` or `dueOn`.")
+class ScheduleFollowUpInput(ChangeInput, TaskFields):
+    lead_id: strawberry.ID = id_of("lead", "The lead to follow up on.")
+    title: str | None = optional('What is to be done, up to 300 characters; "Follow up" unless said otherwise.')
+
+
+@strawberry.type(description="What came of planning the next step of a lead.")
+class ScheduleFollowUpPayload(Payload):
+    task: Task | None = ref(models.Task, "The new task.")
+    lead: Lead | None = ref(models.Lead, "The lead it is a step of.")
+
+
+@strawberry.input(description="Something that somebody has to do.")
+class CreateTaskInput(ChangeInput, TaskFields, TaskLinks):
+    title: str = strawberry.field(description="What is to be done: up to 300 characters.")
+
+
+@strawberry.type(description="What came of making a task.")
+class CreateTaskPayload(Payload):
+    task: Task | None = ref(models.Task, "The new task.")
+
+
+@strawberry.input(
+    description="What should be different about a task. What is left out stays as it is; null empties a field."
+)
+class UpdateTaskInput(ChangeInput, TaskFields, TaskLinks):
+    task_id: strawberry.ID = id_of("task", "The task to change.")
+    title: str | None = optional("What is to be done: up to 300 characters. It cannot be null.")
+    priority: TaskPriority | None = optional("How pressing it is. It cannot be null.")
+    assignee_id: strawberry.ID | None = optional("Who has to do it; null for nobody.", id="member")
+    parent_id: strawberry.ID | None = optional("The task it is part of, one level deep; null for none.", id="task")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of changing a task.")
+class UpdateTaskPayload(Payload):
+    task: Task | None = ref(models.Task, "The task as it is now.")
+
+
+@strawberry.input(description="Which task is to go.")
+class DeleteTaskInput(ChangeInput):
+    task_id: strawberry.ID = id_of("task", "The task to delete, with its subtasks.")
+    expected_version: int | None = optional(EXPECTED_VERSION)
+
+
+@strawberry.type(description="What came of deleting a task.")
+class DeleteTaskPayload(Payload):
+    deleted_task_id: strawberry.ID | None = outcome("The id of the task that is gone.")
+    lead: Lead | None = ref(models.Lead, "The lead it was a step of.")

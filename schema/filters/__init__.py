@@ -1,0 +1,1 @@
+"""The inputs that filter and sort lists."""

@@ -1,0 +1,60 @@
+"""How leads can be filtered and sorted."""
+
+import strawberry
+
+from engine.publish.enums import ordering
+from engine.publish.fields import optional
+from engine.publish.scalars import Date, DateTime, Decimal_
+from models.tables.pipeline import PipelineType
+from resolvers.reads import leads
+
+LeadOrder = ordering(
+    "Lead",
+    leads.ORDERS,
+    BOARD="By the place on the board, as people arranged the cards.",
+    CREATED_AT="By when they came in.",
+    UPDATED_AT="By when they last changed.",
+    TITLE="By title.",
+    VALUE="By value, whatever the currency.",
+    EXPECTED_CLOSE_DATE="By when they are expected to close.",
+    SCORE="By score.",
+    STAGE_ENTERED_AT="By when they entered the stage they stand in.",
+)
+
+
+@strawberry.input(description="Amounts from `min` to `max`, both included. Leave one out for no limit on that side.")
+class DecimalRange:
+    min: Decimal_ | None = optional("The smallest amount.")
+    max: Decimal_ | None = optional("The largest amount.")
+
+
+@strawberry.input(description="Days from `from` to `to`, both included. Leave one out for no limit on that side.")
+class DateRange:
+    from_: Date | None = optional("The first day.", name="from")
+    to: Date | None = optional("The last day.")
+
+
+@strawberry.input(description="Instants from `from` to `to`, both included. Leave one out for no limit on that side.")
+class DateTimeRange:
+    from_: DateTime | None = optional("The first instant.", name="from")
+    to: DateTime | None = optional("The last instant.")
+
+
+@strawberry.input(description="Which leads are wanted. A lead must pass every part that is given.")
+class LeadFilter:
+    pipeline_ids: list[strawberry.ID] | None = optional("In one of these pipelines.")
+    stage_ids: list[strawberry.ID] | None = optional("In one of these stages.")
+    owner_ids: list[strawberry.ID] | None = optional("Worked on by one of these members.")
+    contact_ids: list[strawberry.ID] | None = optional("With one of these contacts.")
+    customer_ids: list[strawberry.ID] | None = optional("With one of these customers.")
+    kind: PipelineType | None = optional("Only leads, or only opportunities.")
+    unowned: bool | None = optional("True: only what nobody works on. False: only what somebody works on.")
+    closed: bool | None = optional("True: only what is won, lost or disqualified. False: only what is still open.")
+    has_next_task: bool | None = optional("True: only what has an open task. False: only what has no next step.")
+    currency: str | None = optional("Only values in this currency, an ISO 4217 code.")
+    value: DecimalRange | None = optional("Only values in this range, in whatever currency.")
+    expected_close_date: DateRange | None = optional("Only what is expected to close in these days.")
+    created_at: DateTimeRange | None = optional("Only what came in during this time.")
+    search: str | None = optional(
+        "Only what holds this text of up to 200 characters in title, contact or customer, in upper or lower case."
+    )

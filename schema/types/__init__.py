@@ -1,0 +1,1 @@
+"""The object types and enums of the API."""

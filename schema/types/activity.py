@@ -1,0 +1,54 @@
+"""Activities: what people told they did."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from engine.publish.enums import publish
+from engine.publish.fields import column, optional, read
+from engine.publish.node import Node
+from engine.publish.scalars import DateTime
+from models.tables.activity import ActivityType
+from resolvers.reads import activities, leads
+from schema.filters.lead import DateTimeRange
+from schema.types.contact import Contact
+from schema.types.member import Member
+
+if TYPE_CHECKING:
+    from schema.types.lead import Lead
+
+publish(
+    ActivityType,
+    "What kind of thing was done.",
+    CALL="A telephone call.",
+    EMAIL="An e-mail.",
+    MEETING="A meeting, in one place or over a screen.",
+    NOTE="Nothing that was done: something worth knowing.",
+)
+
+
+@strawberry.type(description="Something that somebody did about a lead, as that person told it.")
+class Activity(Node):
+    id: strawberry.ID = read(activities.id, "The activity's id.")
+    type: ActivityType = column("type", "What kind of thing it was.")
+    subject: str = column("subject", "What it was about, in one line.")
+    body: str | None = column("body", "What was said, in any number of lines.")
+    outcome: str | None = column("outcome", "What came of it.")
+    occurred_at: DateTime = column("occurred_at", "When it was done.")
+    duration: int | None = column("duration", "How long it took, in seconds.")
+    participants: list[str] = column("participants", "Who else took part: names or addresses.")
+    author: Member | None = read(activities.author, "Who told it; null when it came from an import.")
+    lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] = read(activities.lead, "The lead it is about.")
+    contact: Contact | None = read(leads.contact, "The person it was done with.")
+    created_at: DateTime = column("created_at", "When it was told.")
+    updated_at: DateTime = column("updated_at", "When the record last changed.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
+
+
+@strawberry.input(description="Which activities are wanted. An activity must pass every part that is given.")
+class ActivityFilter:
+    types: list[ActivityType] | None = optional("Of one of these kinds, up to 100.")
+    author_ids: list[strawberry.ID] | None = optional("Told by one of these members.")
+    lead_id: strawberry.ID | None = optional("About this lead.")
+    contact_id: strawberry.ID | None = optional("Done with this person.")
+    occurred_at: DateTimeRange | None = optional("Done during this time.")

@@ -1,0 +1,47 @@
+"""The live board: what each event means for whoever shows it."""
+
+import strawberry
+
+from engine.publish.enums import publish
+from engine.publish.fields import column, read
+from engine.publish.scalars import DateTime
+from models.tables.event import EventType
+from resolvers.reads.events import board_events as boards
+from resolvers.reads.events import event_fields as event_log
+from resolvers.reads.events import subscriptions as events
+from resolvers.reads.events.board_events import BoardChange
+from schema.types.lead import Lead
+from schema.types.member import Member
+from schema.types.stage import Stage
+
+publish(
+    BoardChange,
+    "What happened to a board, for the cards that pass your filter.",
+    ENTERED="A card is on the board now that was not before: put it in.",
+    LEFT="A card is not on the board any more: take it out, if you show it.",
+    MOVED="A card got another place, in its column or another one: put it there.",
+    CHANGED="Something about a card was changed: show it as it is now. If you do not show it yet, put it in.",
+    COLUMNS="The board itself was changed: show the columns that `stages` gives. Cards that moved on are told singly.",
+)
+
+
+@strawberry.type(
+    description="Something that changed a board. Keep your board right by doing what `kind` says, event by event."
+)
+class BoardChanged:
+    cursor: str = read(events.cursor, "The place of this event. Subscribe `after` it to go on where you stopped.")
+    occurred_at: DateTime = column("occurred_at", "When it happened.")
+    type: EventType = read(event_log.type, "What happened.")
+    actor: Member | None = read(events.actor, "Who did it; null when it was done by the system or an import.")
+    kind: BoardChange = read(boards.kind, "What it means for the board.")
+    lead_id: strawberry.ID | None = read(boards.lead_id, "Which card it is about; null when it is about the columns.")
+    card: Lead | None = read(boards.card, "The card as it is now; null when it is not on the board.")
+    above: Lead | None = read(boards.above, "The card right above it, of those on the board; null on top.")
+    below: Lead | None = read(boards.below, "The card right below it, of those on the board; null at the bottom.")
+    stages: list[Stage] = read(
+        boards.stages,
+        "The columns that it touched; all of them for COLUMNS. `totals(filter)` with your filter are the new totals of"
+        " what you show. Without it they count every card of a column, also those that your filter hides, and what"
+        " happens to those is not told.",
+        rows=3,
+    )

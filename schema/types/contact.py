@@ -1,0 +1,128 @@
+"""Contacts and customers."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from engine.publish.connection import Connection
+from engine.publish.enums import ordering
+from engine.publish.fields import Argument, column, connection, optional, read
+from engine.publish.node import Node
+from engine.publish.scalars import DateTime
+from resolvers.reads import contacts, leads
+from resolvers.reads import record_leads as deal_totals
+from resolvers.reads.tasks import tasks
+from schema.filters.lead import LeadFilter, LeadOrder
+from schema.filters.task import TaskFilter, TaskOrder
+from schema.types.stage import CurrencyTotal
+
+if TYPE_CHECKING:
+    from schema.types.lead import Lead
+    from schema.types.task import Task
+
+Leads = Connection[Annotated["Lead", strawberry.lazy("schema.types.lead")]]
+Tasks = Connection[Annotated["Task", strawberry.lazy("schema.types.task")]]
+LEADS = {"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")}
+TASKS = {"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")}
+
+ORDERS = {"NAME": "By name.", "CREATED_AT": "By when they were added.", "UPDATED_AT": "By when they last changed."}
+ContactOrder = ordering("Contact", contacts.ORDERS, **ORDERS)
+CustomerOrder = ordering("Customer", contacts.ORDERS, **ORDERS)
+
+
+@strawberry.input(description="Which contacts are wanted. A contact must pass every part that is given.")
+class ContactFilter:
+    customer_id: strawberry.ID | None = optional("Who works for this customer.")
+    has_customer: bool | None = optional("True: only who works for a known company. False: only who does not.")
+    has_email: bool | None = optional("True: only with an e-mail address. False: only without.")
+    has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
+
+
+@strawberry.input(description="Which customers are wanted. A customer must pass every part that is given.")
+class CustomerFilter:
+    has_contacts: bool | None = optional("True: only where one knows somebody. False: only where one knows nobody.")
+    has_website: bool | None = optional("True: only with a web address. False: only without.")
+    has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
+
+
+SEARCH = {
+    "search": Argument(str | None, "Only those that hold this text of up to 200 characters, in upper or lower case.")
+}
+
+KEPT = {
+    **SEARCH,
+    "archived": Argument(bool | None, "True: only those that were put away. They are left out otherwise."),
+}
+
+CONTACTS = {**KEPT, "filter": Argument(ContactFilter | None, "Only the contacts that this lets through.")}
+CUSTOMERS = {**KEPT, "filter": Argument(CustomerFilter | None, "Only the customers that this lets through.")}
+
+
+@strawberry.type(
+    description="What leads and opportunities come to: how many there are, how they ended, what they are worth. A lead "
+    "that was converted is counted once, as the opportunity that it became."
+)
+class DealTotals:
+    count: int = read(deal_totals.count, "How many there are.")
+    open_count: int = read(deal_totals.open_count, "How many are still being worked on.")
+    won_count: int = read(deal_totals.won_count, "How many were won.")
+    lost_count: int = read(deal_totals.lost_count, "How many were lost or disqualified.")
+    values: list[CurrencyTotal] = read(deal_totals.values, "What they are worth, currency by currency.", rows=2)
+
+
+@strawberry.type(description="A company that one sells to. Sales people also say account.")
+class Customer(Node):
+    id: strawberry.ID = read(contacts.customer_id, "The customer's id.")
+    name: str = column("name", "The company's name.")
+    website: str | None = column("website", "The company's web address.")
+    industry: str | None = column("industry", "The line of business.")
+    phone: str | None = column("phone", "The company's telephone number.")
+    address: str | None = column("address", "Where the company is, as one would write it on a letter.")
+    notes: str | None = column("notes", "Anything else worth knowing.")
+    external_id: str | None = column("external_id", "The customer's id in the system it was imported from.")
+    archived: bool = read(contacts.archived, "Whether it was put away: it is not offered any more.")
+    contacts: Connection["Contact"] = connection(
+        contacts.contacts_of,
+        "The people who work there, by name unless asked otherwise.",
+        filters=CONTACTS,
+        order=ContactOrder,
+    )
+    leads: Leads = connection(
+        leads.of_customer,
+        "The leads and opportunities with this customer, newest first unless asked otherwise.",
+        filters=LEADS,
+        order=LeadOrder,
+    )
+    tasks: Tasks = connection(
+        tasks.of_customer, "The tasks about this customer, the next due first.", filters=TASKS, order=TaskOrder
+    )
+    totals: DealTotals = read(deal_totals.of_customer, "What its leads and opportunities come to.")
+    created_at: DateTime = column("created_at", "When the record was made.")
+    updated_at: DateTime = column("updated_at", "When the record last changed.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
+
+
+@strawberry.type(description="A person one talks to about a deal.")
+class Contact(Node):
+    id: strawberry.ID = read(contacts.id, "The contact's id.")
+    name: str = column("name", "The person's name.")
+    email: str | None = column("email", "The person's e-mail address.")
+    phone: str | None = column("phone", "The person's telephone number.")
+    job_title: str | None = column("job_title", "What the person does at the customer's.")
+    address: str | None = column("address", "Where to reach the person by letter.")
+    notes: str | None = column("notes", "Anything else worth knowing.")
+    customer: Customer | None = read(contacts.of_contact, "The company the person works for.")
+    leads: Leads = connection(
+        leads.of_contact,
+        "The leads and opportunities with this person, newest first unless asked otherwise.",
+        filters=LEADS,
+        order=LeadOrder,
+    )
+    tasks: Tasks = connection(
+        tasks.of_contact, "The tasks about this person, the next due first.", filters=TASKS, order=TaskOrder
+    )
+    totals: DealTotals = read(deal_totals.of_contact, "What the leads and opportunities with this person come to.")
+    archived: bool = read(contacts.archived, "Whether this person was put away: it is not offered any more.")
+    created_at: DateTime = column("created_at", "When the record was made.")
+    updated_at: DateTime = column("updated_at", "When the record last changed.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -1,0 +1,159 @@
+"""Enums as they are published: our own, each value with its description."""
+
+from engine.publish.enums import publish
+from engine.read.paging import Direction
+from models.rules.refusal import Refusal
+from models.tables.event import EventType
+from models.tables.lead import LeadField
+from models.tables.member import Role
+from models.tables.pipeline import PipelineType
+from models.tables.stage import StageKind
+from models.tables.task import TaskPriority, TaskStatus
+
+publish(
+    Direction,
+    "Which end of a sorted list comes first. What has no value comes last either way.",
+    name="OrderDirection",
+    ASC="The smallest, oldest or alphabetically first comes first.",
+    DESC="The largest, newest or alphabetically last comes first.",
+)
+
+publish(
+    PipelineType,
+    "Whether records are leads or opportunities: the type of the pipeline they are in.",
+    LEAD="Leads: people or companies who might buy, not yet examined closely.",
+    OPPORTUNITY="Opportunities: sales that are really being worked on.",
+)
+
+publish(
+    StageKind,
+    "Whether deals in a stage are still being worked on, or how they ended. The name of a stage means nothing.",
+    OPEN="Still being worked on.",
+    WON="Ended with a sale.",
+    LOST="Ended without a sale.",
+)
+
+publish(
+    LeadField,
+    "What a stage can ask to be known of a lead.",
+    DESCRIPTION="A description.",
+    CONTACT="The person one talks to.",
+    CUSTOMER="The company one sells to.",
+    OWNER="Who works on it.",
+    VALUE="What the sale would bring in.",
+    EXPECTED_CLOSE_DATE="When the sale is expected.",
+    SCORE="How promising it looks.",
+    SOURCE="Where it came from.",
+)
+
+publish(
+    TaskStatus,
+    "Whether a task is still to be done.",
+    OPEN="Still to be done.",
+    DONE="Done.",
+    CANCELLED="Given up: nobody has to do it any more.",
+)
+
+publish(
+    TaskPriority,
+    "How pressing a task is.",
+    LOW="Can wait.",
+    NORMAL="As usual.",
+    HIGH="Comes first.",
+)
+
+publish(
+    Role,
+    "What a person may do. Each role may do what the ones before it may.",
+    VIEWER="Sees everything, changes nothing.",
+    REP="Works on leads and tasks: a sales representative.",
+    MANAGER="Also routes leads, assigns them to others and deletes them.",
+    ADMIN="Also shapes pipelines, rules and members.",
+)
+
+publish(
+    Refusal,
+    "Why a change was refused. A refused change has changed nothing.",
+    name="UserErrorCode",
+    NOT_FOUND="There is no such record in your organisation.",
+    INVALID="A value cannot be used; the message says which would do.",
+    WRONG_ID="The id is not one, or it is the id of a record of another type.",
+    ARCHIVED="The record was put away. Restore it first, or name another.",
+    CONFLICT="Somebody else was faster. The payload shows the record as it is now: look, and decide again.",
+    IDEMPOTENCY_KEY_REUSED="The idempotency key was used before, for a different change.",
+    FORBIDDEN="You may not do this to this record.",
+    OWNER_INACTIVE="The member no longer works here and can be given nothing.",
+    LAST_ADMIN="An organisation needs at least one active admin.",
+    PROBABILITY_CONTRADICTS_KIND="A WON stage has a probability of 100, a LOST stage of 0.",
+    LAST_OPEN_STAGE="A pipeline needs at least one stage where deals are still being worked on.",
+    STAGE_NOT_EMPTY="Leads still stand in the stage. Say where they should go.",
+    PIPELINE_NOT_EMPTY="Leads still stand in the pipeline. Move or delete them first.",
+    POOL_IN_USE="Routing rules still give leads to the pool. Change them first.",
+    EXTERNAL_ID_TAKEN="Another lead of the pipeline has this external id.",
+    LEAD_CONVERTED="The lead has become an opportunity: change that instead.",
+    LEAD_CLOSED="The lead is won, lost or disqualified. Reopen it first.",
+    LEAD_OPEN="The lead is still open.",
+    ALREADY_QUALIFIED="The lead is qualified already.",
+    NOT_QUALIFIED="Only a qualified lead can become an opportunity.",
+    NO_NEXT_STAGE="There is no stage to go to.",
+    NO_PIPELINE="There is no pipeline of the type that is needed. Make one first.",
+    REASON_UNKNOWN="Your organisation has a list of reasons, and this is not one of them.",
+    REASON_REQUIRED="A reason must be given.",
+    FIELDS_REQUIRED="The stage asks for fields that are empty; the message names them.",
+    DUPLICATE_CUSTOMER="There are similar customers: choose one, or say that it is another.",
+    NOTHING_TO_DO="The change would change nothing.",
+    TASK_CLOSED="The task is done or cancelled. Reopen it first.",
+    TASK_OPEN="The task is still open.",
+    TASK_BLOCKED="Another task has to be done before this one.",
+    SUBTASKS_OPEN="The task has subtasks that are still open.",
+    SUBTASKS_TOO_DEEP="A subtask cannot have subtasks of its own.",
+    DEPENDENCY_CYCLE="Tasks would wait for each other in a circle; the message names it.",
+)
+
+publish(
+    EventType,
+    "What can happen.",
+    LEAD_CREATED="A lead was made.",
+    LEAD_UPDATED="Fields of a lead were changed.",
+    LEAD_ASSIGNED="A lead was given to somebody, or to nobody.",
+    LEAD_STAGE_CHANGED="A lead entered another stage.",
+    LEAD_MOVED="A card got another place in its column.",
+    LEAD_QUALIFIED="A lead was found worth working on.",
+    LEAD_DISQUALIFIED="A lead was closed as not worth working on.",
+    LEAD_REOPENED="A closed lead was taken up again.",
+    LEAD_CONVERTED="A lead became an opportunity.",
+    LEAD_MERGED="A lead was joined into another, because both were the same.",
+    LEAD_DELETED="A lead was deleted.",
+    TASK_SCHEDULED="A task was made.",
+    TASK_UPDATED="Fields of a task were changed.",
+    TASK_COMPLETED="A task was done.",
+    TASK_CANCELLED="A task was given up.",
+    TASK_REOPENED="A task was taken up again.",
+    TASK_OVERDUE="A task was not done in time.",
+    TASK_DELETED="A task was deleted.",
+    ACTIVITY_LOGGED="Somebody told of a call, an e-mail, a meeting, or left a note.",
+    ACTIVITY_UPDATED="What somebody told of an activity was changed.",
+    ACTIVITY_DELETED="What somebody told of an activity was deleted.",
+    PIPELINE_CREATED="A pipeline was made.",
+    PIPELINE_UPDATED="A pipeline was changed.",
+    PIPELINE_DELETED="A pipeline was deleted.",
+    STAGE_ADDED="A stage was added to a pipeline.",
+    STAGE_UPDATED="A stage was changed.",
+    STAGE_DELETED="A stage was deleted.",
+    STAGES_REORDERED="The stages of a pipeline got another order.",
+    CONTACT_CREATED="A contact was made.",
+    CONTACT_UPDATED="A contact was changed.",
+    CONTACT_ARCHIVED="A contact was put away.",
+    CONTACT_RESTORED="A contact that was put away came back.",
+    CONTACT_MERGED="A contact was joined into another, because both were the same.",
+    CUSTOMER_CREATED="A customer was made.",
+    CUSTOMER_UPDATED="A customer was changed.",
+    CUSTOMER_ARCHIVED="A customer was put away.",
+    CUSTOMER_RESTORED="A customer that was put away came back.",
+    CUSTOMER_MERGED="A customer was joined into another, because both were the same.",
+    MEMBER_UPDATED="A member was changed, activated or deactivated.",
+    POOL_CREATED="A pool of members who share incoming leads was made.",
+    POOL_UPDATED="A pool was changed.",
+    POOL_DELETED="A pool was deleted.",
+    ORGANISATION_UPDATED="Settings of your organisation were changed.",
+)

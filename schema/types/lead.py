@@ -1,0 +1,137 @@
+"""Leads and opportunities."""
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import strawberry
+
+from engine.publish.connection import Connection
+from engine.publish.fields import Argument, column, connection, read
+from engine.publish.node import Node
+from engine.publish.scalars import Date, DateTime, Decimal_
+from models.rules.refusal import Refusal
+from models.tables.lead import LeadField
+from models.tables.pipeline import PipelineType
+from resolvers.reads import activities, leads, pipelines, stage_times, stages, transitions
+from resolvers.reads.events import subscriptions as events
+from resolvers.reads.events import timelines as histories
+from resolvers.reads.tasks import tasks
+from schema.filters.task import TaskFilter, TaskOrder
+from schema.types.activity import Activity, ActivityFilter
+from schema.types.contact import Contact, Customer
+from schema.types.member import Member
+from schema.types.pipeline import Pipeline
+from schema.types.stage import Stage
+from schema.types.task import Task
+
+if TYPE_CHECKING:
+    from schema.filters.event import EventFilter
+    from schema.types.event import Event
+
+
+@strawberry.type(description="One step in the history of a lead: that it entered a stage.")
+class StageChange:
+    occurred_at: DateTime = column("occurred_at", "When it happened.")
+    actor: Member | None = read(events.actor, "Who did it; null when it was done by the system or an import.")
+    from_stage: Stage | None = read(events.from_stage, "The stage it left; null when the lead was new.")
+    from_pipeline: Pipeline | None = read(events.from_pipeline, "The pipeline it left; null when the lead was new.")
+    to_stage: Stage = read(leads.entered_stage, "The stage it entered.")
+    to_pipeline: Pipeline = read(leads.entered_pipeline, "The pipeline of the stage it entered.")
+    left_at: DateTime | None = read(stage_times.left_at, "When it left the stage; null while it stands there.")
+    duration: int = read(stage_times.duration, "How long it stayed, in seconds; so far, while it stands there.")
+
+
+@strawberry.type(description="A stage that a lead could be moved to, and what stands in the way.")
+class Transition:
+    stage: Stage = read(transitions.stage, "The stage.")
+    allowed: bool = read(transitions.allowed, "Whether it may be moved there as it is now.")
+    missing_fields: list[LeadField] = read(transitions.missing, "What the stage asks for and the lead has not.", rows=1)
+    needs_reason: bool = read(transitions.needs_reason, "Whether a reason must be given, because it would be lost.")
+    refused_because: Refusal | None = read(
+        transitions.refused_because, "The code with which it would be refused; null when it is allowed."
+    )
+
+
+@strawberry.type(description="How long a lead has been in a stage, over all its visits.")
+class StageTime:
+    stage: Stage = read(stage_times.stage, "The stage.")
+    seconds: int = read(stage_times.seconds, "How long all visits were together, in seconds; the present one so far.")
+    visits: int = column("visits", "How often it entered the stage.")
+
+
+@strawberry.type(
+    description="A possible sale: a card on the board. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline "
+    "an opportunity."
+)
+class Lead(Node):
+    id: strawberry.ID = read(leads.id, "The lead's id.")
+    rank: str = column("rank", "Its place in its column: cards are sorted by this text, byte by byte, and then by id.")
+    title: str = column("title", "What the sale is about.")
+    description: str | None = column("description", "Anything else worth knowing.")
+    kind: PipelineType = read(leads.kind, "Whether it is a lead or an opportunity.")
+    pipeline: Pipeline = read(pipelines.of, "The pipeline it is in.")
+    stage: Stage = read(stages.of, "The stage it stands in.")
+    contact: Contact | None = read(leads.contact, "The person one talks to.")
+    customer: Customer | None = read(leads.customer, "The company one sells to.")
+    owner: Member | None = read(leads.owner, "The member who works on it; null when nobody does.")
+    value: Decimal_ | None = column("value", "What the sale would bring in, in `currency`; null when unknown.")
+    currency: str | None = column("currency", "The currency of `value`, as an ISO 4217 code.")
+    probability: int = read(leads.probability, "The chance, in percent, of winning it: its own, or else its stage's.")
+    weighted_value: Decimal_ | None = read(
+        leads.weighted_value,
+        "Value times probability while open, the value when won, 0 when lost; null without a value.",
+    )
+    expected_close_date: Date | None = column("expected_close_date", "The day on which the sale is expected.")
+    score: int | None = column("score", "How promising it looks: the higher, the better.")
+    source: str | None = column("source", "Where it came from: a campaign, a form, an import.")
+    external_id: str | None = column("external_id", "The record's id in the system it was imported from.")
+    stage_entered_at: DateTime = column("stage_entered_at", "When it entered the stage it stands in.")
+    qualified_at: DateTime | None = column("qualified_at", "When it was found to be worth working on.")
+    disqualified_at: DateTime | None = column("disqualified_at", "When it was found not to be worth working on.")
+    lost_reason: str | None = column("lost_reason", "Why it was lost or disqualified.")
+    converted_at: DateTime | None = column("converted_at", "When it became an opportunity.")
+    converted_to: Optional["Lead"] = read(leads.converted_to, "The opportunity it became.")
+    converted_from: Optional["Lead"] = read(leads.converted_from, "The lead that this opportunity was.")
+    closed_at: DateTime | None = column("closed_at", "When it was won, lost or disqualified; null while it is open.")
+    next_task: Task | None = read(tasks.next_of, "The open task that is due first: the next step.")
+    tasks: Connection[Task] = connection(
+        tasks.of_lead,
+        "Its tasks, the next due first.",
+        filters={"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")},
+        order=TaskOrder,
+    )
+    activities: Connection[Activity] = connection(
+        activities.of_lead,
+        "What people told they did about it, the newest first.",
+        filters={"filter": Argument(ActivityFilter | None, "Only the activities that this lets through.")},
+    )
+    timeline: Connection[Annotated["Event", strawberry.lazy("schema.types.event")]] = connection(
+        histories.timeline,
+        "Everything that happened to it, in the order in which it was recorded, the newest first: activities, stages, "
+        "owners, tasks, and fields that were changed.",
+        filters={
+            "filter": Argument(
+                Annotated["EventFilter", strawberry.lazy("schema.filters.event")] | None,
+                "Only the events that this lets through.",
+            )
+        },
+    )
+    last_activity_at: DateTime | None = column("last_activity_at", "When somebody last did something about it.")
+    allowed_transitions: list[Transition] = read(
+        transitions.of_lead,
+        "Every stage of its pipeline, and whether it may be moved there as it is now: to grey columns before a drop.",
+        rows=7,
+    )
+    time_in_stage: list[StageTime] = read(
+        stage_times.time_in_stage, "How long it has been in each stage, in the order of the first visits.", rows=5
+    )
+    is_rotten: bool = read(
+        stage_times.is_rotten,
+        "Whether it has gone stale: open, and for longer than its stage allows without any activity or task to come.",
+    )
+    rotten_since: DateTime | None = read(stage_times.rotten_since, "Since when it has been stale; null when it is not.")
+    stage_history: Connection[StageChange] = connection(leads.history, "Every stage it entered, oldest first.")
+    created_at: DateTime = column("created_at", "When it came in.")
+    updated_at: DateTime = column("updated_at", "When it last changed.")
+    version: int = column(
+        "version", "Counts its changes: 1, 2, 3, … Send it as `expectedVersion` to be told of a conflict."
+    )

@@ -1,0 +1,67 @@
+"""Members, and the caller as one of them."""
+
+from typing import Any
+
+import strawberry
+
+from engine.publish.enums import ordering
+from engine.publish.fields import Argument, column, read
+from engine.publish.node import Node
+from engine.read.rows import ORGANISATION, ROLE, Args, Expression
+from models.tables.member import Role
+from resolvers.reads import members, organisations
+from resolvers.reads.tasks import counts as task_counts
+from schema.types.task_counts import TaskCounts
+
+
+@strawberry.type(description="A person of your organisation: someone who can own leads and do tasks.")
+class Member(Node):
+    id: strawberry.ID = read(members.id, "The member's id.")
+    name: str = column("name", "The person's name.")
+    email: str | None = column("email", "The person's e-mail address.")
+    role: Role = column("role", "What the person may do.")
+    active: bool = column("active", "Whether the person still works here. Who does not can be given no leads.")
+    time_zone: str = column("time_zone", "The person's time zone, as the IANA database names it: `Europe/Paris`.")
+    capacity: int = column("capacity", "The person's share of what a WEIGHTED pool gives out.")
+    daily_cap: int | None = column(
+        "daily_cap", "The most leads that routing gives the person in a day of their time zone; null for no limit."
+    )
+    open_leads: int = read(members.open_leads, "How many open leads and opportunities the person works on.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
+
+
+@strawberry.type(description="Your organisation: what you see here belongs to it, and nothing else is visible.")
+class Organisation:
+    name: str = column("name", "The organisation's name.")
+    key: str = column("key", "What your tokens and the `orgid` header call the organisation.")
+    currency: str = column("currency", "The currency used when none is given, as an ISO 4217 code.")
+    time_zone: str = column("time_zone", "The organisation's time zone, as the IANA database names it.")
+
+
+def _key(root: Any, args: Args) -> Expression:
+    return ORGANISATION
+
+
+def _role(root: Any, args: Args) -> Expression:
+    return ROLE
+
+
+@strawberry.type(description="You: the person whose token the request carries.")
+class Viewer:
+    organisation_key: str = read(_key, "What your token calls your organisation.")
+    organisation: Organisation | None = read(organisations.mine, "Your organisation; null before its first change.")
+    role: Role = read(_role, "What your token lets you do.")
+    member: Member | None = read(members.viewer_member, "You among the members; null before your first change.")
+    task_counts: TaskCounts = read(
+        task_counts.task_counts,
+        "How many tasks you have to do, and when: the figures of a badge.",
+        arguments={
+            "time_zone": Argument(
+                str | None,
+                "The time zone whose day is today, as the IANA database names it: `Europe/Paris`. Without it, yours.",
+            )
+        },
+    )
+
+
+MemberOrder = ordering("Member", members.ORDERS, NAME="By name.", CREATED_AT="By when they joined.")

@@ -1,0 +1,29 @@
+"""Pipelines: the boards."""
+
+import strawberry
+
+from engine.publish.fields import column, read
+from engine.publish.node import Node
+from engine.publish.scalars import DateTime
+from models.tables.pipeline import PipelineType
+from resolvers.reads import pipelines, stages
+from resolvers.reads import routing as pools
+from schema.types.routing import RoutingRule
+from schema.types.stage import Stage
+
+
+@strawberry.type(description="The way that leads go, stage by stage, from first contact to won or lost: a board.")
+class Pipeline(Node):
+    id: strawberry.ID = read(pipelines.id, "The pipeline's id.")
+    name: str = column("name", "What the board is called.")
+    type: PipelineType = column("type", "Whether it holds leads or opportunities.")
+    description: str | None = column("description", "What the pipeline is for.")
+    is_default: bool = column("is_default", "Whether it is used when no pipeline of its type is named.")
+    stages: list[Stage] = read(stages.of_pipeline, "The columns of the board, from left to right.", rows=8)
+    routes_new_leads: bool = column("routes_new_leads", "Whether leads without an owner are routed as they come in.")
+    routing_rules: list[RoutingRule] = read(
+        pools.rules_of, "Who gets the leads that nobody works on: the first rule that fits decides."
+    )
+    created_at: DateTime = column("created_at", "When the pipeline was made.")
+    updated_at: DateTime = column("updated_at", "When the pipeline last changed.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -1,0 +1,54 @@
+"""Routing: pools of members, and the rules that give leads to them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from engine.publish.enums import publish
+from engine.publish.fields import column, read
+from engine.publish.node import Node
+from engine.publish.scalars import ConditionTree, DateTime
+from models.tables.routing import PoolStrategy
+from resolvers.reads import routing as pools
+from schema.types.member import Member
+
+if TYPE_CHECKING:
+    from schema.types.stage import Stage
+
+publish(
+    PoolStrategy,
+    "How a pool chooses who gets the next lead. Members who have left, or have had their day's leads, are passed over.",
+    ROUND_ROBIN="One after the other, in the order of the pool.",
+    FEWEST_OPEN="Whoever has the fewest open leads; among equals, the first in the order of the pool.",
+    WEIGHTED="By capacity: whoever has twice the capacity of another gets twice as many.",
+)
+
+
+@strawberry.type(description="A member's place in a pool.")
+class PoolMember:
+    member: Member = read(pools.member, "The member.")
+    position: int = column("position", "The place in the order of the pool, from 0.")
+    given: int = column("given", "How many leads the member has got from the pool.")
+
+
+@strawberry.type(description="A group of members who share incoming leads.")
+class Pool(Node):
+    id: strawberry.ID = read(pools.id, "The pool's id.")
+    name: str = column("name", "What the pool is called.")
+    strategy: PoolStrategy = column("strategy", "How it chooses who gets the next lead.")
+    members: list[PoolMember] = read(pools.members, "Who shares the leads, in order.")
+    created_at: DateTime = column("created_at", "When the pool was made.")
+    updated_at: DateTime = column("updated_at", "When the pool last changed.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
+
+
+@strawberry.type(description="One routing rule of a pipeline: which leads it is for, and whom they go to.")
+class RoutingRule:
+    name: str = column("name", "What the rule is called.")
+    position: int = column("position", "The place among the rules of the pipeline, from 0: the first that fits wins.")
+    stage: Annotated["Stage", strawberry.lazy("schema.types.stage")] | None = read(
+        pools.stage, "The stage that it is for; null for any."
+    )
+    condition: ConditionTree | None = column("condition", "What a lead has to meet; null for nothing.")
+    member: Member | None = read(pools.member, "The member who gets the leads; null when a pool does.")
+    pool: Pool | None = read(pools.pool, "The pool that gets the leads; null when a member does.")

@@ -1,0 +1,71 @@
+"""Stages: the columns of a board."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from engine.publish.connection import Connection
+from engine.publish.fields import Argument, column, connection, read
+from engine.publish.node import Node
+from engine.publish.scalars import DateTime, Decimal_
+from models.tables.lead import LeadField
+from models.tables.stage import StageKind
+from resolvers.reads import leads, pipelines, stage_totals, stages
+from schema.filters.lead import LeadFilter, LeadOrder
+
+if TYPE_CHECKING:
+    from schema.types.lead import Lead
+    from schema.types.pipeline import Pipeline
+
+
+@strawberry.type(
+    description="What deals are worth in one currency. Amounts in different currencies are never added up."
+)
+class CurrencyTotal:
+    currency: str = column("currency", "The currency, as an ISO 4217 code.")
+    count: int = column("leads", "How many leads have a value in this currency.")
+    value: Decimal_ = column("value", "The sum of their values.")
+    weighted_value: Decimal_ = read(stage_totals.weighted, "The sum of each value times its chance of being won.")
+
+
+@strawberry.type(description="How many leads stand in a stage, and what they are worth.")
+class StageTotals:
+    count: int = read(stage_totals.count, "How many leads there are.")
+    values: list[CurrencyTotal] = read(stage_totals.values, "What they are worth, currency by currency.", rows=2)
+    without_next_task: int = read(
+        stage_totals.without_next_task, "How many open ones have no open task: nobody has planned a next step."
+    )
+
+
+@strawberry.type(description="One step of a pipeline: a column of the board.")
+class Stage(Node):
+    id: strawberry.ID = read(stages.id, "The stage's id.")
+    name: str = column("name", "What the column is called.")
+    kind: StageKind = column("kind", "Whether deals here are still being worked on, won or lost.")
+    terminal: bool = read(stages.terminal, "Whether deals end here: true for WON and LOST.")
+    probability: int = column("probability", "The chance, in percent, that a deal here will be won.")
+    position: int = column("position", "The place among the stages of the pipeline, from 0.")
+    rotten_after_days: int | None = column(
+        "rotten_after_days", "After how many days without activity a deal here goes stale."
+    )
+    required_fields: list[LeadField] = read(
+        stages.required_fields, "What must be known of a lead before it may enter.", rows=1
+    )
+    deleted: bool = read(stages.deleted, "Whether the stage was deleted and only history still names it.")
+    pipeline: Annotated["Pipeline", strawberry.lazy("schema.types.pipeline")] = read(
+        pipelines.of, "The pipeline it is a step of."
+    )
+    leads: Connection[Annotated["Lead", strawberry.lazy("schema.types.lead")]] = connection(
+        leads.in_stage,
+        "The cards of the column, in the order of the board unless asked otherwise.",
+        filters={"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")},
+        order=LeadOrder,
+    )
+    totals: StageTotals = read(
+        stage_totals.of,
+        "How many leads stand here and what they are worth, whatever page of `leads` is shown.",
+        arguments={"filter": Argument(LeadFilter | None, "Only the leads that this lets through; without it, all.")},
+    )
+    created_at: DateTime = column("created_at", "When the stage was made.")
+    updated_at: DateTime = column("updated_at", "When the stage last changed.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -1,0 +1,65 @@
+"""Tasks."""
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import strawberry
+
+from engine.publish.connection import Connection
+from engine.publish.fields import column, connection, read
+from engine.publish.node import Node
+from engine.publish.scalars import Date, DateTime
+from models.tables.task import TaskPriority, TaskStatus
+from resolvers.reads import leads
+from resolvers.reads.tasks import tasks
+from schema.types.member import Member
+
+if TYPE_CHECKING:
+    from schema.types.contact import Contact, Customer
+    from schema.types.lead import Lead
+
+
+@strawberry.type(
+    description="Something that somebody has to do. A task on a lead is a follow-up: the next step of the sale."
+)
+class Task(Node):
+    id: strawberry.ID = read(tasks.id, "The task's id.")
+    title: str = column("title", "What is to be done.")
+    notes: str | None = column("notes", "Anything that helps to do it.")
+    status: TaskStatus = column("status", "Whether it is still to be done.")
+    priority: TaskPriority = column("priority", "How pressing it is.")
+    due_at: DateTime | None = column("due_at", "The instant it is due at; null when it is due all day or has no date.")
+    due_on: Date | None = column(
+        "due_on", "The day it is due on, all day; null when it is due at an instant or has no date."
+    )
+    deadline: DateTime | None = column(
+        "deadline",
+        "When it becomes overdue: at its instant, or when its day is over where whoever has to do it lives.",
+    )
+    overdue: bool = read(tasks.overdue, "Whether it is open and late: its deadline has passed.")
+    remind_at: DateTime | None = column("remind_at", "When to remind whoever has to do it.")
+    recurrence: str | None = column(
+        "recurrence",
+        "The rule by which it comes again when it is completed, as RFC 5545 writes it: `FREQ=WEEKLY;BYDAY=MO`. COUNT "
+        "is how many are left, this one included. Once it is done, the rule has gone on with the next one.",
+    )
+    assignee: Member | None = read(tasks.assignee, "Who has to do it.")
+    lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] | None = read(tasks.lead, "The lead it is a step of.")
+    contact: Annotated["Contact", strawberry.lazy("schema.types.contact")] | None = read(
+        leads.contact, "The contact it is about."
+    )
+    customer: Annotated["Customer", strawberry.lazy("schema.types.contact")] | None = read(
+        leads.customer, "The customer it is about."
+    )
+    parent: Optional["Task"] = read(tasks.parent, "The task it is part of.")
+    subtasks: list["Task"] = read(tasks.subtasks, "Its parts, oldest first: up to 100.", rows=5)
+    blocked: bool = read(tasks.blocked, "Whether something that is still open has to be done before it.")
+    blocked_by: list["Task"] = read(
+        tasks.blocked_by, "What has to be done before it, done or not, oldest first: up to 50.", rows=5
+    )
+    blocks: Connection["Task"] = connection(tasks.blocks, "What waits for it, oldest first.")
+    creator: Member | None = read(tasks.creator, "Who made it; null when it came from an import.")
+    outcome: str | None = column("outcome", "What came of it, or why it was cancelled.")
+    completed_at: DateTime | None = column("completed_at", "When it was done.")
+    created_at: DateTime = column("created_at", "When the record was made.")
+    updated_at: DateTime = column("updated_at", "When the record last changed.")
+    version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

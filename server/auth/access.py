@@ -1,0 +1,69 @@
+"""Who may no longer ask is let go: within about a second, in every process, and without a round trip per request.
+
+A token is checked against the database when it is seen for the first time. From then on the process asks every second
+about all who are there: those whose tokens it remembers, and those with a socket or a stream open.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from engine.caller import Scope
+from models.database import UNREACHABLE
+from resolvers.changes.organisation.access import Withdrawn
+from server.transport.connections import Ending
+from server.transport.refusals import NotAllowed, NotAvailable
+from server.transport.service import Service
+
+log = logging.getLogger("dealboard.access")
+
+REASONS = {
+    Withdrawn.DEACTIVATED: "You are no longer an active member here. Ask an admin to activate you.",
+    Withdrawn.SUSPENDED: "This organisation is suspended. Ask whoever runs this server.",
+}
+
+FORBIDDEN = 4403
+"""The code that a socket is closed with, as one whose token admits nobody is."""
+
+
+async def expect_access(service: Service, who: Scope) -> None:
+    """Refuse who may no longer ask. Raises `NotAllowed`, or `NotAvailable` when that cannot be found out."""
+    try:
+        found = await service.engine.withdrawn([who.person])
+    except UNREACHABLE as failure:
+        raise NotAvailable("The database cannot be reached right now. Send this again in a moment.") from failure
+    if found:
+        raise NotAllowed(REASONS[found[who.person]])
+
+
+@asynccontextmanager
+async def ending_withdrawn(service: Service, seconds: float) -> AsyncIterator[None]:
+    """Look every so many seconds who is to be let go, in the background."""
+    task = asyncio.create_task(_keep_looking(service, seconds))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_looking(service: Service, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await end_withdrawn(service)
+        except UNREACHABLE:
+            """Nobody can be answered now either; the next look finds them."""
+        except Exception:
+            log.exception("who may no longer ask could not be found out")
+
+
+async def end_withdrawn(service: Service) -> None:
+    """Forget the tokens, and end the sockets and streams, of all who may no longer ask."""
+    people = service.authenticator.people | set(service.connections.members)
+    if not people:
+        return
+    for person, why in (await service.engine.withdrawn(people)).items():
+        service.authenticator.forget(person)
+        service.connections.end(person, Ending(FORBIDDEN, f"Forbidden: {REASONS[why].removesuffix('.')}"))

@@ -1,0 +1,119 @@
+"""The keys that tokens are verified with: a shared secret, or the public keys behind a JWKS URL.
+
+Which of the two is used depends on the family of the token's algorithm alone. So a public key can never be taken for a
+secret, whatever a token claims.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jwt
+
+from server.settings import Settings
+from server.transport.refusals import NotAuthenticated, NotAvailable
+
+log = logging.getLogger("dealboard.keys")
+
+SECRET_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
+PUBLIC_ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA"}
+)
+
+LIFETIME = 600.0
+"""Seconds after which public keys are fetched anew, so that a withdrawn key ends."""
+
+PAUSE = 30.0
+"""Seconds between two fetches, however many unknown key ids arrive."""
+
+TIMEOUT = 5.0
+"""Seconds that a fetch may take."""
+
+Fetch = Callable[[], list[jwt.PyJWK]]
+
+
+class Keys:
+    """Finds the key for a token's header."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._secret = settings.jwt_secret
+        self._public = PublicKeys(fetcher(settings.jwks_url)) if settings.jwks_url else None
+        wanted = frozenset(settings.jwt_algorithms)
+        self.algorithms = (wanted & SECRET_ALGORITHMS if self._secret else frozenset()) | (
+            wanted & PUBLIC_ALGORITHMS if self._public else frozenset()
+        )
+
+    async def find(self, header: Mapping[str, Any]) -> tuple[Any, str]:
+        """The key, and the one algorithm that it may verify. Raises NotAuthenticated or NotAvailable."""
+        algorithm = header.get("alg")
+        if algorithm not in self.algorithms:
+            allowed = ", ".join(sorted(self.algorithms)) or "none, because neither a secret nor a JWKS URL is set"
+            raise NotAuthenticated(f"This token is not signed as it must be. Algorithms that count here: {allowed}.")
+        if algorithm in SECRET_ALGORITHMS or self._public is None:
+            return self._secret, str(algorithm)
+        kid = header.get("kid")
+        found = await self._public.find(kid if isinstance(kid, str) else None, str(algorithm))
+        if found is None:
+            raise NotAuthenticated("This token is signed with a key that is not known here: get a new token.")
+        return found, str(algorithm)
+
+
+class PublicKeys:
+    """The keys of a JWKS URL, fetched in a thread, kept for LIFETIME, and fetched at most once in PAUSE."""
+
+    def __init__(self, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: list[jwt.PyJWK] = []
+        self._tried: float | None = None
+        self._fetched: float | None = None
+        self._lock = asyncio.Lock()
+        self._refresh: asyncio.Task[None] | None = None
+
+    async def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """The key of that id for that algorithm; without an id the only key for it. None if there is no such key.
+
+        Raises NotAvailable when no key has ever been fetched.
+        """
+        found = self._find(kid, algorithm)
+        if found is not None:
+            if self._clock() - (self._fetched or 0.0) > LIFETIME and self._due():
+                self._refresh = asyncio.create_task(self._update())
+            return found
+        if self._due():
+            await self._update()
+            found = self._find(kid, algorithm)
+        if self._fetched is None:
+            raise NotAvailable("Tokens cannot be checked now: the server of their keys does not answer. Try again.")
+        return found
+
+    def _find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        usable = [key for key in self._keys if key.algorithm_name == algorithm and key.public_key_use in (None, "sig")]
+        if kid is None:
+            return usable[0] if len(usable) == 1 else None
+        return next((key for key in usable if key.key_id == kid), None)
+
+    def _due(self) -> bool:
+        # While a fetch is under way it is due for everybody, so that all wait for it.
+        return self._lock.locked() or self._tried is None or self._clock() - self._tried >= PAUSE
+
+    async def _update(self) -> None:
+        before = self._tried
+        async with self._lock:
+            if self._tried != before:  # somebody else has fetched while this one waited
+                return
+            try:
+                self._keys = await asyncio.to_thread(self._fetch)
+                self._fetched = self._clock()
+            except (jwt.PyJWTError, ValueError, OSError) as failure:
+                log.warning("the public keys could not be fetched: %s", failure)
+            finally:
+                self._tried = self._clock()
+
+
+def fetcher(url: str) -> Fetch:
+    """A blocking function that fetches the keys of a JWKS URL. Redirects are not followed."""
+    client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=TIMEOUT)
+    return lambda: list(client.get_jwk_set().keys)

@@ -1,0 +1,180 @@
+"""Who is asking: a bearer token (a JWT) and the `orgid` header become a Scope.
+
+401 means that the token proves nothing (none, expired, badly signed, a claim missing); 403 that it is good but names
+other organisations; 400 that it names several and `orgid` does not say which.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+
+from engine.caller import Person, Scope
+from models.tables.member import Role
+from server.auth.keys import Keys
+from server.settings import Settings
+from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated
+
+LEEWAY = 10.0
+"""Seconds by which the clocks of the issuer and of this machine may differ."""
+
+REMEMBERED = 4096
+"""Tokens whose verification is remembered."""
+
+AGAIN = 300.0
+"""Seconds after which a remembered token is verified again, so that a withdrawn key ends."""
+
+LONGEST = 200
+"""Characters of an organisation's key, of a subject, a name and an e-mail address."""
+
+LONGEST_TOKEN = 8192
+"""Characters of a token."""
+
+LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+"""The latest end of a token that a datetime can hold."""
+
+Admit = Callable[[Scope], Awaitable[None]]
+"""Refuses who may no longer ask, however good the token is."""
+
+
+class Authenticator:
+    """Turns credentials into a Scope, and remembers the good ones for a while."""
+
+    def __init__(self, settings: Settings, keys: Keys | None = None, admit: Admit | None = None) -> None:
+        self.settings = settings
+        self.admit = admit
+        self.keys = keys or Keys(settings)
+        self._scopes: OrderedDict[tuple[str | None, str | None], tuple[float, Scope]] = OrderedDict()
+
+    async def authenticate(self, authorization: str | None, orgid: str | None) -> Scope:
+        """The scope of `Bearer <JWT>` (or the bare JWT) in the organisation `orgid`.
+
+        `orgid` may be left out when the token names exactly one. Raises NotAuthenticated, NotAllowed, BadRequest, or
+        NotAvailable when the keys cannot be had.
+        """
+        key = (authorization, orgid)
+        remembered = self._scopes.get(key)
+        if remembered is not None:
+            if remembered[0] > time.time():
+                self._scopes.move_to_end(key)
+                return remembered[1]
+            del self._scopes[key]
+        claims = await self._verified(bearer(authorization))
+        scope = self._scope(claims, orgid or None)
+        if self.admit is not None:
+            await self.admit(scope)
+        self._scopes[key] = (min(_end(claims) + LEEWAY, time.time() + AGAIN), scope)
+        if len(self._scopes) > REMEMBERED:
+            self._scopes.popitem(last=False)
+        return scope
+
+    @property
+    def people(self) -> set[Person]:
+        """Whose tokens are remembered."""
+        now = time.time()
+        return {scope.person for until, scope in self._scopes.values() if until > now}
+
+    def forget(self, person: Person) -> None:
+        """Verify the tokens of a person anew."""
+        for key in [key for key, (_, scope) in self._scopes.items() if scope.person == person]:
+            del self._scopes[key]
+
+    async def _verified(self, token: str) -> Mapping[str, Any]:
+        try:
+            key, algorithm = await self.keys.find(jwt.get_unverified_header(token))
+            claims: Mapping[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                issuer=self.settings.jwt_issuer,
+                audience=self.settings.jwt_audience,
+                leeway=LEEWAY,
+                # Which claims name the person is a setting, so `sub` is checked below, under its own name.
+                options={"require": ["exp"], "verify_aud": self.settings.jwt_audience is not None, "verify_sub": False},
+            )
+        except jwt.ExpiredSignatureError as wrong:
+            raise NotAuthenticated("This token has expired: get a new one.") from wrong
+        except jwt.ImmatureSignatureError as wrong:
+            raise NotAuthenticated("This token is not valid yet: compare its issuer's clock with this one.") from wrong
+        except jwt.MissingRequiredClaimError as wrong:
+            raise NotAuthenticated(f"This token has no `{wrong.claim}` claim, which is required.") from wrong
+        except jwt.InvalidIssuerError as wrong:
+            raise NotAuthenticated("This token is from another issuer (`iss`) than the one trusted here.") from wrong
+        except jwt.InvalidAudienceError as wrong:
+            raise NotAuthenticated("This token is meant for another audience (`aud`).") from wrong
+        except jwt.InvalidSignatureError as wrong:
+            raise NotAuthenticated("This token is not signed with the key of this server.") from wrong
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as wrong:
+            raise NotAuthenticated("This token is not a well-formed JWT.") from wrong
+        return claims
+
+    def _scope(self, claims: Mapping[str, Any], orgid: str | None) -> Scope:
+        settings = self.settings
+        return Scope(
+            organisation=self._organisation(claims.get(settings.claim_organisation), orgid),
+            subject=self._required(claims, settings.claim_subject),
+            role=self._role(claims),
+            name=_optional(claims.get(settings.claim_name)),
+            email=_optional(claims.get(settings.claim_email)),
+            expires_at=datetime.fromtimestamp(_end(claims), UTC),
+        )
+
+    def _organisation(self, claim: Any, orgid: str | None) -> str:
+        """The organisation asked for, or the only one that the token names."""
+        name = self.settings.claim_organisation
+        named = [claim] if isinstance(claim, str) else claim
+        if not isinstance(named, list) or not named or not all(isinstance(key, str) and _sound(key) for key in named):
+            raise NotAuthenticated(f"The `{name}` claim of this token must name an organisation, or a list of them.")
+        if orgid is None:
+            if len(set(named)) > 1:
+                raise BadRequest(f"This token names {len(set(named))} organisations: say which one as `orgid`.")
+            return str(named[0])
+        if not _sound(orgid):
+            raise BadRequest(f"`orgid` must be 1 to {LONGEST} printable characters.")
+        if orgid not in named:
+            raise NotAllowed(
+                f'This token is not for the organisation "{orgid}": get one that is, or leave `orgid` out.'
+            )
+        return orgid
+
+    def _required(self, claims: Mapping[str, Any], name: str) -> str:
+        value = claims.get(name)
+        if not isinstance(value, str) or not _sound(value):
+            raise NotAuthenticated(f"The `{name}` claim of this token must be 1 to {LONGEST} printable characters.")
+        return value
+
+    def _role(self, claims: Mapping[str, Any]) -> Role:
+        value = claims.get(self.settings.claim_role)
+        role = Role.__members__.get(value.upper()) if isinstance(value, str) else None
+        if role is None:
+            roles = ", ".join(role.lower() for role in Role)
+            raise NotAuthenticated(f"The `{self.settings.claim_role}` claim of this token must be one of {roles}.")
+        return role
+
+
+def bearer(authorization: str | None) -> str:
+    """The token in the value of an Authorization header. Raises NotAuthenticated."""
+    if not authorization:
+        raise NotAuthenticated("No token was sent: send the header `Authorization: Bearer <JWT>`.")
+    scheme, _, token = authorization.strip().rpartition(" ")
+    if scheme.strip().lower() not in ("bearer", "") or not token.isascii() or len(token) > LONGEST_TOKEN:
+        raise NotAuthenticated(f"Authorization must be `Bearer <JWT>`, of up to {LONGEST_TOKEN} characters.")
+    return token
+
+
+def _end(claims: Mapping[str, Any]) -> int:
+    return min(int(claims["exp"]), LAST)
+
+
+def _sound(value: str) -> bool:
+    return 1 <= len(value) <= LONGEST and value.isprintable()
+
+
+def _optional(value: Any) -> str | None:
+    """A claim that only decorates: dropped rather than refused when it cannot be stored."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        return None
+    return value.encode(errors="replace").decode()[:LONGEST]

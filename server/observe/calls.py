@@ -1,0 +1,131 @@
+"""Calls: each operation that is run or refused, as it is told to those who watch: counted, timed, logged and traced.
+
+What is told of one: its transport, request id, organisation, operation name, kind, code and duration. Never the
+document, a variable or a token.
+"""
+
+import logging
+import re
+from asyncio import CancelledError
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from secrets import token_hex
+from time import perf_counter, time_ns
+from typing import Any, Protocol, Self
+
+from engine.documents import Prepared
+from engine.engine import OK
+from engine.errors import Code
+from server.observe.metrics import Metrics
+
+log = logging.getLogger("dealboard.calls")
+
+NOTHING = "none"
+"""In place of an operation's name and kind, when it was refused before they were known."""
+
+CANCELLED = "CANCELLED"
+"""In place of an error's code: the client has gone, or the server stopped, before there was an answer."""
+
+REQUEST_ID = re.compile(rb"[\w.:/+=@-]{1,100}")
+
+BROKEN = (Code.INTERNAL_SERVER_ERROR, Code.SERVICE_UNAVAILABLE)
+"""Codes that are no fault of the client's."""
+
+current: ContextVar["Call | None"] = ContextVar("current", default=None)
+"""The call that the running code serves."""
+
+
+def blame(code: str) -> None:
+    """What the call that the running code serves has come to."""
+    call = current.get()
+    if call is not None:
+        call.code = code
+
+
+class Tracer(Protocol):
+    """Takes calls that have ended."""
+
+    def trace(self, call: "Call", seconds: float) -> None: ...
+
+
+class Call:
+    """One call, from its first byte to its last, or to the end of its subscription."""
+
+    __slots__ = (
+        "began",
+        "calls",
+        "code",
+        "headers",
+        "kind",
+        "operation",
+        "organisation",
+        "request_id",
+        "started",
+        "token",
+        "transport",
+    )
+
+    token: Token["Call | None"]
+
+    def __init__(self, calls: "Calls", transport: str, request_id: str, headers: Mapping[bytes, bytes]) -> None:
+        self.calls = calls
+        self.transport = transport
+        self.request_id = request_id
+        self.headers = headers
+        self.organisation: str | None = None
+        self.operation = self.kind = NOTHING
+        self.code: str = OK
+        self.started = time_ns()
+        self.began = perf_counter()
+
+    def runs(self, prepared: Prepared) -> None:
+        """What is run is known now."""
+        self.operation, self.kind = prepared.name, prepared.kind
+
+    def told(self) -> dict[str, Any]:
+        """What may be told of it to people and programs."""
+        return {
+            "request_id": self.request_id,
+            "transport": self.transport,
+            "organisation": self.organisation,
+            "operation": self.operation,
+            "kind": self.kind,
+        }
+
+    def __enter__(self) -> Self:
+        self.token = current.set(self)
+        return self
+
+    def __exit__(self, kind: Any, failure: BaseException | None, trace: Any) -> None:
+        if isinstance(failure, CancelledError):
+            self.code = OK if self.kind == "subscription" else CANCELLED
+        elif failure is not None:
+            self.code = Code.INTERNAL_SERVER_ERROR
+        self.calls.ended(self, perf_counter() - self.began)
+        current.reset(self.token)
+
+
+class Calls:
+    """Everything that is told of calls."""
+
+    def __init__(self, metrics: Metrics, level: int = logging.DEBUG, tracer: Tracer | None = None) -> None:
+        self.metrics = metrics
+        self.level = level
+        self.tracer = tracer
+
+    def ended(self, call: Call, seconds: float) -> None:
+        """Tell of a call that has ended."""
+        self.metrics.called(call.operation, call.kind, call.code, seconds)
+        level = logging.WARNING if call.code in BROKEN else self.level
+        if log.isEnabledFor(level):
+            milliseconds = round(seconds * 1000, 2)
+            extra = {"code": str(call.code), "duration_ms": milliseconds}
+            log.log(level, "%s %s: %s in %s ms", call.kind, call.operation, call.code, milliseconds, extra=extra)
+        if self.tracer is not None:
+            self.tracer.trace(call, seconds)
+
+
+def request_id(headers: Mapping[bytes, bytes]) -> str:
+    """The id that the client, or a proxy before us, gave the request in X-Request-ID; or a new one."""
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if REQUEST_ID.fullmatch(given) else token_hex(8)

@@ -1,0 +1,99 @@
+"""For who watches over the process.
+
+/healthz says that it is alive, /readyz that requests may be sent to it, and /metrics how it is doing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from hmac import compare_digest
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from engine.engine import Engine
+from models.database import UNREACHABLE, Database
+from models.migrate import is_current
+from server.transport.refusals import NotAuthenticated
+from server.transport.service import Service
+
+PATIENCE = 3.0
+"""Seconds in which the database must answer."""
+
+
+@dataclass
+class Probe:
+    """Whether the database answers and its tables are current. However many ask at once, it is asked once.
+
+    A question that finds no answer in time goes on, and whoever asks next waits for the same one: neither a database
+    that hangs nor a pool that is exhausted is asked for more and more connections.
+    """
+
+    database: Database
+    asking: asyncio.Task[tuple[bool, bool]] | None = None
+
+    async def answers(self) -> tuple[bool, bool]:
+        """Both, as far as they were found out in time."""
+        if self.asking is None or self.asking.done():
+            self.asking = asyncio.create_task(self._ask())
+        await asyncio.wait([self.asking], timeout=PATIENCE)
+        return self.asking.result() if self.asking.done() else (False, False)
+
+    async def _ask(self) -> tuple[bool, bool]:
+        try:
+            return await self.database.pool.fetchval("SELECT true"), await is_current(self.database.url)
+        except UNREACHABLE:
+            return False, False
+
+
+def health_routes(service: Service, database: Database) -> list[Route]:
+    """The two addresses. They need no token, and tell no more than what works."""
+    probe = Probe(database)
+
+    async def healthz(_: Request) -> Response:
+        return _answer({"alive": True})
+
+    async def readyz(_: Request) -> Response:
+        answers, current = await probe.answers()
+        engine = getattr(service, "engine", None)
+        return _answer(
+            {
+                "database": answers,
+                "migrations": current,
+                "wakeups": isinstance(engine, Engine) and engine.feed.wakeups.connected,
+                "serving": not service.connections.leaving,
+            }
+        )
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+def look_at(service: Service, database: Database) -> None:
+    """Write down for /metrics what is a state."""
+    engine = getattr(service, "engine", None)
+    feed = engine.feed if isinstance(engine, Engine) else None
+    service.calls.metrics.look(database.pool, len(service.connections), feed)
+
+
+def metrics_route(service: Service, look: Callable[[], None]) -> Route:
+    """The address of the metrics. It needs a token where the settings have one."""
+    token = service.settings.metrics_token
+    wanted = f"Bearer {token}".encode()
+
+    async def metrics(request: Request) -> Response:
+        given = request.headers.get("authorization", "").encode()
+        if token is not None and not compare_digest(given, wanted):
+            refused = NotAuthenticated("Send `Authorization: Bearer …` with the setting DEALBOARD_METRICS_TOKEN.")
+            return Response(refused.body, 401, {"www-authenticate": "Bearer"}, "application/json")
+        look()
+        text, media = await service.calls.metrics.text()
+        return Response(text, 200, {"cache-control": "no-store"}, media)
+
+    return Route("/metrics", metrics)
+
+
+def _answer(found: dict[str, bool]) -> Response:
+    status = 200 if all(found.values()) else 503
+    return Response(orjson.dumps(found), status, {"cache-control": "no-store"}, "application/json")

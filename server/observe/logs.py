@@ -1,0 +1,93 @@
+"""Logs: one line for each record, as text for people or as JSON for programs, with the call that it belongs to.
+
+The message of a failure is left out: PostgreSQL and Python quote values in it, and those belong to customers. What is
+told is its type, where it came from, and of PostgreSQL the SQLSTATE and the constraint.
+"""
+
+import logging
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from server.observe.calls import current
+from server.settings import Settings
+
+OWN = ("code", "duration_ms")
+"""What only records about calls have."""
+
+
+class TextFormatter(logging.Formatter):
+    """For people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time, level, message, and the request id if there is one."""
+        call = current.get()
+        line = f"{_time(record):%H:%M:%S} {record.levelname.lower()} {record.name}: {_message(record)}"
+        return "\n".join(filter(None, [f"{line} [{call.request_id}]" if call else line, _failure(record)]))
+
+
+class JsonFormatter(logging.Formatter):
+    """For programs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A JSON object on one line."""
+        call = current.get()
+        told: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _message(record),
+            **(call.told() if call else {}),
+            **{name: getattr(record, name) for name in OWN if hasattr(record, name)},
+        }
+        failure = _failure(record)
+        if failure:
+            told["failure"] = failure
+        return orjson.dumps(told).decode()
+
+
+def configure(settings: Settings) -> None:
+    """Log to standard error as the settings say: ours from their level on, of libraries what is wrong."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("dealboard").setLevel(settings.log_level.upper())
+    logging.captureWarnings(True)
+
+
+def call_level(settings: Settings) -> int:
+    """The level of a call that went well: people are told only when they ask for it."""
+    return logging.INFO if settings.log_format == "json" else logging.DEBUG
+
+
+def _time(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)
+
+
+def _message(record: logging.LogRecord) -> str:
+    return record.getMessage().encode(errors="replace").decode()
+
+
+def _failure(record: logging.LogRecord) -> str | None:
+    failure = record.exc_info[1] if record.exc_info else None
+    return None if failure is None else "\n".join(_told(failure, set()))
+
+
+def _told(failure: BaseException, seen: set[int]) -> list[str]:
+    """Where a failure came from, and before it what caused it."""
+    seen.add(id(failure))
+    lines = []
+    cause = failure.__cause__ or (None if failure.__suppress_context__ else failure.__context__)
+    if cause is not None and id(cause) not in seen:
+        lines = [*_told(cause, seen), "which led to"]
+    lines += "".join(traceback.format_tb(failure.__traceback__)).splitlines()
+    details = [f"{name}={value}" for name in ("sqlstate", "constraint_name") if (value := getattr(failure, name, None))]
+    lines.append(" ".join([type(failure).__qualname__, *details]))
+    if isinstance(failure, BaseExceptionGroup):
+        for part in failure.exceptions:
+            lines += _told(part, seen)
+    return lines

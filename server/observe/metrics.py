@@ -1,0 +1,125 @@
+"""Metrics in Prometheus' form, at /metrics: what a process has done, and how it is doing.
+
+With `--workers`, whichever worker is asked answers for all of them: each writes its figures to files that the others
+can read, in the folder that PROMETHEUS_MULTIPROC_DIR names
+(https://prometheus.github.io/client_python/multiprocess/). What is a state and not a sum is then written every second.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from engine.live.feed import Feed
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+
+EVERY = 1.0
+"""Seconds between two looks at what is a state, with several workers."""
+
+MOST_NAMES = 200
+"""Operations that are told by name. Clients choose the names, so those that come later are told together."""
+
+OTHERS = "other"
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""The bounds that durations are counted by."""
+
+
+class Metrics:
+    """The figures of this process."""
+
+    def __init__(self) -> None:
+        self.shared = os.environ.get(SHARED)
+        self.registry = CollectorRegistry()
+        if self.shared:
+            MultiProcessCollector(self.registry, self.shared)  # type: ignore[no-untyped-call]
+        own = None if self.shared else self.registry
+        self.names: set[str] = set()
+
+        def gauge(name: str, text: str, mode: str = "livesum", labels: tuple[str, ...] = ()) -> Gauge:
+            return Gauge(f"dealboard_{name}", text, labels, registry=own, multiprocess_mode=mode)  # type: ignore[arg-type]
+
+        def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(f"dealboard_{name}", text, labels, registry=own)
+
+        def histogram(name: str, text: str, labels: tuple[str, ...] = ()) -> Histogram:
+            return Histogram(f"dealboard_{name}", text, labels, registry=own, buckets=SECONDS)
+
+        kinds = ("operation", "kind")
+        self.operations = counter("operations", "Operations that have ended, by their first code.", (*kinds, "code"))
+        self.durations = histogram("operation_seconds", "Time to answer a query or a mutation.", kinds)
+        self.statements = histogram("statement_seconds", "Time of an SQL statement, as the process sees it.")
+        self.waits = histogram("pool_wait_seconds", "Time that a connection of the pool was waited for.")
+        self.pool = gauge("pool_connections", "Connections of the pool, by what they do.", labels=("state",))
+        self.connections = gauge("connections", "Sockets and streams that are open.")
+        self.closed = counter("sockets_closed", "Sockets that were closed from this side, by code.", ("code",))
+        self.subscribers = gauge("subscribers", "Subscriptions that are served.")
+        self.streams = gauge("streams", "Different subscriptions: each renders an event once for all its subscribers.")
+        self.waiting = gauge("events_waiting", "Events that wait for subscribers to take them.")
+        self.longest = gauge("events_waiting_longest", "Those that wait for the slowest subscriber.", "livemax")
+        self.behind = gauge(
+            "events_behind", "How many events the log of an organisation is ahead of its reader, at most.", "livemax"
+        )
+        self.deliveries = histogram(
+            "event_delivery_seconds", "Time from an event to when all its subscribers have it in their queues."
+        )
+        self.wakeups = gauge("wakeups_connected", "Whether wake-ups come from the other processes.", "livemin")
+        self.reconnects = counter("wakeups_reconnects", "How often the line for wake-ups was opened again.")
+        self._seen_reconnects = 0
+        self.waited: Callable[[float], None] = self.waits.observe
+        self.ran: Callable[[float], None] = self.statements.observe
+        self.delivered: Callable[[float], None] = self.deliveries.observe
+
+    def called(self, operation: str, kind: str, code: str, seconds: float) -> None:
+        """An operation has ended."""
+        if operation not in self.names:
+            if len(self.names) >= MOST_NAMES:
+                operation = OTHERS
+            self.names.add(operation)
+        self.operations.labels(operation, kind, code).inc()
+        if kind in ("query", "mutation"):
+            self.durations.labels(operation, kind).observe(seconds)
+
+    def look(self, pool: asyncpg.Pool, connections: int, feed: Feed | None) -> None:
+        """Write down what is a state."""
+        self.pool.labels("idle").set(pool.get_idle_size())
+        self.pool.labels("used").set(pool.get_size() - pool.get_idle_size())
+        self.pool.labels("most").set(pool.get_max_size())
+        self.connections.set(connections)
+        if feed is None:
+            return
+        state = feed.state()
+        self.subscribers.set(state.subscribers)
+        self.streams.set(state.streams)
+        self.waiting.set(state.waiting)
+        self.longest.set(state.longest)
+        self.behind.set(state.behind)
+        self.wakeups.set(feed.wakeups.connected)
+        self.reconnects.inc(feed.wakeups.reconnects - self._seen_reconnects)
+        self._seen_reconnects = feed.wakeups.reconnects
+
+    async def text(self) -> tuple[bytes, str]:
+        """All figures and their media type. They are written in a thread: there can be thousands."""
+        return await asyncio.to_thread(generate_latest, self.registry), CONTENT_TYPE_LATEST
+
+    @asynccontextmanager
+    async def looking(self, look: Callable[[], None]) -> AsyncIterator[None]:
+        """With several workers, look every second, because another one may be asked."""
+        task = asyncio.create_task(_every(EVERY, look)) if self.shared else None
+        try:
+            yield
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+async def _every(seconds: float, look: Callable[[], None]) -> None:
+    while True:
+        look()
+        await asyncio.sleep(seconds)

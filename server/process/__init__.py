@@ -1,0 +1,1 @@
+"""The process: command line, database, workers, demo and imports."""

@@ -1,0 +1,193 @@
+"""The command line. Whatever goes wrong is told in one line that says the way out."""
+
+import re
+import sys
+from contextlib import suppress
+from datetime import timedelta
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+from engine.caller import Scope
+from engine.documents import Documents
+from engine.engine import Engine
+from engine.limits import Limits
+from engine.live.feed import Feed
+from models.tables.base import organisation_id
+from models.tables.member import Role
+from resolvers.changes.organisation.access import resume as resume_organisation
+from resolvers.changes.organisation.access import suspend as suspend_organisation
+from schema.api import graphql_schema, sdl
+from server.process.demo import load_demo
+from server.process.faults import Fault, run, settings_for, settings_for_work
+from server.process.importing import import_command
+from server.process.runtime import DEMO_ORGANISATION, make_token, open_database
+from server.process.serving import serve_app, serve_as_worker
+from server.settings import PREFIX, Settings, WrongSettings
+
+
+def _settings_help() -> str:
+    """Every setting on lines of its own; `\b` keeps them as they are."""
+    lines = ["\b", "Settings, from the environment:"]
+    for name, field in Settings.model_fields.items():
+        shown = "" if field.default in (None, (), "") else f" Default: {_shown(field.default)}."
+        lines += [f"  {PREFIX}{name.upper()}", f"      {field.description}{shown}"]
+    return "\n".join(lines)
+
+
+def _shown(default: object) -> str:
+    return ",".join(default) if isinstance(default, tuple) else str(default)
+
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Dealboard: the sales-pipeline backend behind your CRM screens.",
+)
+
+
+@app.command(epilog=_settings_help())
+def serve(
+    demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Start with a demo organisation.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve, on the same port.")] = None,
+) -> None:
+    """Serve the API, with the settings below from the environment."""
+    settings = settings_for(demo=demo, host=host, port=port, workers=workers)
+    with suppress(KeyboardInterrupt):
+        run(serve_app(settings))
+
+
+@app.command(hidden=True)
+def work(descriptor: int) -> None:
+    """Serve as one of several workers. `dealboard serve --workers` starts this; it is of no use by itself."""
+    run(serve_as_worker(descriptor))
+
+
+@app.command()
+def migrate() -> None:
+    """Create or upgrade the tables of the database."""
+
+    async def work() -> None:
+        async with open_database(settings_for_work()):
+            Console().print("The tables are current.")
+
+    run(work())
+
+
+@app.command()
+def token(
+    org: Annotated[str, typer.Option(help="Key of the organisation.")],
+    user: Annotated[str, typer.Option(help="The person: the `sub` claim.")],
+    role: Annotated[Role, typer.Option(help="What the person may do.", case_sensitive=False)] = Role.REP,
+    expires: Annotated[str, typer.Option(help="Lifetime: 45m, 12h or 30d.")] = "30d",
+) -> None:
+    """Print a token for a person of an organisation."""
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", expires)
+    if match is None:
+        raise Fault(f"--expires {expires}: write a number and a unit, such as 45m, 12h or 30d.")
+    lifetime = timedelta(minutes=int(match[1]) * {"m": 1, "h": 60, "d": 1440}[match[2]])
+    settings = settings_for_work()
+    try:
+        typer.echo(make_token(settings, organisation=org, subject=user, role=role, lifetime=lifetime))
+    except WrongSettings as wrong:
+        raise Fault(str(wrong)) from wrong
+
+
+@app.command()
+def schema() -> None:
+    """Print the schema in GraphQL's schema definition language."""
+    typer.echo(sdl(), nl=False)
+
+
+@app.command()
+def explain(
+    query: Annotated[str, typer.Argument(help="The operation.")],
+    org: Annotated[str, typer.Option(help="Key of the organisation.")] = "demo",
+    variables: Annotated[str, typer.Option(help="The variables, as a JSON object.")] = "{}",
+) -> None:
+    """Print the SQL of a query and the plan that PostgreSQL follows for it."""
+    try:
+        values = orjson.loads(variables)
+    except orjson.JSONDecodeError as wrong:
+        raise Fault(
+            f'--variables: this is not JSON ({wrong}). Write an object, such as \'{{"id": "lead_…"}}\'.'
+        ) from wrong
+    if not isinstance(values, dict):
+        raise Fault('--variables: write a JSON object, such as \'{"id": "lead_…"}\'.')
+
+    async def work() -> str:
+        async with open_database(settings_for_work()) as database, Feed.open(database) as feed:
+            engine = Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed)
+            scope = Scope(org, "explain", Role.VIEWER)
+            return await engine.explain(engine.documents.prepare(query, None), values, scope)
+
+    typer.echo(run(work()))
+
+
+@app.command()
+def demo() -> None:
+    """Make the demo organisation, unless it is there."""
+
+    async def work() -> None:
+        async with open_database(settings_for_work()) as database:
+            await load_demo(database)
+            Console().print(f"The organisation {DEMO_ORGANISATION!r} is there.")
+
+    run(work())
+
+
+app.command("import")(import_command)
+
+
+@app.command()
+def suspend(org: Annotated[str, typer.Option(help="Key of the organisation.")]) -> None:
+    """Let nobody of an organisation in, until it is resumed. Its records stay."""
+
+    async def work() -> None:
+        async with open_database(settings_for_work()) as database:
+            if not await suspend_organisation(database, organisation_id(org)):
+                raise _unknown(org)
+
+    run(work())
+    Console().print(f"The organisation {org!r} is suspended: within a second or two its sockets are closed everywhere.")
+
+
+@app.command()
+def resume(org: Annotated[str, typer.Option(help="Key of the organisation.")]) -> None:
+    """Let the people of a suspended organisation in again."""
+
+    async def work() -> None:
+        async with open_database(settings_for_work()) as database:
+            if not await resume_organisation(database, organisation_id(org)):
+                raise _unknown(org)
+
+    run(work())
+    Console().print(f"The people of the organisation {org!r} are let in.")
+
+
+def _unknown(org: str) -> Fault:
+    return Fault(f"--org {org}: there is no such organisation. Its key is what its tokens and `orgid` call it.")
+
+
+UsageError: Any = typer.BadParameter.__base__
+"""What typer raises for a command line that it cannot read; it publishes only this subclass of it."""
+
+
+def main() -> None:
+    """The entry point `dealboard`."""
+    try:
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except typer.Abort:
+        sys.exit(130)
+    except UsageError as wrong:
+        command = wrong.ctx.command_path if wrong.ctx else "dealboard"
+        told = f"{command}: {wrong.format_message().rstrip('.')}. See `{command} --help`."
+    except Fault as fault:
+        told = f"dealboard: {fault}"
+    Console(stderr=True, highlight=False, markup=False).print(told, soft_wrap=True)
+    sys.exit(2)

@@ -1,0 +1,96 @@
+"""What a process runs on: the database of the settings, embedded or given, migrated and open."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import jwt
+
+from models.database import Database, ignore
+from models.migrate import migrate
+from models.tables.member import Role
+from server.observe.metrics import Metrics
+from server.process.postgres import embedded
+from server.settings import Settings, WrongSettings
+
+DEMO_ORGANISATION = "demo"
+DEMO_SUBJECT = "demo-admin"
+OLDEST_POSTGRES = 150_000
+
+
+@asynccontextmanager
+async def open_url(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database; an embedded one is started, and stopped at the end."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with embedded(settings.data_dir) as url:
+        yield url
+
+
+@asynccontextmanager
+async def open_migrated(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database, which is started when it is embedded, and migrated. Raises `WrongSettings`."""
+    async with open_url(settings) as url:
+        await _expect_usable(url)
+        await migrate(url)
+        yield url
+
+
+def connect(settings: Settings, url: str, metrics: Metrics | None = None) -> AbstractAsyncContextManager[Database]:
+    """Open the database at the URL as the settings say."""
+    return Database.open(
+        url,
+        max_size=settings.pool_size,
+        statement_cache_size=settings.statement_cache_size,
+        waited=metrics.waited if metrics else ignore,
+        ran=metrics.ran if metrics else ignore,
+    )
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database of the settings: started when it is embedded, migrated, open. Raises `WrongSettings`."""
+    async with open_migrated(settings) as url, connect(settings, url) as database:
+        yield database
+
+
+async def _expect_usable(url: str) -> None:
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+    except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
+        raise WrongSettings(
+            f"DEALBOARD_DATABASE_URL: cannot connect ({type(error).__name__}: {error})."
+            " Check the address and that PostgreSQL runs, or leave it out for the embedded one."
+        ) from error
+    try:
+        version = int(await connection.fetchval("SHOW server_version_num"))
+    finally:
+        await connection.close()
+    if version < OLDEST_POSTGRES:
+        raise WrongSettings(
+            f"DEALBOARD_DATABASE_URL: this PostgreSQL is version {version // 10_000}; 15 is the oldest."
+        )
+
+
+def make_token(
+    settings: Settings, *, organisation: str, subject: str, role: Role, lifetime: timedelta, name: str | None = None
+) -> str:
+    """A token signed with the settings' secret. Raises `WrongSettings` when there is none to sign with."""
+    if not settings.jwt_secret:
+        raise WrongSettings("DEALBOARD_JWT_SECRET: set it, so that tokens can be signed here.")
+    claims = {
+        settings.claim_subject: subject,
+        settings.claim_organisation: organisation,
+        settings.claim_role: role.value.lower(),
+        "iat": datetime.now(UTC),
+        "exp": datetime.now(UTC) + lifetime,
+    }
+    if name:
+        claims[settings.claim_name] = name
+    if settings.jwt_issuer:
+        claims["iss"] = settings.jwt_issuer
+    if settings.jwt_audience:
+        claims["aud"] = settings.jwt_audience
+    return jwt.encode(claims, settings.jwt_secret, algorithm="HS256")

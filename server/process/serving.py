@@ -1,0 +1,195 @@
+"""Serving: the database, the application and uvicorn, from the first line printed to the last connection closed.
+
+With several workers, the process that was started prepares the database and keeps the workers running; each of them is
+a server of its own on the same port, and they hear of each other's changes as separate machines would.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from functools import partial
+from tempfile import TemporaryDirectory
+from types import FrameType
+
+import uvicorn
+from rich.console import Console
+
+from models.database import UNREACHABLE, Database
+from models.tables.member import Role
+from server.app import create_app
+from server.observe.calls import Calls
+from server.observe.logs import call_level, configure
+from server.observe.metrics import Metrics
+from server.observe.tracing import opened_tracer
+from server.process.demo import load_demo
+from server.process.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, connect, make_token, open_migrated
+from server.process.workers import Parent, Workers
+from server.settings import Settings, WrongSettings
+from server.transport.protocols import http_protocol, socket_protocol
+
+DEMO_LIFETIME = timedelta(days=30)
+
+FAREWELL = 2.0
+"""Seconds before the end of its time in which a server that stops answers whoever still waits for the database."""
+
+
+async def serve_app(settings: Settings) -> None:
+    """Serve until a signal comes. Raises `WrongSettings` when the port is taken or the database cannot be reached."""
+    with listen(settings.host, settings.port) as listener:
+        announce = partial(print_address, settings, listener.getsockname()[1])
+        if settings.workers > 1:
+            await serve_in_workers(settings, listener, announce)
+            return
+        async with (
+            opened_calls(settings) as calls,
+            open_migrated(settings) as url,
+            connect(settings, url, calls.metrics) as database,
+        ):
+            if settings.demo:
+                await load_demo(database)
+            await Server(settings, database, calls, announce).serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def opened_calls(settings: Settings) -> AsyncIterator[Calls]:
+    """What calls are told to, as the settings say. Raises `WrongSettings`."""
+    configure(settings)
+    async with opened_tracer(settings) as tracer:
+        yield Calls(Metrics(), call_level(settings), tracer)
+
+
+async def serve_in_workers(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Prepare the database once, for all the workers."""
+    configure(settings)
+    async with open_migrated(settings) as url:
+        if settings.demo:
+            async with connect(settings, url) as database:
+                await load_demo(database)
+        with TemporaryDirectory(prefix="dealboard-metrics-") as folder:
+            given = settings.model_copy(update={"database_url": url})
+            await Workers(given, listener, announce, folder).run()
+
+
+async def serve_as_worker(descriptor: int) -> None:
+    """Serve in a process that `Workers` has started, on the listener that it has bound. Raises `WrongSettings`."""
+    with socket.socket(fileno=descriptor) as listener:
+        async with Parent.connect() as parent:
+            url = parent.settings.database_url
+            assert url is not None
+            async with opened_calls(parent.settings) as calls, AsyncExitStack() as stack:
+                try:
+                    database = await stack.enter_async_context(connect(parent.settings, url, calls.metrics))
+                except UNREACHABLE as failure:
+                    # Of a worker that is replaced while the database is away: the parent tries again.
+                    raise WrongSettings(f"The database cannot be reached ({type(failure).__name__}).") from failure
+                server = Server(parent.settings, database, calls, parent.tell_ready)
+                parent.when_gone(server.stop)
+                await server.serve(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """A server that says so once it answers."""
+
+    draining: asyncio.Task[None] | None = None
+
+    def __init__(self, settings: Settings, database: Database, calls: Calls, announce: Callable[[], None]) -> None:
+        self.application = create_app(settings, database, calls=calls)
+        self.patience = settings.shutdown_timeout
+        self.pool = database.pool
+        super().__init__(
+            uvicorn.Config(
+                self.application,
+                loop="none",
+                http=http_protocol(settings.send_timeout),
+                ws=socket_protocol(settings.send_timeout),
+                ws_ping_interval=None,
+                ws_per_message_deflate=False,  # it would compress each event anew for every socket
+                log_config=None,
+                access_log=False,
+                ws_max_size=2 * settings.max_body_bytes,
+                server_header=False,
+            )
+        )
+        self.announce = announce
+
+    def stop(self) -> None:
+        """End, as a signal would."""
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; at the second signal at once."""
+        if self.should_exit:
+            self.force_exit = True
+            self.pool.terminate()
+            if self.draining is not None:
+                self.draining.cancel()
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, tell sockets and streams to come back elsewhere, let requests finish; in time."""
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.patience
+        # Whoever waits for the database until then is told that it is away, rather than cut off without a word.
+        giving_up = loop.call_at(end - min(FAREWELL, self.patience / 2), self.pool.terminate)
+        self.draining = asyncio.create_task(self.application.service.connections.drain())
+        await asyncio.wait([self.draining], timeout=self.patience)
+        self.draining.cancel()
+        self.config.timeout_graceful_shutdown = max(1, round(end - loop.time()))
+        await super().shutdown(sockets)
+        giving_up.cancel()
+        if self.force_exit:
+            for task in self.server_state.tasks:
+                task.cancel()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on Ctrl-C and SIGTERM, and do not raise the signal again: the database is still to be closed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then announce."""
+        await super().startup(sockets)
+        self.announce()
+
+
+def print_address(settings: Settings, port: int) -> None:
+    """Say where the server is, and in demo mode what to send."""
+    console = Console()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    console.print(f"\n[bold]Dealboard[/] answers at [link]http://{host}:{port}/graphql[/]")
+    if settings.demo:
+        token = make_token(
+            settings, organisation=DEMO_ORGANISATION, subject=DEMO_SUBJECT, role=Role.ADMIN, lifetime=DEMO_LIFETIME
+        )
+        console.print("Open it in a browser: GraphiQL has working examples and the token filled in.")
+        console.print("\nFor other clients, an admin of the demo organisation:")
+        console.print(f"  Authorization: Bearer {token}", soft_wrap=True, highlight=False)
+        console.print(f"  orgid: {DEMO_ORGANISATION}", highlight=False)
+    console.print("\nCtrl-C stops everything.")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises `WrongSettings` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise WrongSettings(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or choose another --port."
+        ) from error
+    return listener

@@ -1,0 +1,80 @@
+"""Who is connected for longer than a request: sockets and streams, which are ended when their time has come.
+
+They are ended when the server stops, when their member is deactivated and when their organisation is suspended; and a
+member has no more of them than the setting allows.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from engine.caller import Person, Scope
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a connection is ended: the close code of sockets, and the reason."""
+
+    code: int
+    reason: str
+
+
+RESTART = Ending(1012, "Service restart: come back")
+
+End = Callable[[Ending], None]
+
+
+class TooMany(Exception):
+    """A member has as many connections as are allowed."""
+
+
+@dataclass
+class Connections:
+    """The sockets and streams of this process, by their member."""
+
+    most: int
+    leaving: bool = False
+    _ends: dict[Person, set[End]] = field(default_factory=dict)
+    _empty: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._ends.values()))
+
+    @property
+    def members(self) -> list[Person]:
+        """Whoever is connected."""
+        return list(self._ends)
+
+    @contextmanager
+    def joined(self, who: Scope, end: End) -> Iterator[None]:
+        """While a connection is open. `end` is called when it is to end. Raises `TooMany`."""
+        member = who.person
+        ends = self._ends.setdefault(member, set())
+        if len(ends) >= self.most:
+            raise TooMany
+        ends.add(end)
+        if self.leaving:
+            end(RESTART)
+        try:
+            yield
+        finally:
+            ends.discard(end)
+            if not ends:
+                self._ends.pop(member, None)
+            if not self._ends:
+                self._empty.set()
+
+    def end(self, member: Person, ending: Ending) -> None:
+        """End whatever a member has open."""
+        for end in list(self._ends.get(member, ())):
+            end(ending)
+
+    async def drain(self) -> None:
+        """Tell everybody to come back, and wait until they have gone."""
+        self.leaving = True
+        for member in self.members:
+            self.end(member, RESTART)
+        while self._ends:
+            self._empty.clear()
+            await self._empty.wait()

@@ -1,0 +1,48 @@
+"""The opening of a WebSocket: where the page comes from, and which subprotocol it speaks."""
+
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from server.observe.calls import request_id
+from server.transport.origins import Origins
+from server.transport.refusals import NotAllowed
+from server.transport.service import Service
+from server.transport.sockets import Socket
+
+PROTOCOL = "graphql-transport-ws"
+"""The only one. The older `graphql-ws` cannot refuse an operation that is begun before its sender is known."""
+
+
+class Sockets:
+    """The ASGI application for WebSockets at /graphql."""
+
+    def __init__(self, service: Service, origins: Origins) -> None:
+        self.service = service
+        self.origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit the connection, then serve it until it closes."""
+        websocket = WebSocket(scope, receive, send)
+        if not self.origins.allows(websocket.headers.get("origin"), websocket.headers.get("host")):
+            await _deny(scope, send)
+            return
+        if PROTOCOL not in scope["subprotocols"]:
+            # Accepted first, because a refused handshake cannot carry a code.
+            await websocket.accept()
+            await websocket.close(4406, f"Subprotocol not acceptable: {PROTOCOL} is spoken here")
+            return
+        headers = dict(scope["headers"])
+        id_ = request_id(headers)
+        await websocket.accept(PROTOCOL, [(b"x-request-id", id_.encode())])
+        await Socket(self.service, websocket, {b"traceparent": headers.get(b"traceparent", b"")}, id_).serve()
+
+
+async def _deny(scope: Scope, send: Send) -> None:
+    """Refuse the handshake with 403, and say why where the server can."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    body = NotAllowed("Pages of this origin may not connect: add it to the setting DEALBOARD_ALLOWED_ORIGINS.").body
+    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

@@ -1,0 +1,186 @@
+"""GraphQL over HTTP: POST with JSON, and GET for queries (https://graphql.github.io/graphql-over-http/draft/).
+
+With `application/graphql-response+json` the status says what happened. With the older `application/json` every
+well-formed request gets 200, because a client of that time cannot tell our 4xx from a proxy's.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from engine.caller import Scope as Caller
+from engine.engine import masked
+from engine.errors import Code, RequestError, code_of, encode_errors
+from engine.live.shared_stream import Told
+from server.observe.calls import CANCELLED, Call, request_id
+from server.transport.connections import Ending, TooMany
+from server.transport.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, accepts, is_json
+from server.transport.refusals import BadRequest, Refused, TooManyConnections
+from server.transport.reply import send_json, send_refusal
+from server.transport.service import Asked, Service, asked_in_json, asked_in_url
+from server.transport.streams import once, send_events
+
+STATUSES: dict[str, int] = {
+    Code.UNAUTHENTICATED: 401,
+    Code.FORBIDDEN: 403,
+    Code.RATE_LIMITED: 429,
+    Code.INTERNAL_SERVER_ERROR: 500,
+    Code.SERVICE_UNAVAILABLE: 503,
+}
+"""The status of a refused operation by the code of its first error; 400 for all others."""
+
+ALLOW = ((b"allow", b"GET, POST, OPTIONS"),)
+ALLOW_POST = ((b"allow", b"POST"),)
+
+NEEDS_STREAM = (
+    "A subscription is a stream: send `Accept: text/event-stream`, or use a WebSocket with graphql-transport-ws."
+)
+
+
+class Gone(Exception):
+    """The client went away before its request was complete."""
+
+
+class GraphQL:
+    """The ASGI application at /graphql. `page` is shown to browsers."""
+
+    def __init__(self, service: Service, page: ASGIApp) -> None:
+        self.service = service
+        self.page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; nothing that a client sends makes it raise."""
+        headers = dict(scope["headers"])
+        taken = accepts(headers.get(b"accept", b"")[:LONGEST])
+        method = scope["method"]
+        if method == "GET" and taken.page:
+            await self.page(scope, receive, send)
+        elif method == "OPTIONS":
+            await send_json(send, 200, b"{}", taken.json or RESPONSE, ALLOW)
+        else:
+            with Call(self.service.calls, "http", request_id(headers), headers) as call:
+                send = _naming(send, call.request_id)
+                await self._answer(call, method, scope["query_string"], taken, receive, send)
+
+    async def _answer(
+        self, call: Call, method: str, query_string: bytes, taken: Accepts, receive: Receive, send: Send
+    ) -> None:
+        media = taken.json or RESPONSE
+        try:
+            _check(method, call.headers, taken)
+            who = await self.service.authenticator.authenticate(*_credentials(call.headers))
+            call.organisation = who.organisation
+            asked = asked_in_json(await _body(receive)) if method == "POST" else asked_in_url(query_string)
+            await self._run(call, asked, who, method, taken, receive, send)
+        except Gone:
+            call.code = CANCELLED
+        except RequestError as refused:
+            call.code = refused.code
+            status = 200 if media == JSON else STATUSES.get(refused.code, 400)
+            await send_json(send, status, encode_errors(refused.errors), media)
+        except Refused as refused:
+            call.code = refused.code
+            await send_refusal(send, refused, media)
+        except Exception as failure:
+            found = masked(failure)
+            call.code = code_of(found)
+            await send_json(send, 500, encode_errors([found]), media)
+
+    async def _run(
+        self, call: Call, asked: Asked, who: Caller, method: str, taken: Accepts, receive: Receive, send: Send
+    ) -> None:
+        engine = self.service.engine
+        try:
+            prepared = engine.documents.prepare(asked.query, asked.operation_name)
+            call.runs(prepared)
+            if prepared.kind == "mutation" and method == "GET":
+                raise BadRequest("A mutation changes something: send it with POST.", status=405, headers=ALLOW_POST)
+            if prepared.kind == "subscription":
+                if not taken.stream:
+                    raise BadRequest(NEEDS_STREAM, status=406)
+                call.transport = "sse"
+                results = engine.subscribe(prepared, asked.variables, who, _seen(call.headers))
+                await self._stream(results, who, receive, send)
+                return
+            answer = await engine.execute(prepared, asked.variables, who)
+        except RequestError as refused:
+            if taken.json is not None:
+                raise
+            # Who takes nothing but a stream is told there (GraphQL over SSE, "distinct connections mode", rule 2).
+            call.code = refused.code
+            await send_events(once(encode_errors(refused.errors)), who.expires_at, receive, send)
+            return
+        call.code = answer.code
+        if taken.stream_first:
+            await send_events(once(answer.body), who.expires_at, receive, send)
+            return
+        media = taken.json or RESPONSE
+        await send_json(send, 200 if answer.executed or media == JSON else 400, answer.body, media)
+
+    async def _stream(self, results: AsyncIterator[Told], who: Caller, receive: Receive, send: Send) -> None:
+        ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+        def end(ending: Ending) -> None:
+            if not ended.done():
+                ended.set_result(ending)
+
+        connections = self.service.connections
+        try:
+            with connections.joined(who, end):
+                await send_events(results, who.expires_at, receive, send, ended)
+        except TooMany:
+            raise TooManyConnections(connections.most) from None
+
+
+def _naming(send: Send, id_: str) -> Send:
+    """Sends the same, with the request id as a header."""
+    header = (b"x-request-id", id_.encode())
+
+    async def named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"].append(header)
+        await send(message)
+
+    return named
+
+
+def _check(method: str, headers: Mapping[bytes, bytes], taken: Accepts) -> None:
+    """Refuse by the method and the headers alone."""
+    if method not in ("GET", "POST"):
+        raise BadRequest("GraphQL is asked with POST, or with GET for queries.", status=405, headers=ALLOW)
+    if taken.json is None and not taken.stream:
+        raise BadRequest(f"`Accept` must take {RESPONSE.decode()}, {JSON.decode()} or {STREAM.decode()}.", status=406)
+    if method == "POST":
+        if not is_json(headers.get(b"content-type", b"")[:LONGEST]):
+            raise BadRequest("The body must be JSON in UTF-8: send `Content-Type: application/json`.", status=415)
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            raise BadRequest("The body must not be compressed: leave `Content-Encoding` out.", status=415)
+
+
+def _credentials(headers: Mapping[bytes, bytes]) -> tuple[str | None, str | None]:
+    authorization, orgid = headers.get(b"authorization"), headers.get(b"orgid")
+    return (
+        None if authorization is None else authorization.decode("latin-1"),
+        None if orgid is None else orgid.decode(errors="replace"),
+    )
+
+
+def _seen(headers: Mapping[bytes, bytes]) -> str | None:
+    """The id of the last event that the client was told on a stream before this one."""
+    return headers.get(b"last-event-id", b"").decode("latin-1") or None
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. How long it may be is BodyLimit's to say."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return body
+    parts = [body]
+    while message["type"] == "http.request" and message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    if message["type"] != "http.request":
+        raise Gone
+    return b"".join(parts)

@@ -1,0 +1,78 @@
+"""Requests that are turned away before GraphQL sees them.
+
+Refused                 anything below: an HTTP status, a code, and a message that says what to do
+    BadRequest          400 BAD_REQUEST           the request cannot be understood
+    NotAuthenticated    401 UNAUTHENTICATED       no token, or one that proves nothing
+    NotAllowed          403 FORBIDDEN             a good token, but not for this organisation; or a strange origin
+    TooManyConnections  429 RATE_LIMITED          a member has as many connections as one may have
+    NotAvailable        503 SERVICE_UNAVAILABLE   what is needed to answer cannot be reached
+"""
+
+from collections.abc import Sequence
+
+from engine.errors import Code, encode_errors, error
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Refused(Exception):
+    """A request that is turned away."""
+
+    status = 400
+    code: str = Code.BAD_REQUEST
+    headers: Headers = ()
+
+    def __init__(self, message: str, *, status: int | None = None, headers: Headers | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status or self.status
+        self.headers = headers if headers is not None else self.headers
+
+    @property
+    def body(self) -> bytes:
+        """The GraphQL response that says so."""
+        return encode_errors([error(self.code, self.message)])
+
+
+class BadRequest(Refused):
+    """The request cannot be understood. `status` may name a closer one than 400 (405, 406, 413, 415)."""
+
+
+class NotAuthenticated(Refused):
+    """Who is asking is not proven."""
+
+    status = 401
+    code = Code.UNAUTHENTICATED
+    headers = ((b"www-authenticate", b'Bearer realm="dealboard"'),)
+
+
+class NotAllowed(Refused):
+    """Who is asking is proven, but may not do this here."""
+
+    status = 403
+    code = Code.FORBIDDEN
+
+
+class TooManyConnections(Refused):
+    """Whoever asks has as many connections as one may have."""
+
+    status = 429
+    code = Code.RATE_LIMITED
+    headers = ((b"retry-after", b"5"),)
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most} connections, which is the limit: close one first.")
+        self.most = most
+
+    @property
+    def body(self) -> bytes:
+        """The GraphQL response that says so, and how many they are."""
+        return encode_errors([error(self.code, self.message, limit=self.most)])
+
+
+class NotAvailable(Refused):
+    """Something that is needed cannot be reached now; the same request may succeed later."""
+
+    status = 503
+    code = Code.SERVICE_UNAVAILABLE
+    headers = ((b"retry-after", b"5"),)

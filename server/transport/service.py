@@ -1,0 +1,159 @@
+"""What the transports share: the engine they ask, who may ask, and what one GraphQL request consists of."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+import orjson
+
+from engine.caller import Person, Scope
+from engine.documents import Documents, Prepared
+from engine.live.shared_stream import Told
+from resolvers.changes.organisation.access import Withdrawn
+from server.auth.tokens import Authenticator
+from server.observe.calls import Calls
+from server.observe.metrics import Metrics
+from server.settings import Settings
+from server.transport.connections import Connections
+from server.transport.refusals import BadRequest
+
+DEEPEST = 64
+"""Objects and lists within each other in the variables."""
+
+PARAMETERS = ("query", "operationName", "variables", "extensions")
+
+
+class Answer(Protocol):
+    """A complete response body. `executed` is false when the operation was refused before it ran; `code` is the first
+    of its errors' codes."""
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def executed(self) -> bool: ...
+
+    @property
+    def code(self) -> str: ...
+
+
+class Runs(Protocol):
+    """What a transport asks of the engine."""
+
+    @property
+    def documents(self) -> Documents: ...
+
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer: ...
+
+    def subscribe(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
+    ) -> AsyncIterator[Told]: ...
+
+    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]: ...
+
+
+class Service:
+    """The engine, which is set while the app runs, and what stands before it."""
+
+    engine: Runs
+
+    def __init__(
+        self, settings: Settings, authenticator: Authenticator | None = None, calls: Calls | None = None
+    ) -> None:
+        self.settings = settings
+        self.calls = calls or Calls(Metrics())
+        self.connections = Connections(settings.max_connections_per_member)
+        self.authenticator = authenticator or Authenticator(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The parameters of one GraphQL request."""
+
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+
+
+@asynccontextmanager
+async def following(results: AsyncIterator[Told]) -> AsyncIterator[AsyncIterator[Told]]:
+    """The results of a subscription, which is ended at the end, so that it lets go of what it holds."""
+    try:
+        yield results
+    finally:
+        close = getattr(results, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def asked_in_json(body: bytes | str) -> Asked:
+    """The request in a JSON body."""
+    return asked_in_object(_parsed(body, "The body"))
+
+
+def asked_in_object(value: object) -> Asked:
+    """The request in a decoded object. Raises BadRequest that names the parameter and its type."""
+    if not isinstance(value, dict):
+        hint = " Requests are not batched: send each one by itself." if isinstance(value, list) else ""
+        raise BadRequest(f"A GraphQL request is one JSON object with a `query`, not {_named(value)}.{hint}")
+    query, name, variables = value.get("query"), value.get("operationName"), value.get("variables")
+    if not isinstance(query, str):
+        raise BadRequest(f"`query` must be a string that holds a GraphQL document, not {_named(query)}.")
+    if name is not None and not isinstance(name, str):
+        raise BadRequest(f"`operationName` must be a string, not {_named(name)}.")
+    if variables is not None:
+        if not isinstance(variables, dict):
+            raise BadRequest(f"`variables` must be an object, not {_named(variables)}.")
+        if _deep(variables):
+            raise BadRequest(f"`variables` are nested more than {DEEPEST} levels deep.")
+    extensions = value.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise BadRequest(f"`extensions` must be an object, not {_named(extensions)}.")
+    return Asked(query, name, variables)
+
+
+def asked_in_url(query_string: bytes) -> Asked:
+    """The request in the query string of a URL, where `variables` and `extensions` are JSON."""
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
+    except ValueError as wrong:
+        raise BadRequest("The query string of this URL must be percent-encoded UTF-8.") from wrong
+    value: dict[str, Any] = {}
+    for name, text in pairs:
+        if name not in PARAMETERS:
+            continue
+        if name in value:
+            raise BadRequest(f"`{name}` stands twice in this URL.")
+        is_json = name in ("variables", "extensions")
+        value[name] = _parsed(text, f"`{name}`") if is_json and text else text or None
+    return asked_in_object(value)
+
+
+def _parsed(text: bytes | str, what: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as wrong:
+        raise BadRequest(f"{what} is not JSON in UTF-8: {wrong}.") from wrong
+
+
+def _named(value: object) -> str:
+    if value is None:
+        return "null or nothing"
+    names: dict[type, str] = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    return names.get(type(value), "a number")
+
+
+def _deep(value: object) -> bool:
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True

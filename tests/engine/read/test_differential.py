@@ -1,0 +1,95 @@
+"""Generated queries, answered by Dealboard and by a plain reference executor over the same rows: they must agree."""
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from engine.caller import Scope
+from engine.documents import Documents
+from engine.engine import DEEPEST, Engine
+from engine.errors import RequestError, code_of
+from engine.limits import Limits
+from engine.live.feed import Feed
+from models import Role
+from models.database import Database
+from schema.api import graphql_schema
+from tests.support.reading.dataset import DEMO, EMPTY, ORGANISATIONS, OTHER, Tables
+from tests.support.reading.documents import Document, documents
+from tests.support.reading.reference import Outcome, Reference, reference_schema
+from tests.support.reading.supply import Supply
+
+EXAMPLES = int(os.environ.get("DEALBOARD_TEST_EXAMPLES", "250"))
+"""How many queries are generated; set it to 10,000 after a change of the read path."""
+
+SUPPLY = Supply(*ORGANISATIONS)
+SCOPES = [
+    *(Scope(DEMO, "tester", role) for role in (Role.VIEWER, Role.ADMIN)),
+    Scope(DEMO, 'nobody "yet"', Role.REP),
+    Scope(OTHER, "tester", Role.MANAGER),
+    Scope(EMPTY, "tester", Role.VIEWER),
+]
+"""Members and strangers; in the last one's organisation nothing was ever done."""
+
+NO_LIMITS = Limits(depth=50, aliases=10**4, fields=10**5, root_fields=10**3, tokens=10**6, cost=10**9)
+
+
+async def answered(engine: Engine, text: str, variables: dict[str, Any], scope: Scope) -> Outcome:
+    """What Dealboard answers. A refusal must say that the input is at fault."""
+    try:
+        answer = await engine.execute(engine.documents.prepare(text), variables, scope)
+    except RequestError as refused:
+        if {code_of(error) for error in refused.errors} <= {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}:
+            return Outcome(None, str(refused))
+        raise
+    body = orjson.loads(answer.body)
+    assert "errors" not in body, body["errors"]
+    return Outcome(json.dumps(body["data"]))
+
+
+@pytest.fixture
+async def filled(database: Database, tables: Tables) -> AsyncIterator[tuple[Engine, Reference]]:
+    """Dealboard and the reference, over the same two organisations."""
+    async with Feed.open(database, poll_seconds=30) as feed:
+        yield Engine(graphql_schema, database, Documents(graphql_schema, NO_LIMITS), feed), Reference(tables)
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """As deep a stack as the engine has in a server: Hypothesis makes it shallower."""
+    given = sys.getrecursionlimit()
+    sys.setrecursionlimit(DEEPEST)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(given)
+
+
+@settings(
+    # Shrinking takes minutes. The queries are the same each time, so one that fails can be cut down by hand.
+    phases=[Phase.explicit, Phase.generate],
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize="DEALBOARD_TEST_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
+@given(generated=documents(reference_schema(), SUPPLY), scope=st.sampled_from(SCOPES))
+async def test_generated_queries_are_answered_as_by_the_reference(
+    filled: tuple[Engine, Reference], generated: Document, scope: Scope
+) -> None:
+    """Whatever is asked, by whomever: the same JSON, keys in the same order, or a refusal by both."""
+    engine, reference = filled
+    text, variables = generated
+    expected = reference.answer(text, variables, scope)
+    with room():
+        found = await answered(engine, text, variables, scope)
+    note(f"{text}\n{variables}\nreference: {expected.reason}\nDealboard: {found.reason}")
+    assert found.data == expected.data

@@ -1,0 +1,59 @@
+"""When the database cannot be reached: a read is done again, and what fails says that it may be sent again."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from engine import engine as module
+from engine.engine import Engine
+from tests.support.world import World
+
+LOST = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+
+async def test_a_lost_connection_is_not_seen_by_a_reader(
+    api: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read that meets a connection which PostgreSQL has cut is done again on another one."""
+    read, failures = engine._read, [LOST]
+
+    async def once(*given: Any) -> str:
+        if failures:
+            raise failures.pop()
+        return await read(*given)
+
+    monkeypatch.setattr(engine, "_read", once)
+    assert "errors" not in await api("{ cursor }")
+    assert failures == []
+
+
+@pytest.mark.parametrize("failure", [LOST, ConnectionRefusedError(111, "refused"), asyncpg.InterfaceError("closed")])
+async def test_a_database_that_stays_away_is_said_to(
+    api: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """The code says that it is for a while, and the message what to do; nothing of the failure itself is told."""
+
+    async def never(*given: Any) -> str:
+        raise failure
+
+    monkeypatch.setattr(engine, "_read", never)
+    (error,) = (await api("{ cursor }"))["errors"]
+    assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+    assert "Send this again" in error["message"]
+    assert str(failure) not in error["message"]
+
+
+async def test_a_change_is_not_done_again_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it was committed is not known, so the client decides; it is told at the mutation's place."""
+    tried = []
+
+    async def lost(*given: Any) -> None:
+        tried.append(given)
+        raise LOST
+
+    monkeypatch.setattr(module, "perform", lost)
+    body = await world.attempt("createLead", {"title": "New", "stageId": world["New"]}, "lead { id }")
+    (error,) = body["errors"]
+    assert (error["extensions"]["code"], error["path"]) == ("SERVICE_UNAVAILABLE", ["result"])
+    assert len(tried) == 1

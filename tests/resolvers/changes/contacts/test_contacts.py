@@ -1,0 +1,135 @@
+"""Contacts and customers: made, changed, put away, searched, and what their deals come to."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.world import World
+
+LISTED = (
+    "query($search: String, $archived: Boolean) { contacts(search: $search, archived: $archived) { nodes { name } } }"
+)
+
+
+async def names(world: World, **asked: Any) -> list[str]:
+    found = await world.ask(LISTED, asked)
+    return [node["name"] for node in found["contacts"]["nodes"]]
+
+
+async def test_a_contact_is_kept_as_given(world: World) -> None:
+    """Tidied of spaces; null empties; what is left out stays."""
+    given = {"name": "  Zoe   Ray ", "email": "zoe@ray.test", "phone": "+1 2", "jobTitle": "CEO"}
+    shown = "contact { id name email phone jobTitle version archived }"
+    made = (await world.change("createContact", {**given, "customerId": world["Acme"]}, shown))["contact"]
+    assert made == {
+        "id": made["id"], "name": "Zoe Ray", "email": "zoe@ray.test", "phone": "+1 2", "jobTitle": "CEO", "version": 1,
+        "archived": False,
+    }  # fmt: skip
+    changed = await world.change("updateContact", {"contactId": made["id"], "phone": None, "name": "Zoë Ray"}, shown)
+    assert changed["contact"] == {**made, "name": "Zoë Ray", "phone": None, "version": 2}
+    same = await world.change("updateContact", {"contactId": made["id"], "name": "Zoë Ray"}, shown)
+    assert same["contact"]["version"] == 2
+
+
+@pytest.mark.parametrize("email", ["nobody", "@x.test", "a b@x.test", "a@", "x" * 250 + "@x.test"])
+async def test_what_is_no_address_is_refused(world: World, email: str) -> None:
+    """An e-mail address has something before and behind its @, and no spaces."""
+    await world.refused("createContact", {"name": "Zoe", "email": email}, "INVALID", "email")
+
+
+async def test_external_ids_of_customers_are_unique(world: World) -> None:
+    """In an organisation; another one may use the same."""
+    await world.change("updateCustomer", {"customerId": world["Acme"], "externalId": "c-1"})
+    await world.refused("createCustomer", {"name": "Bolt", "externalId": "c-1"}, "EXTERNAL_ID_TAKEN", "externalId")
+
+
+async def test_archived_ones_are_left_out(world: World) -> None:
+    """They are listed only when asked for, keep their links, are not offered for new ones, and come back."""
+    contact = world["contact of rita"]
+    await world.change("archiveContact", {"contactId": contact})
+    assert "Contact of rita" not in await names(world)
+    assert await names(world, archived=True) == ["Contact of rita"]
+    assert (await world.lead("Dan", "contact { name archived }"))["contact"]["archived"] is True
+    given = {"leadId": world["Ada"], "contactId": contact}
+    await world.refused("updateLead", given, "ARCHIVED", "contactId")
+    await world.change("restoreContact", {"contactId": contact})
+    await world.change("updateLead", given)
+    await world.change("archiveCustomer", {"customerId": world["Acme"]})
+    await world.refused("createContact", {"name": "Zoe", "customerId": world["Acme"]}, "ARCHIVED", "customerId")
+
+
+async def test_a_customer_shows_who_works_there_now(world: World) -> None:
+    """As the list of all contacts does: without those that were put away, unless asked for them, searched, filtered."""
+    for name, phone in (("Zoe", "1"), ("Yann", None), ("Gone", None)):
+        given = {"name": name, "customerId": world["Acme"], "phone": phone}
+        made = await world.change("createContact", given, "contact { id }")
+    await world.change("archiveContact", {"contactId": made["contact"]["id"]})
+    asked = """query($id: ID!) { customer(id: $id) {
+        now: contacts { totalCount nodes { name } } away: contacts(archived: true) { nodes { name } }
+        found: contacts(search: "zo", filter: { hasPhone: true }) { nodes { name } }
+    } }"""
+    assert (await world.ask(asked, {"id": world["Acme"]}))["customer"] == {
+        "now": {"totalCount": 2, "nodes": [{"name": "Yann"}, {"name": "Zoe"}]},
+        "away": {"nodes": [{"name": "Gone"}]},
+        "found": {"nodes": [{"name": "Zoe"}]},
+    }
+
+
+async def test_archiving_twice_changes_nothing(world: World) -> None:
+    """Nor does restoring what was not put away."""
+    contact = {"contactId": world["contact of rita"]}
+    await world.change("archiveContact", contact)
+    head = await world.head()
+    await world.change("archiveContact", contact)
+    await world.change("restoreCustomer", {"customerId": world["Acme"]})
+    assert await world.events(head) == []
+
+
+async def test_search_takes_text_as_it_stands(world: World) -> None:
+    """In upper or lower case; % and _ mean themselves."""
+    for name in ("100% Zoe", "1000 Zoe", "a_b", "axb"):
+        await world.change("createContact", {"name": name})
+    assert await names(world, search="zOE") == ["100% Zoe", "1000 Zoe"]
+    assert await names(world, search="0%") == ["100% Zoe"]
+    assert await names(world, search="a_b") == ["a_b"]
+
+
+async def test_totals_of_a_contact(world: World) -> None:
+    """How many deals there are, how they ended, and what they are worth; tasks and deals are listed beside."""
+    contact = world["contact of mia"]
+    for name in ("Ada", "Bob", "Eve", "Cleo"):
+        await world.change("updateLead", {"leadId": world[name], "contactId": contact})
+    await world.change("disqualifyLead", {"leadId": world["Cleo"], "reason": "No"})
+    await world.change("createTask", {"title": "Call", "contactId": contact})
+    asked = """query($id: ID!) { contact(id: $id) {
+        totals { count openCount wonCount lostCount values { currency count value weightedValue } }
+        tasks { nodes { title } } leads(filter: { closed: false }) { nodes { title } }
+    } }"""
+    found = (await world.ask(asked, {"id": contact}))["contact"]
+    assert found["totals"] == {
+        "count": 4, "openCount": 2, "wonCount": 1, "lostCount": 1,
+        "values": [
+            {"currency": "EUR", "count": 1, "value": "1000.00", "weightedValue": "500.00"},
+            {"currency": "USD", "count": 2, "value": "750.50", "weightedValue": "525.05"},
+        ],
+    }  # fmt: skip
+    assert found["tasks"]["nodes"] == [{"title": "Call"}]
+    assert [lead["title"] for lead in found["leads"]["nodes"]] == ["Ada", "Bob"]
+
+
+async def test_filters_and_orders(world: World) -> None:
+    """Each part of a filter is one condition; together all must hold. The last changed can come first."""
+    given = {"name": "Zoe", "customerId": world["Acme"], "phone": "1", "address": "1 Main St\nBonn", "notes": "Writes"}
+    made = await world.change("createContact", given, "contact { address notes }")
+    assert made["contact"] == {"address": "1 Main St\nBonn", "notes": "Writes"}
+    listed = "query($f: ContactFilter) { contacts(filter: $f) { nodes { name } } }"
+    for wanted in ({"customerId": world["Acme"]}, {"hasCustomer": True}, {"hasEmail": False, "hasPhone": True}):
+        found = await world.ask(listed, {"f": wanted})
+        assert [contact["name"] for contact in found["contacts"]["nodes"]] == ["Zoe"]
+    found = await world.ask(listed, {"f": {"hasEmail": True, "hasCustomer": True}})
+    assert found["contacts"]["nodes"] == []
+    await world.change("updateContact", {"contactId": world["contact of ian"], "notes": "Gone"})
+    newest = "{ contacts(orderBy: { field: UPDATED_AT, direction: DESC }, first: 1) { nodes { name notes } } }"
+    assert (await world.ask(newest))["contacts"]["nodes"] == [{"name": "Contact of ian", "notes": "Gone"}]
+    alone = "{ customers(filter: { hasContacts: true, hasWebsite: false, hasPhone: false }) { nodes { name } } }"
+    assert (await world.ask(alone))["customers"]["nodes"] == [{"name": "Acme"}]

@@ -1,0 +1,253 @@
+"""Importing deals: complete, once, in one transaction, whatever else goes on."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import asyncpg
+import pytest
+
+from models import organisation_id
+from models.database import Database
+from resolvers.changes.imports import import_leads as imports
+from resolvers.changes.imports.import_leads import import_deals
+from resolvers.changes.imports.names import Import, ImportFailed
+from resolvers.changes.imports.rows import Deal, Rejected, read_deal
+
+ORG = organisation_id("acme")
+OPTIONS = Import("acme", "Sales", stages=["Open", "Won", "Lost"], won=["won"], lost=["LOST"], create_missing=True)
+TABLES = ("pipeline", "stage", "member", "customer", "contact", "lead", "stage_change", "event", "stage_total")
+
+
+def a_deal(number: int, **given: Any) -> Deal:
+    """A deal that can be taken."""
+    fields: dict[str, Any] = dict.fromkeys(Deal.__dataclass_fields__)
+    return Deal(**(fields | {"line": number, "title": f"Deal {number}", "stage": "Open"} | given))
+
+
+def many(count: int, seed: int = 1) -> list[Deal]:
+    """Deals as real files have them: owners and customers that recur, some without, open, won and lost."""
+    random = Random(seed)
+    deals = []
+    for number in range(2, count + 2):
+        stage = random.choice(["Open", "Won", "Lost"])
+        began = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=random.randrange(200))
+        deals.append(
+            a_deal(
+                number,
+                stage=stage,
+                external_id=f"X{number}",
+                owner=f"Agent {random.randrange(30)}",
+                customer=random.choice([None, f"Account {random.randrange(85)}"]),
+                created_at=began,
+                closed_at=began + timedelta(days=9) if stage != "Open" else None,
+                value=Decimal(random.randrange(1, 5000)).quantize(Decimal("0.01")) if stage == "Won" else None,
+                currency="USD" if stage == "Won" else None,
+            )
+        )
+    return deals
+
+
+async def counts(database: Database) -> dict[str, int]:
+    """Rows of the organisation, by table."""
+    return {
+        table: await database.pool.fetchval(f"SELECT count(*) FROM {table} WHERE org_id = $1", ORG) for table in TABLES
+    }
+
+
+async def test_a_large_file_is_imported_whole(database: Database, api: Any) -> None:
+    """8,800 deals arrive with owners, customers, history and events, and the board's totals add up."""
+    deals = many(8_800)
+    done: list[int] = []
+    report = await import_deals(database, OPTIONS, deals, done.append)
+    assert (report.created, report.unchanged, report.rejected, sum(done)) == (8_800, 0, [], 8_800)
+    made = await counts(database)
+    assert (made["lead"], made["event"], made["member"], made["customer"]) == (8_800, 8_800, 30, 85)
+    closed = sum(deal.stage != "Open" for deal in deals)
+    assert made["stage_change"] == 8_800 + closed
+    query = "{ pipelines { name type stages { name kind totals { count values { currency value } } } } }"
+    (pipeline,) = (await api(query, organisation="acme"))["data"]["pipelines"]
+    assert (pipeline["name"], pipeline["type"]) == ("Sales", "OPPORTUNITY")
+    won = [deal for deal in deals if deal.stage == "Won"]
+    expected = {"count": len(won), "values": [{"currency": "USD", "value": str(sum(deal.value for deal in won))}]}
+    by_name = {stage["name"]: stage for stage in pipeline["stages"]}
+    assert list(by_name) == ["Open", "Won", "Lost"]
+    assert (by_name["Won"]["kind"], by_name["Won"]["totals"]) == ("WON", expected)
+    assert by_name["Lost"]["totals"]["count"] == sum(deal.stage == "Lost" for deal in deals)
+
+
+async def test_what_a_deal_tells_is_kept(database: Database, api: Any) -> None:
+    """Owner, account, contact, value, stage and dates stand on the lead; a won deal is closed on its day."""
+    began, ended = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 2, tzinfo=UTC)
+    deal = a_deal(
+        2,
+        stage="Won",
+        owner="Ann",
+        customer="Globex",
+        contact="Bob",
+        contact_email="bob@globex.example",
+        value=Decimal("5.50"),
+        currency="EUR",
+        created_at=began,
+        closed_at=ended,
+        source="Fair",
+        external_id="7",
+    )
+    await import_deals(database, OPTIONS, [deal])
+    query = """{ leads { nodes { title kind owner { name } customer { name } contact { name email customer { name } }
+        value currency probability weightedValue createdAt closedAt stageEnteredAt source externalId
+        stageHistory { nodes { occurredAt fromStage { name } toStage { name } } } } } }"""
+    (lead,) = (await api(query, organisation="acme"))["data"]["leads"]["nodes"]
+    assert lead == {
+        "title": "Deal 2",
+        "kind": "OPPORTUNITY",
+        "owner": {"name": "Ann"},
+        "customer": {"name": "Globex"},
+        "contact": {"name": "Bob", "email": "bob@globex.example", "customer": {"name": "Globex"}},
+        "value": "5.50",
+        "currency": "EUR",
+        "probability": 100,
+        "weightedValue": "5.50",
+        "createdAt": began.isoformat(),
+        "closedAt": ended.isoformat(),
+        "stageEnteredAt": ended.isoformat(),
+        "source": "Fair",
+        "externalId": "7",
+        "stageHistory": {
+            "nodes": [
+                {"occurredAt": began.isoformat(), "fromStage": None, "toStage": {"name": "Open"}},
+                {"occurredAt": ended.isoformat(), "fromStage": {"name": "Open"}, "toStage": {"name": "Won"}},
+            ]
+        },
+    }
+
+
+async def test_a_second_import_changes_nothing(database: Database) -> None:
+    """The same ids again are counted as unchanged; only what is new is added."""
+    deals = many(50)
+    await import_deals(database, OPTIONS, deals)
+    before = await counts(database)
+    again = await import_deals(database, OPTIONS, deals)
+    assert (again.created, again.unchanged, dict(again.made)) == (0, 50, {})
+    assert await counts(database) == before
+    more = await import_deals(database, OPTIONS, [*deals, replace(deals[0], line=99, external_id="new")])
+    assert (more.created, more.unchanged) == (1, 50)
+
+
+async def test_two_imports_at_once_import_once(database: Database) -> None:
+    """The second waits for the first, and then finds every deal there."""
+    deals = many(300)
+    reports = await asyncio.gather(*(import_deals(database, OPTIONS, deals) for _ in range(3)))
+    assert sorted(report.created for report in reports) == [0, 0, 300]
+    assert (await counts(database))["lead"] == 300
+
+
+async def test_a_dry_run_keeps_nothing(database: Database) -> None:
+    """A dry run reports what an import would, and leaves every table as it was."""
+    dry = await import_deals(database, replace(OPTIONS, dry_run=True), many(40))
+    assert dry.created == 40
+    assert set((await counts(database)).values()) == {0}
+    real = await import_deals(database, OPTIONS, many(40))
+    assert (dry.created, dry.made) == (real.created, real.made)
+
+
+async def test_what_is_missing_is_rejected_unless_it_may_be_made(database: Database) -> None:
+    """Without --create-missing, lines that name unknown stages, members, customers or contacts are told apart."""
+    await import_deals(database, OPTIONS, [a_deal(2, owner="Ann", customer="Globex")])
+    before = await counts(database)
+    lines: Sequence[Deal] = [
+        a_deal(3, stage="Elsewhere"),
+        a_deal(4, owner="Nobody"),
+        a_deal(5, customer="Unknown"),
+        a_deal(6, contact="Stranger"),
+        a_deal(7, owner="ann", customer="GLOBEX"),
+    ]
+    report = await import_deals(database, replace(OPTIONS, create_missing=False), lines)
+    assert report.created == 1
+    assert [(line, reason.split(";")[0]) for line, reason in report.rejected] == [
+        (3, "stage: there is no stage 'Elsewhere'"),
+        (4, "owner: there is no member 'Nobody'"),
+        (5, "customer: there is no customer 'Unknown'"),
+        (6, "contact: there is no contact 'Stranger'"),
+    ]
+    assert (await counts(database))["member"] == before["member"]
+    with pytest.raises(ImportFailed, match="--create-missing"):
+        await import_deals(database, Import("acme", "Other"), lines)
+
+
+async def test_an_id_twice_in_a_file_is_taken_once(database: Database) -> None:
+    """The second line with an id is rejected, naming the first."""
+    report = await import_deals(database, OPTIONS, [a_deal(2, external_id="A"), a_deal(3, external_id="A")])
+    assert report.created == 1
+    assert report.rejected == [(3, "external_id: 'A' stands on line 2 already")]
+
+
+async def test_an_inactive_owner_is_rejected(database: Database) -> None:
+    """Nobody is given deals who no longer works here."""
+    await import_deals(database, OPTIONS, [a_deal(2, owner="Ann")])
+    await database.pool.execute("UPDATE member SET active = false WHERE org_id = $1", ORG)
+    report = await import_deals(database, OPTIONS, [a_deal(3, owner="Ann")])
+    assert report.created == 0
+    assert "no longer active" in report.rejected[0][1]
+
+
+async def test_a_failure_in_the_middle_leaves_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the last step fails, nothing of the file is there."""
+
+    async def broken(*_: Any) -> None:
+        raise asyncpg.InterfaceError("cut")
+
+    monkeypatch.setattr(imports, "refresh_totals", broken)
+    with pytest.raises(asyncpg.InterfaceError):
+        await import_deals(database, OPTIONS, many(30))
+    assert set((await counts(database)).values()) == {0}
+
+
+async def test_imported_cards_stand_below_the_others(database: Database, api: Any) -> None:
+    """Ranks go on after the cards that a stage has, in the order of the file."""
+    await import_deals(database, OPTIONS, [a_deal(number) for number in range(2, 12)])
+    await import_deals(database, OPTIONS, [a_deal(number) for number in range(12, 15)])
+    query = "{ pipelines { stages { leads(first: 100) { nodes { title } } } } }"
+    (pipeline,) = (await api(query, organisation="acme"))["data"]["pipelines"]
+    assert [lead["title"] for lead in pipeline["stages"][0]["leads"]["nodes"]] == [
+        f"Deal {number}" for number in range(2, 15)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"stage": ""}, "names no stage"),
+        ({"title": "  "}, "title: This must not be empty"),
+        ({"value": "-5"}, "value: A value is a number from 0"),
+        ({"value": "12x"}, "value: '12x' is not an amount"),
+        ({"value": "١٢"}, "is not an amount"),
+        ({"value": "NaN"}, "value: 'NaN' is not an amount"),
+        ({"value": "9" * 50}, "is not an amount"),
+        ({"value": "1.005"}, "USD has 2 digits"),
+        ({"value": "5", "currency": "XXQ"}, "'XXQ' is not a currency"),
+        ({"created_at": "2017-13-01"}, "created_at: '2017-13-01' is not a date"),
+        ({"created_at": "0017-01-01"}, "created_at: the year 17 is not between"),
+        ({"closed_at": "2017-01-01", "created_at": "2018-01-01"}, "closed_at lies before created_at"),
+        ({"description": "x" * 20_001}, "holds a text of more than"),
+        ({"owner": "a\0b"}, "holds the NUL character"),
+        ({"title": "x" * 301}, "title: This has 301 characters"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_says_why(given: dict[str, str], reason: str) -> None:
+    """Each kind of bad value has its reason."""
+    with pytest.raises(Rejected) as rejected:
+        read_deal(2, {"title": "Deal", "stage": "Open"} | given, currency="USD", date_format=None)
+    assert reason in str(rejected.value)
+
+
+def test_amounts_and_dates_are_read_as_people_write_them() -> None:
+    """Thousands may be grouped, currencies lower case, and dates in the format that was named."""
+    given = {"title": "Deal", "stage": "Open", "value": "1,054.5", "currency": "eur", "created_at": "3/1/2017"}
+    deal = read_deal(2, given, currency="USD", date_format="%m/%d/%Y")
+    assert (deal.value, deal.currency) == (Decimal("1054.50"), "EUR")
+    assert deal.created_at == datetime(2017, 3, 1, tzinfo=UTC)

@@ -1,0 +1,110 @@
+"""setRoutingRules: who gets the leads of a pipeline that nobody works on."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.resolvers.changes.ownership.test_pools import make
+from tests.support.consistency import expect_consistent
+from tests.support.world import World
+
+SHOW = (
+    "pipeline { version routesNewLeads routingRules { name position condition stage { name } member { name } "
+    "pool { name } } }"
+)
+
+
+async def test_replaces_the_whole_list(world: World) -> None:
+    """The rules stand in the order given, with their conditions in canonical form; one event tells both lists."""
+    pool_id = await make(world, "rita")
+    head = await world.head()
+    condition = {
+        "and": [{"customerName": {"equals": "Acme"}}, {"value": {"atLeast": {"amount": "5", "currency": "EUR"}}}]
+    }
+    rules = [
+        {"name": " Big  ones ", "condition": condition, "memberId": world["mia"]},
+        {"name": "New", "stageId": world["New"], "poolId": pool_id},
+    ]
+    given = {"pipelineId": world["Sales"], "rules": rules}
+    made = (await world.change("setRoutingRules", given, SHOW))["pipeline"]
+    kept = {"and": [condition["and"][0], {"value": {"atLeast": {"amount": "5.00", "currency": "EUR"}}}]}
+    first = {
+        "name": "Big ones",
+        "position": 0,
+        "condition": kept,
+        "stage": None,
+        "member": {"name": "mia"},
+        "pool": None,
+    }
+    second = {"name": "New", "position": 1, "condition": None, "stage": {"name": "New"}, "member": None,
+              "pool": {"name": "Inbound"}}  # fmt: skip
+    assert made == {"version": 2, "routesNewLeads": False, "routingRules": [first, second]}
+    (event,) = await world.events(head)
+    assert (event["type"], event["mutation"]) == ("pipeline.updated", "set_routing_rules")
+    before, after = json.loads(event["data"])["changes"]["routingRules"]
+    assert (before, [rule["memberId"] for rule in after]) == ([], [world["mia"], None])
+    again = (await world.change("setRoutingRules", given, SHOW))["pipeline"]
+    assert again["version"] == 2
+    back = [{**rules[0], "condition": made["routingRules"][0]["condition"]}]
+    assert (await world.change("setRoutingRules", {**given, "rules": back}, SHOW))["pipeline"]["routingRules"] == [
+        first
+    ]
+    await expect_consistent(world.database)
+
+
+def rule(**given: Any) -> dict[str, Any]:
+    """A rule that would do, but for what is given."""
+    return {"name": "Rule", **given}
+
+
+async def test_refusals_name_the_rule_and_the_field(world: World, strangers: World) -> None:
+    """Each with the path into the list, and into the tree; nothing is changed."""
+    mia = {"memberId": world["mia"]}
+    deep = {"and": [{"score": {"isSet": True}}, {"not": {"title": {"contains": ""}}}]}
+    theirs = {"or": [{"stageId": {"in": [world["New"], strangers["New"]]}}]}
+    for wrong, code, path in (
+        (rule(), "INVALID", "memberId"),
+        (rule(**mia, poolId=await make(world, "rita")), "INVALID", "memberId"),
+        (rule(name=" ", **mia), "INVALID", "name"),
+        (rule(memberId=world["ian"]), "OWNER_INACTIVE", "memberId"),
+        (rule(memberId=strangers["mia"]), "NOT_FOUND", "memberId"),
+        (rule(poolId=await make(strangers, "mia")), "NOT_FOUND", "poolId"),
+        (rule(stageId=strangers["New"], **mia), "NOT_FOUND", "stageId"),
+        (rule(stageId=world["Due"], **mia), "INVALID", "stageId"),
+        (rule(condition=deep, **mia), "INVALID", "condition.and.1.not.title.contains"),
+        (rule(condition=theirs, **mia), "NOT_FOUND", "condition.or.0.stageId.in.1"),
+        (rule(condition={"ownerId": {"is": world["Ada"]}}, **mia), "WRONG_ID", "condition.ownerId.is"),
+        (rule(condition={"title": {"in": ["x" * 200] * 100}}, **mia), "INVALID", "condition"),
+    ):
+        given = {"pipelineId": world["Sales"], "rules": [rule(**mia), wrong]}
+        await world.refused("setRoutingRules", given, code, "rules", "1", *path.split("."))
+    too_many = {"pipelineId": world["Sales"], "rules": [rule(**mia)] * 101}
+    await world.refused("setRoutingRules", too_many, "INVALID", "rules")
+
+
+@pytest.mark.parametrize("prefix", ["pipeline", "stage", "member", "contact", "customer"])
+async def test_what_a_condition_names_must_be_there(world: World, strangers: World, prefix: str) -> None:
+    """Another organisation's record is not found, whatever it is; one's own is kept."""
+    named = {"pipeline": "Sales", "stage": "New", "member": "rita", "contact": "contact of rita", "customer": "Acme"}
+    field = "ownerId" if prefix == "member" else f"{prefix}Id"
+    for whose, code in ((strangers, "NOT_FOUND"), (world, None)):
+        condition = {field: {"is": whose[named[prefix]]}}
+        given = {"pipelineId": world["Sales"], "rules": [rule(memberId=world["mia"], condition=condition)]}
+        if code:
+            await world.refused("setRoutingRules", given, code, "rules", "0", "condition", field, "is")
+        else:
+            await world.change("setRoutingRules", given)
+
+
+async def test_a_pipeline_says_whether_new_leads_are_routed(world: World) -> None:
+    """Set when it is made or later; the event tells it."""
+    stages = [{"name": "Open"}]
+    made = await world.change("createPipeline", {"name": "In", "stages": stages, "routesNewLeads": True}, SHOW)
+    assert made["pipeline"]["routesNewLeads"] is True
+    head = await world.head()
+    given = {"pipelineId": world["Sales"], "routesNewLeads": True}
+    assert (await world.change("updatePipeline", given, SHOW))["pipeline"]["routesNewLeads"] is True
+    (event,) = await world.events(head)
+    assert json.loads(event["data"]) == {"changes": {"routesNewLeads": [False, True]}}
+    await world.refused("updatePipeline", {**given, "routesNewLeads": None}, "INVALID", "routesNewLeads")

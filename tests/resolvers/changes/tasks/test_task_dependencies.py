@@ -1,0 +1,153 @@
+"""addTaskDependency and removeTaskDependency: what has to be done before a task, never in a circle."""
+
+import asyncio
+import json
+from itertools import permutations
+
+from tests.support.consistency import expect_consistent
+from tests.support.recipes import task
+from tests.support.world import RITA, World
+
+SHOW = """
+task { title version blocked blockedBy { title } } blocker { title version blocks { nodes { title } } }
+"""
+
+
+async def wait(world: World, waiting: str, awaited: str) -> None:
+    """Let one task wait for another."""
+    await world.change("addTaskDependency", {"taskId": world[waiting], "blockedById": world[awaited]})
+
+
+async def test_lets_a_task_wait(world: World) -> None:
+    """Shown from both sides; the one that waits gets a version and an event with its blockers before and after."""
+    send = {"taskId": await task(world, "Send", leadId=world["Ada"]), "blockedById": await task(world, "Write")}
+    head = await world.head()
+    made = await world.change("addTaskDependency", {**send, "expectedVersion": 1}, SHOW, **RITA)
+    assert made["task"] == {"title": "Send", "version": 2, "blocked": True, "blockedBy": [{"title": "Write"}]}
+    assert made["blocker"] == {"title": "Write", "version": 1, "blocks": {"nodes": [{"title": "Send"}]}}
+    (event,) = await world.events(head)
+    assert (event["type"], event["mutation"]) == ("task.updated", "add_task_dependency")
+    assert json.loads(event["data"])["changes"] == {"blockedBy": [[], [world["Write"]]]}
+    made = await world.change("removeTaskDependency", {**send, "expectedVersion": 2}, SHOW, **RITA)
+    assert made["task"] == {"title": "Send", "version": 3, "blocked": False, "blockedBy": []}
+    assert made["blocker"] == {"title": "Write", "version": 1, "blocks": {"nodes": []}}
+    (event,) = (await world.events(head))[1:]
+    assert (event["type"], event["mutation"]) == ("task.updated", "remove_task_dependency")
+    assert json.loads(event["data"])["changes"] == {"blockedBy": [[world["Write"]], []]}
+    await expect_consistent(world.database)
+
+
+async def test_what_is_so_already_leaves_no_trace(world: World) -> None:
+    """Adding twice, removing what is not there."""
+    send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+    head = await world.head()
+    await world.change("removeTaskDependency", send)
+    assert await world.head() == head
+    await world.change("addTaskDependency", send)
+    made = await world.change("addTaskDependency", send, SHOW)
+    assert (made["task"]["version"], await world.head()) == (2, head + 1)
+
+
+async def test_a_done_blocker_blocks_no_more_until_it_is_reopened(world: World) -> None:
+    """It stays among what had to be done before."""
+    send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+    await world.change("addTaskDependency", send)
+    await world.change("completeTask", {"taskId": world["Write"]})
+    assert await world.task("Send", "blocked blockedBy { status }") == {
+        "blocked": False,
+        "blockedBy": [{"status": "DONE"}],
+    }
+    await world.change("reopenTask", {"taskId": world["Write"]})
+    assert await world.task("Send", "blocked") == {"blocked": True}
+
+
+async def test_a_circle_is_refused_and_named(world: World) -> None:
+    """The shortest way round, also through the parts of a task, and of one task alone."""
+    for name in ("A", "B", "C", "D"):
+        await task(world, name)
+    for waiting, awaited in (("A", "B"), ("B", "C"), ("C", "D"), ("A", "C")):
+        await wait(world, waiting, awaited)
+    await task(world, "Part of D", parentId=world["D"])
+    for waiting, awaited, circle in (
+        ("A", "A", "“A” → “A”"),
+        ("C", "A", "“C” → “A” → “C”"),
+        ("D", "A", "“D” → “A” → “C” → “D”"),
+        ("Part of D", "B", "“Part of D” → “B” → “C” → “D” → “Part of D”"),
+        ("Part of D", "D", "“Part of D” → “D” → “Part of D”"),
+    ):
+        given = {"taskId": world[waiting], "blockedById": world[awaited]}
+        shown = await world.refused("addTaskDependency", given, "DEPENDENCY_CYCLE", "blockedById")
+        assert f"circle: {circle}. " in shown["userErrors"][0]["message"]
+    await expect_consistent(world.database)
+
+
+async def test_a_part_that_is_waited_for_cannot_wait_for_its_parent(world: World) -> None:
+    """A task that waits for another, however indirectly, does not become its part."""
+    for name in ("Prepare", "Print", "Buy paper"):
+        await task(world, name)
+    await wait(world, "Print", "Buy paper")
+    await wait(world, "Buy paper", "Prepare")
+    given = {"taskId": world["Print"], "parentId": world["Prepare"]}
+    shown = await world.refused("updateTask", given, "DEPENDENCY_CYCLE", "parentId")
+    assert "“Prepare” → “Print” → “Buy paper” → “Prepare”" in shown["userErrors"][0]["message"]
+    await world.change("removeTaskDependency", {"taskId": world["Buy paper"], "blockedById": world["Prepare"]})
+    await world.change("updateTask", given)
+    await expect_consistent(world.database)
+
+
+async def test_a_task_waits_for_up_to_50_others(world: World) -> None:
+    """The 51st is refused."""
+    await task(world, "Send")
+    names = [f"Page {at}" for at in range(51)]
+    for name in names:
+        await task(world, name)
+    for name in names[:50]:
+        await wait(world, "Send", name)
+    given = {"taskId": world["Send"], "blockedById": world["Page 50"]}
+    await world.refused("addTaskDependency", given, "INVALID", "blockedById")
+    await world.refused("addTaskDependency", {**given, "expectedVersion": 1}, "CONFLICT", "expectedVersion")
+
+
+async def test_changes_at_once_do_not_close_a_circle(world: World) -> None:
+    """Each alone would be right: of those that are made together, one is refused, with two tasks or with more."""
+    for size in (2, 3, 5):
+        names = [f"{size}-{at}" for at in range(size)]
+        for name in names:
+            await task(world, name)
+        bodies = await asyncio.gather(
+            *(
+                world.attempt("addTaskDependency", {"taskId": world[name], "blockedById": world[after]})
+                for name, after in zip(names, [*names[1:], names[0]], strict=True)
+            )
+        )
+        codes = [error["code"] for body in bodies for error in body["data"]["result"]["userErrors"]]
+        assert codes == ["DEPENDENCY_CYCLE"]
+        await expect_consistent(world.database)
+
+
+async def test_becoming_a_part_and_waiting_at_once_do_not_close_a_circle(world: World) -> None:
+    """A circle of a part, its parent and what is between, closed from both sides."""
+    for at in range(5):
+        for name in ("Prepare", "Print", "Buy"):
+            await task(world, f"{name} {at}")
+        await wait(world, f"Print {at}", f"Buy {at}")
+        bodies = await asyncio.gather(
+            world.attempt("updateTask", {"taskId": world[f"Print {at}"], "parentId": world[f"Prepare {at}"]}),
+            world.attempt("addTaskDependency", {"taskId": world[f"Buy {at}"], "blockedById": world[f"Prepare {at}"]}),
+        )
+        codes = [error["code"] for body in bodies for error in body["data"]["result"]["userErrors"]]
+        assert codes == ["DEPENDENCY_CYCLE"]
+    await expect_consistent(world.database)
+
+
+async def test_every_pair_of_four_at_once(world: World) -> None:
+    """Twelve steps, each both ways: whatever is let through has no circle, and every pair is joined one way."""
+    for name in "ABCD":
+        await task(world, name)
+    pairs = list(permutations("ABCD", 2))
+    bodies = await asyncio.gather(
+        *(world.attempt("addTaskDependency", {"taskId": world[a], "blockedById": world[b]}) for a, b in pairs)
+    )
+    refused = [error["code"] for body in bodies for error in body["data"]["result"]["userErrors"]]
+    assert refused == ["DEPENDENCY_CYCLE"] * 6
+    await expect_consistent(world.database)

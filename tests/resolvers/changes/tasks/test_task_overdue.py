@@ -1,0 +1,224 @@
+"""TASK_OVERDUE: that a task was not done in time is told, once for each due time, by whichever process comes first."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from engine.caller import Scope
+from engine.engine import Engine
+from models import Role, organisation_id
+from models.database import Database
+from models.rules.ids import parse_id
+from models.tables.base import utc_now
+from resolvers.changes.tasks import overdue
+from resolvers.changes.tasks.overdue import tell_overdue, telling_overdue
+from tests.support.consistency import expect_consistent
+from tests.support.recipes import task
+from tests.support.world import World
+
+Told = Callable[..., Awaitable[list[str]]]
+
+
+@pytest.fixture(autouse=True)
+def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two tasks a batch, and no pauses."""
+    monkeypatch.setattr(overdue, "BATCH", 2)
+    monkeypatch.setattr(overdue, "BETWEEN", 0)
+
+
+async def nobody(_: UUID) -> None:
+    """Nobody is waiting for the news."""
+
+
+@pytest.fixture
+def told(world: World) -> Told:
+    """Looks for late tasks, and returns the titles of those that have been told of since the last time, in order."""
+    seen = 0
+
+    async def look(now: datetime | None = None) -> list[str]:
+        nonlocal seen
+        seen = seen or await world.head()
+        await tell_overdue(world.database, now or utc_now(), nobody)
+        events = [event for event in await world.events(seen) if event["type"] == "task.overdue"]
+        seen = await world.head()
+        titles = {
+            row["id"]: row["title"]
+            for row in await world.database.pool.fetch(
+                "SELECT id, title FROM task WHERE org_id = $1", organisation_id(world.organisation)
+            )
+        }
+        return [titles[event["record_id"]] for event in events]
+
+    return look
+
+
+async def test_each_is_told_once(world: World, told: Told) -> None:
+    """The longest late first, of several batches; not what is done, cancelled, without a due time or still to come."""
+    for nth, name in enumerate(("Fourth", "Second", "First", "Third")):
+        await task(world, name, dueAt=f"2020-05-0{(4, 2, 1, 3)[nth]}T09:00:00Z")
+    await task(world, "No day")
+    await task(world, "Later", dueAt="2099-01-01T00:00:00Z")
+    for name, end in (("Done", "completeTask"), ("Given up", "cancelTask")):
+        await world.change(end, {"taskId": await task(world, name, dueOn="2020-05-01")})
+    assert await told() == ["First", "Second", "Third", "Fourth"]
+    assert await told() == []
+    await expect_consistent(world.database)
+
+
+async def test_the_event_tells_of_task_and_lead(world: World, told: Told) -> None:
+    """Nobody did it; the task itself is as it was, and its version."""
+    await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["rita"]})
+    await task(world, "Call", leadId=world["Ada"], dueAt="2020-05-01T09:30:00.250Z")
+    head = await world.head()
+    assert await told() == ["Call"]
+    (event,) = await world.events(head)
+    assert (event["type"], event["actor_id"], event["mutation"]) == ("task.overdue", None, None)
+    assert [event[name] for name in ("record_id", "lead_id", "owner_id", "pipeline_id", "stage_id")] == [
+        parse_id(prefix, world[name])
+        for prefix, name in (
+            ("task", "Call"),
+            ("lead", "Ada"),
+            ("member", "rita"),
+            ("pipeline", "Sales"),
+            ("stage", "New"),
+        )
+    ]
+    assert json.loads(event["data"]) == {"deadline": "2020-05-01T09:30:00.250000+00:00"}
+    assert await world.task("Call", "version overdue") == {"version": 1, "overdue": True}
+
+
+async def test_it_is_told_again_for_another_due_time(world: World, told: Told) -> None:
+    """Once it is not done by that one either; no other edit is a reason."""
+    call = {"taskId": await task(world, "Call", dueAt="2020-05-01T00:00:00Z")}
+    assert await told() == ["Call"]
+    for edit in ({"title": "Call them"}, {"assigneeId": world["mia"]}, {"dueAt": "2020-05-01T00:00:00Z"}):
+        await world.change("updateTask", {**call, **edit})
+    assert await told() == []
+    await world.change("updateTask", {**call, "dueAt": "2090-05-02T00:00:00Z"})
+    assert await told() == []
+    assert await told(datetime(2090, 5, 2, tzinfo=UTC)) == []
+    assert await told(datetime(2090, 5, 2, microsecond=1, tzinfo=UTC)) == ["Call them"]
+    await world.change("updateTask", {**call, "dueAt": None, "dueOn": "2020-05-03"})
+    assert await told() == ["Call them"]
+
+
+@pytest.mark.parametrize("end", ["completeTask", "cancelTask"])
+async def test_it_is_told_again_when_it_was_reopened(world: World, told: Told, end: str) -> None:
+    """It is to be done again, and late again."""
+    call = {"taskId": await task(world, "Call", dueOn="2020-05-01")}
+    assert await told() == ["Call"]
+    await world.change(end, call)
+    assert await told() == []
+    await world.change("reopenTask", call)
+    assert await told() == ["Call"]
+    assert await told() == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "over"),
+    [
+        ("Pacific/Auckland", datetime(2031, 1, 15, 11, tzinfo=UTC)),
+        ("America/Los_Angeles", datetime(2031, 1, 16, 8, tzinfo=UTC)),
+    ],
+)
+async def test_a_day_ends_where_the_assignee_lives(world: World, told: Told, zone: str, over: datetime) -> None:
+    """With the midnight there, not before."""
+    await world.sql("UPDATE member SET time_zone = $1 WHERE subject = 'rita'", zone)
+    await task(world, "Call", assigneeId=world["rita"], dueOn="2031-01-15")
+    assert await told(over) == []
+    assert await told(over + timedelta(microseconds=1)) == ["Call"]
+
+
+async def test_many_look_at_once(world: World, strangers: World) -> None:
+    """Each task of each organisation is told of once all the same."""
+    for place in (world, strangers):
+        for nth in range(7):
+            await task(place, f"Call {nth}", leadId=(nth % 2 and place["Ada"]) or None, dueOn="2020-05-01")
+    heads = [await place.head() for place in (world, strangers)]
+    left = 1
+    while left:  # what another one holds is left for the next time
+        await asyncio.gather(*(tell_overdue(world.database, utc_now(), nobody) for _ in range(5)))
+        left = await world.database.pool.fetchval("SELECT count(*) FROM task WHERE overdue_told_at IS NULL")
+    for place, head in zip((world, strangers), heads, strict=True):
+        told = [event["record_id"] for event in await place.events(head)]
+        assert sorted(told) == sorted(parse_id("task", place[f"Call {nth}"]) for nth in range(7))
+    await expect_consistent(world.database)
+
+
+@pytest.mark.parametrize("held", ["lead", "task"])
+async def test_what_is_being_changed_is_told_the_next_time(world: World, told: Told, held: str) -> None:
+    """Neither waits for the other: the rest is told meanwhile."""
+    await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
+    await task(world, "Write", leadId=world["Bob"], dueOn="2020-05-01")
+    name = "Ada" if held == "lead" else "Call"
+    async with world.database.pool.acquire() as connection, connection.transaction(), asyncio.timeout(20):
+        await connection.execute(f"SELECT FROM {held} WHERE id = $1 FOR NO KEY UPDATE", parse_id(held, world[name]))
+        assert await told() == ["Write"]
+    assert await told() == ["Call"]
+
+
+async def test_what_could_not_be_told_is_told_the_next_time(
+    world: World, strangers: World, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it fails in between, nothing is marked as told; and another organisation is told of its own."""
+    await task(world, "Call", dueOn="2020-05-01")
+    await task(strangers, "Write", dueOn="2020-05-01")
+    append = overdue.append
+
+    async def failing(connection: Any, org_id: UUID, happenings: Any) -> None:
+        await append(connection, org_id, happenings)
+        if org_id == organisation_id(world.organisation):
+            raise RuntimeError("killed between")
+
+    head = await strangers.head()
+    with monkeypatch.context() as patched:
+        patched.setattr(overdue, "append", failing)
+        assert await told() == []
+    assert [event["type"] for event in await strangers.events(head)] == ["task.overdue"]
+    assert await told() == ["Call"]
+    await expect_consistent(world.database)
+
+
+async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
+    """A server looks for itself, right after it has started; who follows the lead or its owner is told at once."""
+    await task(world, "Call", leadId=world["Ada"], dueAt="2020-05-01T09:00:00Z")
+    query = """subscription($after: String, $leadId: ID) { events(after: $after, leadId: $leadId) {
+        __typename type actor { name } mutation lead { title } ... on TaskOverdue { deadline task { title overdue } }
+    } }"""
+    variables = {"after": (await world.ask("{ cursor }"))["cursor"], "leadId": world["Ada"]}
+    scope = Scope(world.organisation, "tester", Role.VIEWER)
+    stream = engine.subscribe(engine.documents.prepare(query), variables, scope)
+    async with telling_overdue(world.database, 3600, engine.feed.wake), asyncio.timeout(20):
+        heard = json.loads((await anext(stream)).body)["data"]["events"]
+    await stream.aclose()
+    assert heard == {
+        "__typename": "TaskOverdue",
+        "type": "TASK_OVERDUE",
+        "actor": None,
+        "mutation": None,
+        "lead": {"title": "Ada"},
+        "deadline": "2020-05-01T09:00:00+00:00",
+        "task": {"title": "Call", "overdue": True},
+    }
+
+
+async def test_a_server_goes_on_looking(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails; and not at all where the setting says that another server does."""
+    tried: asyncio.Queue[datetime] = asyncio.Queue()
+
+    async def failing(_: Database, now: datetime, wake: overdue.Wake) -> None:
+        tried.put_nowait(now)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(overdue, "tell_overdue", failing)
+    async with telling_overdue(database, 0.001, nobody), asyncio.timeout(20):
+        for _ in range(3):
+            await tried.get()
+    before = len(asyncio.all_tasks())
+    async with telling_overdue(database, 0, nobody):
+        assert len(asyncio.all_tasks()) == before

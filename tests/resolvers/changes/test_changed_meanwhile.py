@@ -1,0 +1,173 @@
+"""What a change looks at stays as it saw it: while another change is at that, it waits, and sees what came of it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from models import organisation_id
+from tests.resolvers.changes.test_every_mutation import codes, mutation_of, shown
+from tests.support.consistency import expect_consistent
+from tests.support.recipes import RECIPES, task
+from tests.support.world import World
+
+Step = tuple[str, dict[str, Any]]
+"""A mutation and its input."""
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+async def one_into_the_other(world: World, *steps: Step) -> list[set[str]]:
+    """The codes of changes of which each begins when those before it have done all but to commit: they wait for the
+    log, which is held, and it for them."""
+    database, doing = world.database, []
+    async with database.pool.acquire() as log, log.transaction(), asyncio.timeout(20):
+        await log.execute("SELECT FROM event_log WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
+        for count, (name, given) in enumerate(steps, 1):
+            attempt = world.attempt(mutation_of(name), given, shown(name))
+            doing.append(asyncio.create_task(attempt))
+            while await database.pool.fetchval(WAITING) < count:
+                """It comes to where it waits."""
+    found = [codes(body) for body in await asyncio.gather(*doing)]
+    await expect_consistent(database)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("first", "name", "field", "code"),
+    [
+        ("deleteStage", "moveLead", "stageId", "NOT_FOUND"),
+        ("deleteStage", "createLead", "stageId", "NOT_FOUND"),
+        ("deleteStage", "convertLead", "stageId", "NOT_FOUND"),
+        ("updateMember", "createLead", "ownerId", "OWNER_INACTIVE"),
+        ("updateMember", "assignLead", "memberId", "OWNER_INACTIVE"),
+        ("updateMember", "assignLeads", "memberId", "OWNER_INACTIVE"),
+        ("updateMember", "reassignAll", "toMemberId", "OWNER_INACTIVE"),
+        ("updateMember", "scheduleFollowUp", "assigneeId", "OWNER_INACTIVE"),
+    ],
+)
+async def test_what_goes_meanwhile_is_not_named(world: World, first: str, name: str, field: str, code: str) -> None:
+    """A stage that is being deleted, or a member who is leaving."""
+    given = await RECIPES[name](world)
+    if name == "moveLead":
+        given = {"leadId": world["Ada"], "stageId": world["Offer"]}
+    if name == "convertLead" and field == "stageId":
+        more = {"pipelineId": world["Deals"], "name": "Second"}
+        await world.change("addStage", more)
+    named = {"updateMember": "memberId"}.get(first, field)
+    going = {named: given[field]} | ({"active": False} if first == "updateMember" else {})
+    if name == "createLead" and first == "deleteStage":
+        going["moveLeadsTo"] = world["New"]
+    assert await one_into_the_other(world, (first, going), (name, given)) == [set(), {code}]
+
+
+@pytest.mark.parametrize("name", ["moveLead", "updateLead", "mergeLeads", "deleteLead"])
+async def test_leads_are_counted_by_the_odds_of_their_stage(world: World, name: str) -> None:
+    """Those that it has when the lead is written, also while they are being changed."""
+    odds = {"stageId": world["New"], "probability": 90}
+    given = await RECIPES[name](world)
+    assert await one_into_the_other(world, ("updateStage", odds), (name, given)) == [set(), set()]
+
+
+async def test_tasks_do_not_come_to_wait_for_each_other(world: World) -> None:
+    """Of two dependencies that would close a circle together, the second is refused, though they share no task."""
+    a, b, c, d = [await task(world, name) for name in "ABCD"]
+    for waiting, awaited in ((b, c), (d, a)):
+        await world.change("addTaskDependency", {"taskId": waiting, "blockedById": awaited})
+    steps = [("addTaskDependency", {"taskId": a, "blockedById": b}),
+             ("addTaskDependency", {"taskId": c, "blockedById": d})]  # fmt: skip
+    assert await one_into_the_other(world, *steps) == [set(), {"DEPENDENCY_CYCLE"}]
+
+
+async def test_what_was_given_meanwhile_is_not_routed(world: World) -> None:
+    """Whoever was given it by hand keeps it."""
+    rules = [{"name": "All", "memberId": world["rita"]}]
+    await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
+    by_hand = ("assignLead", {"leadId": world["Ada"], "memberId": world["mia"]})
+    route = ("routeUnassigned", {"pipelineId": world["Sales"]})
+    assert await one_into_the_other(world, by_hand, route) == [set(), set()]
+    assert (await world.lead("Ada", "owner { id }"))["owner"]["id"] == world["mia"]
+    assert (await world.lead("Cleo", "owner { id }"))["owner"]["id"] == world["rita"]
+
+
+async def test_a_daily_cap_holds_for_two_pipelines_at_once(world: World) -> None:
+    """What a member is given in the one counts in the other."""
+    await world.change("updateMember", {"memberId": world["rita"], "dailyCap": 1})
+    given = {"stageId": world["New"], "pipelineId": world["Sales"]}
+    for pipeline in ("Sales", "Renewals"):
+        rules = [{"name": "All", "memberId": world["rita"]}]
+        await world.change("setRoutingRules", {"pipelineId": world[pipeline], "rules": rules})
+    steps = [("routeUnassigned", given), ("routeUnassigned", {"pipelineId": world["Renewals"]})]
+    await one_into_the_other(world, *steps)
+    owners = [(await world.lead(name, "owner { id }"))["owner"] for name in ("Cleo", "Ada", "Fay")]
+    assert sum(owner is not None for owner in owners) == 1
+
+
+@pytest.mark.parametrize(
+    ("merge", "name"),
+    [
+        ("mergeContacts", "createLead"),
+        ("mergeContacts", "createTask"),
+        ("mergeContacts", "logActivity"),
+        ("mergeCustomers", "updateLead"),
+        ("mergeCustomers", "convertLead"),
+        ("mergeCustomers", "createContact"),
+    ],
+)
+async def test_what_is_merged_meanwhile_is_named_by_its_new_id(world: World, merge: str, name: str) -> None:
+    """The record that was named is gone by then, and stands for the other one."""
+    given, both = await RECIPES[name](world), await RECIPES[merge](world)
+    if merge == "mergeContacts":
+        both = {"winnerId": world["contact of ian"], "loserId": given["contactId"]}
+    assert await one_into_the_other(world, (merge, both), (name, given)) == [set(), set()]
+
+
+@pytest.mark.parametrize("name", ["scheduleFollowUp", "updateTask", "reopenTask", "reassignAll"])
+@pytest.mark.parametrize("moves_first", [True, False])
+async def test_days_end_where_the_assignee_has_moved_to(world: World, name: str, moves_first: bool) -> None:
+    """Whichever comes first: that a member lives elsewhere, or that the member is to do something on a day."""
+    day = {"dueOn": "2031-05-01", "assigneeId": world["rita"]}
+    given: dict[str, Any] = {"leadId": world["Ada"], **day}
+    if name == "updateTask":
+        given = {"taskId": await task(world, "Call"), **day}
+    elif name == "reopenTask":
+        given = {"taskId": await task(world, "Call", **day)}
+        await world.change("completeTask", given)
+    elif name == "reassignAll":
+        await task(world, "Call", **(day | {"assigneeId": world["mia"]}))
+        given = {"fromMemberId": world["mia"], "toMemberId": world["rita"]}
+    steps = [("updateMember", {"memberId": world["rita"], "timeZone": "Asia/Tokyo"}), (name, given)]
+    assert await one_into_the_other(world, *(steps if moves_first else reversed(steps))) == [set(), set()]
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"assigneeId": "mia"},
+        {"assigneeId": "tester"},
+        {"leadId": "Bob"},
+        {"dueOn": "2031-06-01"},
+        {"assigneeId": "mia", "leadId": "Bob"},
+    ],
+)
+async def test_work_is_handed_over_as_it_is_now(world: World, meanwhile: dict[str, str]) -> None:
+    """Not as it was when it was looked for: a task that somebody else was given meanwhile is not given away again."""
+    await task(world, "Call", assigneeId=world["rita"], leadId=world["Ada"], dueOn="2031-05-01")
+    given = {name: world.ids.get(value, value) for name, value in meanwhile.items()}
+    steps = [
+        ("updateTask", {"taskId": world["Call"], **given}),
+        ("reassignAll", {"fromMemberId": world["rita"], "toMemberId": world["mia"]}),
+    ]
+    assert await one_into_the_other(world, *steps) == [set(), set()]
+    keeps = world["tester"] if meanwhile.get("assigneeId") == "tester" else world["mia"]
+    assert (await world.task("Call", "assignee { id }"))["assignee"]["id"] == keeps
+
+
+async def test_a_task_that_comes_meanwhile_is_handed_over_or_stays(world: World) -> None:
+    """Its lead is held with it, though it was not among those that were looked for."""
+    called = await task(world, "Call", assigneeId=world["mia"], leadId=world["Bob"])
+    steps = [
+        ("updateTask", {"taskId": called, "assigneeId": world["rita"]}),
+        ("reassignAll", {"fromMemberId": world["rita"], "toMemberId": world["tester"]}),
+    ]
+    assert await one_into_the_other(world, *steps) == [set(), set()]

@@ -1,0 +1,188 @@
+"""Every change of every record is told: which record, and each of its fields, from what to what."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from engine.change.records import public
+from models import Base, organisation_id
+from models.rules.ids import public_id, split_id
+from models.rules.text import spelled
+from tests.resolvers.changes.test_every_mutation import mutation_of
+from tests.support.recipes import RECIPES
+from tests.support.world import World
+
+Row = Mapping[str, Any]
+
+RECORDS = ("pipeline", "stage", "lead", "task", "activity", "contact", "customer", "member", "pool")
+
+FOLLOWING = frozenset(
+    (
+        "created_at updated_at version rank position deadline overdue_told_at is_default stage_entered_at"
+        " last_activity_at turn qualified_at disqualified_at converted_at converted_from_id closed_at completed_at"
+        " archived_at deleted_at"
+    ).split()
+)
+"""Columns that say when something happened, which is when the event did; where a record stands in a list; and whose
+turn it is in a pool, which follows from who was assigned."""
+
+UNCOUNTED = {"last_activity_at", "turn"}
+"""What nobody edits, but follows from other records."""
+
+SPOKEN: Mapping[str, Mapping[str, str]] = {
+    "lead.assigned": {"owner_id": "to"},
+    "lead.converted": {"converted_to_id": "opportunityId"},
+    "lead.disqualified": {"lost_reason": "reason"},
+}
+"""What a type of event tells of a field in a word of its own."""
+
+COLUMNS = {"stage_id": "from_stage_id", "pipeline_id": "from_pipeline_id"}
+"""What `lead.stage_changed` tells of a field in columns of its own, and where it tells what the field was before."""
+
+
+async def records(world: World) -> dict[tuple[str, UUID], Row]:
+    """Every record of the organisation, by its table and id."""
+    org_id = organisation_id(world.organisation)
+    found = {}
+    for table in RECORDS:
+        for row in await world.database.pool.fetch(f"SELECT * FROM {table} WHERE org_id = $1", org_id):
+            found[table, row["id"]] = dict(row)
+    return found
+
+
+def changed(old: Row, new: Row) -> set[str]:
+    """The columns of a record that differ, but for those that follow from what happened."""
+    return {name for name in old if name not in FOLLOWING and old[name] != new[name]}
+
+
+def concerns(event: Row, table: str, row: Row) -> bool:
+    """Whether an event is about a record; a stage that is made or goes with its pipeline is told of with that."""
+    if event["type"].partition(".")[0] == "pipeline" and table == "stage":
+        return bool(event["record_id"] == row["pipeline_id"])
+    return row["id"] in (event["record_id"], event["lead_id"] if table == "lead" else None)
+
+
+def tells(event: Row, name: str, old: Row, new: Row) -> bool:
+    """Whether an event tells that a column of a record went from what it was to what it is."""
+    data = json.loads(event["data"])
+    if name in COLUMNS and event["type"] == "lead.stage_changed":
+        return (event[COLUMNS[name]], event[name]) == (old[name], new[name])
+    if word := SPOKEN.get(event["type"], {}).get(name):
+        value = new[name]
+        return bool(data[word] is None if value is None else str(data[word]).endswith(str(value)))
+    pair = data.get("changes", {}).get(spelled(name))
+    return pair is not None and [bare(part) for part in pair] == [told(name, row[name]) for row in (old, new)]
+
+
+def merges(event: Row, name: str, old: Row, new: Row) -> bool:
+    """Whether an event tells that whatever named one record names another since, into which it was merged."""
+    noun, _, what = event["type"].partition(".")
+    if what != "merged" or name != f"{noun}_id":
+        return False
+    into = str(json.loads(event["data"])["into"])
+    return old[name] in (event["record_id"], event["lead_id"]) and into == f"{noun}_{new[name]}"
+
+
+def bare(value: Any) -> Any:
+    """A public id without its prefix; anything else as it is."""
+    try:
+        return str(split_id(value)[1])
+    except (ValueError, AttributeError, TypeError):
+        return value
+
+
+def told(name: str, value: Any) -> Any:
+    """A value as an event holds it, an id without its prefix."""
+    return str(value) if isinstance(value, UUID) else public(name, value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+async def test_every_changed_record_is_told(world: World, name: str) -> None:
+    """Of each record that is made, changed or deleted there is an event; of a changed one, with each field."""
+    given = await RECIPES[name](world)
+    before, head = await records(world), await world.head()
+    await world.change(mutation_of(name), given)
+    after, events = await records(world), await world.events(head)
+    untold = []
+    for key in sorted({*before, *after}, key=str):
+        old, new = before.get(key), after.get(key)
+        own = [event for event in events if concerns(event, key[0], new or old or {})]
+        if (old is None or new is None) and not own:
+            untold.append((key[0], "made" if old is None else "deleted"))
+        elif old is not None and new is not None:
+            untold += missing(key[0], old, new, own, events)
+    assert untold == [], [dict(event) for event in events]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+async def test_every_changed_record_has_another_version(world: World, name: str) -> None:
+    """Whoever has seen the one before, and sends it, learns that the record has changed since."""
+    given = await RECIPES[name](world)
+    before = await records(world)
+    await world.change(mutation_of(name), given)
+    after = await records(world)
+    for key in before.keys() & after.keys():
+        old, new = before[key], after[key]
+        differing = {name for name in old if old[name] != new[name]} - UNCOUNTED
+        assert not differing or new["version"] > old["version"], (key, differing)
+
+
+def missing(table: str, old: Row, new: Row, own: Sequence[Row], events: Sequence[Row]) -> list[Any]:
+    """What neither an event of its own tells of a record that was changed, nor one of what it names."""
+    return [
+        (table, name, old[name], new[name])
+        for name in sorted(changed(old, new))
+        if not any(tells(event, name, old, new) for event in own)
+        and not any(merges(event, name, old, new) for event in events)
+    ]
+
+
+def test_no_table_of_records_is_forgotten() -> None:
+    """Whatever has an id of its own is looked at, but for what is part of a record, or part of the log itself."""
+    parts = {"organisation", "event", "stage_change", "routing_rule", "lost_reason", "merged_record"}
+    assert {table.name for table in Base.metadata.sorted_tables if "id" in table.columns} - parts == set(RECORDS)
+
+
+async def test_a_conversion_tells_of_all_it_touches(world: World) -> None:
+    """Of the customer that is filled, the contact that joins it, and each task that goes along; once."""
+    given = await RECIPES["convertLead"](world)
+    contact = {"contactId": world["contact of rita"], "email": "rita@acme.example", "phone": "+1 555 0100"}
+    await world.change("updateContact", contact)
+    await world.change("updateLead", {"leadId": world["Ada"], "contactId": contact["contactId"]})
+    task = {"leadId": world["Ada"], "dueOn": "2031-01-01", "title": "Call"}
+    made = await world.change("scheduleFollowUp", task, "task { id }")
+    head = await world.head()
+    done = await world.change("convertLead", given, "opportunity { id }")
+    joined = {"customerId": [None, world["Acme"]]}
+    ids = {"opportunityId": done["opportunity"]["id"]}
+    assert [(event["type"], json.loads(event["data"]).get("changes")) for event in await world.events(head)] == [
+        ("customer.updated", {"phone": [None, "+1 555 0100"], "website": [None, "acme.example"]}),
+        ("lead.converted", joined),
+        ("contact.updated", joined),
+        ("lead.created", None),
+        ("task.updated", {"leadId": [world["Ada"], ids["opportunityId"]]}),
+    ]
+    [converted] = [event for event in await world.events(head) if event["type"] == "lead.converted"]
+    assert json.loads(converted["data"]) == {**ids, "changes": joined}
+    [carried] = [event for event in await world.events(head) if event["type"] == "task.updated"]
+    assert public_id("task", carried["record_id"]) == made["task"]["id"]
+    head = await world.head()
+    await world.change("convertLead", given)
+    assert await world.events(head) == []
+
+
+async def test_a_move_tells_why_it_was_lost(world: World) -> None:
+    """And, when it is taken up again, that the reason is gone; a move between open stages changes no reason."""
+    moves = (("Talking", None), ("Lost", "Too dear"), ("Offer", None))
+    head = await world.head()
+    for stage, reason in moves:
+        given = {"leadId": world["Ada"], "stageId": world[stage], "lostReason": reason}
+        await world.change("moveLead", {key: value for key, value in given.items() if value})
+    assert [json.loads(event["data"]) for event in await world.events(head)] == [
+        {},
+        {"changes": {"lostReason": [None, "Too dear"]}},
+        {"changes": {"lostReason": ["Too dear", None]}},
+    ]

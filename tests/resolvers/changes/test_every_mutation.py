@@ -1,0 +1,264 @@
+"""What holds for every mutation: done once however often it is sent, whole under races, closed to strangers."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    get_named_type,
+    is_list_type,
+    is_object_type,
+)
+
+from engine.publish.fields import IDS
+from engine.read.arguments import DEFINITION
+from models import Role
+from models.database import Database
+from schema.api import graphql_schema
+from tests.support.consistency import expect_consistent, writers
+from tests.support.recipes import RECIPES
+from tests.support.world import Api, World, build, tables
+
+assert graphql_schema.mutation_type is not None
+MUTATIONS = graphql_schema.mutation_type.fields
+Path = tuple[str, ...]
+
+every_recipe = pytest.mark.parametrize("name", RECIPES)
+
+NEEDED: Mapping[str, Role] = {
+    **dict.fromkeys(MUTATIONS, Role.REP),
+    **dict.fromkeys(("deleteLead", "reassignAll", "routeUnassigned"), Role.MANAGER),
+    **dict.fromkeys(("mergeContacts", "mergeCustomers", "mergeLeads"), Role.MANAGER),
+    **dict.fromkeys(("createPipeline", "updatePipeline", "deletePipeline", "addStage", "updateStage"), Role.ADMIN),
+    **dict.fromkeys(("deleteStage", "reorderStages", "updateMember", "setRoutingRules", "setLostReasons"), Role.ADMIN),
+    **dict.fromkeys(("createPool", "updatePool", "deletePool"), Role.ADMIN),
+}
+"""The least role that may do each: a rep works on leads, tasks, contacts and customers; a manager also routes, merges,
+hands over and deletes leads; an admin also shapes pipelines, rules and members."""
+
+GIVING = frozenset(
+    "createLead updateLead assignLead assignLeads scheduleFollowUp createTask updateTask completeTask".split()
+)
+"""What a rep may do, but not with the input of its recipe, which gives a lead or a task to somebody else."""
+
+BAD_TEXTS = ("a\0b", "half \ud800", "x" * 1_000_000)
+EXTREMES: Mapping[str, tuple[Any, ...]] = {
+    "Int": (-(2**31), -1, 0, 2**31 - 1),
+    "Decimal": ("-1", "NaN", "1e400", "9" * 40, "0.000000001"),
+    "Date": ("0001-01-01", "9999-12-31", "20000-01-01"),
+    "DateTime": ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "20000-01-01T00:00:00Z"),
+    "Boolean": (True, False),
+}
+
+
+def mutation_of(name: str) -> str:
+    """`convertLead, making a customer` is a recipe of `convertLead`."""
+    return name.partition(",")[0]
+
+
+def input_of(name: str) -> GraphQLInputObjectType:
+    """The input type of a recipe's mutation."""
+    type_ = get_named_type(MUTATIONS[mutation_of(name)].args["input"].type)
+    assert isinstance(type_, GraphQLInputObjectType)
+    return type_
+
+
+def leaves(type_: GraphQLInputObjectType, depth: int = 2) -> Iterator[tuple[Path, Any]]:
+    """The path and the definition of each field of an input that holds no input itself."""
+    for key, field in type_.fields.items():
+        inner = get_named_type(field.type)
+        if not isinstance(inner, GraphQLInputObjectType):
+            yield (key,), field
+        elif depth:
+            yield from (((key, *path), leaf) for path, leaf in leaves(inner, depth - 1))
+
+
+def given_ids(type_: GraphQLInputObjectType, given: Any) -> Iterator[Path]:
+    """Where ids stand in a given input; those of a list at its first place."""
+    for path, field in leaves(type_):
+        if not field.extensions[DEFINITION].metadata.get(IDS):
+            continue
+        value: Any = given
+        for key in path:
+            value = value[0] if isinstance(value, list) else value
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            yield (*path, "0") if isinstance(value, list) else path
+
+
+def replaced(given: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """The input with another value at a path."""
+    changed = deepcopy(given)
+    at: Any = changed
+    for key in path[:-1]:
+        at = at[0] if isinstance(at, list) else at.setdefault(key, {})
+    if isinstance(at, list):
+        at[0] = value if path[-1] == "0" else {**at[0], path[-1]: value}
+    else:
+        at[path[-1]] = value
+    return changed
+
+
+def at(given: Any, path: Path) -> Any:
+    """What stands at a path; of a list, in its first place."""
+    for key in path:
+        given = given[0] if isinstance(given, list) else given
+        given = given if key == "0" else given[key]
+    return given
+
+
+def shown(name: str) -> str:
+    """A selection of everything that a payload tells: ids of records, and what the change itself answers."""
+
+    def selection(type_: GraphQLObjectType) -> str:
+        if "id" in type_.fields:
+            return "{ id }"
+        inner = [key + selected(field) for key, field in type_.fields.items() if key != "userErrors"]
+        return "{ __typename " + " ".join(inner) + " }"
+
+    def selected(field: Any) -> str:
+        type_ = get_named_type(field.type)
+        return " " + selection(type_) if is_object_type(type_) else ""
+
+    payload = get_named_type(MUTATIONS[mutation_of(name)].type)
+    return selection(payload)[1:-1]
+
+
+def codes(body: Mapping[str, Any]) -> set[str]:
+    """Every code by which a response refuses, as a whole or for one of several records."""
+    if "errors" in body:
+        return {error["extensions"]["code"] for error in body["errors"]}
+    payload = body["data"]["result"]
+    results = [row["code"] for row in payload.get("results") or () if row.get("code")]
+    return {error["code"] for error in payload["userErrors"]} | set(results)
+
+
+def test_every_mutation_has_a_recipe() -> None:
+    """What is added to the schema is tested below as well."""
+    assert {mutation_of(name) for name in RECIPES} == set(MUTATIONS)
+
+
+async def test_every_id_is_given_somewhere(api: Api, database: Database) -> None:
+    """Whatever field of an input takes an id, a recipe gives one, so that a stranger's is tried in its place."""
+    taken = {
+        (mutation, *path)
+        for mutation in MUTATIONS
+        for path, field in leaves(input_of(mutation))
+        if field.extensions[DEFINITION].metadata.get(IDS)
+    }
+    given = set()
+    for name, recipe in RECIPES.items():
+        for path in given_ids(input_of(name), await recipe(await build(api, database, name))):
+            given.add((mutation_of(name), *(part for part in path if part != "0")))
+    assert taken - given == set()
+
+
+@every_recipe
+async def test_done_once_with_one_key(world: World, name: str) -> None:
+    """Sent again, also by 20 at once, a change is not done again and shows the same; the key fits nothing else."""
+    mutation, show = mutation_of(name), shown(name)
+    given = {**await RECIPES[name](world), "idempotencyKey": "once"}
+    bodies = await asyncio.gather(*(world.attempt(mutation, given, show) for _ in range(20)))
+    assert codes(bodies[0]) == set()
+    assert bodies == [bodies[0]] * 20
+    before = await tables(world.database)
+    assert await world.attempt(mutation, given, show) == bodies[0]
+    other = {"name": "Another", "idempotencyKey": "once"}
+    assert codes(await world.attempt("createCustomer", other)) == {"IDEMPOTENCY_KEY_REUSED"}
+    assert await tables(world.database) == before
+    await expect_consistent(world.database)
+
+
+@every_recipe
+async def test_twenty_at_once_leave_everything_whole(world: World, name: str) -> None:
+    """Each is done or refused as a whole; records, history, events and totals agree afterwards."""
+    given = await RECIPES[name](world)
+    bodies = await asyncio.gather(*(world.attempt(mutation_of(name), given, shown(name)) for _ in range(20)))
+    assert [body["errors"] for body in bodies if "errors" in body] == []
+    assert set() in [codes(body) for body in bodies]
+    await expect_consistent(world.database)
+
+
+@every_recipe
+async def test_every_change_is_told(world: World, name: str) -> None:
+    """A change leaves at least one event, which names it and whoever did it; a refused one leaves none."""
+    given = await RECIPES[name](world)
+    head = await world.head()
+    assert codes(await world.attempt(mutation_of(name), given)) == set()
+    events = await world.events(head)
+    function = MUTATIONS[mutation_of(name)].extensions[DEFINITION].python_name
+    assert {(event["mutation"], event["actor_id"] is not None) for event in events} == {(function, True)}
+
+
+@every_recipe
+async def test_a_change_is_one_transaction(world: World, name: str) -> None:
+    """Records, history, totals, events and the remembered outcome are written together, or not at all."""
+    given = {**await RECIPES[name](world), "idempotencyKey": "once"}
+    before = await writers(world.database, world.organisation)
+    await world.change(mutation_of(name), given)
+    after = await writers(world.database, world.organisation)
+    wrote = [after[key] for key in after.keys() - before.keys()]
+    assert len(wrote) == 1, wrote
+    assert {"event", "event_log", "outcome"} <= wrote[0]
+
+
+@every_recipe
+async def test_nothing_is_done_for_strangers(world: World, strangers: World, name: str) -> None:
+    """Another organisation's id is not found, an id of another type is wrong, in whatever field; nothing is changed."""
+    mutation, type_ = mutation_of(name), input_of(name)
+    given, theirs = await RECIPES[name](world), await RECIPES[name](strangers)
+    before = await tables(world.database)
+    for path in given_ids(type_, given):
+        foreign = await world.attempt(mutation, with_foreign(given, theirs, path), shown(name))
+        assert codes(foreign) == {"NOT_FOUND"}, path
+        wrong = await world.attempt(mutation, replaced(given, path, at(given, path).replace("_", "s_", 1)), shown(name))
+        assert codes(wrong) == {"WRONG_ID"}, path
+    assert await tables(world.database) == before
+
+
+def with_foreign(given: dict[str, Any], theirs: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The input with the other organisation's id at a path; of a list, nothing else, so that nothing is done."""
+    if path[-1] == "0" and path[0] != "stageIds":
+        return replaced(given, path[:-1], at(theirs, path[:-1]))
+    return replaced(given, path, at(theirs, path))
+
+
+@every_recipe
+async def test_a_role_may_do_what_is_its_own(world: World, name: str) -> None:
+    """Whoever has not the role that the mutation asks for changes nothing; who has it does it."""
+    mutation, given = mutation_of(name), await RECIPES[name](world)
+    before = await tables(world.database)
+    for role in Role:
+        if not role.includes(NEEDED[mutation]):
+            body = await world.attempt(mutation, given, role=role)
+            assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
+    assert await tables(world.database) == before
+    body = await world.attempt(mutation, given, shown(name), role=NEEDED[mutation])
+    assert codes(body) == ({"FORBIDDEN"} if mutation in GIVING else set())
+
+
+@every_recipe
+async def test_values_that_cannot_be_kept_are_refused(world: World, name: str) -> None:
+    """Text that PostgreSQL cannot hold, or that nobody means, is refused; no value at all leads to a failure."""
+    mutation, type_ = mutation_of(name), input_of(name)
+    given = await RECIPES[name](world)
+    before = await tables(world.database)
+    for path, field in leaves(type_):
+        if get_named_type(field.type).name == "String":
+            for text in BAD_TEXTS:
+                body = await world.attempt(
+                    mutation, replaced(given, path, [text] if is_list_type(field.type) else text)
+                )
+                assert codes(body) & {"INVALID", "BAD_USER_INPUT"}, (path, text[:10])
+    if "expectedVersion" in type_.fields:
+        assert codes(await world.attempt(mutation, {**given, "expectedVersion": 77})) == {"CONFLICT"}
+    assert await tables(world.database) == before
+    for path, field in leaves(type_):
+        for value in EXTREMES.get(get_named_type(field.type).name, ()):
+            body = await world.attempt(mutation, replaced(given, path, value))
+            assert "INTERNAL_SERVER_ERROR" not in codes(body), (path, value)
+    await expect_consistent(world.database)

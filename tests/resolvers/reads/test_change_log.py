@@ -1,0 +1,95 @@
+"""The change log: what was changed, from what to what, by whom, when and by which mutation; append only."""
+
+import re
+from typing import Any
+
+import pytest
+
+from models.database import Statement
+from tests.engine.read.test_scoping import STATEMENTS
+from tests.support.recipes import task
+from tests.support.world import MIA, World
+
+CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $first, filter: $filter) {
+    nodes { type mutation actor { id } recordId changes { field before after } }
+} }"""
+
+WRITES = re.compile(r"\b(?:UPDATE|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO)\s+(?:ONLY\s+)?event\b(?!_)")
+"""What changes or removes rows of the log."""
+
+RETENTION = {"history.DELETE_PLACES ", "history.DELETE ", "history.DELETE_OF_GONE_LEADS "}
+"""What removes places within a column that nobody can go back to, and, where the server is told not to keep the change
+log, the rest of it. Nothing else does."""
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_log_is_only_appended_to(name: str) -> None:
+    """No statement changes a row of it, and none but those that keep it to its set age removes one."""
+    statement: Statement = STATEMENTS[name]
+    assert bool(WRITES.search(statement.sql)) == (name in RETENTION)
+    assert not re.search(r"\bevent\b.*ON CONFLICT.*DO UPDATE", statement.sql, re.DOTALL)
+
+
+def test_a_changed_log_would_be_noticed() -> None:
+    """The test above finds each way to write to it, and is not misled by the counter of the log."""
+    for wrong in ("UPDATE event SET type = ''", "DELETE FROM event AS e", "DELETE FROM ONLY event", "TRUNCATE event"):
+        assert WRITES.search(wrong)
+    assert not WRITES.search("UPDATE event_log SET head = 1")
+
+
+async def test_the_log_tells_who_changed_what(world: World, strangers: World) -> None:
+    """The newest first, filtered by record, actor, type and time; nothing of another organisation."""
+    await world.change("updateLead", {"leadId": world["Ada"], "title": "Ada Abel", "ownerId": None}, **MIA)
+    await strangers.change("updateLead", {"leadId": strangers["Ada"], "title": "Theirs"}, **MIA)
+
+    async def told(first: int = 100, **wanted: Any) -> Any:
+        return (await world.ask(CHANGE_LOG, {"first": first, "filter": wanted}))["changeLog"]["nodes"]
+
+    [newest] = await told(first=1)
+    assert newest == {
+        "type": "LEAD_UPDATED",
+        "mutation": "updateLead",
+        "actor": {"id": world["mia"]},
+        "recordId": world["Ada"],
+        "changes": [{"field": "title", "before": "Ada", "after": "Ada Abel"}],
+    }
+    assert await told(recordId=world["Ada"]) == [newest, (await told(recordId=world["Ada"]))[1]]
+    assert {node["recordId"] for node in await told(recordId=world["Ada"])} == {world["Ada"]}
+    assert [node["type"] for node in await told(recordId=world["Sales"])] == ["PIPELINE_CREATED"]
+    assert [node["recordId"] for node in await told(types=["CUSTOMER_CREATED"])] == [world["Acme"]]
+    assert [node["type"] for node in await told(actorIds=[world["mia"]])] == ["LEAD_UPDATED", "CONTACT_CREATED"]
+    assert await told(recordId=strangers["Ada"]) == []
+    assert await told(actorIds=[strangers["mia"]]) == []
+    assert await told(occurredAt={"to": "2001-01-01T00:00:00Z"}) == []
+
+
+async def test_the_log_tells_what_is_gone(world: World) -> None:
+    """Of what was deleted or merged, each field that was not empty, from what it was to nothing."""
+
+    async def held(type_: str) -> dict[str, Any]:
+        [node] = (await world.ask(CHANGE_LOG, {"first": 1, "filter": {"types": [type_]}}))["changeLog"]["nodes"]
+        assert {change["after"] for change in node["changes"]} == {None}
+        return {change["field"]: change["before"] for change in node["changes"]}
+
+    given = {"leadId": world["Ada"], "type": "CALL", "subject": "Hello", "body": "They pay 900", "duration": 60}
+    occurred_at = "2025-03-01T10:00:00+00:00"
+    made = await world.change("logActivity", {**given, "occurredAt": occurred_at}, "activity { id }")
+    await world.change("deleteActivity", {"activityId": made["activity"]["id"]})
+    told = {name: str(value) for name, value in given.items() if name != "leadId"}
+    assert await held("ACTIVITY_DELETED") == {**told, "occurredAt": occurred_at, "participants": "[]"}
+
+    await task(world, "Call", dueOn="2031-05-01", assigneeId=None)
+    await world.change("deleteTask", {"taskId": world["Call"]})
+    told = {"title": "Call", "dueOn": "2031-05-01", "priority": "NORMAL", "status": "OPEN"}
+    assert await held("TASK_DELETED") == told
+
+    await world.change("mergeContacts", {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]})
+    assert await held("CONTACT_MERGED") == {"name": "Contact of rita", "email": "rita@example.com"}
+    made = await world.change("createCustomer", {"name": "Bolt", "externalId": "b-1"}, "customer { id }")
+    await world.change("mergeCustomers", {"winnerId": world["Acme"], "loserId": made["customer"]["id"]})
+    assert await held("CUSTOMER_MERGED") == {"name": "Bolt", "externalId": "b-1"}
+    await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Bob"]})
+    told = {"title": "Bob", "value": "250.50", "currency": "USD", "ownerId": world["rita"]}
+    assert await held("LEAD_MERGED") == told
+    await world.change("deleteLead", {"leadId": world["Cleo"]})
+    assert await held("LEAD_DELETED") == {**told, "title": "Cleo"}

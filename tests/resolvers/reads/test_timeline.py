@@ -1,0 +1,173 @@
+"""Lead.timeline and Lead.activities: everything that happened to a lead, page by page, the newest first."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.world import MIA, RITA, World
+
+TIMELINE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor, $filter: EventFilter) {
+    lead(id: $id) { page: timeline(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
+        nodes { __typename eventId type mutation actor { id } recordId } pageInfo { endCursor hasNextPage startCursor }
+        totalCount
+    } }
+}"""
+
+ACTIVITIES = """query($id: ID!, $first: Int, $after: Cursor, $filter: ActivityFilter) {
+    lead(id: $id) { page: activities(first: $first, after: $after, filter: $filter) {
+        nodes { subject } pageInfo { endCursor hasNextPage } totalCount
+    } }
+}"""
+
+
+async def page(world: World, query: str, **variables: Any) -> Any:
+    """A page of what there is about Ada."""
+    return (await world.ask(query, {"id": world["Ada"], **variables}))["lead"]["page"]
+
+
+async def types(world: World, **variables: Any) -> list[str]:
+    """What happened to Ada, by the names of the types."""
+    found = await page(world, TIMELINE, **{"first": None if "last" in variables else 100, **variables})
+    return [node["__typename"] for node in found["nodes"]]
+
+
+async def note(world: World, subject: str, **given: Any) -> str:
+    """An activity on Ada, told by Rita."""
+    given = {"leadId": world["Ada"], "type": "NOTE", "subject": subject, **given}
+    made = await world.change("logActivity", given, "activity { id }", **RITA)
+    return made["activity"]["id"]  # type: ignore[no-any-return]
+
+
+async def a_day(world: World) -> None:
+    """Ada is called, planned, changed, assigned, qualified, put in another place, and a task of hers is done."""
+    ada = {"leadId": world["Ada"]}
+    await note(world, "Called")
+    made = await world.change("scheduleFollowUp", {**ada, "dueOn": "2031-01-01", "title": "Again"}, "task { id }")
+    await world.change("updateLead", {**ada, "title": "Ada Abel", "value": "1200.00"}, **RITA)
+    await world.change("assignLead", {**ada, "memberId": world["rita"]}, **MIA)
+    await world.change("qualifyLead", ada, **RITA)
+    await world.change("moveLead", {**ada, "stageId": world["Talking"], "afterLeadId": world["Dan"]})
+    await world.change("completeTask", {"taskId": made["task"]["id"]}, **RITA)
+    world.ids["Again"] = made["task"]["id"]
+
+
+async def test_a_timeline_tells_all_of_a_day(world: World) -> None:
+    """In the order it was recorded, the newest first; but not that a card was put in another place."""
+    await a_day(world)
+    found = await page(world, TIMELINE, first=100)
+    mutations = [(node["__typename"], node["mutation"], node["actor"]) for node in found["nodes"]]
+    rita, mia = {"id": world["rita"]}, {"id": world["mia"]}
+    me = mutations[-1][2]
+    assert me not in (None, rita, mia)
+    assert mutations == [
+        ("TaskCompleted", "completeTask", rita),
+        ("StageChanged", "qualifyLead", rita),
+        ("LeadQualified", "qualifyLead", rita),
+        ("LeadAssigned", "assignLead", mia),
+        ("LeadUpdated", "updateLead", rita),
+        ("TaskScheduled", "scheduleFollowUp", me),
+        ("ActivityLogged", "logActivity", rita),
+        ("LeadCreated", "createLead", me),
+    ]
+    assert (found["totalCount"], found["pageInfo"]["hasNextPage"]) == (8, False)
+
+
+async def test_each_type_tells_its_own(world: World) -> None:
+    """Stages, owners, tasks, activities, and fields from what to what."""
+    await a_day(world)
+    query = """query($id: ID!) { lead(id: $id) { timeline(first: 100) { nodes {
+        changes { field before after }
+        ... on TaskEvent { task { title } }
+        ... on StageChanged { fromStage { name } toStage { name } }
+        ... on LeadAssigned { fromOwner { id } toOwner { id } }
+        ... on ActivityEvent { activity { subject } }
+    } } } }"""
+    nodes = (await world.ask(query, {"id": world["Ada"]}))["lead"]["timeline"]["nodes"]
+    assert nodes == [
+        {"changes": [{"field": "status", "before": "OPEN", "after": "DONE"}], "task": {"title": "Again"}},
+        {"changes": [], "fromStage": {"name": "New"}, "toStage": {"name": "Talking"}},
+        {"changes": []},
+        {"changes": [], "fromOwner": None, "toOwner": {"id": world["rita"]}},
+        {
+            "changes": [
+                {"field": "title", "before": "Ada", "after": "Ada Abel"},
+                {"field": "value", "before": "1000.00", "after": "1200.00"},
+            ]
+        },
+        {"changes": [], "task": {"title": "Again"}},
+        {"changes": [], "activity": {"subject": "Called"}},
+        {"changes": []},
+    ]
+
+
+async def test_a_timeline_is_filtered(world: World) -> None:
+    """By types, by who did it, by what it was about, and by when; a part that is null lets all through."""
+    await a_day(world)
+    assert await types(world, filter={"types": ["LEAD_UPDATED", "TASK_COMPLETED"]}) == ["TaskCompleted", "LeadUpdated"]
+    assert await types(world, filter={"types": ["LEAD_MOVED"]}) == []
+    assert await types(world, filter={"actorIds": [world["mia"]]}) == ["LeadAssigned"]
+    assert await types(world, filter={"recordId": world["Again"]}) == ["TaskCompleted", "TaskScheduled"]
+    assert await types(world, filter={"occurredAt": {"to": "2001-01-01T00:00:00Z"}}) == []
+    assert len(await types(world, filter={"types": None, "occurredAt": {"from": "2001-01-01T00:00:00Z"}})) == 8
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 8])
+async def test_pages_hold_every_event_once_while_more_happens(world: World, size: int) -> None:
+    """What happens between two pages comes before the first one, and is found from the other end."""
+    await a_day(world)
+    whole = [node["eventId"] for node in (await page(world, TIMELINE, first=100))["nodes"]]
+    seen: list[str] = []
+    after = None
+    while True:
+        found = await page(world, TIMELINE, first=size, after=after)
+        seen += [node["eventId"] for node in found["nodes"]]
+        after = found["pageInfo"]["endCursor"]
+        await note(world, "Meanwhile")
+        if not found["pageInfo"]["hasNextPage"]:
+            break
+    assert seen == whole
+    newest = await page(world, TIMELINE, first=100)
+    first = next(node["eventId"] for node in newest["nodes"] if node["__typename"] != "ActivityLogged")
+    assert first == whole[0]
+    back = await page(world, TIMELINE, last=3)
+    assert [node["eventId"] for node in back["nodes"]] == whole[-3:]
+
+
+async def test_activities_are_sorted_by_when_they_were_done(world: World) -> None:
+    """Not by when they were told; ties by age; page by page, each once, while others are told."""
+    await note(world, "March", occurredAt="2025-03-01T00:00:00Z")
+    for subject in ("January", "January too", "January as well"):
+        await note(world, subject, occurredAt="2025-01-01T00:00:00Z", type="CALL")
+    await note(world, "February", occurredAt="2025-02-01T00:00:00Z")
+    expected = ["March", "February", "January as well", "January too", "January"]
+    seen: list[str] = []
+    after = None
+    for nth in range(5):
+        found = await page(world, ACTIVITIES, first=1, after=after)
+        seen += [node["subject"] for node in found["nodes"]]
+        after = found["pageInfo"]["endCursor"]
+        await note(world, f"Just now {nth}")
+    assert seen == expected
+    calls = await page(world, ACTIVITIES, first=2, filter={"types": ["CALL"]})
+    assert [node["subject"] for node in calls["nodes"]] == ["January as well", "January too"]
+    assert (calls["totalCount"], calls["pageInfo"]["hasNextPage"]) == (3, True)
+
+
+async def test_activities_of_the_organisation(world: World, strangers: World) -> None:
+    """Of all leads, by author, kind, lead, contact and period; nothing of another organisation."""
+    await note(world, "Old", occurredAt="2025-01-01T00:00:00Z", contactId=world["contact of rita"])
+    await world.change("logActivity", {"leadId": world["Bob"], "type": "CALL", "subject": "New"}, **MIA)
+    await note(strangers, "Theirs")
+
+    async def subjects(**wanted: Any) -> list[str]:
+        query = "query($filter: ActivityFilter) { activities(filter: $filter) { nodes { subject } } }"
+        return [node["subject"] for node in (await world.ask(query, {"filter": wanted}))["activities"]["nodes"]]
+
+    assert await subjects() == ["New", "Old"]
+    assert await subjects(authorIds=[world["mia"]]) == ["New"]
+    assert await subjects(types=["NOTE", "EMAIL"]) == ["Old"]
+    assert await subjects(leadId=world["Bob"]) == ["New"]
+    assert await subjects(contactId=world["contact of rita"]) == ["Old"]
+    assert await subjects(occurredAt={"from": "2025-01-01T00:00:00Z", "to": "2025-01-02T00:00:00Z"}) == ["Old"]
+    assert await subjects(leadId=strangers["Ada"]) == []
+    assert await subjects(authorIds=[strangers["rita"]]) == []

@@ -1,0 +1,86 @@
+"""Probes: many at once, while the database hangs, and while nothing of the pool is left."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+
+import server.observe.health
+from models.database import Database
+from server.app import create_app
+from tests.server.process.test_cli import postgres_in
+from tests.support.served import serving
+from tests.support.stand_in import settings
+
+READY = {"database": True, "migrations": True, "wakeups": True, "serving": True}
+LOST = {"database": False, "migrations": False}
+
+
+class CountingPool:
+    """A pool that counts the questions that are put to it directly."""
+
+    def __init__(self, pool: Any) -> None:
+        self.pool = pool
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pool, name)
+
+    async def fetchval(self, query: str) -> Any:
+        self.asked += 1
+        return await self.pool.fetchval(query)
+
+
+async def test_an_exhausted_pool_is_asked_once(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every probe is answered in time; they wait for one connection together, and are ready once it is there."""
+    monkeypatch.setattr(server.observe.health, "PATIENCE", 0.2)
+    async with Database.open(migrated.url, max_size=5) as opened:
+        pool = CountingPool(opened.pool)
+        database = replace(opened, pool=pool)
+        app = create_app(settings(event_poll_seconds=60, overdue_interval=0), database)
+        client = AsyncClient(transport=ASGITransport(app), base_url="http://test")
+        async with app.router.lifespan_context(app), client:
+            async with asyncio.timeout(20):
+                while (await client.get("/readyz")).json() != READY:
+                    """The wake-ups are connected soon after the start."""
+            pool.asked = 0
+            taken = [await database.pool.acquire() for _ in range(5)]
+            for _ in range(2):
+                answers = await asyncio.gather(*(client.get("/readyz") for _ in range(50)))
+                assert {answer.status_code for answer in answers} == {503}
+                assert [answer.json()["database"] for answer in answers] == [False] * 50
+            assert pool.asked == 1
+            for connection in taken:
+                await database.pool.release(connection)
+            monkeypatch.setattr(server.observe.health, "PATIENCE", 20)
+            assert (await client.get("/readyz")).json() == READY
+
+
+def test_a_database_that_hangs(tmp_path: Path) -> None:
+    """A frozen PostgreSQL is told as not ready while the process is alive; when it goes on, so does everything."""
+    with serving(tmp_path) as served:
+        root = served.url.removesuffix("/graphql")
+
+        def ready() -> httpx2.Response:
+            return httpx2.get(f"{root}/readyz", timeout=10)
+
+        frozen = postgres_in(tmp_path)
+        frozen += [child for process in frozen for child in process.children(recursive=True)]
+        assert frozen
+        try:
+            for process in frozen:
+                process.suspend()
+            answer = ready()
+            assert (answer.status_code, answer.json() | LOST) == (503, answer.json())
+            assert httpx2.get(f"{root}/healthz", timeout=10).json() == {"alive": True}
+        finally:
+            for process in frozen:
+                process.resume()
+        end = time.monotonic() + 20
+        while (answer := ready()).status_code != 200:
+            assert time.monotonic() < end, answer.text

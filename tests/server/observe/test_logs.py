@@ -1,0 +1,163 @@
+"""Logs: what one line tells, and what none may tell."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+from httpx2 import AsyncClient
+from websockets.sync.client import connect
+
+from server.observe.logs import JsonFormatter, TextFormatter
+from tests.server.transport.test_sockets import opened
+from tests.support.served import Served, serving
+from tests.support.stand_in import StandIn, application, listening
+
+HIDDEN = "a-secret-value"
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What is logged as JSON, from the level `info` on."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("dealboard")
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield stream
+    logger.removeHandler(handler)
+    logger.setLevel(before)
+
+
+def told(served: Served, count: int) -> list[dict[str, Any]]:
+    """The next lines of a server's log that are about calls."""
+    assert served.process.stdout is not None
+    found = []
+    for line in served.process.stdout:
+        assert not any(hidden in line for hidden in (HIDDEN, served.token, "a_secret_value", "nodes"))
+        record = json.loads(line)
+        if record["logger"] == "dealboard.calls":
+            found.append(record)
+        if len(found) == count:
+            return found
+    raise AssertionError("the server has ended")
+
+
+def test_each_operation_is_a_line_of_json(tmp_path: Path) -> None:
+    """With its request id, organisation, name, kind, code and duration; never a token, a document or a variable."""
+    with serving(tmp_path, DEALBOARD_LOG_FORMAT="json") as served:
+        by_name = "query Find($text: String!) { leads(filter: {search: $text}) { nodes { id } } }"
+        body = {"query": by_name, "variables": {"text": HIDDEN}}
+        ask = partial(httpx2.post, served.url, timeout=20)
+        answer = ask(json=body, headers={**served.headers, "X-Request-ID": "from-the-proxy:1"})
+        assert answer.json() == {"data": {"leads": {"nodes": []}}}
+        assert answer.headers["x-request-id"] == "from-the-proxy:1"
+        wrong = ask(json={"query": f"query Wrong {{ {HIDDEN.replace('-', '_')} }}"}, headers=served.headers)
+        nobody = ask(json=body, headers={"Authorization": f"Bearer {HIDDEN}"})
+        address = served.url.replace("http", "ws", 1)
+        with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
+            assert socket.response is not None
+            id_ = socket.response.headers["x-request-id"]
+            socket.send(orjson.dumps({"type": "connection_init", "payload": served.headers}), text=True)
+            socket.recv(20)
+            socket.send(orjson.dumps({"id": HIDDEN, "type": "subscribe", "payload": body}), text=True)
+            while orjson.loads(socket.recv(20))["type"] != "complete":
+                """First the answer."""
+        found = told(served, 4)
+    shown = [
+        (call["request_id"], call["transport"], call["organisation"], call["operation"], call["kind"], call["code"])
+        for call in found
+    ]
+    refused = (wrong.headers["x-request-id"], "http", "demo", "none", "none", "GRAPHQL_VALIDATION_FAILED")
+    unknown = (nobody.headers["x-request-id"], "http", None, "none", "none", "UNAUTHENTICATED")
+    assert shown == [
+        ("from-the-proxy:1", "http", "demo", "Find", "query", "OK"),
+        refused,
+        unknown,
+        (f"{id_}-1", "websocket", "demo", "Find", "query", "OK"),
+    ]
+    assert all(call["duration_ms"] > 0 and call["level"] == "info" and call["time"] for call in found)
+
+
+@pytest.mark.parametrize("sent", ["", "two words", "x" * 101, "line\tbreak", "é"])
+async def test_a_request_id_that_cannot_be_told_is_replaced(client: AsyncClient, sent: str) -> None:
+    """Only what is short and plain goes on into logs and headers."""
+    answers = [
+        await client.post("/graphql", json={"query": "{ who }"}, headers={b"x-request-id": sent.encode()})  # type: ignore[dict-item]
+        for _ in range(2)
+    ]
+    ids = {answer.headers["x-request-id"] for answer in answers}
+    assert len(ids) == 2
+    assert sent not in ids
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+def test_a_failure_is_told_without_its_message(formatter: logging.Formatter) -> None:
+    """Messages quote values. Type and place of all that led to it are told, and what PostgreSQL says by code."""
+
+    class Violation(Exception):
+        sqlstate = "23505"
+        constraint_name = "member_email_idx"
+
+    def fail() -> None:
+        try:
+            raise Violation(f"Key (email)=({HIDDEN}) already exists.")
+        except Violation as first:
+            raise ExceptionGroup(HIDDEN, [RuntimeError(HIDDEN)]) from first
+
+    try:
+        fail()
+    except ExceptionGroup as group:
+        record = logging.LogRecord(
+            "dealboard", logging.ERROR, __file__, 1, "it broke: %s", ("id 7",), (type(group), group, None)
+        )
+    line = formatter.format(record)
+    assert HIDDEN not in line
+    assert "it broke: id 7" in line
+    assert "Violation sqlstate=23505 constraint_name=member_email_idx" in line
+    assert "ExceptionGroup" in line
+    assert "RuntimeError" in line
+    assert "in fail" in line
+
+
+def test_a_message_with_half_a_character_is_told() -> None:
+    """A lone surrogate cannot be encoded, and must not lose the line."""
+    record = logging.LogRecord("dealboard", logging.INFO, __file__, 1, "a %s", ("\ud800",), None)
+    assert orjson.loads(JsonFormatter().format(record))["message"] == "a ?"
+
+
+async def test_what_fails_belongs_to_its_call(client: AsyncClient, logged: io.StringIO) -> None:
+    """An unexpected failure is logged with the request id, under which the client can ask about it."""
+    answer = await client.post("/graphql", json={"query": "query Broken { broken }"}, headers={"X-Request-ID": "7"})
+    assert answer.status_code == 500
+    failure, call = (orjson.loads(line) for line in logged.getvalue().splitlines())
+    assert failure["message"] == f"unexpected failure {answer.json()['errors'][0]['extensions']['errorId']}"
+    assert failure["failure"].endswith("RuntimeError")
+    assert "RuntimeError: the secret inside" not in logged.getvalue()
+    for record in (failure, call):
+        assert (record["request_id"], record["organisation"], record["operation"]) == ("7", "acme", "Broken")
+    assert (call["level"], call["code"]) == ("warning", "INTERNAL_SERVER_ERROR")
+
+
+async def test_calls_on_a_socket_have_ids_of_their_own(stand_in: StandIn, logged: io.StringIO) -> None:
+    """The id of the handshake, and a number; a subscription is told at its end."""
+    async with listening(application(stand_in)) as port, opened(port, **{"X-Request-ID": "hand:1"}) as socket:
+        await socket.init()
+        await socket.subscribe("a", "query Broken { broken }")
+        assert (await socket.take())["type"] == "error"
+        await socket.subscribe("b", "subscription Live { breaks }")
+        while (await socket.take())["type"] != "error":
+            """First an event."""
+    ends = [record for line in logged.getvalue().splitlines() if "code" in (record := orjson.loads(line))]
+    assert [(end["request_id"], end["operation"], end["code"]) for end in ends] == [
+        ("hand:1-1", "Broken", "INTERNAL_SERVER_ERROR"),
+        ("hand:1-2", "Live", "INTERNAL_SERVER_ERROR"),
+    ]

@@ -1,0 +1,190 @@
+"""/metrics, read as Prometheus reads it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from engine.caller import Scope
+from models import Role
+from models.database import Database
+from server.app import create_app
+from server.observe.calls import Calls
+from server.observe.metrics import MOST_NAMES, Metrics
+from tests.server.process.test_workers import workers
+from tests.server.transport.test_sockets import opened
+from tests.support.served import serving
+from tests.support.stand_in import bearer, listening, settings
+
+Labels = frozenset[tuple[str, str]]
+
+
+def figures(text: str) -> dict[tuple[str, Labels], float]:
+    """Every sample, by its name without `dealboard_` and its labels."""
+    return {
+        (sample.name.removeprefix("dealboard_"), frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def figure(text: str, name: str, **labels: str) -> float | None:
+    """One sample; None when there is none."""
+    return figures(text).get((name, frozenset(labels.items())))
+
+
+@asynccontextmanager
+async def asking(database: Database, **given: Any) -> AsyncIterator[AsyncClient]:
+    """A client of the application, over a pool that tells its times."""
+    metrics = Metrics()
+    async with Database.open(database.url, max_size=3, waited=metrics.waited, ran=metrics.ran) as own:
+        app = create_app(settings(overdue_interval=0, **given), own, calls=Calls(metrics))
+        headers = bearer(role="admin")
+        client = AsyncClient(transport=ASGITransport(app), base_url="http://api.example", headers=headers)
+        async with app.router.lifespan_context(app), client:
+            yield client
+
+
+async def test_operations_are_counted_by_name_kind_and_code(database: Database) -> None:
+    """What was asked, and what came of it: a refusal by its code, a refused change by that of its user error."""
+    delete = 'mutation Drop { deleteLead(input: {leadId: "lead_018bcfe5-6800-7000-8000-000000000000"}) { __typename } }'
+    posts: list[dict[str, Any]] = [
+        {"query": "query Board { pipelines { id } }"},
+        {"query": "query Board { pipelines { id } }"},
+        {"query": "{ cursor }"},
+        {"query": "query Bad { nothing }"},
+        {"query": "query Vars($id: ID!) { lead(id: $id) { id } }", "variables": {"id": 3.5}},
+        {"query": delete},
+    ]
+    async with asking(database) as client:
+        for post in posts:
+            await client.post("/graphql", json=post)
+        await client.post("/graphql", json=posts[0], headers={"Authorization": "Bearer x"})
+        answer = await client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    found = {labels: value for (name, labels), value in figures(answer.text).items() if name == "operations_total"}
+    assert {tuple(sorted(dict(labels).values())): value for labels, value in found.items()} == {
+        ("Board", "OK", "query"): 2,
+        ("OK", "anonymous", "query"): 1,
+        ("GRAPHQL_VALIDATION_FAILED", "none", "none"): 1,
+        ("BAD_USER_INPUT", "Vars", "query"): 1,
+        ("Drop", "NOT_FOUND", "mutation"): 1,
+        ("UNAUTHENTICATED", "none", "none"): 1,
+    }
+    assert figure(answer.text, "operation_seconds_count", operation="Board", kind="query") == 2
+    statements = figure(answer.text, "statement_seconds_count")
+    waits = figure(answer.text, "pool_wait_seconds_count")
+    assert statements is not None
+    assert statements >= 5
+    assert waits is not None
+    assert waits >= 5
+    assert figure(answer.text, "pool_connections", state="most") == 3
+    assert figure(answer.text, "pool_connections", state="used") == 0
+
+
+async def test_subscriptions_and_deliveries_are_told(database: Database) -> None:
+    """Who listens, what is delivered and how late, and that wake-ups came again after they were interrupted."""
+    metrics = Metrics()
+    app = create_app(settings(overdue_interval=0, event_poll_seconds=0.05), database, calls=Calls(metrics))
+
+    async def read() -> str:
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://api.example") as client:
+            return (await client.get("/metrics")).text
+
+    async def until(name: str, value: float, **labels: str) -> str:
+        async with asyncio.timeout(20):
+            while figure(text := await read(), name, **labels) != value:
+                """It comes."""
+            return text
+
+    async with app.router.lifespan_context(app), listening(app) as port, opened(port) as socket:
+        await until("wakeups_connected", 1)
+        await socket.init()
+        for number in range(3):
+            await socket.subscribe(
+                str(number), f"subscription Live {{ events {{ {'type' if number else 'cursor'} }} }}"
+            )
+        text = await until("subscribers", 3)
+        assert figure(text, "streams") == 2
+        assert figure(text, "connections") == 1
+        await change(app)
+        for _ in range(3):
+            assert (await socket.take())["type"] == "next"
+        text = await until("event_delivery_seconds_count", 1)
+        assert figure(text, "events_waiting") == 0
+        assert figure(text, "events_behind") == 0
+        await database.pool.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dealboard wake-ups'"
+        )
+        text = await until("wakeups_reconnects_total", 1)
+        await socket.send(type="nonsense")
+        assert (await socket.closed())[0] == 4400
+        text = await until("subscribers", 0)
+        assert figure(text, "sockets_closed_total", code="4400") == 1
+        assert figure(text, "operations_total", operation="Live", kind="subscription", code="OK") == 3
+        assert figure(text, "operation_seconds_count", operation="Live", kind="subscription") is None
+
+
+async def change(app: Any) -> None:
+    """Something that is told: a pipeline is made."""
+    engine = app.service.engine
+    document = 'mutation { createPipeline(input: {name: "Sales", stages: [{name: "New"}]}) { userErrors { message } } }'
+    answer = await engine.execute(engine.documents.prepare(document), None, Scope("acme", "ann", Role.ADMIN))
+    assert answer.code == "OK", answer.body
+
+
+async def test_names_are_bounded() -> None:
+    """Clients choose the names of operations: those that come after the first many are told together."""
+    metrics = Metrics()
+    for number in range(2 * MOST_NAMES):
+        metrics.called(f"Operation{number}", "query", "OK", 0.001)
+    metrics.called("Operation0", "query", "OK", 0.001)
+    text, _ = await metrics.text()
+    assert figure(text.decode(), "operations_total", operation="other", kind="query", code="OK") == MOST_NAMES
+    assert figure(text.decode(), "operations_total", operation="Operation0", kind="query", code="OK") == 2
+    assert len([name for name, _ in figures(text.decode()) if name == "operations_total"]) == MOST_NAMES + 1
+
+
+@pytest.mark.parametrize(("sent", "status"), [(None, 401), ("Bearer wrong", 401), ("Bearer the right one", 200)])
+async def test_a_token_can_be_asked_for(database: Database, sent: str | None, status: int) -> None:
+    """With the setting, only who knows it may look."""
+    async with asking(database, metrics_token="the right one") as client:
+        del client.headers["Authorization"]
+        answer = await client.get("/metrics", headers={"Authorization": sent} if sent else {})
+    assert answer.status_code == status
+    assert ("dealboard_operations" in answer.text) == (status == 200)
+
+
+async def test_they_can_be_switched_off(database: Database) -> None:
+    """Then there is nothing at that address."""
+    async with asking(database, metrics=False) as client:
+        assert (await client.get("/metrics")).status_code == 404
+
+
+def test_any_worker_answers_for_all(tmp_path: Path) -> None:
+    """Sums are over all workers, also over one that is gone; states are those of the living."""
+    with serving(tmp_path, DEALBOARD_WORKERS="2") as served:
+        root = served.url.removesuffix("/graphql")
+
+        def read() -> str:
+            return httpx2.get(f"{root}/metrics", timeout=20).text
+
+        def count(text: str) -> float | None:
+            return figure(text, "operations_total", operation="Who", kind="query", code="OK")
+
+        for _ in range(30):
+            answer = httpx2.post(served.url, json={"query": "query Who { cursor }"}, headers=served.headers, timeout=20)
+            assert answer.status_code == 200
+        texts = [read() for _ in range(10)]
+        assert {count(text) for text in texts} == {30}
+        assert {figure(text, "pool_connections", state="most") for text in texts} == {20}
+        workers(served)[0].kill()
+        assert served.process.stdout is not None
+        assert "has ended (-9)" in served.process.stdout.readline()
+        assert count(read()) == 30

@@ -1,0 +1,189 @@
+"""The command line, as a process of its own where it matters: start, stop, kill, and errors of one line."""
+
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import jwt
+import psutil
+import pytest
+
+from server.process import cli
+from server.process.postgres import embedded
+from server.settings import Settings
+from tests.support.served import serving
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Dealboard = Callable[..., Ended]
+
+
+@pytest.fixture
+def dealboard(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Dealboard:
+    """Runs a command to its end, in this process: only starting and stopping a server need one of their own."""
+    monkeypatch.setenv("DEALBOARD_DATA_DIR", str(tmp_path))
+
+    def run(*arguments: str, **environment: str) -> Ended:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["dealboard", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capfd.readouterr()
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+def postgres_in(folder: Path) -> list[psutil.Process]:
+    """The PostgreSQL servers that run on data in this folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in part for part in process.info["cmdline"] or ())
+        and "postgres" in process.info["cmdline"][0]
+    ]
+
+
+def ask(url: str, headers: dict[str, str], query: str) -> dict[str, object]:
+    """Send a query over HTTP."""
+    answer: dict[str, object] = httpx2.post(url, json={"query": query}, headers=headers, timeout=20).json()
+    return answer
+
+
+def test_a_server_starts_stops_and_keeps_its_data(tmp_path: Path) -> None:
+    """The printed token works; Ctrl-C ends everything, PostgreSQL included; a second start finds the same demo."""
+    query = "{ viewer { member { name } } pipelines { id name } }"
+    with serving(tmp_path) as first:
+        before = ask(first.url, first.headers, query)
+        assert before["data"]["viewer"] == {"member": {"name": "Ada Winter"}}  # type: ignore[index]
+        assert postgres_in(tmp_path)
+    assert first.process.returncode == 0
+    assert postgres_in(tmp_path) == []
+    with serving(tmp_path) as second:
+        assert ask(second.url, first.headers, query) == before
+
+
+def test_a_killed_server_leaves_data_that_the_next_one_takes_over(tmp_path: Path) -> None:
+    """After SIGKILL PostgreSQL runs on without its server; the next server adopts it, and stops it in the end."""
+    with serving(tmp_path) as killed:
+        before = ask(killed.url, killed.headers, "{ cursor }")
+        killed.process.send_signal(signal.SIGKILL)
+        killed.process.wait(60)
+        assert postgres_in(tmp_path)
+    with serving(tmp_path) as next_one:
+        assert ask(next_one.url, next_one.headers, "{ cursor }") == before
+    assert postgres_in(tmp_path) == []
+
+
+def test_a_command_beside_a_server_leaves_it_its_database(dealboard: Dealboard, tmp_path: Path) -> None:
+    """The server that is running answers as before, and stops PostgreSQL in the end."""
+    with serving(tmp_path) as server:
+        before = ask(server.url, server.headers, "{ cursor }")
+        assert dealboard("explain", "{ cursor }", DEALBOARD_JWT_SECRET="s" * 40).returncode == 0
+        assert ask(server.url, server.headers, "{ cursor }") == before
+    assert postgres_in(tmp_path) == []
+
+
+def test_who_leaves_last_stops_the_database(tmp_path: Path) -> None:
+    """Not who started it: work that goes on keeps its database. The next one starts it again."""
+    with ExitStack() as later:
+        with embedded(tmp_path):
+            later.enter_context(embedded(tmp_path))
+        assert len(postgres_in(tmp_path)) > 0
+    assert postgres_in(tmp_path) == []
+    with embedded(tmp_path):
+        assert len(postgres_in(tmp_path)) > 0
+
+
+def test_a_taken_port_is_one_line(dealboard: Dealboard, tmp_path: Path) -> None:
+    """Nothing is started when the address is in use, and the line says what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = dealboard("serve", "--demo", "--port", port)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert f"Cannot listen on 127.0.0.1:{port}" in result.stderr
+    assert "--port" in result.stderr
+    assert postgres_in(tmp_path) == []
+
+
+def test_an_unreachable_database_is_one_line(dealboard: Dealboard) -> None:
+    """A wrong URL is told with what to check, not with a traceback."""
+    result = dealboard("migrate", DEALBOARD_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert result.returncode == 2
+    assert result.stderr.startswith("dealboard: DEALBOARD_DATABASE_URL: cannot connect")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["suspend", "resume"])
+def test_an_unknown_organisation_is_one_line(command: str, dealboard: Dealboard, postgres_url: str) -> None:
+    """A misspelt key is told, and changes nothing."""
+    result = dealboard(command, "--org", "nobody", DEALBOARD_DATABASE_URL=postgres_url)
+    assert result.returncode == 2
+    assert result.stderr.startswith("dealboard: --org nobody: there is no such organisation.")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_token_says_who_where_and_how_long(dealboard: Dealboard) -> None:
+    """The claims are those that the server reads, signed with the secret of the settings."""
+    secret = "s" * 40
+    person = ("--org", "acme", "--user", "ann")
+    result = dealboard("token", *person, "--role", "manager", "--expires", "2h", DEALBOARD_JWT_SECRET=secret)
+    claims = jwt.decode(result.stdout.strip(), secret, algorithms=["HS256"])
+    assert (claims["sub"], claims["org_id"], claims["role"]) == ("ann", "acme", "manager")
+    assert claims["exp"] - claims["iat"] == 7200
+    wrong = dealboard("token", "--org", "acme", "--user", "ann", "--expires", "soon", DEALBOARD_JWT_SECRET=secret)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "45m, 12h or 30d" in wrong.stderr
+
+
+def test_the_schema_is_printed_as_committed(dealboard: Dealboard) -> None:
+    """`dealboard schema` prints schema.graphql."""
+    assert dealboard("schema").stdout == (ROOT / "schema.graphql").read_text()
+
+
+def test_a_query_is_explained(dealboard: Dealboard, postgres_url: str, database: object) -> None:
+    """`explain` prints one statement and its plan; what is not a query is refused in one line."""
+    environment = {"DEALBOARD_DATABASE_URL": postgres_url, "DEALBOARD_JWT_SECRET": "s" * 40}
+    query = "query ($id: ID!) { lead(id: $id) { title } }"
+    variables = '{"id": "lead_01a20b0a-7b8a-7caf-b534-b9ab8fec3724"}'
+    result = dealboard("explain", query, "--variables", variables, **environment)
+    assert result.returncode == 0, result.stderr
+    assert "FROM lead" in result.stdout
+    assert "Execution Time" in result.stdout
+    for wrong, words in ((["{ nothing }"], "nothing"), (["{ cursor }", "--variables", "[1]"], "--variables")):
+        refused = dealboard("explain", *wrong, **environment)
+        assert refused.returncode == 2
+        assert words in refused.stderr
+        assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["serve", "migrate", "token", "schema", "explain", "demo", "import"])
+def test_every_command_explains_itself(name: str, dealboard: Dealboard) -> None:
+    """`--help` of each command says what it does."""
+    result = dealboard(name, "--help")
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) > 3
+
+
+def test_the_help_of_serve_lists_every_setting(dealboard: Dealboard) -> None:
+    """What can be set is found where one looks for it."""
+    text = dealboard("serve", "--help").stdout
+    assert [name for name in Settings.model_fields if f"DEALBOARD_{name.upper()}" not in text] == []

@@ -1,0 +1,173 @@
+"""The rules of reading activities and events: what people told, and what happened to whom."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tests.support.reading.pages import Page
+from tests.support.reading.records import Record, World, resolved, shown
+
+Given = Mapping[str, Any]
+Rule = Callable[[World, Any, Given], Any]
+
+
+def within(value: Any, limits: Mapping[str, Any]) -> bool:
+    least, most = limits.get("from"), limits.get("to")
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def activities(world: World, given: Given, **columns: Any) -> Page:
+    def passes(row: Mapping[str, Any]) -> bool:
+        tests: Mapping[str, Callable[[Any], bool]] = {
+            "types": lambda types: row["type"] in types,
+            "authorIds": lambda ids: row["author_id"] in ids,
+            "leadId": lambda id: row["lead_id"] == resolved(world, "lead", id),
+            "contactId": lambda id: row["contact_id"] == resolved(world, "contact", id),
+            "occurredAt": lambda limits: within(row["occurred_at"], limits),
+        }
+        return all(tests[name](value) for name, value in given.get("filter", {}).items())
+
+    return Page([activity for activity in world.all("activity", **columns) if passes(activity.row)], given)
+
+
+def happened(world: World, given: Given, events: list[Record]) -> Page:
+    def passes(row: Mapping[str, Any]) -> bool:
+        tests: Mapping[str, Callable[[Any], bool]] = {
+            "types": lambda types: published(row["type"]) in types,
+            "actorIds": lambda ids: row["actor_id"] in ids,
+            "recordId": lambda id: id in (row["record_id"], row["lead_id"]),
+            "occurredAt": lambda limits: within(row["occurred_at"], limits),
+        }
+        return all(tests[name](value) for name, value in given.get("filter", {}).items())
+
+    return Page([event for event in events if passes(event.row)], given)
+
+
+def timeline(world: World, lead: Record, given: Given) -> Page:
+    merged = world.all("merged_record", into_id=lead.row["id"])
+    events = [event for id in [lead, *merged] for event in world.all("event", lead_id=id.row["id"])]
+    return happened(world, given, [event for event in events if event.row["type"] != "lead.moved"])
+
+
+def lead_of(world: World, event: Record, given: Given) -> Record | None:
+    """The lead it happened to, or the one that this was merged into."""
+    merged = world.one("merged_record", event.row["lead_id"])
+    return world.one("lead", merged.row["into_id"] if merged else event.row["lead_id"])
+
+
+def published(type_: str) -> str:
+    return type_.upper().replace(".", "_")
+
+
+def cursor(world: World, event: Record, given: Given) -> str:
+    return base64.b64encode(event.row["org_id"].bytes + event.row["number"].to_bytes(8)).decode()
+
+
+def mutation(world: World, event: Record, given: Given) -> str | None:
+    name = event.row["mutation"]
+    if name is None:
+        return None
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def record_of(event: Record) -> tuple[str, UUID | None]:
+    prefix = "pipeline" if event.row["type"] == "stages.reordered" else event.row["type"].partition(".")[0]
+    return prefix, event.row["record_id"] or event.row["lead_id"]
+
+
+def record_id(world: World, event: Record, given: Given) -> str | None:
+    prefix, id = record_of(event)
+    return id and f"{prefix}_{id}"
+
+
+def record(world: World, event: Record, given: Given) -> Record | None:
+    prefix, id = record_of(event)
+    merged = world.one("merged_record", id)
+    found = world.one(prefix, merged.row["into_id"] if merged else id)
+    return None if found is None or (prefix == "pipeline" and found.row["deleted_at"]) else found
+
+
+def held(event: Record) -> Any:
+    return json.loads(event.row["data"])
+
+
+def text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+ENDS = ("lead.deleted", "lead.merged", "task.deleted", "activity.deleted", "contact.merged", "customer.merged")
+
+
+def changes(world: World, event: Record, given: Given) -> list[dict[str, Any]]:
+    found = held(event).get("changes", {})
+    if event.row["type"] in ENDS:
+        fields = {name: value for name, value in held(event).items() if name != "into" and value is not None}
+        found = {name: [value, None] for name, value in fields.items()}
+    # PostgreSQL keeps the keys of an object by length, then by letter.
+    return [
+        {"field": name, "before": text(found[name][0]), "after": text(found[name][1])}
+        for name in sorted(found, key=lambda name: (len(name), name))
+    ]
+
+
+def to_one(table: str, column: str) -> Rule:
+    return lambda world, record, given: world.one(table, record.row[column])
+
+
+def named(table: str, name: str) -> Rule:
+    def rule(world: World, event: Record, given: Given) -> Record | None:
+        id = held(event).get(name)
+        return world.one(table, UUID(id[-36:])) if id else None
+
+    return rule
+
+
+def part(name: str) -> Rule:
+    return lambda world, event, given: text(held(event).get(name))
+
+
+def deadline(world: World, event: Record, given: Given) -> Any:
+    found = held(event).get("deadline")
+    return found and shown(datetime.fromisoformat(found))
+
+
+EVERY: Mapping[str, Rule] = {
+    "eventId": lambda world, event, given: f"event_{event.row['id']}",
+    "cursor": cursor,
+    "type": lambda world, event, given: published(event.row["type"]),
+    "mutation": mutation,
+    "actor": to_one("member", "actor_id"),
+    "lead": lead_of,
+    "recordId": record_id,
+    "changes": changes,
+    "record": record,
+    "task": to_one("task", "record_id"),
+    "activity": to_one("activity", "record_id"),
+    "stage": to_one("stage", "stage_id"),
+    "pipeline": to_one("pipeline", "pipeline_id"),
+    "toStage": to_one("stage", "stage_id"),
+    "toPipeline": to_one("pipeline", "pipeline_id"),
+    "fromStage": to_one("stage", "from_stage_id"),
+    "fromPipeline": to_one("pipeline", "from_pipeline_id"),
+    "fromOwner": named("member", "from"),
+    "toOwner": named("member", "to"),
+    "opportunity": named("lead", "opportunityId"),
+    "into": named("lead", "into"),
+    "deadline": deadline,
+    **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule")},
+}
+"""What the fields of events answer, whichever type has them."""
+
+HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
+    ("Query", "activities"): lambda world, source, given: activities(world, given),
+    ("Lead", "activities"): lambda world, lead, given: activities(world, given, lead_id=lead.row["id"]),
+    ("Query", "changeLog"): lambda world, source, given: happened(world, given, world.all("event")),
+    ("Lead", "timeline"): timeline,
+    ("Activity", "author"): to_one("member", "author_id"),
+    ("Activity", "lead"): to_one("lead", "lead_id"),
+    ("Activity", "contact"): to_one("contact", "contact_id"),
+}

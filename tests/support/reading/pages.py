@@ -1,0 +1,186 @@
+"""Sorted lists, pages and cursors in ordinary Python, as the reference executor has them."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLError
+
+from tests.support.reading.records import Record, instant, lower, shown
+
+
+class BadArgument(Exception):
+    """An argument that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a list can be sorted by, and how the value is written in a cursor and read from it."""
+
+    column: str
+    read: Callable[[str], Any] = str
+    lowered: bool = False
+
+    def of(self, record: Record) -> Any:
+        value = record.row[self.column]
+        return lower(value) if self.lowered else value
+
+    def text(self, record: Record) -> str | None:
+        value = self.of(record)
+        if isinstance(value, datetime):
+            return instant(value, " ") + "+00"
+        return None if value is None else str(shown(value))
+
+
+def _aware(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(text)
+    return instant.astimezone(UTC)
+
+
+def _number(text: str) -> Decimal:
+    if not re.fullmatch(r"-?\d{1,100}(\.\d{1,100})?", text, re.ASCII):
+        raise ValueError(text)
+    return Decimal(text)
+
+
+def _small(text: str) -> int:
+    number = _number(text)
+    if "." in text or len(text) > 11 or abs(number) > 2**31 - 1:
+        raise ValueError(text)
+    return int(number)
+
+
+def _large(text: str) -> int:
+    if not re.fullmatch(r"-?\d{1,19}", text, re.ASCII) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(text)
+    return int(text)
+
+
+BY_ID = Order("id")
+LEADS = {
+    "BOARD": Order("rank"), "CREATED_AT": BY_ID, "UPDATED_AT": Order("updated_at", _aware), "TITLE": Order("title"),
+    "VALUE": Order("value", _number), "EXPECTED_CLOSE_DATE": Order("expected_close_date", date.fromisoformat),
+    "SCORE": Order("score", _small), "STAGE_ENTERED_AT": Order("stage_entered_at", _aware),
+}  # fmt: skip
+NULLABLE = {"value", "expected_close_date", "score", "deadline"}
+NAMED = {"NAME": Order("name", lowered=True), "CREATED_AT": BY_ID, "UPDATED_AT": Order("updated_at", _aware)}
+ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
+    ("Query", "leads"): (LEADS, "CREATED_AT", "DESC"),
+    ("Query", "matchingLeads"): (LEADS, "CREATED_AT", "DESC"),
+    ("Stage", "leads"): (LEADS, "BOARD", "ASC"),
+    ("Contact", "leads"): (LEADS, "CREATED_AT", "DESC"),
+    ("Customer", "leads"): (LEADS, "CREATED_AT", "DESC"),
+    ("Customer", "contacts"): (NAMED, "NAME", "ASC"),
+    ("Query", "contacts"): (NAMED, "NAME", "ASC"),
+    ("Query", "customers"): (NAMED, "NAME", "ASC"),
+    ("Query", "members"): ({"NAME": Order("name"), "CREATED_AT": BY_ID}, "NAME", "ASC"),
+    ("Query", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
+    ("Lead", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
+    ("Contact", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
+    ("Customer", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
+    ("Task", "blocks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "CREATED_AT", "ASC"),
+    ("Query", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
+    ("Lead", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
+    ("Query", "changeLog"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
+    ("Lead", "timeline"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
+    ("Lead", "stageHistory"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "ASC"),
+}
+"""Every connection: what it can be sorted by, and how it is when nothing is asked."""
+
+
+def write_cursor(name: str, order: Order, record: Record) -> str:
+    content = json.dumps([name, order.text(record), str(record.row["id"])], ensure_ascii=False)
+    return base64.b64encode(content.encode()).decode()
+
+
+def parse_cursor(value: Any) -> tuple[str, str | None, UUID]:
+    """The parts of a cursor: the name of its order, a value as text, and an id."""
+    try:
+        name, text, id = json.loads(base64.b64decode(value, validate=True))
+        if re.fullmatch("[A-Z_]{1,40}", name) and (text is None or (isinstance(text, str) and "\0" not in text)):
+            return name, text, UUID(id)
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise GraphQLError("no cursor")
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """An order, with its name and direction, and the place after (or before) which a page starts."""
+
+    name: str
+    order: Order
+    descending: bool
+    cursor: tuple[Any, UUID] | None
+
+    def sorted(self, records: Sequence[Record]) -> list[Record]:
+        """Without a value last, in either direction; ties by id."""
+        by_id = sorted(records, key=lambda record: record.row["id"], reverse=self.descending)
+        valued = [record for record in by_id if self.order.of(record) is not None]
+        valueless = [record for record in by_id if self.order.of(record) is None]
+        # Sorting is stable, also in reverse: equals stay in the order of their ids.
+        return sorted(valued, key=self.order.of, reverse=self.descending) + valueless
+
+    def compare(self, record: Record) -> int:
+        """Whether a record lies before the cursor (-1), at it (0), or after it (1)."""
+        assert self.cursor is not None
+        (value, id), own = self.cursor, self.order.of(record)
+        if (own is None) != (value is None):
+            return 1 if own is None else -1
+        here, there = (record.row["id"], id) if own == value else (own, value)
+        sign = int(here > there) - int(here < there)
+        return -sign if self.descending else sign
+
+
+def sorting(orders: Mapping[str, Order], default: str, direction: str, given: Mapping[str, Any]) -> Sorting:
+    """How the arguments of a connection sort it. Raises `BadArgument` for a cursor that is none of this list."""
+    asked = given.get("orderBy") or {"field": default, "direction": direction}
+    name, order = asked["field"], orders[asked["field"]]
+    cursor = given.get("after") or given.get("before")
+    place = None
+    if cursor is not None:
+        belongs, text, id = cursor
+        if belongs != name or (text is None and order.column not in NULLABLE):
+            raise BadArgument(f"a cursor of {belongs}")
+        try:
+            # When ids alone decide, the value is not looked at.
+            place = (id if order is BY_ID else None if text is None else order.read(text)), id
+        except (ValueError, OverflowError) as error:
+            raise BadArgument(text) from error
+    return Sorting(name, order, asked["direction"] == "DESC", place)
+
+
+class Page(dict[str, Any]):
+    """A connection object."""
+
+    def __init__(self, records: Sequence[Record], given: Mapping[str, Any]) -> None:
+        sorting: Sorting = given["sorting"]
+        listed = sorting.sorted(records)
+        backward, size = given["backward"], given["size"]
+        rest, passed = listed, False
+        if sorting.cursor is not None:
+            wanted = -1 if backward else 1
+            rest = [record for record in listed if sorting.compare(record) == wanted]
+            passed = len(rest) < len(listed)
+        page = rest[-size:] if backward else rest[:size]
+        cursors = [write_cursor(sorting.name, sorting.order, record) for record in page]
+        more = len(rest) > size
+        super().__init__(
+            edges=[{"cursor": cursor, "node": record} for cursor, record in zip(cursors, page, strict=True)],
+            nodes=page,
+            totalCount=len(listed),
+            pageInfo={
+                "hasNextPage": passed if backward else more,
+                "hasPreviousPage": more if backward else passed,
+                "startCursor": cursors[0] if page else None,
+                "endCursor": cursors[-1] if page else None,
+            },
+        )

@@ -1,0 +1,96 @@
+"""Rows in memory as one caller sees them, and their values as JSON has them: what the reference executor stands on."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from engine.caller import Scope
+from tests.support.reading.dataset import Row, Tables
+
+TYPES = {
+    "pipeline": "Pipeline", "stage": "Stage", "lead": "Lead", "contact": "Contact", "customer": "Customer",
+    "task": "Task", "member": "Member", "stage_change": "StageChange", "organisation": "Organisation",
+    "activity": "Activity", "pool": "Pool", "pool_member": "PoolMember", "routing_rule": "RoutingRule",
+    "lost_reason": "LostReason",
+}  # fmt: skip
+NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A row and the type it is published as."""
+
+    table: str
+    row: Row
+
+    @property
+    def type(self) -> str:
+        if self.table == "event":
+            return event_type(self.row["type"])
+        return TYPES[self.table]
+
+    def __getitem__(self, column: str) -> Any:
+        return public_id(self.table, self.row["id"]) if column == "id" and self.table in NODES else self.row[column]
+
+
+def event_type(type_: str) -> str:
+    """The type that tells an event: `lead.created` is a LeadCreated; what has no type of its own, a RecordChanged."""
+    name = "".join(part.capitalize() for part in type_.replace(".", "_").split("_"))
+    name = {"LeadStageChanged": "StageChanged"}.get(name, name)
+    return name if name.startswith(("Lead", "Task", "Activity", "StageChanged")) else "RecordChanged"
+
+
+class World:
+    """What one caller can see."""
+
+    def __init__(self, tables: Tables, scope: Scope) -> None:
+        self.scope = scope
+        self.tables = {
+            name: [Record(name, row) for row in rows if row.get("org_id", row.get("id")) == scope.org_id]
+            for name, rows in tables.items()
+        }
+        self.by_id = {name: {record.row.get("id"): record for record in found} for name, found in self.tables.items()}
+
+    def all(self, table: str, **columns: Any) -> list[Record]:
+        """The records whose columns have these values."""
+        return [r for r in self.tables[table] if all(r.row[name] == value for name, value in columns.items())]
+
+    def one(self, table: str, id: UUID | None) -> Record | None:
+        return self.by_id[table].get(id)
+
+
+def resolved(world: World, prefix: str, id: UUID) -> UUID:
+    """The id, or that of the record which the one with this id was merged into."""
+    merged = world.one("merged_record", id) if prefix in ("lead", "contact", "customer") else None
+    return id if merged is None else merged.row["into_id"]
+
+
+def snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), name)
+
+
+def public_id(table: str, id: UUID) -> str:
+    return f"{table}_{id}"
+
+
+def shown(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, datetime):
+        return instant(value, "T") + "+00:00"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def instant(value: datetime, separator: str) -> str:
+    """Date and time in UTC, with as many digits after the second as it takes."""
+    text = value.astimezone(UTC).strftime(f"%Y-%m-%d{separator}%H:%M:%S.%f")
+    return text.rstrip("0").rstrip(".")
+
+
+def lower(text: str) -> str:
+    """Letter by letter, as a database has it: one letter stays one letter."""
+    return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)

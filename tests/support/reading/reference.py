@@ -1,0 +1,154 @@
+"""A plain reference executor: the published schema, graphql-core's own executor, and Python over rows in memory.
+
+It knows the rules of reading a second time, written independently of the SQL. What it refuses, it refuses as a whole,
+before anything is run, as Dealboard does.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    build_schema,
+    execute_sync,
+    get_named_type,
+    parse,
+    validate,
+)
+from graphql.execution.values import VariableValues, get_argument_values, get_directive_values, get_variable_values
+from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
+
+from engine.caller import Scope
+from engine.publish.scalars import parse_date, parse_decimal, parse_instant
+from schema.api import sdl
+from tests.support.reading.dataset import Tables
+from tests.support.reading.histories import EVERY
+from tests.support.reading.pages import BadArgument, Page, parse_cursor
+from tests.support.reading.records import Record, World, shown, snake
+from tests.support.reading.rules import RULES, arguments
+
+PARSERS = {"Decimal": parse_decimal, "Date": parse_date, "DateTime": parse_instant, "Cursor": parse_cursor}
+
+TIMED = (("StageTime", "seconds"), ("StageChange", "duration"))
+"""What depends on the second at which it is asked."""
+
+
+def reference_schema() -> GraphQLSchema:
+    """The schema as it is published, with nothing behind it but the scalars' own rules."""
+    schema = build_schema(sdl())
+    for name, parser in PARSERS.items():
+        schema.type_map[name].coerce_input_value = parser  # type: ignore[attr-defined]
+    for type_, field in TIMED:
+        del schema.type_map[type_].fields[field]  # type: ignore[attr-defined]
+    return schema
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an operation: `data` as JSON text, with its keys in order; or a refusal, and why."""
+
+    data: str | None
+    reason: str = ""
+
+
+class Reference:
+    """Answers queries over the rows of all organisations."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.schema = reference_schema()
+
+    def answer(self, text: str, variables: Mapping[str, Any], scope: Scope) -> Outcome:
+        """What a correct server answers to a document with one query."""
+        document = parse(text)
+        invalid = validate(self.schema, document)
+        if invalid:
+            return Outcome(None, f"not valid: {invalid}")
+        world = World(self.tables, scope)
+        try:
+            Checker(self.schema, document, dict(variables)).check()
+        except (GraphQLError, BadArgument) as refused:
+            return Outcome(None, f"refused: {refused}")
+        result = execute_sync(
+            self.schema,
+            document,
+            root_value=world,
+            context_value=world,
+            variable_values=dict(variables),
+            field_resolver=resolve,
+            type_resolver=lambda record, *_: record.type,
+        )
+        assert not result.errors, result.errors
+        return Outcome(json.dumps(result.data))
+
+
+def resolve(source: Any, info: GraphQLResolveInfo[Any], **given: Any) -> Any:
+    """One field: by its rule, or else a column of that name."""
+    rule = RULES.get((info.parent_type.name, info.field_name))
+    if rule is None and isinstance(source, Record) and source.table == "event":
+        rule = EVERY.get(info.field_name)
+    if rule is not None:
+        return rule(info.context, source, arguments(info.parent_type.name, info.field_name, given))
+    if isinstance(source, Mapping):
+        return source[info.field_name]
+    assert isinstance(source, Record | Page), f"no rule for {info.parent_type.name}.{info.field_name}"
+    return shown(source[snake(info.field_name)])
+
+
+class Checker:
+    """Checks the arguments of every field that is asked for, whether or not there is a record to ask it of."""
+
+    def __init__(self, schema: GraphQLSchema, document: Any, variables: dict[str, Any]) -> None:
+        self.schema = schema
+        self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        (self.operation,) = (d for d in document.definitions if isinstance(d, OperationDefinitionNode))
+        values = get_variable_values(schema, self.operation.variable_definitions or (), variables)
+        if isinstance(values, list):
+            raise values[0]
+        self.variables: VariableValues = values
+
+    def check(self) -> None:
+        """Raises `GraphQLError` or `BadArgument` for the first argument that cannot be used."""
+        root = self.schema.query_type
+        assert root is not None
+        self._check(root, self.operation.selection_set)
+
+    def _check(self, type_: Any, selections: SelectionSetNode | None) -> None:
+        for parent, node in self._fields(type_, selections):
+            name = node.name.value
+            if name.startswith("__"):
+                continue
+            field = parent.fields[name]
+            arguments(parent.name, name, get_argument_values(field, node, self.variables))
+            self._check(get_named_type(field.type), node.selection_set)
+
+    def _fields(self, type_: Any, selections: SelectionSetNode | None) -> Iterator[tuple[Any, FieldNode]]:
+        """Every field that is not left out, with the type it is asked of."""
+        for node in selections.selections if selections else ():
+            if self._left_out(node):
+                continue
+            if isinstance(node, FieldNode):
+                yield type_, node
+                continue
+            inner: Any = self.fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
+            condition = inner.type_condition
+            narrowed = self.schema.type_map[condition.name.value] if condition else type_
+            # A fragment on an interface asks its fields of the object around it.
+            kept = isinstance(type_, GraphQLObjectType) and isinstance(narrowed, GraphQLInterfaceType)
+            yield from self._fields(type_ if kept else narrowed, inner.selection_set)
+
+    def _left_out(self, node: Any) -> bool:
+        skip = get_directive_values(GraphQLSkipDirective, node, self.variables)
+        include = get_directive_values(GraphQLIncludeDirective, node, self.variables)
+        return bool(skip and skip["if"]) or bool(include and not include["if"])

@@ -1,0 +1,334 @@
+"""A right input for every mutation, in the organisation of `world.build`: what the tests of all mutations start from.
+
+A recipe prepares what its mutation needs and returns the input. It names every id that the input can hold, so that
+each can be replaced by another organisation's; what cannot stand together has recipes of its own.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from tests.support.world import World
+
+Recipe = Callable[[World], Awaitable[dict[str, Any]]]
+
+RECIPES: dict[str, Recipe] = {}
+"""By the name of the mutation, and what is particular about the recipe after a space."""
+
+
+def recipe(name: str) -> Callable[[Recipe], Recipe]:
+    """Register the recipe of a mutation."""
+
+    def register(function: Recipe) -> Recipe:
+        RECIPES[name] = function
+        return function
+
+    return register
+
+
+async def task(world: World, name: str, **given: Any) -> str:
+    """A task called by this name, for others to be about."""
+    made = await world.change("createTask", {"title": name, **given}, "task { id }")
+    world.ids[name] = made["task"]["id"]
+    return world[name]
+
+
+async def contact(world: World, name: str) -> str:
+    """A contact called by this name."""
+    made = await world.change("createContact", {"name": name}, "contact { id }")
+    world.ids[name] = made["contact"]["id"]
+    return world[name]
+
+
+async def opportunities(world: World) -> str:
+    """A pipeline to convert leads into; returns its first stage."""
+    given = {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "Opened"}, {"name": "Signed", "kind": "WON"}]}
+    made = await world.change("createPipeline", given, "pipeline { id stages { id } }")
+    world.ids |= {"Deals": made["pipeline"]["id"], "Opened": made["pipeline"]["stages"][0]["id"]}
+    return world["Opened"]
+
+
+async def pool(world: World) -> str:
+    """A pool of rita and mia."""
+    given = {"name": "Inbound", "memberIds": [world["rita"], world["mia"]]}
+    made = await world.change("createPool", given, "pool { id }")
+    id: str = made["pool"]["id"]
+    return id
+
+
+def simple(name: str, given: Callable[[World], Mapping[str, Any]]) -> None:
+    """Register a recipe that needs no preparation."""
+
+    async def function(world: World) -> dict[str, Any]:
+        return dict(given(world))
+
+    RECIPES[name] = function
+
+
+simple(
+    "createPipeline", lambda world: {"name": "Partners", "stages": [{"name": "Met"}, {"name": "Yes", "kind": "WON"}]}
+)
+simple("updatePipeline", lambda world: {"pipelineId": world["Sales"], "name": "Selling", "description": "All of it"})
+simple("deletePipeline", lambda world: {"pipelineId": world["Empty"]})
+simple("addStage", lambda world: {"pipelineId": world["Sales"], "name": "Trial", "probability": 40, "position": 2})
+simple("updateStage", lambda world: {"stageId": world["Talking"], "name": "In talks", "probability": 35})
+simple("deleteStage", lambda world: {"stageId": world["New"], "moveLeadsTo": world["Talking"]})
+simple(
+    "reorderStages",
+    lambda world: {
+        "pipelineId": world["Sales"],
+        "stageIds": [world[name] for name in ("Talking", "New", "Offer", "Won", "Lost")],
+    },
+)
+simple(
+    "createLead",
+    lambda world: {
+        "title": "Gil",
+        "pipelineId": world["Sales"],
+        "stageId": world["Talking"],
+        "contactId": world["contact of mia"],
+        "customerId": world["Acme"],
+        "ownerId": world["mia"],
+        "value": "12.50",
+        "currency": "EUR",
+    },
+)
+simple(
+    "updateLead",
+    lambda world: {
+        "leadId": world["Ada"],
+        "title": "Ada & sons",
+        "contactId": world["contact of mia"],
+        "customerId": world["Acme"],
+        "ownerId": world["mia"],
+        "value": "99",
+    },
+)
+simple("deleteLead", lambda world: {"leadId": world["Ada"]})
+simple(
+    "moveLead", lambda world: {"leadId": world["Dan"], "stageId": world["New"], "afterLeadId": world["Ada"],
+                               "beforeLeadId": world["Bob"]}
+)  # fmt: skip
+simple("qualifyLead", lambda world: {"leadId": world["Ada"]})
+simple("disqualifyLead", lambda world: {"leadId": world["Ada"], "reason": "No budget", "notes": "Perhaps next year"})
+simple("createContact", lambda world: {"name": "Gwen", "email": "gwen@acme.example", "customerId": world["Acme"]})
+simple(
+    "updateContact",
+    lambda world: {"contactId": world["contact of rita"], "name": "Rita's own", "customerId": world["Acme"]},
+)
+simple("createCustomer", lambda world: {"name": "Bolt", "website": "bolt.example"})
+simple("updateCustomer", lambda world: {"customerId": world["Acme"], "name": "Acme & co"})
+simple("assignLead", lambda world: {"leadId": world["Ada"], "memberId": world["mia"]})
+simple("assignLeads", lambda world: {"leadIds": [world["Ada"], world["Dan"]], "memberId": world["mia"]})
+simple("reassignAll", lambda world: {"fromMemberId": world["rita"], "toMemberId": world["mia"]})
+simple("updateMember", lambda world: {"memberId": world["rita"], "name": "Rita", "active": False, "capacity": 2})
+simple(
+    "scheduleFollowUp",
+    lambda world: {"leadId": world["Ada"], "dueAt": "2031-05-01T09:00:00Z", "assigneeId": world["rita"]},
+)
+
+
+simple("createPool", lambda world: {"name": "Inbound", "memberIds": [world["rita"], world["mia"]]})
+
+
+@recipe("updatePool")
+async def _(world: World) -> dict[str, Any]:
+    return {"poolId": await pool(world), "name": "Outbound", "memberIds": [world["mia"]]}
+
+
+@recipe("deletePool")
+async def _(world: World) -> dict[str, Any]:
+    return {"poolId": await pool(world)}
+
+
+@recipe("setRoutingRules")
+async def _(world: World) -> dict[str, Any]:
+    condition = {"not": {"title": {"contains": "x"}}}
+    rules = [{"name": "All", "condition": condition, "poolId": await pool(world), "stageId": world["New"]}]
+    return {"pipelineId": world["Sales"], "rules": rules}
+
+
+simple(
+    "setRoutingRules, to a member",
+    lambda world: {"pipelineId": world["Sales"], "rules": [{"name": "All", "memberId": world["mia"]}]},
+)
+
+
+@recipe("routeUnassigned")
+async def _(world: World) -> dict[str, Any]:
+    rules = [{"name": "All", "poolId": await pool(world)}]
+    await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
+    for title in ("Hal", "Ida"):
+        await world.change("createLead", {"title": title, "stageId": world["New"]})
+    return {"pipelineId": world["Sales"], "stageId": world["New"], "afterLeadId": world["Cleo"]}
+
+
+@recipe("reassignAll, to a pool")
+async def _(world: World) -> dict[str, Any]:
+    return {"fromMemberId": world["rita"], "toPoolId": await pool(world)}
+
+
+@recipe("reopenLead")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
+    return {"leadId": world["Ada"]}
+
+
+@recipe("convertLead")
+async def _(world: World) -> dict[str, Any]:
+    stage_id = await opportunities(world)
+    await world.change("qualifyLead", {"leadId": world["Ada"]})
+    return {
+        "leadId": world["Ada"],
+        "pipelineId": world["Deals"],
+        "stageId": stage_id,
+        "customerId": world["Acme"],
+        "title": "Ada's deal",
+    }
+
+
+@recipe("convertLead, making a customer")
+async def _(world: World) -> dict[str, Any]:
+    await opportunities(world)
+    await task(world, "Call", leadId=world["Ada"])
+    await world.change("qualifyLead", {"leadId": world["Ada"]})
+    return {"leadId": world["Ada"], "createCustomer": {"name": "Ada's"}}
+
+
+@recipe("createTask")
+async def _(world: World) -> dict[str, Any]:
+    return {
+        "title": "Send the offer",
+        "leadId": world["Ada"],
+        "contactId": world["contact of rita"],
+        "customerId": world["Acme"],
+        "assigneeId": world["rita"],
+        "parentId": await task(world, "Prepare"),
+        "dueOn": "2031-05-01",
+    }
+
+
+@recipe("updateTask")
+async def _(world: World) -> dict[str, Any]:
+    return {
+        "taskId": await task(world, "Call"),
+        "title": "Call again",
+        "leadId": world["Dan"],
+        "contactId": world["contact of rita"],
+        "customerId": world["Acme"],
+        "assigneeId": world["rita"],
+        "parentId": await task(world, "Prepare"),
+    }
+
+
+@recipe("deleteTask")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskId": await task(world, "Call", leadId=world["Ada"])}
+
+
+@recipe("completeTask")
+async def _(world: World) -> dict[str, Any]:
+    return {
+        "taskId": await task(world, "Call", leadId=world["Ada"]),
+        "outcome": "Interested",
+        "followUp": {"dueOn": "2031-05-01", "assigneeId": world["rita"]},
+    }
+
+
+@recipe("completeTasks")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskIds": [await task(world, "Call", leadId=world["Ada"]), await task(world, "Write")], "outcome": "Done"}
+
+
+@recipe("reopenTask")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("completeTask", {"taskId": await task(world, "Call")})
+    return {"taskId": world["Call"]}
+
+
+@recipe("cancelTask")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskId": await task(world, "Call", leadId=world["Ada"]), "reason": "Not needed"}
+
+
+@recipe("addTaskDependency")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+
+
+@recipe("removeTaskDependency")
+async def _(world: World) -> dict[str, Any]:
+    given = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+    await world.change("addTaskDependency", given)
+    return given
+
+
+async def activity(world: World) -> str:
+    """An activity on Ada, told by the tester."""
+    given = {"leadId": world["Ada"], "type": "CALL", "subject": "First call"}
+    return (await world.change("logActivity", given, "activity { id }"))["activity"]["id"]  # type: ignore[no-any-return]
+
+
+simple(
+    "logActivity",
+    lambda world: {
+        "leadId": world["Ada"],
+        "type": "MEETING",
+        "subject": "Kick-off",
+        "contactId": world["contact of rita"],
+        "participants": ["Rita"],
+        "duration": 3600,
+    },
+)
+
+
+@recipe("updateActivity")
+async def _(world: World) -> dict[str, Any]:
+    return {"activityId": await activity(world), "outcome": "Interested", "contactId": world["contact of rita"]}
+
+
+@recipe("deleteActivity")
+async def _(world: World) -> dict[str, Any]:
+    return {"activityId": await activity(world)}
+
+
+simple("setLostReasons", lambda world: {"reasons": ["Price", "Timing"]})
+
+
+@recipe("moveLead, losing it")
+async def _(world: World) -> dict[str, Any]:
+    return {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "Too dear"}
+
+
+simple("disqualifyLead, where it stands", lambda world: {"leadId": world["Fay"], "reason": "No budget"})
+
+
+@recipe("reopenLead, where it stands")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No budget"})
+    return {"leadId": world["Fay"]}
+
+
+simple("archiveContact", lambda world: {"contactId": world["contact of rita"]})
+simple("archiveCustomer", lambda world: {"customerId": world["Acme"]})
+
+
+@recipe("restoreContact")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("archiveContact", {"contactId": world["contact of rita"]})
+    return {"contactId": world["contact of rita"]}
+
+
+@recipe("restoreCustomer")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("archiveCustomer", {"customerId": world["Acme"]})
+    return {"customerId": world["Acme"]}
+
+
+simple("mergeContacts", lambda world: {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]})
+simple("mergeLeads", lambda world: {"winnerId": world["Ada"], "loserId": world["Dan"]})
+
+
+@recipe("mergeCustomers")
+async def _(world: World) -> dict[str, Any]:
+    made = await world.change("createCustomer", {"name": "A.C.M.E."}, "customer { id }")
+    return {"winnerId": made["customer"]["id"], "loserId": world["Acme"]}

@@ -1,0 +1,166 @@
+"""A small engine over a small schema, so that the transports are tested by what they send and nothing else."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+import orjson
+import uvicorn
+from graphql import build_schema, execute_sync, get_variable_values
+
+from engine.caller import Person, Scope
+from engine.documents import Documents, Prepared
+from engine.errors import Code, RequestError, refusal
+from engine.limits import Limits
+from engine.live.shared_stream import Told
+from models.database import Database
+from resolvers.changes.organisation.access import Withdrawn
+from server.app import Application, create_app
+from server.settings import Settings
+from server.transport.protocols import http_protocol, socket_protocol
+
+SECRET = "a secret of the tests, long enough for HS256"
+
+SCHEMA = build_schema("""
+    type Query {
+      hello(name: String): String! who: String! number(n: Int): Int
+      broken: Int lines: Int secret: Int unrun: Int
+    }
+    type Mutation { add(n: Int!): Int! held: Int! }
+    type Subscription { count(to: Int!): Int! follow: Int! refused: Int! breaks: Int! }
+""")
+
+
+@dataclass
+class Answer:
+    body: bytes
+    executed: bool = True
+    code: str = "OK"
+
+
+class StandIn:
+    """Answers as the engine does: bytes that are ready, RequestError for refusals, subscriptions that can be held."""
+
+    def __init__(self) -> None:
+        self.documents = Documents(SCHEMA, Limits())
+        self.added: list[int] = []
+        self.begun = asyncio.Event()
+        self.release = asyncio.Event()
+        self.finished: list[str] = []
+        self.counted = 0
+        self.news: asyncio.Queue[int] = asyncio.Queue()
+
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer:
+        definitions = prepared.operation.variable_definitions or ()
+        coerced = get_variable_values(SCHEMA, definitions, dict(variables or {}))
+        if isinstance(coerced, list):
+            raise RequestError([refusal(Code.BAD_USER_INPUT, found.message).errors[0] for found in coerced])
+        if "broken" in prepared.text:
+            raise RuntimeError("the secret inside")
+        if "secret" in prepared.text:
+            raise refusal(Code.FORBIDDEN, "This needs the role admin.")
+        if "unrun" in prepared.text:
+            return Answer(b'{"errors":[{"message":"Not run.","extensions":{"code":"BAD_USER_INPUT"}}]}', executed=False)
+        if "lines" in prepared.text:
+            return Answer(b'{"data": {\n"lines": 1\r\n}}')
+        if "held" in prepared.text:
+            self.begun.set()
+            await self.release.wait()
+            self.finished.append("held")
+        name = prepared.operation.name.value if prepared.operation.name else None
+        values = dict(variables or {})
+        result = execute_sync(SCHEMA, prepared.document, self.root(scope), None, values, name)
+        return Answer(orjson.dumps(result.formatted))
+
+    def root(self, scope: Scope) -> dict[str, Any]:
+        def add(_: Any, n: int) -> int:
+            self.added.append(n)
+            return n
+
+        return {
+            "hello": lambda _, name=None: f"Hello, {name or 'world'}!",
+            "who": f"{scope.subject} of {scope.organisation} as {scope.role}",
+            "number": lambda _, n=None: n,
+            "add": add,
+            "held": 1,
+        }
+
+    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
+        return {}
+
+    async def subscribe(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
+    ) -> AsyncIterator[Told]:
+        if "refused" in prepared.text:
+            raise refusal(Code.BAD_USER_INPUT, "after: no such cursor.")
+        try:
+            if "count" in prepared.text:
+                for number in range(int(seen or 0) + 1, int((variables or {})["to"]) + 1):
+                    await asyncio.sleep(0)
+                    self.counted = number
+                    body = b'{"data":{"count":%d}}' % number
+                    width = (variables or {}).get("width", 0)
+                    # A number is no cursor that a socket could name when it is closed for being too slow.
+                    yield Told(body.ljust(width), None if width else str(number))
+                return
+            yield Told(b'{"data":{"follow":0}}', (variables or {}).get("cursor"))
+            if "breaks" in prepared.text:
+                raise RuntimeError("the secret inside")
+            while True:
+                yield Told(b'{"data":{"follow":%d}}' % await self.news.get())
+        finally:
+            self.finished.append("subscription")
+
+
+def settings(**given: Any) -> Settings:
+    """Settings with the secret of the tests."""
+    return Settings(**{"jwt_secret": SECRET, **given})
+
+
+def token(secret: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
+    """A token for `ann` of `acme`, a rep, for an hour; claims that are given as None are left out."""
+    all_claims = {"sub": "ann", "org_id": "acme", "role": "rep", "exp": int(time.time()) + 3600, **claims}
+    present = {name: value for name, value in all_claims.items() if value is not None}
+    return jwt.encode(present, secret, algorithm=algorithm, headers=headers)
+
+
+def bearer(**claims: Any) -> dict[str, str]:
+    """The header that authenticates."""
+    return {"Authorization": f"Bearer {token(**claims)}"}
+
+
+def application(engine: StandIn, **given: Any) -> Application:
+    """The application around a stand-in."""
+
+    @asynccontextmanager
+    async def start(_: Settings, __: Database) -> AsyncIterator[StandIn]:
+        yield engine
+
+    return create_app(settings(**given), None, start)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def listening(app: Application) -> AsyncIterator[int]:
+    """The application behind a real server on a free port of this machine."""
+    patience = app.service.settings.send_timeout
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=http_protocol(patience),
+        ws=socket_protocol(patience),
+        log_config=None,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        await server.shutdown()
