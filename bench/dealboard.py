@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.server import POOL
 from models.database import Database
-from models.tables.member import Role
+from models.rules.roles import Role
 from server.app import create_app as create_dealboard
 from server.process.runtime import make_token
 from server.settings import load_settings

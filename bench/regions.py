@@ -26,7 +26,7 @@ from engine.engine import Engine
 from engine.limits import Limits
 from engine.live.feed import Feed
 from models.database import Database
-from models.tables.member import Role
+from models.rules.roles import Role
 from schema.api import graphql_schema
 from server.process.postgres import embedded
 

@@ -37,8 +37,8 @@ from engine.live.feed import Feed
 from engine.live.wakeups import Wakeups
 from models.database import Database
 from models.rules.ids import public_id
+from models.rules.roles import Role
 from models.tables.base import organisation_id
-from models.tables.member import Role
 from schema.api import graphql_schema
 
 SCOPE = Scope(ORGANISATION, "soaker", Role.ADMIN)

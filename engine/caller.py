@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
+from models.rules.roles import Role
 from models.tables.base import organisation_id
-from models.tables.member import Role
 
 Person = tuple[UUID, str]
 """Somebody in an organisation: its id, and the subject of the tokens."""

@@ -38,7 +38,7 @@ from engine.read.compiler import Compiled, Compiler, Grouped
 from engine.read.rows import BadInput
 from models.database import UNREACHABLE, Database
 from models.rules.refusal import Refused
-from models.tables.member import Role
+from models.rules.roles import Role
 from resolvers.changes.organisation.access import Withdrawn, find_withdrawn
 from resolvers.reads.events.subscriptions import Watch, encode_cursor
 

@@ -1,11 +1,13 @@
 """What is stored: tables, constraints, the rules on one record, the database and its migrations."""
 
+from models.rules.roles import Role
 from models.tables.activity import Activity, ActivityType
 from models.tables.base import Base, new_id, organisation_id, utc_now
-from models.tables.contact import Contact, Customer, MergedRecord
+from models.tables.contact import Contact, Customer
 from models.tables.event import Event, EventLog, Outcome
 from models.tables.lead import Lead, StageChange
-from models.tables.member import Member, Role
+from models.tables.member import Member
+from models.tables.merged_record import MergedRecord
 from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from models.tables.routing import Pool, PoolMember, PoolStrategy, RoutingDay, RoutingRule

@@ -25,7 +25,7 @@ import resolvers.changes.tasks.create_update
 import resolvers.changes.tasks.dependencies
 import resolvers.changes.tasks.status
 from engine.publish.fields import change
-from models.tables.member import Role
+from models.rules.roles import Role
 from schema.changes.activities import (
     DeleteActivityInput,
     DeleteActivityPayload,

@@ -17,7 +17,7 @@ import resolvers.reads.tasks.tasks
 from engine.publish.connection import Connection
 from engine.publish.fields import Argument, connection, read
 from engine.publish.node import Node
-from models.tables.member import Role
+from models.rules.roles import Role
 from models.tables.pipeline import PipelineType
 from schema.filters.condition import Condition
 from schema.filters.event import EventFilter

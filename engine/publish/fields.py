@@ -16,7 +16,7 @@ from strawberry.types.field import StrawberryField
 
 from engine.publish.scalars import Cursor
 from engine.read.rows import Args, Expression
-from models.tables.member import Role
+from models.rules.roles import Role
 
 READ, CHANGE, EVENTS, ROLE, IDS = "read", "change", "events", "role", "ids"
 REF, ITEMS, EXPECTED_ROWS = "ref", "items", "rows"

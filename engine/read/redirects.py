@@ -11,7 +11,7 @@ from engine.read.rows import ORG, Expression, Slot, rows
 from models.database import Connection, Statement
 from models.rules.ids import parse_id, public_id
 from models.rules.text import spelled
-from models.tables.contact import MergedRecord
+from models.tables.merged_record import MergedRecord
 
 MERGED = Statement(
     text("SELECT id, into_id FROM merged_record WHERE org_id = :org_id AND id = ANY(:ids)").bindparams(

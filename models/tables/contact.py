@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, func, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped
 
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
 
@@ -57,15 +57,3 @@ class Contact(Tenant, Stamped, Base):
     notes: Mapped[str | None]
     customer_id: Mapped[UUID | None]
     archived_at: Mapped[datetime | None]
-
-
-class MergedRecord(Base):
-    """A lead, contact or customer that was joined into another: what is left of it is its id, which stands for that."""
-
-    __tablename__ = "merged_record"
-    __table_args__ = (belongs_to_organisation(), Index("merged_record_into_idx", "org_id", "into_id"))
-
-    org_id: Mapped[UUID] = mapped_column(primary_key=True)
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    into_id: Mapped[UUID]
-    merged_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,25 +1,9 @@
 """Members: the people of an organisation, who own leads and do tasks."""
 
-from enum import StrEnum
-
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation
-
-
-class Role(StrEnum):
-    """What a person may do, from least to most."""
-
-    VIEWER = "VIEWER"
-    REP = "REP"
-    MANAGER = "MANAGER"
-    ADMIN = "ADMIN"
-
-    def includes(self, needed: "Role") -> bool:
-        """Whether this role may do what `needed` may."""
-        order = list(Role)
-        return order.index(self) >= order.index(needed)
 
 
 class Member(Tenant, Stamped, Base):

@@ -13,10 +13,10 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import FIRST_DAY, within
 from models.rules.refusal import Refusal, Refused
+from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose, spelled
 from models.tables.activity import Activity
 from models.tables.base import new_id, utc_now
-from models.tables.member import Role
 from resolvers.changes.locks import ID, expect_found, expect_version, not_found
 
 LONGEST = 7 * 24 * 3600

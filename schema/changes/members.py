@@ -5,7 +5,7 @@ import strawberry
 import models
 from engine.publish.fields import id_of, optional, ref
 from engine.publish.payload import ChangeInput, Payload
-from models.tables.member import Role
+from models.rules.roles import Role
 from schema.types.member import Member
 
 

@@ -3,9 +3,9 @@
 from engine.publish.enums import publish
 from engine.read.paging import Direction
 from models.rules.refusal import Refusal
+from models.rules.roles import Role
 from models.tables.event import EventType
 from models.tables.lead import LeadField
-from models.tables.member import Role
 from models.tables.pipeline import PipelineType
 from models.tables.stage import StageKind
 from models.tables.task import TaskPriority, TaskStatus

@@ -8,7 +8,7 @@ from engine.publish.enums import ordering
 from engine.publish.fields import Argument, column, read
 from engine.publish.node import Node
 from engine.read.rows import ORGANISATION, ROLE, Args, Expression
-from models.tables.member import Role
+from models.rules.roles import Role
 from resolvers.reads import members, organisations
 from resolvers.reads.tasks import counts as task_counts
 from schema.types.task_counts import TaskCounts

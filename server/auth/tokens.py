@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 
 from engine.caller import Person, Scope
-from models.tables.member import Role
+from models.rules.roles import Role
 from server.auth.keys import Keys
 from server.settings import Settings
 from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated

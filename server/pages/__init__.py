@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from models.tables.member import Role
+from models.rules.roles import Role
 from server.process.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, make_token
 from server.settings import Settings
 

@@ -15,8 +15,8 @@ from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
 from engine.live.feed import Feed
+from models.rules.roles import Role
 from models.tables.base import organisation_id
-from models.tables.member import Role
 from resolvers.changes.organisation.access import resume as resume_organisation
 from resolvers.changes.organisation.access import suspend as suspend_organisation
 from schema.api import graphql_schema, sdl

@@ -9,7 +9,7 @@ import jwt
 
 from models.database import Database, ignore
 from models.migrate import migrate
-from models.tables.member import Role
+from models.rules.roles import Role
 from server.observe.metrics import Metrics
 from server.process.postgres import embedded
 from server.settings import Settings, WrongSettings

@@ -18,7 +18,7 @@ import uvicorn
 from rich.console import Console
 
 from models.database import UNREACHABLE, Database
-from models.tables.member import Role
+from models.rules.roles import Role
 from server.app import create_app
 from server.observe.calls import Calls
 from server.observe.logs import call_level, configure

@@ -13,9 +13,9 @@ from engine.change.transaction import Change
 from engine.read.compiler import Compiled
 from models.database import Database, Statement, WrongArguments
 from models.rules.ids import split_id
+from models.rules.roles import Role
 from models.tables.base import new_id
 from models.tables.lead import Lead
-from models.tables.member import Role
 from resolvers.changes.locks import ID, LOCK_LEAD
 from tests.support.world import World
 

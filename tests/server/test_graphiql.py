@@ -12,7 +12,7 @@ import uvicorn
 from playwright.async_api import Browser, expect
 
 from models.database import Database
-from models.tables.member import Role
+from models.rules.roles import Role
 from resolvers.reads.events.subscriptions import decode_cursor
 from server.app import create_app
 from server.process.runtime import make_token

@@ -13,8 +13,8 @@ from models.database import Statement
 from models.rules.money import as_money, precision
 from models.rules.numbers import FIRST_DAY, LAST_DAY, within
 from models.rules.refusal import Refusal, Refused
+from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose
-from models.tables.member import Role
 from resolvers.changes.locks import expect_found
 
 CURRENCY = Statement(text("SELECT currency FROM organisation WHERE id = :org_id").bindparams(ORG))

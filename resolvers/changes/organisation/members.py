@@ -15,9 +15,10 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused
+from models.rules.roles import Role
 from models.rules.text import line, optional_line
 from models.rules.time_zone import time_zone
-from models.tables.member import Member, Role
+from models.tables.member import Member
 from resolvers.changes.locks import expect_version, not_found
 
 LARGEST_CAPACITY = 1000

@@ -11,7 +11,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
-from models.tables.member import Role
+from models.rules.roles import Role
 from resolvers.changes.locks import KEEP, expect_found, expect_version, not_found
 from resolvers.changes.ownership.shares import Shared, hold_pools
 

@@ -11,9 +11,9 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
+from models.rules.roles import Role
 from models.rules.text import spelled
 from models.tables.base import new_id
-from models.tables.member import Role
 from models.tables.task import Task
 from resolvers.changes.tasks.dependencies import release
 from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields, settle, tidy

@@ -13,10 +13,10 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import FIRST_DAY, LAST_DAY, within
 from models.rules.refusal import Refusal, Refused
+from models.rules.roles import Role
 from models.rules.rrule import parse_rule, rule_text
 from models.rules.text import line, prose, spelled
 from models.rules.time_zone import end_of_day, time_zone
-from models.tables.member import Role
 from models.tables.task import TaskPriority
 from resolvers.changes.locks import IDS, expect_found, not_found
 

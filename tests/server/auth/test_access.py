@@ -18,8 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from models.database import Database
+from models.rules.roles import Role
 from models.tables.base import organisation_id
-from models.tables.member import Role
 from resolvers.changes.organisation.access import Withdrawn, find_withdrawn, resume, suspend
 from server.auth.access import REASONS, end_withdrawn, expect_access
 from server.auth.tokens import Authenticator

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 import server.auth.tokens
-from models.tables.member import Role
+from models.rules.roles import Role
 from server.auth.keys import LIFETIME, PAUSE, PublicKeys
 from server.auth.tokens import Authenticator
 from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated, NotAvailable, Refused
