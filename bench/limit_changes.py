@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from engine.change.transaction import APPEND, FIND_MEMBER
+from engine.change.events import APPEND
 from models.database import Row, Statement
 from models.rules.rank import between
 from models.tables.base import new_id
@@ -18,6 +18,7 @@ from resolvers.changes.leads import convert as conversion
 from resolvers.changes.leads import convert_target as conversion_target
 from resolvers.changes.leads import lifecycle
 from resolvers.changes.leads import move as moves
+from resolvers.changes.organisation.membership import FIND_MEMBER
 from resolvers.changes.ownership import assign as assignment
 from resolvers.changes.tasks import create_update as task_changes
 from resolvers.changes.tasks import fields as task_fields

@@ -27,6 +27,7 @@ from engine.limits import Limits
 from engine.live.feed import Feed
 from models.database import Database
 from models.rules.roles import Role
+from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.process.postgres import embedded
 
@@ -89,7 +90,7 @@ class Caller:
 
 async def route(url: str, agents: dict[str, list[str]]) -> None:
     """Take the open deals from everybody, set the rules, route, and tell how."""
-    async with Database.open(url) as database, Feed.open(database) as feed:
+    async with Database.open(url) as database, Feed.open(database, CRM) as feed:
         call = Caller(Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed))
         members = (await call("{ members(first: 100) { nodes { id name } } }"))["members"]["nodes"]
         ids = {member["name"]: member["id"] for member in members}

@@ -39,6 +39,7 @@ from models.database import Database
 from models.rules.ids import public_id
 from models.rules.roles import Role
 from models.tables.base import organisation_id
+from resolvers.domain import CRM
 from schema.api import graphql_schema
 
 SCOPE = Scope(ORGANISATION, "soaker", Role.ADMIN)
@@ -71,7 +72,7 @@ class Board:
     @asynccontextmanager
     async def open(cls, url: str) -> AsyncIterator["Board"]:
         """Make it."""
-        async with Database.open(url) as database, Feed.open(database, 1, Silent()) as feed:
+        async with Database.open(url) as database, Feed.open(database, CRM, 1, Silent()) as feed:
             board = cls(Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed))
             stages = [{"name": name} for name in COLUMNS]
             query = "mutation ($i: CreatePipelineInput!) { createPipeline(input: $i) { pipeline { stages { id } } } }"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from uuid import UUID
 
@@ -10,6 +11,13 @@ from models.tables.base import organisation_id
 
 Person = tuple[UUID, str]
 """Somebody in an organisation: its id, and the subject of the tokens."""
+
+
+class Withdrawn(StrEnum):
+    """Why somebody may no longer ask."""
+
+    DEACTIVATED = "DEACTIVATED"
+    SUSPENDED = "SUSPENDED"
 
 
 @dataclass(frozen=True)

@@ -25,22 +25,21 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from engine.caller import Person, Scope
+from engine.caller import Person, Scope, Withdrawn
 from engine.change.payload import PayloadPlan, change_input, plan_payload
-from engine.change.transaction import perform
+from engine.change.transaction import Mutation, perform
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, code_of, error, format_errors, refusal
 from engine.live.feed import Feed
+from engine.live.selection import Watch, encode_cursor
 from engine.live.shared_stream import HistoryGone, Rendered, Told
-from engine.publish.fields import CHANGE, ROLE
-from engine.read.arguments import DEFINITION, shape
+from engine.publish.fields import CHANGE, OWN_IDS, ROLE
+from engine.read.arguments import DEFINITION, python_name, shape
 from engine.read.compiler import Compiled, Compiler, Grouped
 from engine.read.rows import BadInput
 from models.database import UNREACHABLE, Database
 from models.rules.refusal import Refused
 from models.rules.roles import Role
-from resolvers.changes.organisation.access import Withdrawn, find_withdrawn
-from resolvers.reads.events.subscriptions import Watch, encode_cursor
 
 log = logging.getLogger("dealboard.engine")
 
@@ -131,7 +130,7 @@ class Engine:
 
     async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
         """Those of the people who may no longer ask."""
-        return await find_withdrawn(self.database, people)
+        return await self.feed.domain.find_withdrawn(self.database, people)
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> str:
         """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""
@@ -262,10 +261,13 @@ class Engine:
         self, field: Any, payload: PayloadPlan, fields: Any, values: VariableValues, scope: Scope, codes: list[str]
     ) -> Any:
         """Do one change and read what its payload shows. Why it is refused is added to the codes."""
-        function = field.extensions[DEFINITION].metadata[CHANGE]
+        metadata = field.extensions[DEFINITION].metadata
+        mutation = Mutation(python_name(fields[0].node.name.value), metadata[CHANGE], metadata[OWN_IDS])
         try:
             given, idempotency = change_input(field, fields[0].node, values)
-            shown: Mapping[str, Any] = await perform(self.database, scope, function, given, idempotency)
+            shown: Mapping[str, Any] = await perform(
+                self.database, self.feed.domain, scope, mutation, given, idempotency
+            )
             await self.feed.wake(scope.org_id)
             shown = {**shown, "user_errors": []}
         except Refused as refused:

@@ -167,6 +167,7 @@ class Mutation:
         DeletePipelineInput,
         "Delete an empty pipeline.",
         role=Role.ADMIN,
+        own_ids=True,
     )
     add_stage: AddStagePayload | None = change(
         resolvers.changes.pipelines.stages.add_stage,
@@ -185,6 +186,7 @@ class Mutation:
         DeleteStageInput,
         "Delete a stage; its leads move on to another.",
         role=Role.ADMIN,
+        own_ids=True,
     )
     reorder_stages: ReorderStagesPayload | None = change(
         resolvers.changes.pipelines.stages.reorder_stages,
@@ -209,6 +211,7 @@ class Mutation:
         DeleteLeadInput,
         "Delete a lead with its history and tasks.",
         role=Role.MANAGER,
+        own_ids=True,
     )
     move_lead: MoveLeadPayload | None = change(
         resolvers.changes.leads.move.move_lead,
@@ -305,6 +308,7 @@ class Mutation:
         DeletePoolInput,
         "Delete a pool.",
         role=Role.ADMIN,
+        own_ids=True,
     )
     set_routing_rules: SetRoutingRulesPayload | None = change(
         resolvers.changes.ownership.rules.set_routing_rules,
@@ -341,6 +345,7 @@ class Mutation:
         DeleteTaskInput,
         "Delete a task with its subtasks.",
         role=Role.REP,
+        own_ids=True,
     )
     complete_task: CompleteTaskPayload | None = change(
         resolvers.changes.tasks.complete.complete_task,
@@ -395,6 +400,7 @@ class Mutation:
         DeleteActivityInput,
         "Take back what you told of an activity; a manager can take back anybody's.",
         role=Role.REP,
+        own_ids=True,
     )
     set_lost_reasons: SetLostReasonsPayload | None = change(
         resolvers.changes.leads.lost_reasons.set_lost_reasons,

@@ -23,6 +23,7 @@ from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import telling_overdue
+from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.auth.access import ending_withdrawn, expect_access
 from server.observe.calls import Calls
@@ -111,8 +112,8 @@ async def start_engine(settings: Settings, database: Database, delivered: Observ
     )
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
-        Feed.open(database, settings.event_poll_seconds, wakeups, delivered) as feed,
-        pruning(database, settings.event_retention_days, settings.keep_change_log),
+        Feed.open(database, CRM, settings.event_poll_seconds, wakeups, delivered) as feed,
+        pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
         telling_overdue(database, settings.overdue_interval, feed.wake),
     ):
         yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)

@@ -18,6 +18,7 @@ from engine.live.feed import Feed
 from models import Base, Role
 from models.database import Database
 from models.migrate import migrate
+from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.process.postgres import embedded
 from tests.support.world import World, build
@@ -75,7 +76,7 @@ def compiled() -> Compiled:
 async def engine(database: Database, compiled: Compiled) -> AsyncIterator[Engine]:
     """The engine over the empty database, with wake-ups in this process."""
     documents, plans = compiled
-    async with Feed.open(database, poll_seconds=30) as feed:
+    async with Feed.open(database, CRM, poll_seconds=30) as feed:
         engine = Engine(graphql_schema, database, documents, feed)
         engine.plans = plans
         yield engine

@@ -25,7 +25,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import ARRAY, Uuid, bindparam, column, func, select
 from sqlalchemy.types import TypeEngine
 
-from engine.change.transaction import Idempotency
+from engine.change.idempotency import Idempotency
 from engine.publish.fields import IDS, ITEMS, REF
 from engine.read.arguments import DEFINITION, python_name
 from engine.read.compiler import Compiled, Compiler, Fields, Grouped

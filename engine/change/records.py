@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, update
+from sqlalchemy import ARRAY, Uuid, bindparam, func, insert, update
 
 from engine.change.transaction import Change
 from engine.read.rows import ORG
@@ -14,22 +14,10 @@ from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
-from models.tables.base import Base
-from resolvers.changes.locks import ID
+from models.tables.base import REFERENCES, Base
 
-PREFIXES = {
-    "contact_id": "contact",
-    "customer_id": "customer",
-    "owner_id": "member",
-    "assignee_id": "member",
-    "lead_id": "lead",
-    "parent_id": "task",
-    "stage_id": "stage",
-    "member_id": "member",
-    "pool_id": "pool",
-}
-"""The type of record that a field names."""
-
+ID = bindparam("id", type_=Uuid())
+IDS = bindparam("ids", type_=ARRAY(Uuid()))
 
 STAMPS = ("created_at", "updated_at", "version")
 """Columns that a new row has by default, in every table that has them."""
@@ -122,7 +110,7 @@ def told(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
 def public(name: str, value: Any) -> Any:
     """A field's value as events hold it: ids as clients know them, decimals and dates as text."""
     if isinstance(value, UUID):
-        return public_id(PREFIXES[name], value)
+        return public_id(REFERENCES[name], value)
     if isinstance(value, Decimal):
         return str(value)
     return value.isoformat() if isinstance(value, date) else value

@@ -10,73 +10,28 @@ which are looked at on a slow timer, say that it is behind.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Set
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
 from broadcaster import Broadcast
-from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, any_, bindparam, select, text
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 
-from engine.live.shared_stream import AGAIN, HistoryGone, Render, Rendered, Stream, patiently
+from engine.domain import Domain
+from engine.live.reader import Bounds, Reader, read_bounds
+from engine.live.shared_stream import Render, Rendered, Stream, patiently
 from engine.live.wakeups import CHANNEL, EVERYTHING, Wakeups
-from engine.read.rows import ORG
-from models.database import UNREACHABLE, Database, Observe, Statement, ignore
+from models.database import Database, Observe, Statement, ignore
 from models.tables.event import EventLog
 
 log = logging.getLogger("dealboard.feed")
-
-BATCH = 500
-"""Events that a reader takes from the table at once."""
-
-AT_ONCE = 4
-"""Streams of an organisation that are rendered at once, so that changes still find a connection."""
-
-BOUNDS = Statement(select(EventLog.tail, EventLog.head).where(EventLog.org_id == ORG))
 
 HEADS = Statement(
     select(EventLog.org_id, EventLog.head).where(EventLog.org_id == any_(bindparam("org_ids", type_=ARRAY(Uuid()))))
 )
 """How far the logs of some organisations have come: one statement for all readers of a process."""
-
-NEWS = Statement(
-    text(
-        """
-        SELECT event.number, event.type, event.occurred_at, event.lead_id, event.owner_id, event.pipeline_id,
-            event.from_pipeline_id,
-            CASE WHEN event.type = 'lead.assigned' THEN CAST(right(event.data ->> 'from', 36) AS uuid) END
-                AS from_owner_id,
-            ARRAY(
-                SELECT id FROM merged_record WHERE org_id = :org_id AND into_id = now.lead_id
-            ) || now.lead_id AS lead_ids
-        FROM event, LATERAL (
-            SELECT coalesce(
-                (SELECT into_id FROM merged_record WHERE org_id = :org_id AND id = event.lead_id), event.lead_id
-            ) AS lead_id
-        ) AS now
-        WHERE event.org_id = :org_id AND event.number > :position ORDER BY event.number LIMIT :size
-        """
-    ).bindparams(ORG, bindparam("position", type_=BigInteger()), bindparam("size", type_=Integer()))
-)
-"""What subscriptions are chosen by, of the events after a position. A lead goes by its own id and by those of all that
-were merged into it."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """The numbers of the oldest event that can be gone back to and of the last one; `tail` is one more when none is."""
-
-    tail: int = 1
-    head: int = 0
-
-
-async def read_bounds(database: Database, org_id: UUID) -> Bounds:
-    """Where an organisation's log begins and ends."""
-    async with database.acquire() as connection:
-        found = await BOUNDS.first(connection, org_id=org_id)
-    return Bounds(**found) if found else Bounds()
 
 
 @dataclass(frozen=True)
@@ -93,90 +48,12 @@ class State:
     """Events that the log of some organisation is ahead of its reader, as far as it is known to have come."""
 
 
-class Reader:
-    """Follows the log of one organisation for all its streams."""
-
-    def __init__(self, database: Database, org_id: UUID, delivered: Observe) -> None:
-        self.database = database
-        self.org_id = org_id
-        self.delivered = delivered
-        self.position = 0
-        self.head = 0
-        self.streams: dict[Hashable, Stream] = {}
-        self.woken = asyncio.Event()
-        self.ready = asyncio.Event()
-        self.users = 0
-        self.rendering = asyncio.Semaphore(AT_ONCE)
-        self.task: asyncio.Task[None] | None = None
-
-    async def run(self) -> None:
-        """Read until cancelled. The database may come and go: what was missed is read when it is back."""
-        while True:
-            try:
-                if not self.ready.is_set():
-                    self.position = (await patiently(self.bounds)).head
-                    self.ready.set()
-                await patiently(self._catch_up)
-                await self.woken.wait()
-                self.woken.clear()
-            except Exception as failure:
-                log.exception("reading the event log failed")
-                self._end(failure)
-                await asyncio.sleep(AGAIN)
-
-    async def bounds(self) -> Bounds:
-        """Where the log begins and ends."""
-        return await read_bounds(self.database, self.org_id)
-
-    async def tail(self) -> int:
-        """Where the log begins."""
-        return (await self.bounds()).tail
-
-    async def _catch_up(self) -> None:
-        while True:
-            async with self.database.acquire() as connection:
-                news = await NEWS.all(connection, org_id=self.org_id, position=self.position, size=BATCH)
-            if not news:
-                return
-            last = news[-1]["number"]
-            if last - self.position > len(news):
-                self._end(HistoryGone())  # this process has slept for longer than events are kept
-            # A stream that appears while others are rendered is behind as well: nothing may be left behind.
-            while behind := {key: stream for key, stream in self.streams.items() if stream.position < last}:
-                ended = await asyncio.gather(*(self._advance(*item, news) for item in behind.items()))
-                for failure in ended:
-                    if failure is not None:
-                        raise failure
-            self.position = last
-            now = datetime.now(UTC)
-            for event in news:
-                self.delivered((now - event["occurred_at"]).total_seconds())
-            if len(news) < BATCH:
-                return  # whatever has been committed since wakes the reader again
-
-    def _end(self, failure: Exception) -> None:
-        for stream in self.streams.values():
-            stream.fail(failure)
-        self.streams.clear()
-
-    async def _advance(self, key: Hashable, stream: Stream, news: Sequence[Mapping[str, Any]]) -> Exception | None:
-        """Bring a stream up to date; returns why not, if it should be tried again. One that cannot be rendered ends."""
-        try:
-            async with self.rendering:
-                await stream.advance(news)
-        except UNREACHABLE as failure:
-            return failure
-        except Exception as failure:
-            del self.streams[key]
-            stream.fail(failure)
-        return None
-
-
 @dataclass
 class Feed:
     """All readers of this process, and the wake-ups between processes."""
 
     database: Database
+    domain: Domain
     wakeups: Wakeups
     broadcast: Broadcast
     poll_seconds: float
@@ -188,6 +65,7 @@ class Feed:
     async def open(
         cls,
         database: Database,
+        domain: Domain,
         poll_seconds: float = 1.0,
         wakeups: Wakeups | None = None,
         delivered: Observe = ignore,
@@ -198,7 +76,7 @@ class Feed:
         """
         wakeups = wakeups or Wakeups()
         async with Broadcast(backend=wakeups) as broadcast:
-            feed = cls(database, wakeups, broadcast, poll_seconds, delivered)
+            feed = cls(database, domain, wakeups, broadcast, poll_seconds, delivered)
             tasks = [asyncio.create_task(feed._listen()), asyncio.create_task(feed._look())]
             try:
                 yield feed
@@ -258,7 +136,7 @@ class Feed:
         """The organisation's reader, which runs while somebody uses it."""
         reader = self.readers.get(org_id)
         if reader is None:
-            reader = self.readers[org_id] = Reader(self.database, org_id, self.delivered)
+            reader = self.readers[org_id] = Reader(self.database, self.domain.news, org_id, self.delivered)
             reader.task = asyncio.create_task(reader.run())
         reader.users += 1
         try:

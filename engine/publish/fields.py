@@ -18,7 +18,7 @@ from engine.publish.scalars import Cursor
 from engine.read.rows import Args, Expression
 from models.rules.roles import Role
 
-READ, CHANGE, EVENTS, ROLE, IDS = "read", "change", "events", "role", "ids"
+READ, CHANGE, OWN_IDS, EVENTS, ROLE, IDS = "read", "change", "own_ids", "events", "role", "ids"
 REF, ITEMS, EXPECTED_ROWS = "ref", "items", "rows"
 """Keys of a field's metadata."""
 
@@ -93,14 +93,18 @@ def connection(
     return read(resolver, description, arguments=arguments, role=role)
 
 
-def change(function: Callable[..., Any], input: Any, description: str, *, role: Role) -> Any:
+def change(function: Callable[..., Any], input: Any, description: str, *, role: Role, own_ids: bool = False) -> Any:
     """A mutation, done by `function` in one transaction with the fields of `input` as its keyword arguments.
+
+    With `own_ids`, the id of a record that was merged into another does not stand for the other.
 
     Its published description ends with the role that it needs, so that an app knows what to offer to whom.
     """
     arguments = {"input": Argument(input, "What to do.")}
     above = "" if role is Role.ADMIN else " or above"
-    return _field(f"{description} Needs the role {role}{above}.", {CHANGE: function, ROLE: role}, arguments)
+    return _field(
+        f"{description} Needs the role {role}{above}.", {CHANGE: function, OWN_IDS: own_ids, ROLE: role}, arguments
+    )
 
 
 def events(resolver: ReadResolver, description: str, *, arguments: Mapping[str, Argument], role: Role) -> Any:

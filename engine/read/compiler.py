@@ -26,15 +26,15 @@ from sqlalchemy import case, select
 
 from engine.caller import Scope
 from engine.documents import Prepared
+from engine.live.selection import Watch
 from engine.publish.fields import EVENTS, READ
+from engine.read.any_of import AnyOf
 from engine.read.arguments import DEFINITION, Arguments, Getter
 from engine.read.paging import Each, Page
 from engine.read.rows import NULL, ROOT, BadInput, Expression, Rows, Same, Source, json_object, json_value, quoted
 from engine.read.variants import Member, Variants, json_variant, merged
 from models.database import Statement
 from models.rules.text import unstorable
-from resolvers.reads.events.subscriptions import Watch
-from resolvers.reads.nodes import AnyOf
 
 Fields = list[FieldDetails]
 Grouped = Mapping[str, Fields]

@@ -1,16 +1,10 @@
 """Ids of records that were joined into another: they stand for that one."""
 
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
-from uuid import UUID
-
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, text
 
 from engine.read.rows import ORG, Expression, Slot, rows
-from models.database import Connection, Statement
-from models.rules.ids import parse_id, public_id
-from models.rules.text import spelled
+from models.database import Statement
+from models.rules.ids import parse_id
 from models.tables.merged_record import MergedRecord
 
 MERGED = Statement(
@@ -19,9 +13,6 @@ MERGED = Statement(
     )
 )
 """Those of the ids that stand for other records."""
-
-NAMING = {"contactId": "contact", "customerId": "customer"}
-"""The fields of a condition under which public ids stand of what can be merged."""
 
 
 def resolved(id: Expression) -> Expression:
@@ -52,24 +43,3 @@ def together(id: Expression) -> Expression:
     merged = rows(MergedRecord)
     others = merged.where(merged.entity.into_id == id).select(merged.entity.id).scalar_subquery()
     return func.array_append(func.array(others, type_=ARRAY(Uuid())), id, type_=ARRAY(Uuid()))
-
-
-async def current_ids(connection: Connection, org_id: UUID, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same input, but for the ids of records that were merged into others: those of the others instead."""
-    ids: set[UUID] = set()
-
-    def replaced(value: Any, into: Mapping[UUID, UUID], prefix: str | None = None) -> Any:
-        if isinstance(value, str) and prefix is not None:
-            with suppress(ValueError):  # what is no id is told by whoever looks at the condition
-                return public_id(prefix, replaced(parse_id(prefix, value), into))
-        if isinstance(value, UUID):
-            ids.add(value)
-            return into.get(value, value)
-        if isinstance(value, Mapping):
-            return {name: replaced(part, into, NAMING.get(spelled(name), prefix)) for name, part in value.items()}
-        return [replaced(item, into, prefix) for item in value] if isinstance(value, list) else value
-
-    replaced(values, {})
-    found = await MERGED.all(connection, org_id=org_id, ids=list(ids))
-    current: Mapping[str, Any] = replaced(values, {row["id"]: row["into_id"] for row in found})
-    return current

@@ -3,20 +3,9 @@
 import re
 from uuid import UUID
 
-_PATTERN = re.compile(r"([a-z]+)_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
+from models.records import RECORDS
 
-NAMES = {
-    "pipeline": "Pipeline",
-    "stage": "Stage",
-    "lead": "Lead",
-    "contact": "Contact",
-    "customer": "Customer",
-    "task": "Task",
-    "member": "Member",
-    "activity": "Activity",
-    "pool": "Pool",
-}
-"""Every prefix, and the name of the type whose ids start with it."""
+_PATTERN = re.compile(r"([a-z]+)_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 
 
 class WrongId(ValueError):
@@ -31,7 +20,7 @@ def public_id(prefix: str, id: UUID) -> str:
 def split_id(text: str) -> tuple[str, UUID]:
     """The prefix and the UUID of a public id. Raises `WrongId` when `text` is none."""
     match = _PATTERN.fullmatch(text)
-    if match is None or match[1] not in NAMES:
+    if match is None or match[1] not in RECORDS:
         shown = text if len(text) <= 60 else text[:60] + "…"
         raise WrongId(f"{shown!r} is not an id. Send an id as it came from this API, such as 'lead_0192…'.")
     return match[1], UUID(match[2])
@@ -42,6 +31,7 @@ def parse_id(prefix: str, text: str) -> UUID:
     found, id = split_id(text)
     if found != prefix:
         raise WrongId(
-            f"{text!r} is the id of a {NAMES[found]}; the id of a {NAMES[prefix]} ('{prefix}_…') is wanted here."
+            f"{text!r} is the id of a {RECORDS[found].published};"
+            f" the id of a {RECORDS[prefix].published} ('{prefix}_…') is wanted here."
         )
     return id

@@ -58,8 +58,13 @@ def belongs_to_organisation() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["org_id"], ["organisation.id"], ondelete="CASCADE")
 
 
+REFERENCES: dict[str, str] = {}
+"""The table that each column refers to, by the column's name: a name refers to the same table everywhere."""
+
+
 def refers(table: str, column: str, ondelete: str | None = None) -> ForeignKeyConstraint:
     """A composite foreign key `(org_id, column)` to `table (org_id, id)`: out of reach of other organisations."""
+    assert REFERENCES.setdefault(column, table) == table, f"{column} refers to {REFERENCES[column]} elsewhere"
     return ForeignKeyConstraint(["org_id", column], [f"{table}.org_id", f"{table}.id"], ondelete=ondelete)
 
 

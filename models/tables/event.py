@@ -1,15 +1,17 @@
 """The event log of each organisation, the counter that numbers it, and remembered outcomes of changes."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, belongs_to_organisation
+from models.tables.base import Base, belongs_to_organisation, new_id
 
 
 class EventType(StrEnum):
@@ -121,3 +123,35 @@ class Outcome(Base):
     fingerprint: Mapped[str]
     result: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event before it has its number. `record_id` names what it happened to when none of the others does."""
+
+    type: str
+    lead_id: UUID | None = None
+    owner_id: UUID | None = None
+    pipeline_id: UUID | None = None
+    stage_id: UUID | None = None
+    from_pipeline_id: UUID | None = None
+    from_stage_id: UUID | None = None
+    record_id: UUID | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    id: UUID = field(default_factory=new_id)
+
+    @classmethod
+    def of_lead(cls, type_: str, lead: Mapping[str, Any], record_id: UUID | None = None, **data: Any) -> Self:
+        """An event of a lead, where it stands; or of a record of the lead's."""
+        return cls(
+            type_,
+            lead_id=lead["id"],
+            owner_id=lead["owner_id"],
+            pipeline_id=lead["pipeline_id"],
+            stage_id=lead["stage_id"],
+            record_id=record_id,
+            data=data,
+        )
+
+    def __post_init__(self) -> None:
+        EventType(self.type)  # what is not published there, nobody could ask for

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import differing, make, not_null, public, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.records import ID, differing, make, not_null, public, revise, rewrite, told
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import FIRST_DAY, within
@@ -17,7 +17,8 @@ from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose, spelled
 from models.tables.activity import Activity
 from models.tables.base import new_id, utc_now
-from resolvers.changes.locks import ID, expect_found, expect_version, not_found
+from models.tables.event import Happening
+from resolvers.changes.locks import expect_found, expect_version, not_found
 
 LONGEST = 7 * 24 * 3600
 """Seconds that an activity can take: a week."""

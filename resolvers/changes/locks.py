@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, func, or_, select
+from sqlalchemy import func, or_, select
 
+from engine.change.records import ID, IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -19,9 +20,6 @@ from models.tables.lead import Lead
 from models.tables.member import Member
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
-
-ID = bindparam("id", type_=Uuid())
-IDS = bindparam("ids", type_=ARRAY(Uuid()))
 
 _current_stage = select(Lead.stage_id).where(Lead.org_id == ORG, Lead.id == ID).scalar_subquery()
 

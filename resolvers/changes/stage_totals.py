@@ -1,12 +1,34 @@
-"""The totals of whole stages, counted anew: after changes that touch many leads, or the odds of a stage."""
+"""The totals of stages: a change counts the leads that enter and leave, or counts whole stages anew."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
+from engine.change.events import appending
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Connection, Statement
+from models.tables.lead import chance
+
+APPEND_WITH_TOTALS = appending(
+    """totals AS (
+            INSERT INTO stage_total (org_id, stage_id, currency, leads, value, weighted)
+            SELECT :org_id, total.stage_id, total.currency, total.leads, total.value, total.weighted
+            FROM log, unnest(
+                CAST(:stages AS uuid[]), CAST(:currencies AS text[]), CAST(:leads AS int[]),
+                CAST(:values AS numeric[]), CAST(:weights AS numeric[])
+            ) AS total (stage_id, currency, leads, value, weighted)
+            ON CONFLICT (org_id, stage_id, currency) DO UPDATE SET
+                leads = stage_total.leads + excluded.leads,
+                value = stage_total.value + excluded.value,
+                weighted = stage_total.weighted + excluded.weighted
+        )"""
+)
+"""Append events, and bring the totals of the stages up to date."""
 
 STAGE_IDS = bindparam("stage_ids", type_=ARRAY(Uuid()))
 
@@ -38,3 +60,37 @@ async def refresh_totals(connection: Connection, org_id: UUID, stage_ids: Collec
     ids = list(stage_ids)
     await CLEAR.run(connection, org_id=org_id, stage_ids=ids)
     await COUNT.run(connection, org_id=org_id, stage_ids=ids)
+
+
+@dataclass
+class Totals:
+    """What a change adds to the totals of stages, by stage and currency: leads, value and weighted value."""
+
+    added: dict[tuple[UUID, str], tuple[int, Decimal, Decimal]] = field(default_factory=dict)
+
+    @property
+    def statement(self) -> Statement:
+        """What appends events and adds the totals."""
+        return APPEND_WITH_TOTALS
+
+    def values(self) -> Mapping[str, Any]:
+        """The totals that change, in the order in which their rows are locked."""
+        changed = sorted((key, found) for key, found in self.added.items() if any(found))
+        return {
+            "stages": [key[0] for key, _ in changed],
+            "currencies": [key[1] for key, _ in changed],
+            "leads": [found[0] for _, found in changed],
+            "values": [found[1] for _, found in changed],
+            "weights": [found[2] for _, found in changed],
+        }
+
+
+def count(change: Change, lead: Mapping[str, Any], stage: Mapping[str, Any], sign: int) -> None:
+    """A lead enters (`sign` 1) or leaves (-1) the totals of a stage; a lead without a value is only counted."""
+    totals = change.beside if isinstance(change.beside, Totals) else Totals()
+    change.beside = totals
+    value = lead["value"]
+    key = (stage["id"], lead["currency"] if value is not None else "")
+    leads, total, weighted = totals.added.get(key, (0, Decimal(0), Decimal(0)))
+    amount = (value or Decimal(0)) * sign
+    totals.added[key] = (leads + sign, total + amount, weighted + amount * chance(lead, stage))

@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.read.rows import rows
+from models.records import RECORDS
 from models.rules.text import spelled
 from models.tables.contact import Contact, Customer
 from models.tables.stage import Stage
 from resolvers.reads import leads
 from resolvers.reads.tasks.tasks import has_next
+
+NAMING = {f"{record.noun}Id": record.noun for record in RECORDS.values() if record.merges}
+"""The fields of a condition that hold ids of records that can be merged."""
 
 
 def _column(name: str) -> Callable[[Any], Any]:

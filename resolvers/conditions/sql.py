@@ -27,16 +27,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from engine.read.filters import pattern
 from engine.read.paging import Direction, Page, page
-from engine.read.redirects import NAMING, all_resolved, resolved
+from engine.read.redirects import all_resolved, resolved
 from engine.read.rows import Args, BadInput, Expression, Slot, quoted, rows
 from models.rules.text import spelled
 from models.tables.lead import Lead
-from resolvers.conditions.fields import COLUMNS
+from resolvers.conditions.fields import COLUMNS, NAMING
 from resolvers.conditions.operators import FIELDS, OPERATORS, Kind, Scalar
 from resolvers.conditions.tree import AND, Check, Condition, Group, Not, WrongCondition, parse
 from resolvers.reads import leads, organisations
-from resolvers.reads.contacts import pattern
 from resolvers.reads.tasks.due import NOW, Calendar
 
 Predicate = ColumnElement[bool]

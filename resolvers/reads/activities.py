@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import DateTime
 
+from engine.read.filters import between, one_of
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import named
 from engine.read.rows import Args, Expression, Rows, among, rows, typed_id
 from models.tables.activity import Activity
 from models.tables.lead import Lead
 from models.tables.member import Member
-from resolvers.reads.leads import between, one_of
 
 ORDERS = {"OCCURRED_AT": Order(lambda activity: activity.occurred_at)}
 

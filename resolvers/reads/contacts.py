@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, exists, func, literal_column, or_
+from sqlalchemy import ColumnElement, Text, exists, func, literal_column
 
+from engine.read.filters import holds
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import named
 from engine.read.rows import Args, Expression, Rows, Slot, rows, typed_id
@@ -25,24 +26,6 @@ def id(contact: Any, args: Args) -> Expression:
 def customer_id(customer: Any, args: Args) -> Expression:
     """The public id of a customer."""
     return typed_id("customer", customer.id)
-
-
-LONGEST_SEARCH = 200
-"""Characters that can be searched for: every one costs time for each record that is looked at."""
-
-
-def pattern(text: str) -> str:
-    """A LIKE pattern for texts that hold `text` as it stands: `%`, `_` and the backslash mean themselves."""
-    if len(text) > LONGEST_SEARCH:
-        raise ValueError(f"{len(text):,} characters are too many to search for. Send up to {LONGEST_SEARCH}.")
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
-def holds(search: Slot, *columns: Any) -> ColumnElement[bool]:
-    """Whether one of the columns holds the text that is searched for, whatever its case."""
-    wanted = search.bind(Text(), pattern)
-    return or_(*(column.ilike(wanted) for column in columns))
 
 
 def _kept(found: Rows, args: Args, filters: Mapping[str, Any]) -> Rows:

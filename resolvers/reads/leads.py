@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Date,
     DateTime,
     Numeric,
     Text,
-    Uuid,
-    and_,
     any_,
     case,
     exists,
@@ -20,17 +17,16 @@ from sqlalchemy import (
     or_,
 )
 
+from engine.read.filters import between, holds, one_of
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import all_named, named
 from engine.read.rows import Args, Expression, Rows, Slot, rows, typed_id
-from models.rules.ids import parse_id
 from models.rules.money import as_currency
 from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead, StageChange
 from models.tables.member import Member
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage, StageKind
-from resolvers.reads.contacts import holds
 from resolvers.reads.tasks.tasks import has_next
 
 ORDERS = {
@@ -87,23 +83,6 @@ def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
         return found
     given = {name: value for name, value in wanted.items() if value is not None}
     return found.where(*(FILTERS[name](found.entity, value) for name, value in given.items()))
-
-
-def one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:
-    """Whether the column is one of the ids."""
-    parsed = ids.bind(ARRAY(Uuid()), lambda texts: [parse_id(prefix, text) for text in texts])
-    is_one: ColumnElement[bool] = column == func.any(parsed)
-    return is_one
-
-
-def between(column: Any, limits: Mapping[str, Any], type_: Any, low: str, high: str) -> ColumnElement[bool]:
-    """Whether the column lies between the limits that are given, both included."""
-    parts = []
-    if (least := limits.get(low)) is not None:
-        parts.append(column >= least.bind(type_))
-    if (most := limits.get(high)) is not None:
-        parts.append(column <= most.bind(type_))
-    return and_(literal_column("true"), *parts)
 
 
 def _of_kind(lead: Any, kind: Any) -> ColumnElement[bool]:

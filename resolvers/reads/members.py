@@ -4,11 +4,11 @@ from typing import Any
 
 from sqlalchemy import func, literal_column
 
+from engine.read.filters import holds
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import SUBJECT, Args, Expression, Rows, Same, quoted, rows, typed_id
 from models.tables.lead import Lead
 from models.tables.member import Member
-from resolvers.reads.contacts import holds
 
 ORDERS = {
     "NAME": Order(lambda member: member.name),

@@ -9,9 +9,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from engine.caller import Scope
+from engine.caller import Scope, Withdrawn
 from models.database import UNREACHABLE
-from resolvers.changes.organisation.access import Withdrawn
 from server.transport.connections import Ending
 from server.transport.refusals import NotAllowed, NotAvailable
 from server.transport.service import Service

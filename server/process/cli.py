@@ -19,6 +19,7 @@ from models.rules.roles import Role
 from models.tables.base import organisation_id
 from resolvers.changes.organisation.access import resume as resume_organisation
 from resolvers.changes.organisation.access import suspend as suspend_organisation
+from resolvers.domain import CRM
 from schema.api import graphql_schema, sdl
 from server.process.demo import load_demo
 from server.process.faults import Fault, run, settings_for, settings_for_work
@@ -121,7 +122,7 @@ def explain(
         raise Fault('--variables: write a JSON object, such as \'{"id": "lead_…"}\'.')
 
     async def work() -> str:
-        async with open_database(settings_for_work()) as database, Feed.open(database) as feed:
+        async with open_database(settings_for_work()) as database, Feed.open(database, CRM) as feed:
             engine = Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed)
             scope = Scope(org, "explain", Role.VIEWER)
             return await engine.explain(engine.documents.prepare(query, None), values, scope)

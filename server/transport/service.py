@@ -8,10 +8,9 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from engine.caller import Person, Scope
+from engine.caller import Person, Scope, Withdrawn
 from engine.documents import Documents, Prepared
 from engine.live.shared_stream import Told
-from resolvers.changes.organisation.access import Withdrawn
 from server.auth.tokens import Authenticator
 from server.observe.calls import Calls
 from server.observe.metrics import Metrics

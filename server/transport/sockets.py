@@ -34,7 +34,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from engine.caller import Scope as Caller
 from engine.engine import masked
 from engine.errors import Code, RequestError, code_of, error, format_errors
-from resolvers.reads.events.subscriptions import decode_cursor
+from engine.live.selection import decode_cursor
 from server.auth.tokens import LEEWAY
 from server.observe.calls import Call
 from server.transport.connections import Ending, TooMany

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import ARRAY, Integer, Text, bindparam, column, func, select, text, values
 
 from engine.caller import Scope
-from engine.change.records import revise, rewrite
+from engine.change.records import ID, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.compiler import Compiled
 from models.database import Database, Statement, WrongArguments
@@ -16,7 +16,7 @@ from models.rules.ids import split_id
 from models.rules.roles import Role
 from models.tables.base import new_id
 from models.tables.lead import Lead
-from resolvers.changes.locks import ID, LOCK_LEAD
+from resolvers.changes.locks import LOCK_LEAD
 from tests.support.world import World
 
 SUM = Statement(text("SELECT CAST(:a AS int) + CAST(:b AS int) * CAST(:a AS int)"))

@@ -11,9 +11,9 @@ import pytest
 import uvicorn
 from playwright.async_api import Browser, expect
 
+from engine.live.selection import decode_cursor
 from models.database import Database
 from models.rules.roles import Role
-from resolvers.reads.events.subscriptions import decode_cursor
 from server.app import create_app
 from server.process.runtime import make_token
 from server.settings import Settings, demo_secret

@@ -12,13 +12,12 @@ import orjson
 import uvicorn
 from graphql import build_schema, execute_sync, get_variable_values
 
-from engine.caller import Person, Scope
+from engine.caller import Person, Scope, Withdrawn
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, refusal
 from engine.limits import Limits
 from engine.live.shared_stream import Told
 from models.database import Database
-from resolvers.changes.organisation.access import Withdrawn
 from server.app import Application, create_app
 from server.settings import Settings
 from server.transport.protocols import http_protocol, socket_protocol

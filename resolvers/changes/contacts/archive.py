@@ -7,13 +7,14 @@ from uuid import UUID
 
 from sqlalchemy import DateTime, bindparam, text
 
-from engine.change.records import told
-from engine.change.transaction import Change, Happening
+from engine.change.records import ID, told
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.tables.base import utc_now
+from models.tables.event import Happening
 from resolvers.changes.contacts.create_update import LOCK_CONTACT, LOCK_CUSTOMER
-from resolvers.changes.locks import ID, expect_version, not_found
+from resolvers.changes.locks import expect_version, not_found
 
 LOCK = {"contact": LOCK_CONTACT, "customer": LOCK_CUSTOMER}
 

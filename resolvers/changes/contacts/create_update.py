@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from engine.change.records import differing, make, not_null, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.records import ID, differing, make, not_null, revise, rewrite, told
+from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
@@ -15,7 +15,8 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, optional_line, prose
 from models.tables.base import new_id
 from models.tables.contact import Contact, Customer
-from resolvers.changes.locks import ID, expect_found, expect_version, not_found
+from models.tables.event import Happening
+from resolvers.changes.locks import expect_found, expect_version, not_found
 
 LONGEST_EMAIL = 254
 """Characters of an address that mail servers take. Source: RFC 5321, section 4.5.3.1.3."""

@@ -7,17 +7,19 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import public, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.records import ID, IDS, public, revise, rewrite, told
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
+from models.tables.event import Happening
 from models.tables.lead import Lead
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import EMPTY as LEAD_FIELDS
-from resolvers.changes.locks import ID, IDS, expect_version, not_found
+from resolvers.changes.locks import expect_version, not_found
+from resolvers.changes.stage_totals import count
 
 KEEPS = ("external_id",)
 """Fields that are not filled from the other record: they name it in another system."""
@@ -191,9 +193,9 @@ async def merge_leads(
         del filled["owner_id"]
     shown = await _merge(change, LEAD, winner, loser, filled, bool(dry_run))
     if not dry_run:
-        change.count(loser, stages[loser["stage_id"]], -1)
-        change.count(winner, stages[winner["stage_id"]], -1)
-        change.count({**winner, **filled}, stages[winner["stage_id"]], 1)
+        count(change, loser, stages[loser["stage_id"]], -1)
+        count(change, winner, stages[winner["stage_id"]], -1)
+        count(change, {**winner, **filled}, stages[winner["stage_id"]], 1)
     return shown
 
 

@@ -15,7 +15,6 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import expect_columns
-from engine.change.transaction import FOUND_ORGANISATION
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
 from models.rules.rank import spread
@@ -25,6 +24,7 @@ from models.tables.stage import StageKind
 from resolvers.changes.imports.names import Import, Names, Progress, Records
 from resolvers.changes.imports.rows import Deal
 from resolvers.changes.leads.fields import EMPTY
+from resolvers.changes.organisation.membership import FOUND_ORGANISATION
 from resolvers.changes.stage_totals import refresh_totals
 
 BATCH = 2_000

@@ -8,13 +8,14 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import inserted, told
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
+from models.tables.event import Happening
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from resolvers.changes.leads.convert_customer import describe_customer, fill_customer, make_customer
@@ -23,6 +24,7 @@ from resolvers.changes.leads.fields import EMPTY, priced
 from resolvers.changes.leads.move import expect_complete, top_of
 from resolvers.changes.locks import Standing, expect_found, expect_version, lock_lead
 from resolvers.changes.ownership.route import hold_for_new, route_new
+from resolvers.changes.stage_totals import count
 
 STAYS = ("probability", "external_id")
 """Fields that an opportunity does not take over: its chance is that of its own stage, and in another system the id
@@ -246,9 +248,9 @@ async def _create(
         actor_id=change.actor_id,
         **place,
     )
-    change.count(lead, standing.stage, -1)
-    change.count({**lead, "closed_at": True}, standing.stage, 1)
-    change.count({"value": value, "currency": currency, "probability": None, "closed_at": None}, stage, 1)
+    count(change, lead, standing.stage, -1)
+    count(change, {**lead, "closed_at": True}, standing.stage, 1)
+    count(change, {"value": value, "currency": currency, "probability": None, "closed_at": None}, stage, 1)
     told_of = {"opportunityId": public_id("lead", opportunity_id), **_joined(lead, customer)}
     change.emit(Happening.of_lead("lead.converted", lead, **told_of))
     if contact is not None and (joined := _joined(contact, customer)):

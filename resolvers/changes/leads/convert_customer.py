@@ -7,13 +7,14 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import make, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import optional_line
 from models.tables.base import new_id
 from models.tables.contact import Customer
+from models.tables.event import Happening
 
 SIMILAR = Statement(
     text(

@@ -7,21 +7,23 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from engine.change.records import differing, inserted, public, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.records import ID, differing, inserted, public, revise, rewrite, told
+from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
 from models.tables.base import new_id
+from models.tables.event import Happening
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage, StageKind
 from resolvers.changes.leads.fields import EMPTY, settle, tidy
 from resolvers.changes.leads.move import expect_complete, top_of
-from resolvers.changes.locks import ID, lock_lead, not_found
+from resolvers.changes.locks import lock_lead, not_found
 from resolvers.changes.ownership.route import route_new
+from resolvers.changes.stage_totals import count
 
 KEEP_STAGE = Statement(
     select(Stage.__table__)
@@ -135,7 +137,7 @@ async def create_lead(
             closed=stage["kind"] != StageKind.OPEN,
             actor_id=change.actor_id,
         )
-    change.count({**fields, "closed_at": None}, stage, 1)
+    count(change, {**fields, "closed_at": None}, stage, 1)
     change.emit(happening)
     if stage["kind"] == StageKind.OPEN:
         place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
@@ -167,9 +169,9 @@ async def update_lead(
         )
     with expect_unique():
         await rewrite(change, REVISE_LEAD, lead, changes)
-    change.count(lead, standing.stage, -1)
+    count(change, lead, standing.stage, -1)
     now = {**lead, **changes}
-    change.count(now, standing.stage, 1)
+    count(change, now, standing.stage, 1)
     others = {name: value for name, value in changes.items() if name != "owner_id"}
     if others:
         change.emit(Happening.of_lead("lead.updated", now, **told(lead, others)))

@@ -6,15 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import public
-from engine.change.transaction import Change, Happening
+from engine.change.records import ID, public
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
+from models.tables.event import Happening
 from resolvers.changes import activities as activity_changes
 from resolvers.changes.leads.fields import EMPTY
-from resolvers.changes.locks import ID, lock_lead
+from resolvers.changes.locks import lock_lead
+from resolvers.changes.stage_totals import count
 from resolvers.changes.tasks import fields as task_fields
 from resolvers.changes.tasks.dependencies import release_from
 
@@ -53,7 +55,7 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
         told = {"status": task["status"], **task_fields.public_fields(task)}
         change.emit(Happening.of_lead("task.deleted", lead, task["id"], **told))
     await change.run(DELETE_LEAD, id=lead_id)
-    change.count(lead, standing.stage, -1)
+    count(change, lead, standing.stage, -1)
     change.emit(Happening.of_lead("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
     for happening in released:
         change.emit(happening)

@@ -7,15 +7,17 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import told
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import prose
+from models.tables.event import Happening
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.move import enter, expect_complete, top_of
 from resolvers.changes.locks import Standing, lock_lead, not_found
+from resolvers.changes.stage_totals import count
 
 NEXT_OPEN_STAGE = Statement(
     text(
@@ -125,8 +127,8 @@ async def disqualify_lead(
         await enter(change, standing, target, place, lost_reason=why, disqualified=True)
     else:
         await change.run(CLOSE, lead_id=lead_id, reason=why)
-        change.count(standing.lead, standing.stage, -1)
-        change.count({**standing.lead, "closed_at": True}, standing.stage, 1)
+        count(change, standing.lead, standing.stage, -1)
+        count(change, {**standing.lead, "closed_at": True}, standing.stage, 1)
     return {"lead": lead_id}
 
 
@@ -156,8 +158,8 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
     change.emit(Happening.of_lead("lead.reopened", standing.lead, **was))
     if stays:
         await change.run(OPEN_AGAIN, lead_id=lead_id)
-        change.count(lead, standing.stage, -1)
-        change.count({**lead, "closed_at": None}, standing.stage, 1)
+        count(change, lead, standing.stage, -1)
+        count(change, {**lead, "closed_at": None}, standing.stage, 1)
     else:
         place = await top_of(change, lead_id, target["id"])
         with expect_unique("leadId"):

@@ -6,12 +6,13 @@ from typing import Any
 from sqlalchemy import text
 
 from engine.change.records import inserted
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.read.rows import ORG, Args, Rows, rows
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
+from models.tables.event import Happening
 from models.tables.organisation import LostReason
 
 MOST = 100

@@ -7,17 +7,19 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import inserted, told
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules import rank
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
+from models.tables.event import Happening
 from models.tables.lead import StageChange, missing_fields
 from models.tables.stage import StageKind
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.locks import Standing, lock_lead, not_found
+from resolvers.changes.stage_totals import count
 
 TOP = Statement(
     text(
@@ -230,8 +232,8 @@ async def enter(
         qualified=qualified,
         actor_id=change.actor_id,
     )
-    change.count(lead, standing.stage, -1)
-    change.count({**lead, "closed_at": None}, stage, 1)
+    count(change, lead, standing.stage, -1)
+    count(change, {**lead, "closed_at": None}, stage, 1)
     change.emit(happening)
 
 

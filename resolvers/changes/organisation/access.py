@@ -5,22 +5,13 @@ that costs what was withdrawn, because it walks indexes of nothing else.
 """
 
 from collections.abc import Collection, Mapping
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
-from engine.caller import Person
+from engine.caller import Person, Withdrawn
 from engine.read.rows import ORG
 from models.database import Database, Statement
-
-
-class Withdrawn(StrEnum):
-    """Why somebody may no longer ask."""
-
-    DEACTIVATED = "DEACTIVATED"
-    SUSPENDED = "SUSPENDED"
-
 
 WITHDRAWN = Statement(
     text(

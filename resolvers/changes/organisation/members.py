@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import differing, not_null, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import within
@@ -18,6 +18,7 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
 from models.rules.text import line, optional_line
 from models.rules.time_zone import time_zone
+from models.tables.event import Happening
 from models.tables.member import Member
 from resolvers.changes.locks import expect_version, not_found
 

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
+from models.tables.event import Happening
 from resolvers.changes.locks import KEEP, expect_found, expect_version, not_found
 from resolvers.changes.ownership.shares import Shared, hold_pools
 

@@ -7,13 +7,14 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from engine.change.records import differing, inserted, make, not_null, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
+from models.tables.event import Happening
 from models.tables.routing import Pool, PoolMember, PoolStrategy
 from resolvers.changes.locks import expect_version, not_found
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Integer, Uuid, bindparam, case, func, literal_column, text
 
+from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG, rows
 from models.database import Row, Statement
@@ -22,7 +23,7 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.sharing import Load, Sharing
 from models.tables.lead import Lead
 from resolvers.changes.leads.move import KNOWN
-from resolvers.changes.locks import IDS, LOCK_PIPELINE, not_found
+from resolvers.changes.locks import LOCK_PIPELINE, not_found
 from resolvers.changes.ownership.assign import ASSIGN, handed
 from resolvers.changes.ownership.rules import RULES, as_rule
 from resolvers.changes.ownership.shares import Shared, hold_pools

@@ -7,15 +7,16 @@ from uuid import UUID
 import orjson
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
-from engine.change.records import inserted, public
-from engine.change.transaction import Change, Happening
+from engine.change.records import IDS, inserted, public
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, spelled
 from models.tables.base import new_id
+from models.tables.event import Happening
 from models.tables.routing import RoutingRule
-from resolvers.changes.locks import IDS, not_found
+from resolvers.changes.locks import not_found
 from resolvers.changes.pipeline_stages import RESHAPED, Shape, hold_shape
 from resolvers.changes.pipelines.stages import KNOWN_STAGES
 from resolvers.conditions.stored import Named, expect_known, kept

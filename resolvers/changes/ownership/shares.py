@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.sharing import Load, Place, Sharing
 from models.tables.routing import PoolStrategy
-from resolvers.changes.locks import IDS
 
 LOCK_POOLS = Statement(
     text(

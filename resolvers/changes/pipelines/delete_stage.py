@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import inserted
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules import rank
 from models.rules.refusal import Refusal, Refused
+from models.tables.event import Happening
 from models.tables.lead import StageChange
 from resolvers.changes.leads.closing import CLOSING, losing_reason
 from resolvers.changes.locks import not_found

@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from engine.change.records import differing, make, not_null, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, prose
 from models.tables.base import new_id
+from models.tables.event import Happening
 from models.tables.organisation import Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from resolvers.changes.locks import TAKE_STAGES

@@ -7,13 +7,14 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import differing, inserted, not_null, revise, rewrite, told
-from engine.change.transaction import Change, Happening
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
+from models.tables.event import Happening
 from models.tables.lead import LeadField
 from models.tables.stage import Stage, StageKind, odds
 from resolvers.changes.leads.closing import CLOSING, losing_reason

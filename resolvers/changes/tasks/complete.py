@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -14,7 +15,6 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import prose
 from models.tables.task import TaskStatus
-from resolvers.changes.locks import IDS
 from resolvers.changes.tasks.create_update import schedule, tidy_follow_up
 from resolvers.changes.tasks.locks import Held, hold
 from resolvers.changes.tasks.repeat import repeat

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import told
-from engine.change.transaction import Change, Happening
+from engine.change.records import ID, IDS, told
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
-from resolvers.changes.locks import ID, IDS, not_found
+from models.tables.event import Happening
+from resolvers.changes.locks import not_found
 from resolvers.changes.tasks.locks import Held, hold
 from resolvers.changes.tasks.subtasks import expect_no_cycle
 

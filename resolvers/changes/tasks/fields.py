@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import not_null, public
+from engine.change.records import IDS, not_null, public
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -18,7 +18,7 @@ from models.rules.rrule import parse_rule, rule_text
 from models.rules.text import line, prose, spelled
 from models.rules.time_zone import end_of_day, time_zone
 from models.tables.task import TaskPriority
-from resolvers.changes.locks import IDS, expect_found, not_found
+from resolvers.changes.locks import expect_found, not_found
 
 KEEP_ASSIGNEES = Statement(
     text(

@@ -10,11 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
-from engine.change.transaction import Change, Happening
+from engine.change.records import IDS
+from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
-from resolvers.changes.locks import IDS, expect_version, not_found
+from models.tables.event import Happening
+from resolvers.changes.locks import expect_version, not_found
 
 SHARE_LEADS = Statement(
     text(

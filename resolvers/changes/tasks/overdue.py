@@ -18,9 +18,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.transaction import Happening, append
+from engine.change.events import append
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Row, Statement
+from models.tables.event import Happening
 
 log = logging.getLogger("dealboard.overdue")
 

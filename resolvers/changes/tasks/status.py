@@ -6,14 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import differing, told
+from engine.change.records import IDS, differing, told
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import prose
 from models.tables.task import TaskStatus
-from resolvers.changes.locks import IDS
 from resolvers.changes.tasks.fields import deadline
 from resolvers.changes.tasks.locks import Held, hold_family
 

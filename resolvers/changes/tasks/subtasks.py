@@ -10,12 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.tables.task import TaskStatus
-from resolvers.changes.locks import IDS, not_found
+from resolvers.changes.locks import not_found
 from resolvers.changes.tasks.locks import Held
 
 MOST_SUBTASKS = 100

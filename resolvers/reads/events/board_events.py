@@ -19,7 +19,7 @@ from models.rules.text import spelled
 from models.tables.event import Event, EventType
 from models.tables.lead import Lead
 from models.tables.stage import Stage
-from resolvers.reads.events.subscriptions import Watch
+from resolvers.reads.events.subscriptions import EventFilter
 from resolvers.reads.leads import matching
 
 ONE: Expression = literal_column("1")
@@ -149,7 +149,7 @@ class BoardEvent:
 
 
 @dataclass(frozen=True)
-class BoardWatch(Watch):
+class BoardWatch(EventFilter):
     """The events that matter for a board."""
 
     filter: Mapping[str, Any]

@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import DateTime, Text, Uuid, case, cast, column, func, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
+from engine.read.any_of import AnyOf
 from engine.read.rows import Args, Expression, Rows, among, quoted, rows, typed_id
 from models.tables.activity import Activity
 from models.tables.event import EventType
 from models.tables.lead import Lead
 from models.tables.member import Member
 from models.tables.task import Task
-from resolvers.reads.nodes import AnyOf
+from resolvers.reads.nodes import find
 
 
 def event_id(event: Any, args: Args) -> Expression:
@@ -115,7 +116,7 @@ def record_id(event: Any, args: Args) -> Expression:
 
 def record(event: Any, args: Args) -> AnyOf:
     """The record it happened to, as it is now."""
-    return AnyOf(_prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
+    return AnyOf(find, _prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
 
 
 def task(event: Any, args: Args) -> Rows:

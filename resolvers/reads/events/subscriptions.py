@@ -1,7 +1,5 @@
 """The event log as it is read: cursors, and the events that a subscription asks for."""
 
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,30 +7,15 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, case, cast, func, literal_column
 
+from engine.live.selection import Watch
 from engine.read.redirects import named, resolved, together
-from engine.read.rows import ORG, Args, BadInput, Expression, Rows, Slot, among, quoted, rows
+from engine.read.rows import ORG, Args, Expression, Rows, Slot, among, quoted, rows
 from models.rules.ids import parse_id
 from models.tables.event import Event, EventLog, EventType
 from models.tables.lead import Lead
 from models.tables.member import Member
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
-
-
-def encode_cursor(org_id: UUID, number: int) -> str:
-    """The opaque cursor of an organisation's event: both in 24 bytes, so a stranger's cursor is known as one."""
-    return b64encode(org_id.bytes + number.to_bytes(8)).decode()
-
-
-def decode_cursor(text: str) -> tuple[UUID, int]:
-    """The organisation and the number that a cursor names. Raises `ValueError` when it is no cursor."""
-    try:
-        raw = b64decode(text, validate=True)
-    except (Base64Error, ValueError):
-        raw = b""
-    if len(raw) != 24 or raw[16] > 0x7F:
-        raise ValueError("this is not an event cursor. Send a cursor exactly as it came from this API.")
-    return UUID(bytes=raw[:16]), int.from_bytes(raw[16:])
 
 
 def _cursor(number: Expression) -> Expression:
@@ -84,7 +67,7 @@ def to_pipeline(event: Any, args: Args) -> Rows:
 
 
 @dataclass(frozen=True)
-class Watch:
+class EventFilter(Watch):
     """Which events a subscription asks for, and the cursor it starts after. Each filter is optional. What leaves a
     pipeline or an owner concerns that one, too.
 
@@ -96,10 +79,6 @@ class Watch:
     lead_id: Slot | None
     owner_id: Slot | None
     after: Slot | None
-
-    def row(self, event: Any) -> Any:
-        """An event as the fields of the subscription's type see it."""
-        return event
 
     def rows(self) -> Rows:
         """The events, in the order they were committed, after the parameter `after` and up to the parameter `to`."""
@@ -139,40 +118,20 @@ class Watch:
 
         return wants
 
-    def start(self, variables: Mapping[str, Any], org_id: UUID, seen: str | None = None) -> int | None:
-        """The number to start after; None is from now on. Raises `BadInput` for a cursor that is not of this log.
-
-        `seen` is the cursor that a client was told last, if its transport carries one. It wins over `after`, because
-        a client that comes back by itself sends the operation as it was.
-        """
-        if seen is None:
-            if self.after is None:
-                return None
-            seen = self.after.get(variables)
-        try:
-            organisation, number = decode_cursor(seen)
-        except ValueError as error:
-            raise BadInput(f"after: {error}") from error
-        if organisation != org_id:
-            raise BadInput(
-                "after: this cursor belongs to another organisation's events. Query `cursor` for one of yours."
-            )
-        return number
-
 
 def _id(prefix: str) -> Callable[[str], UUID]:
     return lambda text: parse_id(prefix, text)
 
 
-def stage_changes(root: Any, args: Args) -> Watch:
+def stage_changes(root: Any, args: Args) -> EventFilter:
     """The stage changes that the filters let through; a pipeline is matched by where a lead comes from, too."""
-    return Watch((EventType.LEAD_STAGE_CHANGED,), *_filters(args))
+    return EventFilter((EventType.LEAD_STAGE_CHANGED,), *_filters(args))
 
 
-def happened(root: Any, args: Args) -> Watch:
+def happened(root: Any, args: Args) -> EventFilter:
     """Everything that happens, or what is of these types, as far as the filters let it through."""
     types = args.get("types")
-    return Watch(None if types is None else tuple(type_.value for type_ in types), *_filters(args))
+    return EventFilter(None if types is None else tuple(type_.value for type_ in types), *_filters(args))
 
 
 def _filters(args: Args) -> tuple[Slot | None, ...]:

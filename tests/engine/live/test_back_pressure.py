@@ -11,7 +11,7 @@ import psutil
 from httpx2 import AsyncClient
 from websockets.exceptions import ConnectionClosed
 
-from resolvers.reads.events.subscriptions import decode_cursor
+from engine.live.selection import decode_cursor
 from tests.server.observe.test_metrics import figure
 from tests.server.transport.test_endings import narrow
 from tests.server.transport.test_sockets import Client

@@ -10,10 +10,9 @@ import pytest
 from graphql import GraphQLInterfaceType
 
 from engine.caller import Scope
-from engine.change.transaction import Happening
 from engine.engine import Engine
 from models import Role
-from models.tables.event import EventType
+from models.tables.event import EventType, Happening
 from schema.api import graphql_schema
 from tests.resolvers.changes.test_every_mutation import mutation_of
 from tests.support.recipes import RECIPES

@@ -18,9 +18,10 @@ import orjson
 import pytest
 
 from engine.live.retention import prune
+from engine.live.selection import decode_cursor, encode_cursor
 from models.database import Database
 from models.tables.base import utc_now
-from resolvers.reads.events.subscriptions import decode_cursor, encode_cursor
+from resolvers.changes.pruned_events import PRUNE
 from server.auth.tokens import LEEWAY
 from tests.support.fixtures.live import Board
 from tests.support.relay import Relay
@@ -229,7 +230,7 @@ async def test_history_that_is_gone_is_made_good_by_a_snapshot(house: House) -> 
         await house.move()
         del house.expected[told:]
         await house.database.pool.execute("UPDATE event SET occurred_at = now() - interval '100 days'")
-        await prune(house.database, utc_now() - timedelta(days=90), keep_change_log=True)
+        await prune(house.database, utc_now() - timedelta(days=90), PRUNE[True])
         house.relay.target = server
         await house.snapshot()
         await house.move()

@@ -11,6 +11,7 @@ from engine.engine import Engine
 from engine.live.feed import Feed
 from engine.live.wakeups import Wakeups
 from models.database import Database
+from resolvers.domain import CRM
 
 
 class Silent(Wakeups):
@@ -24,7 +25,7 @@ class Silent(Wakeups):
 async def looking_often(board: Any) -> AsyncIterator[Any]:
     """The same board where no wake-up comes, and the table is looked at all the time."""
     engine = board.engine
-    async with Feed.open(engine.database, 0.02, Silent()) as feed:
+    async with Feed.open(engine.database, CRM, 0.02, Silent()) as feed:
         yield replace(board, engine=Engine(engine.schema, engine.database, engine.documents, feed))
 
 

@@ -13,6 +13,7 @@ from engine.live.retention import prune
 from models import organisation_id
 from models.database import Database
 from models.tables.base import utc_now
+from resolvers.changes.pruned_events import PRUNE
 
 OLD = utc_now() - timedelta(days=90)
 
@@ -52,7 +53,7 @@ async def test_the_change_log_is_kept_for_ever(make_board: Any, database: Databa
     await board.ask("mutation ($id: ID!) { deleteLead(input: {leadId: $id}) { userErrors { code } } }", {"id": first})
     await board.move(second, "Offer")  # 5
     await age(database, 4)
-    await prune(database, OLD, keep_change_log=True)
+    await prune(database, OLD, PRUNE[True])
     assert (await numbers(database), await tail(database)) == ([1, 2, 4, 5], 5)
     asked = await board.ask("{ changeLog(first: 10) { nodes { mutation } } }")
     assert [node["mutation"] for node in asked["changeLog"]["nodes"]] == [
@@ -73,11 +74,11 @@ async def test_old_events_go_and_timelines_stay(make_board: Any, database: Datab
     await board.ask("mutation ($id: ID!) { deleteLead(input: {leadId: $id}) { userErrors { code } } }", {"id": dropped})
     await board.move(kept, "Offer")  # 5
     await age(database, 2)
-    await prune(database, OLD, keep_change_log=False)
+    await prune(database, OLD, PRUNE[False])
     assert (await numbers(database), await tail(database)) == ([1, 3, 4, 5], 3)
     await board.move(other, "Talking")  # 6
     await age(database, 5)
-    await prune(database, OLD, keep_change_log=False)
+    await prune(database, OLD, PRUNE[False])
     assert (await numbers(database), await tail(database)) == ([1, 5, 6], 6)
 
 
@@ -88,14 +89,14 @@ async def test_a_timeline_goes_with_its_lead_even_if_it_had_been_kept(make_board
         await board.move(board.leads[0], stage)  # 1 to 3
     await board.move(board.leads[1], "Offer")  # 4
     await age(database, 4)
-    await prune(database, OLD, keep_change_log=False)
+    await prune(database, OLD, PRUNE[False])
     assert await numbers(database) == [1, 2, 3, 4]
     await board.ask(
         "mutation ($id: ID!) { deleteLead(input: {leadId: $id}) { userErrors { code } } }", {"id": board.leads[0]}
     )  # 5
     await board.move(board.leads[1], "Talking")  # 6
     await age(database, 5)
-    await prune(database, OLD, keep_change_log=False)
+    await prune(database, OLD, PRUNE[False])
     assert await numbers(database) == [4, 6]
 
 
@@ -106,8 +107,8 @@ async def test_the_last_event_stays_and_numbers_go_on(make_board: Any, database:
         await board.move(board.leads[0], stage)
     cursor = await board.cursor()
     await age(database, 2)
-    await prune(database, utc_now(), keep_change_log=True)
-    await prune(database, utc_now(), keep_change_log=True)
+    await prune(database, utc_now(), PRUNE[True])
+    await prune(database, utc_now(), PRUNE[True])
     assert await tail(database) == 2
     async with board.listening(after=cursor) as listener:
         await board.move(board.leads[0], "Deal")
@@ -122,7 +123,7 @@ async def test_too_old_a_cursor_is_told_how_to_begin_again(make_board: Any, data
         await board.move(board.leads[0], stage)
         cursors.append(await board.cursor())
     await age(database, 2)
-    await prune(database, OLD, keep_change_log=True)
+    await prune(database, OLD, PRUNE[True])
     async with board.listening(after=cursors[1]) as late, board.listening(after=cursors[2]) as good:
         with pytest.raises(RequestError) as refused:
             await late.until(1)
@@ -146,7 +147,7 @@ async def test_a_replay_that_pruning_overtakes_ends(
         page = await render(*given)
         if given[3] == 2:  # after the first page
             await age(database, 6)
-            await prune(database, OLD, keep_change_log=True)
+            await prune(database, OLD, PRUNE[True])
         return page
 
     monkeypatch.setattr(board.engine, "_render", overtaken)
@@ -181,7 +182,7 @@ async def test_pruning_does_not_hold_up_changes(make_board: Any, database: Datab
     async with database.pool.acquire() as connection, asyncio.timeout(20):
         async with connection.transaction():
             await connection.execute("SELECT FROM event WHERE number = 3 FOR UPDATE")
-            pruning = asyncio.create_task(prune(database, OLD, keep_change_log=True))
+            pruning = asyncio.create_task(prune(database, OLD, PRUNE[True]))
             while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 """Until the batch has come to this event."""
             payload = await board.move(board.leads[1], "New")
@@ -198,9 +199,9 @@ async def test_one_process_prunes_at_a_time(make_board: Any, database: Database)
     await age(database, 2)
     async with database.pool.acquire() as other, other.transaction():
         await history.ALONE.value(other)
-        await prune(database, OLD, keep_change_log=True)
+        await prune(database, OLD, PRUNE[True])
         assert await tail(database) == 1
-    await prune(database, OLD, keep_change_log=True)
+    await prune(database, OLD, PRUNE[True])
     assert await tail(database) == 2
 
 
@@ -215,9 +216,9 @@ async def test_pruning_goes_on_in_the_background(database: Database, monkeypatch
 
     monkeypatch.setattr(history, "FAILED", 0)
     monkeypatch.setattr(history, "prune", failing)
-    async with history.pruning(database, 30, keep_change_log=True), asyncio.timeout(20):
+    async with history.pruning(database, 30, PRUNE[True]), asyncio.timeout(20):
         ages = [await tried.get() for _ in range(3)]
     assert {age.days for age in ages} == {30}
     before = len(asyncio.all_tasks())
-    async with history.pruning(database, 0, keep_change_log=True):
+    async with history.pruning(database, 0, PRUNE[True]):
         assert len(asyncio.all_tasks()) == before

@@ -17,6 +17,7 @@ import server.transport.sockets
 from engine.engine import Engine
 from engine.live.feed import Feed
 from models.database import SESSION, Database
+from resolvers.domain import CRM
 from tests.support.stand_in import application, listening, token
 
 SUBSCRIBERS = 200
@@ -50,7 +51,7 @@ async def serving_engine(engine: Engine) -> AsyncIterator[Engine]:
     url, given = engine.database.url, {"server_settings": SESSION, "reset": keep, "connection_class": Watched}
     async with asyncpg.create_pool(url, min_size=1, **given) as pool:
         database = Database(pool, url)
-        async with Feed.open(database, 600) as feed:
+        async with Feed.open(database, CRM, 600) as feed:
             yield Engine(engine.schema, database, engine.documents, feed)
 
 

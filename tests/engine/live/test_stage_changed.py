@@ -10,8 +10,8 @@ import pytest
 from engine.caller import Scope
 from engine.errors import RequestError
 from engine.live import shared_stream as streams
+from engine.live.selection import encode_cursor
 from models import Role, organisation_id
-from resolvers.reads.events.subscriptions import encode_cursor
 
 
 def number(cursor: str) -> int:

@@ -22,6 +22,7 @@ from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from models import new_id
 from models.database import Database
+from resolvers.domain import CRM
 from server.app import make_wakeups
 
 
@@ -44,7 +45,7 @@ def make(request: pytest.FixtureRequest, database: Database) -> Callable[[], Sha
 @asynccontextmanager
 async def another_process(engine: Engine, wakeups: Wakeups) -> AsyncIterator[Engine]:
     """An engine as another process has one: the same database, a feed of its own."""
-    async with Feed.open(engine.database, 30, wakeups) as feed, asyncio.timeout(20):
+    async with Feed.open(engine.database, CRM, 30, wakeups) as feed, asyncio.timeout(20):
         await wakeups.stands.wait()
         yield Engine(engine.schema, engine.database, engine.documents, feed)
 
@@ -119,7 +120,7 @@ async def test_a_process_hears_itself_without_any_line(make_board: Any) -> None:
     """Subscribers of the process that makes a change do not need the others to be reachable, nor does its start."""
     board = await make_board()
     wakeups = RedisWakeups("redis://127.0.0.1:1")
-    async with Feed.open(board.engine.database, 30, wakeups) as feed:
+    async with Feed.open(board.engine.database, CRM, 30, wakeups) as feed:
         alone = replace(board, engine=Engine(board.engine.schema, feed.database, board.engine.documents, feed))
         await asyncio.wait_for(wakeups.interrupted.wait(), 20)
         async with alone.listening() as listener:

@@ -20,6 +20,7 @@ from engine.limits import Limits
 from engine.live.feed import Feed
 from models import Role
 from models.database import Database
+from resolvers.domain import CRM
 from schema.api import graphql_schema
 from tests.support.reading.dataset import DEMO, EMPTY, ORGANISATIONS, OTHER, Tables
 from tests.support.reading.documents import Document, documents
@@ -57,7 +58,7 @@ async def answered(engine: Engine, text: str, variables: dict[str, Any], scope: 
 @pytest.fixture
 async def filled(database: Database, tables: Tables) -> AsyncIterator[tuple[Engine, Reference]]:
     """Dealboard and the reference, over the same two organisations."""
-    async with Feed.open(database, poll_seconds=30) as feed:
+    async with Feed.open(database, CRM, poll_seconds=30) as feed:
         yield Engine(graphql_schema, database, Documents(graphql_schema, NO_LIMITS), feed), Reference(tables)
 
 

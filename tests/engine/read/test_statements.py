@@ -16,6 +16,7 @@ from engine.limits import Limits
 from engine.live.feed import Feed
 from models import Role, organisation_id
 from models.database import Database
+from resolvers.domain import CRM
 from schema.api import graphql_schema
 from tests.support.reading.dataset import DEMO, Tables
 from tests.support.reading.records import public_id
@@ -63,7 +64,7 @@ class Counted:
 async def counted(database: Database, tables: Tables) -> AsyncIterator[Counted]:
     """An engine with nothing compiled yet, and next to no limits."""
     counting = Counting(database.pool, database.url)
-    async with Feed.open(database, poll_seconds=30) as feed:
+    async with Feed.open(database, CRM, poll_seconds=30) as feed:
         engine = Engine(graphql_schema, counting, Documents(graphql_schema, WIDE), feed, plans=20)
         yield Counted(engine, counting.sent)
 

@@ -17,10 +17,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from engine.caller import Withdrawn
 from models.database import Database
 from models.rules.roles import Role
 from models.tables.base import organisation_id
-from resolvers.changes.organisation.access import Withdrawn, find_withdrawn, resume, suspend
+from resolvers.changes.organisation.access import find_withdrawn, resume, suspend
 from server.auth.access import REASONS, end_withdrawn, expect_access
 from server.auth.tokens import Authenticator
 from server.process.postgres import embedded

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 import server.transport.sockets
-from resolvers.reads.events.subscriptions import encode_cursor
+from engine.live.selection import encode_cursor
 from server.transport.refusals import NotAvailable
 from tests.support.stand_in import StandIn, application, listening, token
 

@@ -1,0 +1,87 @@
+"""Appending to an organisation's event log: last in a transaction, numbered by the log's counter.
+
+The counter is a row that is updated in the transaction that writes the events, so numbers have no gaps and their order
+is commit order. Its lock is taken last, so that it is short.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Uuid, text
+
+from engine.read.rows import ORG
+from models.database import Connection, Statement
+from models.tables.event import Event, Happening
+
+OF_EACH_CHANGE = {"org_id", "id", "actor_id"}
+
+NAMED = tuple(
+    name for name, column in Event.__table__.c.items() if isinstance(column.type, Uuid) and name not in OF_EACH_CHANGE
+)
+"""The columns that name the records an event is about."""
+
+
+def appending(beside: str = "") -> Statement:
+    """The statement that numbers events and writes them.
+
+    `beside` is a further CTE of the same statement. It waits for the counter's lock when it reads from `log`, so what
+    it writes is only ever written by the transaction that holds the lock: no two can deadlock over it.
+    """
+    columns = ", ".join(NAMED)
+    return Statement(
+        text(
+            f"""
+        WITH log AS (
+            UPDATE event_log SET head = head + cardinality(CAST(:ids AS uuid[])) WHERE org_id = :org_id
+            RETURNING head - cardinality(CAST(:ids AS uuid[])) AS before
+        ){beside and f", {beside}"}
+        INSERT INTO event (org_id, number, id, type, occurred_at, actor_id, mutation, {columns}, data)
+        SELECT :org_id, log.before + happened.nth, happened.id, happened.type, clock_timestamp(), :actor_id, :mutation,
+            {", ".join(f"happened.{name}" for name in NAMED)}, happened.data
+        FROM log, unnest(
+            CAST(:ids AS uuid[]), CAST(:types AS text[]), {", ".join(f"CAST(:{name}s AS uuid[])" for name in NAMED)},
+            CAST(:data AS jsonb[])
+        ) WITH ORDINALITY AS happened (id, type, {columns}, data, nth)
+        """
+        ).bindparams(ORG)
+    )
+
+
+APPEND = appending()
+
+
+class Beside(Protocol):
+    """What a change writes in the statement that appends its events."""
+
+    @property
+    def statement(self) -> Statement:
+        """What appends events, with the CTE of this."""
+        ...
+
+    def values(self) -> Mapping[str, Any]:
+        """The parameters of the statement, besides those of the events."""
+        ...
+
+
+async def append(
+    connection: Connection,
+    org_id: UUID,
+    happenings: Sequence[Happening],
+    beside: Beside | None = None,
+    actor_id: UUID | None = None,
+    mutation: str | None = None,
+) -> None:
+    """Append events to an organisation's log, last in their transaction. Nobody does what time alone brings about."""
+    await (beside.statement if beside else APPEND).run(
+        connection,
+        org_id=org_id,
+        actor_id=actor_id,
+        mutation=mutation,
+        ids=[one.id for one in happenings],
+        types=[one.type for one in happenings],
+        data=[orjson.dumps(one.data).decode() for one in happenings],
+        **{f"{name}s": [getattr(one, name) for one in happenings] for name in NAMED},
+        **(beside.values() if beside else {}),
+    )

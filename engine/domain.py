@@ -1,0 +1,30 @@
+"""What the engine is given about the records that it serves. It names none of them itself."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from engine.caller import Person, Scope, Withdrawn
+from models.database import Connection, Database, Statement
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The rules and statements of one domain, which a process gives to its engine and its feed.
+
+    - `expect_member`: the id of the caller's member record, made on the first change. Raises `Refused` FORBIDDEN.
+    - `find_withdrawn`: those of the people whose access was revoked, and why.
+    - `current_ids`: the fields of an input, with the ids of merged records replaced by those of the records they were
+      merged into.
+    - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
+      selections of events look at.
+    - `prune`: deletes events of an organisation from `from_number` to before `to_number`, where the change log is kept
+      (`True`) and where it is not.
+    """
+
+    expect_member: Callable[[Connection, Scope], Awaitable[UUID]]
+    find_withdrawn: Callable[[Database, Collection[Person]], Awaitable[Mapping[Person, Withdrawn]]]
+    current_ids: Callable[[Connection, UUID, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+    news: Statement
+    prune: Mapping[bool, tuple[Statement, ...]]

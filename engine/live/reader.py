@@ -1,0 +1,125 @@
+"""A reader: follows the log of one organisation for all its streams.
+
+The table is the truth. A reader looks at it when it starts and when it is woken, and has its streams render what is
+new.
+"""
+
+import asyncio
+import logging
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from engine.live.shared_stream import AGAIN, HistoryGone, Stream, patiently
+from engine.read.rows import ORG
+from models.database import UNREACHABLE, Database, Observe, Statement
+from models.tables.event import EventLog
+
+log = logging.getLogger("dealboard.feed")
+
+BATCH = 500
+"""Events that a reader takes from the table at once."""
+
+AT_ONCE = 4
+"""Streams of an organisation that are rendered at once, so that changes still find a connection."""
+
+BOUNDS = Statement(select(EventLog.tail, EventLog.head).where(EventLog.org_id == ORG))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The numbers of the oldest event that can be gone back to and of the last one; `tail` is one more when none is."""
+
+    tail: int = 1
+    head: int = 0
+
+
+async def read_bounds(database: Database, org_id: UUID) -> Bounds:
+    """Where an organisation's log begins and ends."""
+    async with database.acquire() as connection:
+        found = await BOUNDS.first(connection, org_id=org_id)
+    return Bounds(**found) if found else Bounds()
+
+
+class Reader:
+    """Follows the log of one organisation for all its streams."""
+
+    def __init__(self, database: Database, news: Statement, org_id: UUID, delivered: Observe) -> None:
+        self.database = database
+        self.news = news
+        self.org_id = org_id
+        self.delivered = delivered
+        self.position = 0
+        self.head = 0
+        self.streams: dict[Hashable, Stream] = {}
+        self.woken = asyncio.Event()
+        self.ready = asyncio.Event()
+        self.users = 0
+        self.rendering = asyncio.Semaphore(AT_ONCE)
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Read until cancelled. The database may come and go: what was missed is read when it is back."""
+        while True:
+            try:
+                if not self.ready.is_set():
+                    self.position = (await patiently(self.bounds)).head
+                    self.ready.set()
+                await patiently(self._catch_up)
+                await self.woken.wait()
+                self.woken.clear()
+            except Exception as failure:
+                log.exception("reading the event log failed")
+                self._end(failure)
+                await asyncio.sleep(AGAIN)
+
+    async def bounds(self) -> Bounds:
+        """Where the log begins and ends."""
+        return await read_bounds(self.database, self.org_id)
+
+    async def tail(self) -> int:
+        """Where the log begins."""
+        return (await self.bounds()).tail
+
+    async def _catch_up(self) -> None:
+        while True:
+            async with self.database.acquire() as connection:
+                news = await self.news.all(connection, org_id=self.org_id, position=self.position, size=BATCH)
+            if not news:
+                return
+            last = news[-1]["number"]
+            if last - self.position > len(news):
+                self._end(HistoryGone())  # this process has slept for longer than events are kept
+            # A stream that appears while others are rendered is behind as well: nothing may be left behind.
+            while behind := {key: stream for key, stream in self.streams.items() if stream.position < last}:
+                ended = await asyncio.gather(*(self._advance(*item, news) for item in behind.items()))
+                for failure in ended:
+                    if failure is not None:
+                        raise failure
+            self.position = last
+            now = datetime.now(UTC)
+            for event in news:
+                self.delivered((now - event["occurred_at"]).total_seconds())
+            if len(news) < BATCH:
+                return  # whatever has been committed since wakes the reader again
+
+    def _end(self, failure: Exception) -> None:
+        for stream in self.streams.values():
+            stream.fail(failure)
+        self.streams.clear()
+
+    async def _advance(self, key: Hashable, stream: Stream, news: Sequence[Mapping[str, Any]]) -> Exception | None:
+        """Bring a stream up to date; returns why not, if it should be tried again. One that cannot be rendered ends."""
+        try:
+            async with self.rendering:
+                await stream.advance(news)
+        except UNREACHABLE as failure:
+            return failure
+        except Exception as failure:
+            del self.streams[key]
+            stream.fail(failure)
+        return None

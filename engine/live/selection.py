@@ -1,0 +1,65 @@
+"""Which events a subscription asks for, and where it starts: cursors of the event log."""
+
+from abc import ABC, abstractmethod
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from engine.read.rows import BadInput, Rows, Slot
+
+
+def encode_cursor(org_id: UUID, number: int) -> str:
+    """The opaque cursor of an organisation's event: both in 24 bytes, so a stranger's cursor is known as one."""
+    return b64encode(org_id.bytes + number.to_bytes(8)).decode()
+
+
+def decode_cursor(text: str) -> tuple[UUID, int]:
+    """The organisation and the number that a cursor names. Raises `ValueError` when it is no cursor."""
+    try:
+        raw = b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        raw = b""
+    if len(raw) != 24 or raw[16] > 0x7F:
+        raise ValueError("this is not an event cursor. Send a cursor exactly as it came from this API.")
+    return UUID(bytes=raw[:16]), int.from_bytes(raw[16:])
+
+
+class Watch(ABC):
+    """The events that a subscription asks for, and the cursor that it starts after."""
+
+    after: Slot | None
+
+    def row(self, event: Any) -> Any:
+        """An event as the fields of the subscription's type see it."""
+        return event
+
+    @abstractmethod
+    def rows(self) -> Rows:
+        """The events, in the order they were committed, after the parameter `after` and up to the parameter `to`, at
+        most `size`."""
+
+    @abstractmethod
+    def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+        """The same conditions for an event at hand, so that nothing is rendered for a stream that does not want it."""
+
+    def start(self, variables: Mapping[str, Any], org_id: UUID, seen: str | None = None) -> int | None:
+        """The number to start after; None is from now on. Raises `BadInput` for a cursor that is not of this log.
+
+        `seen` is the cursor that a client was told last, if its transport carries one. It wins over `after`, because
+        a client that comes back by itself sends the operation as it was.
+        """
+        if seen is None:
+            if self.after is None:
+                return None
+            seen = self.after.get(variables)
+        try:
+            organisation, number = decode_cursor(seen)
+        except ValueError as error:
+            raise BadInput(f"after: {error}") from error
+        if organisation != org_id:
+            raise BadInput(
+                "after: this cursor belongs to another organisation's events. Query `cursor` for one of yours."
+            )
+        return number

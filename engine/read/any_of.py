@@ -1,0 +1,36 @@
+"""Records of whatever type: an id that says its type, and the object of that type."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from engine.read.rows import NULL, Expression, Rows, Source, json_array, quoted
+from models.records import RECORDS
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Records of several types: a noun and an id for each, from `source` if there may be many.
+
+    `find` names the row of one type that has an id.
+    """
+
+    find: Callable[[str, Expression], Rows]
+    noun: Expression
+    id: Expression
+    source: Any = None
+
+    def json(self, build: Callable[[str, Source], Expression]) -> Expression:
+        """A JSON object for the record that noun and id name, or null; in a list of them if there may be many.
+
+        `build` makes the object of one type, named as it is published, from a source.
+        """
+        item = func.coalesce(*(self._one(noun, build) for noun in RECORDS), NULL)
+        return item if self.source is None else select(json_array(item)).select_from(self.source).scalar_subquery()
+
+    def _one(self, noun: str, build: Callable[[str, Source], Expression]) -> Expression:
+        """The record if it is of this type, or SQL's NULL."""
+        found = self.find(noun, self.id).where(self.noun == quoted(noun))
+        return found.json_or_nothing(lambda source: build(RECORDS[noun].published, source))

@@ -1,0 +1,54 @@
+"""Which events are deleted once they are old.
+
+What was changed, and by whom, stays in the change log for ever; only places within a column are deleted. Where the
+change log is not kept, the events of a lead's timeline are kept with the lead all the same, and the rest is deleted:
+events of leads that are gone, and events of anything but leads.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import text
+
+from engine.read.rows import ORG
+from models.database import Statement
+
+DELETE_PLACES = Statement(
+    text(
+        """
+        DELETE FROM event
+        WHERE org_id = :org_id AND number >= :from_number AND number < :to_number AND type = 'lead.moved'
+        """
+    ).bindparams(ORG)
+)
+"""Delete what tells of no change but that of a card's place within its column."""
+
+DELETE = Statement(
+    text(
+        """
+        DELETE FROM event
+        WHERE org_id = :org_id AND number >= :from_number AND number < :to_number AND (
+            type = 'lead.moved' OR lead_id IS NULL OR NOT EXISTS (
+                SELECT FROM lead WHERE lead.org_id = event.org_id AND lead.id = event.lead_id
+            ) AND NOT EXISTS (
+                SELECT FROM merged_record AS merged WHERE merged.org_id = event.org_id AND merged.id = event.lead_id
+            )
+        )
+        """
+    ).bindparams(ORG)
+)
+"""Delete what no lead's timeline tells."""
+
+DELETE_OF_GONE_LEADS = Statement(
+    text(
+        """
+        DELETE FROM event USING event AS ended
+        WHERE ended.org_id = :org_id AND ended.number >= :from_number AND ended.number < :to_number
+            AND ended.type = 'lead.deleted'
+            AND event.org_id = ended.org_id AND event.lead_id = ended.lead_id AND event.number < :from_number
+        """
+    ).bindparams(ORG)
+)
+"""Where a lead has been deleted, delete what was kept for its timeline."""
+
+PRUNE: Mapping[bool, tuple[Statement, ...]] = {True: (DELETE_PLACES,), False: (DELETE_OF_GONE_LEADS, DELETE)}
+"""The statements in their order, where the change log is kept and where it is not."""

@@ -1,0 +1,28 @@
+"""The events that a process has not seen yet, with what subscriptions are chosen by."""
+
+from sqlalchemy import BigInteger, Integer, bindparam, text
+
+from engine.read.rows import ORG
+from models.database import Statement
+
+NEWS = Statement(
+    text(
+        """
+        SELECT event.number, event.type, event.occurred_at, event.lead_id, event.owner_id, event.pipeline_id,
+            event.from_pipeline_id,
+            CASE WHEN event.type = 'lead.assigned' THEN CAST(right(event.data ->> 'from', 36) AS uuid) END
+                AS from_owner_id,
+            ARRAY(
+                SELECT id FROM merged_record WHERE org_id = :org_id AND into_id = now.lead_id
+            ) || now.lead_id AS lead_ids
+        FROM event, LATERAL (
+            SELECT coalesce(
+                (SELECT into_id FROM merged_record WHERE org_id = :org_id AND id = event.lead_id), event.lead_id
+            ) AS lead_id
+        ) AS now
+        WHERE event.org_id = :org_id AND event.number > :position ORDER BY event.number LIMIT :size
+        """
+    ).bindparams(ORG, bindparam("position", type_=BigInteger()), bindparam("size", type_=Integer()))
+)
+"""What subscriptions are chosen by, of the events after a position. A lead goes by its own id and by those of all that
+were merged into it."""
