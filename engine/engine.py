@@ -4,49 +4,42 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 """
 
 import logging
-import sys
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from graphql import (
-    DocumentNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
-    SelectionSetNode,
     Undefined,
     execute_sync,
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
 from engine.caller import Person, Scope, Withdrawn
-from engine.change.payload import PayloadPlan, change_input, plan_payload
+from engine.change.inputs import change_input
+from engine.change.payload import PayloadPlan
 from engine.change.transaction import Mutation, perform
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, code_of, error, format_errors, refusal
+from engine.failures import bad_input, history_gone, masked
 from engine.live.feed import Feed
 from engine.live.selection import Watch, encode_cursor
 from engine.live.shared_stream import HistoryGone, Rendered, Told
-from engine.publish.fields import CHANGE, OWN_IDS, ROLE
+from engine.plans import Plan, make_plan
+from engine.publish.fields import CHANGE, OWN_IDS
 from engine.read.arguments import DEFINITION, python_name, shape
-from engine.read.compiler import Compiled, Compiler, Grouped
-from engine.read.rows import BadInput
+from engine.read.compiler import Compiled
+from engine.read.slots import BadInput
 from models.database import UNREACHABLE, Database
 from models.rules.refusal import Refused
-from models.rules.roles import Role
 
 log = logging.getLogger("dealboard.engine")
-
-DEEPEST = 6000
-"""SQLAlchemy compiles a statement by recursion, some thirty calls for each level of a document; Python allows 1,000."""
-
-sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
 
 OK = "OK"
 """In place of an error's code: there was none."""
@@ -64,19 +57,6 @@ class Answer:
     body: bytes
     executed: bool = True
     code: str = OK
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """An operation compiled for variables of one shape."""
-
-    root: Any
-    grouped: Grouped
-    role: Role
-    compiled: Compiled | None = None
-    introspection: DocumentNode | None = None
-    payloads: Mapping[str, PayloadPlan] | None = None
-    watch: Watch | None = None
 
 
 class Engine:
@@ -126,7 +106,7 @@ class Engine:
                 async for _, told in rendered:
                     yield told
             except HistoryGone:
-                raise _gone() from None
+                raise history_gone() from None
 
     async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
         """Those of the people who may no longer ask."""
@@ -160,7 +140,7 @@ class Engine:
         key = (prepared, shape(values.coerced))
         plan = self.plans.get(key)
         if plan is None:
-            plan = self._compile(prepared, values)
+            plan = make_plan(self.schema, prepared, values)
             self.plans[key] = plan
             if len(self.plans) > self.size:
                 self.plans.popitem(last=False)
@@ -178,37 +158,11 @@ class Engine:
             )
         return plan
 
-    def _compile(self, prepared: Prepared, values: VariableValues) -> Plan:
-        compiler = Compiler(self.schema, prepared, values)
-        root, grouped = compiler.root()
-        asked = {key: fields[0].node.name.value for key, fields in grouped.items()}
-        own = {key: grouped[key] for key, name in asked.items() if not name.startswith("__") or name == "__typename"}
-        roles = [
-            root.fields[name].extensions[DEFINITION].metadata[ROLE] for name in asked.values() if name in root.fields
-        ]
-        role = max(roles, key=list(Role).index, default=Role.VIEWER)
-        plan = partial(Plan, root, grouped, role)
-        try:
-            if prepared.kind == "mutation":
-                payloads = {
-                    key: plan_payload(compiler, root.fields[asked[key]], fields)
-                    for key, fields in own.items()
-                    if asked[key] in root.fields
-                }
-                return plan(payloads=payloads)
-            if prepared.kind == "subscription":
-                watch, compiled = compiler.subscription(root, own)
-                return plan(compiled=compiled, watch=watch)
-            reads = compiler.query(root, own) if own else None
-            return plan(compiled=reads, introspection=_introspection(prepared, grouped, own))
-        except BadInput as wrong:
-            raise _refused(wrong) from wrong
-
     def _bound(self, compiled: Compiled, values: VariableValues, scope: Scope, **more: Any) -> list[Any]:
         try:
             return compiled.arguments(values.coerced, scope, **more)
         except BadInput as wrong:
-            raise _refused(wrong) from wrong
+            raise bad_input(wrong) from wrong
 
     async def _query(self, plan: Plan, values: VariableValues, scope: Scope) -> bytes:
         text = "{}"
@@ -287,7 +241,7 @@ class Engine:
         try:
             after = watch.start(values.coerced, scope.org_id, seen)
         except BadInput as wrong:
-            raise _refused(wrong) from wrong
+            raise bad_input(wrong) from wrong
         if after is not None:
             bounds = await self.feed.bounds(scope.org_id)
             if after > bounds.head:
@@ -297,7 +251,7 @@ class Engine:
                     " Query `cursor` for where it stands.",
                 )
             if after + 1 < bounds.tail:
-                raise _gone()
+                raise history_gone()
         return after
 
     async def _render(
@@ -309,60 +263,5 @@ class Engine:
         return [(number, _told(scope.org_id, number, text)) for number, text in found]
 
 
-def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLError:
-    """What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
-    if isinstance(failure, RequestError):
-        raise failure
-    if isinstance(failure, RecursionError):
-        # SQLAlchemy ran out of stack: what is measured before lets nothing through that is known to do that.
-        raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
-    if isinstance(failure, GraphQLError):
-        found = error(Code.BAD_USER_INPUT, failure.message)
-        found.path = path
-        return found
-    if isinstance(failure, UNREACHABLE):
-        log.warning("the database cannot be reached: %s", type(failure).__name__)
-        found = error(
-            Code.SERVICE_UNAVAILABLE,
-            "The database cannot be reached right now. Send this again in a moment; a change that has an idempotency"
-            " key is done once, however often it is sent.",
-        )
-        found.path = path
-        return found
-    error_id = uuid4().hex
-    log.error("unexpected failure %s", error_id, exc_info=failure)
-    message = f"Something went wrong on our side. If it stays, tell us this id: {error_id}."
-    found = error(Code.INTERNAL_SERVER_ERROR, message, errorId=error_id)
-    found.path = path
-    return found
-
-
 def _told(org_id: UUID, number: int, text: str) -> Told:
     return Told(b'{"data":' + text.encode() + b"}", encode_cursor(org_id, number))
-
-
-def _gone() -> RequestError:
-    return refusal(
-        Code.CURSOR_EXPIRED,
-        "after: the events that follow this cursor are no longer all kept. Start again from what is now: query `cursor`"
-        " together with the records that you show, in one operation, and subscribe `after` that cursor.",
-    )
-
-
-def _refused(wrong: BadInput) -> RequestError:
-    return RequestError([error(Code.BAD_USER_INPUT, wrong.message)])
-
-
-def _introspection(prepared: Prepared, grouped: Grouped, own: Grouped) -> DocumentNode | None:
-    """The part of the operation that asks about the schema itself, as a document of its own."""
-    nodes = [field.node for key, fields in grouped.items() if key not in own for field in fields]
-    if not nodes:
-        return None
-    operation = prepared.operation
-    alone = OperationDefinitionNode(
-        operation=operation.operation,
-        variable_definitions=operation.variable_definitions,
-        selection_set=SelectionSetNode(selections=tuple(nodes)),
-    )
-    fragments = [node for node in prepared.document.definitions if node.kind == "fragment_definition"]
-    return DocumentNode(definitions=(alone, *fragments))

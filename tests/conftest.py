@@ -12,9 +12,10 @@ import pytest
 
 from engine.caller import Scope
 from engine.documents import Documents
-from engine.engine import Engine, Plan
+from engine.engine import Engine
 from engine.limits import Limits
 from engine.live.feed import Feed
+from engine.plans import Plan
 from models import Base, Role
 from models.database import Database
 from models.migrate import migrate

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from engine.read.rows import BadInput, Rows, Slot
+from engine.read.rows import Rows
+from engine.read.slots import BadInput, Slot
 
 
 def encode_cursor(org_id: UUID, number: int) -> str:

@@ -6,8 +6,10 @@ import strawberry
 
 from engine.publish.fields import read
 from engine.publish.scalars import Cursor
+from engine.read.json_text import Expression
 from engine.read.paging import Each, OpenPage
-from engine.read.rows import Args, Expression, Same
+from engine.read.rows import Same
+from engine.read.slots import Args
 
 NodeType = TypeVar("NodeType")
 

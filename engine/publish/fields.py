@@ -15,7 +15,8 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from engine.publish.scalars import Cursor
-from engine.read.rows import Args, Expression
+from engine.read.json_text import Expression
+from engine.read.slots import Args
 from models.rules.roles import Role
 
 READ, CHANGE, OWN_IDS, EVENTS, ROLE, IDS = "read", "change", "own_ids", "events", "role", "ids"

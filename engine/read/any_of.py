@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from engine.read.rows import NULL, Expression, Rows, Source, json_array, quoted
+from engine.read.json_text import NULL, Expression, json_array, quoted
+from engine.read.rows import Rows, Source
 from models.records import RECORDS
 
 

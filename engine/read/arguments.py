@@ -29,7 +29,7 @@ from graphql import (
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from engine.read.cursors import Cursor
-from engine.read.rows import Args, BadInput, Slot
+from engine.read.slots import Args, BadInput, Slot
 
 Getter = Callable[[Mapping[str, Any]], Any]
 Register = Callable[[Getter], str]

@@ -30,8 +30,10 @@ from engine.live.selection import Watch
 from engine.publish.fields import EVENTS, READ
 from engine.read.any_of import AnyOf
 from engine.read.arguments import DEFINITION, Arguments, Getter
+from engine.read.json_text import NULL, Expression, json_object, json_value, quoted
 from engine.read.paging import Each, Page
-from engine.read.rows import NULL, ROOT, BadInput, Expression, Rows, Same, Source, json_object, json_value, quoted
+from engine.read.rows import ROOT, Rows, Same, Source
+from engine.read.slots import BadInput
 from engine.read.variants import Member, Variants, json_variant, merged
 from models.database import Statement
 from models.rules.text import unstorable

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, func, literal_column, or_
 
-from engine.read.rows import Slot
+from engine.read.slots import Slot
 from models.rules.ids import parse_id
 
 LONGEST_SEARCH = 200

@@ -31,7 +31,9 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.types import TypeEngine
 
 from engine.read.cursors import NOT_A_CURSOR, Cursor
-from engine.read.rows import Args, BadInput, Entity, Expression, Rows, Slot, Source, json_array, quoted
+from engine.read.json_text import Expression, json_array, quoted
+from engine.read.rows import Entity, Rows, Source
+from engine.read.slots import Args, BadInput, Slot
 
 DEFAULT_SIZE = 20
 MAX_SIZE = 100

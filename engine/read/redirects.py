@@ -2,7 +2,9 @@
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, text
 
-from engine.read.rows import ORG, Expression, Slot, rows
+from engine.read.json_text import Expression
+from engine.read.rows import ORG, rows
+from engine.read.slots import Slot
 from models.database import Statement
 from models.rules.ids import parse_id
 from models.tables.merged_record import MergedRecord

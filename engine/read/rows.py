@@ -9,37 +9,29 @@ A read resolver is a function `(row, args) -> Read` that runs once, when an oper
     Same                an object made from the parent's own row
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from sqlalchemy import (
-    JSON,
-    Boolean,
     ColumnElement,
     FromClause,
-    Integer,
-    Numeric,
     ScalarSelect,
     Select,
     Text,
     Uuid,
     bindparam,
     case,
-    cast,
     column,
     func,
     literal_column,
     outerjoin,
     select,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.types import TypeEngine
 
-Expression = ColumnElement[Any]
-T = TypeVar("T")
+from engine.read.json_text import NULL, Expression, json_array
 
 ORG = bindparam("org_id", type_=Uuid())
 """The caller's organisation. Every row that is read is compared with it by `rows`, the one doorway."""
@@ -52,53 +44,6 @@ ROLE = bindparam("role", type_=Text())
 
 ORGANISATION = bindparam("organisation", type_=Text())
 """The key of the caller's organisation."""
-
-_NAME = re.compile(r"[_A-Za-z0-9.]+", re.ASCII)
-
-NULL: Expression = literal_column("'null'", Text())
-"""JSON's null."""
-
-MAX_ARGUMENTS = 100
-"""A PostgreSQL function takes no more, `concat` neither."""
-
-
-class BadInput(Exception):
-    """A value of the caller's that cannot be used. The message says what to do; the path names the argument."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
-@dataclass(frozen=True)
-class Slot:
-    """The place of a scalar argument in a compiled read: the value comes later, with each execution.
-
-    A resolver can bind it into SQL, but not look at it; so a statement never depends on a value. What may change the
-    SQL's shape (null or not, enum values, booleans, the order a cursor belongs to) is known when it is compiled.
-    """
-
-    name: str
-    get: Callable[[Mapping[str, Any]], Any]
-    register: Callable[[Callable[[Mapping[str, Any]], Any]], str]
-    shape: Any = None
-
-    def bind(self, type_: TypeEngine[Any], parse: Callable[[Any], Any] | None = None) -> Expression:
-        """A bound parameter. `parse` turns the argument into what asyncpg wants; it may raise `BadInput`."""
-        get = self.get
-
-        def value(variables: Mapping[str, Any]) -> Any:
-            found = get(variables)
-            try:
-                return found if parse is None else parse(found)
-            except ValueError as error:
-                raise BadInput(f"{self.name}: {error}") from error
-
-        return bindparam(self.register(value), type_=type_)
-
-
-Args = Mapping[str, Any]
-"""The arguments of a field, as given: scalars as `Slot`s, enums and booleans as they are, inputs as mappings."""
 
 
 class Entity:
@@ -248,73 +193,3 @@ def rows(model: type[Any], id: Expression | None = None) -> Rows:
     entity = Entity(model)
     found = Rows(model, entity, (entity.org_id == ORG,))
     return found if id is None else found.where(entity.id == id)
-
-
-def json_array(item: Expression, order: Expression | None = None, only: Expression | None = None) -> Expression:
-    """A JSON array of `item` over the rows: as they come, or in this order; of all, or of `only` some."""
-    comma: Any = literal_column("','")
-    items: Any = func.string_agg(item, comma if order is None else aggregate_order_by(comma, order))
-    return func.concat(
-        literal_column("'['"), items if only is None else items.filter(only), literal_column("']'"), type_=Text()
-    )
-
-
-def quoted(name: str) -> Expression:
-    """A constant text inside the SQL. Only for names of our own or GraphQL names, which cannot hold a quote."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(name)
-    return literal_column(f"'{name}'", Text())
-
-
-def json_object(pairs: Sequence[tuple[str, Expression]]) -> Expression:
-    """A JSON object with these keys and JSON values, in this order.
-
-    JSON is put together as text: `json_build_object` looks up the type of every value for every row, which takes as
-    long again as finding the rows.
-    """
-    if not pairs:
-        return literal_column("'{}'", Text())
-    texts = [part for nth, (key, value) in enumerate(pairs) for part in (_key(key, nth == 0), value)]
-    return concatenated([*texts, literal_column("'}'")])
-
-
-def concatenated(texts: Sequence[Expression]) -> Expression:
-    """Texts put together; null is empty, and so is nothing."""
-    if not texts:
-        return literal_column("''", Text())
-    parts = [func.concat(*texts[at : at + MAX_ARGUMENTS], type_=Text()) for at in range(0, len(texts), MAX_ARGUMENTS)]
-    return parts[0] if len(parts) == 1 else concatenated(parts)
-
-
-def json_member(name: str) -> Expression:
-    """The key of a member that others stand before."""
-    return _key(name, first=False)
-
-
-def _key(name: str, first: bool) -> Expression:
-    quoted(name)  # refuses what could end the text
-    return literal_column(f"""'{"{" if first else ","}"{name}":'""", Text())
-
-
-def json_value(value: Expression, plain: bool = False) -> Expression:
-    """A scalar as JSON. `plain` says that it holds nothing that JSON would escape.
-
-    Decimals travel as strings, so that no client reads them as floats.
-    """
-    text: Expression = cast(value, Text)
-    if (isinstance(value.type, Numeric) and value.type.asdecimal) or plain:
-        text = literal_column("'\"'").concat(text).concat(literal_column("'\"'"))
-    elif not isinstance(value.type, Integer | Boolean | JSON):
-        text = cast(func.to_json(value), Text)
-    return func.coalesce(text, NULL)
-
-
-def among(value: Expression, names: Iterable[str]) -> ColumnElement[bool]:
-    """Whether a value is one of these constants; none is among nothing."""
-    texts = [quoted(name) for name in names]
-    return value.in_(texts) if texts else literal_column("false")
-
-
-def typed_id(prefix: str, id: Expression) -> Expression:
-    """The public id of a record, or null."""
-    return literal_column(f"'{prefix}_'", Text()).concat(cast(id, Text))

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, case, func, literal_column, or_
 
-from engine.read.rows import Expression, among, concatenated, json_member, quoted
+from engine.read.json_text import Expression, among, concatenated, json_member, quoted
 
 
 @dataclass(frozen=True)

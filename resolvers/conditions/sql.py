@@ -28,9 +28,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from engine.read.filters import pattern
+from engine.read.json_text import Expression, quoted
 from engine.read.paging import Direction, Page, page
 from engine.read.redirects import all_resolved, resolved
-from engine.read.rows import Args, BadInput, Expression, Slot, quoted, rows
+from engine.read.rows import rows
+from engine.read.slots import Args, BadInput, Slot
 from models.rules.text import spelled
 from models.tables.lead import Lead
 from resolvers.conditions.fields import COLUMNS, NAMING

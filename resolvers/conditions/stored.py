@@ -9,7 +9,8 @@ import orjson
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from engine.change.transaction import Change
-from engine.read.rows import ORG, Slot
+from engine.read.rows import ORG
+from engine.read.slots import Slot
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from resolvers.changes.locks import not_found

@@ -6,9 +6,11 @@ from typing import Any
 from sqlalchemy import DateTime
 
 from engine.read.filters import between, one_of
+from engine.read.json_text import Expression, among, typed_id
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import named
-from engine.read.rows import Args, Expression, Rows, among, rows, typed_id
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args
 from models.tables.activity import Activity
 from models.tables.lead import Lead
 from models.tables.member import Member

@@ -6,9 +6,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, exists, func, literal_column
 
 from engine.read.filters import holds
+from engine.read.json_text import Expression, typed_id
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import named
-from engine.read.rows import Args, Expression, Rows, Slot, rows, typed_id
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args, Slot
 from models.tables.contact import Contact, Customer
 
 ORDERS = {

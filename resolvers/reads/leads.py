@@ -18,9 +18,11 @@ from sqlalchemy import (
 )
 
 from engine.read.filters import between, holds, one_of
+from engine.read.json_text import Expression, typed_id
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import all_named, named
-from engine.read.rows import Args, Expression, Rows, Slot, rows, typed_id
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args, Slot
 from models.rules.money import as_currency
 from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead, StageChange

@@ -5,8 +5,10 @@ from typing import Any
 from sqlalchemy import func, literal_column
 
 from engine.read.filters import holds
+from engine.read.json_text import Expression, quoted, typed_id
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.rows import SUBJECT, Args, Expression, Rows, Same, quoted, rows, typed_id
+from engine.read.rows import SUBJECT, Rows, Same, rows
+from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.member import Member
 

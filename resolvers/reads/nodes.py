@@ -6,8 +6,10 @@ from typing import Any
 from sqlalchemy import ARRAY, Text, Uuid, func
 
 from engine.read.any_of import AnyOf
+from engine.read.json_text import Expression
 from engine.read.redirects import resolved
-from engine.read.rows import Args, BadInput, Expression, Rows, rows
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args, BadInput
 from models.records import RECORDS
 from models.rules.ids import split_id
 from models.tables.activity import Activity

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from engine.read.rows import ORG, Args, Entity, Rows
+from engine.read.rows import ORG, Entity, Rows
+from engine.read.slots import Args
 from models.tables.organisation import Organisation
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 from sqlalchemy import Uuid
 
-from engine.read.rows import Args, Expression, Rows, rows, typed_id
+from engine.read.json_text import Expression, typed_id
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args
 from models.rules.ids import parse_id
 from models.tables.pipeline import Pipeline
 

@@ -5,7 +5,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Integer, Numeric, and_, cast, func, literal_column, select
 
-from engine.read.rows import Args, Expression, Rows, Same, quoted, rows
+from engine.read.json_text import Expression, quoted
+from engine.read.rows import Rows, Same, rows
+from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.stage import Stage, StageKind
 from resolvers.reads.leads import chance

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from engine.read.rows import Args, Expression, Rows, rows, typed_id
+from engine.read.json_text import Expression, typed_id
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.member import Member
 from models.tables.routing import Pool, PoolMember, RoutingRule

@@ -16,7 +16,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from engine.read.rows import Args, Expression, Rows, quoted, rows
+from engine.read.json_text import Expression, quoted
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args
 from models.tables.lead import StageChange
 from models.tables.stage import Stage, StageKind
 from models.tables.task import Task

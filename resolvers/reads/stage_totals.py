@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import func, literal_column
 
-from engine.read.rows import Args, Expression, Rows, Same, rows
+from engine.read.json_text import Expression
+from engine.read.rows import Rows, Same, rows
+from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.stage import StageTotal
 from resolvers.reads.leads import matching

@@ -5,7 +5,9 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Text, case, func, literal_column
 from sqlalchemy.dialects import postgresql
 
-from engine.read.rows import Args, Expression, Rows, quoted, rows, typed_id
+from engine.read.json_text import Expression, quoted, typed_id
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args
 from models.tables.lead import LeadField
 from models.tables.stage import Stage, StageKind
 

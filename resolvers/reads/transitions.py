@@ -4,7 +4,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal_column, or_
 
-from engine.read.rows import Args, Expression, Rows, Same, quoted, rows
+from engine.read.json_text import Expression, quoted
+from engine.read.rows import Rows, Same, rows
+from engine.read.slots import Args
 from models.rules.refusal import Refusal
 from models.tables.lead import LeadField
 from models.tables.stage import Stage, StageKind

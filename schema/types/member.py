@@ -7,7 +7,9 @@ import strawberry
 from engine.publish.enums import ordering
 from engine.publish.fields import Argument, column, read
 from engine.publish.node import Node
-from engine.read.rows import ORGANISATION, ROLE, Args, Expression
+from engine.read.json_text import Expression
+from engine.read.rows import ORGANISATION, ROLE
+from engine.read.slots import Args
 from models.rules.roles import Role
 from resolvers.reads import members, organisations
 from resolvers.reads.tasks import counts as task_counts

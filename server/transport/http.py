@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.caller import Scope as Caller
-from engine.engine import masked
 from engine.errors import Code, RequestError, code_of, encode_errors
+from engine.failures import masked
 from engine.live.shared_stream import Told
 from server.observe.calls import CANCELLED, Call, request_id
 from server.transport.connections import Ending, TooMany

@@ -32,8 +32,8 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.caller import Scope as Caller
-from engine.engine import masked
 from engine.errors import Code, RequestError, code_of, error, format_errors
+from engine.failures import masked
 from engine.live.selection import decode_cursor
 from server.auth.tokens import LEEWAY
 from server.observe.calls import Call

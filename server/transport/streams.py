@@ -15,8 +15,8 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
-from engine.engine import masked
 from engine.errors import Code, RequestError, code_of, encode_errors, error
+from engine.failures import masked
 from engine.live.shared_stream import Told
 from server.auth.tokens import LEEWAY
 from server.observe.calls import blame

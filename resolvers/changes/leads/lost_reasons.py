@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from engine.change.records import inserted
 from engine.change.transaction import Change
-from engine.read.rows import ORG, Args, Rows, rows
+from engine.read.rows import ORG, Rows, rows
+from engine.read.slots import Args
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line

@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, case, cast, exists, func, literal_column, or_, tuple_
 from sqlalchemy.types import TypeEngine
 
-from engine.read.rows import Args, Expression, Rows, Slot, among, quoted, rows
+from engine.read.json_text import Expression, among, quoted
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args, Slot
 from models.rules.ids import parse_id
 from models.rules.text import spelled
 from models.tables.event import Event, EventType

@@ -7,7 +7,9 @@ from sqlalchemy import DateTime, Text, Uuid, case, cast, column, func, literal_c
 from sqlalchemy.dialects.postgresql import JSONB
 
 from engine.read.any_of import AnyOf
-from engine.read.rows import Args, Expression, Rows, among, quoted, rows, typed_id
+from engine.read.json_text import Expression, among, quoted, typed_id
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args
 from models.tables.activity import Activity
 from models.tables.event import EventType
 from models.tables.lead import Lead

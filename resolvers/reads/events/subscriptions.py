@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, case, cast, func, literal_column
 
 from engine.live.selection import Watch
+from engine.read.json_text import Expression, among, quoted
 from engine.read.redirects import named, resolved, together
-from engine.read.rows import ORG, Args, Expression, Rows, Slot, among, quoted, rows
+from engine.read.rows import ORG, Rows, rows
+from engine.read.slots import Args, Slot
 from models.rules.ids import parse_id
 from models.tables.event import Event, EventLog, EventType
 from models.tables.lead import Lead

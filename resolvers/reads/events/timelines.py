@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 from sqlalchemy import ARRAY, BigInteger, DateTime, Select, Uuid, any_, func, literal_column, select
 
 from engine.read.filters import between, one_of
+from engine.read.json_text import among, quoted
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.rows import Args, Entity, Rows, among, quoted, rows
+from engine.read.rows import Entity, Rows, rows
+from engine.read.slots import Args
 from models.rules.ids import split_id
 from models.tables.event import Event, EventType
 from models.tables.merged_record import MergedRecord

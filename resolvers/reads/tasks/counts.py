@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func
 
-from engine.read.rows import Args, Expression, Same, rows
+from engine.read.json_text import Expression
+from engine.read.rows import Same, rows
+from engine.read.slots import Args
 from models.tables.task import Task
 from resolvers.reads.tasks.due import NOW, Calendar, calendar
 from resolvers.reads.tasks.filters import OPEN, late, viewer_id

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Date, DateTime, Text, and_, cast, func, literal_column, or_
 
-from engine.read.rows import SUBJECT, Expression, Slot, rows
+from engine.read.json_text import Expression
+from engine.read.rows import SUBJECT, rows
+from engine.read.slots import Slot
 from models.rules.time_zone import time_zone
 from models.tables.member import Member
 from resolvers.reads import organisations

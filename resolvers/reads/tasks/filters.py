@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Uuid, and_, func, literal_column, not_
 
+from engine.read.json_text import Expression, quoted
 from engine.read.redirects import named
-from engine.read.rows import SUBJECT, Expression, Rows, Slot, quoted, rows
+from engine.read.rows import SUBJECT, Rows, rows
+from engine.read.slots import Slot
 from models.rules.ids import parse_id
 from models.tables.member import Member
 from models.tables.task import TaskStatus

@@ -4,8 +4,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Uuid, exists, func, literal_column
 
+from engine.read.json_text import Expression, typed_id
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.rows import Args, Expression, Rows, rows, typed_id
+from engine.read.rows import Rows, rows
+from engine.read.slots import Args
 from models.rules.ids import parse_id
 from models.tables.lead import Lead
 from models.tables.member import Member

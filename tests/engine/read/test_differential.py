@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from engine.caller import Scope
 from engine.documents import Documents
-from engine.engine import DEEPEST, Engine
+from engine.engine import Engine
 from engine.errors import RequestError, code_of
 from engine.limits import Limits
 from engine.live.feed import Feed
+from engine.plans import DEEPEST
 from models import Role
 from models.database import Database
 from resolvers.domain import CRM

@@ -1,0 +1,65 @@
+"""Inputs: from the input of a mutation to the keyword arguments of its change."""
+
+from collections.abc import Mapping
+from enum import Enum
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from graphql import FieldNode, GraphQLField, GraphQLInputObjectType, get_named_type
+from graphql.execution.values import VariableValues, get_argument_values
+
+from engine.change.idempotency import Idempotency
+from engine.publish.fields import IDS
+from engine.read.arguments import DEFINITION, python_name
+from models.rules.ids import WrongId, parse_id
+from models.rules.refusal import Refusal, Refused
+from models.rules.text import unstorable
+
+LONGEST_KEY = 200
+
+
+def change_input(
+    field: GraphQLField, node: FieldNode, variables: VariableValues
+) -> tuple[dict[str, Any], Idempotency | None]:
+    """The keyword arguments of a change, and its idempotency key. Raises `Refused` for what cannot be taken."""
+    given = get_argument_values(field, node, variables)["input"]
+    type_ = get_named_type(field.args["input"].type)
+    assert isinstance(type_, GraphQLInputObjectType)
+    values = _converted(type_, given, ())
+    key = values.pop("idempotency_key", None)
+    if key is None:
+        return values, None
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Refused(Refusal.INVALID, f"An idempotency key has 1 to {LONGEST_KEY} characters.", "idempotencyKey")
+    body = orjson.dumps([node.name.value, values], default=str, option=orjson.OPT_SORT_KEYS)
+    return values, Idempotency(key, sha256(body).hexdigest())
+
+
+def _converted(type_: GraphQLInputObjectType, given: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """An input with Python names, and UUIDs in the place of ids."""
+    converted = {}
+    for name, value in given.items():
+        field = type_.fields[name]
+        prefixes = field.extensions[DEFINITION].metadata.get(IDS)
+        converted[python_name(name)] = _convert(get_named_type(field.type), prefixes, value, (*path, name))
+    return converted
+
+
+def _convert(type_: Any, prefix: str | None, value: Any, path: tuple[str, ...]) -> Any:
+    if isinstance(value, list):
+        return [_convert(type_, prefix, item, (*path, str(at))) for at, item in enumerate(value)]
+    if isinstance(value, dict):
+        return _converted(type_, value, path)
+    if isinstance(value, Enum):
+        return value.value
+    if not isinstance(value, str):
+        return value
+    if prefix is not None:
+        try:
+            return parse_id(prefix, value)
+        except WrongId as wrong:
+            raise Refused(Refusal.WRONG_ID, str(wrong), *path) from wrong
+    if why := unstorable(value):
+        raise Refused(Refusal.INVALID, why, *path)
+    return value

@@ -1,0 +1,52 @@
+"""What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
+
+import logging
+from uuid import uuid4
+
+from graphql import GraphQLError
+
+from engine.errors import Code, RequestError, error, refusal
+from engine.read.slots import BadInput
+from models.database import UNREACHABLE
+
+log = logging.getLogger("dealboard.engine")
+
+
+def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLError:
+    """What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
+    if isinstance(failure, RequestError):
+        raise failure
+    if isinstance(failure, RecursionError):
+        # SQLAlchemy ran out of stack: what is measured before lets nothing through that is known to do that.
+        raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
+    if isinstance(failure, GraphQLError):
+        found = error(Code.BAD_USER_INPUT, failure.message)
+        found.path = path
+        return found
+    if isinstance(failure, UNREACHABLE):
+        log.warning("the database cannot be reached: %s", type(failure).__name__)
+        found = error(
+            Code.SERVICE_UNAVAILABLE,
+            "The database cannot be reached right now. Send this again in a moment; a change that has an idempotency"
+            " key is done once, however often it is sent.",
+        )
+        found.path = path
+        return found
+    error_id = uuid4().hex
+    log.error("unexpected failure %s", error_id, exc_info=failure)
+    message = f"Something went wrong on our side. If it stays, tell us this id: {error_id}."
+    found = error(Code.INTERNAL_SERVER_ERROR, message, errorId=error_id)
+    found.path = path
+    return found
+
+
+def history_gone() -> RequestError:
+    return refusal(
+        Code.CURSOR_EXPIRED,
+        "after: the events that follow this cursor are no longer all kept. Start again from what is now: query `cursor`"
+        " together with the records that you show, in one operation, and subscribe `after` that cursor.",
+    )
+
+
+def bad_input(wrong: BadInput) -> RequestError:
+    return RequestError([error(Code.BAD_USER_INPUT, wrong.message)])

@@ -1,0 +1,49 @@
+"""Arguments whose values come with each execution: the places where a compiled read binds them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam
+from sqlalchemy.types import TypeEngine
+
+from engine.read.json_text import Expression
+
+
+class BadInput(Exception):
+    """A value of the caller's that cannot be used. The message says what to do; the path names the argument."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of a scalar argument in a compiled read: the value comes later, with each execution.
+
+    A resolver can bind it into SQL, but not look at it; so a statement never depends on a value. What may change the
+    SQL's shape (null or not, enum values, booleans, the order a cursor belongs to) is known when it is compiled.
+    """
+
+    name: str
+    get: Callable[[Mapping[str, Any]], Any]
+    register: Callable[[Callable[[Mapping[str, Any]], Any]], str]
+    shape: Any = None
+
+    def bind(self, type_: TypeEngine[Any], parse: Callable[[Any], Any] | None = None) -> Expression:
+        """A bound parameter. `parse` turns the argument into what asyncpg wants; it may raise `BadInput`."""
+        get = self.get
+
+        def value(variables: Mapping[str, Any]) -> Any:
+            found = get(variables)
+            try:
+                return found if parse is None else parse(found)
+            except ValueError as error:
+                raise BadInput(f"{self.name}: {error}") from error
+
+        return bindparam(self.register(value), type_=type_)
+
+
+Args = Mapping[str, Any]
+"""The arguments of a field, as given: scalars as `Slot`s, enums and booleans as they are, inputs as mappings."""
