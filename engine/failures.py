@@ -41,6 +41,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
 
 
 def history_gone() -> RequestError:
+    """The refusal of a cursor whose following events are no longer all kept."""
     return refusal(
         Code.CURSOR_EXPIRED,
         "after: the events that follow this cursor are no longer all kept. Start again from what is now: query `cursor`"
@@ -49,4 +50,5 @@ def history_gone() -> RequestError:
 
 
 def bad_input(wrong: BadInput) -> RequestError:
+    """The refusal of a value that cannot be used."""
     return RequestError([error(Code.BAD_USER_INPUT, wrong.message)])

@@ -1,4 +1,4 @@
-"""The rows that a change decides on, locked in one order everywhere: pipeline, stage, lead, task.
+"""The rows that a change decides on, locked in one order everywhere: that of `ORDER`.
 
 A change of a lead locks the stages it touches against deletion and changed odds (`FOR KEY SHARE`), so many such
 changes go on at once; a change of a stage itself takes it alone (`FOR UPDATE`).
@@ -20,6 +20,33 @@ from models.tables.lead import Lead
 from models.tables.member import Member
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
+
+ORDER = (
+    "organisation",
+    "pipeline",
+    "stage",
+    "pool",
+    "lead",
+    "task",
+    "activity",
+    "contact",
+    "customer",
+    "member",
+    "pool_member",
+    "routing_day",
+    "task_dependency",
+    "merged_record",
+    "routing_rule",
+    "lost_reason",
+    "event_log",
+    "stage_total",
+)
+"""The tables in whose rows changes meet, in the order in which a change locks them first, and among the rows of one
+table by id. Of two changes that keep to it, none ever waits for the other while that waits for it.
+
+The first word of a statement is its lock: `KEEP` is FOR KEY SHARE, `SHARE` is FOR SHARE, `LOCK` is FOR NO KEY UPDATE
+and `TAKE` is FOR UPDATE. What is kept stays there and keeps its key; only who takes it waits.
+"""
 
 _current_stage = select(Lead.stage_id).where(Lead.org_id == ORG, Lead.id == ID).scalar_subquery()
 

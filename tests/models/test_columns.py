@@ -1,7 +1,5 @@
 """Each column of a record is a field of an input, or is derived: which ones are, and from what."""
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 
@@ -9,13 +7,11 @@ import pytest
 from sqlalchemy import Integer, MetaData, Text
 from sqlalchemy.orm import Mapped, mapped_column, registry
 
-import resolvers
 from engine.change.records import Insertion, expect_columns, inserted, make
 from engine.read.arguments import python_name
 from models import Base, Lead
-from models.database import Statement
-from resolvers.changes.contacts.merge import Kind
-from tests.changes.stored import STORED
+from tests.support.statements import NAMED
+from tests.support.stored import STORED
 
 KEYS = {
     "org_id": "the organisation of the caller",
@@ -146,13 +142,9 @@ begins with a step from nowhere."""
 
 def inserts() -> Iterator[tuple[str, str, set[str]]]:
     """The name of each statement that inserts, the table, and the columns that it lists."""
-    for module in pkgutil.iter_modules(resolvers.__path__):
-        for name, value in vars(importlib.import_module(f"resolvers.{module.name}")).items():
-            fields = vars(value) if isinstance(value, Kind) else {"": value}
-            for part, one in fields.items():
-                if isinstance(one, Statement):
-                    for table, columns in re.findall(r"INSERT INTO (\w+) \(([^)]*)\)", one.sql):
-                        yield f"{module.name}.{name} {part}".strip(), table, set(re.split(r"[\s,]+", columns.strip()))
+    for name, statement in NAMED.items():
+        for table, columns in re.findall(r"INSERT INTO (\w+) \(([^)]*)\)", statement.sql):
+            yield name, table, set(re.split(r"[\s,]+", columns.strip()))
 
 
 INSERTS = [one for one in inserts() if one[1] in FOLLOWING or one[1] == "member"]

@@ -20,7 +20,7 @@ class Relay:
         """A relay on a free port."""
         relay = cls()
         server = await asyncio.start_server(relay._pass, "127.0.0.1", 0)
-        relay.port = server.transport.sockets[0].getsockname()[1]
+        relay.port = server.sockets[0].getsockname()[1]
         try:
             yield relay
         finally:

@@ -152,6 +152,7 @@ async def convert_lead(
         return await _converted_before(change, lead)
     await _expect_convertible(change, standing, expected_version)
     stage = expect_target(standing, target, pipeline_id, stage_id)
+    tasks = await change.all(TAKE_TASKS, lead_id=lead_id)
     contact = None
     if lead["contact_id"] is not None:
         contact = await change.first(LOCK_CONTACT, contact_id=lead["contact_id"])
@@ -164,7 +165,6 @@ async def convert_lead(
     worth = await _worth(change, lead, value)
     becoming = {**lead, "value": worth[0], "customer_id": new_customer or customer}
     expect_complete(becoming, stage, "stageId", shown={"lead": lead_id})
-    tasks = await change.all(TAKE_TASKS, lead_id=lead_id)
     shown = {
         "lead": lead_id,
         "already_converted": False,

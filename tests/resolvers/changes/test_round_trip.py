@@ -16,7 +16,7 @@ from resolvers.changes.imports.names import Import
 from resolvers.changes.imports.rows import FIELDS as COLUMNS_OF_FILES
 from resolvers.changes.imports.rows import read_deal
 from resolvers.changes.leads.fields import EMPTY
-from tests.changes.stored import (
+from tests.support.stored import (
     ELSEWHERE,
     FIELDS,
     NAMED,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from models.database import Statement
-from tests.engine.read.test_scoping import STATEMENTS
+from resolvers.changes.pruned_events import PRUNE
 from tests.support.recipes import task
+from tests.support.statements import NAMED
 from tests.support.world import MIA, World
 
 CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $first, filter: $filter) {
@@ -17,16 +17,16 @@ CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $fir
 WRITES = re.compile(r"\b(?:UPDATE|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO)\s+(?:ONLY\s+)?event\b(?!_)")
 """What changes or removes rows of the log."""
 
-RETENTION = {"history.DELETE_PLACES ", "history.DELETE ", "history.DELETE_OF_GONE_LEADS "}
+RETENTION = {statement for group in PRUNE.values() for statement in group}
 """What removes places within a column that nobody can go back to, and, where the server is told not to keep the change
 log, the rest of it. Nothing else does."""
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@pytest.mark.parametrize("name", NAMED)
 def test_the_log_is_only_appended_to(name: str) -> None:
     """No statement changes a row of it, and none but those that keep it to its set age removes one."""
-    statement: Statement = STATEMENTS[name]
-    assert bool(WRITES.search(statement.sql)) == (name in RETENTION)
+    statement = NAMED[name]
+    assert bool(WRITES.search(statement.sql)) == (statement in RETENTION)
     assert not re.search(r"\bevent\b.*ON CONFLICT.*DO UPDATE", statement.sql, re.DOTALL)
 
 

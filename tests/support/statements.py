@@ -3,36 +3,33 @@
 import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
+from asyncpg.connection import LoggedQuery
 from pglast import ast, parse_sql
 from pglast.enums import LockClauseStrength, OnConflictAction
 
+import engine
 import models
 import resolvers
 import schema
 import server
-from models.database import Statement
+from models.database import STATEMENTS, Database, Statement
 
 OTHER_PROGRAMS = ("models.migrations", "server.__main__")
 """What runs as soon as it is imported."""
 
 
-@cache
-def statements() -> Mapping[str, Statement]:
-    """Every statement that a module holds, by each of the names that lead to it: `merge.LEAD.point.tasks`.
-
-    Found in the globals of all modules: alone, in a mapping, or in a field of a dataclass.
-    """
-    found: dict[str, Statement] = {}
-    for package in (models, resolvers, schema, server):
+def statements() -> Iterator[tuple[str, Statement]]:
+    """The statements in the globals of all modules: alone, in a mapping, in a list or in a field of a dataclass."""
+    for package in (models, engine, resolvers, schema, server):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.startswith(OTHER_PROGRAMS):
                 for name, value in vars(importlib.import_module(module.name)).items():
-                    found |= held(f"{module.name}.{name}", value)
-    return found
+                    yield from held(f"{module.name}.{name}", value)
 
 
 def held(name: str, value: Any) -> Iterator[tuple[str, Statement]]:
@@ -48,6 +45,13 @@ def held(name: str, value: Any) -> Iterator[tuple[str, Statement]]:
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for part in dataclasses.fields(value):
             yield from held(f"{name}.{part.name}", getattr(value, part.name))
+
+
+NAMED: Mapping[str, Statement] = dict(statements())
+"""Every statement that a module holds, by each name that leads to it, such as `….merge.LEAD.point.tasks`."""
+
+REGISTERED = frozenset(STATEMENTS)
+"""Every statement there is once all modules are imported, and before anything is asked."""
 
 
 class Lock(NamedTuple):
@@ -109,3 +113,20 @@ def _tables(items: Any) -> Iterator[tuple[str, str]]:
                 yield from _tables((item.larg, item.rarg))
             case ast.RangeSubselect():
                 yield from _tables(item.subquery.fromClause)
+
+
+@asynccontextmanager
+async def recorded(database: Database) -> AsyncIterator[list[LoggedQuery]]:
+    """Everything that is sent to PostgreSQL while the block runs, on the connections that the pool has by then."""
+    ran: list[LoggedQuery] = []
+    connections = [await database.pool.acquire() for _ in range(database.pool.get_size())]
+    for connection in connections:
+        connection.add_query_logger(ran.append)
+        await database.pool.release(connection)
+    try:
+        yield ran
+    finally:
+        connections = [await database.pool.acquire() for _ in range(database.pool.get_size())]
+        for connection in connections:
+            connection.remove_query_logger(ran.append)
+            await database.pool.release(connection)
