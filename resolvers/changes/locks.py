@@ -18,6 +18,7 @@ from models.rules.refusal import Refusal, Refused
 from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead
 from models.tables.member import Member
+from models.tables.organisation import Organisation
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
 
@@ -67,6 +68,10 @@ TAKE_STAGES = Statement(
     .with_for_update()
 )
 """All stages of a pipeline, each against every change of a lead in it."""
+
+LOCK_ORGANISATION = Statement(select(Organisation.id).where(Organisation.id == ORG).with_for_update(key_share=True))
+"""Held, before any pipeline, pool or member, by whoever decides on all of them: which pipeline is the default, how many
+pools there may be, who is the last admin."""
 
 LOCK_PIPELINE = Statement(
     select(Pipeline.__table__)

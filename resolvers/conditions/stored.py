@@ -20,12 +20,24 @@ from resolvers.conditions.tree import Condition, Group, Not, WrongCondition, as_
 LARGEST = 20_000
 """Bytes of a kept condition."""
 
-NAMED = ("pipeline", "stage", "member", "contact", "customer")
-"""The types of records that a condition can name."""
+NAMED = {
+    "pipeline": "",
+    "stage": "",
+    "member": "",
+    "contact": "ORDER BY id FOR KEY SHARE",
+    "customer": "ORDER BY id FOR KEY SHARE",
+}
+"""The types of records that a condition can name. Contacts and customers are held, against being merged into others
+before the condition is kept; of the rest nothing ever goes."""
 
-KNOWN = Statement(
+KEEP_KNOWN = Statement(
     text(
-        "\nUNION ALL ".join(f"SELECT id FROM {noun} WHERE org_id = :org_id AND id = ANY(:{noun}_ids)" for noun in NAMED)
+        "WITH "
+        + ", ".join(
+            f"held_{noun} AS (SELECT id FROM {noun} WHERE org_id = :org_id AND id = ANY(:{noun}_ids) {lock})"
+            for noun, lock in NAMED.items()
+        )
+        + "\nUNION ALL ".join(f" SELECT id FROM held_{noun}" for noun in NAMED)
     ).bindparams(ORG, *(bindparam(f"{noun}_ids", type_=ARRAY(Uuid())) for noun in NAMED))
 )
 """Those of the ids that name records of the organisation."""
@@ -58,7 +70,7 @@ async def expect_known(change: Change, named: Sequence[Named]) -> None:
     if not named:
         return
     ids = {f"{noun}_ids": sorted({id for found, id, _ in named if found == noun}) for noun in NAMED}
-    known = {row["id"] for row in await change.all(KNOWN, **ids)}
+    known = {row["id"] for row in await change.all(KEEP_KNOWN, **ids)}
     for noun, id, path in named:
         if id not in known:
             raise not_found(noun, *path)

@@ -122,13 +122,33 @@ RULES = {
             )
         ) AS step WHERE before -> 1 <> told -> 0 AND is_told_twice IS NOT TRUE
     """,
+    "an event of a lead names the stage, the pipeline and the owner that the lead had by then": """
+        SELECT event.number, event.type, event.lead_id, event.stage_id, entered.stage_id AS stood_in, event.owner_id,
+            owned.owner_id AS was_of
+        FROM (
+            SELECT *, max(number) FILTER (WHERE type IN ('lead.created', 'lead.stage_changed')) OVER so_far AS entered,
+                max(number) FILTER (
+                    WHERE type IN ('lead.created', 'lead.assigned')
+                        OR (type = 'lead.updated' AND data -> 'changes' ? 'ownerId')
+                ) OVER so_far AS owned,
+                lead(type) OVER so_far = 'lead.assigned' AND lead(number) OVER so_far = number + 1
+                    AND lead(owner_id) OVER so_far IS NOT DISTINCT FROM owner_id AS is_assigned_with_it
+            FROM event WHERE lead_id IS NOT NULL
+            WINDOW so_far AS (PARTITION BY org_id, lead_id ORDER BY number)
+        ) AS event
+            JOIN event AS entered ON entered.org_id = event.org_id AND entered.number = event.entered
+            JOIN event AS owned ON owned.org_id = event.org_id AND owned.number = event.owned
+        WHERE (event.stage_id, event.pipeline_id) IS DISTINCT FROM (entered.stage_id, entered.pipeline_id)
+            OR (event.owner_id IS DISTINCT FROM owned.owner_id AND event.is_assigned_with_it IS NOT TRUE)
+    """,
     "each type of pipeline has one default": """
         SELECT org_id, type FROM pipeline WHERE deleted_at IS NULL
         GROUP BY org_id, type HAVING count(*) FILTER (WHERE is_default) <> 1
     """,
 }
 """Each rule, and the statement that finds what breaks it. When a task was completed is told by when its event happened:
-only a reopened one names it. That it went from one lead to another is told to both."""
+only a reopened one names it. That it went from one lead to another is told to both. An update that also gives a lead
+to somebody names the new owner in both of its events."""
 
 
 async def expect_consistent(database: Database) -> None:

@@ -5,18 +5,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, bindparam, text
+from sqlalchemy import DateTime, bindparam, select, text
 
 from engine.change.records import ID, told
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.tables.base import utc_now
+from models.tables.contact import Contact, Customer
 from models.tables.event import Happening
-from resolvers.changes.contacts.create_update import LOCK_CONTACT, LOCK_CUSTOMER
 from resolvers.changes.locks import expect_version, not_found
 
-LOCK = {"contact": LOCK_CONTACT, "customer": LOCK_CUSTOMER}
+TAKE = {
+    "contact": Statement(select(Contact.__table__).where(Contact.org_id == ORG, Contact.id == ID).with_for_update()),
+    "customer": Statement(
+        select(Customer.__table__).where(Customer.org_id == ORG, Customer.id == ID).with_for_update()
+    ),
+}
+"""The record alone, against being named by anything new meanwhile."""
 
 SET = {
     noun: Statement(
@@ -27,7 +33,7 @@ SET = {
             """
         ).bindparams(ORG, ID, bindparam("archived_at", type_=DateTime(timezone=True)))
     )
-    for noun in LOCK
+    for noun in TAKE
 }
 
 
@@ -54,7 +60,7 @@ async def restore_customer(change: Change, customer_id: UUID, expected_version: 
 async def _set(
     change: Change, noun: str, id: UUID, expected_version: int | None, archived_at: datetime | None
 ) -> Mapping[str, Any]:
-    record = await change.first(LOCK[noun], id=id)
+    record = await change.first(TAKE[noun], id=id)
     if record is None:
         raise not_found(noun, f"{noun}Id")
     expect_version(record, expected_version, **{noun: id})

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import ID, IDS, public, revise, rewrite, told
+from engine.change.records import IDS, public, revise, rewrite, told
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -18,7 +18,8 @@ from models.tables.event import Happening
 from models.tables.lead import Lead
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import EMPTY as LEAD_FIELDS
-from resolvers.changes.locks import expect_version, not_found
+from resolvers.changes.locks import KEEP, expect_version, not_found
+from resolvers.changes.ownership.rules import RULES, reshaped
 from resolvers.changes.stage_totals import count
 
 KEEPS = ("external_id",)
@@ -30,6 +31,31 @@ def _take(table: str) -> Statement:
         text(f"SELECT * FROM {table} WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
             ORG, IDS
         )
+    )
+
+
+def _lock(noun: str, named_by: Mapping[str, tuple[str, str]]) -> tuple[Statement, ...]:
+    """Lock what names the loser, leads first, then tasks and contacts: what a merge changes, in the order in which all
+    other changes lock it, with the leads that its events are about."""
+    if noun == "lead":
+        return ()
+    about = {"lead": "id", "task": "lead_id", "activity": "lead_id"}
+    leads = " UNION ".join(
+        f"SELECT {about[table]} FROM {table} WHERE org_id = :org_id AND {column} = :loser_id"
+        for table, column in named_by.values()
+        if table in about
+    )
+    rows = {
+        "lead": f"id = ANY(ARRAY({leads}))",
+        **{table: f"{column} = :loser_id" for table, column in named_by.values() if table in ("task", "contact")},
+    }
+    return tuple(
+        Statement(
+            text(f"SELECT id FROM {table} WHERE org_id = :org_id AND {named} ORDER BY id FOR NO KEY UPDATE").bindparams(
+                ORG
+            )
+        )
+        for table, named in rows.items()
     )
 
 
@@ -80,6 +106,7 @@ class Kind:
     named_by: Mapping[str, tuple[str, str]]
     fields: tuple[str, ...]
     revise: Statement
+    lock: tuple[Statement, ...]
     take: Statement
     point: Mapping[str, Statement]
     count: Mapping[str, Statement]
@@ -89,7 +116,7 @@ class Kind:
 def _kind(noun: str, named_by: Mapping[str, tuple[str, str]], fields: tuple[str, ...], revise: Statement) -> Kind:
     point = {name: _point(*where) for name, where in named_by.items()}
     count = {name: _count(*where) for name, where in named_by.items()}
-    return Kind(noun, named_by, fields, revise, _take(noun), point, count, _end(noun))
+    return Kind(noun, named_by, fields, revise, _lock(noun, named_by), _take(noun), point, count, _end(noun))
 
 
 CONTACT = _kind(
@@ -111,19 +138,31 @@ LEAD = _kind(
     revise(Lead, *LEAD_FIELDS, "last_activity_at"),
 )
 
+LOCK_NAMED_IN_RULES = Statement(
+    text(
+        """
+        SELECT id FROM pipeline WHERE org_id = :org_id AND id = ANY(ARRAY(
+            SELECT pipeline_id FROM routing_rule
+            WHERE org_id = :org_id AND strpos(CAST(condition AS text), CAST(:loser AS text)) > 0
+        ))
+        ORDER BY id FOR NO KEY UPDATE
+        """
+    ).bindparams(ORG)
+)
+"""The pipelines of which a rule names the loser, each against other changes of its rules."""
+
 POINT_CONDITIONS = Statement(
     text(
         """
         UPDATE routing_rule
         SET condition = CAST(replace(CAST(condition AS text), CAST(:loser AS text), CAST(:winner AS text)) AS jsonb),
             updated_at = clock_timestamp(), version = version + 1
-        WHERE org_id = :org_id AND strpos(CAST(condition AS text), CAST(:loser AS text)) > 0
+        WHERE org_id = :org_id AND pipeline_id = :pipeline_id
+            AND strpos(CAST(condition AS text), CAST(:loser AS text)) > 0
         """
     ).bindparams(ORG)
 )
 """Let conditions that name the loser name the winner; its public id, in its quotes, is no part of anything else."""
-
-ACTIVE = Statement(text("SELECT active FROM member WHERE org_id = :org_id AND id = :id").bindparams(ORG, ID))
 
 KEEP_STAGES = Statement(
     text(
@@ -145,7 +184,7 @@ async def merge_contacts(
 ) -> Mapping[str, Any]:
     """Join one contact into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
     when the winner is at another version."""
-    winner, loser = await _both(change, CONTACT, winner_id, loser_id, expected_version)
+    winner, loser = await _alone(change, CONTACT, winner_id, loser_id, bool(dry_run), expected_version)
     _expect_shown(winner, "contact")
     return await _merge(change, CONTACT, winner, loser, _filled(CONTACT, winner, loser), bool(dry_run))
 
@@ -159,7 +198,7 @@ async def merge_customers(
 ) -> Mapping[str, Any]:
     """Join one customer into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
     when the winner is at another version."""
-    winner, loser = await _both(change, CUSTOMER, winner_id, loser_id, expected_version)
+    winner, loser = await _alone(change, CUSTOMER, winner_id, loser_id, bool(dry_run), expected_version)
     _expect_shown(winner, "customer")
     return await _merge(change, CUSTOMER, winner, loser, _filled(CUSTOMER, winner, loser), bool(dry_run))
 
@@ -188,7 +227,7 @@ async def merge_leads(
             message = "A lead and the opportunity it became tell one story: neither can be merged."
             raise Refused(Refusal.LEAD_CONVERTED, message, field)
     filled = _filled(LEAD, winner, loser)
-    owner = await change.first(ACTIVE, id=filled["owner_id"]) if "owner_id" in filled else None
+    owner = await change.first(KEEP["member"], id=filled["owner_id"]) if "owner_id" in filled else None
     if owner is not None and not owner["active"]:
         del filled["owner_id"]
     shown = await _merge(change, LEAD, winner, loser, filled, bool(dry_run))
@@ -197,6 +236,21 @@ async def merge_leads(
         count(change, winner, stages[winner["stage_id"]], -1)
         count(change, {**winner, **filled}, stages[winner["stage_id"]], 1)
     return shown
+
+
+async def _alone(
+    change: Change, kind: Kind, winner_id: UUID, loser_id: UUID, dry_run: bool, expected_version: int | None
+) -> tuple[Row, Row]:
+    """Both records, and before them whatever names the loser. What came to name it in between is locked afterwards:
+    from then on nothing more can."""
+    if not dry_run and kind is not LEAD:
+        await change.run(LOCK_NAMED_IN_RULES, loser=_quoted(kind, loser_id))
+    for statement in () if dry_run else kind.lock:
+        await change.run(statement, loser_id=loser_id)
+    both = await _both(change, kind, winner_id, loser_id, expected_version)
+    for statement in () if dry_run else kind.lock:
+        await change.run(statement, loser_id=loser_id)
+    return both
 
 
 async def _both(
@@ -253,8 +307,8 @@ async def _merge(
     if dry_run:
         return shown
     await change.run(kind.end, **ids)
-    public_ids = [f'"{public_id(kind.noun, record["id"])}"' for record in (loser, winner)]
-    await change.run(POINT_CONDITIONS, loser=public_ids[0], winner=public_ids[1])
+    if kind is not LEAD:  # no condition names a lead
+        await _point_rules_at(change, kind, **ids)
     latest = {}
     if kind is LEAD:
         worked_on = [lead["last_activity_at"] for lead in (winner, loser) if lead["last_activity_at"] is not None]
@@ -266,6 +320,20 @@ async def _merge(
     if filled:
         change.emit(_about(kind, f"{kind.noun}.updated", {**winner, **filled}, **told(winner, filled)))
     return shown
+
+
+async def _point_rules_at(change: Change, kind: Kind, winner_id: UUID, loser_id: UUID) -> None:
+    """Let the conditions of routing rules that name the loser name the winner, with an event for each pipeline."""
+    names = {"loser": _quoted(kind, loser_id), "winner": _quoted(kind, winner_id)}
+    for pipeline in await change.all(LOCK_NAMED_IN_RULES, loser=names["loser"]):
+        before = await change.all(RULES, pipeline_id=pipeline["id"])
+        await change.run(POINT_CONDITIONS, pipeline_id=pipeline["id"], **names)
+        await reshaped(change, pipeline["id"], before, await change.all(RULES, pipeline_id=pipeline["id"]))
+
+
+def _quoted(kind: Kind, id: UUID) -> str:
+    """A public id as conditions hold it."""
+    return f'"{public_id(kind.noun, id)}"'
 
 
 async def _point_at(change: Change, kind: Kind, name: str, winner_id: UUID, loser_id: UUID) -> int:

@@ -29,6 +29,13 @@ CLOSING = f"""
 """Closed where deals end, open elsewhere. One that stays won or lost stays closed since when it was; what was
 disqualified or converted is not reopened."""
 
+LOCK_LEADS = Statement(
+    text(
+        "SELECT id FROM lead WHERE org_id = :org_id AND stage_id = :stage_id ORDER BY id FOR NO KEY UPDATE"
+    ).bindparams(ORG)
+)
+"""All leads of a stage that is taken: whoever gives one to somebody holds only the lead."""
+
 LOSING_REASON = Statement(
     text(
         f"""
@@ -43,7 +50,7 @@ LOSING_REASON = Statement(
 async def losing_reason(change: Change, stage_id: UUID, kind: str) -> list[tuple[Row, dict[str, Any]]]:
     """The leads of a stage that will no longer be lost where the kind is this, each with what its event tells of it.
 
-    To be asked before they are closed or opened, while the stage is held against every change of a lead in it.
+    To be asked before they are closed or opened, while the stage is taken and its leads are held.
     """
     leads = await change.all(LOSING_REASON, stage_id=stage_id, kind=kind)
     return [(lead, told(lead, {"lost_reason": None})) for lead in leads]

@@ -19,7 +19,7 @@ from models.tables.event import Happening
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from resolvers.changes.leads.convert_customer import describe_customer, fill_customer, make_customer
-from resolvers.changes.leads.convert_target import TARGET, expect_target
+from resolvers.changes.leads.convert_target import TARGET, begins, expect_target
 from resolvers.changes.leads.fields import EMPTY, priced
 from resolvers.changes.leads.move import expect_complete, top_of
 from resolvers.changes.locks import Standing, expect_found, expect_version, lock_lead
@@ -142,11 +142,7 @@ async def convert_lead(
     Raises `Refused`: NOT_QUALIFIED, LEAD_CLOSED, NO_PIPELINE, NOT_FOUND, INVALID, and DUPLICATE_CUSTOMER, showing the
     similar customers, when a customer is to be made that is probably there already.
     """
-    target = await change.first(TARGET, lead_id=lead_id, pipeline_id=pipeline_id, stage_id=stage_id)
-    if target is not None and target["routes"] and not dry_run:
-        await hold_for_new(change, target["pipeline_id"])
-    wanted = () if target is None else (target["id"],)
-    standing = await lock_lead(change, lead_id, stage_ids=wanted)
+    standing, target = await _bound_for(change, lead_id, pipeline_id, stage_id, dry_run)
     lead = standing.lead
     if lead["converted_to_id"] is not None:
         return await _converted_before(change, lead)
@@ -183,7 +179,24 @@ async def convert_lead(
         await fill_customer(change, customer_id, contact)
     opportunity_id = await _create(change, standing, stage, contact, customer, heading, worth)
     _tell_carried_over(change, lead, opportunity_id, stage, [task["id"] for task in tasks])
+    place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
+    await route_new(change, {"id": opportunity_id, "owner_id": lead["owner_id"], **place})
     return {**shown, "opportunity": opportunity_id, "customer": customer}
+
+
+async def _bound_for(
+    change: Change, lead_id: UUID, pipeline_id: UUID | None, stage_id: UUID | None, dry_run: bool
+) -> tuple[Standing, Row | None]:
+    """Lock a lead and the stage where its opportunity begins, with whomever that may be given to."""
+    while True:
+        target = await change.first(TARGET, lead_id=lead_id, pipeline_id=pipeline_id, stage_id=stage_id)
+        if target is not None and target["routes"] and not dry_run:
+            await hold_for_new(change, target["pipeline_id"])
+        wanted = () if target is None else (target["id"],)
+        standing = await lock_lead(change, lead_id, stage_ids=wanted)
+        # Between the two statements the stage may have gone or closed; then, unless it was named, it is another.
+        if target is None or stage_id is not None or begins(standing.stages.get(target["id"])):
+            return standing, target
 
 
 async def _converted_before(change: Change, lead: Row) -> Mapping[str, Any]:
@@ -256,7 +269,6 @@ async def _create(
     if contact is not None and (joined := _joined(contact, customer)):
         change.emit(Happening("contact.updated", record_id=contact["id"], data=joined))
     change.emit(created)
-    await route_new(change, {"id": opportunity_id, "owner_id": lead["owner_id"], **place})
     return opportunity_id
 
 

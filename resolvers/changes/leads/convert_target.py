@@ -35,6 +35,11 @@ TARGET = Statement(
 rules of its pipeline give the opportunity to somebody."""
 
 
+def begins(stage: Row | None) -> bool:
+    """Whether an opportunity can begin in a locked stage."""
+    return stage is not None and stage["deleted_at"] is None and stage["kind"] == StageKind.OPEN
+
+
 def expect_target(standing: Standing, target: Row | None, pipeline_id: UUID | None, stage_id: UUID | None) -> Row:
     """The stage for the opportunity: open, and in a pipeline of opportunities."""
     stage = None if target is None else standing.stages.get(target["id"])

@@ -202,6 +202,8 @@ async def _first_open_stage(change: Change, pipeline_id: UUID | None) -> Row:
         if pipeline is None:
             raise Refused(Refusal.NO_PIPELINE, "There is no pipeline for leads yet. Make one first.", "pipelineId")
         first = await change.first(FIRST_OPEN_STAGE, pipeline_id=pipeline["id"])
+        if first is None and pipeline_id is None:
+            continue  # it was deleted since, and another one is the default
         if first is None:
             raise not_found("pipeline", "pipelineId")
         stage = await change.first(KEEP_STAGE, id=first["id"])

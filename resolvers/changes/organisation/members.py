@@ -20,7 +20,7 @@ from models.rules.text import line, optional_line
 from models.rules.time_zone import time_zone
 from models.tables.event import Happening
 from models.tables.member import Member
-from resolvers.changes.locks import expect_version, not_found
+from resolvers.changes.locks import LOCK_ORGANISATION, expect_version, not_found
 
 LARGEST_CAPACITY = 1000
 """Shares that a member may have of a weighted pool's leads."""
@@ -33,17 +33,24 @@ LOCK_MEMBER = Statement(
 )
 
 TAKE_ALONE = Statement(text("SELECT * FROM member WHERE org_id = :org_id AND id = :id FOR UPDATE").bindparams(ORG))
-"""A member whose days will end elsewhere, against being given tasks by the old clock meanwhile."""
+"""A member who may leave, or whose days will end elsewhere, against being given anything meanwhile."""
 
-TAKE_WITH_ADMINS = Statement(
+OTHER_ADMINS = Statement(
+    text("SELECT id FROM member WHERE org_id = :org_id AND id <> :id AND active AND role = 'ADMIN'").bindparams(ORG)
+)
+"""Everybody else who could be the last admin. Whoever changes roles holds the organisation, so they stay what they are
+without being locked: what they do goes on, and waits for nobody who waits for it."""
+
+LOCK_DAYS = Statement(
     text(
         """
-        SELECT * FROM member WHERE org_id = :org_id AND (id = :id OR (active AND role = 'ADMIN'))
-        ORDER BY id FOR UPDATE
+        SELECT id FROM task
+        WHERE org_id = :org_id AND assignee_id = :id AND status = 'OPEN' AND due_on IS NOT NULL
+        ORDER BY id FOR NO KEY UPDATE
         """
     ).bindparams(ORG)
 )
-"""A member who may leave, against being given anything meanwhile, and everybody else who could be the last admin."""
+"""The tasks whose days end with the member's. They are held first: a change holds a task before its assignee."""
 
 REVISE_MEMBER = revise(Member, "name", "email", "role", "active", "time_zone", "capacity", "daily_cap")
 
@@ -69,9 +76,12 @@ async def update_member(
     """
     wanted = {name: TIDY[name](value) for name, value in given.items()}
     decisive = given.keys() & {"active", "role"}
-    take = TAKE_WITH_ADMINS if decisive else TAKE_ALONE if "time_zone" in given else LOCK_MEMBER
-    members = await change.all(take, id=member_id)
-    (member,) = [row for row in members if row["id"] == member_id] or (None,)
+    if decisive:
+        await change.run(LOCK_ORGANISATION)
+    if "time_zone" in given:
+        await change.run(LOCK_DAYS, id=member_id)
+    take = TAKE_ALONE if decisive or "time_zone" in given else LOCK_MEMBER
+    member = await change.first(take, id=member_id)
     if member is None:
         raise not_found("member", "memberId")
     expect_version(member, expected_version, member=member_id)
@@ -79,7 +89,7 @@ async def update_member(
     if not changes:
         return {"member": member_id}
     if decisive:
-        _expect_may_leave(change, member, changes, [row for row in members if row["id"] != member_id])
+        _expect_may_leave(change, member, changes, await change.all(OTHER_ADMINS, id=member_id))
     await rewrite(change, REVISE_MEMBER, member, changes)
     if "time_zone" in changes:
         await change.run(MOVE_DEADLINES, id=member_id, time_zone=changes["time_zone"])

@@ -13,13 +13,15 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
 from models.tables.event import Happening
-from resolvers.changes.locks import KEEP, expect_found, expect_version, not_found
+from resolvers.changes.locks import expect_found, expect_version, not_found
 from resolvers.changes.ownership.shares import Shared, hold_pools
 
 NO_LEAD: Mapping[str, Any] = dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))
 
 MOST = 500
 """Leads that can be assigned at once."""
+
+MEMBER = Statement(text("SELECT id FROM member WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 
 LOCK_LEADS = Statement(
     text(
@@ -29,6 +31,19 @@ LOCK_LEADS = Statement(
         """
     ).bindparams(ORG, bindparam("ids", type_=ARRAY(Uuid())))
 )
+
+LOCK_NAMED_LEADS = Statement(
+    text(
+        """
+        SELECT id, owner_id, pipeline_id, stage_id, version FROM lead
+        WHERE org_id = :org_id AND id = ANY(:ids || ARRAY(
+            SELECT into_id FROM merged_record WHERE org_id = :org_id AND id = ANY(:ids)
+        ))
+        ORDER BY id FOR NO KEY UPDATE
+        """
+    ).bindparams(ORG, bindparam("ids", type_=ARRAY(Uuid())))
+)
+"""The leads named, and those that the ids of merged ones stand for, in one order."""
 
 LOCK_WORK_LEADS = Statement(
     text(
@@ -118,10 +133,11 @@ async def assign_leads(
     if not 1 <= len(lead_ids) <= MOST:
         raise Refused(Refusal.INVALID, f"Name 1 to {MOST} leads, not {len(lead_ids):,}.", "leadIds")
     await expect_found(change, "member", member_id, "memberId")
-    leads = {row["id"]: row for row in await change.all(LOCK_LEADS, ids=sorted(set(lead_ids)))}
+    leads = {row["id"]: row for row in await change.all(LOCK_NAMED_LEADS, ids=sorted(set(lead_ids)))}
     into = await change.merged(set(lead_ids) - leads.keys())
-    if into:
-        leads |= {row["id"]: row for row in await change.all(LOCK_LEADS, ids=sorted(set(into.values()) - leads.keys()))}
+    # Between the two statements one may have been merged into a lead that is not among those locked.
+    if missing := set(into.values()) - leads.keys():
+        leads |= {row["id"]: row for row in await change.all(LOCK_LEADS, ids=sorted(missing))}
     results, done = [], {}
     for at, lead_id in enumerate(lead_ids):
         try:
@@ -157,11 +173,11 @@ async def reassign_all(
         raise Refused(Refusal.INVALID, "These are the same member. Name another one to give the work to.", "toMemberId")
     if to_member_id is not None and to_pool_id is not None:
         raise Refused(Refusal.INVALID, "Name a member or a pool, not both.", "toPoolId")
-    if await change.first(KEEP["member"], id=from_member_id) is None:
+    if await change.first(MEMBER, id=from_member_id) is None:
         raise not_found("member", "fromMemberId")
-    await expect_found(change, "member", to_member_id, "toMemberId")
     shared = None if to_pool_id is None else await _hold_pool(change, to_pool_id, from_member_id)
     held, tasks = await _lock_work(change, from_member_id)
+    await expect_found(change, "member", to_member_id, "toMemberId")
     leads = [
         lead
         for lead in held.values()

@@ -93,8 +93,8 @@ async def set_routing_rules(
     await _expect_stages(change, shape, wanted)
     await _expect_pools(change, wanted)
     await _expect_members(change, wanted)
-    before = [as_rule(row) for row in await change.all(RULES, pipeline_id=pipeline_id)]
-    if wanted == before:
+    before = await change.all(RULES, pipeline_id=pipeline_id)
+    if wanted == [as_rule(row) for row in before]:
         return {"pipeline": pipeline_id}
     await change.run(CLEAR, pipeline_id=pipeline_id)
     await change.run(
@@ -105,10 +105,15 @@ async def set_routing_rules(
         conditions=[None if rule["condition"] is None else orjson.dumps(rule["condition"]).decode() for rule in wanted],
         **{f"{name}s": [rule[name] for rule in wanted] for name in ("stage_id", "member_id", "pool_id")},
     )
-    await change.run(RESHAPED, id=pipeline_id)
-    data = {"changes": {"routingRules": [_told(before), _told(wanted)]}}
-    change.emit(Happening("pipeline.updated", pipeline_id=pipeline_id, record_id=pipeline_id, data=data))
+    await reshaped(change, pipeline_id, before, await change.all(RULES, pipeline_id=pipeline_id))
     return {"pipeline": pipeline_id}
+
+
+async def reshaped(change: Change, pipeline_id: UUID, before: Sequence[Row], after: Sequence[Row]) -> None:
+    """Count other rules as a change of their pipeline, which is held, with its event."""
+    await change.run(RESHAPED, id=pipeline_id)
+    data = {"changes": {"routingRules": [_told([as_rule(row) for row in rules]) for rules in (before, after)]}}
+    change.emit(Happening("pipeline.updated", pipeline_id=pipeline_id, record_id=pipeline_id, data=data))
 
 
 def as_rule(row: Row) -> dict[str, Any]:

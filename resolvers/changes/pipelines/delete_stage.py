@@ -15,7 +15,7 @@ from models.rules import rank
 from models.rules.refusal import Refusal, Refused
 from models.tables.event import Happening
 from models.tables.lead import StageChange
-from resolvers.changes.leads.closing import CLOSING, losing_reason
+from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.locks import not_found
 from resolvers.changes.pipeline_stages import arrange, expect_open_stage, hold_shape_around, take_stages
 from resolvers.changes.stage_totals import refresh_totals
@@ -92,6 +92,7 @@ async def delete_stage(
         raise not_found("stage", "moveLeadsTo")
     kept = [other for other in shape.stages if other["id"] != stage_id]
     expect_open_stage((other["kind"] for other in kept), "stageId", stage=stage_id)
+    await change.run(LOCK_LEADS, stage_id=stage_id)
     leads = await change.all(LEADS_IN_ORDER, stage_id=stage_id)
     if leads and move_leads_to is None:
         raise Refused(

@@ -17,7 +17,7 @@ from models.tables.base import new_id
 from models.tables.event import Happening
 from models.tables.lead import LeadField
 from models.tables.stage import Stage, StageKind, odds
-from resolvers.changes.leads.closing import CLOSING, losing_reason
+from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.locks import not_found
 from resolvers.changes.pipeline_stages import (
     STAGES_IN_ORDER,
@@ -127,6 +127,7 @@ async def update_stage(
     await rewrite(change, REVISE_STAGE, stage, changes)
     reopened = []
     if "kind" in changes:
+        await change.run(LOCK_LEADS, stage_id=stage_id)
         reopened = await losing_reason(change, stage_id, kind)
         await change.run(FOLLOW_KIND, stage_id=stage_id, from_kind=stage["kind"], kind=kind)
     if decisive:

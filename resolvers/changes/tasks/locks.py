@@ -115,12 +115,16 @@ async def hold(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable
 
 async def hold_family(change: Change, task_id: UUID, *, waiting: bool = False) -> Held:
     """Lock a task with its parent and all its subtasks, and with those that wait for any of them, if asked. While it
-    is held, it gets no more of them."""
-    family = {task_id}
+    is held, it gets no more of them.
+
+    They are looked for first and locked together: two changes that begin at two tasks of one family would wait for
+    each other otherwise.
+    """
+    statement = FAMILY_AND_WAITING if waiting else FAMILY
+    family = {task_id} | {row["id"] for row in await change.all(statement, id=task_id)}
     while True:
         held = await hold(change, family)
-        found = await change.all(FAMILY_AND_WAITING if waiting else FAMILY, id=task_id)
-        relatives = {row["id"] for row in found}
+        relatives = {row["id"] for row in await change.all(statement, id=task_id)}
         if relatives <= family:
             return held
         family |= relatives

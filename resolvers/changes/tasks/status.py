@@ -59,9 +59,11 @@ async def cancel_task(
 async def reopen_task(change: Change, task_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
     """Take a task up again that was done or cancelled. What became of it stays in its events.
 
+    The tasks that wait for it are held with it, so that none of them is completed while it begins again.
+
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_OPEN, TASK_CLOSED for its parent, LEAD_CONVERTED, showing the task.
     """
-    held = await hold_family(change, task_id)
+    held = await hold_family(change, task_id, waiting=True)
     task = held.task(task_id, expected_version)
     if task["status"] == TaskStatus.OPEN:
         raise Refused(

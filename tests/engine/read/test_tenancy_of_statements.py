@@ -33,6 +33,7 @@ ON_DEMAND = {
 """Statements that are made for a request, so that no module holds them, and where they are checked."""
 
 MAKERS = {
+    "resolvers/changes/contacts/merge.py _lock",
     "resolvers/changes/contacts/merge.py _take",
     "resolvers/changes/contacts/merge.py _point",
     "resolvers/changes/contacts/merge.py _count",

@@ -1,11 +1,15 @@
 """What a change looks at stays as it saw it: while another change is at that, it waits, and sees what came of it."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
+import orjson
 import pytest
 
+from engine.change import transaction as change
 from models import organisation_id
+from resolvers.changes.ownership import pools as pool_changes
 from tests.resolvers.changes.test_every_mutation import codes, mutation_of, shown
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import RECIPES, task
@@ -171,3 +175,144 @@ async def test_a_task_that_comes_meanwhile_is_handed_over_or_stays(world: World)
         ("reassignAll", {"fromMemberId": world["rita"], "toMemberId": world["tester"]}),
     ]
     assert await one_into_the_other(world, *steps) == [set(), set()]
+
+
+@pytest.mark.parametrize("name", ["assignLead", "moveLead"])
+@pytest.mark.parametrize("merge", ["mergeContacts", "mergeCustomers"])
+@pytest.mark.parametrize("merges_first", [True, False])
+async def test_a_merge_reports_leads_as_they_are_now(world: World, name: str, merge: str, merges_first: bool) -> None:
+    """The events of a merge name the owner and the stage that a lead has by then, also for its tasks and activities."""
+    made = await world.change("createCustomer", {"name": "Bolt"}, "customer { id }")
+    loser = {"contactId": world["contact of rita"], "customerId": made["customer"]["id"]}
+    await world.change("updateLead", {"leadId": world["Dan"], **loser})
+    await task(world, "Call", leadId=world["Ada"], **loser)
+    about = {"leadId": world["Bob"], "type": "CALL", "subject": "First", "contactId": loser["contactId"]}
+    await world.change("logActivity", about)
+    given = {"winnerId": world["contact of mia"], "loserId": loser["contactId"]}
+    if merge == "mergeCustomers":
+        given = {"winnerId": world["Acme"], "loserId": loser["customerId"]}
+    steps: list[Step] = [(merge, given)]
+    for lead in ("Dan", "Ada", "Bob"):
+        more = {"memberId": world["mia"]} if name == "assignLead" else {"stageId": world["Offer"]}
+        steps.insert(1 if merges_first else 0, (name, {"leadId": world[lead], **more}))
+    assert await one_into_the_other(world, *steps) == [set()] * 4
+
+
+@pytest.mark.parametrize("name", ["deleteStage", "updateStage"])
+async def test_leads_that_move_on_together_are_reported_with_their_owners(world: World, name: str) -> None:
+    """A lead that is given to somebody meanwhile is reported as hers."""
+    await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Price"})
+    given = {"stageId": world["Lost"], **({"kind": "OPEN"} if name == "updateStage" else {"moveLeadsTo": world["New"]})}
+    steps = [("assignLead", {"leadId": world["Bob"], "memberId": world["mia"]}), (name, given)]
+    assert await one_into_the_other(world, *steps) == [set(), set()]
+
+
+@pytest.mark.parametrize(
+    ("noun", "name"),
+    [
+        ("contact", "createLead"),
+        ("contact", "updateLead"),
+        ("contact", "logActivity"),
+        ("customer", "createContact"),
+        ("customer", "createTask"),
+    ],
+)
+async def test_what_is_archived_meanwhile_is_not_named(world: World, noun: str, name: str) -> None:
+    """Nothing new names a contact or a customer that is being archived."""
+    given = await RECIPES[name](world)
+    archived = ("archiveContact" if noun == "contact" else "archiveCustomer", {f"{noun}Id": given[f"{noun}Id"]})
+    assert await one_into_the_other(world, archived, (name, given)) == [set(), {"ARCHIVED"}]
+
+
+async def test_a_task_is_not_done_before_what_is_reopened_meanwhile(world: World) -> None:
+    """What it waits for was done when the caller looked, and is open again when it is its turn."""
+    waiting, awaited = await task(world, "Send"), await task(world, "Write")
+    await world.change("addTaskDependency", {"taskId": waiting, "blockedById": awaited})
+    await world.change("completeTask", {"taskId": awaited})
+    steps = [("reopenTask", {"taskId": awaited}), ("completeTask", {"taskId": waiting})]
+    assert await one_into_the_other(world, *steps) == [set(), {"TASK_BLOCKED"}]
+
+
+async def test_a_merge_does_not_hand_over_to_who_is_leaving(world: World) -> None:
+    """The lead that stays is not given the other's owner when that member is deactivated meanwhile."""
+    leaves = ("updateMember", {"memberId": world["rita"], "active": False})
+    merge = ("mergeLeads", {"winnerId": world["Ada"], "loserId": world["Bob"]})
+    assert await one_into_the_other(world, leaves, merge) == [set(), set()]
+    assert (await world.lead("Ada", "owner { id }"))["owner"] is None
+
+
+async def test_rules_do_not_name_what_is_merged_meanwhile(world: World) -> None:
+    """A condition that names a contact names the one into which it was merged."""
+    loser, winner = world["contact of rita"], world["contact of mia"]
+    rule = {"name": "Hers", "condition": {"contactId": {"is": loser}}, "memberId": world["rita"]}
+    steps = [
+        ("mergeContacts", {"winnerId": winner, "loserId": loser}),
+        ("setRoutingRules", {"pipelineId": world["Sales"], "rules": [rule]}),
+    ]
+    assert await one_into_the_other(world, *steps) == [set(), set()]
+    kept = await world.database.pool.fetchval("SELECT condition::text FROM routing_rule")
+    assert winner in kept
+    assert loser not in kept
+
+
+async def test_no_more_pools_are_made_than_there_may_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one that fits is made once, though two are asked for at once."""
+    monkeypatch.setattr(pool_changes, "MOST_POOLS", 1)
+    given = {"name": "Inbound", "memberIds": [world["rita"]]}
+    assert await one_into_the_other(world, ("createPool", given), ("createPool", given)) == [set(), {"INVALID"}]
+
+
+@pytest.mark.parametrize("first", ["deletePipeline", "deleteStage"])
+async def test_a_conversion_begins_in_the_pipeline_that_is_default_by_then(world: World, first: str) -> None:
+    """Who names neither pipeline nor stage is not refused because the first one is being deleted."""
+    given = {"leadId": (await RECIPES["convertLead"](world))["leadId"]}
+    more = {"name": "More", "type": "OPPORTUNITY", "stages": [{"name": "Begun"}]}
+    await world.change("createPipeline", more)
+    await world.change("addStage", {"pipelineId": world["Deals"], "name": "Second"})
+    going = {"pipelineId": world["Deals"]} if first == "deletePipeline" else {"stageId": world["Opened"]}
+    assert await one_into_the_other(world, (first, going), ("convertLead", given)) == [set(), set()]
+
+
+@pytest.mark.parametrize("merges_first", [True, False])
+async def test_rules_are_changed_and_merged_into_in_turn(world: World, merges_first: bool) -> None:
+    """Each change of rules, by hand or by a merge, has its event, which begins where the one before ended."""
+    loser, winner = world["contact of rita"], world["contact of mia"]
+    rule = {"name": "Hers", "condition": {"contactId": {"is": loser}}, "memberId": world["rita"]}
+    await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": [rule]})
+    steps: list[Step] = [
+        ("mergeContacts", {"winnerId": winner, "loserId": loser}),
+        ("setRoutingRules", {"pipelineId": world["Sales"], "rules": [rule, {"name": "All", "memberId": world["mia"]}]}),
+    ]
+    assert await one_into_the_other(world, *(steps if merges_first else reversed(steps))) == [set(), set()]
+    data = [orjson.loads(event["data"]) for event in await world.events() if event["type"] == "pipeline.updated"]
+    told = [one["changes"]["routingRules"] for one in data if "routingRules" in one["changes"]]
+    assert len(told) == 3
+    assert all(before[1] == after[0] for before, after in pairwise(told))
+    assert loser not in str(told[-1][1])
+    assert winner in str(told[-1][1])
+
+
+@pytest.mark.parametrize("routed", [False, True])
+async def test_who_is_given_a_lead_may_be_leaving(world: World, monkeypatch: pytest.MonkeyPatch, routed: bool) -> None:
+    """A lead is given to a member while somebody deactivates her: neither waits for what the other holds."""
+    monkeypatch.setattr(change, "ATTEMPTS", 1)  # a deadlock is an error
+    held, given, caller = "pipeline", {"title": "Gil", "stageId": world["New"], "ownerId": world["rita"]}, "tester"
+    if routed:
+        pool = {"name": "Inbound", "memberIds": [world["rita"], world["tester"]]}
+        made = await world.change("createPool", pool, "pool { id }")
+        rules = [{"name": "All", "poolId": made["pool"]["id"]}]
+        await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
+        await world.change("updatePipeline", {"pipelineId": world["Sales"], "routesNewLeads": True})
+        held, given, caller = "pool", {"title": "Gil", "stageId": world["New"]}, "rita"
+    leaves = {"memberId": world["rita"], "active": False}
+    database, doing = world.database, []
+    async with database.pool.acquire() as other, other.transaction(), asyncio.timeout(20):
+        await other.execute(f"SELECT FROM {held} WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
+        for count, (name, fields, subject) in enumerate(
+            (("createLead", given, caller), ("updateMember", leaves, "mia")), 1
+        ):
+            doing.append(asyncio.create_task(world.attempt(name, fields, subject=subject)))
+            while await database.pool.fetchval(WAITING) < count:
+                """It comes to where it waits."""
+    assert [codes(body) for body in await asyncio.gather(*doing)] == [set(), set()]
+    await expect_consistent(database)
