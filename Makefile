@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 WORKERS ?= 2
 
-.PHONY: run test check bench soak install graphiql examples schema lock clean
+.PHONY: run test check mutants bench soak install graphiql examples schema lock clean
 
 run: install graphiql ## Start the demo: database, API and GraphiQL on http://127.0.0.1:8000/graphql
 	@exec $(BIN)/dealboard serve --demo
@@ -20,6 +20,9 @@ check: install ## Lint, types, and the committed schema
 	$(BIN)/mypy
 	$(BIN)/mypy examples/python/follow.py
 	@$(BIN)/dealboard schema | diff -u schema.graphql - || (echo 'schema.graphql is stale: run `make schema`'; exit 1)
+
+mutants: install ## Thirty wrong rules: do the tests notice each?
+	$(BIN)/python -m tests.mutants
 
 bench: install ## Measure against hand-written limits
 	$(BIN)/python -m bench

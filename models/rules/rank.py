@@ -3,6 +3,8 @@
 A rank reads as a fraction in base 62 (`0`-`9`, `A`-`Z`, `a`-`z`, in the order of their bytes) and never ends in the
 lowest digit, so there is always another rank before it. A card dropped between two others gets one in between: one row
 is written. At either end of a list ranks go on in steps, so they stay eight digits long however many cards are added.
+Inside a list they grow with the drops into one gap: by a digit in about sixty when each goes right below, or each right
+above, the same card.
 """
 
 from random import Random, SystemRandom
@@ -15,13 +17,19 @@ WIDTH = 8
 STEP = 1 << 20
 """How far ranks at the end of a list lie apart: a hundred million fit on either side of the first."""
 
+ROOM = 1 << 30
+"""Ranks of one length that a gap must hold before one is drawn from it."""
+
+PARTS = 32
+"""A rank is drawn from one of so many parts of its gap, so the gaps on either side of it are no smaller than a part."""
+
 _random = SystemRandom()
 
 
 def between(before: str | None, after: str | None, random: Random = _random) -> str:
     """A rank after `before` and before `after`; None is the end of the list.
 
-    It is drawn at random near the middle of the gap, so that two cards dropped into one gap at once hardly ever get
+    It is drawn at random, from half a million or more, so that two cards dropped into one gap at once hardly ever get
     the same. Raises `ValueError` when `before` does not come before `after`.
     """
     if before is not None and after is not None:
@@ -49,14 +57,20 @@ def spread(count: int, before: str | None = None) -> list[str]:
 
 
 def _inside(low: str, high: str | None, random: Random) -> str:
-    """A rank in the middle third of the gap: digits are read from both sides until hundreds of ranks fit in it."""
+    """A rank in the gap: digits are read from both sides until there is room.
+
+    The longer of two neighbours was dropped here last, and the next card tends to go to the other side of it again: so
+    the rank is drawn close to the longer one, which leaves that side nearly whole. Between equals it is the middle.
+    """
     start, end, length = 0, 1 if high is None else 0, 0
-    while end - start < 512:
+    while end - start < ROOM:
         start = start * BASE + _digit(low, length)
         end = end * BASE + (0 if high is None else _digit(high, length))
         length += 1
-    third = (end - start) // 3
-    return _written(start + third + random.randrange(third), length)
+    part = (end - start) // PARTS
+    longer = len(low) - len(high or "")
+    first = start + part if longer > 0 else end - 2 * part if longer < 0 else (start + end - part) // 2
+    return _written(first + random.randrange(part), length)
 
 
 def _digit(rank: str, at: int) -> int:

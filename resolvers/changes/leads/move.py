@@ -152,6 +152,8 @@ async def move_lead(
         )
     place = await _place(change, lead_id, stage_id, after_lead_id, before_lead_id)
     if lead["stage_id"] == stage_id:
+        if lost_reason is not None:
+            raise Refused(Refusal.INVALID, "It only changes its place. Leave the reason out.", "lostReason")
         await change.run(REORDER, lead_id=lead_id, rank=place)
         change.emit(
             Happening(
