@@ -22,7 +22,7 @@ OTHER_PROGRAMS = ("models.migrations", "server.__main__")
 
 @cache
 def statements() -> Mapping[str, Statement]:
-    """Every statement that a module holds, by each of the names that lead to it: `merge.LEAD.point.tasks`.
+    """Every statement that a module holds, by each of the names that lead to it: `resolvers.changes.contacts.merge.LEAD.point.tasks`.
 
     Found in the globals of all modules: alone, in a mapping, or in a field of a dataclass.
     """
