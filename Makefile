@@ -6,49 +6,62 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 WORKERS ?= 2
 
-.PHONY: run test check mutants bench soak install graphiql examples schema lock clean
+.PHONY: run test test-quick check mutants bench soak install install-dev graphiql examples schema migration lock clean
 
 run: install graphiql ## Start the demo: database, API and GraphiQL on http://127.0.0.1:8000/graphql
 	@exec $(BIN)/dealboard serve --demo
 
-test: install graphiql examples ## Run all tests
+test: install-dev graphiql examples ## Run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-check: install ## Lint, types, and the committed schema
+test-quick: install-dev ## Run the tests of tests/quick.txt: a minute, without browsers, Node.js, kills and load
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile @tests/quick.txt
+
+check: install-dev ## Lint, types, and the committed schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy examples/python/follow.py
 	@$(BIN)/dealboard schema | diff -u schema.graphql - || (echo 'schema.graphql is stale: run `make schema`'; exit 1)
 
-mutants: install ## Thirty wrong rules: do the tests notice each?
+mutants: install-dev ## Thirty wrong rules: do the tests notice each?
 	$(BIN)/python -m tests.mutants
 
-bench: install ## Measure against hand-written limits
+bench: install-dev ## Measure against hand-written limits
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.live
 
-soak: install ## Minutes of killed servers and cut connections: is anything lost, doubled or out of order?
+soak: install-dev ## Minutes of killed servers and cut connections: is anything lost, doubled or out of order?
 	$(BIN)/python -m bench.soak
 
 schema: install ## Write the schema as it is in the code
 	$(BIN)/dealboard schema > schema.graphql
 
-install: $(VENV)/.installed
+migration: install-dev ## Write the next migration from what the models have and the newest one has not: name=add_something
+	@$(BIN)/dealboard migration '$(name)'
 
-# The lock names every package with its hash; hosts are left to the client's configuration.
-$(VENV)/.installed: requirements.lock pyproject.toml
+install: $(VENV)/.installed ## Install what running needs
+
+install-dev: $(VENV)/.installed-dev ## Install what tests and checks need, too
+
+# The locks name every package with its hash; hosts are left to the client's configuration. Dealboard itself is built
+# with the setuptools of the lock: in isolation pip and uv would fetch one that is not locked.
 ifdef UV
-	@test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV)
-	@uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
-	@uv pip install --quiet --python $(BIN)/python --no-deps -e .
+NEW_VENV = uv venv --quiet --python $(PYTHON) $(VENV)
+PIP_INSTALL = uv pip install --quiet --python $(BIN)/python
 else
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+NEW_VENV = $(PYTHON) -m venv $(VENV)
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
+
+$(VENV)/.installed: requirements.lock
+$(VENV)/.installed-dev: requirements-dev.lock
+$(VENV)/.installed $(VENV)/.installed-dev: pyproject.toml
+	@test -x $(BIN)/python || $(NEW_VENV)
+	@$(PIP_INSTALL) $(if $(UV),--compile-bytecode) --require-hashes -r $(filter %.lock,$^)
+	@$(PIP_INSTALL) --no-build-isolation --no-deps -e .
 	@$(BIN)/python -m compileall -q models engine resolvers schema server
-	@touch $@
+	@touch $(VENV)/.installed $@
 
 graphiql: server/pages/dist/.built
 
@@ -70,9 +83,13 @@ examples/typescript/dist/.built: $(wildcard examples/typescript/package-lock.jso
 	@echo 'Building examples/typescript…'
 	@cd examples/typescript && npm ci --loglevel=error && npm run --silent build && touch dist/.built
 
+# The lock for running is resolved within the one for development, so that what is in both is of one version.
+RESOLVE = uv pip compile pyproject.toml --group build --extra tracing --universal --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links -q
+
 lock: ## Resolve the dependencies anew
-	uv pip compile pyproject.toml --group dev --extra tracing --universal --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links -q -o requirements.lock
+	$(RESOLVE) --group dev -o requirements-dev.lock
+	$(RESOLVE) --constraint requirements-dev.lock -o requirements.lock
 
 clean: ## Remove what was made, the demo's data included
 	rm -rf $(VENV) .data server/pages/dist server/pages/node_modules examples/typescript/dist examples/typescript/node_modules

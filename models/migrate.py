@@ -14,6 +14,16 @@ LOCK = 7_305_501_144
 """The advisory lock that lets one process migrate at a time."""
 
 
+class UnknownRevision(Exception):
+    """The database is at a revision that this version does not have: a newer version has upgraded it."""
+
+    def __init__(self, revision: str, newest: str | None) -> None:
+        super().__init__(
+            f"The database is at revision {revision}, which a newer version of Dealboard has made; this one ends at"
+            f" {newest}. Start the newer version, or restore the backup from before its upgrade."
+        )
+
+
 def _configuration(connection: Connection | None = None) -> Config:
     configuration = Config()
     configuration.set_main_option("script_location", str(files("models") / "migrations"))
@@ -21,21 +31,29 @@ def _configuration(connection: Connection | None = None) -> Config:
     return configuration
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    command.upgrade(_configuration(connection), "head")
+    configuration = _configuration(connection)
+    script = ScriptDirectory.from_config(configuration)
+    found = _version(connection)
+    if found is not None and found not in {known.revision for known in script.walk_revisions()}:
+        raise UnknownRevision(found, script.get_current_head())
+    command.upgrade(configuration, revision)
 
 
 def _version(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-async def migrate(url: str) -> None:
-    """Create or upgrade the tables. Does nothing when they are current; waits when another process is at it."""
+async def migrate(url: str, revision: str = "head") -> None:
+    """Create or upgrade the tables. Does nothing when they are current; waits when another process is at it.
+
+    `revision` stops there, for tests of the way from it. Raises `UnknownRevision`.
+    """
     engine = create_async_engine(asyncpg_url(url))
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, revision)
     finally:
         await engine.dispose()
 

@@ -4,6 +4,8 @@ import re
 import sys
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import orjson
@@ -15,6 +17,8 @@ from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
 from engine.live.feed import Feed
+from models.migrate import UnknownRevision
+from models.migrations.draft import NoDraft, draft
 from models.rules.roles import Role
 from models.tables.base import organisation_id
 from resolvers.changes.organisation.access import resume as resume_organisation
@@ -24,6 +28,7 @@ from schema.api import graphql_schema, sdl
 from server.process.demo import load_demo
 from server.process.faults import Fault, run, settings_for, settings_for_work
 from server.process.importing import import_command
+from server.process.postgres import embedded
 from server.process.runtime import DEMO_ORGANISATION, make_token, open_database
 from server.process.serving import serve_app, serve_as_worker
 from server.settings import PREFIX, Settings, WrongSettings
@@ -78,6 +83,16 @@ def migrate() -> None:
             Console().print("The tables are current.")
 
     run(work())
+
+
+@app.command(hidden=True)
+def migration(name: str) -> None:
+    """Write the next migration, for those who change the models: `make migration name=add_something` calls this."""
+    with TemporaryDirectory(prefix="dealboard-draft-") as folder, embedded(Path(folder)) as url:
+        try:
+            typer.echo(run(draft(url, name)))
+        except NoDraft as reason:
+            raise Fault(str(reason)) from reason
 
 
 @app.command()
@@ -188,7 +203,7 @@ def main() -> None:
     except UsageError as wrong:
         command = wrong.ctx.command_path if wrong.ctx else "dealboard"
         told = f"{command}: {wrong.format_message().rstrip('.')}. See `{command} --help`."
-    except Fault as fault:
+    except (Fault, UnknownRevision) as fault:
         told = f"dealboard: {fault}"
     Console(stderr=True, highlight=False, markup=False).print(told, soft_wrap=True)
     sys.exit(2)

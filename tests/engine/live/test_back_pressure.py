@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from websockets.exceptions import ConnectionClosed
 
 from engine.live.selection import decode_cursor
 from tests.server.observe.test_metrics import figure
-from tests.server.transport.test_endings import narrow
+from tests.server.transport.test_endings import another, narrow
 from tests.server.transport.test_sockets import Client
 from tests.support.served import Served, serving
+
+Way = Callable[[int], AbstractAsyncContextManager[Client]]
 
 STUCK = 100
 EVENTS = 10_000
@@ -42,6 +44,7 @@ class Asking:
         self.client = client
         self.leads: list[str] = []
         self.members: list[str] = []
+        self.turn = 0
 
     async def ask(self, query: str, **variables: Any) -> Any:
         """The data of an operation; it must have no errors."""
@@ -62,10 +65,11 @@ class Asking:
         cursor: str = (await self.ask("{ cursor }"))["cursor"]
         return cursor
 
-    async def happen(self, count: int) -> None:
-        """Make so many events: leads are given to one member and to another, in turns."""
-        for turn in range(count // len(self.leads)):
-            await self.ask(ASSIGN, ids=self.leads, memberId=self.members[turn % 2])
+    async def happen(self) -> int:
+        """Make an event of each lead: they are given to one member and to another, in turns. Returns how many."""
+        await self.ask(ASSIGN, ids=self.leads, memberId=self.members[self.turn % 2])
+        self.turn += 1
+        return len(self.leads)
 
     async def let_go(self) -> float:
         """How many sockets were closed because nothing was taken."""
@@ -74,23 +78,24 @@ class Asking:
 
 
 @asynccontextmanager
-async def subscribed(served: Served, after: str) -> AsyncIterator[Client]:
+async def subscribed(served: Served, after: str, way: Way) -> AsyncIterator[Client]:
     """A socket that follows the log from a cursor on."""
     port = int(re.findall(r":(\d+)/", served.url)[0])
-    async with narrow(port) as client:
+    async with way(port) as client:
         await client.init(**served.headers)
         await client.subscribe("1", SUBSCRIPTION, variables={"after": after})
         yield client
 
 
-async def told(client: Client, count: int) -> list[str]:
-    """The cursors of so many events."""
-    cursors: list[str] = []
-    while len(cursors) < count:
+async def told(client: Client, count: int, cursors: list[str]) -> None:
+    """Take so many events; their cursors are appended as they come."""
+    end = len(cursors) + count
+    while len(cursors) < end:
         message = await client.take()
-        if message["type"] == "next":
+        if message["type"] == "ping":  # of a server that has had nothing to send for a while
+            await client.send(type="pong")
+        else:
             cursors.append(message["payload"]["data"]["events"]["cursor"])
-    return cursors
 
 
 async def left(client: Client) -> tuple[list[str], int | None, str]:
@@ -111,31 +116,40 @@ async def test_memory_stays_flat_with_a_hundred_clients_that_stop_reading(tmp_pa
             asking = Asking(served, client)
             await asking.prepare()
             before = await asking.cursor()
-            healthy = [await stack.enter_async_context(subscribed(served, before)) for _ in range(2)]
-            stuck = [await stack.enter_async_context(subscribed(served, before)) for _ in range(STUCK)]
+            healthy = [await stack.enter_async_context(subscribed(served, before, another)) for _ in range(2)]
+            stuck = [await stack.enter_async_context(subscribed(served, before, narrow)) for _ in range(STUCK)]
             for one in stuck:
                 one.connection.transport.pause_reading()
             at_first = most = process.memory_info().rss
-            listening = [asyncio.create_task(told(one, EVENTS)) for one in healthy]
-            happening = asyncio.create_task(asking.happen(EVENTS))
-            while not happening.done():
-                await asyncio.wait([happening], timeout=0.1)
-                most = max(most, process.memory_info().rss)
-            await happening
-            heard = await asyncio.gather(*listening)
-            async with asyncio.timeout(60):
-                while await asking.let_go() < STUCK:  # the events may have taken less time than their patience
+            heard: list[list[str]] = [[], []]
+            listening = [
+                asyncio.create_task(told(*given)) for given in zip(healthy, (EVENTS, EVENTS), heard, strict=True)
+            ]
+            made = 0
+            async with asyncio.timeout(120):
+                while await asking.let_go() < STUCK:  # the events may take less time than their patience
+                    made += await asking.happen() if made < EVENTS else 0
                     most = max(most, process.memory_info().rss)
+            # What is closed does not wait for ever to be read, so it is read at once; and nothing else comes meanwhile,
+            # so that this process, busy with a hundred, takes from the others what waits for them.
+            while min(map(len, heard)) < made and not any(task.done() for task in listening):
+                await asyncio.wait(listening, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
+            for one in stuck:
+                one.connection.transport.resume_reading()
+            ends = await asyncio.gather(*map(left, stuck))
+            while made < EVENTS:
+                made += await asking.happen()
+                most = max(most, process.memory_info().rss)
+            await asyncio.gather(*listening)
             assert most - at_first < GROWTH
             every = [decode_cursor(cursor)[1] for cursor in heard[0]]
             assert every == list(range(every[0], every[0] + EVENTS))
             assert every[0] == decode_cursor(before)[1] + 1
             assert heard[1] == heard[0]
-            for one in stuck:
-                one.connection.transport.resume_reading()
-            for taken, code, reason in await asyncio.gather(*map(left, stuck)):
+            for taken, code, reason in ends:
                 after = heard[0][len(taken) - 1]
                 assert (code, reason) == (4413, f"Too slow: nothing was taken for too long; after={after}")
                 assert taken == heard[0][: len(taken)]
-            back = await stack.enter_async_context(subscribed(served, after))
-            assert taken + await told(back, EVENTS - len(taken)) == heard[0]
+            back = await stack.enter_async_context(subscribed(served, after, another))
+            await told(back, EVENTS - len(taken), taken)
+            assert taken == heard[0]

@@ -1,5 +1,6 @@
 """The command line, as a process of its own where it matters: start, stop, kill, and errors of one line."""
 
+import asyncio
 import signal
 import socket
 import sys
@@ -7,7 +8,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import asyncpg
 import httpx2
 import jwt
 import psutil
@@ -130,6 +133,27 @@ def test_an_unreachable_database_is_one_line(dealboard: Dealboard) -> None:
     assert result.returncode == 2
     assert result.stderr.startswith("dealboard: DEALBOARD_DATABASE_URL: cannot connect")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_newer_database_is_one_line(dealboard: Dealboard, postgres_url: str) -> None:
+    """An older version does not start on tables that a newer one has upgraded; it says which way out there is."""
+    url = urlsplit(postgres_url)._replace(path="/newer_test").geturl()
+
+    async def run(at: str, *statements: str) -> None:
+        connection = await asyncpg.connect(at)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(run(postgres_url, "DROP DATABASE IF EXISTS newer_test", "CREATE DATABASE newer_test"))
+    assert dealboard("migrate", DEALBOARD_DATABASE_URL=url).returncode == 0
+    asyncio.run(run(url, "UPDATE alembic_version SET version_num = '9999'"))
+    for command in (("migrate",), ("serve", "--demo", "--port", "0"), ("demo",)):
+        result = dealboard(*command, DEALBOARD_DATABASE_URL=url)
+        assert result.returncode == 2
+        assert result.stderr.startswith("dealboard: The database is at revision 9999, which a newer version of")
+        assert result.stderr.count("\n") == 1
+    asyncio.run(run(postgres_url, "DROP DATABASE newer_test WITH (FORCE)"))
 
 
 @pytest.mark.parametrize("command", ["suspend", "resume"])

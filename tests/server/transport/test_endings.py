@@ -36,12 +36,17 @@ ENDLESS = {"to": 10_000_000, "width": 4096}
 
 @asynccontextmanager
 async def narrow(port: int) -> AsyncIterator[Client]:
-    """One more socket to a server, whose system holds little for it: what it does not read soon waits at the server."""
+    """One more socket to a server, whose system holds little for it: what it does not read soon waits at the server.
+
+    Compressed, events of nothing but spaces would be a hundredth of their width, and fit by the ten thousand into what
+    lies between. Without pings of its own the client does not give up on a connection that it does not read.
+    """
+    given = {"subprotocols": [PROTOCOL], "compression": None, "ping_interval": None}
     with socket_of_the_system(AF_INET, SOCK_STREAM) as raw:
         raw.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
         raw.setblocking(False)
         await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-        async with connect(f"ws://127.0.0.1:{port}/graphql", sock=raw, subprotocols=[PROTOCOL]) as connection:
+        async with connect(f"ws://127.0.0.1:{port}/graphql", sock=raw, **given) as connection:
             yield Client(connection)
 
 
@@ -56,6 +61,7 @@ async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:
         async with asyncio.timeout(60):
             while not stand_in.finished:
                 await other.alive()
+        assert stand_in.counted < ENDLESS["to"] / 1000
         stuck.connection.transport.resume_reading()
         assert await stuck.closed() == (4413, "Too slow: nothing was taken for too long")
         await other.alive()
