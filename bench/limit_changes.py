@@ -140,7 +140,7 @@ async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
         currency=lead["currency"],
         customer_id=lead["customer_id"],
         contact_id=lead["contact_id"],
-        happening_id=new_id(),
+        event_id=new_id(),
         actor_id=actor_id,
         pipeline_id=target["pipeline_id"],
         stage_id=target["id"],

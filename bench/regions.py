@@ -20,7 +20,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
@@ -66,7 +66,7 @@ def imported(file: Path, url: str) -> None:
     subprocess.run(command, check=True, env={**os.environ, "DEALBOARD_DATABASE_URL": url})
 
 
-class Caller:
+class Client:
     """Asks the API as an admin of the organisation."""
 
     def __init__(self, engine: Engine) -> None:
@@ -74,7 +74,7 @@ class Caller:
 
     async def __call__(self, text: str, **variables: Any) -> Any:
         prepared = self.engine.documents.prepare(text)
-        answer = await self.engine.execute(prepared, variables, Scope(ORG, "bench", Role.ADMIN))
+        answer = await self.engine.execute(prepared, variables, Caller(ORG, "bench", Role.ADMIN))
         body = orjson.loads(answer.body)
         assert "errors" not in body, body
         return body["data"]
@@ -91,7 +91,7 @@ class Caller:
 async def route(url: str, agents: dict[str, list[str]]) -> None:
     """Take the open deals from everybody, set the rules, route, and tell how."""
     async with Database.open(url) as database, Feed.open(database, CRM) as feed:
-        call = Caller(Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed))
+        call = Client(Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed))
         members = (await call("{ members(first: 100) { nodes { id name } } }"))["members"]["nodes"]
         ids = {member["name"]: member["id"] for member in members}
         (pipeline,) = (await call("{ pipelines { id } }"))["pipelines"]

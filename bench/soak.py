@@ -29,7 +29,7 @@ from bench.soaking.disturbances import Disturb, Disturbances
 from bench.soaking.house import ORGANISATION, House
 from bench.soaking.subscriber import EVERYTHING, STAGES, Subscriber
 from bench.soaking.writer import MOVE, Writer
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
@@ -42,7 +42,7 @@ from models.tables.base import organisation_id
 from resolvers.domain import CRM
 from schema.api import graphql_schema
 
-SCOPE = Scope(ORGANISATION, "soaker", Role.ADMIN)
+SCOPE = Caller(ORGANISATION, "soaker", Role.ADMIN)
 COLUMNS = ("New", "Talking", "Offer", "Agreed")
 CALM = 1.5
 """Seconds between two disturbances."""

@@ -13,7 +13,7 @@ Person = tuple[UUID, str]
 """Somebody in an organisation: its id, and the subject of the tokens."""
 
 
-class Withdrawn(StrEnum):
+class Revoked(StrEnum):
     """Why somebody may no longer ask."""
 
     DEACTIVATED = "DEACTIVATED"
@@ -21,7 +21,7 @@ class Withdrawn(StrEnum):
 
 
 @dataclass(frozen=True)
-class Scope:
+class Caller:
     """The caller: the organisation by the key that its tokens use, the person (`sub`) and the role."""
 
     organisation: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from engine.caller import Person, Scope, Withdrawn
+from engine.caller import Caller, Person, Revoked
 from models.database import Connection, Database, Statement
 
 
@@ -14,7 +14,7 @@ class Domain:
     """The rules and statements of one domain, which a process gives to its engine and its feed.
 
     - `expect_member`: the id of the caller's member record, made on the first change. Raises `Refused` FORBIDDEN.
-    - `find_withdrawn`: those of the people whose access was revoked, and why.
+    - `find_revoked`: those of the people whose access was revoked, and why.
     - `current_ids`: the fields of an input, with the ids of merged records replaced by those of the records they were
       merged into.
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
@@ -23,8 +23,8 @@ class Domain:
       (`True`) and where it is not.
     """
 
-    expect_member: Callable[[Connection, Scope], Awaitable[UUID]]
-    find_withdrawn: Callable[[Database, Collection[Person]], Awaitable[Mapping[Person, Withdrawn]]]
+    expect_member: Callable[[Connection, Caller], Awaitable[UUID]]
+    find_revoked: Callable[[Database, Collection[Person]], Awaitable[Mapping[Person, Revoked]]]
     current_ids: Callable[[Connection, UUID, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
     news: Statement
     prune: Mapping[bool, tuple[Statement, ...]]

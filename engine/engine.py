@@ -21,7 +21,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from engine.caller import Person, Scope, Withdrawn
+from engine.caller import Caller, Person, Revoked
 from engine.change.inputs import change_input
 from engine.change.payload import PayloadPlan
 from engine.change.transaction import Mutation, perform
@@ -29,12 +29,12 @@ from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, code_of, error, format_errors, refusal
 from engine.failures import bad_input, history_gone, masked
 from engine.live.feed import Feed
-from engine.live.selection import Watch, encode_cursor
-from engine.live.shared_stream import HistoryGone, Rendered, Told
+from engine.live.selection import EventSelection, encode_cursor
+from engine.live.shared_stream import Frame, HistoryGone, Rendered
 from engine.plans import Plan, make_plan
 from engine.publish.fields import CHANGE, OWN_IDS
 from engine.read.arguments import DEFINITION, python_name, shape
-from engine.read.compiler import Compiled
+from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
 from models.database import UNREACHABLE, Database
 from models.rules.refusal import Refused
@@ -72,54 +72,54 @@ class Engine:
         self.size = plans
         self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer:
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
         """Run a query or a mutation. Raises `RequestError` when it is refused before anything is run."""
         try:
             values = self._coerced(prepared, variables)
-            plan = self._plan(prepared, values, scope)
+            plan = self._plan(prepared, values, caller)
             if prepared.kind == "mutation":
-                return await self._mutate(plan, values, scope)
-            return Answer(await self._query(plan, values, scope))
+                return await self._mutate(plan, values, caller)
+            return Answer(await self._query(plan, values, caller))
         except Exception as failure:
             found = masked(failure)
             return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([found])) + b"}", code=code_of(found))
 
     async def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
-    ) -> AsyncGenerator[Told]:
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
+    ) -> AsyncGenerator[Frame]:
         """The results of a subscription, each a complete body. Raises `RequestError` at once when it is refused.
 
         It goes on after the cursor `seen`, if there is one, instead of its argument `after`.
         """
         values = self._coerced(prepared, variables)
-        plan = self._plan(prepared, values, scope)
+        plan = self._plan(prepared, values, caller)
         compiled, watch = plan.compiled, plan.watch
         assert compiled is not None
         assert watch is not None
-        bound = self._bound(compiled, values, scope, after=0, to=0, size=0)
+        bound = self._bound(compiled, values, caller, after=0, to=0, size=0)
         wants = watch.matcher(values.coerced)
-        after = await self._start(watch, values, scope, seen)
-        render = partial(self._render, compiled, values.coerced, scope)
+        after = await self._start(watch, values, caller, seen)
+        render = partial(self._render, compiled, values.coerced, caller)
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
-        async with aclosing(self.feed.follow(scope.org_id, key, render, wants, after)) as rendered:
+        async with aclosing(self.feed.follow(caller.org_id, key, render, wants, after)) as rendered:
             try:
                 async for _, told in rendered:
                     yield told
             except HistoryGone:
                 raise history_gone() from None
 
-    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
+    async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
         """Those of the people who may no longer ask."""
-        return await self.feed.domain.find_withdrawn(self.database, people)
+        return await self.feed.domain.find_revoked(self.database, people)
 
-    async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> str:
+    async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> str:
         """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""
         values = self._coerced(prepared, variables)
-        plan = self._plan(prepared, values, scope)
+        plan = self._plan(prepared, values, caller)
         if prepared.kind != "query" or plan.compiled is None:
             raise RequestError([error(Code.BAD_REQUEST, "Only a query that reads records can be explained.")])
         sql = plan.compiled.statement.sql
-        arguments = self._bound(plan.compiled, values, scope)
+        arguments = self._bound(plan.compiled, values, caller)
         async with self.database.acquire() as connection:
             found = await connection.fetch("EXPLAIN (ANALYZE, BUFFERS) " + sql, *arguments)
         return sql + "\n\n" + "\n".join(row[0] for row in found)
@@ -135,7 +135,7 @@ class Engine:
             raise RequestError(values)
         return values
 
-    def _plan(self, prepared: Prepared, values: VariableValues, scope: Scope) -> Plan:
+    def _plan(self, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
         """The compiled operation, from the cache or made now; refused when the caller's role does not reach for it."""
         key = (prepared, shape(values.coerced))
         plan = self.plans.get(key)
@@ -146,28 +146,28 @@ class Engine:
                 self.plans.popitem(last=False)
         else:
             self.plans.move_to_end(key)
-        if not scope.role.includes(plan.role):
+        if not caller.role.includes(plan.role):
             raise RequestError(
                 [
                     error(
                         Code.FORBIDDEN,
-                        f"This needs the role {plan.role.lower()}; your token has {scope.role.lower()}."
+                        f"This needs the role {plan.role.lower()}; your token has {caller.role.lower()}."
                         " Ask an admin of your organisation.",
                     )
                 ]
             )
         return plan
 
-    def _bound(self, compiled: Compiled, values: VariableValues, scope: Scope, **more: Any) -> list[Any]:
+    def _bound(self, compiled: BoundStatement, values: VariableValues, caller: Caller, **more: Any) -> list[Any]:
         try:
-            return compiled.arguments(values.coerced, scope, **more)
+            return compiled.arguments(values.coerced, caller, **more)
         except BadInput as wrong:
             raise bad_input(wrong) from wrong
 
-    async def _query(self, plan: Plan, values: VariableValues, scope: Scope) -> bytes:
+    async def _query(self, plan: Plan, values: VariableValues, caller: Caller) -> bytes:
         text = "{}"
         if plan.compiled is not None:
-            arguments = self._bound(plan.compiled, values, scope)
+            arguments = self._bound(plan.compiled, values, caller)
             try:
                 text = await self._read(plan.compiled.statement.sql, arguments)
             except UNREACHABLE:
@@ -185,11 +185,11 @@ class Engine:
             text: str = await connection.fetchval(sql, *arguments)
         return text
 
-    async def _mutate(self, plan: Plan, values: VariableValues, scope: Scope) -> Answer:
+    async def _mutate(self, plan: Plan, values: VariableValues, caller: Caller) -> Answer:
         for shown in (plan.payloads or {}).values():
             if shown.compiled is not None:
                 # What the payloads ask for is checked first: nothing may be refused once something has been changed.
-                self._bound(shown.compiled, values, scope, **shown.ids({}))
+                self._bound(shown.compiled, values, caller, **shown.ids({}))
         data: dict[str, Any] = {}
         errors: list[GraphQLError] = []
         codes: list[str] = []
@@ -200,7 +200,7 @@ class Engine:
                 continue
             try:
                 data[key] = await self._change(
-                    plan.root.fields[fields[0].node.name.value], payload, fields, values, scope, codes
+                    plan.root.fields[fields[0].node.name.value], payload, fields, values, caller, codes
                 )
             except Exception as failure:
                 data[key] = None
@@ -212,7 +212,7 @@ class Engine:
         return Answer(orjson.dumps(body), code=codes[0] if codes else OK)
 
     async def _change(
-        self, field: Any, payload: PayloadPlan, fields: Any, values: VariableValues, scope: Scope, codes: list[str]
+        self, field: Any, payload: PayloadPlan, fields: Any, values: VariableValues, caller: Caller, codes: list[str]
     ) -> Any:
         """Do one change and read what its payload shows. Why it is refused is added to the codes."""
         metadata = field.extensions[DEFINITION].metadata
@@ -220,9 +220,9 @@ class Engine:
         try:
             given, idempotency = change_input(field, fields[0].node, values)
             shown: Mapping[str, Any] = await perform(
-                self.database, self.feed.domain, scope, mutation, given, idempotency
+                self.database, self.feed.domain, caller, mutation, given, idempotency
             )
-            await self.feed.wake(scope.org_id)
+            await self.feed.wake(caller.org_id)
             shown = {**shown, "user_errors": []}
         except Refused as refused:
             wrong = {"code": refused.code, "message": refused.message, "field": list(refused.field) or None}
@@ -231,19 +231,21 @@ class Engine:
         texts: dict[str, str | None] = dict.fromkeys(payload.records)
         ids = payload.ids(shown)
         if payload.compiled is not None and any(ids.values()):
-            arguments = self._bound(payload.compiled, values, scope, **ids)
+            arguments = self._bound(payload.compiled, values, caller, **ids)
             async with self.database.acquire() as connection:
                 row = await connection.fetchrow(payload.compiled.statement.sql, *arguments)
             texts = dict(zip(payload.records, row or (), strict=True))
         return payload.rendered(shown, texts)
 
-    async def _start(self, watch: Watch, values: VariableValues, scope: Scope, seen: str | None) -> int | None:
+    async def _start(
+        self, watch: EventSelection, values: VariableValues, caller: Caller, seen: str | None
+    ) -> int | None:
         try:
-            after = watch.start(values.coerced, scope.org_id, seen)
+            after = watch.start(values.coerced, caller.org_id, seen)
         except BadInput as wrong:
             raise bad_input(wrong) from wrong
         if after is not None:
-            bounds = await self.feed.bounds(scope.org_id)
+            bounds = await self.feed.bounds(caller.org_id)
             if after > bounds.head:
                 raise refusal(
                     Code.BAD_USER_INPUT,
@@ -255,13 +257,13 @@ class Engine:
         return after
 
     async def _render(
-        self, compiled: Compiled, variables: Mapping[str, Any], scope: Scope, after: int, to: int, size: int
+        self, compiled: BoundStatement, variables: Mapping[str, Any], caller: Caller, after: int, to: int, size: int
     ) -> list[Rendered]:
-        arguments = compiled.arguments(variables, scope, after=after, to=to, size=size)
+        arguments = compiled.arguments(variables, caller, after=after, to=to, size=size)
         async with self.database.acquire() as connection:
             found = await connection.fetch(compiled.statement.sql, *arguments)
-        return [(number, _told(scope.org_id, number, text)) for number, text in found]
+        return [(number, _frame(caller.org_id, number, text)) for number, text in found]
 
 
-def _told(org_id: UUID, number: int, text: str) -> Told:
-    return Told(b'{"data":' + text.encode() + b"}", encode_cursor(org_id, number))
+def _frame(org_id: UUID, number: int, text: str) -> Frame:
+    return Frame(b'{"data":' + text.encode() + b"}", encode_cursor(org_id, number))

@@ -12,10 +12,10 @@ from graphql.execution.values import VariableValues
 from engine.change.payload import PayloadPlan, plan_payload
 from engine.documents import Prepared
 from engine.failures import bad_input
-from engine.live.selection import Watch
+from engine.live.selection import EventSelection
 from engine.publish.fields import ROLE
 from engine.read.arguments import DEFINITION
-from engine.read.compiler import Compiled, Compiler, Grouped
+from engine.read.compiler import BoundStatement, Compiler, Grouped
 from engine.read.slots import BadInput
 from models.rules.roles import Role
 
@@ -32,10 +32,10 @@ class Plan:
     root: Any
     grouped: Grouped
     role: Role
-    compiled: Compiled | None = None
+    compiled: BoundStatement | None = None
     introspection: DocumentNode | None = None
     payloads: Mapping[str, PayloadPlan] | None = None
-    watch: Watch | None = None
+    watch: EventSelection | None = None
 
 
 def make_plan(schema: GraphQLSchema, prepared: Prepared, values: VariableValues) -> Plan:

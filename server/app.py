@@ -25,7 +25,7 @@ from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import telling_overdue
 from resolvers.domain import CRM
 from schema.api import graphql_schema
-from server.auth.access import ending_withdrawn, expect_access
+from server.auth.access import ending_revoked, expect_access
 from server.observe.calls import Calls
 from server.observe.health import health_routes, look_at, metrics_route
 from server.pages import graphiql_assets, graphiql_page
@@ -81,7 +81,7 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with start(settings, database) as engine:
             service.engine = engine
-            async with ending_withdrawn(service, settings.event_poll_seconds), metrics.looking(look):
+            async with ending_revoked(service, settings.event_poll_seconds), metrics.looking(look):
                 yield
 
     graphql = GraphQL(service, graphiql_page(settings))

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
@@ -26,7 +26,7 @@ from tests.support.world import World, build
 
 pytest_plugins = [f"tests.support.fixtures.{name}" for name in ("reading", "live", "server")]
 
-Compiled = tuple[Documents, OrderedDict[Hashable, Plan]]
+BoundStatement = tuple[Documents, OrderedDict[Hashable, Plan]]
 Api = Callable[..., Awaitable[dict[str, Any]]]
 
 
@@ -68,13 +68,13 @@ async def database(migrated: Database) -> Database:
 
 
 @pytest.fixture(scope="session")
-def compiled() -> Compiled:
+def compiled() -> BoundStatement:
     """Documents and plans, which depend on nothing but the schema: each is made once a worker, not once a test."""
     return Documents(graphql_schema, Limits()), OrderedDict()
 
 
 @pytest.fixture
-async def engine(database: Database, compiled: Compiled) -> AsyncIterator[Engine]:
+async def engine(database: Database, compiled: BoundStatement) -> AsyncIterator[Engine]:
     """The engine over the empty database, with wake-ups in this process."""
     documents, plans = compiled
     async with Feed.open(database, CRM, poll_seconds=30) as feed:
@@ -95,8 +95,8 @@ def api(engine: Engine) -> Api:
         organisation: str = "demo",
         subject: str = "tester",
     ) -> dict[str, Any]:
-        scope = Scope(organisation, subject, role)
-        answer = await engine.execute(engine.documents.prepare(query), variables, scope)
+        caller = Caller(organisation, subject, role)
+        answer = await engine.execute(engine.documents.prepare(query), variables, caller)
         body: dict[str, Any] = orjson.loads(answer.body)
         return body
 

@@ -13,7 +13,7 @@ from sqlalchemy import Uuid, text
 
 from engine.read.rows import ORG
 from models.database import Connection, Statement
-from models.tables.event import Event, Happening
+from models.tables.event import Event, NewEvent
 
 OF_EACH_CHANGE = {"org_id", "id", "actor_id"}
 
@@ -68,7 +68,7 @@ class Beside(Protocol):
 async def append(
     connection: Connection,
     org_id: UUID,
-    happenings: Sequence[Happening],
+    new_events: Sequence[NewEvent],
     beside: Beside | None = None,
     actor_id: UUID | None = None,
     mutation: str | None = None,
@@ -79,9 +79,9 @@ async def append(
         org_id=org_id,
         actor_id=actor_id,
         mutation=mutation,
-        ids=[one.id for one in happenings],
-        types=[one.type for one in happenings],
-        data=[orjson.dumps(one.data).decode() for one in happenings],
-        **{f"{name}s": [getattr(one, name) for one in happenings] for name in NAMED},
+        ids=[one.id for one in new_events],
+        types=[one.type for one in new_events],
+        data=[orjson.dumps(one.data).decode() for one in new_events],
+        **{f"{name}s": [getattr(one, name) for one in new_events] for name in NAMED},
         **(beside.values() if beside else {}),
     )

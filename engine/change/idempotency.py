@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
-from engine.caller import Scope
+from engine.caller import Caller
 from models.database import Connection, Statement
 from models.rules.refusal import Refusal, Refused
 
@@ -43,9 +43,9 @@ class Idempotency:
     fingerprint: str
 
 
-async def recall(connection: Connection, scope: Scope, idempotency: Idempotency) -> Mapping[str, Any] | None:
+async def recall(connection: Connection, caller: Caller, idempotency: Idempotency) -> Mapping[str, Any] | None:
     """What a change with this key showed before, or None when this is the first, which now holds the key."""
-    who = {"org_id": scope.org_id, "subject": scope.subject, "key": idempotency.key}
+    who = {"org_id": caller.org_id, "subject": caller.subject, "key": idempotency.key}
     if await CLAIM.first(connection, **who, fingerprint=idempotency.fingerprint) is not None:
         return None
     found = await RECALL.first(connection, **who)
@@ -59,7 +59,7 @@ async def recall(connection: Connection, scope: Scope, idempotency: Idempotency)
     return remembered
 
 
-async def remember(connection: Connection, scope: Scope, idempotency: Idempotency, shown: Mapping[str, Any]) -> None:
+async def remember(connection: Connection, caller: Caller, idempotency: Idempotency, shown: Mapping[str, Any]) -> None:
     """Keep what a change showed, under its key."""
     result = orjson.dumps(dict(shown), default=str).decode()
-    await REMEMBER.run(connection, org_id=scope.org_id, subject=scope.subject, key=idempotency.key, result=result)
+    await REMEMBER.run(connection, org_id=caller.org_id, subject=caller.subject, key=idempotency.key, result=result)

@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeEngine
 
 from engine.publish.fields import ITEMS, REF
 from engine.read.arguments import DEFINITION, python_name
-from engine.read.compiler import Compiled, Compiler, Fields, Grouped
+from engine.read.compiler import BoundStatement, Compiler, Fields, Grouped
 from engine.read.rows import ROOT, Rows, rows
 
 
@@ -30,7 +30,7 @@ class PayloadPlan:
     grouped: Grouped
     records: tuple[str, ...]
     items: Mapping[str, tuple[str, ...]]
-    compiled: Compiled | None
+    compiled: BoundStatement | None
     compiler: Compiler
 
     def ids(self, shown: Mapping[str, Any]) -> dict[str, Any]:

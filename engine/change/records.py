@@ -101,7 +101,7 @@ def _precision(value: Any) -> Any:
     return value.as_tuple().exponent if isinstance(value, Decimal) else None
 
 
-def told(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+def describe(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
     """What an event tells of an update: each field by its public name, from what to what."""
     changed = {name: [public(name, row[name]), public(name, value)] for name, value in changes.items()}
     return {"changes": {spelled(name): pair for name, pair in changed.items()}}

@@ -14,14 +14,14 @@ from uuid import UUID
 
 import asyncpg
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.change.events import Beside, append
 from engine.change.idempotency import Idempotency, recall, remember
 from engine.domain import Domain
 from engine.read.redirects import MERGED
 from models.database import Connection, Database, Row, Statement
 from models.rules.refusal import Refusal, Refused
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 
 ATTEMPTS = 5
 """How often a change is tried when PostgreSQL breaks a deadlock at its expense."""
@@ -32,16 +32,16 @@ class Change:
     """What a change works with: its transaction, who does it, its own name, and what it leaves for the end."""
 
     connection: Connection
-    scope: Scope
+    caller: Caller
     actor_id: UUID
     mutation: str
-    happenings: list[Happening] = field(default_factory=list)
+    new_events: list[NewEvent] = field(default_factory=list)
     beside: Beside | None = None
 
     @property
     def org_id(self) -> UUID:
         """The caller's organisation."""
-        return self.scope.org_id
+        return self.caller.org_id
 
     async def first(self, statement: Statement, **values: Any) -> Row | None:
         """The first row of a statement, in the caller's organisation."""
@@ -59,14 +59,14 @@ class Change:
         """Those of the ids that stand for other records, and the ids of these."""
         return {row["id"]: row["into_id"] for row in await self.all(MERGED, ids=list(ids))} if ids else {}
 
-    def emit(self, happening: Happening) -> None:
+    def emit(self, new_event: NewEvent) -> None:
         """Add an event to the log when the change is complete."""
-        self.happenings.append(happening)
+        self.new_events.append(new_event)
 
     async def finish(self) -> None:
         """Write the events, and what is written beside them."""
-        if self.happenings:
-            await append(self.connection, self.org_id, self.happenings, self.beside, self.actor_id, self.mutation)
+        if self.new_events:
+            await append(self.connection, self.org_id, self.new_events, self.beside, self.actor_id, self.mutation)
 
 
 ChangeFunction = Callable[..., Awaitable[Mapping[str, Any]]]
@@ -86,7 +86,7 @@ class Mutation:
 async def perform(
     database: Database,
     domain: Domain,
-    scope: Scope,
+    caller: Caller,
     mutation: Mutation,
     values: Mapping[str, Any],
     idempotency: Idempotency | None = None,
@@ -100,7 +100,7 @@ async def perform(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with database.acquire() as connection, connection.transaction():
-                return await _perform(connection, domain, scope, mutation, values, idempotency)
+                return await _perform(connection, domain, caller, mutation, values, idempotency)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if attempt == ATTEMPTS:
                 raise
@@ -108,7 +108,7 @@ async def perform(
             if refused.code is not Refusal.NOT_FOUND or mutation.own_ids or attempt == ATTEMPTS:
                 raise
             async with database.acquire() as connection:
-                current = await domain.current_ids(connection, scope.org_id, values)
+                current = await domain.current_ids(connection, caller.org_id, values)
             if current == values:
                 raise
             values = current
@@ -118,19 +118,19 @@ async def perform(
 async def _perform(
     connection: Connection,
     domain: Domain,
-    scope: Scope,
+    caller: Caller,
     mutation: Mutation,
     values: Mapping[str, Any],
     idempotency: Idempotency | None,
 ) -> Mapping[str, Any]:
-    actor_id = await domain.expect_member(connection, scope)
+    actor_id = await domain.expect_member(connection, caller)
     if idempotency is not None:
-        remembered = await recall(connection, scope, idempotency)
+        remembered = await recall(connection, caller, idempotency)
         if remembered is not None:
             return remembered
-    change = Change(connection, scope, actor_id, mutation.name)
+    change = Change(connection, caller, actor_id, mutation.name)
     shown = await mutation.function(change, **values)
     await change.finish()
     if idempotency is not None:
-        await remember(connection, scope, idempotency, shown)
+        await remember(connection, caller, idempotency, shown)
     return shown

@@ -27,7 +27,7 @@ def decode_cursor(text: str) -> tuple[UUID, int]:
     return UUID(bytes=raw[:16]), int.from_bytes(raw[16:])
 
 
-class Watch(ABC):
+class EventSelection(ABC):
     """The events that a subscription asks for, and the cursor that it starts after."""
 
     after: Slot | None

@@ -22,14 +22,14 @@ AGAIN = 0.5
 """Seconds before the database is asked again when it could not be reached."""
 
 
-class Told(NamedTuple):
+class Frame(NamedTuple):
     """The body that tells subscribers of an event, and the event's cursor."""
 
     body: bytes
     cursor: str | None = None
 
 
-Rendered = tuple[int, Told]
+Rendered = tuple[int, Frame]
 """The number of an event and what is told of it."""
 
 Render = Callable[[int, int, int], Awaitable[Sequence[Rendered]]]

@@ -31,8 +31,8 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from engine.read.cursors import Cursor
 from engine.read.slots import Args, BadInput, Slot
 
-Getter = Callable[[Mapping[str, Any]], Any]
-Register = Callable[[Getter], str]
+Binder = Callable[[Mapping[str, Any]], Any]
+Register = Callable[[Binder], str]
 
 
 MOST_LISTED = 100
@@ -118,7 +118,7 @@ class Arguments:
             return items
         return self._slot(name, lambda variables: [item and item.get(variables) for item in items])
 
-    def _settled(self, type_: GraphQLInputType, value: Any, name: str, get: Getter) -> Any:
+    def _settled(self, type_: GraphQLInputType, value: Any, name: str, get: Binder) -> Any:
         """A coerced value, with a slot in the place of each scalar."""
         if value is None or value is Undefined:
             return value
@@ -136,11 +136,11 @@ class Arguments:
             return value
         return self._slot(name, get, value.shape if isinstance(value, Cursor) else None)
 
-    def _slot(self, name: str, get: Getter, shape: Any = None) -> Slot:
+    def _slot(self, name: str, get: Binder, shape: Any = None) -> Slot:
         return Slot(name, get, self.register, shape)
 
 
-def _part(get: Getter, key: str | int) -> Getter:
+def _part(get: Binder, key: str | int) -> Binder:
     return lambda variables: get(variables)[key]
 
 

@@ -24,12 +24,12 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues
 from sqlalchemy import case, select
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.documents import Prepared
-from engine.live.selection import Watch
+from engine.live.selection import EventSelection
 from engine.publish.fields import EVENTS, READ
 from engine.read.any_of import AnyOf
-from engine.read.arguments import DEFINITION, Arguments, Getter
+from engine.read.arguments import DEFINITION, Arguments, Binder
 from engine.read.json_text import NULL, Expression, json_object, json_value, quoted
 from engine.read.paging import Each, Page
 from engine.read.rows import ROOT, Rows, Same, Source
@@ -43,23 +43,23 @@ Grouped = Mapping[str, Fields]
 
 
 @dataclass(frozen=True, eq=False)
-class Compiled:
+class BoundStatement:
     """A statement, and where its parameters come from."""
 
     statement: Statement
-    getters: Mapping[str, Getter]
+    binders: Mapping[str, Binder]
 
-    def arguments(self, variables: Mapping[str, Any], scope: Scope, **more: Any) -> list[Any]:
+    def arguments(self, variables: Mapping[str, Any], caller: Caller, **more: Any) -> list[Any]:
         """The positional arguments for one execution. Raises `BadInput` when a value cannot be used."""
         bound = self.statement.given
-        caller = {
-            "org_id": scope.org_id,
-            "subject": scope.subject,
-            "role": scope.role.value,
-            "organisation": scope.organisation,
+        of_caller = {
+            "org_id": caller.org_id,
+            "subject": caller.subject,
+            "role": caller.role.value,
+            "organisation": caller.organisation,
         }
-        values = {name: value for name, value in caller.items() if name in bound} | more
-        for name, get in self.getters.items():  # also what nothing selected makes use of: a wrong value is wrong
+        values = {name: value for name, value in of_caller.items() if name in bound} | more
+        for name, get in self.binders.items():  # also what nothing selected makes use of: a wrong value is wrong
             value = _sendable(get(variables))
             if name in bound:
                 values[name] = value
@@ -86,12 +86,12 @@ class Compiler:
             for definition in prepared.document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        self.getters: dict[str, Getter] = {}
+        self.binders: dict[str, Binder] = {}
         self.arguments = Arguments(variables.coerced, self._register)
 
-    def _register(self, getter: Getter) -> str:
-        name = f"p{len(self.getters)}"
-        self.getters[name] = getter
+    def _register(self, binder: Binder) -> str:
+        name = f"p{len(self.binders)}"
+        self.binders[name] = binder
         return name
 
     def root(self) -> tuple[GraphQLObjectType, Grouped]:
@@ -106,11 +106,11 @@ class Compiler:
         collected = collect_subfields(self.schema, self.fragments, self.variables, self.operation, type_, fields)
         return collected.grouped_field_set
 
-    def query(self, root: GraphQLObjectType, grouped: Grouped) -> Compiled:
+    def query(self, root: GraphQLObjectType, grouped: Grouped) -> BoundStatement:
         """The statement of a query: one row of one column, the `data` of the response."""
         return self.finished(select(self.object(root, grouped, ROOT)))
 
-    def subscription(self, root: GraphQLObjectType, grouped: Grouped) -> tuple[Watch, Compiled]:
+    def subscription(self, root: GraphQLObjectType, grouped: Grouped) -> tuple[EventSelection, BoundStatement]:
         """What a subscription watches, and the statement that renders its events: number and `data` of each."""
         ((key, fields),) = grouped.items()
         node = fields[0].node
@@ -120,9 +120,9 @@ class Compiler:
         data = json_object([(key, self._build(get_named_type(definition.type), fields)(source))])
         return watch, self.finished(source.select(source.row.number, data).order_by(source.row.number))
 
-    def finished(self, construct: Any) -> Compiled:
+    def finished(self, construct: Any) -> BoundStatement:
         """The compiled form of a statement that was built with this compiler's expressions."""
-        return Compiled(Statement(construct), self.getters)
+        return BoundStatement(Statement(construct), self.binders)
 
     def object(self, type_: GraphQLObjectType, grouped: Grouped, source: Source) -> Expression:
         """A JSON object of the fields, over the source's row."""

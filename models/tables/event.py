@@ -126,7 +126,7 @@ class Outcome(Base):
 
 
 @dataclass(frozen=True)
-class Happening:
+class NewEvent:
     """An event before it has its number. `record_id` names what it happened to when none of the others does."""
 
     type: str

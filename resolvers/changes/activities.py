@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import ID, differing, make, not_null, public, revise, rewrite, told
+from engine.change.records import ID, describe, differing, make, not_null, public, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -17,7 +17,7 @@ from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose, spelled
 from models.tables.activity import Activity
 from models.tables.base import new_id, utc_now
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_found, expect_version, not_found
 
 LONGEST = 7 * 24 * 3600
@@ -102,7 +102,7 @@ async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[s
     activity_id = new_id()
     await change.run(MAKE, id=activity_id, lead_id=lead_id, author_id=change.actor_id, **wanted)
     await change.run(TOUCH, id=lead_id)
-    change.emit(Happening.of_lead("activity.logged", lead, activity_id, **public_fields(wanted)))
+    change.emit(NewEvent.of_lead("activity.logged", lead, activity_id, **public_fields(wanted)))
     return {"activity": activity_id, "lead": lead_id}
 
 
@@ -120,7 +120,7 @@ async def update_activity(
     if changes:
         await rewrite(change, REVISE, activity, changes)
         await change.run(TOUCH, id=lead["id"])
-        change.emit(Happening.of_lead("activity.updated", lead, activity_id, **told(activity, changes)))
+        change.emit(NewEvent.of_lead("activity.updated", lead, activity_id, **describe(activity, changes)))
     return {"activity": activity_id, "lead": lead["id"]}
 
 
@@ -132,7 +132,7 @@ async def delete_activity(change: Change, activity_id: UUID, expected_version: i
     lead, activity = await _held(change, activity_id, expected_version)
     await change.run(DELETE, id=activity_id)
     await change.run(TOUCH, id=lead["id"])
-    change.emit(Happening.of_lead("activity.deleted", lead, activity_id, **public_fields(activity)))
+    change.emit(NewEvent.of_lead("activity.deleted", lead, activity_id, **public_fields(activity)))
     return {"deleted_activity_id": f"activity_{activity_id}", "lead": lead["id"]}
 
 
@@ -161,7 +161,7 @@ async def _held(change: Change, activity_id: UUID, expected_version: int | None)
     if activity is None:
         raise not_found("activity", "activityId")
     expect_version(activity, expected_version, activity=activity_id)
-    if activity["author_id"] != change.actor_id and not change.scope.role.includes(Role.MANAGER):
+    if activity["author_id"] != change.actor_id and not change.caller.role.includes(Role.MANAGER):
         raise Refused(
             Refusal.FORBIDDEN,
             "Only a manager, or whoever told it, can change what was told.",

@@ -81,7 +81,7 @@ LOCK_PIPELINE = Statement(
 
 
 @dataclass(frozen=True)
-class Standing:
+class LockedLead:
     """A locked lead, the stage it stands in, and the stages that were locked with it, by id."""
 
     lead: Row
@@ -91,7 +91,7 @@ class Standing:
 
 async def lock_lead(
     change: Change, lead_id: UUID, expected_version: int | None = None, *, stage_ids: tuple[UUID, ...] = ()
-) -> Standing:
+) -> LockedLead:
     """Lock a lead, the stage it stands in and the stages named.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version is not the expected one.
@@ -105,7 +105,7 @@ async def lock_lead(
         if lead["stage_id"] in stages:
             break
     expect_version(lead, expected_version, lead=lead_id)
-    return Standing(lead, stages[lead["stage_id"]], stages)
+    return LockedLead(lead, stages[lead["stage_id"]], stages)
 
 
 def expect_version(row: Row, expected: int | None, **shown: Any) -> None:

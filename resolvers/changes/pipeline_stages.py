@@ -54,7 +54,7 @@ RESHAPED = Statement(
 
 
 @dataclass(frozen=True)
-class Shape:
+class PipelineStages:
     """A pipeline whose row is held, and its stages in order."""
 
     pipeline: Row
@@ -74,22 +74,22 @@ class Shape:
         raise not_found("stage", "stageId")
 
 
-async def hold_shape(change: Change, pipeline_id: UUID, expected_version: int | None = None) -> Shape:
+async def lock_stages(change: Change, pipeline_id: UUID, expected_version: int | None = None) -> PipelineStages:
     """Hold a pipeline's shape. Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline."""
     pipeline = await change.first(LOCK_PIPELINE, id=pipeline_id)
     if pipeline is None:
         raise not_found("pipeline", "pipelineId")
     expect_version(pipeline, expected_version, pipeline=pipeline_id)
-    return Shape(pipeline, tuple(await change.all(STAGES_IN_ORDER, id=pipeline_id)))
+    return PipelineStages(pipeline, tuple(await change.all(STAGES_IN_ORDER, id=pipeline_id)))
 
 
-async def hold_shape_around(change: Change, stage_id: UUID) -> Shape:
+async def lock_stages_around(change: Change, stage_id: UUID) -> PipelineStages:
     """Hold the shape of the pipeline that a stage belongs to; it never changes its pipeline. Raises `Refused`."""
     found = await change.first(PIPELINE_OF, id=stage_id)
     pipeline = found and await change.first(LOCK_PIPELINE, id=found["pipeline_id"])
     if not pipeline:
         raise not_found("stage", "stageId")
-    return Shape(pipeline, tuple(await change.all(STAGES_IN_ORDER, id=pipeline["id"])))
+    return PipelineStages(pipeline, tuple(await change.all(STAGES_IN_ORDER, id=pipeline["id"])))
 
 
 async def take_stages(change: Change, *stage_ids: UUID) -> dict[UUID, Row]:
@@ -97,7 +97,7 @@ async def take_stages(change: Change, *stage_ids: UUID) -> dict[UUID, Row]:
     return {row["id"]: row for row in await change.all(TAKE_SOME_STAGES, ids=list(stage_ids))}
 
 
-async def arrange(change: Change, shape: Shape, stage_ids: Iterable[UUID]) -> None:
+async def arrange(change: Change, shape: PipelineStages, stage_ids: Iterable[UUID]) -> None:
     """Put the stages of a held shape into this order."""
     await change.run(ARRANGE, ids=list(stage_ids))
     await change.run(RESHAPED, id=shape.pipeline["id"])

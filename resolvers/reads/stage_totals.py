@@ -23,7 +23,7 @@ ZERO: Expression = literal_column("0")
 
 
 @dataclass(frozen=True)
-class Standing:
+class Totals:
     """The leads that stand in a stage and pass a filter, if there is one."""
 
     stage: Any
@@ -42,28 +42,28 @@ class Standing:
 
 def of(stage: Any, args: Args) -> Same:
     """What stands in the stage: an object of the stage's own row."""
-    return Same(Standing(stage, args.get("filter")))
+    return Same(Totals(stage, args.get("filter")))
 
 
-def count(standing: Standing, args: Args) -> Expression:
+def count(totals: Totals, args: Args) -> Expression:
     """How many leads there are."""
-    if standing.filter:
-        return standing.leads().select(func.count()).scalar_subquery()
-    return standing.kept().value(lambda total: func.coalesce(func.sum(total.leads), ZERO))
+    if totals.filter:
+        return totals.leads().select(func.count()).scalar_subquery()
+    return totals.kept().value(lambda total: func.coalesce(func.sum(total.leads), ZERO))
 
 
-def values(standing: Standing, args: Args) -> Rows:
+def values(totals: Totals, args: Args) -> Rows:
     """What they are worth, per currency."""
-    if standing.filter:
-        return Rows(Worth, Worth(standing), ())
-    found = standing.kept()
+    if totals.filter:
+        return Rows(Worth, Worth(totals), ())
+    found = totals.kept()
     total = found.entity
     return found.where(total.currency != literal_column("''"), total.leads > ZERO).ordered(total.currency.asc())
 
 
-def without_next_task(standing: Standing, args: Args) -> Expression:
+def without_next_task(totals: Totals, args: Args) -> Expression:
     """How many of them are open and have no open task."""
-    found = standing.leads()
+    found = totals.leads()
     lead = found.entity
     return found.where(lead.closed_at.is_(None), ~has_next(lead)).select(func.count()).scalar_subquery()
 

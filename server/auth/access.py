@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from engine.caller import Scope, Withdrawn
+from engine.caller import Caller, Revoked
 from models.database import UNREACHABLE
 from server.transport.connections import Ending
 from server.transport.refusals import NotAllowed, NotAvailable
@@ -18,18 +18,18 @@ from server.transport.service import Service
 log = logging.getLogger("dealboard.access")
 
 REASONS = {
-    Withdrawn.DEACTIVATED: "You are no longer an active member here. Ask an admin to activate you.",
-    Withdrawn.SUSPENDED: "This organisation is suspended. Ask whoever runs this server.",
+    Revoked.DEACTIVATED: "You are no longer an active member here. Ask an admin to activate you.",
+    Revoked.SUSPENDED: "This organisation is suspended. Ask whoever runs this server.",
 }
 
 FORBIDDEN = 4403
 """The code that a socket is closed with, as one whose token admits nobody is."""
 
 
-async def expect_access(service: Service, who: Scope) -> None:
+async def expect_access(service: Service, who: Caller) -> None:
     """Refuse who may no longer ask. Raises `NotAllowed`, or `NotAvailable` when that cannot be found out."""
     try:
-        found = await service.engine.withdrawn([who.person])
+        found = await service.engine.revoked([who.person])
     except UNREACHABLE as failure:
         raise NotAvailable("The database cannot be reached right now. Send this again in a moment.") from failure
     if found:
@@ -37,7 +37,7 @@ async def expect_access(service: Service, who: Scope) -> None:
 
 
 @asynccontextmanager
-async def ending_withdrawn(service: Service, seconds: float) -> AsyncIterator[None]:
+async def ending_revoked(service: Service, seconds: float) -> AsyncIterator[None]:
     """Look every so many seconds who is to be let go, in the background."""
     task = asyncio.create_task(_keep_looking(service, seconds))
     try:
@@ -51,18 +51,18 @@ async def _keep_looking(service: Service, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            await end_withdrawn(service)
+            await end_revoked(service)
         except UNREACHABLE:
             """Nobody can be answered now either; the next look finds them."""
         except Exception:
             log.exception("who may no longer ask could not be found out")
 
 
-async def end_withdrawn(service: Service) -> None:
+async def end_revoked(service: Service) -> None:
     """Forget the tokens, and end the sockets and streams, of all who may no longer ask."""
     people = service.authenticator.people | set(service.connections.members)
     if not people:
         return
-    for person, why in (await service.engine.withdrawn(people)).items():
+    for person, why in (await service.engine.revoked(people)).items():
         service.authenticator.forget(person)
         service.connections.end(person, Ending(FORBIDDEN, f"Forbidden: {REASONS[why].removesuffix('.')}"))

@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 
-from engine.caller import Person, Scope
+from engine.caller import Caller, Person
 from models.rules.roles import Role
 from server.auth.keys import Keys
 from server.settings import Settings
@@ -36,7 +36,7 @@ LONGEST_TOKEN = 8192
 LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 """The latest end of a token that a datetime can hold."""
 
-Admit = Callable[[Scope], Awaitable[None]]
+Admit = Callable[[Caller], Awaitable[None]]
 """Refuses who may no longer ask, however good the token is."""
 
 
@@ -47,9 +47,9 @@ class Authenticator:
         self.settings = settings
         self.admit = admit
         self.keys = keys or Keys(settings)
-        self._scopes: OrderedDict[tuple[str | None, str | None], tuple[float, Scope]] = OrderedDict()
+        self._scopes: OrderedDict[tuple[str | None, str | None], tuple[float, Caller]] = OrderedDict()
 
-    async def authenticate(self, authorization: str | None, orgid: str | None) -> Scope:
+    async def authenticate(self, authorization: str | None, orgid: str | None) -> Caller:
         """The scope of `Bearer <JWT>` (or the bare JWT) in the organisation `orgid`.
 
         `orgid` may be left out when the token names exactly one. Raises NotAuthenticated, NotAllowed, BadRequest, or
@@ -63,23 +63,23 @@ class Authenticator:
                 return remembered[1]
             del self._scopes[key]
         claims = await self._verified(bearer(authorization))
-        scope = self._scope(claims, orgid or None)
+        caller = self._scope(claims, orgid or None)
         if self.admit is not None:
-            await self.admit(scope)
-        self._scopes[key] = (min(_end(claims) + LEEWAY, time.time() + AGAIN), scope)
+            await self.admit(caller)
+        self._scopes[key] = (min(_end(claims) + LEEWAY, time.time() + AGAIN), caller)
         if len(self._scopes) > REMEMBERED:
             self._scopes.popitem(last=False)
-        return scope
+        return caller
 
     @property
     def people(self) -> set[Person]:
         """Whose tokens are remembered."""
         now = time.time()
-        return {scope.person for until, scope in self._scopes.values() if until > now}
+        return {caller.person for until, caller in self._scopes.values() if until > now}
 
     def forget(self, person: Person) -> None:
         """Verify the tokens of a person anew."""
-        for key in [key for key, (_, scope) in self._scopes.items() if scope.person == person]:
+        for key in [key for key, (_, caller) in self._scopes.items() if caller.person == person]:
             del self._scopes[key]
 
     async def _verified(self, token: str) -> Mapping[str, Any]:
@@ -111,9 +111,9 @@ class Authenticator:
             raise NotAuthenticated("This token is not a well-formed JWT.") from wrong
         return claims
 
-    def _scope(self, claims: Mapping[str, Any], orgid: str | None) -> Scope:
+    def _scope(self, claims: Mapping[str, Any], orgid: str | None) -> Caller:
         settings = self.settings
-        return Scope(
+        return Caller(
             organisation=self._organisation(claims.get(settings.claim_organisation), orgid),
             subject=self._required(claims, settings.claim_subject),
             role=self._role(claims),

@@ -82,7 +82,7 @@ class Call:
         """What is run is known now."""
         self.operation, self.kind = prepared.name, prepared.kind
 
-    def told(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """What may be told of it to people and programs."""
         return {
             "request_id": self.request_id,

@@ -39,7 +39,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _message(record),
-            **(call.told() if call else {}),
+            **(call.describe() if call else {}),
             **{name: getattr(record, name) for name in OWN if hasattr(record, name)},
         }
         failure = _failure(record)
@@ -74,20 +74,20 @@ def _message(record: logging.LogRecord) -> str:
 
 def _failure(record: logging.LogRecord) -> str | None:
     failure = record.exc_info[1] if record.exc_info else None
-    return None if failure is None else "\n".join(_told(failure, set()))
+    return None if failure is None else "\n".join(_frame(failure, set()))
 
 
-def _told(failure: BaseException, seen: set[int]) -> list[str]:
+def _frame(failure: BaseException, seen: set[int]) -> list[str]:
     """Where a failure came from, and before it what caused it."""
     seen.add(id(failure))
     lines = []
     cause = failure.__cause__ or (None if failure.__suppress_context__ else failure.__context__)
     if cause is not None and id(cause) not in seen:
-        lines = [*_told(cause, seen), "which led to"]
+        lines = [*_frame(cause, seen), "which led to"]
     lines += "".join(traceback.format_tb(failure.__traceback__)).splitlines()
     details = [f"{name}={value}" for name in ("sqlstate", "constraint_name") if (value := getattr(failure, name, None))]
     lines.append(" ".join([type(failure).__qualname__, *details]))
     if isinstance(failure, BaseExceptionGroup):
         for part in failure.exceptions:
-            lines += _told(part, seen)
+            lines += _frame(part, seen)
     return lines

@@ -12,7 +12,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
@@ -139,8 +139,8 @@ def explain(
     async def work() -> str:
         async with open_database(settings_for_work()) as database, Feed.open(database, CRM) as feed:
             engine = Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed)
-            scope = Scope(org, "explain", Role.VIEWER)
-            return await engine.explain(engine.documents.prepare(query, None), values, scope)
+            caller = Caller(org, "explain", Role.VIEWER)
+            return await engine.explain(engine.documents.prepare(query, None), values, caller)
 
     typer.echo(run(work()))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from engine.caller import Person, Scope
+from engine.caller import Caller, Person
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Connections:
         return list(self._ends)
 
     @contextmanager
-    def joined(self, who: Scope, end: End) -> Iterator[None]:
+    def joined(self, who: Caller, end: End) -> Iterator[None]:
         """While a connection is open. `end` is called when it is to end. Raises `TooMany`."""
         member = who.person
         ends = self._ends.setdefault(member, set())

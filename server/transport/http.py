@@ -9,16 +9,16 @@ from collections.abc import AsyncIterator, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.caller import Scope as Caller
+from engine.caller import Caller
 from engine.errors import Code, RequestError, code_of, encode_errors
 from engine.failures import masked
-from engine.live.shared_stream import Told
+from engine.live.shared_stream import Frame
 from server.observe.calls import CANCELLED, Call, request_id
 from server.transport.connections import Ending, TooMany
 from server.transport.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, accepts, is_json
 from server.transport.refusals import BadRequest, Refused, TooManyConnections
 from server.transport.reply import send_json, send_refusal
-from server.transport.service import Asked, Service, asked_in_json, asked_in_url
+from server.transport.service import GraphQLRequest, Service, request_in_json, request_in_url
 from server.transport.streams import once, send_events
 
 STATUSES: dict[str, int] = {
@@ -71,7 +71,7 @@ class GraphQL:
             _check(method, call.headers, taken)
             who = await self.service.authenticator.authenticate(*_credentials(call.headers))
             call.organisation = who.organisation
-            asked = asked_in_json(await _body(receive)) if method == "POST" else asked_in_url(query_string)
+            asked = request_in_json(await _body(receive)) if method == "POST" else request_in_url(query_string)
             await self._run(call, asked, who, method, taken, receive, send)
         except Gone:
             call.code = CANCELLED
@@ -88,7 +88,7 @@ class GraphQL:
             await send_json(send, 500, encode_errors([found]), media)
 
     async def _run(
-        self, call: Call, asked: Asked, who: Caller, method: str, taken: Accepts, receive: Receive, send: Send
+        self, call: Call, asked: GraphQLRequest, who: Caller, method: str, taken: Accepts, receive: Receive, send: Send
     ) -> None:
         engine = self.service.engine
         try:
@@ -118,7 +118,7 @@ class GraphQL:
         media = taken.json or RESPONSE
         await send_json(send, 200 if answer.executed or media == JSON else 400, answer.body, media)
 
-    async def _stream(self, results: AsyncIterator[Told], who: Caller, receive: Receive, send: Send) -> None:
+    async def _stream(self, results: AsyncIterator[Frame], who: Caller, receive: Receive, send: Send) -> None:
         ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
         def end(ending: Ending) -> None:

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from engine.caller import Person, Scope, Withdrawn
+from engine.caller import Caller, Person, Revoked
 from engine.documents import Documents, Prepared
-from engine.live.shared_stream import Told
+from engine.live.shared_stream import Frame
 from server.auth.tokens import Authenticator
 from server.observe.calls import Calls
 from server.observe.metrics import Metrics
@@ -44,13 +44,13 @@ class Runs(Protocol):
     @property
     def documents(self) -> Documents: ...
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer: ...
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer: ...
 
     def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
-    ) -> AsyncIterator[Told]: ...
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
+    ) -> AsyncIterator[Frame]: ...
 
-    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]: ...
+    async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]: ...
 
 
 class Service:
@@ -68,7 +68,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GraphQLRequest:
     """The parameters of one GraphQL request."""
 
     query: str
@@ -77,7 +77,7 @@ class Asked:
 
 
 @asynccontextmanager
-async def following(results: AsyncIterator[Told]) -> AsyncIterator[AsyncIterator[Told]]:
+async def following(results: AsyncIterator[Frame]) -> AsyncIterator[AsyncIterator[Frame]]:
     """The results of a subscription, which is ended at the end, so that it lets go of what it holds."""
     try:
         yield results
@@ -87,12 +87,12 @@ async def following(results: AsyncIterator[Told]) -> AsyncIterator[AsyncIterator
             await close()
 
 
-def asked_in_json(body: bytes | str) -> Asked:
+def request_in_json(body: bytes | str) -> GraphQLRequest:
     """The request in a JSON body."""
-    return asked_in_object(_parsed(body, "The body"))
+    return request_in_object(_parsed(body, "The body"))
 
 
-def asked_in_object(value: object) -> Asked:
+def request_in_object(value: object) -> GraphQLRequest:
     """The request in a decoded object. Raises BadRequest that names the parameter and its type."""
     if not isinstance(value, dict):
         hint = " Requests are not batched: send each one by itself." if isinstance(value, list) else ""
@@ -110,10 +110,10 @@ def asked_in_object(value: object) -> Asked:
     extensions = value.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(f"`extensions` must be an object, not {_named(extensions)}.")
-    return Asked(query, name, variables)
+    return GraphQLRequest(query, name, variables)
 
 
-def asked_in_url(query_string: bytes) -> Asked:
+def request_in_url(query_string: bytes) -> GraphQLRequest:
     """The request in the query string of a URL, where `variables` and `extensions` are JSON."""
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
@@ -127,7 +127,7 @@ def asked_in_url(query_string: bytes) -> Asked:
             raise BadRequest(f"`{name}` stands twice in this URL.")
         is_json = name in ("variables", "extensions")
         value[name] = _parsed(text, f"`{name}`") if is_json and text else text or None
-    return asked_in_object(value)
+    return request_in_object(value)
 
 
 def _parsed(text: bytes | str, what: str) -> object:

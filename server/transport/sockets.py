@@ -31,7 +31,7 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from engine.caller import Scope as Caller
+from engine.caller import Caller
 from engine.errors import Code, RequestError, code_of, error, format_errors
 from engine.failures import masked
 from engine.live.selection import decode_cursor
@@ -40,7 +40,7 @@ from server.observe.calls import Call
 from server.transport.connections import Ending, TooMany
 from server.transport.protocols import Stuck
 from server.transport.refusals import NotAvailable, Refused
-from server.transport.service import Asked, Service, asked_in_object, following
+from server.transport.service import GraphQLRequest, Service, following, request_in_object
 
 LONGEST_ID = 200
 LONGEST_REASON = 123
@@ -213,7 +213,7 @@ class Socket:
             raise Closing(4401, "Unauthorized: send connection_init first, and wait for connection_ack")
         id_ = _id(message)
         try:
-            asked = asked_in_object(_payload(message))
+            asked = request_in_object(_payload(message))
         except Refused as refused:
             raise Closing(4400, refused.message) from refused
         if id_ in self.operations:
@@ -240,7 +240,7 @@ class Socket:
     async def _pong(self, message: dict[str, Any]) -> None:
         _payload(message)
 
-    async def _run(self, id_: str, operation: Operation, asked: Asked, who: Caller) -> None:
+    async def _run(self, id_: str, operation: Operation, asked: GraphQLRequest, who: Caller) -> None:
         """Run an operation, and end it with `complete` or with `error`."""
         last = f'{{"id":{operation.id},"type":"complete"}}'
         with Call(self.service.calls, "websocket", f"{self.id}-{next(self.calls)}", self.headers) as call:
@@ -259,7 +259,7 @@ class Socket:
             del self.operations[id_]
             await self.send(last)
 
-    async def _answer(self, call: Call, operation: Operation, asked: Asked, who: Caller) -> None:
+    async def _answer(self, call: Call, operation: Operation, asked: GraphQLRequest, who: Caller) -> None:
         engine = self.service.engine
         prepared = engine.documents.prepare(asked.query, asked.operation_name)
         call.runs(prepared)

@@ -17,7 +17,7 @@ from starlette.types import Receive, Send
 
 from engine.errors import Code, RequestError, code_of, encode_errors, error
 from engine.failures import masked
-from engine.live.shared_stream import Told
+from engine.live.shared_stream import Frame
 from server.auth.tokens import LEEWAY
 from server.observe.calls import blame
 from server.transport.connections import Ending
@@ -41,13 +41,13 @@ COMPLETE = b"event: complete\ndata:\n\n"
 EXPIRED = error(Code.UNAUTHENTICATED, "Your token has expired: connect again with a new one.")
 
 
-async def once(body: bytes) -> AsyncIterator[Told]:
+async def once(body: bytes) -> AsyncIterator[Frame]:
     """A stream of one result."""
-    yield Told(body)
+    yield Frame(body)
 
 
 async def send_events(
-    results: AsyncIterator[Told],
+    results: AsyncIterator[Frame],
     expires_at: datetime | None,
     receive: Receive,
     send: Send,
@@ -74,7 +74,7 @@ async def send_events(
 
 
 async def _relay(
-    results: AsyncIterator[Told],
+    results: AsyncIterator[Frame],
     gone: asyncio.Task[None],
     ended: asyncio.Future[Ending],
     expires_at: datetime | None,
@@ -104,17 +104,17 @@ async def _relay(
         await asyncio.gather(coming, return_exceptions=True)
 
 
-async def _next(results: AsyncIterator[Told]) -> Told | None:
+async def _next(results: AsyncIterator[Frame]) -> Frame | None:
     """The next result; None at the end. What goes wrong becomes the last result."""
     try:
         return await anext(results, None)
     except RequestError as refused:
         blame(refused.code)
-        return Told(encode_errors(refused.errors))
+        return Frame(encode_errors(refused.errors))
     except Exception as failure:
         found = masked(failure)
         blame(code_of(found))
-        return Told(encode_errors([found]))
+        return Frame(encode_errors([found]))
 
 
 def _event(body: bytes, cursor: str | None = None) -> bytes:

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import ARRAY, Integer, Text, bindparam, column, func, select, text, values
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.change.records import ID, revise, rewrite
 from engine.change.transaction import Change
-from engine.read.compiler import Compiled
+from engine.read.compiler import BoundStatement
 from models.database import Database, Statement, WrongArguments
 from models.rules.ids import split_id
 from models.rules.roles import Role
@@ -99,7 +99,7 @@ async def change(world: World) -> AsyncIterator[Change]:
     async with world.database.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        yield Change(connection, Scope(world.organisation, "mia", Role.MANAGER), new_id(), "test")
+        yield Change(connection, Caller(world.organisation, "mia", Role.MANAGER), new_id(), "test")
         await transaction.rollback()
 
 
@@ -132,15 +132,15 @@ async def test_a_field_that_a_revision_does_not_set_is_not_lost(world: World, ch
 def test_a_read_is_given_what_it_binds_of_the_caller() -> None:
     """Of the caller, and of the arguments of the whole operation, a statement gets those that it names; a value that
     is given to this execution alone has to be one of them."""
-    scope = Scope("acme", "mia", Role.MANAGER)
+    caller = Caller("acme", "mia", Role.MANAGER)
     role = bindparam("role", type_=Text())
-    compiled = Compiled(
+    compiled = BoundStatement(
         Statement(select(role, ID, bindparam("p1", type_=Integer()))), {"p0": lambda _: 1, "p1": lambda _: 2}
     )
     id = uuid4()
     assert compiled.statement.names == ("role", "id", "p1")
-    assert compiled.arguments({}, scope, id=id) == ["MANAGER", id, 2]
+    assert compiled.arguments({}, caller, id=id) == ["MANAGER", id, 2]
     with pytest.raises(WrongArguments, match=r"^not bound: after\."):
-        compiled.arguments({}, scope, id=id, after=3)
+        compiled.arguments({}, caller, id=id, after=3)
     with pytest.raises(WrongArguments, match=r"^missing: id\."):
-        compiled.arguments({}, scope)
+        compiled.arguments({}, caller)

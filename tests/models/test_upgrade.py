@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 import pytest
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.engine import Engine
 from engine.live.feed import Feed
 from models import Role
@@ -19,8 +19,9 @@ from models.database import Database
 from models.migrate import UnknownRevision, is_current, migrate
 from models.migrations.draft import differences, released
 from models.rules.ids import public_id
+from resolvers.domain import CRM
 from schema.api import graphql_schema
-from tests.conftest import Compiled
+from tests.conftest import BoundStatement
 from tests.support.consistency import expect_consistent
 
 ROWS = Path(__file__).parent / "upgrades"
@@ -79,7 +80,7 @@ async def fill(url: str, last: str) -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_an_upgrade_loses_nothing(url: str, revision: str, compiled: Compiled) -> None:
+async def test_an_upgrade_loses_nothing(url: str, revision: str, compiled: BoundStatement) -> None:
     """Each stored value is found again, the tables are those of the models, and a lead is read and moved."""
     await fill(url, revision)
     before = await stored(url)
@@ -101,13 +102,13 @@ async def test_an_upgrade_loses_nothing(url: str, revision: str, compiled: Compi
     await expect_usable(url, compiled)
 
 
-async def expect_usable(url: str, compiled: Compiled) -> None:
+async def expect_usable(url: str, compiled: BoundStatement) -> None:
     """What was stored is read, changed, and stays consistent."""
     documents, plans = compiled
-    admin = Scope("acme", "ann", Role.ADMIN)
+    admin = Caller("acme", "ann", Role.ADMIN)
     lead, stage = (UUID(f"01930000-0000-7000-8000-{number:012}") for number in (31, 21))
 
-    async with Database.open(url, max_size=4) as database, Feed.open(database, poll_seconds=30) as feed:
+    async with Database.open(url, max_size=4) as database, Feed.open(database, CRM, poll_seconds=30) as feed:
         engine = Engine(graphql_schema, database, documents, feed)
         engine.plans = plans
 

@@ -12,11 +12,11 @@ import orjson
 import uvicorn
 from graphql import build_schema, execute_sync, get_variable_values
 
-from engine.caller import Person, Scope, Withdrawn
+from engine.caller import Caller, Person, Revoked
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, refusal
 from engine.limits import Limits
-from engine.live.shared_stream import Told
+from engine.live.shared_stream import Frame
 from models.database import Database
 from server.app import Application, create_app
 from server.settings import Settings
@@ -53,7 +53,7 @@ class StandIn:
         self.counted = 0
         self.news: asyncio.Queue[int] = asyncio.Queue()
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope) -> Answer:
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
         definitions = prepared.operation.variable_definitions or ()
         coerced = get_variable_values(SCHEMA, definitions, dict(variables or {}))
         if isinstance(coerced, list):
@@ -72,28 +72,28 @@ class StandIn:
             self.finished.append("held")
         name = prepared.operation.name.value if prepared.operation.name else None
         values = dict(variables or {})
-        result = execute_sync(SCHEMA, prepared.document, self.root(scope), None, values, name)
+        result = execute_sync(SCHEMA, prepared.document, self.root(caller), None, values, name)
         return Answer(orjson.dumps(result.formatted))
 
-    def root(self, scope: Scope) -> dict[str, Any]:
+    def root(self, caller: Caller) -> dict[str, Any]:
         def add(_: Any, n: int) -> int:
             self.added.append(n)
             return n
 
         return {
             "hello": lambda _, name=None: f"Hello, {name or 'world'}!",
-            "who": f"{scope.subject} of {scope.organisation} as {scope.role}",
+            "who": f"{caller.subject} of {caller.organisation} as {caller.role}",
             "number": lambda _, n=None: n,
             "add": add,
             "held": 1,
         }
 
-    async def withdrawn(self, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
+    async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
         return {}
 
     async def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, scope: Scope, seen: str | None = None
-    ) -> AsyncIterator[Told]:
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
+    ) -> AsyncIterator[Frame]:
         if "refused" in prepared.text:
             raise refusal(Code.BAD_USER_INPUT, "after: no such cursor.")
         try:
@@ -104,13 +104,13 @@ class StandIn:
                     body = b'{"data":{"count":%d}}' % number
                     width = (variables or {}).get("width", 0)
                     # A number is no cursor that a socket could name when it is closed for being too slow.
-                    yield Told(body.ljust(width), None if width else str(number))
+                    yield Frame(body.ljust(width), None if width else str(number))
                 return
-            yield Told(b'{"data":{"follow":0}}', (variables or {}).get("cursor"))
+            yield Frame(b'{"data":{"follow":0}}', (variables or {}).get("cursor"))
             if "breaks" in prepared.text:
                 raise RuntimeError("the secret inside")
             while True:
-                yield Told(b'{"data":{"follow":%d}}' % await self.news.get())
+                yield Frame(b'{"data":{"follow":%d}}' % await self.news.get())
         finally:
             self.finished.append("subscription")
 

@@ -46,10 +46,10 @@ class Day:
     async def story(self, id: str) -> list[Any]:
         """The timeline of a lead, the oldest first, each entry with what it tells."""
         lead = await self.step("Story", id=id)
-        return [(entry["type"], told(entry)) for entry in reversed(lead["timeline"]["nodes"])]
+        return [(entry["type"], describe(entry)) for entry in reversed(lead["timeline"]["nodes"])]
 
 
-def told(entry: Mapping[str, Any]) -> Any:
+def describe(entry: Mapping[str, Any]) -> Any:
     """What a timeline's entry says in particular."""
     if "toStage" in entry:
         return entry["fromStage"]["name"], entry["toStage"]["name"]

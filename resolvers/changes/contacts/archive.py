@@ -7,13 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import DateTime, bindparam, select, text
 
-from engine.change.records import ID, told
+from engine.change.records import ID, describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.tables.base import utc_now
 from models.tables.contact import Contact, Customer
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_version, not_found
 
 TAKE = {
@@ -67,6 +67,6 @@ async def _set(
     if (record["archived_at"] is None) != (archived_at is None):
         await change.run(SET[noun], id=id, archived_at=archived_at)
         what = "restored" if archived_at is None else "archived"
-        data = told(record, {"archived_at": archived_at})
-        change.emit(Happening(f"{noun}.{what}", record_id=id, data=data))
+        data = describe(record, {"archived_at": archived_at})
+        change.emit(NewEvent(f"{noun}.{what}", record_id=id, data=data))
     return {noun: id}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from engine.change.records import ID, differing, make, not_null, revise, rewrite, told
+from engine.change.records import ID, describe, differing, make, not_null, revise, rewrite
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -15,7 +15,7 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, optional_line, prose
 from models.tables.base import new_id
 from models.tables.contact import Contact, Customer
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_found, expect_version, not_found
 
 LONGEST_EMAIL = 254
@@ -43,7 +43,7 @@ async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
     await expect_found(change, "customer", fields["customer_id"], "customerId")
     contact_id = new_id()
     await change.run(MAKE_CONTACT, id=contact_id, **fields)
-    change.emit(Happening("contact.created", record_id=contact_id))
+    change.emit(NewEvent("contact.created", record_id=contact_id))
     return {"contact": contact_id}
 
 
@@ -60,7 +60,7 @@ async def update_contact(
     await expect_found(change, "customer", changes.get("customer_id"), "customerId")
     if changes:
         await rewrite(change, REVISE_CONTACT, contact, changes)
-        change.emit(Happening("contact.updated", record_id=contact_id, data=told(contact, changes)))
+        change.emit(NewEvent("contact.updated", record_id=contact_id, data=describe(contact, changes)))
     return {"contact": contact_id}
 
 
@@ -69,7 +69,7 @@ async def create_customer(change: Change, **given: Any) -> Mapping[str, Any]:
     customer_id = new_id()
     with expect_unique():
         await change.run(MAKE_CUSTOMER, id=customer_id, **{**dict.fromkeys(CUSTOMER_FIELDS), **_tidy(given)})
-    change.emit(Happening("customer.created", record_id=customer_id))
+    change.emit(NewEvent("customer.created", record_id=customer_id))
     return {"customer": customer_id}
 
 
@@ -86,7 +86,7 @@ async def update_customer(
     if changes:
         with expect_unique():
             await rewrite(change, REVISE_CUSTOMER, customer, changes)
-        change.emit(Happening("customer.updated", record_id=customer_id, data=told(customer, changes)))
+        change.emit(NewEvent("customer.updated", record_id=customer_id, data=describe(customer, changes)))
     return {"customer": customer_id}
 
 

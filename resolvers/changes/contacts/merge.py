@@ -7,14 +7,14 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import IDS, public, revise, rewrite, told
+from engine.change.records import IDS, describe, public, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.lead import Lead
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import EMPTY as LEAD_FIELDS
@@ -318,7 +318,7 @@ async def _merge(
     data = {spelled(name): public(name, loser[name]) for name in kind.fields}
     change.emit(_about(kind, f"{kind.noun}.merged", loser, into=public_id(kind.noun, winner["id"]), **data))
     if filled:
-        change.emit(_about(kind, f"{kind.noun}.updated", {**winner, **filled}, **told(winner, filled)))
+        change.emit(_about(kind, f"{kind.noun}.updated", {**winner, **filled}, **describe(winner, filled)))
     return shown
 
 
@@ -344,11 +344,11 @@ async def _point_at(change: Change, kind: Kind, name: str, winner_id: UUID, lose
     for row in pointed:
         about = {key: row[key] for key in ("lead_id", "owner_id", "pipeline_id", "stage_id")}
         record_id = None if table == "lead" else row["id"]
-        change.emit(Happening(f"{table}.updated", **about, record_id=record_id, data=data))
+        change.emit(NewEvent(f"{table}.updated", **about, record_id=record_id, data=data))
     return len(pointed)
 
 
-def _about(kind: Kind, type_: str, record: Mapping[str, Any], **data: Any) -> Happening:
+def _about(kind: Kind, type_: str, record: Mapping[str, Any], **data: Any) -> NewEvent:
     if kind is not LEAD:
-        return Happening(type_, record_id=record["id"], data=data)
-    return Happening.of_lead(type_, record, **data)
+        return NewEvent(type_, record_id=record["id"], data=data)
+    return NewEvent.of_lead(type_, record, **data)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import told
+from engine.change.records import describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -53,4 +53,4 @@ async def losing_reason(change: Change, stage_id: UUID, kind: str) -> list[tuple
     To be asked before they are closed or opened, while the stage is taken and its leads are held.
     """
     leads = await change.all(LOSING_REASON, stage_id=stage_id, kind=kind)
-    return [(lead, told(lead, {"lost_reason": None})) for lead in leads]
+    return [(lead, describe(lead, {"lost_reason": None})) for lead in leads]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import inserted, told
+from engine.change.records import describe, inserted
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -15,15 +15,15 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from resolvers.changes.leads.convert_customer import describe_customer, fill_customer, make_customer
 from resolvers.changes.leads.convert_target import TARGET, begins, expect_target
 from resolvers.changes.leads.fields import EMPTY, priced
 from resolvers.changes.leads.move import expect_complete, top_of
-from resolvers.changes.locks import Standing, expect_found, expect_version, lock_lead
-from resolvers.changes.ownership.route import hold_for_new, route_new
+from resolvers.changes.locks import LockedLead, expect_found, expect_version, lock_lead
+from resolvers.changes.ownership.route import lock_for_new, route_new
 from resolvers.changes.stage_totals import count
 
 STAYS = ("probability", "external_id")
@@ -58,7 +58,7 @@ FIRST_STEP = inserted(
     StageChange,
     {
         "org_id": ":org_id",
-        "id": ":happening_id",
+        "id": ":event_id",
         "lead_id": ":id",
         "to_pipeline_id": ":pipeline_id",
         "to_stage_id": ":stage_id",
@@ -186,12 +186,12 @@ async def convert_lead(
 
 async def _bound_for(
     change: Change, lead_id: UUID, pipeline_id: UUID | None, stage_id: UUID | None, dry_run: bool
-) -> tuple[Standing, Row | None]:
+) -> tuple[LockedLead, Row | None]:
     """Lock a lead and the stage where its opportunity begins, with whomever that may be given to."""
     while True:
         target = await change.first(TARGET, lead_id=lead_id, pipeline_id=pipeline_id, stage_id=stage_id)
         if target is not None and target["routes"] and not dry_run:
-            await hold_for_new(change, target["pipeline_id"])
+            await lock_for_new(change, target["pipeline_id"])
         wanted = () if target is None else (target["id"],)
         standing = await lock_lead(change, lead_id, stage_ids=wanted)
         # Between the two statements the stage may have gone or closed; then, unless it was named, it is another.
@@ -213,7 +213,7 @@ async def _converted_before(change: Change, lead: Row) -> Mapping[str, Any]:
     }
 
 
-async def _expect_convertible(change: Change, standing: Standing, expected_version: int | None) -> None:
+async def _expect_convertible(change: Change, standing: LockedLead, expected_version: int | None) -> None:
     lead = standing.lead
     expect_version(lead, expected_version, lead=lead["id"])
     pipeline = await change.first(TYPE, id=lead["pipeline_id"])
@@ -236,7 +236,7 @@ async def _expect_convertible(change: Change, standing: Standing, expected_versi
 
 async def _create(
     change: Change,
-    standing: Standing,
+    standing: LockedLead,
     stage: Row,
     contact: Row | None,
     customer: UUID | None,
@@ -246,7 +246,7 @@ async def _create(
     lead, opportunity_id = standing.lead, new_id()
     value, currency = worth
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
-    created = Happening("lead.created", lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
+    created = NewEvent("lead.created", lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
     await change.run(
         CREATE,
         id=opportunity_id,
@@ -257,7 +257,7 @@ async def _create(
         currency=currency,
         customer_id=customer,
         contact_id=contact and contact["id"],
-        happening_id=created.id,
+        event_id=created.id,
         actor_id=change.actor_id,
         **place,
     )
@@ -265,9 +265,9 @@ async def _create(
     count(change, {**lead, "closed_at": True}, standing.stage, 1)
     count(change, {"value": value, "currency": currency, "probability": None, "closed_at": None}, stage, 1)
     told_of = {"opportunityId": public_id("lead", opportunity_id), **_joined(lead, customer)}
-    change.emit(Happening.of_lead("lead.converted", lead, **told_of))
+    change.emit(NewEvent.of_lead("lead.converted", lead, **told_of))
     if contact is not None and (joined := _joined(contact, customer)):
-        change.emit(Happening("contact.updated", record_id=contact["id"], data=joined))
+        change.emit(NewEvent("contact.updated", record_id=contact["id"], data=joined))
     change.emit(created)
     return opportunity_id
 
@@ -276,15 +276,15 @@ def _joined(record: Row, customer: UUID | None) -> dict[str, Any]:
     """What an event tells of a record that gets this customer when it has none."""
     if customer is None or record["customer_id"] is not None:
         return {}
-    return told(record, {"customer_id": customer})
+    return describe(record, {"customer_id": customer})
 
 
 def _tell_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: Row, tasks: Sequence[UUID]) -> None:
     """Tell of each task that it is now a step of the opportunity."""
-    carried = told({"lead_id": lead["id"]}, {"lead_id": opportunity_id})
+    carried = describe({"lead_id": lead["id"]}, {"lead_id": opportunity_id})
     for task_id in tasks:
         change.emit(
-            Happening(
+            NewEvent(
                 "task.updated",
                 lead_id=opportunity_id,
                 owner_id=lead["owner_id"],

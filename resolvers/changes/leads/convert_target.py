@@ -9,7 +9,7 @@ from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.tables.pipeline import PipelineType
 from models.tables.stage import StageKind
-from resolvers.changes.locks import Standing, not_found
+from resolvers.changes.locks import LockedLead, not_found
 
 TARGET = Statement(
     text(
@@ -40,7 +40,7 @@ def begins(stage: Row | None) -> bool:
     return stage is not None and stage["deleted_at"] is None and stage["kind"] == StageKind.OPEN
 
 
-def expect_target(standing: Standing, target: Row | None, pipeline_id: UUID | None, stage_id: UUID | None) -> Row:
+def expect_target(standing: LockedLead, target: Row | None, pipeline_id: UUID | None, stage_id: UUID | None) -> Row:
     """The stage for the opportunity: open, and in a pipeline of opportunities."""
     stage = None if target is None else standing.stages.get(target["id"])
     if target is None or stage is None or stage["deleted_at"] is not None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from engine.change.records import ID, differing, inserted, public, revise, rewrite, told
+from engine.change.records import ID, describe, differing, inserted, public, revise, rewrite
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -15,7 +15,7 @@ from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
 from models.tables.base import new_id
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage, StageKind
@@ -118,7 +118,7 @@ async def create_lead(
     fields = {**EMPTY, **await settle(change, EMPTY, wanted)}
     expect_complete(fields, stage, "stageId" if stage_id else "title")
     lead_id = new_id()
-    happening = Happening(
+    new_event = NewEvent(
         "lead.created",
         lead_id=lead_id,
         owner_id=fields["owner_id"],
@@ -129,7 +129,7 @@ async def create_lead(
         await change.run(
             INSERT_LEAD,
             **fields,
-            id=happening.id,
+            id=new_event.id,
             lead_id=lead_id,
             pipeline_id=stage["pipeline_id"],
             stage_id=stage["id"],
@@ -138,7 +138,7 @@ async def create_lead(
             actor_id=change.actor_id,
         )
     count(change, {**fields, "closed_at": None}, stage, 1)
-    change.emit(happening)
+    change.emit(new_event)
     if stage["kind"] == StageKind.OPEN:
         place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
         await route_new(change, {"id": lead_id, "owner_id": fields["owner_id"], **place})
@@ -174,10 +174,10 @@ async def update_lead(
     count(change, now, standing.stage, 1)
     others = {name: value for name, value in changes.items() if name != "owner_id"}
     if others:
-        change.emit(Happening.of_lead("lead.updated", now, **told(lead, others)))
+        change.emit(NewEvent.of_lead("lead.updated", now, **describe(lead, others)))
     if "owner_id" in changes:
         hands = {"from": public("owner_id", lead["owner_id"]), "to": public("owner_id", now["owner_id"])}
-        change.emit(Happening.of_lead("lead.assigned", now, **hands))
+        change.emit(NewEvent.of_lead("lead.assigned", now, **hands))
     return {"lead": lead_id}
 
 

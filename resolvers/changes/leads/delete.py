@@ -12,7 +12,7 @@ from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from resolvers.changes import activities as activity_changes
 from resolvers.changes.leads.fields import EMPTY
 from resolvers.changes.locks import lock_lead
@@ -50,13 +50,13 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
     # Whoever changes one of these holds the lead first, so they stay as they are found.
     for activity in await change.all(ACTIVITIES, id=lead_id):
         told = activity_changes.public_fields(activity)
-        change.emit(Happening.of_lead("activity.deleted", lead, activity["id"], **told))
+        change.emit(NewEvent.of_lead("activity.deleted", lead, activity["id"], **told))
     for task in await change.all(TASKS, id=lead_id):
         told = {"status": task["status"], **task_fields.public_fields(task)}
-        change.emit(Happening.of_lead("task.deleted", lead, task["id"], **told))
+        change.emit(NewEvent.of_lead("task.deleted", lead, task["id"], **told))
     await change.run(DELETE_LEAD, id=lead_id)
     count(change, lead, standing.stage, -1)
-    change.emit(Happening.of_lead("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
-    for happening in released:
-        change.emit(happening)
+    change.emit(NewEvent.of_lead("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
+    for new_event in released:
+        change.emit(new_event)
     return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}

@@ -80,7 +80,7 @@ async def settle(change: Change, before: Mapping[str, Any], given: Mapping[str, 
 
 def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, field: str) -> None:
     """Refuse a rep who takes a lead from somebody else, or gives it to somebody else."""
-    if not {from_id, to_id} <= {None, change.actor_id} and not change.scope.role.includes(Role.MANAGER):
+    if not {from_id, to_id} <= {None, change.actor_id} and not change.caller.role.includes(Role.MANAGER):
         raise Refused(Refusal.FORBIDDEN, "Only a manager can give leads to others, or take them away.", field)
 
 

@@ -6,17 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import told
+from engine.change.records import describe
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import prose
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.move import enter, expect_complete, top_of
-from resolvers.changes.locks import Standing, lock_lead, not_found
+from resolvers.changes.locks import LockedLead, lock_lead, not_found
 from resolvers.changes.stage_totals import count
 
 NEXT_OPEN_STAGE = Statement(
@@ -103,7 +103,7 @@ async def qualify_lead(change: Change, lead_id: UUID, expected_version: int | No
             shown={"lead": lead_id},
         )
     expect_complete(standing.lead, target, shown={"lead": lead_id})
-    change.emit(Happening.of_lead("lead.qualified", standing.lead))
+    change.emit(NewEvent.of_lead("lead.qualified", standing.lead))
     await enter(change, standing, target, await top_of(change, lead_id, target["id"]), qualified=True)
     return {"lead": lead_id}
 
@@ -120,8 +120,8 @@ async def disqualify_lead(
     if target is not None:
         expect_complete(standing.lead, target, shown={"lead": lead_id})
     # Where it moves, that tells how its reason changed.
-    changed = told(standing.lead, {"lost_reason": why}) if target is None else {}
-    change.emit(Happening.of_lead("lead.disqualified", standing.lead, reason=why, notes=more, **changed))
+    changed = describe(standing.lead, {"lost_reason": why}) if target is None else {}
+    change.emit(NewEvent.of_lead("lead.disqualified", standing.lead, reason=why, notes=more, **changed))
     if target is not None:
         place = await top_of(change, lead_id, target["id"])
         await enter(change, standing, target, place, lost_reason=why, disqualified=True)
@@ -154,8 +154,8 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
     if not stays:
         expect_complete(lead, target, shown={"lead": lead_id})
     elif lead["lost_reason"] is not None:
-        was |= told(lead, {"lost_reason": None})
-    change.emit(Happening.of_lead("lead.reopened", standing.lead, **was))
+        was |= describe(lead, {"lost_reason": None})
+    change.emit(NewEvent.of_lead("lead.reopened", standing.lead, **was))
     if stays:
         await change.run(OPEN_AGAIN, lead_id=lead_id)
         count(change, lead, standing.stage, -1)
@@ -169,7 +169,7 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
 
 async def _bound_for(
     change: Change, lead_id: UUID, expected_version: int | None, refuse: Any, choose: Statement
-) -> tuple[Standing, Row | None]:
+) -> tuple[LockedLead, Row | None]:
     """Lock a lead and the stage that `choose` finds for it, or None. `refuse` may refuse the lead first.
 
     Stages are locked before leads, but the choice depends on the lead: so it is made again under the lock.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import inserted, told
+from engine.change.records import describe, inserted
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -14,11 +14,11 @@ from models.database import Statement
 from models.rules import rank
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.lead import StageChange, missing_fields
 from models.tables.stage import StageKind
 from resolvers.changes.leads.lost_reasons import settled_reason
-from resolvers.changes.locks import Standing, lock_lead, not_found
+from resolvers.changes.locks import LockedLead, lock_lead, not_found
 from resolvers.changes.stage_totals import count
 
 TOP = Statement(
@@ -156,7 +156,7 @@ async def move_lead(
             raise Refused(Refusal.INVALID, "It only changes its place. Leave the reason out.", "lostReason")
         await change.run(REORDER, lead_id=lead_id, rank=place)
         change.emit(
-            Happening(
+            NewEvent(
                 "lead.moved",
                 lead_id=lead_id,
                 owner_id=lead["owner_id"],
@@ -172,7 +172,7 @@ async def move_lead(
     return {"lead": lead_id}
 
 
-async def _why(change: Change, standing: Standing, stage: Mapping[str, Any], given: str | None) -> str | None:
+async def _why(change: Change, standing: LockedLead, stage: Mapping[str, Any], given: str | None) -> str | None:
     """Why a lead that enters a stage is lost, if it is; one that was lost before need not say so again."""
     if stage["kind"] != StageKind.LOST:
         if given is not None:
@@ -195,7 +195,7 @@ def expect_complete(
 
 async def enter(
     change: Change,
-    standing: Standing,
+    standing: LockedLead,
     stage: Mapping[str, Any],
     place: str,
     *,
@@ -208,7 +208,7 @@ async def enter(
     was = StageKind.LOST if is_lost(standing) else standing.stage["kind"]
     closed = kind != StageKind.OPEN
     why = (lost_reason or (lead["lost_reason"] if kind == was else None)) if closed else None
-    happening = Happening(
+    new_event = NewEvent(
         "lead.stage_changed",
         lead_id=lead["id"],
         owner_id=lead["owner_id"],
@@ -216,11 +216,11 @@ async def enter(
         stage_id=stage["id"],
         from_pipeline_id=lead["pipeline_id"],
         from_stage_id=lead["stage_id"],
-        data={} if why == lead["lost_reason"] else told(lead, {"lost_reason": why}),
+        data={} if why == lead["lost_reason"] else describe(lead, {"lost_reason": why}),
     )
     await change.run(
         MOVE,
-        id=happening.id,
+        id=new_event.id,
         lead_id=lead["id"],
         pipeline_id=stage["pipeline_id"],
         stage_id=stage["id"],
@@ -236,10 +236,10 @@ async def enter(
     )
     count(change, lead, standing.stage, -1)
     count(change, {**lead, "closed_at": None}, stage, 1)
-    change.emit(happening)
+    change.emit(new_event)
 
 
-def is_lost(standing: Standing) -> bool:
+def is_lost(standing: LockedLead) -> bool:
     """Whether a lead is lost or disqualified already."""
     return standing.stage["kind"] == StageKind.LOST or standing.lead["disqualified_at"] is not None
 

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
-from engine.caller import Person, Withdrawn
+from engine.caller import Person, Revoked
 from engine.read.rows import ORG
 from models.database import Database, Statement
 
-WITHDRAWN = Statement(
+REVOKED = Statement(
     text(
         """
         SELECT asked.org_id, asked.subject, 'DEACTIVATED' AS why
@@ -40,12 +40,12 @@ RESUME = Statement(
 )
 
 
-async def find_withdrawn(database: Database, people: Collection[Person]) -> Mapping[Person, Withdrawn]:
+async def find_revoked(database: Database, people: Collection[Person]) -> Mapping[Person, Revoked]:
     """Those of the people who may no longer ask. Whoever is not known yet may."""
     org_ids, subjects = [org_id for org_id, _ in people], [subject for _, subject in people]
     async with database.acquire() as connection:
-        found = await WITHDRAWN.all(connection, org_ids=org_ids, subjects=subjects)
-    return {(row["org_id"], row["subject"]): Withdrawn(row["why"]) for row in found}
+        found = await REVOKED.all(connection, org_ids=org_ids, subjects=subjects)
+    return {(row["org_id"], row["subject"]): Revoked(row["why"]) for row in found}
 
 
 async def suspend(database: Database, org_id: UUID) -> bool:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.read.rows import ORG, SUBJECT
 from models.database import Connection, Statement
 from models.rules.refusal import Refusal, Refused
@@ -39,19 +39,19 @@ JOIN = Statement(
 """Make the caller a member. The empty update returns the row even if another transaction made it just now."""
 
 
-async def expect_member(connection: Connection, scope: Scope) -> UUID:
+async def expect_member(connection: Connection, caller: Caller) -> UUID:
     """The id of the caller's member record, made on the first change. Raises `Refused` FORBIDDEN for one who left."""
-    found = await FIND_MEMBER.first(connection, org_id=scope.org_id, subject=scope.subject)
+    found = await FIND_MEMBER.first(connection, org_id=caller.org_id, subject=caller.subject)
     if found is None:
-        await FOUND_ORGANISATION.run(connection, org_id=scope.org_id, organisation=scope.organisation)
+        await FOUND_ORGANISATION.run(connection, org_id=caller.org_id, organisation=caller.organisation)
         found = await JOIN.first(
             connection,
-            org_id=scope.org_id,
+            org_id=caller.org_id,
             id=new_id(),
-            subject=scope.subject,
-            name=scope.name or scope.email or scope.subject,
-            email=scope.email,
-            role=scope.role.value,
+            subject=caller.subject,
+            name=caller.name or caller.email or caller.subject,
+            email=caller.email,
+            role=caller.role.value,
         )
     assert found is not None
     if not found["active"]:

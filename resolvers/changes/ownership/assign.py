@@ -12,9 +12,9 @@ from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_found, expect_version, not_found
-from resolvers.changes.ownership.shares import Shared, hold_pools
+from resolvers.changes.ownership.shares import Shared, lock_pools
 
 NO_LEAD: Mapping[str, Any] = dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))
 
@@ -175,7 +175,7 @@ async def reassign_all(
         raise Refused(Refusal.INVALID, "Name a member or a pool, not both.", "toPoolId")
     if await change.first(MEMBER, id=from_member_id) is None:
         raise not_found("member", "fromMemberId")
-    shared = None if to_pool_id is None else await _hold_pool(change, to_pool_id, from_member_id)
+    shared = None if to_pool_id is None else await _lock_pool(change, to_pool_id, from_member_id)
     held, tasks = await _lock_work(change, from_member_id)
     await expect_found(change, "member", to_member_id, "toMemberId")
     leads = [
@@ -197,7 +197,7 @@ async def reassign_all(
         about = held.get(task["lead_id"])
         now = dict(about, owner_id=owners.get(about["id"], about["owner_id"])) if about else NO_LEAD
         changes = {"assigneeId": [_member(from_member_id), _member(assignee_id)]}
-        change.emit(Happening.of_lead("task.updated", now, task["id"], changes=changes))
+        change.emit(NewEvent.of_lead("task.updated", now, task["id"], changes=changes))
     return {
         "lead_count": len(leads),
         "task_count": len(tasks),
@@ -220,9 +220,9 @@ async def _lock_work(change: Change, member_id: UUID) -> tuple[dict[UUID, Row], 
         named = sorted(missing)
 
 
-async def _hold_pool(change: Change, pool_id: UUID, from_member_id: UUID) -> Shared:
+async def _lock_pool(change: Change, pool_id: UUID, from_member_id: UUID) -> Shared:
     """Hold a pool that shares out all of a member's work among its other members. Raises `Refused`."""
-    shared = await hold_pools(change, [{"pool_id": pool_id, "member_id": None}])
+    shared = await lock_pools(change, [{"pool_id": pool_id, "member_id": None}])
     if pool_id not in shared.pools:
         raise not_found("pool", "toPoolId")
     for load in shared.loads.values():
@@ -245,9 +245,9 @@ async def give(change: Change, given: Sequence[tuple[Row, UUID | None]], **data:
         change.emit(handed(lead, owner, **data))
 
 
-def handed(lead: Mapping[str, Any], owner_id: UUID | None, **data: Any) -> Happening:
+def handed(lead: Mapping[str, Any], owner_id: UUID | None, **data: Any) -> NewEvent:
     """The event of a lead that gets another owner."""
-    return Happening(
+    return NewEvent(
         "lead.assigned",
         lead_id=lead["id"],
         owner_id=owner_id,
@@ -259,7 +259,7 @@ def handed(lead: Mapping[str, Any], owner_id: UUID | None, **data: Any) -> Happe
 
 def _expect_allowed(change: Change, lead: Row, member_id: UUID | None) -> None:
     """Whether the caller may hand this lead over: a rep takes what is nobody's, and hands back what is the rep's."""
-    if change.scope.role.includes(Role.MANAGER):
+    if change.caller.role.includes(Role.MANAGER):
         return
     if member_id not in (None, change.actor_id) or lead["owner_id"] not in (None, change.actor_id):
         raise Refused(Refusal.FORBIDDEN, "Only a manager can give leads to others, or take them away.", "memberId")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
-from engine.change.records import differing, inserted, make, not_null, revise, rewrite, told
+from engine.change.records import describe, differing, inserted, make, not_null, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
@@ -14,7 +14,7 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.routing import Pool, PoolMember, PoolStrategy
 from resolvers.changes.locks import LOCK_ORGANISATION, expect_version, not_found
 
@@ -110,7 +110,7 @@ async def create_pool(
     pool_id = new_id()
     await change.run(MAKE_POOL, id=pool_id, name=called, strategy=strategy)
     await change.run(ARRANGE, pool_id=pool_id, member_ids=list(member_ids))
-    change.emit(Happening("pool.created", record_id=pool_id))
+    change.emit(NewEvent("pool.created", record_id=pool_id))
     return {"pool": pool_id}
 
 
@@ -129,7 +129,7 @@ async def update_pool(
     before = [row["member_id"] for row in await change.all(PLACES, pool_id=pool_id)]
     members: list[UUID] = wanted.pop("member_ids", before)
     changes = differing(pool, wanted)
-    data = told(pool, changes)
+    data = describe(pool, changes)
     if members != before:
         await _expect_members(change, members, before)
         changes["turn"] = members.index(before[pool["turn"]]) if before[pool["turn"]] in members else 0
@@ -141,7 +141,7 @@ async def update_pool(
         await change.run(ARRANGE, pool_id=pool_id, member_ids=members)
     elif "strategy" in changes:
         await change.run(FORGET_CREDIT, pool_id=pool_id)
-    change.emit(Happening("pool.updated", record_id=pool_id, data=data))
+    change.emit(NewEvent("pool.updated", record_id=pool_id, data=data))
     return {"pool": pool_id}
 
 
@@ -160,7 +160,7 @@ async def delete_pool(change: Change, pool_id: UUID, expected_version: int | Non
             shown={"pool": pool_id},
         )
     await change.run(DELETE, id=pool_id)
-    change.emit(Happening("pool.deleted", record_id=pool_id, data={"name": pool["name"]}))
+    change.emit(NewEvent("pool.deleted", record_id=pool_id, data={"name": pool["name"]}))
     return {"deleted_pool_id": public_id("pool", pool_id)}
 
 

@@ -26,7 +26,7 @@ from resolvers.changes.leads.move import KNOWN
 from resolvers.changes.locks import LOCK_PIPELINE, not_found
 from resolvers.changes.ownership.assign import ASSIGN, handed
 from resolvers.changes.ownership.rules import RULES, as_rule
-from resolvers.changes.ownership.shares import Shared, hold_pools
+from resolvers.changes.ownership.shares import Shared, lock_pools
 from resolvers.changes.pipeline_stages import STAGES_IN_ORDER
 from resolvers.changes.pipelines.stages import KNOWN_STAGES
 from resolvers.conditions.sql import compiled
@@ -98,7 +98,7 @@ async def route_unassigned(
     if after_lead_id is not None and await change.first(KNOWN, card_id=after_lead_id) is None:
         raise not_found("lead", "afterLeadId")
     rules = await change.all(RULES, pipeline_id=pipeline_id)
-    shared = await hold_pools(change, rules)
+    shared = await lock_pools(change, rules)
     leads = await change.all(
         LOCK_UNOWNED, pipeline_id=pipeline_id, stage_id=stage_id, after_id=after_lead_id, size=MOST + 1
     )
@@ -117,16 +117,16 @@ async def route_unassigned(
             {"lead_id": one.lead["id"], "owner_id": one.owner_id, "rule_id": one.rule and one.rule["id"]}
             for one in given
         ],
-        "unrouted": [_told(one) for one in left],
+        "unrouted": [_frame(one) for one in left],
     }
 
 
-async def hold_for_new(change: Change, pipeline_id: UUID) -> None:
+async def lock_for_new(change: Change, pipeline_id: UUID) -> None:
     """Hold, before any lead, whomever the rules of a pipeline may give a new lead to.
 
     Who holds a lead and then wants a pool, and who routes and wants that lead, would wait for each other.
     """
-    await hold_pools(change, await change.all(RULES, pipeline_id=pipeline_id))
+    await lock_pools(change, await change.all(RULES, pipeline_id=pipeline_id))
 
 
 async def route_new(change: Change, lead: Mapping[str, Any]) -> None:
@@ -139,7 +139,7 @@ async def route_new(change: Change, lead: Mapping[str, Any]) -> None:
         at = (await _matched(change, rules, [lead["id"]]))[lead["id"]]
         if at is None:
             return
-        shared = await hold_pools(change, [rules[at]])
+        shared = await lock_pools(change, [rules[at]])
         # The pipeline is not held. Meanwhile other rules may have been set, and the pool of this one deleted.
         if rules[at]["pool_id"] in (None, *shared.pools):
             await _write(change, shared, [_route(lead, rules[at], shared)])
@@ -227,7 +227,7 @@ async def _write(change: Change, shared: Shared, routes: Sequence[Route]) -> Non
         change.emit(handed(one.lead, one.owner_id, **by))
 
 
-def _told(route: Route) -> dict[str, Any]:
+def _frame(route: Route) -> dict[str, Any]:
     assert route.why is not None
     message = WHY[route.why].format(rule=route.rule["name"] if route.rule else None)
     rule_id = route.rule["id"] if route.rule else None

@@ -14,10 +14,10 @@ from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, spelled
 from models.tables.base import new_id
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.routing import RoutingRule
 from resolvers.changes.locks import not_found
-from resolvers.changes.pipeline_stages import RESHAPED, Shape, hold_shape
+from resolvers.changes.pipeline_stages import RESHAPED, PipelineStages, lock_stages
 from resolvers.changes.pipelines.stages import KNOWN_STAGES
 from resolvers.conditions.stored import Named, expect_known, kept
 
@@ -86,7 +86,7 @@ async def set_routing_rules(
     """
     if len(rules) > MOST_RULES:
         raise Refused(Refusal.INVALID, f"A pipeline has at most {MOST_RULES} rules.", "rules")
-    shape = await hold_shape(change, pipeline_id, expected_version)
+    shape = await lock_stages(change, pipeline_id, expected_version)
     wanted = [_tidied(rule, "rules", str(at)) for at, rule in enumerate(rules)]
     named = [_conditioned(rule, "rules", str(at), "condition") for at, rule in enumerate(wanted)]
     await expect_known(change, [one for found in named for one in found])
@@ -112,8 +112,8 @@ async def set_routing_rules(
 async def reshaped(change: Change, pipeline_id: UUID, before: Sequence[Row], after: Sequence[Row]) -> None:
     """Count other rules as a change of their pipeline, which is held, with its event."""
     await change.run(RESHAPED, id=pipeline_id)
-    data = {"changes": {"routingRules": [_told([as_rule(row) for row in rules]) for rules in (before, after)]}}
-    change.emit(Happening("pipeline.updated", pipeline_id=pipeline_id, record_id=pipeline_id, data=data))
+    data = {"changes": {"routingRules": [_frame([as_rule(row) for row in rules]) for rules in (before, after)]}}
+    change.emit(NewEvent("pipeline.updated", pipeline_id=pipeline_id, record_id=pipeline_id, data=data))
 
 
 def as_rule(row: Row) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _conditioned(rule: dict[str, Any], *path: str) -> list[Named]:
     return named
 
 
-async def _expect_stages(change: Change, shape: Shape, rules: Sequence[Rule]) -> None:
+async def _expect_stages(change: Change, shape: PipelineStages, rules: Sequence[Rule]) -> None:
     here = set(shape.ids)
     elsewhere = {rule["stage_id"] for rule in rules} - here - {None}
     known = {row["id"] for row in await change.all(KNOWN_STAGES, ids=list(elsewhere))} if elsewhere else set()
@@ -172,7 +172,7 @@ async def _expect_pools(change: Change, rules: Sequence[Rule]) -> None:
             raise not_found("pool", "rules", str(at), "poolId")
 
 
-def _told(rules: Sequence[Rule]) -> list[dict[str, Any]]:
+def _frame(rules: Sequence[Rule]) -> list[dict[str, Any]]:
     """Rules as an event tells them."""
     return [
         {spelled(name): value if name == "condition" else public(name, value) for name, value in rule.items()}

@@ -122,7 +122,7 @@ class Shared:
         await change.run(REMEMBER_DAYS, ids=ids, days=[self.days[id] for id in ids], leads=[counts[id] for id in ids])
 
 
-async def hold_pools(change: Change, rules: Sequence[Row]) -> Shared:
+async def lock_pools(change: Change, rules: Sequence[Row]) -> Shared:
     """Hold the pools that these rules name, and every member who may be given a lead by them."""
     pool_ids = sorted({rule["pool_id"] for rule in rules} - {None})
     pools = await change.all(LOCK_POOLS, ids=pool_ids) if pool_ids else []

@@ -13,11 +13,11 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules import rank
 from models.rules.refusal import Refusal, Refused
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.lead import StageChange
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.locks import not_found
-from resolvers.changes.pipeline_stages import arrange, expect_open_stage, hold_shape_around, take_stages
+from resolvers.changes.pipeline_stages import arrange, expect_open_stage, lock_stages_around, take_stages
 from resolvers.changes.stage_totals import refresh_totals
 
 LEADS_IN_ORDER = Statement(
@@ -83,7 +83,7 @@ async def delete_stage(
     Raises `Refused`: NOT_FOUND; CONFLICT, LAST_OPEN_STAGE or STAGE_NOT_EMPTY, showing the stage; EXTERNAL_ID_TAKEN
     when they would enter a pipeline that has a lead of the same external id; INVALID.
     """
-    shape = await hold_shape_around(change, stage_id)
+    shape = await lock_stages_around(change, stage_id)
     stage = shape.stage(stage_id, expected_version)
     if move_leads_to == stage_id:
         raise Refused(Refusal.INVALID, "The leads cannot stay: name another stage.", "moveLeadsTo")
@@ -106,7 +106,7 @@ async def delete_stage(
     await change.run(BURY, id=stage_id)
     await arrange(change, shape, [other["id"] for other in kept])
     change.emit(
-        Happening(
+        NewEvent(
             "stage.deleted",
             pipeline_id=stage["pipeline_id"],
             stage_id=stage_id,
@@ -126,8 +126,8 @@ async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Ro
     """Move all leads of a stage, which is taken as the target is, to the end of the target."""
     last = await change.first(LAST_RANK, stage_id=target["id"])
     reasons = {lead["id"]: data for lead, data in await losing_reason(change, stage["id"], target["kind"])}
-    happenings = [
-        Happening(
+    new_events = [
+        NewEvent(
             "lead.stage_changed",
             lead_id=lead["id"],
             owner_id=lead["owner_id"],
@@ -144,7 +144,7 @@ async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Ro
             MOVE_ALL,
             lead_ids=[lead["id"] for lead in leads],
             ranks=rank.spread(len(leads), last["rank"] if last else None),
-            ids=[happening.id for happening in happenings],
+            ids=[new_event.id for new_event in new_events],
             kind=target["kind"],
             from_kind=stage["kind"],
             pipeline_id=target["pipeline_id"],
@@ -154,5 +154,5 @@ async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Ro
             actor_id=change.actor_id,
         )
     await refresh_totals(change.connection, change.org_id, [stage["id"], target["id"]])
-    for happening in happenings:
-        change.emit(happening)
+    for new_event in new_events:
+        change.emit(new_event)

@@ -6,17 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import differing, make, not_null, revise, rewrite, told
+from engine.change.records import describe, differing, make, not_null, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, prose
 from models.tables.base import new_id
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.pipeline import Pipeline, PipelineType
 from resolvers.changes.locks import LOCK_ORGANISATION, TAKE_STAGES
-from resolvers.changes.pipeline_stages import expect_open_stage, hold_shape
+from resolvers.changes.pipeline_stages import expect_open_stage, lock_stages
 from resolvers.changes.pipelines.stages import insert_stages, tidy_stage
 
 DEFAULT = Statement(
@@ -99,7 +99,7 @@ async def create_pipeline(
         routes_new_leads=bool(routes_new_leads),
     )
     await insert_stages(change, pipeline_id, tidied)
-    change.emit(Happening("pipeline.created", pipeline_id=pipeline_id, record_id=pipeline_id))
+    change.emit(NewEvent("pipeline.created", pipeline_id=pipeline_id, record_id=pipeline_id))
     return {"pipeline": pipeline_id}
 
 
@@ -114,7 +114,7 @@ async def update_pipeline(
     wanted = {name: TIDY[name](value) for name, value in given.items()}
     if wanted.get("is_default"):
         await change.first(LOCK_ORGANISATION)
-    shape = await hold_shape(change, pipeline_id, expected_version)
+    shape = await lock_stages(change, pipeline_id, expected_version)
     pipeline = shape.pipeline
     changes = differing(pipeline, wanted)
     if changes.get("is_default") is False:
@@ -130,7 +130,7 @@ async def update_pipeline(
             await _set_default(change, before["id"], False)
     if changes:
         await rewrite(change, REVISE_PIPELINE, pipeline, changes)
-        change.emit(_about("pipeline.updated", pipeline_id, **told(pipeline, changes)))
+        change.emit(_about("pipeline.updated", pipeline_id, **describe(pipeline, changes)))
     return {"pipeline": pipeline_id}
 
 
@@ -140,7 +140,7 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
     Raises `Refused`: NOT_FOUND; CONFLICT or PIPELINE_NOT_EMPTY, showing the pipeline.
     """
     await change.first(LOCK_ORGANISATION)
-    pipeline = (await hold_shape(change, pipeline_id, expected_version)).pipeline
+    pipeline = (await lock_stages(change, pipeline_id, expected_version)).pipeline
     await change.all(TAKE_STAGES, id=pipeline_id)
     if await change.first(HAS_LEADS, id=pipeline_id) is not None:
         raise Refused(
@@ -163,8 +163,8 @@ async def _set_default(change: Change, pipeline_id: UUID, is_default: bool) -> N
     change.emit(_about("pipeline.updated", pipeline_id, changes={"isDefault": [not is_default, is_default]}))
 
 
-def _about(type_: str, pipeline_id: UUID, **data: Any) -> Happening:
-    return Happening(type_, pipeline_id=pipeline_id, record_id=pipeline_id, data=data)
+def _about(type_: str, pipeline_id: UUID, **data: Any) -> NewEvent:
+    return NewEvent(type_, pipeline_id=pipeline_id, record_id=pipeline_id, data=data)
 
 
 TIDY: Mapping[str, Any] = {

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import differing, inserted, not_null, revise, rewrite, told
+from engine.change.records import describe, differing, inserted, not_null, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
@@ -14,18 +14,18 @@ from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from models.tables.lead import LeadField
 from models.tables.stage import Stage, StageKind, odds
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.locks import not_found
 from resolvers.changes.pipeline_stages import (
     STAGES_IN_ORDER,
-    Shape,
+    PipelineStages,
     arrange,
     expect_open_stage,
-    hold_shape,
-    hold_shape_around,
+    lock_stages,
+    lock_stages_around,
     take_stages,
 )
 from resolvers.changes.stage_totals import refresh_totals
@@ -91,7 +91,7 @@ async def add_stage(
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline; PROBABILITY_CONTRADICTS_KIND; INVALID.
     """
     tidied = tidy_stage(stage)
-    shape = await hold_shape(change, pipeline_id, expected_version)
+    shape = await lock_stages(change, pipeline_id, expected_version)
     _expect_room(len(shape.stages) + 1, "pipelineId")
     at = within(position, 0, len(shape.stages), "position") if position is not None else _end(shape, tidied["kind"])
     (stage_id,) = await insert_stages(change, pipeline_id, [tidied], at)
@@ -109,7 +109,7 @@ async def update_stage(
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the stage; PROBABILITY_CONTRADICTS_KIND; LAST_OPEN_STAGE; INVALID.
     """
     wanted = {name: TIDY[name](value) for name, value in given.items()}
-    shape = await hold_shape_around(change, stage_id)
+    shape = await lock_stages_around(change, stage_id)
     stage = shape.stage(stage_id, expected_version)
     kind: str = wanted["kind"] if "kind" in wanted else stage["kind"]
     if "probability" in wanted or kind != stage["kind"]:
@@ -132,10 +132,10 @@ async def update_stage(
         await change.run(FOLLOW_KIND, stage_id=stage_id, from_kind=stage["kind"], kind=kind)
     if decisive:
         await refresh_totals(change.connection, change.org_id, [stage_id])
-    change.emit(_about("stage.updated", stage["pipeline_id"], stage_id, **told(stage, changes)))
+    change.emit(_about("stage.updated", stage["pipeline_id"], stage_id, **describe(stage, changes)))
     for lead, data in reopened:
         ids = {name: lead[name] for name in ("owner_id", "pipeline_id", "stage_id")}
-        change.emit(Happening("lead.updated", lead_id=lead["id"], **ids, data=data))
+        change.emit(NewEvent("lead.updated", lead_id=lead["id"], **ids, data=data))
     return {"stage": stage_id}
 
 
@@ -153,7 +153,7 @@ async def reorder_stages(
     """
     before = await _order(change, pipeline_id)
     await _expect_stages(change, stage_ids)
-    shape = await hold_shape(change, pipeline_id, expected_version)
+    shape = await lock_stages(change, pipeline_id, expected_version)
     if before != shape.ids or len(stage_ids) != len(before) or set(stage_ids) != set(before):
         raise Refused(
             Refusal.CONFLICT,
@@ -165,7 +165,7 @@ async def reorder_stages(
     if list(stage_ids) != before:
         await arrange(change, shape, stage_ids)
         change.emit(
-            Happening(
+            NewEvent(
                 "stages.reordered",
                 pipeline_id=pipeline_id,
                 record_id=pipeline_id,
@@ -219,7 +219,7 @@ async def _order(change: Change, pipeline_id: UUID) -> list[UUID]:
     return [row["id"] for row in await change.all(STAGES_IN_ORDER, id=pipeline_id)]
 
 
-def _end(shape: Shape, kind: str) -> int:
+def _end(shape: PipelineStages, kind: str) -> int:
     """Where a stage goes that was given no position."""
     if kind != StageKind.OPEN:
         return len(shape.stages)
@@ -240,8 +240,8 @@ def _required(fields: Sequence[str] | None) -> list[str]:
     return [field.value for field in LeadField if field in (fields or ())]
 
 
-def _about(type_: str, pipeline_id: UUID, stage_id: UUID, **data: Any) -> Happening:
-    return Happening(type_, pipeline_id=pipeline_id, stage_id=stage_id, record_id=stage_id, data=data)
+def _about(type_: str, pipeline_id: UUID, stage_id: UUID, **data: Any) -> NewEvent:
+    return NewEvent(type_, pipeline_id=pipeline_id, stage_id=stage_id, record_id=stage_id, data=data)
 
 
 TIDY: Mapping[str, Any] = {

@@ -16,7 +16,7 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.text import prose
 from models.tables.task import TaskStatus
 from resolvers.changes.tasks.create_update import schedule, tidy_follow_up
-from resolvers.changes.tasks.locks import Held, hold
+from resolvers.changes.tasks.locks import LockedTasks, lock_with_leads
 from resolvers.changes.tasks.repeat import repeat
 from resolvers.changes.tasks.status import end, expect_open
 
@@ -56,7 +56,7 @@ async def complete_task(
     told_outcome = prose(outcome, "outcome")
     with _under("followUp"):
         wanted = None if follow_up is None else tidy_follow_up(follow_up)
-    held = await hold(change, (task_id,))
+    held = await lock_with_leads(change, (task_id,))
     task = held.task(task_id, expected_version)
     _expect_completable(task, [] if force else await change.all(OBSTACLES, ids=[task_id]))
     following = await _complete(change, held, [task], told_outcome)
@@ -77,7 +77,7 @@ async def complete_tasks(
     told_outcome = prose(outcome, "outcome")
     if not 1 <= len(task_ids) <= MOST:
         raise Refused(Refusal.INVALID, f"Name 1 to {MOST} tasks, not {len(task_ids):,}.", "taskIds")
-    held = await hold(change, task_ids)
+    held = await lock_with_leads(change, task_ids)
     obstacles: dict[UUID, list[Row]] = {}
     for row in [] if force else await change.all(OBSTACLES, ids=list(held.tasks)):
         obstacles.setdefault(row["waiting"], []).append(row)
@@ -98,13 +98,13 @@ async def complete_tasks(
     }
 
 
-async def _complete(change: Change, held: Held, tasks: Collection[Row], outcome: str | None) -> dict[UUID, UUID]:
+async def _complete(change: Change, held: LockedTasks, tasks: Collection[Row], outcome: str | None) -> dict[UUID, UUID]:
     """Complete held tasks that may be; returns the tasks that come next, each by the id of the one that repeats."""
     await end(change, held, tasks, TaskStatus.DONE, outcome)
     return await repeat(change, held, [task for task in tasks if task["recurrence"] is not None])
 
 
-def _in_order(held: Held, obstacles: Mapping[UUID, Sequence[Row]]) -> dict[UUID, Row]:
+def _in_order(held: LockedTasks, obstacles: Mapping[UUID, Sequence[Row]]) -> dict[UUID, Row]:
     """The held tasks that can be completed together, each after those it waits for."""
     done: dict[UUID, Row] = {}
     waiting = {id: task for id, task in held.tasks.items() if task["status"] == TaskStatus.OPEN}

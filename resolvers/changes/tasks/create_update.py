@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import differing, make, revise, rewrite, told
+from engine.change.records import describe, differing, make, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -17,7 +17,7 @@ from models.tables.base import new_id
 from models.tables.task import Task
 from resolvers.changes.tasks.dependencies import release
 from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields, settle, tidy
-from resolvers.changes.tasks.locks import Held, hold, hold_family
+from resolvers.changes.tasks.locks import LockedTasks, lock_family, lock_with_leads
 from resolvers.changes.tasks.repeat import expect_repeatable
 from resolvers.changes.tasks.subtasks import expect_parent
 
@@ -43,7 +43,7 @@ async def schedule_follow_up(change: Change, lead_id: UUID, **given: Any) -> Map
     Raises `Refused`: NOT_FOUND; LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN; INVALID.
     """
     wanted = tidy_follow_up(given)
-    held = await hold(change, lead_ids=(lead_id,))
+    held = await lock_with_leads(change, lead_ids=(lead_id,))
     return {"task": await schedule(change, held, {**wanted, "lead_id": lead_id}), "lead": lead_id}
 
 
@@ -63,13 +63,13 @@ async def create_task(change: Change, **given: Any) -> Mapping[str, Any]:
     """
     wanted = tidy(given)
     parent_id = wanted.get("parent_id")
-    held = await hold(change, _given(parent_id), _given(wanted.get("lead_id")))
+    held = await lock_with_leads(change, _given(parent_id), _given(wanted.get("lead_id")))
     parent = None if parent_id is None else await expect_parent(change, held, parent_id)
     return {"task": await schedule(change, held, wanted, parent)}
 
 
 async def schedule(
-    change: Change, held: Held, wanted: Mapping[str, Any], like: Row | None = None, likely: UUID | None = None
+    change: Change, held: LockedTasks, wanted: Mapping[str, Any], like: Row | None = None, likely: UUID | None = None
 ) -> UUID:
     """Make a task of tidy fields, with its event; its lead and the task it comes from are held.
 
@@ -103,7 +103,7 @@ async def update_task(
     DEPENDENCY_CYCLE for a parent; OWNER_INACTIVE; FORBIDDEN; INVALID.
     """
     wanted = tidy(given)
-    held = await hold(change, (task_id, *_given(wanted.get("parent_id"))), _given(wanted.get("lead_id")))
+    held = await lock_with_leads(change, (task_id, *_given(wanted.get("parent_id"))), _given(wanted.get("lead_id")))
     task = held.task(task_id, expected_version)
     after = {**task, **wanted}
     if wanted.get("lead_id") not in (None, task["lead_id"]):
@@ -121,8 +121,8 @@ async def update_task(
         await rewrite(change, REVISE_TASK, task, {**changes, **again})
         changes.pop("deadline", None)
         if None not in (task["lead_id"], now["lead_id"]) and "lead_id" in changes:
-            change.emit(held.about("task.updated", task, **told(task, {"lead_id": now["lead_id"]})))
-        change.emit(held.about("task.updated", task if now["lead_id"] is None else now, **told(task, changes)))
+            change.emit(held.about("task.updated", task, **describe(task, {"lead_id": now["lead_id"]})))
+        change.emit(held.about("task.updated", task if now["lead_id"] is None else now, **describe(task, changes)))
     return {"task": task_id}
 
 
@@ -132,9 +132,9 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; FORBIDDEN for a rep who neither made it nor has to do it.
     """
-    held = await hold_family(change, task_id, waiting=True)
+    held = await lock_family(change, task_id, waiting=True)
     task = held.task(task_id, expected_version)
-    if change.actor_id not in (task["assignee_id"], task["creator_id"]) and not change.scope.role.includes(
+    if change.actor_id not in (task["assignee_id"], task["creator_id"]) and not change.caller.role.includes(
         Role.MANAGER
     ):
         raise Refused(
@@ -148,8 +148,8 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
     await change.run(DELETE_TASK, id=task_id)
     for deleted in gone:
         change.emit(held.about("task.deleted", deleted, status=deleted["status"], **public_fields(deleted)))
-    for happening in released:
-        change.emit(happening)
+    for new_event in released:
+        change.emit(new_event)
     return {"deleted_task_id": f"task_{task_id}", "lead": task["lead_id"]}
 
 

@@ -6,15 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import ID, IDS, told
+from engine.change.records import ID, IDS, describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from resolvers.changes.locks import not_found
-from resolvers.changes.tasks.locks import Held, hold
+from resolvers.changes.tasks.locks import LockedTasks, lock_with_leads
 from resolvers.changes.tasks.subtasks import expect_no_cycle
 
 MOST_BLOCKERS = 50
@@ -128,7 +128,7 @@ async def remove_task_dependency(
 async def _change(
     change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None, *, add: bool
 ) -> Mapping[str, Any]:
-    held = await hold(change, (task_id, blocked_by_id))
+    held = await lock_with_leads(change, (task_id, blocked_by_id))
     task = held.task(task_id, expected_version)
     if blocked_by_id not in held.tasks:
         raise not_found("task", "blockedById")
@@ -146,39 +146,39 @@ async def _change(
     return shown
 
 
-async def release_from(change: Change, lead_id: UUID) -> list[Happening]:
+async def release_from(change: Change, lead_id: UUID) -> list[NewEvent]:
     """Let other tasks no longer wait for those of a lead that is about to go, and be no parts of them; the events that
     tell so. The lead is locked, so that nothing begins to wait for its tasks meanwhile."""
     waiting = await change.all(WAITING_FOR_LEAD, id=lead_id)
     parts = await change.all(PARTS_ELSEWHERE, id=lead_id)
     if not waiting and not parts:
         return []
-    held = await hold(change, [*(row["task_id"] for row in waiting), *(row["id"] for row in parts)])
+    held = await lock_with_leads(change, [*(row["task_id"] for row in waiting), *(row["id"] for row in parts)])
     released = await release(change, held, {row["blocked_by_id"] for row in waiting})
     return [*released, *await _detach(change, held, parts)]
 
 
-async def _detach(change: Change, held: Held, parts: Sequence[Row]) -> list[Happening]:
+async def _detach(change: Change, held: LockedTasks, parts: Sequence[Row]) -> list[NewEvent]:
     """Let held tasks be parts of nothing, as far as they are still what they were found to be; the events."""
     found = [held.tasks[row["id"]] for row in parts if row["id"] in held.tasks]
     parents = {row["id"]: row["parent_id"] for row in parts}
     alone = [task for task in found if task["parent_id"] == parents[task["id"]]]
     await change.run(DETACH, ids=[task["id"] for task in alone])
-    return [held.about("task.updated", task, **told(task, {"parent_id": None})) for task in alone]
+    return [held.about("task.updated", task, **describe(task, {"parent_id": None})) for task in alone]
 
 
-async def release(change: Change, held: Held, gone: Collection[UUID]) -> list[Happening]:
+async def release(change: Change, held: LockedTasks, gone: Collection[UUID]) -> list[NewEvent]:
     """Let the held tasks no longer wait for those that are about to go; the events that tell so."""
     waiting = await change.all(WAITING, ids=sorted(held.tasks.keys() - set(gone)))
-    happenings = []
+    new_events = []
     for row in waiting:
         left = [id for id in row["blockers"] if id not in gone]
         if left != row["blockers"]:
-            happenings.append(_waits_for(held, held.tasks[row["task_id"]], row["blockers"], left))
-    await change.run(REVISE, ids=[happening.record_id for happening in happenings])
-    return happenings
+            new_events.append(_waits_for(held, held.tasks[row["task_id"]], row["blockers"], left))
+    await change.run(REVISE, ids=[new_event.record_id for new_event in new_events])
+    return new_events
 
 
-def _waits_for(held: Held, task: Row, before: Sequence[UUID], after: Sequence[UUID]) -> Happening:
+def _waits_for(held: LockedTasks, task: Row, before: Sequence[UUID], after: Sequence[UUID]) -> NewEvent:
     pair = [[public_id("task", id) for id in ids] for ids in (before, after)]
     return held.about("task.updated", task, changes={"blockedBy": pair})

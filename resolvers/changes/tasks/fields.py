@@ -148,7 +148,7 @@ def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, 
     owner = {lead["owner_id"]} if lead else set()
     if from_id in allowed and to_id in allowed | owner:
         return
-    if not change.scope.role.includes(Role.MANAGER):
+    if not change.caller.role.includes(Role.MANAGER):
         raise Refused(Refusal.FORBIDDEN, "Only a manager can give tasks to others, or take them away.", "assigneeId")
 
 

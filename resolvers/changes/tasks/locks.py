@@ -15,7 +15,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_version, not_found
 
 SHARE_LEADS = Statement(
@@ -59,7 +59,7 @@ FAMILY_AND_WAITING = Statement(
 
 
 @dataclass(frozen=True)
-class Held:
+class LockedTasks:
     """Locked tasks and leads, by id."""
 
     tasks: Mapping[UUID, Row]
@@ -91,13 +91,13 @@ class Held:
             )
         return lead
 
-    def about(self, type_: str, task: Mapping[str, Any], **data: Any) -> Happening:
+    def about(self, type_: str, task: Mapping[str, Any], **data: Any) -> NewEvent:
         """An event of a task, which is also one of its lead."""
         lead = self.leads.get(task["lead_id"]) or dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))
-        return Happening.of_lead(type_, lead, task["id"], **data)
+        return NewEvent.of_lead(type_, lead, task["id"], **data)
 
 
-async def hold(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable[UUID] = ()) -> Held:
+async def lock_with_leads(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable[UUID] = ()) -> LockedTasks:
     """Lock these leads, the leads of these tasks, and the tasks. What is not there is left out."""
     wanted = sorted(set(task_ids))
     leads: dict[UUID, Row] = {}
@@ -109,11 +109,11 @@ async def hold(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable
         # Between the two statements a conversion may have carried a task over; then its lead is not among those locked.
         moved = {task["lead_id"] for task in tasks.values()} - leads.keys() - {None}
         if not moved:
-            return Held(tasks, leads)
+            return LockedTasks(tasks, leads)
         named |= moved
 
 
-async def hold_family(change: Change, task_id: UUID, *, waiting: bool = False) -> Held:
+async def lock_family(change: Change, task_id: UUID, *, waiting: bool = False) -> LockedTasks:
     """Lock a task with its parent and all its subtasks, and with those that wait for any of them, if asked. While it
     is held, it gets no more of them.
 
@@ -123,7 +123,7 @@ async def hold_family(change: Change, task_id: UUID, *, waiting: bool = False) -
     statement = FAMILY_AND_WAITING if waiting else FAMILY
     family = {task_id} | {row["id"] for row in await change.all(statement, id=task_id)}
     while True:
-        held = await hold(change, family)
+        held = await lock_with_leads(change, family)
         relatives = {row["id"] for row in await change.all(statement, id=task_id)}
         if relatives <= family:
             return held

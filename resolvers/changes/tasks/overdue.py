@@ -21,7 +21,7 @@ from sqlalchemy import text
 from engine.change.events import append
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Row, Statement
-from models.tables.event import Happening
+from models.tables.event import NewEvent
 
 log = logging.getLogger("dealboard.overdue")
 
@@ -78,7 +78,7 @@ Wake = Callable[[UUID], Awaitable[None]]
 """Tells every process that an organisation's log has grown."""
 
 
-async def tell_overdue(database: Database, now: datetime, wake: Wake) -> None:
+async def record_overdue(database: Database, now: datetime, wake: Wake) -> None:
     """Tell of every open task whose deadline was before this instant and that has not been told of."""
     async with database.acquire() as connection:
         waiting = [row["org_id"] for row in await LATE.all(connection, now=now)]
@@ -91,7 +91,7 @@ async def tell_overdue(database: Database, now: datetime, wake: Wake) -> None:
 async def _tell_some(database: Database, org_id: UUID, now: datetime, wake: Wake) -> bool:
     """Tell of a batch of an organisation's tasks; returns whether there may be more. Its failures are its own."""
     try:
-        told = await _tell_batch(database, org_id, now)
+        told = await _record_batch(database, org_id, now)
         if told:
             await wake(org_id)
     except UNREACHABLE:
@@ -102,18 +102,18 @@ async def _tell_some(database: Database, org_id: UUID, now: datetime, wake: Wake
     return told == BATCH
 
 
-async def _tell_batch(database: Database, org_id: UUID, now: datetime) -> int:
+async def _record_batch(database: Database, org_id: UUID, now: datetime) -> int:
     """Tell of a batch, in a transaction; returns how many tasks it had."""
     async with database.acquire() as connection, connection.transaction():
         tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
         if tasks:
             in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
-            await append(connection, org_id, [_happening(task) for task in in_order])
+            await append(connection, org_id, [_new_event(task) for task in in_order])
     return len(tasks)
 
 
-def _happening(task: Row) -> Happening:
-    return Happening(
+def _new_event(task: Row) -> NewEvent:
+    return NewEvent(
         "task.overdue",
         lead_id=task["lead_id"],
         owner_id=task["owner_id"],
@@ -143,7 +143,7 @@ async def _keep_telling(database: Database, seconds: float, wake: Wake) -> None:
         try:
             async with database.acquire() as connection:
                 now = await CLOCK.value(connection)
-            await tell_overdue(database, now, wake)
+            await record_overdue(database, now, wake)
         except Exception as failure:
             log.warning("overdue tasks could not be told, trying again: %s", failure)
         await asyncio.sleep(seconds)

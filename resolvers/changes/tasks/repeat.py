@@ -20,7 +20,7 @@ from models.rules.time_zone import end_of_day, time_zone
 from models.tables.base import new_id, utc_now
 from models.tables.task import Task
 from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields
-from resolvers.changes.tasks.locks import Held
+from resolvers.changes.tasks.locks import LockedTasks
 
 DIFFERENT = ("id", "assignee_id", "due_at", "due_on", "deadline", "remind_at", "recurrence")
 """What is not as it was in the task before."""
@@ -54,7 +54,7 @@ REPEAT = Statement(
 """The tasks that follow others, and are about the same."""
 
 
-async def repeat(change: Change, held: Held, tasks: Sequence[Row]) -> dict[UUID, UUID]:
+async def repeat(change: Change, held: LockedTasks, tasks: Sequence[Row]) -> dict[UUID, UUID]:
     """Make the tasks that follow held ones by their rules; returns their ids, by the ids of those they follow.
 
     Each is for whoever had the one before, or nobody's when that member is no longer active.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import IDS, differing, told
+from engine.change.records import IDS, describe, differing
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -14,7 +14,7 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.text import prose
 from models.tables.task import TaskStatus
 from resolvers.changes.tasks.fields import deadline
-from resolvers.changes.tasks.locks import Held, hold_family
+from resolvers.changes.tasks.locks import LockedTasks, lock_family
 
 END = Statement(
     text(
@@ -48,7 +48,7 @@ async def cancel_task(
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, showing the task; INVALID.
     """
     why = prose(reason, "reason")
-    held = await hold_family(change, task_id)
+    held = await lock_family(change, task_id)
     task = held.task(task_id, expected_version)
     expect_open(task)
     subtasks = [row for row in held.subtasks(task_id) if row["status"] == TaskStatus.OPEN]
@@ -63,7 +63,7 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
 
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_OPEN, TASK_CLOSED for its parent, LEAD_CONVERTED, showing the task.
     """
-    held = await hold_family(change, task_id, waiting=True)
+    held = await lock_family(change, task_id, waiting=True)
     task = held.task(task_id, expected_version)
     if task["status"] == TaskStatus.OPEN:
         raise Refused(
@@ -87,11 +87,13 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
         )
     await change.run(BEGIN_AGAIN, id=task_id, deadline=await deadline(change, task))
     changes = {"status": TaskStatus.OPEN.value, "completed_at": None, "outcome": None}
-    change.emit(held.about("task.reopened", task, **told(task, differing(task, changes))))
+    change.emit(held.about("task.reopened", task, **describe(task, differing(task, changes))))
     return {"task": task_id, "lead": task["lead_id"]}
 
 
-async def end(change: Change, held: Held, tasks: Collection[Row], status: TaskStatus, outcome: str | None) -> None:
+async def end(
+    change: Change, held: LockedTasks, tasks: Collection[Row], status: TaskStatus, outcome: str | None
+) -> None:
     """Complete or cancel held tasks, with an event for each."""
     await change.run(END, ids=[task["id"] for task in tasks], status=status.value, outcome=outcome)
     changes: dict[str, Any] = {"status": status.value, "outcome": outcome}
@@ -99,7 +101,7 @@ async def end(change: Change, held: Held, tasks: Collection[Row], status: TaskSt
         changes["recurrence"] = None
     type_ = "task.completed" if status is TaskStatus.DONE else "task.cancelled"
     for task in tasks:
-        change.emit(held.about(type_, task, **told(task, differing(task, changes))))
+        change.emit(held.about(type_, task, **describe(task, differing(task, changes))))
 
 
 def expect_open(task: Row) -> None:

@@ -17,7 +17,7 @@ from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.tables.task import TaskStatus
 from resolvers.changes.locks import not_found
-from resolvers.changes.tasks.locks import Held
+from resolvers.changes.tasks.locks import LockedTasks
 
 MOST_SUBTASKS = 100
 """Subtasks that a task can have."""
@@ -57,7 +57,7 @@ WAITS = Statement(
 TITLES = Statement(text("SELECT id, title FROM task WHERE org_id = :org_id AND id = ANY(:ids)").bindparams(ORG, IDS))
 
 
-async def expect_parent(change: Change, held: Held, parent_id: UUID, child: Row | None = None) -> Row:
+async def expect_parent(change: Change, held: LockedTasks, parent_id: UUID, child: Row | None = None) -> Row:
     """The held task that is to be the parent of a new task, or of `child`.
 
     Raises `Refused`: NOT_FOUND, TASK_CLOSED, SUBTASKS_TOO_DEEP, DEPENDENCY_CYCLE, INVALID.

@@ -151,7 +151,7 @@ class BoardEvent:
 
 
 @dataclass(frozen=True)
-class BoardWatch(EventFilter):
+class BoardSelection(EventFilter):
     """The events that matter for a board."""
 
     filter: Mapping[str, Any]
@@ -175,10 +175,10 @@ class BoardWatch(EventFilter):
         return lambda event: wants(event) and (event["lead_id"] is not None or event["type"] in COLUMNS)
 
 
-def board_changes(root: Any, args: Args) -> BoardWatch:
+def board_changes(root: Any, args: Args) -> BoardSelection:
     """What happens to the cards of a pipeline that pass the filter, and to its columns."""
     after: Slot | None = args.get("after")
-    return BoardWatch(None, args["pipeline_id"], None, None, after, args.get("filter") or {})
+    return BoardSelection(None, args["pipeline_id"], None, None, after, args.get("filter") or {})
 
 
 def kind(event: BoardEvent, args: Args) -> Expression:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, case, cast, func, literal_column
 
-from engine.live.selection import Watch
+from engine.live.selection import EventSelection
 from engine.read.json_text import Expression, among, quoted
 from engine.read.redirects import named, resolved, together
 from engine.read.rows import ORG, Rows, rows
@@ -69,7 +69,7 @@ def to_pipeline(event: Any, args: Args) -> Rows:
 
 
 @dataclass(frozen=True)
-class EventFilter(Watch):
+class EventFilter(EventSelection):
     """Which events a subscription asks for, and the cursor it starts after. Each filter is optional. What leaves a
     pipeline or an owner concerns that one, too.
 

@@ -87,7 +87,7 @@ async def subscribed(served: Served, after: str, way: Way) -> AsyncIterator[Clie
         yield client
 
 
-async def told(client: Client, count: int, cursors: list[str]) -> None:
+async def received(client: Client, count: int, cursors: list[str]) -> None:
     """Take so many events; their cursors are appended as they come."""
     end = len(cursors) + count
     while len(cursors) < end:
@@ -123,7 +123,7 @@ async def test_memory_stays_flat_with_a_hundred_clients_that_stop_reading(tmp_pa
             at_first = most = process.memory_info().rss
             heard: list[list[str]] = [[], []]
             listening = [
-                asyncio.create_task(told(*given)) for given in zip(healthy, (EVENTS, EVENTS), heard, strict=True)
+                asyncio.create_task(received(*given)) for given in zip(healthy, (EVENTS, EVENTS), heard, strict=True)
             ]
             made = 0
             async with asyncio.timeout(120):
@@ -151,5 +151,5 @@ async def test_memory_stays_flat_with_a_hundred_clients_that_stop_reading(tmp_pa
                 assert (code, reason) == (4413, f"Too slow: nothing was taken for too long; after={after}")
                 assert taken == heard[0][: len(taken)]
             back = await stack.enter_async_context(subscribed(served, after, another))
-            await told(back, EVENTS - len(taken), taken)
+            await received(back, EVENTS - len(taken), taken)
             assert taken == heard[0]

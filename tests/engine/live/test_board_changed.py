@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.engine import Engine
 from models import Role
 from tests.support.world import STAGES, World
@@ -83,8 +83,8 @@ class Client:
 async def watching(world: World, engine: Engine, **variables: Any) -> AsyncIterator[Any]:
     """A running subscription of the Sales board; what it gives takes the next so many events from it."""
     variables = {"pipelineId": world["Sales"], "after": (await world.ask("{ cursor }"))["cursor"]} | variables
-    scope = Scope(world.organisation, "tester", Role.VIEWER)
-    async with aclosing(engine.subscribe(engine.documents.prepare(BOARD_CHANGED), variables, scope)) as stream:
+    caller = Caller(world.organisation, "tester", Role.VIEWER)
+    async with aclosing(engine.subscribe(engine.documents.prepare(BOARD_CHANGED), variables, caller)) as stream:
 
         async def take(count: int = 1) -> list[dict[str, Any]]:
             async with asyncio.timeout(20):

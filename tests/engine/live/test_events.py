@@ -9,10 +9,10 @@ import orjson
 import pytest
 from graphql import GraphQLInterfaceType
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.engine import Engine
 from models import Role
-from models.tables.event import EventType, Happening
+from models.tables.event import EventType, NewEvent
 from schema.api import graphql_schema
 from tests.resolvers.changes.test_every_mutation import mutation_of
 from tests.support.recipes import RECIPES
@@ -38,8 +38,8 @@ subscription ($after: String, $types: [EventType!], $leadId: ID, $pipelineId: ID
 async def listening(world: World, engine: Engine, **variables: Any) -> AsyncIterator[Any]:
     """A running subscription; what it gives takes the next so many events from it."""
     variables.setdefault("after", (await world.ask("{ cursor }"))["cursor"])
-    scope = Scope(world.organisation, "tester", Role.VIEWER)
-    async with aclosing(engine.subscribe(engine.documents.prepare(EVENTS), variables, scope)) as stream:
+    caller = Caller(world.organisation, "tester", Role.VIEWER)
+    async with aclosing(engine.subscribe(engine.documents.prepare(EVENTS), variables, caller)) as stream:
 
         async def take(count: int) -> list[dict[str, Any]]:
             async with asyncio.timeout(20):
@@ -157,7 +157,7 @@ async def test_other_records_are_named(world: World, engine: Engine) -> None:
 def test_every_type_of_event_is_published() -> None:
     """An event of a type that nobody could ask for cannot be made; all types share the fields of the interface."""
     with pytest.raises(ValueError, match=r"lead\.vanished"):
-        Happening("lead.vanished")
+        NewEvent("lead.vanished")
     interface = graphql_schema.type_map["Event"]
     assert isinstance(interface, GraphQLInterfaceType)
     for type_ in graphql_schema.get_implementations(interface).objects:

@@ -143,7 +143,7 @@ class House:
     async def snapshot(self) -> None:
         """Each client begins with a snapshot as of now."""
         self.expected.append(("snapshot", await self.board.cursor()))
-        await self.told()
+        await self.received()
 
     async def move(self) -> None:
         """Move a lead a few times: what is in the event table then is what the clients are to be told."""
@@ -154,7 +154,7 @@ class House:
         found = await self.database.pool.fetch(EVENTS, organisation, last)
         self.expected += [("event", encode_cursor(organisation, row["number"])) for row in found]
 
-    async def told(self) -> None:
+    async def received(self) -> None:
         """Wait until every client has printed what it must; it has printed nothing else."""
         for client in self.clients:
             await client.until(self.expected)
@@ -182,24 +182,24 @@ async def test_whatever_happens_every_event_is_told_once(house: House) -> None:
         house.clients = [python, typescript]
         await house.snapshot()
         await house.move()
-        await house.told()
+        await house.received()
 
         house.relay.cut()
         await house.move()
-        await house.told()
+        await house.received()
 
         first.kill()
         await house.move()
         second = await house.start()
         await house.move()
-        await house.told()
+        await house.received()
 
         second.terminate()
         await house.move()
         for client in house.clients:
             await client.says("1012")
         await house.start()
-        await house.told()
+        await house.received()
 
         house.let_in(1)
         house.relay.cut()
@@ -208,7 +208,7 @@ async def test_whatever_happens_every_event_is_told_once(house: House) -> None:
             await client.says("has expired")
         await house.move()
         house.let_in(3600)
-        await house.told()
+        await house.received()
     after = house.expected[2][1]
     async with house.client("Python", after) as python, house.client("TypeScript", after) as typescript:
         for client in (python, typescript):
@@ -222,7 +222,7 @@ async def test_history_that_is_gone_is_made_good_by_a_snapshot(house: House) -> 
         house.clients = [python, typescript]
         await house.snapshot()
         await house.move()
-        await house.told()
+        await house.received()
 
         server, house.relay.target = house.relay.target, None
         house.relay.cut()
@@ -234,4 +234,4 @@ async def test_history_that_is_gone_is_made_good_by_a_snapshot(house: House) -> 
         house.relay.target = server
         await house.snapshot()
         await house.move()
-        await house.told()
+        await house.received()

@@ -10,7 +10,9 @@ from engine.errors import RequestError
 from tests.support.fixtures.live import SUBSCRIPTION, Board
 
 
-async def told(board: Board, count: int, seen: str | None, query: str = SUBSCRIPTION, **variables: Any) -> list[str]:
+async def received(
+    board: Board, count: int, seen: str | None, query: str = SUBSCRIPTION, **variables: Any
+) -> list[str]:
     """The cursors of the first events, each of which is the cursor of its body, too."""
     prepared = board.engine.documents.prepare(query)
     found = []
@@ -37,8 +39,8 @@ async def moved(make_board: Any) -> tuple[Board, list[str]]:
 async def test_what_was_seen_last_wins_over_after(moved: tuple[Board, list[str]]) -> None:
     """A client that comes back by itself sends the operation as it was: what it has seen since is the newer of both."""
     board, cursors = moved
-    assert await told(board, 3, None, after=cursors[0]) == cursors[1:]
-    assert await told(board, 2, cursors[1], after=cursors[0]) == cursors[2:]
+    assert await received(board, 3, None, after=cursors[0]) == cursors[1:]
+    assert await received(board, 2, cursors[1], after=cursors[0]) == cursors[2:]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ async def test_an_operation_without_after_goes_on(moved: tuple[Board, list[str]]
     """Every subscription can be gone on with, whether its document mentions `after` or not."""
     board, cursors = moved
     variables = {"pipelineId": board.pipeline} if "$pipelineId" in query else {}
-    assert await told(board, 2, cursors[1], query, **variables) == cursors[2:]
+    assert await received(board, 2, cursors[1], query, **variables) == cursors[2:]
 
 
 async def test_a_cursor_of_no_use_is_refused(moved: tuple[Board, list[str]], make_board: Any) -> None:
@@ -62,5 +64,5 @@ async def test_a_cursor_of_no_use_is_refused(moved: tuple[Board, list[str]], mak
     stranger = await make_board("strangers")
     for seen, words in (("7", "not an event cursor"), (await stranger.cursor(), "another organisation")):
         with pytest.raises(RequestError, match=words) as refused:
-            await told(board, 1, seen, after=cursors[0])
+            await received(board, 1, seen, after=cursors[0])
         assert refused.value.code == "BAD_USER_INPUT"

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.errors import RequestError
 from engine.live import shared_stream as streams
 from engine.live.selection import encode_cursor
@@ -74,7 +74,7 @@ async def test_a_slow_subscriber_misses_nothing(make_board: Any, monkeypatch: py
     monkeypatch.setattr(streams, "QUEUE", 3)
     board = await make_board(leads=30)
     prepared = board.engine.documents.prepare("subscription { stageChanged { cursor lead { id } } }")
-    slow = board.engine.subscribe(prepared, {}, board.scope)
+    slow = board.engine.subscribe(prepared, {}, board.caller)
     first = asyncio.ensure_future(anext(slow))
     async with board.listening() as quick:
         while not first.done():
@@ -201,6 +201,6 @@ async def test_readers_end_with_their_last_subscriber(make_board: Any) -> None:
 async def test_a_viewer_may_listen(make_board: Any) -> None:
     """Live changes need no more than the role of a viewer."""
     board = await make_board()
-    async with board.listening(Scope("demo", "onlooker", Role.VIEWER)) as listener:
+    async with board.listening(Caller("demo", "onlooker", Role.VIEWER)) as listener:
         await board.move(board.leads[0], "Talking")
         await listener.until(1)

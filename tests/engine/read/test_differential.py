@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.errors import RequestError, code_of
@@ -33,20 +33,20 @@ EXAMPLES = int(os.environ.get("DEALBOARD_TEST_EXAMPLES", "250"))
 
 SUPPLY = Supply(*ORGANISATIONS)
 SCOPES = [
-    *(Scope(DEMO, "tester", role) for role in (Role.VIEWER, Role.ADMIN)),
-    Scope(DEMO, 'nobody "yet"', Role.REP),
-    Scope(OTHER, "tester", Role.MANAGER),
-    Scope(EMPTY, "tester", Role.VIEWER),
+    *(Caller(DEMO, "tester", role) for role in (Role.VIEWER, Role.ADMIN)),
+    Caller(DEMO, 'nobody "yet"', Role.REP),
+    Caller(OTHER, "tester", Role.MANAGER),
+    Caller(EMPTY, "tester", Role.VIEWER),
 ]
 """Members and strangers; in the last one's organisation nothing was ever done."""
 
 NO_LIMITS = Limits(depth=50, aliases=10**4, fields=10**5, root_fields=10**3, tokens=10**6, cost=10**9)
 
 
-async def answered(engine: Engine, text: str, variables: dict[str, Any], scope: Scope) -> Outcome:
+async def answered(engine: Engine, text: str, variables: dict[str, Any], caller: Caller) -> Outcome:
     """What Dealboard answers. A refusal must say that the input is at fault."""
     try:
-        answer = await engine.execute(engine.documents.prepare(text), variables, scope)
+        answer = await engine.execute(engine.documents.prepare(text), variables, caller)
     except RequestError as refused:
         if {code_of(error) for error in refused.errors} <= {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}:
             return Outcome(None, str(refused))
@@ -83,15 +83,15 @@ def room() -> Iterator[None]:
     derandomize="DEALBOARD_TEST_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),
 )
-@given(generated=documents(reference_schema(), SUPPLY), scope=st.sampled_from(SCOPES))
+@given(generated=documents(reference_schema(), SUPPLY), caller=st.sampled_from(SCOPES))
 async def test_generated_queries_are_answered_as_by_the_reference(
-    filled: tuple[Engine, Reference], generated: Document, scope: Scope
+    filled: tuple[Engine, Reference], generated: Document, caller: Caller
 ) -> None:
     """Whatever is asked, by whomever: the same JSON, keys in the same order, or a refusal by both."""
     engine, reference = filled
     text, variables = generated
-    expected = reference.answer(text, variables, scope)
+    expected = reference.answer(text, variables, caller)
     with room():
-        found = await answered(engine, text, variables, scope)
+        found = await answered(engine, text, variables, caller)
     note(f"{text}\n{variables}\nreference: {expected.reason}\nDealboard: {found.reason}")
     assert found.data == expected.data

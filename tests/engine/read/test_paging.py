@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.errors import RequestError, code_of
 from models import Base, Role, organisation_id
 from models.database import Database
@@ -56,7 +56,7 @@ def ids(found: dict[str, Any]) -> list[str]:
 def expected(tables: Tables, field: str, name: str, direction: str) -> list[str]:
     """The whole list, sorted in memory."""
     order = ORDERS["Query", field][0][name]
-    world = World(tables, Scope(DEMO, "tester", Role.VIEWER))
+    world = World(tables, Caller(DEMO, "tester", Role.VIEWER))
     shown = [record for record in world.all(LISTS[field]) if record.row.get("archived_at") is None]
     records = Sorting(name, order, direction == "DESC", None).sorted(shown)
     return [public_id(record.table, record.row["id"]) for record in records]

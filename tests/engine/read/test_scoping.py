@@ -5,7 +5,7 @@ from unittest.mock import patch
 import pytest
 from graphql import GraphQLObjectType, get_named_type
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import NO_VARIABLES, Engine
 from engine.limits import Limits
@@ -32,7 +32,7 @@ def compiled(text: str) -> list[Statement]:
     engine = Engine(graphql_schema, None, Documents(graphql_schema, NO_LIMITS), None)  # type: ignore[arg-type]
     with patch("engine.documents.LONGEST_TEXT", 10**6):
         prepared = engine.documents._prepare(text, None)
-    plan = engine._plan(prepared, NO_VARIABLES, Scope(DEMO, "tester", Role.ADMIN))
+    plan = engine._plan(prepared, NO_VARIABLES, Caller(DEMO, "tester", Role.ADMIN))
     found = [plan.compiled, *(payload.compiled for payload in (plan.payloads or {}).values())]
     return [one.statement for one in found if one is not None]
 

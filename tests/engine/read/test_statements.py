@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.errors import RequestError
@@ -21,7 +21,7 @@ from schema.api import graphql_schema
 from tests.support.reading.dataset import DEMO, Tables
 from tests.support.reading.records import public_id
 
-SCOPE = Scope(DEMO, "tester", Role.VIEWER)
+SCOPE = Caller(DEMO, "tester", Role.VIEWER)
 WIDE = Limits(depth=100, aliases=10**4, fields=10**5, root_fields=10**4, tokens=10**6, cost=10**9)
 
 
@@ -203,5 +203,5 @@ async def test_a_payload_that_cannot_be_shown_stops_the_change(counted: Counted,
     variables = {"lead": public_id("lead", lead["id"]), "stage": public_id("stage", stage["id"]), "size": 0}
     prepared = counted.engine.documents.prepare(MOVE)
     with pytest.raises(RequestError, match="first: 0 is out of range"):
-        await counted.engine.execute(prepared, variables, Scope(DEMO, "tester", Role.ADMIN))
+        await counted.engine.execute(prepared, variables, Caller(DEMO, "tester", Role.ADMIN))
     assert counted.sent == []

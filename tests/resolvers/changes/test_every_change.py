@@ -74,7 +74,7 @@ def tells(event: Row, name: str, old: Row, new: Row) -> bool:
         value = new[name]
         return bool(data[word] is None if value is None else str(data[word]).endswith(str(value)))
     pair = data.get("changes", {}).get(spelled(name))
-    return pair is not None and [bare(part) for part in pair] == [told(name, row[name]) for row in (old, new)]
+    return pair is not None and [bare(part) for part in pair] == [describe(name, row[name]) for row in (old, new)]
 
 
 def merges(event: Row, name: str, old: Row, new: Row) -> bool:
@@ -94,7 +94,7 @@ def bare(value: Any) -> Any:
         return value
 
 
-def told(name: str, value: Any) -> Any:
+def describe(name: str, value: Any) -> Any:
     """A value as an event holds it, an id without its prefix."""
     return str(value) if isinstance(value, UUID) else public(name, value)
 

@@ -42,10 +42,10 @@ async def test_the_log_tells_who_changed_what(world: World, strangers: World) ->
     await world.change("updateLead", {"leadId": world["Ada"], "title": "Ada Abel", "ownerId": None}, **MIA)
     await strangers.change("updateLead", {"leadId": strangers["Ada"], "title": "Theirs"}, **MIA)
 
-    async def told(first: int = 100, **wanted: Any) -> Any:
+    async def describe(first: int = 100, **wanted: Any) -> Any:
         return (await world.ask(CHANGE_LOG, {"first": first, "filter": wanted}))["changeLog"]["nodes"]
 
-    [newest] = await told(first=1)
+    [newest] = await describe(first=1)
     assert newest == {
         "type": "LEAD_UPDATED",
         "mutation": "updateLead",
@@ -53,14 +53,14 @@ async def test_the_log_tells_who_changed_what(world: World, strangers: World) ->
         "recordId": world["Ada"],
         "changes": [{"field": "title", "before": "Ada", "after": "Ada Abel"}],
     }
-    assert await told(recordId=world["Ada"]) == [newest, (await told(recordId=world["Ada"]))[1]]
-    assert {node["recordId"] for node in await told(recordId=world["Ada"])} == {world["Ada"]}
-    assert [node["type"] for node in await told(recordId=world["Sales"])] == ["PIPELINE_CREATED"]
-    assert [node["recordId"] for node in await told(types=["CUSTOMER_CREATED"])] == [world["Acme"]]
-    assert [node["type"] for node in await told(actorIds=[world["mia"]])] == ["LEAD_UPDATED", "CONTACT_CREATED"]
-    assert await told(recordId=strangers["Ada"]) == []
-    assert await told(actorIds=[strangers["mia"]]) == []
-    assert await told(occurredAt={"to": "2001-01-01T00:00:00Z"}) == []
+    assert await describe(recordId=world["Ada"]) == [newest, (await describe(recordId=world["Ada"]))[1]]
+    assert {node["recordId"] for node in await describe(recordId=world["Ada"])} == {world["Ada"]}
+    assert [node["type"] for node in await describe(recordId=world["Sales"])] == ["PIPELINE_CREATED"]
+    assert [node["recordId"] for node in await describe(types=["CUSTOMER_CREATED"])] == [world["Acme"]]
+    assert [node["type"] for node in await describe(actorIds=[world["mia"]])] == ["LEAD_UPDATED", "CONTACT_CREATED"]
+    assert await describe(recordId=strangers["Ada"]) == []
+    assert await describe(actorIds=[strangers["mia"]]) == []
+    assert await describe(occurredAt={"to": "2001-01-01T00:00:00Z"}) == []
 
 
 async def test_the_log_tells_what_is_gone(world: World) -> None:

@@ -9,7 +9,7 @@ from graphql import coerce_input_value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.errors import RequestError
 from engine.read.rows import rows
 from models import Role
@@ -32,7 +32,7 @@ MATCHING = "query ($c: Condition!) { matchingLeads(condition: $c, first: 100) { 
 
 PUBLISHED: Any = reference_schema().type_map["Condition"]
 
-SCOPE = Scope(DEMO, "tester", Role.VIEWER)
+SCOPE = Caller(DEMO, "tester", Role.VIEWER)
 
 
 def kept(data: Any) -> Condition:

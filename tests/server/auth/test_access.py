@@ -17,12 +17,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from engine.caller import Withdrawn
+from engine.caller import Revoked
 from models.database import Database
 from models.rules.roles import Role
 from models.tables.base import organisation_id
-from resolvers.changes.organisation.access import find_withdrawn, resume, suspend
-from server.auth.access import REASONS, end_withdrawn, expect_access
+from resolvers.changes.organisation.access import find_revoked, resume, suspend
+from server.auth.access import REASONS, end_revoked, expect_access
 from server.auth.tokens import Authenticator
 from server.process.postgres import embedded
 from server.process.runtime import make_token
@@ -36,7 +36,7 @@ from tests.support.world import World
 
 ROOT = Path(__file__).parents[3]
 
-GONE, CLOSED = REASONS[Withdrawn.DEACTIVATED], REASONS[Withdrawn.SUSPENDED]
+GONE, CLOSED = REASONS[Revoked.DEACTIVATED], REASONS[Revoked.SUSPENDED]
 
 
 @pytest.fixture
@@ -164,14 +164,14 @@ async def test_who_may_no_longer_ask(world: World, strangers: World, database: D
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     here, there = organisation_id(world.organisation), organisation_id(strangers.organisation)
     people = [(here, "rita"), (here, "tester"), (here, "unknown"), (there, "rita"), (there, "unknown")]
-    assert await find_withdrawn(database, people) == {(here, "rita"): Withdrawn.DEACTIVATED}
+    assert await find_revoked(database, people) == {(here, "rita"): Revoked.DEACTIVATED}
     assert await suspend(database, there)
-    gone = {(there, "rita"): Withdrawn.SUSPENDED, (there, "unknown"): Withdrawn.SUSPENDED}
-    assert await find_withdrawn(database, people) == {(here, "rita"): Withdrawn.DEACTIVATED, **gone}
+    gone = {(there, "rita"): Revoked.SUSPENDED, (there, "unknown"): Revoked.SUSPENDED}
+    assert await find_revoked(database, people) == {(here, "rita"): Revoked.DEACTIVATED, **gone}
     assert await suspend(database, there), "a second time changes nothing"
     assert await resume(database, there)
-    assert await find_withdrawn(database, people) == {(here, "rita"): Withdrawn.DEACTIVATED}
-    assert await find_withdrawn(database, []) == {}
+    assert await find_revoked(database, people) == {(here, "rita"): Revoked.DEACTIVATED}
+    assert await find_revoked(database, []) == {}
 
 
 class Gone(StandIn):
@@ -179,7 +179,7 @@ class Gone(StandIn):
 
     found: Any = {}  # noqa: RUF012
 
-    async def withdrawn(self, people: Any) -> Any:
+    async def revoked(self, people: Any) -> Any:
         if isinstance(self.found, Exception):
             raise self.found
         return {person: why for person, why in self.found.items() if person in people}
@@ -199,10 +199,10 @@ async def test_a_remembered_token_is_forgotten() -> None:
     service = service_of(engine)
     authenticate = partial(service.authenticator.authenticate, f"Bearer {token()}", None)
     who = await authenticate()
-    engine.found = {who.person: Withdrawn.DEACTIVATED}
+    engine.found = {who.person: Revoked.DEACTIVATED}
     assert await authenticate() == who
     assert service.authenticator.people == {who.person}
-    await end_withdrawn(service)
+    await end_revoked(service)
     assert service.authenticator.people == set()
     for _ in range(2):
         with pytest.raises(NotAllowed, match="no longer an active member"):

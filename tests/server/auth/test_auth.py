@@ -56,9 +56,13 @@ async def test_a_token_becomes_a_scope() -> None:
     """The person, the organisation, the role, the name and the end of the token are those of its claims."""
     end = int(time.time()) + 60
     credential = f"Bearer {token(name='Ann', email='ann@acme.example', exp=end)}"
-    scope = await Authenticator(settings()).authenticate(credential, None)
-    assert (scope.subject, scope.organisation, scope.role) == ("ann", "acme", Role.REP)
-    assert (scope.name, scope.email, scope.expires_at) == ("Ann", "ann@acme.example", datetime.fromtimestamp(end, UTC))
+    caller = await Authenticator(settings()).authenticate(credential, None)
+    assert (caller.subject, caller.organisation, caller.role) == ("ann", "acme", Role.REP)
+    assert (caller.name, caller.email, caller.expires_at) == (
+        "Ann",
+        "ann@acme.example",
+        datetime.fromtimestamp(end, UTC),
+    )
 
 
 async def test_the_names_of_claims_are_settings() -> None:
@@ -66,8 +70,8 @@ async def test_the_names_of_claims_are_settings() -> None:
     names = {"claim_subject": "uid", "claim_organisation": "https://x/tenants", "claim_role": "grp", "claim_name": "n"}
     claims: dict[str, Any] = {"uid": "u1", "https://x/tenants": ["t1"], "grp": "ADMIN", "n": "Uma"}
     credential = token(sub=None, org_id=None, role=None, **claims)
-    scope = await Authenticator(settings(**names)).authenticate(credential, None)
-    assert (scope.subject, scope.organisation, scope.role, scope.name) == ("u1", "t1", Role.ADMIN, "Uma")
+    caller = await Authenticator(settings(**names)).authenticate(credential, None)
+    assert (caller.subject, caller.organisation, caller.role, caller.name) == ("u1", "t1", Role.ADMIN, "Uma")
 
 
 @pytest.mark.parametrize("role", ["viewer", "REP", "Manager", "aDmIn"])
@@ -182,17 +186,17 @@ async def test_a_sub_that_is_no_text_is_refused() -> None:
 
 async def test_an_end_beyond_all_calendars() -> None:
     """A token may end in the year 10⁹⁹; we say 9999."""
-    scope = await Authenticator(settings()).authenticate(token(exp=10**99), None)
-    assert scope.expires_at is not None
-    assert scope.expires_at.year == 9999
+    caller = await Authenticator(settings()).authenticate(token(exp=10**99), None)
+    assert caller.expires_at is not None
+    assert caller.expires_at.year == 9999
 
 
 async def test_decorating_claims_never_refuse() -> None:
     """A name or an e-mail address that cannot be stored is dropped, cut or mended."""
-    scope = await Authenticator(settings()).authenticate(token(name=7, email="a\0b"), None)
-    assert (scope.name, scope.email) == (None, None)
-    scope = await Authenticator(settings()).authenticate(token(name="\ud800" + "x" * 500, email=" "), None)
-    assert (scope.name, scope.email) == ("?" + "x" * 199, None)
+    caller = await Authenticator(settings()).authenticate(token(name=7, email="a\0b"), None)
+    assert (caller.name, caller.email) == (None, None)
+    caller = await Authenticator(settings()).authenticate(token(name="\ud800" + "x" * 500, email=" "), None)
+    assert (caller.name, caller.email) == ("?" + "x" * 199, None)
 
 
 async def test_clocks_may_differ_a_little() -> None:
@@ -230,8 +234,8 @@ async def test_a_good_token_is_verified_once(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(time, "time", lambda: now)
     authenticator = Authenticator(settings())
     long, short = token(org_id=["a", "b"], exp=int(now) + 3600), token(exp=int(now) + 20)
-    scope = await authenticator.authenticate(long, "a")
-    assert await authenticator.authenticate(long, "a") is scope
+    caller = await authenticator.authenticate(long, "a")
+    assert await authenticator.authenticate(long, "a") is caller
     assert (await authenticator.authenticate(long, "b")).organisation == "b"
     await authenticator.authenticate(short, None)
     assert verified == 3

@@ -37,7 +37,7 @@ def logged() -> Iterator[io.StringIO]:
     logger.setLevel(before)
 
 
-def told(served: Served, count: int) -> list[dict[str, Any]]:
+def describe(served: Served, count: int) -> list[dict[str, Any]]:
     """The next lines of a server's log that are about calls."""
     assert served.process.stdout is not None
     found = []
@@ -71,7 +71,7 @@ def test_each_operation_is_a_line_of_json(tmp_path: Path) -> None:
             socket.send(orjson.dumps({"id": HIDDEN, "type": "subscribe", "payload": body}), text=True)
             while orjson.loads(socket.recv(20))["type"] != "complete":
                 """First the answer."""
-        found = told(served, 4)
+        found = describe(served, 4)
     shown = [
         (call["request_id"], call["transport"], call["organisation"], call["operation"], call["kind"], call["code"])
         for call in found

@@ -11,7 +11,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.caller import Scope
+from engine.caller import Caller
 from models import Role
 from models.database import Database
 from server.app import create_app
@@ -135,7 +135,7 @@ async def change(app: Any) -> None:
     """Something that is told: a pipeline is made."""
     engine = app.service.engine
     document = 'mutation { createPipeline(input: {name: "Sales", stages: [{name: "New"}]}) { userErrors { message } } }'
-    answer = await engine.execute(engine.documents.prepare(document), None, Scope("acme", "ann", Role.ADMIN))
+    answer = await engine.execute(engine.documents.prepare(document), None, Caller("acme", "ann", Role.ADMIN))
     assert answer.code == "OK", answer.body
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from engine.caller import Scope
+from engine.caller import Caller
 from tests.support.reading.dataset import Row, Tables
 
 TYPES = {
@@ -46,10 +46,10 @@ def event_type(type_: str) -> str:
 class World:
     """What one caller can see."""
 
-    def __init__(self, tables: Tables, scope: Scope) -> None:
-        self.scope = scope
+    def __init__(self, tables: Tables, caller: Caller) -> None:
+        self.caller = caller
         self.tables = {
-            name: [Record(name, row) for row in rows if row.get("org_id", row.get("id")) == scope.org_id]
+            name: [Record(name, row) for row in rows if row.get("org_id", row.get("id")) == caller.org_id]
             for name, rows in tables.items()
         }
         self.by_id = {name: {record.row.get("id"): record for record in found} for name, found in self.tables.items()}

@@ -29,7 +29,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values, get_variable_values
 from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.publish.scalars import parse_date, parse_decimal, parse_instant
 from schema.api import sdl
 from tests.support.reading.dataset import Tables
@@ -69,13 +69,13 @@ class Reference:
         self.tables = tables
         self.schema = reference_schema()
 
-    def answer(self, text: str, variables: Mapping[str, Any], scope: Scope) -> Outcome:
+    def answer(self, text: str, variables: Mapping[str, Any], caller: Caller) -> Outcome:
         """What a correct server answers to a document with one query."""
         document = parse(text)
         invalid = validate(self.schema, document)
         if invalid:
             return Outcome(None, f"not valid: {invalid}")
-        world = World(self.tables, scope)
+        world = World(self.tables, caller)
         try:
             Checker(self.schema, document, dict(variables)).check()
         except (GraphQLError, BadArgument) as refused:

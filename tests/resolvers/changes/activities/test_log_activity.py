@@ -29,7 +29,7 @@ async def logged(world: World, subject: str, title: str = "Ada", **given: Any) -
     return world[subject]
 
 
-async def told(world: World, after: int) -> list[tuple[Any, ...]]:
+async def describe(world: World, after: int) -> list[tuple[Any, ...]]:
     """Type, mutation, record, lead and content of each event after a number."""
     return [
         (event["type"], event["mutation"], event["record_id"], event["lead_id"], json.loads(event["data"]))
@@ -64,7 +64,7 @@ async def test_everything_that_is_told_is_kept(world: World) -> None:
     }
     assert (activity["author"], activity["contact"]) == ({"id": world["rita"]}, {"id": world["contact of rita"]})
     assert made["lead"] == {"id": world["Ada"], "lastActivityAt": activity["occurredAt"], "version": 1}
-    assert await told(world, head) == [
+    assert await describe(world, head) == [
         (
             "activity.logged",
             "log_activity",
@@ -154,7 +154,7 @@ async def test_only_what_differs_is_changed(world: World) -> None:
     assert (activity["type"], activity["subject"], activity["body"]) == ("EMAIL", "Call", None)
     assert (activity["duration"], activity["participants"], activity["version"]) == (60, ["Ada", "Bob"], 2)
     changes = {"type": ["CALL", "EMAIL"], "body": ["Long", None], "participants": [["Ada"], ["Ada", "Bob"]]}
-    assert await told(world, head) == [
+    assert await describe(world, head) == [
         (
             "activity.updated",
             "update_activity",
@@ -199,7 +199,7 @@ async def test_what_is_taken_back_is_gone_and_told(world: World) -> None:
     head = await world.head()
     made = await world.change("deleteActivity", {"activityId": id}, "deletedActivityId activity { id }", **RITA)
     assert (made["deletedActivityId"], made["activity"]) == (id, None)
-    [(type_, mutation, record, lead, data)] = await told(world, head)
+    [(type_, mutation, record, lead, data)] = await describe(world, head)
     assert (type_, mutation) == ("activity.deleted", "delete_activity")
     assert (record, lead) == (parse_id("activity", id), parse_id("lead", world["Ada"]))
     assert (data["subject"], data["body"], data["occurredAt"]) == ("Call", "Wrong lead", OLD)

@@ -9,19 +9,19 @@ from uuid import UUID
 
 import pytest
 
-from engine.caller import Scope
+from engine.caller import Caller
 from engine.engine import Engine
 from models import Role, organisation_id
 from models.database import Database
 from models.rules.ids import parse_id
 from models.tables.base import utc_now
 from resolvers.changes.tasks import overdue
-from resolvers.changes.tasks.overdue import tell_overdue, telling_overdue
+from resolvers.changes.tasks.overdue import record_overdue, telling_overdue
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import task
 from tests.support.world import World
 
-Told = Callable[..., Awaitable[list[str]]]
+Frame = Callable[..., Awaitable[list[str]]]
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +36,14 @@ async def nobody(_: UUID) -> None:
 
 
 @pytest.fixture
-def told(world: World) -> Told:
+def describe(world: World) -> Frame:
     """Looks for late tasks, and returns the titles of those that have been told of since the last time, in order."""
     seen = 0
 
     async def look(now: datetime | None = None) -> list[str]:
         nonlocal seen
         seen = seen or await world.head()
-        await tell_overdue(world.database, now or utc_now(), nobody)
+        await record_overdue(world.database, now or utc_now(), nobody)
         events = [event for event in await world.events(seen) if event["type"] == "task.overdue"]
         seen = await world.head()
         titles = {
@@ -57,7 +57,7 @@ def told(world: World) -> Told:
     return look
 
 
-async def test_each_is_told_once(world: World, told: Told) -> None:
+async def test_each_is_told_once(world: World, told: Frame) -> None:
     """The longest late first, of several batches; not what is done, cancelled, without a due time or still to come."""
     for nth, name in enumerate(("Fourth", "Second", "First", "Third")):
         await task(world, name, dueAt=f"2020-05-0{(4, 2, 1, 3)[nth]}T09:00:00Z")
@@ -65,17 +65,17 @@ async def test_each_is_told_once(world: World, told: Told) -> None:
     await task(world, "Later", dueAt="2099-01-01T00:00:00Z")
     for name, end in (("Done", "completeTask"), ("Given up", "cancelTask")):
         await world.change(end, {"taskId": await task(world, name, dueOn="2020-05-01")})
-    assert await told() == ["First", "Second", "Third", "Fourth"]
-    assert await told() == []
+    assert await describe() == ["First", "Second", "Third", "Fourth"]
+    assert await describe() == []
     await expect_consistent(world.database)
 
 
-async def test_the_event_tells_of_task_and_lead(world: World, told: Told) -> None:
+async def test_the_event_tells_of_task_and_lead(world: World, told: Frame) -> None:
     """Nobody did it; the task itself is as it was, and its version."""
     await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["rita"]})
     await task(world, "Call", leadId=world["Ada"], dueAt="2020-05-01T09:30:00.250Z")
     head = await world.head()
-    assert await told() == ["Call"]
+    assert await describe() == ["Call"]
     (event,) = await world.events(head)
     assert (event["type"], event["actor_id"], event["mutation"]) == ("task.overdue", None, None)
     assert [event[name] for name in ("record_id", "lead_id", "owner_id", "pipeline_id", "stage_id")] == [
@@ -92,31 +92,31 @@ async def test_the_event_tells_of_task_and_lead(world: World, told: Told) -> Non
     assert await world.task("Call", "version overdue") == {"version": 1, "overdue": True}
 
 
-async def test_it_is_told_again_for_another_due_time(world: World, told: Told) -> None:
+async def test_it_is_told_again_for_another_due_time(world: World, told: Frame) -> None:
     """Once it is not done by that one either; no other edit is a reason."""
     call = {"taskId": await task(world, "Call", dueAt="2020-05-01T00:00:00Z")}
-    assert await told() == ["Call"]
+    assert await describe() == ["Call"]
     for edit in ({"title": "Call them"}, {"assigneeId": world["mia"]}, {"dueAt": "2020-05-01T00:00:00Z"}):
         await world.change("updateTask", {**call, **edit})
-    assert await told() == []
+    assert await describe() == []
     await world.change("updateTask", {**call, "dueAt": "2090-05-02T00:00:00Z"})
-    assert await told() == []
-    assert await told(datetime(2090, 5, 2, tzinfo=UTC)) == []
-    assert await told(datetime(2090, 5, 2, microsecond=1, tzinfo=UTC)) == ["Call them"]
+    assert await describe() == []
+    assert await describe(datetime(2090, 5, 2, tzinfo=UTC)) == []
+    assert await describe(datetime(2090, 5, 2, microsecond=1, tzinfo=UTC)) == ["Call them"]
     await world.change("updateTask", {**call, "dueAt": None, "dueOn": "2020-05-03"})
-    assert await told() == ["Call them"]
+    assert await describe() == ["Call them"]
 
 
 @pytest.mark.parametrize("end", ["completeTask", "cancelTask"])
-async def test_it_is_told_again_when_it_was_reopened(world: World, told: Told, end: str) -> None:
+async def test_it_is_told_again_when_it_was_reopened(world: World, told: Frame, end: str) -> None:
     """It is to be done again, and late again."""
     call = {"taskId": await task(world, "Call", dueOn="2020-05-01")}
-    assert await told() == ["Call"]
+    assert await describe() == ["Call"]
     await world.change(end, call)
-    assert await told() == []
+    assert await describe() == []
     await world.change("reopenTask", call)
-    assert await told() == ["Call"]
-    assert await told() == []
+    assert await describe() == ["Call"]
+    assert await describe() == []
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ async def test_it_is_told_again_when_it_was_reopened(world: World, told: Told, e
         ("America/Los_Angeles", datetime(2031, 1, 16, 8, tzinfo=UTC)),
     ],
 )
-async def test_a_day_ends_where_the_assignee_lives(world: World, told: Told, zone: str, over: datetime) -> None:
+async def test_a_day_ends_where_the_assignee_lives(world: World, told: Frame, zone: str, over: datetime) -> None:
     """With the midnight there, not before."""
     await world.sql("UPDATE member SET time_zone = $1 WHERE subject = 'rita'", zone)
     await task(world, "Call", assigneeId=world["rita"], dueOn="2031-01-15")
-    assert await told(over) == []
-    assert await told(over + timedelta(microseconds=1)) == ["Call"]
+    assert await describe(over) == []
+    assert await describe(over + timedelta(microseconds=1)) == ["Call"]
 
 
 async def test_many_look_at_once(world: World, strangers: World) -> None:
@@ -142,7 +142,7 @@ async def test_many_look_at_once(world: World, strangers: World) -> None:
     heads = [await place.head() for place in (world, strangers)]
     left = 1
     while left:  # what another one holds is left for the next time
-        await asyncio.gather(*(tell_overdue(world.database, utc_now(), nobody) for _ in range(5)))
+        await asyncio.gather(*(record_overdue(world.database, utc_now(), nobody) for _ in range(5)))
         left = await world.database.pool.fetchval("SELECT count(*) FROM task WHERE overdue_told_at IS NULL")
     for place, head in zip((world, strangers), heads, strict=True):
         told = [event["record_id"] for event in await place.events(head)]
@@ -151,36 +151,36 @@ async def test_many_look_at_once(world: World, strangers: World) -> None:
 
 
 @pytest.mark.parametrize("held", ["lead", "task"])
-async def test_what_is_being_changed_is_told_the_next_time(world: World, told: Told, held: str) -> None:
+async def test_what_is_being_changed_is_told_the_next_time(world: World, told: Frame, held: str) -> None:
     """Neither waits for the other: the rest is told meanwhile."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
     await task(world, "Write", leadId=world["Bob"], dueOn="2020-05-01")
     name = "Ada" if held == "lead" else "Call"
     async with world.database.pool.acquire() as connection, connection.transaction(), asyncio.timeout(20):
         await connection.execute(f"SELECT FROM {held} WHERE id = $1 FOR NO KEY UPDATE", parse_id(held, world[name]))
-        assert await told() == ["Write"]
-    assert await told() == ["Call"]
+        assert await describe() == ["Write"]
+    assert await describe() == ["Call"]
 
 
 async def test_what_could_not_be_told_is_told_the_next_time(
-    world: World, strangers: World, told: Told, monkeypatch: pytest.MonkeyPatch
+    world: World, strangers: World, told: Frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it fails in between, nothing is marked as told; and another organisation is told of its own."""
     await task(world, "Call", dueOn="2020-05-01")
     await task(strangers, "Write", dueOn="2020-05-01")
     append = overdue.append
 
-    async def failing(connection: Any, org_id: UUID, happenings: Any) -> None:
-        await append(connection, org_id, happenings)
+    async def failing(connection: Any, org_id: UUID, new_events: Any) -> None:
+        await append(connection, org_id, new_events)
         if org_id == organisation_id(world.organisation):
             raise RuntimeError("killed between")
 
     head = await strangers.head()
     with monkeypatch.context() as patched:
         patched.setattr(overdue, "append", failing)
-        assert await told() == []
+        assert await describe() == []
     assert [event["type"] for event in await strangers.events(head)] == ["task.overdue"]
-    assert await told() == ["Call"]
+    assert await describe() == ["Call"]
     await expect_consistent(world.database)
 
 
@@ -191,8 +191,8 @@ async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
         __typename type actor { name } mutation lead { title } ... on TaskOverdue { deadline task { title overdue } }
     } }"""
     variables = {"after": (await world.ask("{ cursor }"))["cursor"], "leadId": world["Ada"]}
-    scope = Scope(world.organisation, "tester", Role.VIEWER)
-    stream = engine.subscribe(engine.documents.prepare(query), variables, scope)
+    caller = Caller(world.organisation, "tester", Role.VIEWER)
+    stream = engine.subscribe(engine.documents.prepare(query), variables, caller)
     async with telling_overdue(world.database, 3600, engine.feed.wake), asyncio.timeout(20):
         heard = json.loads((await anext(stream)).body)["data"]["events"]
     await stream.aclose()
