@@ -53,7 +53,8 @@ def test_public_names_are_explained(path: Path) -> None:
 
 def _described(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether it has a docstring, or a GraphQL description, which says the same to more readers."""
-    described = any("description=" in ast.unparse(decorator) for decorator in node.decorator_list)
+    decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+    described = any("description=" in text or text.startswith("of(EventType.") for text in decorators)
     return described or ast.get_docstring(node) is not None
 
 
