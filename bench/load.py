@@ -96,7 +96,7 @@ class Client(asyncio.Protocol):
 
 
 async def run(port: int, requests: list[bytes], connections: int, seconds: float, start: int) -> dict[str, object]:
-    """Send requests for so long, from the request `start` on, and tell how it went."""
+    """Send requests for so long, from the request `start` on, and report how it went."""
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     found = Run(requests, began + seconds, start, [], set())

@@ -89,7 +89,7 @@ class Client:
 
 
 async def route(url: str, agents: dict[str, list[str]]) -> None:
-    """Take the open deals from everybody, set the rules, route, and tell how."""
+    """Take the open deals from everybody, set the rules, route, and report how."""
     async with Database.open(url) as database, Feed.open(database, CRM) as feed:
         call = Client(Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed))
         members = (await call("{ members(first: 100) { nodes { id name } } }"))["members"]["nodes"]

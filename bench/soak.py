@@ -95,7 +95,7 @@ class Board:
         return [one["createLead"]["lead"]["id"] for one in made]
 
     async def move_silently(self) -> None:
-        """A committed move of which no process is told."""
+        """A committed move without a wake-up to any process."""
         stage = self.stages[(len(self.moved) + 1) % len(self.stages)]
         await self.ask(MOVE.replace("$input", "$i"), {"leadId": self.own, "stageId": stage})
         self.moved.append((self.own, stage))
@@ -191,7 +191,7 @@ async def _compare(house: House, subscribers: Sequence[Subscriber], moves: Seque
         told = expected[subscriber.query]
         wrong += [f"subscriber {nth} {words}" for words in difference(subscriber.numbers, list(told))]
         other = [number for number, event in subscriber.told.items() if event != told.get(number, event)]
-        wrong += [f"subscriber {nth} was told something else of {other[:10]}"] if other else []
+        wrong += [f"subscriber {nth} received something else for {other[:10]}"] if other else []
         wrong += [f"subscriber {nth} was refused: {failure}" for failure in subscriber.failures]
     return wrong
 
@@ -244,7 +244,7 @@ def main(
 ) -> None:
     """Run it, print what was found, and fail when anything was lost, doubled or out of order."""
     console = Console(width=None if sys.stdout.isatty() else 120)
-    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # it tells at length of each connection that is cut
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # it logs at length each connection that is cut
     wrong = False
     for carrier in carriers.split(","):
         with tempfile.TemporaryDirectory(prefix="dealboard-soak-", ignore_cleanup_errors=True) as folder:

@@ -134,7 +134,7 @@ class Lead:
 
     @strawberry.field
     async def contact(self, info: Info) -> Named | None:
-        """Whom one talks to."""
+        """The lead's contact."""
         id = self.record.contact_id
         return None if id is None else Named.of("contact", await loaders(info).contacts.load(id))
 

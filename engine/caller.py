@@ -1,4 +1,4 @@
-"""On whose behalf something is asked or done: one person in one organisation."""
+"""The caller: on whose behalf a request runs. One person in one organisation."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ Person = tuple[UUID, str]
 
 
 class Revoked(StrEnum):
-    """Why somebody may no longer ask."""
+    """Why a caller's access was revoked."""
 
     DEACTIVATED = "DEACTIVATED"
     SUSPENDED = "SUSPENDED"

@@ -30,7 +30,7 @@ LONGEST_TEXT = 100_000
 """Characters of one document. Only values written into the text make it longer, and those belong into variables."""
 
 LONGEST_NAME = 100
-"""Characters of an operation's name that are told to those who watch."""
+"""Characters of an operation's name that logs, metrics and traces keep."""
 
 MOST_TEXT = 300_000
 """Characters of text that are kept with their syntax trees, which take up to 350 bytes a character."""

@@ -109,7 +109,7 @@ class Engine:
                 raise history_gone() from None
 
     async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
-        """Those of the people who may no longer ask."""
+        """Those of the people whose access was revoked."""
         return await self.feed.domain.find_revoked(self.database, people)
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> str:

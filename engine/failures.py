@@ -17,7 +17,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
     if isinstance(failure, RequestError):
         raise failure
     if isinstance(failure, RecursionError):
-        # SQLAlchemy ran out of stack: what is measured before lets nothing through that is known to do that.
+        # SQLAlchemy ran out of stack: the limits refuse every document that is known to do that.
         raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
     if isinstance(failure, GraphQLError):
         found = error(Code.BAD_USER_INPUT, failure.message)
@@ -34,7 +34,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         return found
     error_id = uuid4().hex
     log.error("unexpected failure %s", error_id, exc_info=failure)
-    message = f"Something went wrong on our side. If it stays, tell us this id: {error_id}."
+    message = f"Something went wrong on our side. If it happens again, send us this id: {error_id}."
     found = error(Code.INTERNAL_SERVER_ERROR, message, errorId=error_id)
     found.path = path
     return found

@@ -16,7 +16,7 @@ Disturb = Callable[[], Awaitable[None]]
 
 
 class Disturbances:
-    """Everything that can be done. `silently` makes a change of which no process is told."""
+    """Everything that can be done. `silently` makes a change without a wake-up to any process."""
 
     def __init__(self, house: House, subscribers: Sequence[Subscriber], silently: Disturb) -> None:
         self.house = house

@@ -118,7 +118,7 @@ class House:
         self.url = self.postgres.__enter__()
 
     def stop_postgres(self) -> None:
-        """Stop PostgreSQL; whoever is connected is cut off."""
+        """Stop PostgreSQL; open connections are cut."""
         if self.postgres is not None:
             self.postgres.__exit__(None, None, None)
             self.postgres = None

@@ -24,7 +24,7 @@ EXPECTED = {None, 1001, 1006, 1012, 1013, 4408}
 @dataclass
 class Subscriber:
     """One client with one subscription: the numbers of all events that it was given, in the order they came, and what
-    was told of each."""
+    received for each."""
 
     urls: Callable[[], Sequence[str]]
     query: str

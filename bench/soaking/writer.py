@@ -34,7 +34,7 @@ class Writer:
     retries: int = 0
 
     async def run(self, until: asyncio.Event) -> None:
-        """Move until told to stop. What has been begun is finished."""
+        """Move until asked to stop. A move that has begun is finished."""
         places = dict.fromkeys(self.leads, 0)
         async with httpx2.AsyncClient(timeout=10, headers=HEADERS) as client:
             while not until.is_set():

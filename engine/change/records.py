@@ -1,4 +1,4 @@
-"""Making and updating one record: which fields really change, and how the event tells it."""
+"""Creating and updating one record: which fields really change, and how the event describes it."""
 
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -102,7 +102,7 @@ def _precision(value: Any) -> Any:
 
 
 def describe(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """What an event tells of an update: each field by its public name, from what to what."""
+    """How an event describes an update: each field by its public name, with the values before and after."""
     changed = {name: [public(name, row[name]), public(name, value)] for name, value in changes.items()}
     return {"changes": {spelled(name): pair for name, pair in changed.items()}}
 

@@ -1,4 +1,4 @@
-"""Unique keys of the tables, told as refusals: who breaks one learns which value is taken, by which field."""
+"""Unique keys of the tables as refusals: the caller learns which value is taken, and by which field."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

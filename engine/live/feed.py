@@ -72,7 +72,7 @@ class Feed:
     ) -> AsyncIterator[Self]:
         """Begin to hear wake-ups, by default only those of this process; end everything at the end.
 
-        `delivered` is told for each event how long ago it happened when all who want it have it in their queues.
+        `delivered` observes, for each event, its age in seconds when it is in the queues of all its subscribers.
         """
         wakeups = wakeups or Wakeups()
         async with Broadcast(backend=wakeups) as broadcast:

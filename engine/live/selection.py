@@ -48,8 +48,8 @@ class EventSelection(ABC):
     def start(self, variables: Mapping[str, Any], org_id: UUID, seen: str | None = None) -> int | None:
         """The number to start after; None is from now on. Raises `BadInput` for a cursor that is not of this log.
 
-        `seen` is the cursor that a client was told last, if its transport carries one. It wins over `after`, because
-        a client that comes back by itself sends the operation as it was.
+        `seen` is the cursor of the last event a client received, if its transport carries one. It wins over `after`,
+        because a client that comes back by itself sends the operation as it was.
         """
         if seen is None:
             if self.after is None:

@@ -1,4 +1,4 @@
-"""A stream: all who asked for exactly the same events, which are rendered once for all of them.
+"""A stream: all subscribers that asked for exactly the same. Each event is rendered once for all of them.
 
 A subscriber first replays what lies between its cursor and the stream's position, straight from the table, and goes on
 with what the stream renders after that: no gap, no double. One that is too slow goes back to replaying.
@@ -23,14 +23,14 @@ AGAIN = 0.5
 
 
 class Frame(NamedTuple):
-    """The body that tells subscribers of an event, and the event's cursor."""
+    """The body that subscribers receive for an event, and the event's cursor."""
 
     body: bytes
     cursor: str | None = None
 
 
 Rendered = tuple[int, Frame]
-"""The number of an event and what is told of it."""
+"""The number of an event and its frame."""
 
 Render = Callable[[int, int, int], Awaitable[Sequence[Rendered]]]
 """Renders the events of a stream after one number and up to another, at most so many: `(after, to, size)`."""

@@ -1,4 +1,4 @@
-"""Wake-ups: what tells every process that the logs of some organisations have grown, behind broadcaster's interface.
+"""Wake-ups: the signal to every process that the logs of some organisations have grown, behind broadcaster's interface.
 
 Wakeups              within one process
 └ SharedWakeups      between processes, over a line that is supervised: opened anew for as long as it takes
@@ -7,7 +7,7 @@ Wakeups              within one process
 
 A wake-up names organisations and nothing else, so that losing one is a delay and never a loss. They are merged wherever
 they wait, so nothing here grows with the number of changes. There is one channel for all: a process listens once,
-whoever its subscribers are.
+for all its subscribers.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Objects of several types that are made from rows of one table: a column of the row tells which type."""
+"""Objects of several types that are made from rows of one table: a column of the row says which type."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

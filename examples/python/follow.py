@@ -73,7 +73,7 @@ async def run(socket: ClientConnection, query: str, **variables: Any) -> AsyncGe
 
 
 async def once(after: str | None) -> AsyncGenerator[dict[str, Any]]:
-    """What is told over one connection: a snapshot, unless there is a cursor to go on after, then events."""
+    """What one connection delivers: a snapshot, unless there is a cursor to continue after, then events."""
     # A network that was cut says nothing: only an unanswered ping does, and `connect` sends them.
     async with connect(URL, subprotocols=[PROTOCOL], ping_interval=10, ping_timeout=ANSWER_WITHIN) as socket:
         credentials = {"Authorization": f"Bearer {token()}", "orgid": ORGANISATION}
@@ -96,7 +96,8 @@ async def follow(after: str | None = None) -> AsyncGenerator[dict[str, Any]]:
             async with aclosing(once(after)) as lines:
                 async for line in lines:
                     yield line
-                    after = (line.get("event") or line["snapshot"])["cursor"]  # only now: what was not told comes again
+                    # Only now: what was not yielded comes again.
+                    after = (line.get("event") or line["snapshot"])["cursor"]
                     failures = 0
         except Refused as refused:
             if "CURSOR_EXPIRED" in refused.codes:
@@ -121,7 +122,7 @@ async def follow(after: str | None = None) -> AsyncGenerator[dict[str, Any]]:
 
 
 async def main() -> None:
-    """Print what is told."""
+    """Print each snapshot and event as a line of JSON."""
     async for line in follow(*sys.argv[1:2]):
         print(json.dumps(line), flush=True)
 

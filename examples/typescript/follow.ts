@@ -66,14 +66,14 @@ function run<Data>(payload: SubscribePayload, take: (data: Data) => void): Promi
   });
 }
 
-/** Tell of everything after a cursor; without one, begin with a snapshot. Ends only when that is of no use. */
-async function follow(after: string | undefined, tell: (line: object) => void): Promise<never> {
+/** Report everything after a cursor; without one, begin with a snapshot. Ends only when trying again is of no use. */
+async function follow(after: string | undefined, report: (line: object) => void): Promise<never> {
   for (let failures = 0; ; failures++) {
     const began = Date.now();
     try {
       if (after === undefined) {
         await run<Snapshot>({ query: SNAPSHOT }, (snapshot) => {
-          tell({ snapshot });
+          report({ snapshot });
           after = snapshot.cursor;
         });
       }
@@ -86,8 +86,8 @@ async function follow(after: string | undefined, tell: (line: object) => void): 
         },
       };
       await run<{ stageChanged: StageChanged }>(payload, ({ stageChanged: event }) => {
-        tell({ event });
-        after = event.cursor; // only now: what was not told has to come again
+        report({ event });
+        after = event.cursor; // only now: what was not reported has to come again
         failures = 0;
       });
     } catch (failure) {

@@ -1,4 +1,4 @@
-"""Activities: what people told they did, the newest first."""
+"""Activities: what people logged, newest first."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ def id(activity: Any, args: Args) -> Expression:
 
 
 def author(activity: Any, args: Args) -> Rows:
-    """Who told it."""
+    """The member who logged it."""
     return rows(Member, activity.author_id)
 
 
@@ -36,13 +36,13 @@ def lead(activity: Any, args: Args) -> Rows:
 
 
 def of_lead(lead: Any, args: Args) -> Page:
-    """The activities of a lead that the filter lets through, the newest first."""
+    """The activities of a lead that match the filter, newest first."""
     found = rows(Activity)
     return _page(found.where(found.entity.lead_id == lead.id), args)
 
 
 def activities(root: Any, args: Args) -> Page:
-    """The activities of the organisation that the filter lets through, the newest first."""
+    """The activities of the organisation that match the filter, newest first."""
     return _page(rows(Activity), args)
 
 

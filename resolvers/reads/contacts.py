@@ -1,4 +1,4 @@
-"""Contacts and customers: whom one sells to."""
+"""Contacts and customers: the people and companies you sell to."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,8 +31,7 @@ def customer_id(customer: Any, args: Args) -> Expression:
 
 
 def _kept(found: Rows, args: Args, filters: Mapping[str, Any]) -> Rows:
-    """Those that every given part of the filter lets through, and that were not put away, unless it is asked for those
-    that were."""
+    """The rows that match every given part of the filter: archived ones if `archived` is true, else the others."""
     archived = found.entity.archived_at
     found = found.where(archived.is_not(None) if args.get("archived") else archived.is_(None))
     given = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
@@ -40,7 +39,7 @@ def _kept(found: Rows, args: Args, filters: Mapping[str, Any]) -> Rows:
 
 
 def archived(row: Any, args: Args) -> Expression:
-    """Whether it was put away."""
+    """Whether it is archived."""
     is_archived: Expression = row.archived_at.is_not(None)
     return is_archived
 

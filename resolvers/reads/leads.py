@@ -54,7 +54,7 @@ def lead(root: Any, args: Args) -> Rows:
 
 
 def leads(root: Any, args: Args) -> Page:
-    """The leads of the organisation that the filter lets through, newest first."""
+    """The leads of the organisation that match the filter, newest first."""
     return page(matching(rows(Lead), args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
 
 
@@ -80,7 +80,7 @@ def of_customer(customer: Any, args: Args) -> Page:
 
 
 def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
-    """The rows that every given part of the filter lets through; a part that is null or omitted lets all through."""
+    """The rows that match every given part of the filter; a part that is null or omitted matches all."""
     if not wanted:
         return found
     given = {name: value for name, value in wanted.items() if value is not None}
@@ -155,12 +155,12 @@ def chance(lead: Any, stage: Any) -> Expression:
 
 
 def contact(lead: Any, args: Args) -> Rows:
-    """Whom one talks to."""
+    """The contact."""
     return rows(Contact, lead.contact_id)
 
 
 def customer(lead: Any, args: Args) -> Rows:
-    """The company one sells to."""
+    """The customer."""
     return rows(Customer, lead.customer_id)
 
 

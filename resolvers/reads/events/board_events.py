@@ -1,7 +1,7 @@
-"""A board that is kept up to date: what each event means for whoever shows the cards that pass a filter.
+"""A board that is kept up to date: what each event means for a client that shows the cards matching a filter.
 
 Whether a card is on the board now is asked of the lead as it is now; whether it was, of the lead as it was right before
-the event, which this event and those after it tell. So several changes in a row may all show the last state, which does
+the event, as this event and those after it say. So several changes in a row may all show the last state, which does
 no harm: the last one shows it, too. Of a lead that is there no longer, each event says once more that it has left.
 """
 
@@ -43,7 +43,7 @@ GONE = (EventType.LEAD_DELETED, EventType.LEAD_MERGED)
 """What takes a card away for good."""
 
 UNTOLD = ("closed", "has_next_task", "search")
-"""Parts of a filter of which an event does not tell what they were before; they are taken to have been met."""
+"""Parts of a filter whose former values no event holds; they count as having matched."""
 
 
 class BoardChange(StrEnum):
@@ -57,7 +57,7 @@ class BoardChange(StrEnum):
 
 
 class Before:
-    """A lead before an event: each field as the first event from there on that tells of it says, else as now."""
+    """A lead before an event: each field as the first later event that names it says, otherwise as it is now."""
 
     def __init__(self, lead: Any, event: Any) -> None:
         self.lead = lead
@@ -83,7 +83,7 @@ class Before:
 
 
 def _before(event: Any, name: str) -> Expression:
-    """What an event says that a field of its lead was, as JSON; SQL's null when it tells nothing of that."""
+    """What an event says that a field of its lead was, as JSON; SQL's null when it does not name the field."""
     changes = event.data.op("->")(quoted("changes"))
     was: Expression = changes.op("->")(quoted(spelled(name))).op("->")(literal_column("0"))
     if name == "owner_id":
@@ -130,7 +130,7 @@ class BoardEvent:
 
     @property
     def was_on(self) -> ColumnElement[bool]:
-        """Whether the card was on the board before, as far as events tell. What is gone by now may have been."""
+        """Whether the card was on the board before, as far as events say. A deleted lead may have been."""
         event, found = self.event, rows(Lead)
         came_from = func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
         told = {name: value for name, value in self.filter.items() if name not in UNTOLD}

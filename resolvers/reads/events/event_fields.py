@@ -1,4 +1,4 @@
-"""What an event tells beyond when and by whom: what it happened to, and what was changed, from what to what."""
+"""What an event says beyond when and by whom: the record it is about, and the fields that changed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -64,7 +64,7 @@ class Change:
         last = cast(entry.c.value.op("#>>")(literal_column("'{}'")), Text)
         self.before = case((ends, last), else_=self._text(entry.c.value, 0))
         self.after = case((~ends, self._text(entry.c.value, 1)))
-        self.is_told = self.before.is_not(None) | ~ends
+        self.is_shown = self.before.is_not(None) | ~ends
 
     @staticmethod
     def _text(value: Any, at: int) -> Expression:
@@ -79,7 +79,7 @@ class Change:
 def changes(event: Any, args: Args) -> Rows:
     """Each field that was changed, by name."""
     found = Change(event)
-    return Rows(Change, found, (found.is_told,))
+    return Rows(Change, found, (found.is_shown,))
 
 
 def text(name: str) -> Callable[[Any, Args], Expression]:
@@ -132,7 +132,7 @@ def deadline(event: Any, args: Args) -> Expression:
 
 
 def activity(event: Any, args: Args) -> Rows:
-    """The activity it tells of, as it is now."""
+    """The activity it is about, as it is now."""
     return rows(Activity, event.record_id)
 
 

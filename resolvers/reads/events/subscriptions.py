@@ -73,7 +73,7 @@ class EventFilter(EventSelection):
     """Which events a subscription asks for, and the cursor it starts after. Each filter is optional. What leaves a
     pipeline or an owner concerns that one, too.
 
-    Leads that were merged count as one, so whoever follows any of them follows the one that stays.
+    Merged leads count as one: a subscription to any of them follows the one that stays.
     """
 
     types: Sequence[str] | None
@@ -126,12 +126,12 @@ def _id(prefix: str) -> Callable[[str], UUID]:
 
 
 def stage_changes(root: Any, args: Args) -> EventFilter:
-    """The stage changes that the filters let through; a pipeline is matched by where a lead comes from, too."""
+    """The stage changes that match the filters. A pipeline matches a lead that leaves it, too."""
     return EventFilter((EventType.LEAD_STAGE_CHANGED,), *_filters(args))
 
 
 def happened(root: Any, args: Args) -> EventFilter:
-    """Everything that happens, or what is of these types, as far as the filters let it through."""
+    """Every event, or those of these types, that match the filters."""
     types = args.get("types")
     return EventFilter(None if types is None else tuple(type_.value for type_ in types), *_filters(args))
 

@@ -1,4 +1,4 @@
-"""When tasks are due, by the calendar of whoever asks: today, this week, between two days."""
+"""When tasks are due, by the caller's calendar: today, this week, between two days."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ OPEN: Expression = quoted(TaskStatus.OPEN)
 
 
 def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
-    """The tasks that every given part of the filter lets through; a part that is null or omitted lets all through."""
+    """The tasks that match every given part of the filter; a part that is null or omitted matches all."""
     given = {name: value for name, value in (wanted or {}).items() if value is not None}
     by = calendar(given.pop("time_zone", None))
     task = found.entity

@@ -33,26 +33,26 @@ def task(root: Any, args: Args) -> Rows:
 
 
 def tasks(root: Any, args: Args) -> Page:
-    """The tasks of the organisation that the filter lets through; the next due first."""
+    """The tasks of the organisation that match the filter, the next due first."""
     return page(matching(rows(Task), args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
 
 
 def of_lead(lead: Any, args: Args) -> Page:
-    """The tasks of a lead that the filter lets through; the next due first."""
+    """The tasks of a lead that match the filter, the next due first."""
     found = rows(Task)
     found = found.where(found.entity.lead_id == lead.id)
     return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
 
 
 def of_contact(contact: Any, args: Args) -> Page:
-    """The tasks about a contact that the filter lets through; the next due first."""
+    """The tasks about a contact that match the filter, the next due first."""
     found = rows(Task)
     found = found.where(found.entity.contact_id == contact.id)
     return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
 
 
 def of_customer(customer: Any, args: Args) -> Page:
-    """The tasks about a customer that the filter lets through; the next due first."""
+    """The tasks about a customer that match the filter, the next due first."""
     found = rows(Task)
     found = found.where(found.entity.customer_id == customer.id)
     return page(matching(found, args.get("filter")), args, ORDERS, ("DUE", Direction.ASC))
