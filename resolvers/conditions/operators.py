@@ -1,4 +1,4 @@
-"""The catalogue of conditions: which fields can be tested, by which operators, and what those compare with."""
+"""The operators of conditions: by which a field of each kind can be tested, and what they compare with."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,6 @@ from typing import Any
 
 from models.rules.ids import parse_id
 from models.rules.money import as_currency
-from models.tables.pipeline import PipelineType
-from models.tables.stage import StageKind
 
 MOST_VALUES = 100
 """Values that `in` may list."""
@@ -37,35 +35,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """A field that can be tested: its kind; the values of a choice; the type of record that an id names."""
+    """A field that can be tested: its kind, its SQL over a lead's row, and the description that is published.
+
+    `choices` are the values of a choice; `prefix` is the noun of the record that an id names.
+    """
 
     kind: Kind
-    choices: tuple[str, ...] = ()
+    sql: Callable[[Any], Any]
+    description: str
+    choices: type[StrEnum] | None = None
     prefix: str = ""
-
-
-_TEXT, _NUMBER, _DATE, _INSTANT, _BOOLEAN = map(Field, (Kind.TEXT, Kind.NUMBER, Kind.DATE, Kind.INSTANT, Kind.BOOLEAN))
-
-FIELDS: Mapping[str, Field] = {
-    **dict.fromkeys(("title", "description", "source", "externalId", "lostReason"), _TEXT),
-    **dict.fromkeys(("score", "probability"), _NUMBER),
-    "value": Field(Kind.MONEY),
-    "currency": _TEXT,
-    "expectedCloseDate": _DATE,
-    **dict.fromkeys(
-        ("createdAt", "updatedAt", "stageEnteredAt", "lastActivityAt", "qualifiedAt", "closedAt"), _INSTANT
-    ),
-    **dict.fromkeys(("qualified", "closed", "converted", "hasNextTask"), _BOOLEAN),
-    "kind": Field(Kind.CHOICE, tuple(PipelineType)),
-    "stageKind": Field(Kind.CHOICE, tuple(StageKind)),
-    **{f"{noun}Id": Field(Kind.ID, prefix=noun) for noun in ("pipeline", "stage", "contact", "customer")},
-    "ownerId": Field(Kind.ID, prefix="member"),
-    **dict.fromkeys(("contactName", "contactEmail", "contactPhone", "contactJobTitle"), _TEXT),
-    **dict.fromkeys(
-        ("customerName", "customerWebsite", "customerIndustry", "customerPhone", "customerExternalId"), _TEXT
-    ),
-}
-"""Every field that can be tested, by its public name."""
 
 
 Scalar = Callable[[Any, Field], Any]
@@ -109,8 +88,9 @@ def _boolean(value: Any, field: Field) -> bool:
 
 
 def _choice(value: Any, field: Field) -> str:
-    if value not in field.choices:
-        raise ValueError(f"this must be one of {', '.join(field.choices)}.")
+    choices = list(field.choices or ())
+    if value not in choices:
+        raise ValueError(f"this must be one of {', '.join(choices)}.")
     return str(value)
 
 

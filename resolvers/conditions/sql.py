@@ -35,8 +35,8 @@ from engine.read.rows import rows
 from engine.read.slots import Args, BadInput, Slot
 from models.rules.text import spelled
 from models.tables.lead import Lead
-from resolvers.conditions.fields import COLUMNS, NAMING
-from resolvers.conditions.operators import FIELDS, OPERATORS, Kind, Scalar
+from resolvers.conditions.fields import FIELDS, NAMING
+from resolvers.conditions.operators import OPERATORS, Kind, Scalar
 from resolvers.conditions.tree import AND, Check, Condition, Group, Not, WrongCondition, parse
 from resolvers.reads import leads, organisations
 from resolvers.reads.tasks.due import NOW, Calendar
@@ -63,7 +63,7 @@ def compiled(condition: Condition, lead: Any) -> Predicate:
         parts = [compiled(part, lead) for part in condition.parts]
         return and_(*parts) if condition.operator == AND else or_(*parts)
     asks = CHECKS[condition.kind][condition.operator]
-    return asks(COLUMNS[condition.field](lead), Given(condition))
+    return asks(FIELDS[condition.field].sql(lead), Given(condition))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from engine.read.slots import Slot
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from resolvers.changes.locks import not_found
-from resolvers.conditions.operators import FIELDS, Kind
+from resolvers.conditions.fields import FIELDS
+from resolvers.conditions.operators import Kind
 from resolvers.conditions.tree import Condition, Group, Not, WrongCondition, as_data, checks, parse, settled
 
 LARGEST = 20_000

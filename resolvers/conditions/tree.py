@@ -15,7 +15,8 @@ from models.rules.ids import WrongId
 from models.rules.money import as_money
 from models.rules.refusal import Refused
 from models.rules.text import spelled
-from resolvers.conditions.operators import FIELDS, OPERATORS, Field, Kind, Scalar, expect_few
+from resolvers.conditions.fields import FIELDS
+from resolvers.conditions.operators import OPERATORS, Field, Kind, Scalar, expect_few
 
 DEPTH = 10
 """Levels of a tree, the tests included."""

@@ -1,11 +1,16 @@
 """Conditions on a lead: their inputs."""
 
+from typing import Any
+
 import strawberry
 
 from engine.publish.fields import optional
 from engine.publish.scalars import Date, DateTime, Decimal_
+from engine.read.arguments import python_name
 from models.tables.pipeline import PipelineType
 from models.tables.stage import StageKind
+from resolvers.conditions.fields import FIELDS
+from resolvers.conditions.operators import Kind
 from schema.filters.lead import DateRange, DateTimeRange
 
 IS_SET = "True: only where there is a value. False: only where there is none."
@@ -85,9 +90,9 @@ class DateTimeCondition:
     is_set: bool | None = optional(IS_SET)
 
 
-@strawberry.input(one_of=True, description="A test of what is either so or not so.")
+@strawberry.input(one_of=True, description="A test of true or false.")
 class BooleanCondition:
-    is_: bool | None = optional("It is so, or it is not.", name="is")
+    is_: bool | None = optional("It is true, or it is false.", name="is")
 
 
 @strawberry.input(one_of=True, description="A test of whether it is a lead or an opportunity.")
@@ -109,49 +114,40 @@ class IdCondition:
     is_set: bool | None = optional("True: only where a record is named. False: only where none is.")
 
 
+CHOICES = {PipelineType: PipelineTypeCondition, StageKind: StageKindCondition}
+
+TESTS = {
+    Kind.TEXT: TextCondition,
+    Kind.NUMBER: NumberCondition,
+    Kind.MONEY: MoneyCondition,
+    Kind.DATE: DateCondition,
+    Kind.INSTANT: DateTimeCondition,
+    Kind.BOOLEAN: BooleanCondition,
+    Kind.ID: IdCondition,
+}
+"""The input that tests a field of each kind; a choice has one for each set of values."""
+
+
+def _tests() -> type:
+    """An input with a test for each field of the table."""
+    annotations = {}
+    for name, field in FIELDS.items():
+        test: Any = CHOICES[field.choices] if field.choices else TESTS[field.kind]
+        annotations[python_name(name)] = test | None
+    described = {python_name(name): optional(field.description) for name, field in FIELDS.items()}
+    return strawberry.input(type("Tests", (), {"__annotations__": annotations, **described}), description="Tests.")
+
+
+Tests: Any = _tests()
+
+
 @strawberry.input(
     one_of=True,
-    description="A condition on a lead: a test of one field of it, of its contact or its customer, or several "
-    "conditions together, up to 10 levels and 100 parts. A field that has no value passes no test but "
-    "`isSet: false`; `not` lets through whatever its part does not.",
+    description="A condition on a lead: a test of one field of the lead, its contact or its customer, or several "
+    "conditions combined, up to 10 levels and 100 parts. A field without a value matches no test but "
+    "`isSet: false`; `not` matches exactly what its part does not.",
 )
-class Condition:
-    and_: list["Condition"] | None = optional("All of these are met.", name="and")
-    or_: list["Condition"] | None = optional("At least one of these is met.", name="or")
-    not_: "Condition | None" = optional("This is not met.", name="not")
-    title: TextCondition | None = optional("What the sale is about.")
-    description: TextCondition | None = optional("Anything else worth knowing.")
-    source: TextCondition | None = optional("Where it came from: a campaign, a form, an import.")
-    external_id: TextCondition | None = optional("Its id in the system it was imported from.")
-    lost_reason: TextCondition | None = optional("Why it was lost or disqualified.")
-    score: NumberCondition | None = optional("How promising it looks.")
-    probability: NumberCondition | None = optional("The chance of winning it, in percent: its own, or its stage's.")
-    value: MoneyCondition | None = optional("What the sale would bring in.")
-    currency: TextCondition | None = optional("The currency of its value, as an ISO 4217 code.")
-    expected_close_date: DateCondition | None = optional("The day on which the sale is expected.")
-    created_at: DateTimeCondition | None = optional("When it came in.")
-    updated_at: DateTimeCondition | None = optional("When it last changed.")
-    stage_entered_at: DateTimeCondition | None = optional("When it entered the stage it stands in.")
-    last_activity_at: DateTimeCondition | None = optional("When somebody last did something about it.")
-    qualified_at: DateTimeCondition | None = optional("When it was found to be worth working on.")
-    closed_at: DateTimeCondition | None = optional("When it was won, lost or disqualified.")
-    qualified: BooleanCondition | None = optional("Whether it was found to be worth working on.")
-    closed: BooleanCondition | None = optional("Whether it is won, lost or disqualified.")
-    converted: BooleanCondition | None = optional("Whether it has become an opportunity.")
-    has_next_task: BooleanCondition | None = optional("Whether it has an open task.")
-    kind: PipelineTypeCondition | None = optional("Whether it is a lead or an opportunity.")
-    stage_kind: StageKindCondition | None = optional("What kind of stage it stands in.")
-    pipeline_id: IdCondition | None = optional("The pipeline it is in.")
-    stage_id: IdCondition | None = optional("The stage it stands in.")
-    owner_id: IdCondition | None = optional("The member who works on it.")
-    contact_id: IdCondition | None = optional("The person one talks to.")
-    customer_id: IdCondition | None = optional("The company one sells to.")
-    contact_name: TextCondition | None = optional("The contact's name.")
-    contact_email: TextCondition | None = optional("The contact's e-mail address.")
-    contact_phone: TextCondition | None = optional("The contact's telephone number.")
-    contact_job_title: TextCondition | None = optional("What the contact does at the customer's.")
-    customer_name: TextCondition | None = optional("The customer's name.")
-    customer_website: TextCondition | None = optional("The customer's web address.")
-    customer_industry: TextCondition | None = optional("The customer's line of business.")
-    customer_phone: TextCondition | None = optional("The customer's telephone number.")
-    customer_external_id: TextCondition | None = optional("The customer's id in the system it was imported from.")
+class Condition(Tests):  # type: ignore[misc]
+    and_: list["Condition"] | None = optional("All of these match.", name="and")
+    or_: list["Condition"] | None = optional("At least one of these matches.", name="or")
+    not_: "Condition | None" = optional("This does not match.", name="not")

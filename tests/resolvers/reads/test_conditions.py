@@ -15,8 +15,8 @@ from engine.read.rows import rows
 from models import Role
 from models.database import Database, Statement
 from models.tables.lead import Lead
-from resolvers.conditions.fields import COLUMNS
-from resolvers.conditions.operators import FIELDS, OPERATORS, Kind
+from resolvers.conditions.fields import FIELDS
+from resolvers.conditions.operators import OPERATORS, Kind
 from resolvers.conditions.sql import CHECKS, compiled
 from resolvers.conditions.stored import stored
 from resolvers.conditions.tree import Condition, WrongCondition, as_data, parse, settled
@@ -80,7 +80,6 @@ def test_the_catalogue_is_what_is_published() -> None:
     published: Any = graphql_schema.type_map["Condition"]
     assert published.is_one_of
     assert set(published.fields) == {*FIELDS, "and", "or", "not"}
-    assert set(COLUMNS) == set(FIELDS)
     assert set(CHECKS) == set(OPERATORS) == set(Kind)
     for name, field in FIELDS.items():
         type_ = published.fields[name].type
