@@ -113,7 +113,7 @@ class Story(RuleBasedStateMachine):
     def move(self, data: st.DataObject, stage: str, why: str | None) -> None:
         """To any stage, with or without a reason."""
         id, card = self.drawn(data)
-        code = None
+        code = "INVALID" if stage == card.stage and why is not None else None
         if stage != card.stage:
             known = KINDS[card.stage] == "LOST" or card.disqualified or card.reason is not None
             if card.converted:

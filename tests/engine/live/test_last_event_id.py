@@ -16,7 +16,7 @@ async def received(
     """The cursors of the first events, each of which is the cursor of its body, too."""
     prepared = board.engine.documents.prepare(query)
     found = []
-    async with aclosing(board.engine.subscribe(prepared, variables, board.scope, seen)) as results:
+    async with aclosing(board.engine.subscribe(prepared, variables, board.caller, seen)) as results:
         for _ in range(count):
             body, cursor = await anext(results)
             ((_, event),) = orjson.loads(body)["data"].items()

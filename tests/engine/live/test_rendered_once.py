@@ -143,7 +143,7 @@ async def test_subscribers_of_the_same_document_share_the_bytes(make_board: Any)
     board = await make_board()
     prepared = board.engine.documents.prepare(DOCUMENT)
     after = await board.cursor()
-    subscriptions = [board.engine.subscribe(prepared, {"after": after}, board.scope) for _ in range(SUBSCRIBERS)]
+    subscriptions = [board.engine.subscribe(prepared, {"after": after}, board.caller) for _ in range(SUBSCRIBERS)]
     first = [asyncio.create_task(anext(subscription)) for subscription in subscriptions]
     await board.move(board.leads[0], "Talking")
     await asyncio.gather(*first)
@@ -175,7 +175,7 @@ async def test_those_who_come_back_together_share_the_replay(
 
     monkeypatch.setattr(serving_engine, "_render", counted)
     prepared = serving_engine.documents.prepare(DOCUMENT)
-    returning = [serving_engine.subscribe(prepared, {"after": after}, board.scope) for _ in range(SUBSCRIBERS)]
+    returning = [serving_engine.subscribe(prepared, {"after": after}, board.caller) for _ in range(SUBSCRIBERS)]
     bodies = await asyncio.gather(*(anext(one) for one in returning))
     for one in returning:
         await one.aclose()

@@ -281,7 +281,7 @@ def worth(world: World, leads: list[Record]) -> list[dict[str, Any]]:
 
 def head(world: World, source: Any, given: Mapping[str, Any]) -> str:
     number = sum(record["head"] for record in world.tables["event_log"])
-    return base64.b64encode(world.scope.org_id.bytes + number.to_bytes(8)).decode()
+    return base64.b64encode(world.caller.org_id.bytes + number.to_bytes(8)).decode()
 
 
 def to_one(table: str, column: str) -> Any:
@@ -294,10 +294,10 @@ def by_id(table: str) -> Any:
 
 RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] = {
     ("Query", "viewer"): lambda world, source, given: {},
-    ("Viewer", "organisationKey"): lambda world, source, given: world.scope.organisation,
-    ("Viewer", "role"): lambda world, source, given: world.scope.role.value,
+    ("Viewer", "organisationKey"): lambda world, source, given: world.caller.organisation,
+    ("Viewer", "role"): lambda world, source, given: world.caller.role.value,
     ("Viewer", "organisation"): lambda world, source, given: next(iter(world.tables["organisation"]), None),
-    ("Viewer", "member"): lambda world, s, given: next(iter(world.all("member", subject=world.scope.subject)), None),
+    ("Viewer", "member"): lambda world, s, given: next(iter(world.all("member", subject=world.caller.subject)), None),
     ("Query", "cursor"): head,
     ("Query", "node"): lambda world, source, given: node(world, *given["id"]),
     ("Query", "nodes"): lambda world, source, given: [node(world, *id) for id in given["ids"]],

@@ -25,7 +25,7 @@ def zone_of(world: World, given: Given) -> ZoneInfo:
 
 
 def viewer(world: World) -> Record | None:
-    return next(iter(world.all("member", subject=world.scope.subject)), None)
+    return next(iter(world.all("member", subject=world.caller.subject)), None)
 
 
 def day_of(task: Record, zone: ZoneInfo) -> date | None:

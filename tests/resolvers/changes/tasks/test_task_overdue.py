@@ -21,7 +21,7 @@ from tests.support.consistency import expect_consistent
 from tests.support.recipes import task
 from tests.support.world import World
 
-Frame = Callable[..., Awaitable[list[str]]]
+Recorded = Callable[..., Awaitable[list[str]]]
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ async def nobody(_: UUID) -> None:
 
 
 @pytest.fixture
-def describe(world: World) -> Frame:
+def recorded(world: World) -> Recorded:
     """Looks for late tasks, and returns the titles of those that have been told of since the last time, in order."""
     seen = 0
 
@@ -57,7 +57,7 @@ def describe(world: World) -> Frame:
     return look
 
 
-async def test_each_is_told_once(world: World, told: Frame) -> None:
+async def test_each_is_told_once(world: World, recorded: Recorded) -> None:
     """The longest late first, of several batches; not what is done, cancelled, without a due time or still to come."""
     for nth, name in enumerate(("Fourth", "Second", "First", "Third")):
         await task(world, name, dueAt=f"2020-05-0{(4, 2, 1, 3)[nth]}T09:00:00Z")
@@ -65,17 +65,17 @@ async def test_each_is_told_once(world: World, told: Frame) -> None:
     await task(world, "Later", dueAt="2099-01-01T00:00:00Z")
     for name, end in (("Done", "completeTask"), ("Given up", "cancelTask")):
         await world.change(end, {"taskId": await task(world, name, dueOn="2020-05-01")})
-    assert await describe() == ["First", "Second", "Third", "Fourth"]
-    assert await describe() == []
+    assert await recorded() == ["First", "Second", "Third", "Fourth"]
+    assert await recorded() == []
     await expect_consistent(world.database)
 
 
-async def test_the_event_tells_of_task_and_lead(world: World, told: Frame) -> None:
+async def test_the_event_tells_of_task_and_lead(world: World, recorded: Recorded) -> None:
     """Nobody did it; the task itself is as it was, and its version."""
     await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["rita"]})
     await task(world, "Call", leadId=world["Ada"], dueAt="2020-05-01T09:30:00.250Z")
     head = await world.head()
-    assert await describe() == ["Call"]
+    assert await recorded() == ["Call"]
     (event,) = await world.events(head)
     assert (event["type"], event["actor_id"], event["mutation"]) == ("task.overdue", None, None)
     assert [event[name] for name in ("record_id", "lead_id", "owner_id", "pipeline_id", "stage_id")] == [
@@ -92,31 +92,31 @@ async def test_the_event_tells_of_task_and_lead(world: World, told: Frame) -> No
     assert await world.task("Call", "version overdue") == {"version": 1, "overdue": True}
 
 
-async def test_it_is_told_again_for_another_due_time(world: World, told: Frame) -> None:
+async def test_it_is_told_again_for_another_due_time(world: World, recorded: Recorded) -> None:
     """Once it is not done by that one either; no other edit is a reason."""
     call = {"taskId": await task(world, "Call", dueAt="2020-05-01T00:00:00Z")}
-    assert await describe() == ["Call"]
+    assert await recorded() == ["Call"]
     for edit in ({"title": "Call them"}, {"assigneeId": world["mia"]}, {"dueAt": "2020-05-01T00:00:00Z"}):
         await world.change("updateTask", {**call, **edit})
-    assert await describe() == []
+    assert await recorded() == []
     await world.change("updateTask", {**call, "dueAt": "2090-05-02T00:00:00Z"})
-    assert await describe() == []
-    assert await describe(datetime(2090, 5, 2, tzinfo=UTC)) == []
-    assert await describe(datetime(2090, 5, 2, microsecond=1, tzinfo=UTC)) == ["Call them"]
+    assert await recorded() == []
+    assert await recorded(datetime(2090, 5, 2, tzinfo=UTC)) == []
+    assert await recorded(datetime(2090, 5, 2, microsecond=1, tzinfo=UTC)) == ["Call them"]
     await world.change("updateTask", {**call, "dueAt": None, "dueOn": "2020-05-03"})
-    assert await describe() == ["Call them"]
+    assert await recorded() == ["Call them"]
 
 
 @pytest.mark.parametrize("end", ["completeTask", "cancelTask"])
-async def test_it_is_told_again_when_it_was_reopened(world: World, told: Frame, end: str) -> None:
+async def test_it_is_told_again_when_it_was_reopened(world: World, recorded: Recorded, end: str) -> None:
     """It is to be done again, and late again."""
     call = {"taskId": await task(world, "Call", dueOn="2020-05-01")}
-    assert await describe() == ["Call"]
+    assert await recorded() == ["Call"]
     await world.change(end, call)
-    assert await describe() == []
+    assert await recorded() == []
     await world.change("reopenTask", call)
-    assert await describe() == ["Call"]
-    assert await describe() == []
+    assert await recorded() == ["Call"]
+    assert await recorded() == []
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ async def test_it_is_told_again_when_it_was_reopened(world: World, told: Frame, 
         ("America/Los_Angeles", datetime(2031, 1, 16, 8, tzinfo=UTC)),
     ],
 )
-async def test_a_day_ends_where_the_assignee_lives(world: World, told: Frame, zone: str, over: datetime) -> None:
+async def test_a_day_ends_where_the_assignee_lives(world: World, recorded: Recorded, zone: str, over: datetime) -> None:
     """With the midnight there, not before."""
     await world.sql("UPDATE member SET time_zone = $1 WHERE subject = 'rita'", zone)
     await task(world, "Call", assigneeId=world["rita"], dueOn="2031-01-15")
-    assert await describe(over) == []
-    assert await describe(over + timedelta(microseconds=1)) == ["Call"]
+    assert await recorded(over) == []
+    assert await recorded(over + timedelta(microseconds=1)) == ["Call"]
 
 
 async def test_many_look_at_once(world: World, strangers: World) -> None:
@@ -151,19 +151,19 @@ async def test_many_look_at_once(world: World, strangers: World) -> None:
 
 
 @pytest.mark.parametrize("held", ["lead", "task"])
-async def test_what_is_being_changed_is_told_the_next_time(world: World, told: Frame, held: str) -> None:
+async def test_what_is_being_changed_is_told_the_next_time(world: World, recorded: Recorded, held: str) -> None:
     """Neither waits for the other: the rest is told meanwhile."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
     await task(world, "Write", leadId=world["Bob"], dueOn="2020-05-01")
     name = "Ada" if held == "lead" else "Call"
     async with world.database.pool.acquire() as connection, connection.transaction(), asyncio.timeout(20):
         await connection.execute(f"SELECT FROM {held} WHERE id = $1 FOR NO KEY UPDATE", parse_id(held, world[name]))
-        assert await describe() == ["Write"]
-    assert await describe() == ["Call"]
+        assert await recorded() == ["Write"]
+    assert await recorded() == ["Call"]
 
 
 async def test_what_could_not_be_told_is_told_the_next_time(
-    world: World, strangers: World, told: Frame, monkeypatch: pytest.MonkeyPatch
+    world: World, strangers: World, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it fails in between, nothing is marked as told; and another organisation is told of its own."""
     await task(world, "Call", dueOn="2020-05-01")
@@ -178,9 +178,9 @@ async def test_what_could_not_be_told_is_told_the_next_time(
     head = await strangers.head()
     with monkeypatch.context() as patched:
         patched.setattr(overdue, "append", failing)
-        assert await describe() == []
+        assert await recorded() == []
     assert [event["type"] for event in await strangers.events(head)] == ["task.overdue"]
-    assert await describe() == ["Call"]
+    assert await recorded() == ["Call"]
     await expect_consistent(world.database)
 
 
@@ -215,7 +215,7 @@ async def test_a_server_goes_on_looking(database: Database, monkeypatch: pytest.
         tried.put_nowait(now)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(overdue, "tell_overdue", failing)
+    monkeypatch.setattr(overdue, "record_overdue", failing)
     async with telling_overdue(database, 0.001, nobody), asyncio.timeout(20):
         for _ in range(3):
             await tried.get()
