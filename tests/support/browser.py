@@ -160,6 +160,7 @@ async def edit_headers(page: Page, headers: dict[str, str]) -> None:
     """Put these headers into the headers editor in place of what stands there."""
     await page.get_by_role("button", name="Headers").click()
     await write(page, TOOL, json.dumps(headers))
+    await page.wait_for_load_state("networkidle")  # the page asks for the schema anew, and shows why it is refused
 
 
 async def shown_headers(page: Page) -> dict[str, str]:
