@@ -124,7 +124,7 @@ def ignore(seconds: float) -> None:
 
 
 class Acquired:
-    """A connection of a pool while the block runs; tells how long it was waited for."""
+    """A connection of a pool while the block runs; reports how long it was waited for."""
 
     __slots__ = ("connection", "pool", "waited")
 
@@ -166,7 +166,7 @@ class Database:
         waited: Observe = ignore,
         ran: Observe = ignore,
     ) -> AsyncIterator[Self]:
-        """Connect, and disconnect at the end. `waited` is told how long each connection was waited for, and `ran` how
+        """Connect, and disconnect at the end. `waited` observes how long each connection was waited for, and `ran` how
         long each statement took.
 
         Set `statement_cache_size=0` behind a PgBouncer in transaction mode. Nothing that is done on a connection of the

@@ -101,7 +101,7 @@ def create_app(
 
 @asynccontextmanager
 async def start_engine(settings: Settings, database: Database, delivered: Observe = ignore) -> AsyncIterator[Runs]:
-    """The engine, with its feed, which tells how long ago each event happened when it is delivered."""
+    """The engine, with its feed, which reports the age of each event when it is delivered."""
     limits = Limits(
         depth=settings.max_depth,
         aliases=settings.max_aliases,

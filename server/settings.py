@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds in which a WebSocket must authenticate.")
     socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings of a WebSocket.")
     send_timeout: float = Field(
-        10.0, gt=0, description="Seconds in which a client must take what waits for it; then it is let go."
+        10.0, gt=0, description="Seconds in which a client must read what waits for it; then it is disconnected."
     )
     max_subscriptions_per_socket: int = Field(100, ge=1, description="Most operations at once on a WebSocket.")
     max_connections_per_member: int = Field(
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     )
     max_messages_per_second: int = Field(200, ge=1, description="Most messages in a second on a WebSocket.")
     shutdown_timeout: float = Field(
-        10.0, gt=0, description="Seconds in which the server ends when it is told to; requests finish meanwhile."
+        10.0, gt=0, description="Seconds in which the server ends after a signal to stop; requests finish meanwhile."
     )
     events_url: str | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Public ids: a prefix that tells the type of a record, and its UUID (`lead_0192…`)."""
+"""Public ids: a prefix for the type of the record, and its UUID (`lead_0192…`)."""
 
 import re
 from uuid import UUID

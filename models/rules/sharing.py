@@ -67,7 +67,7 @@ class Sharing:
         return any(place.load.active and (place.load.capacity or not weighted) for place in self.places)
 
     def _round_robin(self) -> Place | None:
-        """The first available from the pointer on, which then stands behind: whoever is passed over loses the turn."""
+        """The first available from the pointer on, which then stands behind: a member passed over loses the turn."""
         for step in range(len(self.places)):
             at = (self.turn + step) % len(self.places)
             if self.places[at].load.available:

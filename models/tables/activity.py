@@ -1,4 +1,4 @@
-"""Activities: what people did about a lead, as they tell it: calls, e-mails, meetings, notes."""
+"""Activities: what people logged on a lead: calls, e-mails, meetings, notes."""
 
 from datetime import datetime
 from enum import StrEnum

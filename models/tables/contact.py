@@ -1,4 +1,4 @@
-"""Contacts (people one sells to) and customers (the companies, or accounts, they belong to)."""
+"""Contacts (the people you deal with) and customers (the companies they work for)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, r
 
 
 class Customer(Tenant, Stamped, Base):
-    """A company one sells to; sales people also say account."""
+    """A company you sell to; salespeople also say account."""
 
     __tablename__ = "customer"
     __table_args__ = (
@@ -37,7 +37,7 @@ class Customer(Tenant, Stamped, Base):
 
 
 class Contact(Tenant, Stamped, Base):
-    """A person one talks to about a deal."""
+    """A person you deal with."""
 
     __tablename__ = "contact"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Leads and opportunities: one record, told apart by the type of their pipeline."""
+"""Leads and opportunities: one record; the type of its pipeline says which."""
 
 from collections.abc import Mapping
 from datetime import date, datetime

@@ -32,7 +32,7 @@ class Task(Tenant, Stamped, Base):
     `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
     time zone. It is kept, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
     rule of RFC 5545 for the tasks that come after this one; a subtask names its `parent_id`. `overdue_told_at` says
-    when the event log was told that it is overdue, since it was last made due or reopened.
+    when the event log recorded that it is overdue, since it was last given a due time or reopened.
     """
 
     __tablename__ = "task"

@@ -1,4 +1,4 @@
-"""Activities: what people tell they did about a lead, corrected or taken back by whoever told it."""
+"""Activities: what people log on a lead, corrected or deleted by their author."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -109,7 +109,7 @@ async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[s
 async def update_activity(
     change: Change, activity_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Correct what was told. What is left out stays, null empties; where nothing differs, nothing happens.
+    """Correct an activity. Omitted fields stay, null empties a field; without a difference, nothing happens.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the activity; FORBIDDEN for a rep who is not its author; INVALID.
     """
@@ -125,7 +125,7 @@ async def update_activity(
 
 
 async def delete_activity(change: Change, activity_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
-    """Take back what was told. The event keeps what it was.
+    """Delete an activity. Its event keeps the fields it had.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the activity; FORBIDDEN for a rep who is not its author.
     """
@@ -164,7 +164,7 @@ async def _held(change: Change, activity_id: UUID, expected_version: int | None)
     if activity["author_id"] != change.actor_id and not change.caller.role.includes(Role.MANAGER):
         raise Refused(
             Refusal.FORBIDDEN,
-            "Only a manager, or whoever told it, can change what was told.",
+            "Only its author or a manager can change an activity. Ask one of them.",
             "activityId",
             shown={"activity": activity_id},
         )
@@ -172,5 +172,5 @@ async def _held(change: Change, activity_id: UUID, expected_version: int | None)
 
 
 def public_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an activity as its events tell them."""
+    """The fields of an activity as its events hold them."""
     return {spelled(name): public(name, fields[name]) for name in TIDY}

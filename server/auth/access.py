@@ -1,4 +1,5 @@
-"""Who may no longer ask is let go: within about a second, in every process, and without a round trip per request.
+"""Callers whose access was revoked are disconnected: within about a second, in every process, without a round trip per
+request.
 
 A token is checked against the database when it is seen for the first time. From then on the process asks every second
 about all who are there: those whose tokens it remembers, and those with a socket or a stream open.
@@ -19,7 +20,7 @@ log = logging.getLogger("dealboard.access")
 
 REASONS = {
     Revoked.DEACTIVATED: "You are no longer an active member here. Ask an admin to activate you.",
-    Revoked.SUSPENDED: "This organisation is suspended. Ask whoever runs this server.",
+    Revoked.SUSPENDED: "This organisation is suspended. Ask the operator of this server.",
 }
 
 FORBIDDEN = 4403
@@ -27,7 +28,7 @@ FORBIDDEN = 4403
 
 
 async def expect_access(service: Service, who: Caller) -> None:
-    """Refuse who may no longer ask. Raises `NotAllowed`, or `NotAvailable` when that cannot be found out."""
+    """Refuse callers whose access was revoked. Raises `NotAllowed`, or `NotAvailable` without a database."""
     try:
         found = await service.engine.revoked([who.person])
     except UNREACHABLE as failure:
@@ -38,7 +39,7 @@ async def expect_access(service: Service, who: Caller) -> None:
 
 @asynccontextmanager
 async def ending_revoked(service: Service, seconds: float) -> AsyncIterator[None]:
-    """Look every so many seconds who is to be let go, in the background."""
+    """Look every so many seconds for callers to disconnect, in the background."""
     task = asyncio.create_task(_keep_looking(service, seconds))
     try:
         yield
@@ -55,11 +56,11 @@ async def _keep_looking(service: Service, seconds: float) -> None:
         except UNREACHABLE:
             """Nobody can be answered now either; the next look finds them."""
         except Exception:
-            log.exception("who may no longer ask could not be found out")
+            log.exception("revoked access could not be looked up")
 
 
 async def end_revoked(service: Service) -> None:
-    """Forget the tokens, and end the sockets and streams, of all who may no longer ask."""
+    """Forget the tokens, and end the sockets and streams, of all callers whose access was revoked."""
     people = service.authenticator.people | set(service.connections.members)
     if not people:
         return

@@ -37,7 +37,7 @@ LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 """The latest end of a token that a datetime can hold."""
 
 Admit = Callable[[Caller], Awaitable[None]]
-"""Refuses who may no longer ask, however good the token is."""
+"""Refuses callers whose access was revoked, however good the token is."""
 
 
 class Authenticator:

@@ -1,6 +1,6 @@
-"""Calls: each operation that is run or refused, as it is told to those who watch: counted, timed, logged and traced.
+"""Calls: each operation that is run or refused, as it is observed: counted, timed, logged and traced.
 
-What is told of one: its transport, request id, organisation, operation name, kind, code and duration. Never the
+What is recorded of one: its transport, request id, organisation, operation name, kind, code and duration. Never the
 document, a variable or a token.
 """
 
@@ -83,7 +83,7 @@ class Call:
         self.operation, self.kind = prepared.name, prepared.kind
 
     def describe(self) -> dict[str, Any]:
-        """What may be told of it to people and programs."""
+        """What logs, metrics and traces may hold of it."""
         return {
             "request_id": self.request_id,
             "transport": self.transport,
@@ -106,7 +106,7 @@ class Call:
 
 
 class Calls:
-    """Everything that is told of calls."""
+    """All observers of calls."""
 
     def __init__(self, metrics: Metrics, level: int = logging.DEBUG, tracer: Tracer | None = None) -> None:
         self.metrics = metrics

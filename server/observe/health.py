@@ -27,7 +27,7 @@ PATIENCE = 3.0
 class Probe:
     """Whether the database answers and its tables are current. However many ask at once, it is asked once.
 
-    A question that finds no answer in time goes on, and whoever asks next waits for the same one: neither a database
+    A check that gets no answer in time goes on, and the next request waits for the same one: neither a database
     that hangs nor a pool that is exhausted is asked for more and more connections.
     """
 
@@ -49,7 +49,7 @@ class Probe:
 
 
 def health_routes(service: Service, database: Database) -> list[Route]:
-    """The two addresses. They need no token, and tell no more than what works."""
+    """The two addresses. They need no token, and say no more than what works."""
     probe = Probe(database)
 
     async def healthz(_: Request) -> Response:

@@ -1,7 +1,7 @@
 """Logs: one line for each record, as text for people or as JSON for programs, with the call that it belongs to.
 
 The message of a failure is left out: PostgreSQL and Python quote values in it, and those belong to customers. What is
-told is its type, where it came from, and of PostgreSQL the SQLSTATE and the constraint.
+logged is its type, where it came from, and of PostgreSQL the SQLSTATE and the constraint.
 """
 
 import logging
@@ -60,7 +60,7 @@ def configure(settings: Settings) -> None:
 
 
 def call_level(settings: Settings) -> int:
-    """The level of a call that went well: people are told only when they ask for it."""
+    """The level of a call that succeeded: people see it only when they ask for it."""
     return logging.INFO if settings.log_format == "json" else logging.DEBUG
 
 

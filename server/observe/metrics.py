@@ -22,7 +22,7 @@ EVERY = 1.0
 """Seconds between two looks at what is a state, with several workers."""
 
 MOST_NAMES = 200
-"""Operations that are told by name. Clients choose the names, so those that come later are told together."""
+"""Operations that are counted by name. Clients choose the names, so those that come later are counted together."""
 
 OTHERS = "other"
 

@@ -1,7 +1,7 @@
 """Traces by OpenTelemetry: one span for each operation, under the trace that the client's `traceparent` names.
 
 Not one for each field: that takes several times as long as the fields themselves. Needs the extra `tracing`. What the
-exporter can be told beyond its endpoint, it reads from the variables OTEL_… that OpenTelemetry specifies.
+exporter can be configured with beyond its endpoint, it reads from the variables OTEL_… that OpenTelemetry specifies.
 """
 
 import asyncio

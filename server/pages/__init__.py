@@ -81,7 +81,7 @@ def render(settings: Settings, url: str) -> Response:
 
 
 def page_content(settings: Settings) -> dict[str, Any]:
-    """What the page's script is told: the headers and the operations to start with."""
+    """What the page's script gets: the headers and the operations to start with."""
     demo = has_demo_token(settings)
     return {
         "demo": demo,

@@ -1,4 +1,4 @@
-"""The command line. Whatever goes wrong is told in one line that says the way out."""
+"""The command line. Errors are one line that says the way out."""
 
 import re
 import sys

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Fault(Exception):
-    """What is told in one line; the command then ends with status 2."""
+    """An error of one line; the command then ends with status 2."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

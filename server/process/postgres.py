@@ -45,8 +45,8 @@ def embedded(folder: Path) -> Iterator[str]:
         with (data / "postgresql.conf").open("a") as configuration:
             configuration.write(lines)
     with (runtime / "users.lock").open("w") as users:
-        # Shared by all who use it; the kernel lets go of it when one is killed. Whoever comes while PostgreSQL stops
-        # waits, and starts it again.
+        # Shared by all processes that use it; the kernel releases it when one is killed. A process that comes while
+        # PostgreSQL stops waits, and starts it again.
         fcntl.flock(users, fcntl.LOCK_SH)
         server.start()
         try:

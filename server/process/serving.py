@@ -33,7 +33,7 @@ from server.transport.protocols import http_protocol, socket_protocol
 DEMO_LIFETIME = timedelta(days=30)
 
 FAREWELL = 2.0
-"""Seconds before the end of its time in which a server that stops answers whoever still waits for the database."""
+"""Seconds before the end of its time in which a stopping server answers requests that still wait for the database."""
 
 
 async def serve_app(settings: Settings) -> None:
@@ -55,7 +55,7 @@ async def serve_app(settings: Settings) -> None:
 
 @asynccontextmanager
 async def opened_calls(settings: Settings) -> AsyncIterator[Calls]:
-    """What calls are told to, as the settings say. Raises `WrongSettings`."""
+    """The observers of calls, as the settings say. Raises `WrongSettings`."""
     configure(settings)
     async with opened_tracer(settings) as tracer:
         yield Calls(Metrics(), call_level(settings), tracer)
@@ -129,12 +129,12 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, tell sockets and streams to come back elsewhere, let requests finish; in time."""
+        """Take no more connections, ask sockets and streams to reconnect elsewhere, let requests finish; in time."""
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()
         end = loop.time() + self.patience
-        # Whoever waits for the database until then is told that it is away, rather than cut off without a word.
+        # Requests that wait for the database until then get an answer that it is away, rather than a cut connection.
         giving_up = loop.call_at(end - min(FAREWELL, self.patience / 2), self.pool.terminate)
         self.draining = asyncio.create_task(self.application.service.connections.drain())
         await asyncio.wait([self.draining], timeout=self.patience)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 log = logging.getLogger("dealboard.workers")
 
 STOPPING = 5.0
-"""Seconds beyond the time limit in which a worker has to end when it is told to; then it is killed."""
+"""Seconds beyond the time limit in which a worker has to end when asked to; then it is killed."""
 
 SHORT_LIFE = 5.0
 """Seconds of life below which the next worker is started only after a pause, which grows to as much."""
@@ -53,7 +53,7 @@ class Workers:
         self.stopping = asyncio.Event()
         self.ready = 0
         self.ending: set[asyncio.subprocess.Process] = set()
-        """Those that have been told to end and have not yet."""
+        """Those that have been asked to end and have not yet."""
 
     async def run(self) -> None:
         """Keep them running until a signal comes. Raises `WrongSettings` when not even the first ones can start."""

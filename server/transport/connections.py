@@ -43,7 +43,7 @@ class Connections:
 
     @property
     def members(self) -> list[Person]:
-        """Whoever is connected."""
+        """All open sockets and streams."""
         return list(self._ends)
 
     @contextmanager

@@ -1,7 +1,7 @@
 """GraphQL over HTTP: POST with JSON, and GET for queries (https://graphql.github.io/graphql-over-http/draft/).
 
 With `application/graphql-response+json` the status says what happened. With the older `application/json` every
-well-formed request gets 200, because a client of that time cannot tell our 4xx from a proxy's.
+well-formed request gets 200, because a client of that time cannot distinguish our 4xx from a proxy's.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ class GraphQL:
         except RequestError as refused:
             if taken.json is not None:
                 raise
-            # Who takes nothing but a stream is told there (GraphQL over SSE, "distinct connections mode", rule 2).
+            # A client that accepts only a stream gets it there (GraphQL over SSE, "distinct connections mode", rule 2).
             call.code = refused.code
             await send_events(once(encode_errors(refused.errors)), who.expires_at, receive, send)
             return
@@ -167,7 +167,7 @@ def _credentials(headers: Mapping[bytes, bytes]) -> tuple[str | None, str | None
 
 
 def _seen(headers: Mapping[bytes, bytes]) -> str | None:
-    """The id of the last event that the client was told on a stream before this one."""
+    """The id of the last event that the client received on a stream before this one."""
     return headers.get(b"last-event-id", b"").decode("latin-1") or None
 
 

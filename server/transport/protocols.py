@@ -1,4 +1,4 @@
-"""uvicorn's protocols, less patient: a client that does not take what is sent to it is let go.
+"""uvicorn's protocols, less patient: a client that does not read what is sent to it is disconnected.
 
 What waits for one client is bounded already: uvicorn pauses the sender once 64 kB wait in the write buffer. But it
 waits for ever, also for the place of a close frame, and for the buffer to empty before the connection may end.
@@ -46,7 +46,7 @@ def socket_protocol(patience: float) -> type[asyncio.Protocol]:
             self._linger()
 
         def shutdown(self) -> None:
-            """The server stops. A socket whose client is leaving is not told so: a second close frame is an error."""
+            """The server stops. A socket whose client is leaving gets no close frame: a second one is an error."""
             if self.close_sent or not self.handshake_complete or self.conn.state is State.OPEN:
                 super().shutdown()
 

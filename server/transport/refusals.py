@@ -54,7 +54,7 @@ class NotAllowed(Refused):
 
 
 class TooManyConnections(Refused):
-    """Whoever asks has as many connections as one may have."""
+    """The caller has as many connections as are allowed."""
 
     status = 429
     code = Code.RATE_LIMITED

@@ -17,7 +17,7 @@ https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. A socket is clo
     4431  too many messages in a second
     4500  our fault; it is in the log
 
-What is wrong with one operation is told in an `error` message for its id, and the socket stays.
+What is wrong with one operation goes into an `error` message for its id, and the socket stays open.
 """
 
 import asyncio
@@ -278,7 +278,7 @@ class Socket:
             operation.cursor = cursor
 
     def _with_cursor(self, reason: str) -> str:
-        """A reason that ends with the cursor up to which every subscription that was told anything was told all."""
+        """A reason that ends with the cursor up to which every subscription has received everything."""
         cursors = [operation.cursor for operation in self.operations.values() if operation.cursor is not None]
         return f"{reason}; after={min(cursors, key=decode_cursor)}" if cursors else reason
 

@@ -84,7 +84,7 @@ expect_columns(
 
 @dataclass
 class Report:
-    """What came of an import."""
+    """The result of an import."""
 
     created: int = 0
     unchanged: int = 0

@@ -39,7 +39,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Deal:
-    """A line that can be taken, as far as it alone can tell."""
+    """A line that can be imported, judged by itself."""
 
     line: int
     title: str

@@ -26,7 +26,7 @@ REVOKED = Statement(
         """
     ).bindparams(bindparam("org_ids", type_=ARRAY(Uuid())), bindparam("subjects", type_=ARRAY(Text())))
 )
-"""Who of these may no longer ask; a member of a suspended organisation may be in it twice, the organisation last."""
+"""The revoked ones of these people; a member of a suspended organisation may be in it twice, the organisation last."""
 
 SUSPEND = Statement(
     text(
@@ -41,7 +41,7 @@ RESUME = Statement(
 
 
 async def find_revoked(database: Database, people: Collection[Person]) -> Mapping[Person, Revoked]:
-    """Those of the people who may no longer ask. Whoever is not known yet may."""
+    """Those of the people whose access was revoked. People who are not known yet have access."""
     org_ids, subjects = [org_id for org_id, _ in people], [subject for _, subject in people]
     async with database.acquire() as connection:
         found = await REVOKED.all(connection, org_ids=org_ids, subjects=subjects)

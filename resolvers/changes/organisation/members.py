@@ -38,7 +38,7 @@ TAKE_ALONE = Statement(text("SELECT * FROM member WHERE org_id = :org_id AND id 
 OTHER_ADMINS = Statement(
     text("SELECT id FROM member WHERE org_id = :org_id AND id <> :id AND active AND role = 'ADMIN'").bindparams(ORG)
 )
-"""Everybody else who could be the last admin. Whoever changes roles holds the organisation, so they stay what they are
+"""Everybody else who could be the last admin. A change of roles locks the organisation, so they stay what they are
 without being locked: what they do goes on, and waits for nobody who waits for it."""
 
 LOCK_DAYS = Statement(

@@ -1,4 +1,4 @@
-"""Changes of stages: added, changed, put into another order. How they are deleted stands in `stage_deletion`."""
+"""Changes of stages: added, updated, reordered. `delete_stage` deletes them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -144,7 +144,7 @@ async def reorder_stages(
 ) -> Mapping[str, Any]:
     """Put the stages of a pipeline into a new order, which names each of them once.
 
-    The order is looked at before the pipeline is held and again afterwards: whoever had to wait for another reordering
+    The order is read before the pipeline is locked and again afterwards: a caller who waited for another reordering
     finds it changed and is refused, since that order was not the one that this caller decided on. A caller who looked
     even earlier says so by `expected_version`.
 

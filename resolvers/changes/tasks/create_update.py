@@ -1,4 +1,4 @@
-"""Changes of tasks: scheduled, updated, deleted. How they end stands in `task_completion`."""
+"""Changes of tasks: scheduled, updated, deleted. How they end is in `complete` and `status`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ FOLLOW_UP = "Follow up"
 
 
 async def schedule_follow_up(change: Change, lead_id: UUID, **given: Any) -> Mapping[str, Any]:
-    """Plan the next step of a lead: a task on it that is due. Without an assignee it is for whoever owns the lead.
+    """Plan the next step of a lead: a task on it that is due. Without an assignee it is for the owner of the lead.
 
     Raises `Refused`: NOT_FOUND; LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN; INVALID.
     """
@@ -73,9 +73,8 @@ async def schedule(
 ) -> UUID:
     """Make a task of tidy fields, with its event; its lead and the task it comes from are held.
 
-    It is about the same as the task that it is `like`, also where that was put away since. Without an assignee it is
-    for the `likely` one, else for whoever owns the lead, else for the caller; whoever is no longer active is passed
-    over. Raises `Refused` as `settle` does.
+    It is about the same records as the task that it is `like`, also where one was archived since. Without an assignee
+    it is for the `likely` one, else for the owner of the lead, else for the caller; inactive members are passed over. Raises `Refused` as `settle` does.
     """
     before = {**EMPTY, "deadline": None, **({name: like[name] for name in ABOUT} if like else {})}
     lead_id = {**before, **wanted}["lead_id"]
@@ -97,7 +96,7 @@ async def update_task(
 ) -> Mapping[str, Any]:
     """Change fields of a task. What is left out stays, null empties; where nothing differs, nothing happens.
 
-    A lead that it leaves is told so, by an event of its own where it is a step of another one now.
+    A lead that it leaves gets an event of its own, if the task is now a step of another lead.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; LEAD_CONVERTED; TASK_CLOSED, SUBTASKS_TOO_DEEP,
     DEPENDENCY_CYCLE for a parent; OWNER_INACTIVE; FORBIDDEN; INVALID.

@@ -147,8 +147,8 @@ async def _change(
 
 
 async def release_from(change: Change, lead_id: UUID) -> list[NewEvent]:
-    """Let other tasks no longer wait for those of a lead that is about to go, and be no parts of them; the events that
-    tell so. The lead is locked, so that nothing begins to wait for its tasks meanwhile."""
+    """Let other tasks no longer wait for, or be parts of, the tasks of a lead that is about to be deleted; returns the
+    events that say so. The lead is locked, so that nothing begins to wait for its tasks meanwhile."""
     waiting = await change.all(WAITING_FOR_LEAD, id=lead_id)
     parts = await change.all(PARTS_ELSEWHERE, id=lead_id)
     if not waiting and not parts:
@@ -168,7 +168,7 @@ async def _detach(change: Change, held: LockedTasks, parts: Sequence[Row]) -> li
 
 
 async def release(change: Change, held: LockedTasks, gone: Collection[UUID]) -> list[NewEvent]:
-    """Let the held tasks no longer wait for those that are about to go; the events that tell so."""
+    """Let the locked tasks no longer wait for those about to be deleted; returns the events that say so."""
     waiting = await change.all(WAITING, ids=sorted(held.tasks.keys() - set(gone)))
     new_events = []
     for row in waiting:

@@ -32,8 +32,8 @@ KEEP_ASSIGNEES = Statement(
         """
     ).bindparams(ORG, IDS)
 )
-"""Members who have or get a task, held against leaving and moving to another time zone meanwhile; whoever stands for
-nobody lives where the organisation does."""
+"""Members who have or get a task, locked against leaving and moving to another time zone meanwhile; a task that
+is nobody's goes by the organisation's time zone."""
 
 
 def _as_it_is(value: Any) -> Any:
@@ -143,7 +143,7 @@ async def assignees(change: Change, *member_ids: UUID | None) -> dict[UUID | Non
 
 
 def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, lead: Mapping[str, Any] | None) -> None:
-    """Refuse a rep who gives a task to somebody else, or takes it away; whoever owns its lead may be given it."""
+    """Refuse a rep who assigns a task to somebody else, or takes it away; the owner of its lead may get it."""
     allowed = {None, change.actor_id}
     owner = {lead["owner_id"]} if lead else set()
     if from_id in allowed and to_id in allowed | owner:
@@ -153,5 +153,5 @@ def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, 
 
 
 def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a task as its events tell them."""
+    """The fields of a task as its events hold them."""
     return {spelled(name): public(name, task[name]) for name in EMPTY}

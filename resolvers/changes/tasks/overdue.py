@@ -1,12 +1,12 @@
-"""Telling what time alone brings about: that a task was not done in time, an event of its organisation's log.
+"""Recording what time alone brings about: an open task passed its deadline, an event of its organisation's log.
 
 Every process looks again and again, also right after it has started, for open tasks whose deadline has passed and that
-have not been told of. Whichever comes first tells, in small batches; the mark on the task is set in the transaction
-that writes the event, so each is told once, whoever else looks at the same time and whoever was down at that moment.
+have not been recorded as overdue. The first process records them, in small batches. The mark on the task is set in the
+transaction that writes the event, so each is recorded once, however many processes look or were down at the time.
 
-A task is told of again after it was given another due time, or was reopened; not because another assignee's clock
-moved the end of its day. One that is late already when it is made or comes from elsewhere is told of like any other:
-who wants to know of late tasks means all of them. Many of them come batch by batch, each organisation in its turn.
+A task is recorded again after it was given another due time, or was reopened, but not because another assignee's clock
+moved the end of its day. A task that is late already when it is created or imported is recorded like any other: a
+reader of late tasks means all of them. Many of them come batch by batch, each organisation in its turn.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from models.tables.event import NewEvent
 log = logging.getLogger("dealboard.overdue")
 
 BATCH = 500
-"""Tasks that one transaction tells of."""
+"""Tasks that one transaction records."""
 
 BETWEEN = 0.05
 """Seconds between two batches of an organisation, in which its log is free for others."""
@@ -45,7 +45,7 @@ LATE = Statement(
         """
     )
 )
-"""The organisations that have something to be told: one step down an index for each of them."""
+"""The organisations that have overdue tasks to record: one step down an index for each of them."""
 
 LOCK_LATE = Statement(
     text(
@@ -79,7 +79,7 @@ Wake = Callable[[UUID], Awaitable[None]]
 
 
 async def record_overdue(database: Database, now: datetime, wake: Wake) -> None:
-    """Tell of every open task whose deadline was before this instant and that has not been told of."""
+    """Record every open task whose deadline was before this instant and that has not been recorded as overdue."""
     async with database.acquire() as connection:
         waiting = [row["org_id"] for row in await LATE.all(connection, now=now)]
     while waiting:
@@ -97,7 +97,7 @@ async def _tell_some(database: Database, org_id: UUID, now: datetime, wake: Wake
     except UNREACHABLE:
         raise
     except Exception:
-        log.exception("overdue tasks of the organisation %s could not be told", org_id)
+        log.exception("overdue tasks of the organisation %s could not be recorded", org_id)
         return False
     return told == BATCH
 
@@ -145,5 +145,5 @@ async def _keep_telling(database: Database, seconds: float, wake: Wake) -> None:
                 now = await CLOCK.value(connection)
             await record_overdue(database, now, wake)
         except Exception as failure:
-            log.warning("overdue tasks could not be told, trying again: %s", failure)
+            log.warning("overdue tasks could not be recorded, trying again: %s", failure)
         await asyncio.sleep(seconds)

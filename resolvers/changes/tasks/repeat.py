@@ -57,7 +57,7 @@ REPEAT = Statement(
 async def repeat(change: Change, held: LockedTasks, tasks: Sequence[Row]) -> dict[UUID, UUID]:
     """Make the tasks that follow held ones by their rules; returns their ids, by the ids of those they follow.
 
-    Each is for whoever had the one before, or nobody's when that member is no longer active.
+    Each is for the assignee of the one before, or for nobody when that member is no longer active.
     """
     if not tasks:
         return {}

@@ -64,9 +64,9 @@ function subscribe(params, headers) {
 // When the connection was lost, the client sends the operation again as it is then: after the last event that was shown.
 function goingOn({ variables }) {
   return (result) => {
-    const [told] = Object.values(result.value?.data ?? {});
-    if (told?.cursor && "after" in variables) {
-      variables.after = told.cursor;
+    const [event] = Object.values(result.value?.data ?? {});
+    if (event?.cursor && "after" in variables) {
+      variables.after = event.cursor;
     }
     return result;
   };
@@ -84,7 +84,7 @@ function client(headers) {
   return socket.client;
 }
 
-// A socket tells by code and reason why it was closed; GraphiQL shows the message of an error.
+// A closed socket has a code and a reason; GraphiQL shows the message of an error.
 function explained(failure) {
   if (failure instanceof CloseEvent) {
     return { message: `The socket was closed (${failure.code}): ${failure.reason || UNREACHABLE}` };
