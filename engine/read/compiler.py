@@ -34,7 +34,7 @@ from engine.read.json_text import NULL, Expression, json_object, json_value, quo
 from engine.read.paging import Each, Page
 from engine.read.rows import ROOT, Rows, Same, Source
 from engine.read.slots import BadInput
-from engine.read.variants import Member, Variants, json_variant, merged
+from engine.read.variants import JsonMember, Variants, json_variant, merged
 from models.database import Statement
 from models.rules.text import unstorable
 
@@ -184,7 +184,7 @@ class Compiler:
                         if found[0].node.name.value == "__typename"
                         else self.field(types[name], found, source if everywhere else alone)
                     )
-                    members.append(Member(key, value, None if everywhere else variants.is_one(row, names)))
+                    members.append(JsonMember(key, value, None if everywhere else variants.is_one(row, names)))
             return json_variant(members)
 
         return build

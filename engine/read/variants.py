@@ -35,7 +35,7 @@ class Variants:
 
 
 @dataclass(frozen=True)
-class Member:
+class JsonMember:
     """A member of a JSON object, for rows of every type or only where the condition holds."""
 
     key: str
@@ -43,7 +43,7 @@ class Member:
     condition: ColumnElement[bool] | None = None
 
 
-def json_variant(members: Sequence[Member]) -> Expression:
+def json_variant(members: Sequence[JsonMember]) -> Expression:
     """A JSON object of those members whose conditions hold, in this order."""
     nothing: Expression = literal_column("''", Text())
     texts = []

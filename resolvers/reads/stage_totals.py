@@ -23,7 +23,7 @@ ZERO: Expression = literal_column("0")
 
 
 @dataclass(frozen=True)
-class Totals:
+class StageTotals:
     """The leads that stand in a stage and pass a filter, if there is one."""
 
     stage: Any
@@ -42,17 +42,17 @@ class Totals:
 
 def of(stage: Any, args: Args) -> Same:
     """What stands in the stage: an object of the stage's own row."""
-    return Same(Totals(stage, args.get("filter")))
+    return Same(StageTotals(stage, args.get("filter")))
 
 
-def count(totals: Totals, args: Args) -> Expression:
+def count(totals: StageTotals, args: Args) -> Expression:
     """How many leads there are."""
     if totals.filter:
         return totals.leads().select(func.count()).scalar_subquery()
     return totals.kept().value(lambda total: func.coalesce(func.sum(total.leads), ZERO))
 
 
-def values(totals: Totals, args: Args) -> Rows:
+def values(totals: StageTotals, args: Args) -> Rows:
     """What they are worth, per currency."""
     if totals.filter:
         return Rows(Worth, Worth(totals), ())
@@ -61,7 +61,7 @@ def values(totals: Totals, args: Args) -> Rows:
     return found.where(total.currency != literal_column("''"), total.leads > ZERO).ordered(total.currency.asc())
 
 
-def without_next_task(totals: Totals, args: Args) -> Expression:
+def without_next_task(totals: StageTotals, args: Args) -> Expression:
     """How many of them are open and have no open task."""
     found = totals.leads()
     lead = found.entity

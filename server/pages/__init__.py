@@ -53,10 +53,10 @@ TEMPLATE = {"Authorization": "Bearer <your token>", "orgid": "<your organisation
 
 def graphiql_page(settings: Settings) -> ASGIApp:
     """The page as it is for these settings; one that says what is missing when the assets are not built."""
-    return Page(settings)
+    return GraphiQLPage(settings)
 
 
-class Page:
+class GraphiQLPage:
     """GraphiQL's page, made anew for each request: tokens expire, and assets may be built while the server runs."""
 
     def __init__(self, settings: Settings) -> None:

@@ -37,7 +37,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Line:
+class FileLine:
     """A line of the file as it stands."""
 
     number: int
@@ -104,14 +104,14 @@ async def _import(settings: Settings, options: Import, deals: Sequence[Deal]) ->
                 raise Fault(str(failed)) from failed
 
 
-def read_file(file: Path) -> tuple[list[str], list[Line]]:
+def read_file(file: Path) -> tuple[list[str], list[FileLine]]:
     """The column names and the lines of a file. Raises `Fault`."""
     csv.field_size_limit(100_000_000)
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.reader(opened)
             header = [name.strip() for name in next(reader, [])]
-            lines = [Line(reader.line_num, cells) for cells in reader if cells]
+            lines = [FileLine(reader.line_num, cells) for cells in reader if cells]
     except FileNotFoundError as error:
         raise Fault(f"There is no file {file}. Check the path.") from error
     except IsADirectoryError as error:
@@ -139,7 +139,7 @@ def columns_of(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, s
 
 
 def read_deals(
-    header: Sequence[str], lines: Sequence[Line], layout: Layout
+    header: Sequence[str], lines: Sequence[FileLine], layout: Layout
 ) -> tuple[list[Deal], list[tuple[int, str]]]:
     """What can be taken of the lines, and what cannot, with the reason."""
     deals: list[Deal] = []
@@ -152,7 +152,7 @@ def read_deals(
     return deals, rejected
 
 
-def _deal(header: Sequence[str], line: Line, layout: Layout) -> Deal:
+def _deal(header: Sequence[str], line: FileLine, layout: Layout) -> Deal:
     if len(line.cells) != len(header):
         raise Rejected(f"has {len(line.cells)} columns, not {len(header)}")
     cells = dict(zip(header, line.cells, strict=True))
@@ -193,7 +193,7 @@ def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
 
 
 def write_rejected(
-    file: Path, header: Sequence[str], lines: Sequence[Line], rejected: Sequence[tuple[int, str]]
+    file: Path, header: Sequence[str], lines: Sequence[FileLine], rejected: Sequence[tuple[int, str]]
 ) -> Path | None:
     """Write the rejected lines beside the file, with line number and reason; remove what an earlier import left."""
     path = file.with_suffix(".rejected.csv")
@@ -211,7 +211,9 @@ def write_rejected(
     return path
 
 
-def _rejected_rows(header: Sequence[str], lines: Sequence[Line], reasons: Mapping[int, str]) -> Iterator[list[object]]:
+def _rejected_rows(
+    header: Sequence[str], lines: Sequence[FileLine], reasons: Mapping[int, str]
+) -> Iterator[list[object]]:
     for line in lines:
         if line.number in reasons:
             cells = [cell.replace("\0", "") for cell in line.cells[: len(header)]]

@@ -16,7 +16,7 @@ from engine.live.shared_stream import Frame
 from server.observe.calls import CANCELLED, Call, request_id
 from server.transport.connections import Ending, TooMany
 from server.transport.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, accepts, is_json
-from server.transport.refusals import BadRequest, Refused, TooManyConnections
+from server.transport.refusals import BadRequest, RefusedRequest, TooManyConnections
 from server.transport.reply import send_json, send_refusal
 from server.transport.service import GraphQLRequest, Service, request_in_json, request_in_url
 from server.transport.streams import once, send_events
@@ -79,7 +79,7 @@ class GraphQL:
             call.code = refused.code
             status = 200 if media == JSON else STATUSES.get(refused.code, 400)
             await send_json(send, status, encode_errors(refused.errors), media)
-        except Refused as refused:
+        except RefusedRequest as refused:
             call.code = refused.code
             await send_refusal(send, refused, media)
         except Exception as failure:

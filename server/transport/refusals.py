@@ -15,7 +15,7 @@ from engine.errors import Code, encode_errors, error
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """A request that is turned away."""
 
     status = 400
@@ -34,11 +34,11 @@ class Refused(Exception):
         return encode_errors([error(self.code, self.message)])
 
 
-class BadRequest(Refused):
+class BadRequest(RefusedRequest):
     """The request cannot be understood. `status` may name a closer one than 400 (405, 406, 413, 415)."""
 
 
-class NotAuthenticated(Refused):
+class NotAuthenticated(RefusedRequest):
     """Who is asking is not proven."""
 
     status = 401
@@ -46,14 +46,14 @@ class NotAuthenticated(Refused):
     headers = ((b"www-authenticate", b'Bearer realm="dealboard"'),)
 
 
-class NotAllowed(Refused):
+class NotAllowed(RefusedRequest):
     """Who is asking is proven, but may not do this here."""
 
     status = 403
     code = Code.FORBIDDEN
 
 
-class TooManyConnections(Refused):
+class TooManyConnections(RefusedRequest):
     """The caller has as many connections as are allowed."""
 
     status = 429
@@ -70,7 +70,7 @@ class TooManyConnections(Refused):
         return encode_errors([error(self.code, self.message, limit=self.most)])
 
 
-class NotAvailable(Refused):
+class NotAvailable(RefusedRequest):
     """Something that is needed cannot be reached now; the same request may succeed later."""
 
     status = 503

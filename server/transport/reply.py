@@ -3,7 +3,7 @@
 from starlette.types import Send
 
 from server.transport.media import JSON, RESPONSE
-from server.transport.refusals import Headers, Refused
+from server.transport.refusals import Headers, RefusedRequest
 
 COMMON: Headers = (
     (b"cache-control", b"no-store"),
@@ -20,6 +20,6 @@ async def send_json(send: Send, status: int, body: bytes, media: bytes = RESPONS
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_refusal(send: Send, refused: Refused, media: bytes = RESPONSE) -> None:
+async def send_refusal(send: Send, refused: RefusedRequest, media: bytes = RESPONSE) -> None:
     """Send why a request is turned away."""
     await send_json(send, refused.status, refused.body, media, refused.headers)

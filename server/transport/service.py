@@ -24,7 +24,7 @@ DEEPEST = 64
 PARAMETERS = ("query", "operationName", "variables", "extensions")
 
 
-class Answer(Protocol):
+class Response(Protocol):
     """A complete response body. `executed` is false when the operation was refused before it ran; `code` is the first
     of its errors' codes."""
 
@@ -44,7 +44,7 @@ class Runs(Protocol):
     @property
     def documents(self) -> Documents: ...
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer: ...
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Response: ...
 
     def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None

@@ -39,7 +39,7 @@ from server.auth.tokens import LEEWAY
 from server.observe.calls import Call
 from server.transport.connections import Ending, TooMany
 from server.transport.protocols import Stuck
-from server.transport.refusals import NotAvailable, Refused
+from server.transport.refusals import NotAvailable, RefusedRequest
 from server.transport.service import GraphQLRequest, Service, following, request_in_object
 
 LONGEST_ID = 200
@@ -199,7 +199,7 @@ class Socket:
             self.who = await self.service.authenticator.authenticate(authorization, orgid)
         except NotAvailable as refused:
             raise Closing(1013, refused.message) from refused
-        except Refused as refused:
+        except RefusedRequest as refused:
             raise Closing(4403, f"Forbidden: {refused.message}") from refused
         try:
             self.joined.enter_context(self.service.connections.joined(self.who, self.end))
@@ -214,7 +214,7 @@ class Socket:
         id_ = _id(message)
         try:
             asked = request_in_object(_payload(message))
-        except Refused as refused:
+        except RefusedRequest as refused:
             raise Closing(4400, refused.message) from refused
         if id_ in self.operations:
             raise Closing(4409, f"Subscriber for {id_} already exists")

@@ -50,7 +50,7 @@ ENDS = (
 """What ends a record: `data` holds its fields, and into which record it was merged."""
 
 
-class Change:
+class ChangedField:
     """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; of what ends a record,
     a field that was not empty."""
 
@@ -78,8 +78,8 @@ class Change:
 
 def changes(event: Any, args: Args) -> Rows:
     """Each field that was changed, by name."""
-    found = Change(event)
-    return Rows(Change, found, (found.is_shown,))
+    found = ChangedField(event)
+    return Rows(ChangedField, found, (found.is_shown,))
 
 
 def text(name: str) -> Callable[[Any, Args], Expression]:

@@ -20,7 +20,7 @@ import server.auth.tokens
 from models.rules.roles import Role
 from server.auth.keys import LIFETIME, PAUSE, PublicKeys
 from server.auth.tokens import Authenticator
-from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated, NotAvailable, Refused
+from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated, NotAvailable, RefusedRequest
 from tests.support.stand_in import SECRET, settings, token
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -46,8 +46,8 @@ def handmade(header: Any, payload: Any = None) -> str:
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
 
-async def refused(credential: str | None, orgid: str | None = None, **given: Any) -> Refused:
-    with pytest.raises(Refused) as caught:
+async def refused(credential: str | None, orgid: str | None = None, **given: Any) -> RefusedRequest:
+    with pytest.raises(RefusedRequest) as caught:
         await Authenticator(settings(**given)).authenticate(credential, orgid)
     return caught.value
 
@@ -120,7 +120,9 @@ async def test_the_organisation_is_one_of_the_tokens(org_id: Any, orgid: str | N
         ("x" * 201, None, NotAuthenticated, "`org_id` claim"),
     ],
 )
-async def test_another_organisation_is_refused(org_id: Any, orgid: str | None, kind: type[Refused], said: str) -> None:
+async def test_another_organisation_is_refused(
+    org_id: Any, orgid: str | None, kind: type[RefusedRequest], said: str
+) -> None:
     """403 for a good token with a strange `orgid`, 400 when it is not said or not sayable, 401 for a bad claim."""
     failure = await refused(token(org_id=org_id), orgid)
     assert type(failure) is kind
