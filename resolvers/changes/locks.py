@@ -1,4 +1,4 @@
-"""The rows that a change decides on, locked in one order everywhere: pipeline, stage, lead, task.
+"""The rows that a change decides on, locked in one order everywhere: organisation, pipeline, stage, lead, task.
 
 A change of a lead locks the stages it touches against deletion and changed odds (`FOR KEY SHARE`), so many such
 changes go on at once; a change of a stage itself takes it alone (`FOR UPDATE`).
@@ -18,8 +18,12 @@ from models.rules.refusal import Refusal, Refused
 from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead
 from models.tables.member import Member
+from models.tables.organisation import Organisation
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
+
+LOCK_ORGANISATION = Statement(select(Organisation.id).where(Organisation.id == ORG).with_for_update(key_share=True))
+"""One change at a time of what an organisation has as a whole: its defaults, its lists, and how many there may be."""
 
 _current_stage = select(Lead.stage_id).where(Lead.org_id == ORG, Lead.id == ID).scalar_subquery()
 

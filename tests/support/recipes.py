@@ -47,9 +47,10 @@ async def opportunities(world: World) -> str:
     return world["Opened"]
 
 
-async def pool(world: World) -> str:
-    """A pool of rita and mia."""
-    given = {"name": "Inbound", "memberIds": [world["rita"], world["mia"]]}
+async def pool(world: World, *members: str, name: str = "Inbound", strategy: str = "ROUND_ROBIN") -> str:
+    """A pool of these members, or of rita and mia; returns its id."""
+    named = [world[member] for member in members or ("rita", "mia")]
+    given = {"name": name, "strategy": strategy, "memberIds": named}
     made = await world.change("createPool", given, "pool { id }")
     id: str = made["pool"]["id"]
     return id

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from engine.change.records import differing, make, not_null, revise, rewrite, told
 from engine.change.transaction import Change
@@ -14,14 +14,10 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, prose
 from models.tables.base import new_id
 from models.tables.event import Happening
-from models.tables.organisation import Organisation
 from models.tables.pipeline import Pipeline, PipelineType
-from resolvers.changes.locks import TAKE_STAGES
+from resolvers.changes.locks import LOCK_ORGANISATION, TAKE_STAGES
 from resolvers.changes.pipeline_stages import expect_open_stage, hold_shape
 from resolvers.changes.pipelines.stages import insert_stages, tidy_stage
-
-LOCK_ORGANISATION = Statement(select(Organisation.id).where(Organisation.id == ORG).with_for_update(key_share=True))
-"""Held, before any pipeline, by whoever decides which pipeline is the default."""
 
 DEFAULT = Statement(
     text(
