@@ -16,7 +16,7 @@ from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import Happening
 from models.tables.routing import Pool, PoolMember, PoolStrategy
-from resolvers.changes.locks import expect_version, not_found
+from resolvers.changes.locks import LOCK_ORGANISATION, expect_version, not_found
 
 MOST_POOLS = 200
 """Pools of an organisation."""
@@ -102,6 +102,7 @@ async def create_pool(
 ) -> Mapping[str, Any]:
     """Make a pool of members. Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; INVALID."""
     called = line(name, "name")
+    await change.run(LOCK_ORGANISATION)
     found = await change.first(COUNT_POOLS)
     if found is not None and found["pools"] >= MOST_POOLS:
         raise Refused(Refusal.INVALID, f"An organisation has at most {MOST_POOLS} pools. Change one, or delete one.")
