@@ -1,10 +1,14 @@
 """The house stands as it was designed: imports run one way, and what is public says what it does."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from graphql.pyutils import camel_to_snake
+
+from schema.api import graphql_schema
 
 ROOT = Path(__file__).parents[1]
 FLOORS = ("models", "engine", "resolvers", "schema", "server")
@@ -61,3 +65,11 @@ def _described(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> b
 def test_nothing_is_called_utils() -> None:
     """A name says what a file is about; these names say nothing."""
     assert [path for path in FILES if path.stem in {"utils", "util", "helpers", "helper", "common", "misc"}] == []
+
+
+def test_each_mutation_has_its_test_file() -> None:
+    """`convertLead` is tested by `test_convert_lead.py`, in exactly one folder."""
+    assert graphql_schema.mutation_type is not None
+    found = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    wanted = [f"test_{camel_to_snake(name)}.py" for name in graphql_schema.mutation_type.fields]
+    assert {name: found[name] for name in wanted if found[name] != 1} == {}

@@ -7,7 +7,7 @@ each can be replaced by another organisation's; what cannot stand together has r
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tests.support.world import World
+from tests.support.world import RITA, World
 
 Recipe = Callable[[World], Awaitable[dict[str, Any]]]
 
@@ -47,9 +47,10 @@ async def opportunities(world: World) -> str:
     return world["Opened"]
 
 
-async def pool(world: World) -> str:
-    """A pool of rita and mia."""
-    given = {"name": "Inbound", "memberIds": [world["rita"], world["mia"]]}
+async def pool(world: World, *members: str, name: str = "Inbound", strategy: str = "ROUND_ROBIN") -> str:
+    """A pool of these members, or of rita and mia; returns its id."""
+    named = [world[member] for member in members or ("rita", "mia")]
+    given = {"name": name, "strategy": strategy, "memberIds": named}
     made = await world.change("createPool", given, "pool { id }")
     id: str = made["pool"]["id"]
     return id
@@ -260,6 +261,14 @@ async def _(world: World) -> dict[str, Any]:
     given = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     await world.change("addTaskDependency", given)
     return given
+
+
+async def logged(world: World, subject: str, title: str = "Ada", **given: Any) -> str:
+    """An activity on a lead, logged by Rita; its id is known by its subject."""
+    given = {"leadId": world[title], "type": "CALL", "subject": subject, **given}
+    made = await world.change("logActivity", given, "activity { id }", **RITA)
+    world.ids[subject] = made["activity"]["id"]
+    return world[subject]
 
 
 async def activity(world: World) -> str:

@@ -1,5 +1,8 @@
 """An organisation to change things in: its boards, cards and people, and short ways to change and to look."""
 
+import asyncio
+import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,6 +74,13 @@ class World:
         assert await tables(self.database) == before
         return payload  # type: ignore[no-any-return]
 
+    async def at_once(self, mutation: str, *inputs: Mapping[str, Any], **who: Any) -> Counter[str]:
+        """How many changes that begin together are "done", and how many are refused with which code."""
+        bodies = await asyncio.gather(*(self.attempt(mutation, given, **who) for given in inputs))
+        assert [body["errors"] for body in bodies if "errors" in body] == []
+        errors = [body["data"]["result"]["userErrors"] for body in bodies]
+        return Counter(code for found in errors for code in [error["code"] for error in found] or ["done"])
+
     async def lead(self, name: str, fields: str) -> Any:
         """Fields of a lead as it is now, or None."""
         return (await self.ask(f"query($id: ID!) {{ lead(id: $id) {{ {fields} }} }}", {"id": self[name]}))["lead"]
@@ -100,6 +110,10 @@ class World:
             after,
         )
         return [dict(row) for row in found]
+
+    async def recorded(self, after: int = 0) -> list[tuple[str, str, Any]]:
+        """Type, mutation and data of each event after a number, in order."""
+        return [(event["type"], event["mutation"], json.loads(event["data"])) for event in await self.events(after)]
 
     async def head(self) -> int:
         """The number of the last event."""

@@ -281,7 +281,7 @@ def _filled(kind: Kind, winner: Row, loser: Row) -> dict[str, Any]:
     }
     if kind is LEAD and winner["value"] is not None:
         filled.pop("currency", None)
-    elif kind is LEAD and "value" in filled:
+    elif kind is LEAD and "value" in filled and winner["currency"] != loser["currency"]:
         filled["currency"] = loser["currency"]
     return filled
 

@@ -15,6 +15,7 @@ from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import NewEvent
 from models.tables.organisation import LostReason
+from resolvers.changes.locks import LOCK_ORGANISATION
 
 MOST = 100
 """Reasons that can be offered."""
@@ -28,8 +29,19 @@ OFFERED = Statement(
     ).bindparams(ORG)
 )
 
-LOCK_ORGANISATION = Statement(text("SELECT id FROM organisation WHERE id = :org_id FOR NO KEY UPDATE").bindparams(ORG))
-"""One change of the list at a time."""
+TWICE = Statement(
+    text(
+        """
+        SELECT nth, name FROM (
+            SELECT nth, name, row_number() OVER (PARTITION BY lower(name) ORDER BY nth) AS occurrence
+            FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS offered (name, nth)
+        ) AS counted
+        WHERE occurrence > 1 ORDER BY nth LIMIT 1
+        """
+    )
+)
+"""The first name that stands in a list already. The index compares by the database's `lower`, which is not Python's:
+only there are “ΟΔΟΣ” and “οδοσ” the same."""
 
 NEW_REASONS = inserted(
     LostReason,
@@ -76,11 +88,10 @@ async def set_lost_reasons(change: Change, reasons: Sequence[str]) -> Mapping[st
     if len(reasons) > MOST:
         raise Refused(Refusal.INVALID, f"Offer up to {MOST} reasons, not {len(reasons):,}.", "reasons")
     names = [line(reason, "reasons", str(at), longest=LONGEST) for at, reason in enumerate(reasons)]
-    known: set[str] = set()
-    for at, name in enumerate(names):
-        if name.lower() in known:
-            raise Refused(Refusal.INVALID, f"“{name}” is named twice. Leave one out.", "reasons", str(at))
-        known.add(name.lower())
+    twice = await TWICE.first(change.connection, names=names)
+    if twice is not None:
+        at = str(twice["nth"] - 1)
+        raise Refused(Refusal.INVALID, f"“{twice['name']}” is named twice. Leave one out.", "reasons", at)
     await change.run(LOCK_ORGANISATION)
     before = [row["name"] for row in await change.all(OFFERED)]
     if names != before:

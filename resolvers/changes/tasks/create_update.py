@@ -74,7 +74,9 @@ async def schedule(
     """Make a task of tidy fields, with its event; its lead and the task it comes from are held.
 
     It is about the same records as the task that it is `like`, also where one was archived since. Without an assignee
-    it is for the `likely` one, else for the owner of the lead, else for the caller; inactive members are passed over. Raises `Refused` as `settle` does.
+    it is for the `likely` one, else for the owner of the lead, else for the caller; inactive members are passed over.
+
+    Raises `Refused` as `settle` does.
     """
     before = {**EMPTY, "deadline": None, **({name: like[name] for name in ABOUT} if like else {})}
     lead_id = {**before, **wanted}["lead_id"]

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.resolvers.changes.ownership.test_pools import make
 from tests.support.consistency import expect_consistent
-from tests.support.recipes import opportunities
+from tests.support.recipes import opportunities, pool
 from tests.support.world import World
 
 SHOW = """
@@ -138,7 +137,7 @@ async def test_an_opportunity_is_routed_in_the_order_of_all_routing(qualified: W
     world = qualified
     await world.change("assignLead", {"leadId": world["Ada"], "memberId": None})
     await world.change("updatePipeline", {"pipelineId": world["Deals"], "routesNewLeads": True})
-    rules = [{"name": "All", "poolId": await make(world, "rita", "mia")}]
+    rules = [{"name": "All", "poolId": await pool(world, "rita", "mia")}]
     await world.change("setRoutingRules", {"pipelineId": world["Deals"], "rules": rules})
     async with world.database.pool.acquire() as holder, holder.transaction():
         await holder.execute("SELECT FROM pool FOR NO KEY UPDATE")

@@ -1,8 +1,5 @@
 """What stages ask for: required fields, reasons where leads are lost, and how an app learns of both before a drop."""
 
-import pytest
-
-from models import Role
 from tests.support.consistency import expect_consistent
 from tests.support.world import World
 
@@ -82,20 +79,6 @@ async def test_offered_reasons_are_the_only_ones(world: World) -> None:
     await world.refused("moveLead", {**move, "lostReason": "Other"}, "REASON_UNKNOWN", "lostReason")
 
 
-async def test_the_list_of_reasons_is_replaced(world: World) -> None:
-    """What is no longer offered is kept on leads that have it, and may come back; the order is the one given."""
-    for reasons in (["Price", "Timing", "Other"], ["other", "Price"], [], ["Timing"]):
-        await world.change("setLostReasons", {"reasons": reasons})
-        found = await world.ask("{ lostReasons { name } }")
-        assert [reason["name"] for reason in found["lostReasons"]] == reasons
-    head = await world.head()
-    await world.change("setLostReasons", {"reasons": ["Timing"]})
-    assert await world.events(head) == []
-    await world.refused("setLostReasons", {"reasons": ["Price", "PRICE"]}, "INVALID", "reasons", "1")
-    await world.refused("setLostReasons", {"reasons": ["x" * 101]}, "INVALID", "reasons", "0")
-    await world.refused("setLostReasons", {"reasons": [f"Reason {nth}" for nth in range(101)]}, "INVALID", "reasons")
-
-
 async def test_an_app_knows_before_the_drop(world: World) -> None:
     """Each stage of the pipeline, whether it may be entered, and what is missing or asked for."""
     await world.change("updateStage", {"stageId": world["Offer"], "requiredFields": ["VALUE", "CUSTOMER"]})
@@ -124,13 +107,6 @@ async def test_transitions_agree_with_the_move(world: World) -> None:
                 await world.change("moveLead", given)
             else:
                 await world.refused("moveLead", given, one["refusedBecause"], "stageId")
-
-
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.REP, Role.MANAGER])
-async def test_only_an_admin_sets_reasons(world: World, role: Role) -> None:
-    """They are a rule of the organisation."""
-    body = await world.attempt("setLostReasons", {"reasons": []}, role=role)
-    assert body["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
 async def test_time_in_stage_counts_every_visit(world: World) -> None:

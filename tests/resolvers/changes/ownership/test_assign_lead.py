@@ -1,4 +1,4 @@
-"""assignLead, assignLeads, reassignAll: who works on a lead, and who may decide that."""
+"""assignLead: who works on a lead, and who may decide that."""
 
 import asyncio
 
@@ -27,16 +27,11 @@ async def test_gives_a_lead_and_takes_it_back(world: World) -> None:
 async def test_nobody_has_to_be_said(world: World) -> None:
     """Null takes a lead from its owner; leaving the member out is refused."""
     await world.refused("assignLead", {"leadId": world["Bob"]}, "INVALID", "memberId")
-    await world.refused("assignLeads", {"leadIds": [world["Bob"]]}, "INVALID", "memberId")
 
 
 async def test_who_has_left_gets_nothing(world: World) -> None:
-    """An inactive member is refused, everywhere."""
+    """An inactive member is refused."""
     await world.refused("assignLead", {"leadId": world["Ada"], "memberId": world["ian"]}, "OWNER_INACTIVE", "memberId")
-    many = {"leadIds": [world["Ada"]], "memberId": world["ian"]}
-    await world.refused("assignLeads", many, "OWNER_INACTIVE", "memberId")
-    work = {"fromMemberId": world["rita"], "toMemberId": world["ian"]}
-    await world.refused("reassignAll", work, "OWNER_INACTIVE", "toMemberId")
 
 
 async def test_a_rep_takes_what_is_nobodys_and_gives_back_the_own(world: World) -> None:
@@ -47,40 +42,6 @@ async def test_a_rep_takes_what_is_nobodys_and_gives_back_the_own(world: World) 
     await world.change("assignLead", {**bob, "memberId": None}, **RITA)
     await world.change("assignLead", {**bob, "memberId": world["mia"]}, role=Role.MANAGER, subject="mia")
     await world.refused("assignLead", {**bob, "memberId": world["rita"]}, "FORBIDDEN", "memberId", **RITA)
-
-
-async def test_many_have_a_result_each(world: World, strangers: World) -> None:
-    """In the order that was sent; what cannot be given is told, and the rest is given; or none of them."""
-    ids = [world["Ada"], strangers["Ada"], world["Dan"], world["Ada"]]
-    shown = "results { leadId assigned code } leads { id }"
-    given = {"leadIds": ids, "memberId": world["mia"]}
-    await world.refused("assignLeads", {**given, "allOrNone": True}, "NOT_FOUND", "leadIds", "1")
-    made = await world.change("assignLeads", given, shown)
-    assert [(result["leadId"], result["assigned"], result["code"]) for result in made["results"]] == [
-        (ids[0], True, None), (ids[1], False, "NOT_FOUND"), (ids[2], True, None), (ids[3], True, None)
-    ]  # fmt: skip
-    assert {lead["id"] for lead in made["leads"]} == {world["Ada"], world["Dan"]}
-    await world.refused("assignLeads", {"leadIds": [], "memberId": None}, "INVALID", "leadIds")
-    await world.refused("assignLeads", {"leadIds": [ids[0]] * 501, "memberId": None}, "INVALID", "leadIds")
-
-
-async def test_all_work_of_one_goes_to_another(world: World) -> None:
-    """Open leads, or all of them, and open tasks; each with its event."""
-    await world.change("assignLead", {"leadId": world["Eve"], "memberId": world["rita"]})
-    follow = {"leadId": world["Bob"], "dueOn": "2031-01-01", "assigneeId": world["rita"]}
-    task = await world.change("scheduleFollowUp", follow, "task { id }")
-    head = await world.head()
-    work = {"fromMemberId": world["rita"], "toMemberId": world["mia"]}
-    made = await world.change("reassignAll", work, "leadCount taskCount")
-    assert (made["leadCount"], made["taskCount"]) == (1, 1)
-    assert sorted(event["type"] for event in await world.events(head)) == ["lead.assigned", "task.updated"]
-    found = await world.ask("query($id: ID!) { task(id: $id) { assignee { id } } }", {"id": task["task"]["id"]})
-    assert found["task"]["assignee"] == {"id": world["mia"]}
-    assert (await world.lead("Eve", "owner { id }"))["owner"] == {"id": world["rita"]}
-    rest = await world.change("reassignAll", {**work, "includeClosed": True}, "leadCount")
-    assert rest["leadCount"] == 1
-    await world.refused("reassignAll", {**work, "toMemberId": world["rita"]}, "INVALID", "toMemberId")
-    await expect_consistent(world.database)
 
 
 async def test_two_managers_at_once(world: World) -> None:

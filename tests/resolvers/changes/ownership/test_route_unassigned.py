@@ -9,8 +9,8 @@ import pytest
 
 from models import Role, organisation_id
 from tests.engine.read.test_statements import Counting
-from tests.resolvers.changes.ownership.test_pools import make
 from tests.support.consistency import expect_consistent
+from tests.support.recipes import pool
 from tests.support.world import World, tables
 
 SHOW = (
@@ -80,7 +80,7 @@ async def test_the_first_rule_that_fits_decides(world: World) -> None:
 
 async def test_a_dry_run_tells_the_same_and_changes_nothing(world: World) -> None:
     """Nothing in any table; the leads still show that nobody works on them."""
-    await rules(world, {"poolId": await make(world, "rita", "mia", strategy="WEIGHTED")})
+    await rules(world, {"poolId": await pool(world, "rita", "mia", strategy="WEIGHTED")})
     before = await tables(world.database)
     told = await route(world, dryRun=True)
     assert await tables(world.database) == before
@@ -106,7 +106,7 @@ async def test_whoever_has_left_is_passed_over(world: World) -> None:
     await rules(
         world,
         {"stageId": world["Talking"], "memberId": world["rita"]},
-        {"poolId": await make(world, "tester", "rita", "mia")},
+        {"poolId": await pool(world, "tester", "rita", "mia")},
     )
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     await open_leads(world, 9)
@@ -131,7 +131,7 @@ async def test_the_daily_cap_holds_across_calls_and_pools(world: World) -> None:
     await rules(
         world,
         {"condition": {"source": {"equals": "web"}}, "memberId": world["rita"]},
-        {"poolId": await make(world, "rita", "mia", strategy="WEIGHTED")},
+        {"poolId": await pool(world, "rita", "mia", strategy="WEIGHTED")},
     )
     found = await route(world)
     assert (await owners(world))["rita"] <= 4
@@ -149,7 +149,7 @@ async def test_the_daily_cap_holds_across_calls_and_pools(world: World) -> None:
 async def test_a_pool_with_nobody_in_it_says_so(world: World) -> None:
     """In a weighted pool also when nobody has a capacity."""
     await world.change("updateMember", {"memberId": world["rita"], "capacity": 0})
-    await rules(world, {"poolId": await make(world, "rita", strategy="WEIGHTED")})
+    await rules(world, {"poolId": await pool(world, "rita", strategy="WEIGHTED")})
     assert {one["reason"] for one in (await route(world))["unrouted"]} == {"POOL_EMPTY"}
 
 
@@ -158,7 +158,7 @@ async def test_twenty_calls_at_once_share_fairly(world: World, strategy: str) ->
     """No lead is given twice or left, and the shares are as if one call had given all; so is the pointer afterwards."""
     await world.change("assignLead", {"leadId": world["Bob"], "memberId": None})
     await open_leads(world, 100)
-    await rules(world, {"poolId": await make(world, "rita", "mia", "tester", strategy=strategy)})
+    await rules(world, {"poolId": await pool(world, "rita", "mia", "tester", strategy=strategy)})
     head = await world.head()
     bodies = await asyncio.gather(
         *(world.attempt("routeUnassigned", {"pipelineId": world["Sales"]}, "routedCount") for _ in range(20))
@@ -180,7 +180,7 @@ async def test_new_leads_go_round_as_they_come(world: World) -> None:
     await world.change("updatePipeline", {"pipelineId": world["Sales"], "routesNewLeads": True})
     await rules(
         world,
-        {"condition": {"not": {"title": {"startsWith": "odd"}}}, "poolId": await make(world, "rita", "mia")},
+        {"condition": {"not": {"title": {"startsWith": "odd"}}}, "poolId": await pool(world, "rita", "mia")},
     )
     head = await world.head()
     show = "lead { title owner { name } }"
@@ -210,7 +210,7 @@ async def test_new_leads_are_left_alone_unless_the_pipeline_says_so(world: World
 async def test_rules_and_pools_may_change_while_leads_come_in(world: World) -> None:
     """Leads are made, routed and rules replaced and pools deleted at the same time: no failure, and all is whole."""
     await world.change("updatePipeline", {"pipelineId": world["Sales"], "routesNewLeads": True})
-    pool_id = await make(world, "rita", "mia")
+    pool_id = await pool(world, "rita", "mia")
     await rules(world, {"poolId": pool_id})
     other = {"pipelineId": world["Sales"], "rules": [{"name": "Mia", "memberId": world["mia"]}]}
     bodies = await asyncio.gather(
@@ -229,7 +229,7 @@ async def test_rules_and_pools_may_change_while_leads_come_in(world: World) -> N
 
 async def test_the_statements_do_not_grow_with_the_leads(world: World) -> None:
     """10,000 leads, by three rules of all strategies, take as many statements as ten; what is over waits."""
-    pools = [await make(world, "rita", "mia", "tester", strategy=name)
+    pools = [await pool(world, "rita", "mia", "tester", strategy=name)
              for name in ("ROUND_ROBIN", "FEWEST_OPEN", "WEIGHTED")]  # fmt: skip
     conditions: list[Any] = [{"source": {"equals": source}} for source in ("web", "fair")]
     await rules(

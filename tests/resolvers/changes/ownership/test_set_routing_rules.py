@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.resolvers.changes.ownership.test_pools import make
 from tests.support.consistency import expect_consistent
+from tests.support.recipes import pool
 from tests.support.world import World
 
 SHOW = (
@@ -17,7 +17,7 @@ SHOW = (
 
 async def test_replaces_the_whole_list(world: World) -> None:
     """The rules stand in the order given, with their conditions in canonical form; one event tells both lists."""
-    pool_id = await make(world, "rita")
+    pool_id = await pool(world, "rita")
     head = await world.head()
     condition = {
         "and": [{"customerName": {"equals": "Acme"}}, {"value": {"atLeast": {"amount": "5", "currency": "EUR"}}}]
@@ -65,11 +65,11 @@ async def test_refusals_name_the_rule_and_the_field(world: World, strangers: Wor
     theirs = {"or": [{"stageId": {"in": [world["New"], strangers["New"]]}}]}
     for wrong, code, path in (
         (rule(), "INVALID", "memberId"),
-        (rule(**mia, poolId=await make(world, "rita")), "INVALID", "memberId"),
+        (rule(**mia, poolId=await pool(world, "rita")), "INVALID", "memberId"),
         (rule(name=" ", **mia), "INVALID", "name"),
         (rule(memberId=world["ian"]), "OWNER_INACTIVE", "memberId"),
         (rule(memberId=strangers["mia"]), "NOT_FOUND", "memberId"),
-        (rule(poolId=await make(strangers, "mia")), "NOT_FOUND", "poolId"),
+        (rule(poolId=await pool(strangers, "mia")), "NOT_FOUND", "poolId"),
         (rule(stageId=strangers["New"], **mia), "NOT_FOUND", "stageId"),
         (rule(stageId=world["Due"], **mia), "INVALID", "stageId"),
         (rule(condition=deep, **mia), "INVALID", "condition.and.1.not.title.contains"),

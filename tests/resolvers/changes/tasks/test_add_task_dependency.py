@@ -1,9 +1,9 @@
-"""addTaskDependency and removeTaskDependency: what has to be done before a task, never in a circle."""
+"""addTaskDependency: a task waits until another is done, never in a circle."""
 
 import asyncio
-import json
 from itertools import permutations
 
+from models.rules.ids import parse_id
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import task
 from tests.support.world import RITA, World
@@ -19,37 +19,114 @@ async def wait(world: World, waiting: str, awaited: str) -> None:
 
 
 async def test_lets_a_task_wait(world: World) -> None:
-    """Shown from both sides; the one that waits gets a version and an event with its blockers before and after."""
+    """Shown from both sides; the one that waits has a version and an event with its blockers before and after."""
     send = {"taskId": await task(world, "Send", leadId=world["Ada"]), "blockedById": await task(world, "Write")}
     head = await world.head()
     made = await world.change("addTaskDependency", {**send, "expectedVersion": 1}, SHOW, **RITA)
     assert made["task"] == {"title": "Send", "version": 2, "blocked": True, "blockedBy": [{"title": "Write"}]}
     assert made["blocker"] == {"title": "Write", "version": 1, "blocks": {"nodes": [{"title": "Send"}]}}
+    changes = {"blockedBy": [[], [world["Write"]]]}
+    assert await world.recorded(head) == [("task.updated", "add_task_dependency", {"changes": changes})]
     (event,) = await world.events(head)
-    assert (event["type"], event["mutation"]) == ("task.updated", "add_task_dependency")
-    assert json.loads(event["data"])["changes"] == {"blockedBy": [[], [world["Write"]]]}
-    made = await world.change("removeTaskDependency", {**send, "expectedVersion": 2}, SHOW, **RITA)
-    assert made["task"] == {"title": "Send", "version": 3, "blocked": False, "blockedBy": []}
-    assert made["blocker"] == {"title": "Write", "version": 1, "blocks": {"nodes": []}}
-    (event,) = (await world.events(head))[1:]
-    assert (event["type"], event["mutation"]) == ("task.updated", "remove_task_dependency")
-    assert json.loads(event["data"])["changes"] == {"blockedBy": [[world["Write"]], []]}
+    assert (event["record_id"], event["lead_id"]) == (parse_id("task", world["Send"]), parse_id("lead", world["Ada"]))
     await expect_consistent(world.database)
 
 
-async def test_what_is_so_already_leaves_no_trace(world: World) -> None:
-    """Adding twice, removing what is not there."""
+async def test_a_second_blocker_joins_the_first(world: World) -> None:
+    """The event holds all of them, in the order of their ids."""
+    await task(world, "Send")
+    ids = [await task(world, name) for name in ("Write", "Print")]
+    await wait(world, "Send", "Print")
+    head = await world.head()
+    await wait(world, "Send", "Write")
+    changes = {"blockedBy": [ids[1:], ids]}
+    assert await world.recorded(head) == [("task.updated", "add_task_dependency", {"changes": changes})]
+
+
+async def test_a_task_that_waits_already_stays_as_it_is(world: World) -> None:
+    """The second time there is neither a version nor an event, also for a task that waits for as many as it may."""
+    send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+    await world.change("addTaskDependency", send)
+    head = await world.head()
+    made = await world.change("addTaskDependency", send, SHOW)
+    assert (made["task"]["version"], await world.head()) == (2, head)
+
+
+async def test_a_blocked_task_cannot_be_completed(world: World) -> None:
+    """Until what it waits for is done."""
+    send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+    await world.change("addTaskDependency", send)
+    await world.refused("completeTask", {"taskId": world["Send"]}, "TASK_BLOCKED", "taskId")
+    await world.change("completeTask", {"taskId": world["Write"]})
+    await world.change("completeTask", {"taskId": world["Send"]})
+
+
+async def test_what_is_done_blocks_nothing(world: World) -> None:
+    """It can still be named as what had to be done before."""
+    send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+    await world.change("completeTask", {"taskId": world["Write"]})
+    made = await world.change("addTaskDependency", send, SHOW)
+    assert (made["task"]["blocked"], made["task"]["blockedBy"]) == (False, [{"title": "Write"}])
+
+
+async def test_refusals(world: World, strangers: World) -> None:
+    """Each at its field; the task is looked for before its blocker."""
+    ours, theirs = await task(world, "Send"), await task(strangers, "Send")
+    for given, code, field in (
+        ({"taskId": theirs, "blockedById": theirs}, "NOT_FOUND", "taskId"),
+        ({"taskId": ours, "blockedById": theirs}, "NOT_FOUND", "blockedById"),
+        ({"taskId": ours, "blockedById": world["Ada"]}, "WRONG_ID", "blockedById"),
+        ({"taskId": ours, "blockedById": ours}, "DEPENDENCY_CYCLE", "blockedById"),
+    ):
+        await world.refused("addTaskDependency", given, code, field)
+
+
+async def test_a_conflict_shows_the_task_as_it_is(world: World) -> None:
+    """Its own version counts, not that of its blocker."""
+    send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
+    await world.change("updateTask", {"taskId": world["Write"], "title": "Write it"})
+    given = {**send, "expectedVersion": 2}
+    shown = await world.refused("addTaskDependency", given, "CONFLICT", "expectedVersion", show=SHOW)
+    assert shown["task"] == {"title": "Send", "version": 1, "blocked": False, "blockedBy": []}
+    await world.change("addTaskDependency", {**send, "expectedVersion": 1})
+
+
+async def test_a_task_waits_for_up_to_50_others(world: World) -> None:
+    """The 51st is refused; one of the fifty may be named again."""
+    await task(world, "Send")
+    names = [f"Page {at}" for at in range(51)]
+    for name in names:
+        await task(world, name)
+    for name in names[:50]:
+        await wait(world, "Send", name)
+    given = {"taskId": world["Send"], "blockedById": world["Page 50"]}
+    await world.refused("addTaskDependency", given, "INVALID", "blockedById")
+    await world.refused("addTaskDependency", {**given, "expectedVersion": 1}, "CONFLICT", "expectedVersion")
+    await wait(world, "Send", "Page 7")
+
+
+async def test_the_last_of_50_is_added_once(world: World) -> None:
+    """Of several that are added at once, when there is room for one."""
+    await task(world, "Send")
+    for at in range(59):
+        await task(world, f"Page {at}")
+    for at in range(49):
+        await wait(world, "Send", f"Page {at}")
+    more = [{"taskId": world["Send"], "blockedById": world[f"Page {at}"]} for at in range(49, 59)]
+    assert await world.at_once("addTaskDependency", *more) == {"done": 1, "INVALID": 9}
+    await expect_consistent(world.database)
+
+
+async def test_twenty_at_once_add_one_dependency(world: World) -> None:
+    """The first changes the task; the others find that it waits."""
     send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     head = await world.head()
-    await world.change("removeTaskDependency", send)
-    assert await world.head() == head
-    await world.change("addTaskDependency", send)
-    made = await world.change("addTaskDependency", send, SHOW)
-    assert (made["task"]["version"], await world.head()) == (2, head + 1)
+    assert await world.at_once("addTaskDependency", *[send] * 20) == {"done": 20}
+    assert (await world.task("Send", "version"), await world.head()) == ({"version": 2}, head + 1)
 
 
 async def test_a_done_blocker_blocks_no_more_until_it_is_reopened(world: World) -> None:
-    """It stays among what had to be done before."""
+    """The task that waits shows it all the same."""
     send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     await world.change("addTaskDependency", send)
     await world.change("completeTask", {"taskId": world["Write"]})
@@ -95,19 +172,6 @@ async def test_a_part_that_is_waited_for_cannot_wait_for_its_parent(world: World
     await expect_consistent(world.database)
 
 
-async def test_a_task_waits_for_up_to_50_others(world: World) -> None:
-    """The 51st is refused."""
-    await task(world, "Send")
-    names = [f"Page {at}" for at in range(51)]
-    for name in names:
-        await task(world, name)
-    for name in names[:50]:
-        await wait(world, "Send", name)
-    given = {"taskId": world["Send"], "blockedById": world["Page 50"]}
-    await world.refused("addTaskDependency", given, "INVALID", "blockedById")
-    await world.refused("addTaskDependency", {**given, "expectedVersion": 1}, "CONFLICT", "expectedVersion")
-
-
 async def test_changes_at_once_do_not_close_a_circle(world: World) -> None:
     """Each alone would be right: of those that are made together, one is refused, with two tasks or with more."""
     for size in (2, 3, 5):
@@ -141,7 +205,7 @@ async def test_becoming_a_part_and_waiting_at_once_do_not_close_a_circle(world: 
 
 
 async def test_every_pair_of_four_at_once(world: World) -> None:
-    """Twelve steps, each both ways: whatever is let through has no circle, and every pair is joined one way."""
+    """Twelve steps, each both ways: whatever is accepted has no circle, and every pair is joined one way."""
     for name in "ABCD":
         await task(world, name)
     pairs = list(permutations("ABCD", 2))
