@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,16 @@ from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
 from engine.live.feed import Feed
-from engine.plans import Plan
 from models import Base, Role
 from models.database import Database
 from models.migrate import migrate
 from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.process.postgres import embedded
+from tests.support.api import Api, BoundStatement
 from tests.support.world import World, build
 
 pytest_plugins = [f"tests.support.fixtures.{name}" for name in ("reading", "live", "server")]
-
-BoundStatement = tuple[Documents, OrderedDict[Hashable, Plan]]
-Api = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""The house stands as it was designed: imports run one way, and what is public says what it does."""
+"""The house stands as it was designed: imports run one way, rooms stay small, and what is public says what it does."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,3 +74,95 @@ def test_each_mutation_has_its_test_file() -> None:
     found = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
     wanted = [f"test_{camel_to_snake(name)}.py" for name in graphql_schema.mutation_type.fields]
     assert {name: found[name] for name in wanted if found[name] != 1} == {}
+
+
+NOUNLESS = re.compile(r"models\.(?:database|records|rules\.\w+|tables\.(?:base|event|merged_record))")
+"""What the engine may use of the models: nothing that is about one noun of the CRM."""
+
+NOUNS = {"lead", "leads", "stage", "stages", "pipeline", "pipelines", "contact", "customer", "opportunity", "owner_id"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "engine" in path.relative_to(ROOT).parts[:1]], ids=str)
+def test_the_engine_knows_no_lead(path: Path) -> None:
+    """It imports no noun of the CRM, and names none: `resolvers/domain.py` gives it what depends on them."""
+    tree = ast.parse(path.read_text())
+    imported = [name for name, _ in imports(tree) if name.startswith("models") and not NOUNLESS.fullmatch(name)]
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert (imported, names & NOUNS) == ([], set())
+
+
+READS = ("resolvers.reads", "resolvers.conditions")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "resolvers" in path.relative_to(ROOT).parts[:1]], ids=str)
+def test_what_is_asked_depends_on_nothing_that_is_done(path: Path) -> None:
+    """Reads and conditions import no changes."""
+    if ".".join(path.relative_to(ROOT).parts).startswith(READS):
+        found = [name for name, _ in imports(ast.parse(path.read_text())) if name.startswith("resolvers.changes")]
+        assert found == []
+
+
+def test_rooms_and_files_stay_small() -> None:
+    """At most 15 files in a folder of the product, and 250 lines in a file."""
+    folders = Counter(path.parent for path in FILES if path.name != "__init__.py")
+    assert {str(folder.relative_to(ROOT)): count for folder, count in folders.items() if count > 15} == {}
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in FILES}
+    long = {path for path, length in lengths.items() if length > 250 and "versions" not in path}
+    assert long == LONG
+
+
+LONG = {
+    "engine/engine.py",
+    "engine/limits.py",
+    "resolvers/changes/contacts/merge.py",
+    "resolvers/changes/imports/import_leads.py",
+    "resolvers/changes/imports/names.py",
+    "resolvers/changes/leads/convert.py",
+    "resolvers/changes/leads/move.py",
+    "resolvers/changes/ownership/assign.py",
+    "resolvers/changes/pipelines/stages.py",
+    "resolvers/conditions/sql.py",
+    "schema/mutation.py",
+    "server/process/demo.py",
+    "server/transport/sockets.py",
+}
+"""Files that hold more than one idea still. The list only gets shorter."""
+
+
+def test_a_class_name_is_used_once() -> None:
+    """Outside the schema, whose types have the names of their models, no two public classes share a name."""
+    names = Counter(
+        node.name
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] != "schema"
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in names.items() if count > 1} == set()
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "versions" not in path.parts], ids=str)
+def test_names_are_not_logic(path: Path) -> None:
+    """Nothing looks itself up by name: no `globals()`, and `__name__` only where a person reads it."""
+    tree = ast.parse(path.read_text())
+    called = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    read = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "__name__"}
+    printed = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log."))
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    assert "globals" not in called
+    assert read - printed == set()
+
+
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_share_only_support(path: Path) -> None:
+    """A test imports `tests.support`, never another test."""
+    found = [name for name, _ in imports(ast.parse(path.read_text())) if name.split(".")[0] == "tests"]
+    assert [name for name in found if not name.startswith("tests.support")] == []

@@ -55,3 +55,8 @@ class Refused(Exception):
         self.message = message
         self.field: Sequence[str] = field
         self.shown: Mapping[str, Any] = shown or {}
+
+
+def not_found(noun: str, *field: str) -> Refused:
+    """The refusal for an id that names nothing in the caller's organisation."""
+    return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation.", *field)

@@ -12,13 +12,13 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import FIRST_DAY, within
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose, spelled
 from models.tables.activity import Activity
 from models.tables.base import new_id, utc_now
 from models.tables.event import NewEvent
-from resolvers.changes.locks import expect_found, expect_version, not_found
+from resolvers.changes.locks import expect_found, expect_version
 
 LONGEST = 7 * 24 * 3600
 """Seconds that an activity can take: a week."""

@@ -14,7 +14,7 @@ from engine.change.records import ID, IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead
 from models.tables.member import Member
@@ -118,11 +118,6 @@ def expect_version(row: Row, expected: int | None, **shown: Any) -> None:
             "expectedVersion",
             shown=shown,
         )
-
-
-def not_found(noun: str, *field: str) -> Refused:
-    """The refusal for an id that names nothing in the caller's organisation."""
-    return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation.", *field)
 
 
 KEEP = {

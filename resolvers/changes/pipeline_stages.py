@@ -14,9 +14,9 @@ from engine.change.records import ID, IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.tables.stage import Stage, StageKind
-from resolvers.changes.locks import LOCK_PIPELINE, expect_version, not_found
+from resolvers.changes.locks import LOCK_PIPELINE, expect_version
 
 PIPELINE_OF = Statement(select(Stage.pipeline_id).where(Stage.org_id == ORG, Stage.id == ID))
 

@@ -12,8 +12,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from engine.read.slots import Slot
 from models.database import Statement
-from models.rules.refusal import Refusal, Refused
-from resolvers.changes.locks import not_found
+from models.rules.refusal import Refusal, Refused, not_found
 from resolvers.conditions.fields import FIELDS
 from resolvers.conditions.operators import Kind
 from resolvers.conditions.tree import Condition, Group, Not, WrongCondition, as_data, checks, parse, settled

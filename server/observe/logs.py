@@ -74,20 +74,20 @@ def _message(record: logging.LogRecord) -> str:
 
 def _failure(record: logging.LogRecord) -> str | None:
     failure = record.exc_info[1] if record.exc_info else None
-    return None if failure is None else "\n".join(_frame(failure, set()))
+    return None if failure is None else "\n".join(_described(failure, set()))
 
 
-def _frame(failure: BaseException, seen: set[int]) -> list[str]:
+def _described(failure: BaseException, seen: set[int]) -> list[str]:
     """Where a failure came from, and before it what caused it."""
     seen.add(id(failure))
     lines = []
     cause = failure.__cause__ or (None if failure.__suppress_context__ else failure.__context__)
     if cause is not None and id(cause) not in seen:
-        lines = [*_frame(cause, seen), "which led to"]
+        lines = [*_described(cause, seen), "which led to"]
     lines += "".join(traceback.format_tb(failure.__traceback__)).splitlines()
     details = [f"{name}={value}" for name in ("sqlstate", "constraint_name") if (value := getattr(failure, name, None))]
     lines.append(" ".join([type(failure).__qualname__, *details]))
     if isinstance(failure, BaseExceptionGroup):
         for part in failure.exceptions:
-            lines += _frame(part, seen)
+            lines += _described(part, seen)
     return lines

@@ -21,7 +21,7 @@ from models.migrations.draft import differences, released
 from models.rules.ids import public_id
 from resolvers.domain import CRM
 from schema.api import graphql_schema
-from tests.conftest import BoundStatement
+from tests.support.api import BoundStatement
 from tests.support.consistency import expect_consistent
 
 ROWS = Path(__file__).parent / "upgrades"

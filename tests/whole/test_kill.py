@@ -14,8 +14,8 @@ import jwt
 import pytest
 
 from models.database import Database
-from tests.resolvers.changes.test_every_mutation import mutation_of
 from tests.support.consistency import expect_consistent, writers
+from tests.support.mutations import mutation_of
 from tests.support.recipes import RECIPES, opportunities
 from tests.support.served import Served, serving
 from tests.support.world import Api, World, build, document, tables

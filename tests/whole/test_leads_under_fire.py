@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.resolvers.changes.test_every_mutation import mutation_of
 from tests.support.consistency import expect_consistent
+from tests.support.mutations import mutation_of
 from tests.support.recipes import opportunities, task
 from tests.support.world import World
 

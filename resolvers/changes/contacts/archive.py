@@ -11,10 +11,11 @@ from engine.change.records import ID, describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
+from models.rules.refusal import not_found
 from models.tables.base import utc_now
 from models.tables.contact import Contact, Customer
 from models.tables.event import NewEvent
-from resolvers.changes.locks import expect_version, not_found
+from resolvers.changes.locks import expect_version
 
 TAKE = {
     "contact": Statement(select(Contact.__table__).where(Contact.org_id == ORG, Contact.id == ID).with_for_update()),

@@ -11,12 +11,12 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line, optional_line, prose
 from models.tables.base import new_id
 from models.tables.contact import Contact, Customer
 from models.tables.event import NewEvent
-from resolvers.changes.locks import expect_found, expect_version, not_found
+from resolvers.changes.locks import expect_found, expect_version
 
 LONGEST_EMAIL = 254
 """Characters of an address that mail servers take. Source: RFC 5321, section 4.5.3.1.3."""

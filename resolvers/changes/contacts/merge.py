@@ -12,13 +12,13 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
 from models.tables.event import NewEvent
 from models.tables.lead import Lead
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import EMPTY as LEAD_FIELDS
-from resolvers.changes.locks import KEEP, expect_version, not_found
+from resolvers.changes.locks import KEEP, expect_version
 from resolvers.changes.ownership.rules import RULES, reshaped
 from resolvers.changes.stage_totals import count
 
@@ -99,7 +99,7 @@ def _end(table: str) -> Statement:
 
 
 @dataclass(frozen=True)
-class Kind:
+class MergeKind:
     """What can be merged: its table, what names it, and the fields that are filled."""
 
     noun: str
@@ -113,10 +113,10 @@ class Kind:
     end: Statement
 
 
-def _kind(noun: str, named_by: Mapping[str, tuple[str, str]], fields: tuple[str, ...], revise: Statement) -> Kind:
+def _kind(noun: str, named_by: Mapping[str, tuple[str, str]], fields: tuple[str, ...], revise: Statement) -> MergeKind:
     point = {name: _point(*where) for name, where in named_by.items()}
     count = {name: _count(*where) for name, where in named_by.items()}
-    return Kind(noun, named_by, fields, revise, _lock(noun, named_by), _take(noun), point, count, _end(noun))
+    return MergeKind(noun, named_by, fields, revise, _lock(noun, named_by), _take(noun), point, count, _end(noun))
 
 
 CONTACT = _kind(
@@ -239,7 +239,7 @@ async def merge_leads(
 
 
 async def _alone(
-    change: Change, kind: Kind, winner_id: UUID, loser_id: UUID, dry_run: bool, expected_version: int | None
+    change: Change, kind: MergeKind, winner_id: UUID, loser_id: UUID, dry_run: bool, expected_version: int | None
 ) -> tuple[Row, Row]:
     """Both records, and before them whatever names the loser. What came to name it in between is locked afterwards:
     from then on nothing more can."""
@@ -254,7 +254,7 @@ async def _alone(
 
 
 async def _both(
-    change: Change, kind: Kind, winner_id: UUID, loser_id: UUID, expected_version: int | None
+    change: Change, kind: MergeKind, winner_id: UUID, loser_id: UUID, expected_version: int | None
 ) -> tuple[Row, Row]:
     if winner_id == loser_id:
         raise Refused(Refusal.INVALID, f"These are the same {kind.noun}. Name two.", "loserId")
@@ -272,7 +272,7 @@ def _expect_shown(winner: Row, noun: str) -> None:
         raise Refused(Refusal.ARCHIVED, f"This {noun} was put away. Restore it first, or keep the other.", "winnerId")
 
 
-def _filled(kind: Kind, winner: Row, loser: Row) -> dict[str, Any]:
+def _filled(kind: MergeKind, winner: Row, loser: Row) -> dict[str, Any]:
     """The winner's empty fields that the loser can fill. A value comes with its currency, or not at all."""
     filled = {
         name: loser[name]
@@ -287,7 +287,7 @@ def _filled(kind: Kind, winner: Row, loser: Row) -> dict[str, Any]:
 
 
 async def _merge(
-    change: Change, kind: Kind, winner: Row, loser: Row, filled: Mapping[str, Any], dry_run: bool
+    change: Change, kind: MergeKind, winner: Row, loser: Row, filled: Mapping[str, Any], dry_run: bool
 ) -> Mapping[str, Any]:
     ids = {"winner_id": winner["id"], "loser_id": loser["id"]}
     moved = {}
@@ -322,7 +322,7 @@ async def _merge(
     return shown
 
 
-async def _point_rules_at(change: Change, kind: Kind, winner_id: UUID, loser_id: UUID) -> None:
+async def _point_rules_at(change: Change, kind: MergeKind, winner_id: UUID, loser_id: UUID) -> None:
     """Let the conditions of routing rules that name the loser name the winner, with an event for each pipeline."""
     names = {"loser": _quoted(kind, loser_id), "winner": _quoted(kind, winner_id)}
     for pipeline in await change.all(LOCK_NAMED_IN_RULES, loser=names["loser"]):
@@ -331,12 +331,12 @@ async def _point_rules_at(change: Change, kind: Kind, winner_id: UUID, loser_id:
         await reshaped(change, pipeline["id"], before, await change.all(RULES, pipeline_id=pipeline["id"]))
 
 
-def _quoted(kind: Kind, id: UUID) -> str:
+def _quoted(kind: MergeKind, id: UUID) -> str:
     """A public id as conditions hold it."""
     return f'"{public_id(kind.noun, id)}"'
 
 
-async def _point_at(change: Change, kind: Kind, name: str, winner_id: UUID, loser_id: UUID) -> int:
+async def _point_at(change: Change, kind: MergeKind, name: str, winner_id: UUID, loser_id: UUID) -> int:
     """Let what names the loser name the winner, with an event for each; returns how many did."""
     table, column = kind.named_by[name]
     pointed = await change.all(kind.point[name], winner_id=winner_id, loser_id=loser_id)
@@ -348,7 +348,7 @@ async def _point_at(change: Change, kind: Kind, name: str, winner_id: UUID, lose
     return len(pointed)
 
 
-def _about(kind: Kind, type_: str, record: Mapping[str, Any], **data: Any) -> NewEvent:
+def _about(kind: MergeKind, type_: str, record: Mapping[str, Any], **data: Any) -> NewEvent:
     if kind is not LEAD:
         return NewEvent(type_, record_id=record["id"], data=data)
     return NewEvent.of_lead(type_, record, **data)

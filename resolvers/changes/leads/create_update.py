@@ -12,7 +12,7 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
 from models.tables.base import new_id
 from models.tables.event import NewEvent
@@ -21,7 +21,7 @@ from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage, StageKind
 from resolvers.changes.leads.fields import EMPTY, settle, tidy
 from resolvers.changes.leads.move import expect_complete, top_of
-from resolvers.changes.locks import lock_lead, not_found
+from resolvers.changes.locks import lock_lead
 from resolvers.changes.ownership.route import route_new
 from resolvers.changes.stage_totals import count
 

@@ -11,12 +11,12 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import prose
 from models.tables.event import NewEvent
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.move import enter, expect_complete, top_of
-from resolvers.changes.locks import LockedLead, lock_lead, not_found
+from resolvers.changes.locks import LockedLead, lock_lead
 from resolvers.changes.stage_totals import count
 
 NEXT_OPEN_STAGE = Statement(

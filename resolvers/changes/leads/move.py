@@ -12,13 +12,13 @@ from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules import rank
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
 from models.tables.event import NewEvent
 from models.tables.lead import StageChange, missing_fields
 from models.tables.stage import StageKind
 from resolvers.changes.leads.lost_reasons import settled_reason
-from resolvers.changes.locks import LockedLead, lock_lead, not_found
+from resolvers.changes.locks import LockedLead, lock_lead
 from resolvers.changes.stage_totals import count
 
 TOP = Statement(

@@ -14,13 +14,13 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import within
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.text import line, optional_line
 from models.rules.time_zone import time_zone
 from models.tables.event import NewEvent
 from models.tables.member import Member
-from resolvers.changes.locks import LOCK_ORGANISATION, expect_version, not_found
+from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
 LARGEST_CAPACITY = 1000
 """Shares that a member may have of a weighted pool's leads."""

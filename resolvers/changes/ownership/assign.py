@@ -10,10 +10,10 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.tables.event import NewEvent
-from resolvers.changes.locks import expect_found, expect_version, not_found
+from resolvers.changes.locks import expect_found, expect_version
 from resolvers.changes.ownership.shares import Shared, lock_pools
 
 NO_LEAD: Mapping[str, Any] = dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))

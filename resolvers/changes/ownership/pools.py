@@ -11,12 +11,12 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.ids import public_id
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import NewEvent
 from models.tables.routing import Pool, PoolMember, PoolStrategy
-from resolvers.changes.locks import LOCK_ORGANISATION, expect_version, not_found
+from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
 MOST_POOLS = 200
 """Pools of an organisation."""

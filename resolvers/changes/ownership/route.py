@@ -19,11 +19,11 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG, rows
 from models.database import Row, Statement
 from models.rules.ids import public_id
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.sharing import Load, Sharing
 from models.tables.lead import Lead
 from resolvers.changes.leads.move import KNOWN
-from resolvers.changes.locks import LOCK_PIPELINE, not_found
+from resolvers.changes.locks import LOCK_PIPELINE
 from resolvers.changes.ownership.assign import ASSIGN, handed
 from resolvers.changes.ownership.rules import RULES, as_rule
 from resolvers.changes.ownership.shares import Shared, lock_pools

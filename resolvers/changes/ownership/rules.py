@@ -11,12 +11,11 @@ from engine.change.records import IDS, inserted, public
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line, spelled
 from models.tables.base import new_id
 from models.tables.event import NewEvent
 from models.tables.routing import RoutingRule
-from resolvers.changes.locks import not_found
 from resolvers.changes.pipeline_stages import RESHAPED, PipelineStages, lock_stages
 from resolvers.changes.pipelines.stages import KNOWN_STAGES
 from resolvers.conditions.stored import Named, expect_known, kept

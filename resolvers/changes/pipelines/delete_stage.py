@@ -12,11 +12,10 @@ from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules import rank
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.tables.event import NewEvent
 from models.tables.lead import StageChange
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
-from resolvers.changes.locks import not_found
 from resolvers.changes.pipeline_stages import arrange, expect_open_stage, lock_stages_around, take_stages
 from resolvers.changes.stage_totals import refresh_totals
 

@@ -11,14 +11,13 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.numbers import within
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import NewEvent
 from models.tables.lead import LeadField
 from models.tables.stage import Stage, StageKind, odds
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
-from resolvers.changes.locks import not_found
 from resolvers.changes.pipeline_stages import (
     STAGES_IN_ORDER,
     PipelineStages,

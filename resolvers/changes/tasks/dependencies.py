@@ -11,9 +11,8 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.tables.event import NewEvent
-from resolvers.changes.locks import not_found
 from resolvers.changes.tasks.locks import LockedTasks, lock_with_leads
 from resolvers.changes.tasks.subtasks import expect_no_cycle
 

@@ -12,13 +12,13 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import FIRST_DAY, LAST_DAY, within
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.rrule import parse_rule, rule_text
 from models.rules.text import line, prose, spelled
 from models.rules.time_zone import end_of_day, time_zone
 from models.tables.task import TaskPriority
-from resolvers.changes.locks import expect_found, not_found
+from resolvers.changes.locks import expect_found
 
 KEEP_ASSIGNEES = Statement(
     text(

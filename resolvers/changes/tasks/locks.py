@@ -14,9 +14,9 @@ from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.tables.event import NewEvent
-from resolvers.changes.locks import expect_version, not_found
+from resolvers.changes.locks import expect_version
 
 SHARE_LEADS = Statement(
     text(

@@ -14,9 +14,8 @@ from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Refusal, Refused, not_found
 from models.tables.task import TaskStatus
-from resolvers.changes.locks import not_found
 from resolvers.changes.tasks.locks import LockedTasks
 
 MOST_SUBTASKS = 100

@@ -12,10 +12,10 @@ from httpx2 import AsyncClient
 from websockets.exceptions import ConnectionClosed
 
 from engine.live.selection import decode_cursor
-from tests.server.observe.test_metrics import figure
-from tests.server.transport.test_endings import another, narrow
-from tests.server.transport.test_sockets import Client
+from tests.support.figures import figure
 from tests.support.served import Served, serving
+from tests.support.slow_clients import another, narrow
+from tests.support.sockets import Client
 
 Way = Callable[[int], AbstractAsyncContextManager[Client]]
 

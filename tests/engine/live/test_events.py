@@ -14,7 +14,7 @@ from engine.engine import Engine
 from models import Role
 from models.tables.event import EventType, NewEvent
 from schema.api import graphql_schema
-from tests.resolvers.changes.test_every_mutation import mutation_of
+from tests.support.mutations import mutation_of
 from tests.support.recipes import RECIPES
 from tests.support.world import World
 

@@ -14,7 +14,7 @@ from engine.caller import Caller
 from engine.errors import RequestError, code_of
 from models import Base, Role, organisation_id
 from models.database import Database
-from tests.conftest import Api
+from tests.support.api import Api
 from tests.support.reading.dataset import DEMO, Tables, load
 from tests.support.reading.pages import ORDERS, Sorting
 from tests.support.reading.records import World, public_id

@@ -1,8 +1,7 @@
 """One operation, one statement; compiled once for all values of one shape; and nothing too wide or too deep for it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,32 +17,12 @@ from models import Role, organisation_id
 from models.database import Database
 from resolvers.domain import CRM
 from schema.api import graphql_schema
+from tests.support.counting import Counting
 from tests.support.reading.dataset import DEMO, Tables
 from tests.support.reading.records import public_id
 
 SCOPE = Caller(DEMO, "tester", Role.VIEWER)
 WIDE = Limits(depth=100, aliases=10**4, fields=10**5, root_fields=10**4, tokens=10**6, cost=10**9)
-
-
-@dataclass(frozen=True)
-class Counting(Database):
-    """A database that notes the text of every statement that is sent to it."""
-
-    sent: list[str] = field(default_factory=list)
-
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Any]:
-        def note(record: Any) -> None:
-            if "pg_catalog" not in record.query and "current_setting" not in record.query:
-                # Else it is asyncpg, which asks once a connection what an array is.
-                self.sent.append(record.query)
-
-        async with self.pool.acquire() as connection:
-            connection.add_query_logger(note)
-            try:
-                yield connection
-            finally:
-                connection.remove_query_logger(note)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from graphql import (
 
 from models import organisation_id
 from schema.api import graphql_schema
-from tests.conftest import Api
+from tests.support.api import Api
 from tests.support.reading.dataset import DEMO, ORGANISATIONS, OTHER, Tables
 from tests.support.reading.records import NODES, public_id
 from tests.support.reading.supply import PREFIXES

@@ -10,8 +10,8 @@ import pytest
 from engine.change import transaction as change
 from models import organisation_id
 from resolvers.changes.ownership import pools as pool_changes
-from tests.resolvers.changes.test_every_mutation import codes, mutation_of, shown
 from tests.support.consistency import expect_consistent
+from tests.support.mutations import codes, mutation_of, shown
 from tests.support.recipes import RECIPES, task
 from tests.support.world import World
 

@@ -11,7 +11,7 @@ from engine.change.records import public
 from models import Base, organisation_id
 from models.rules.ids import public_id, split_id
 from models.rules.text import spelled
-from tests.resolvers.changes.test_every_mutation import mutation_of
+from tests.support.mutations import mutation_of
 from tests.support.recipes import RECIPES
 from tests.support.world import World
 

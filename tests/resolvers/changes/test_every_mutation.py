@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from graphql import (
     GraphQLInputObjectType,
-    GraphQLObjectType,
     get_named_type,
     is_list_type,
-    is_object_type,
 )
 
 from engine.publish.fields import IDS
@@ -20,11 +18,11 @@ from models import Role
 from models.database import Database
 from schema.api import graphql_schema
 from tests.support.consistency import expect_consistent, writers
+from tests.support.mutations import MUTATIONS, codes, mutation_of, shown
 from tests.support.recipes import RECIPES
 from tests.support.world import Api, World, build, tables
 
 assert graphql_schema.mutation_type is not None
-MUTATIONS = graphql_schema.mutation_type.fields
 Path = tuple[str, ...]
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)
@@ -53,11 +51,6 @@ EXTREMES: Mapping[str, tuple[Any, ...]] = {
     "DateTime": ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "20000-01-01T00:00:00Z"),
     "Boolean": (True, False),
 }
-
-
-def mutation_of(name: str) -> str:
-    """`convertLead, making a customer` is a recipe of `convertLead`."""
-    return name.partition(",")[0]
 
 
 def input_of(name: str) -> GraphQLInputObjectType:
@@ -109,32 +102,6 @@ def at(given: Any, path: Path) -> Any:
         given = given[0] if isinstance(given, list) else given
         given = given if key == "0" else given[key]
     return given
-
-
-def shown(name: str) -> str:
-    """A selection of everything that a payload tells: ids of records, and what the change itself answers."""
-
-    def selection(type_: GraphQLObjectType) -> str:
-        if "id" in type_.fields:
-            return "{ id }"
-        inner = [key + selected(field) for key, field in type_.fields.items() if key != "userErrors"]
-        return "{ __typename " + " ".join(inner) + " }"
-
-    def selected(field: Any) -> str:
-        type_ = get_named_type(field.type)
-        return " " + selection(type_) if is_object_type(type_) else ""
-
-    payload = get_named_type(MUTATIONS[mutation_of(name)].type)
-    return selection(payload)[1:-1]
-
-
-def codes(body: Mapping[str, Any]) -> set[str]:
-    """Every code by which a response refuses, as a whole or for one of several records."""
-    if "errors" in body:
-        return {error["extensions"]["code"] for error in body["errors"]}
-    payload = body["data"]["result"]
-    results = [row["code"] for row in payload.get("results") or () if row.get("code")]
-    return {error["code"] for error in payload["userErrors"]} | set(results)
 
 
 def test_every_mutation_has_a_recipe() -> None:

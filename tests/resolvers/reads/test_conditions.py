@@ -21,7 +21,7 @@ from resolvers.conditions.sql import CHECKS, compiled
 from resolvers.conditions.stored import stored
 from resolvers.conditions.tree import Condition, WrongCondition, as_data, parse, settled
 from schema.api import graphql_schema
-from tests.conftest import Api
+from tests.support.api import Api
 from tests.support.reading.conditions import Draw, meets
 from tests.support.reading.dataset import DEMO, ORGANISATIONS, fill, load
 from tests.support.reading.records import World

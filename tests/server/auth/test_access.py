@@ -29,9 +29,9 @@ from server.process.runtime import make_token
 from server.settings import Settings
 from server.transport.refusals import NotAllowed, NotAvailable
 from server.transport.service import Service
-from tests.server.process.test_workers import heard, move, subscribed
 from tests.support.served import Served, serving
 from tests.support.stand_in import StandIn, settings, token
+from tests.support.workers import heard, move, subscribed
 from tests.support.world import World
 
 ROOT = Path(__file__).parents[3]

@@ -22,6 +22,7 @@ from server.auth.keys import LIFETIME, PAUSE, PublicKeys
 from server.auth.tokens import Authenticator
 from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated, NotAvailable, RefusedRequest
 from tests.support.stand_in import SECRET, settings, token
+from tests.support.tokens import unsigned
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
@@ -35,10 +36,6 @@ def rsa_jwk(kid: str | None = "r1", **more: Any) -> dict[str, Any]:
 
 def ec_jwk(kid: str = "e1") -> dict[str, Any]:
     return {**ECAlgorithm.to_jwk(EC_KEY.public_key(), as_dict=True), "use": "sig", "kid": kid}
-
-
-def unsigned(**claims: Any) -> str:
-    return jwt.encode({"sub": "ann", "org_id": "acme", "role": "rep", "exp": 2**33, **claims}, "", algorithm="none")
 
 
 def handmade(header: Any, payload: Any = None) -> str:

@@ -13,7 +13,7 @@ from httpx2 import ASGITransport, AsyncClient
 import server.observe.health
 from models.database import Database
 from server.app import create_app
-from tests.server.process.test_cli import postgres_in
+from tests.support.process import postgres_in
 from tests.support.served import serving
 from tests.support.stand_in import settings
 

@@ -15,8 +15,8 @@ from httpx2 import AsyncClient
 from websockets.sync.client import connect
 
 from server.observe.logs import JsonFormatter, TextFormatter
-from tests.server.transport.test_sockets import opened
 from tests.support.served import Served, serving
+from tests.support.sockets import opened
 from tests.support.stand_in import StandIn, application, listening
 
 HIDDEN = "a-secret-value"

@@ -9,7 +9,6 @@ from typing import Any
 import httpx2
 import pytest
 from httpx2 import ASGITransport, AsyncClient
-from prometheus_client.parser import text_string_to_metric_families
 
 from engine.caller import Caller
 from models import Role
@@ -17,26 +16,11 @@ from models.database import Database
 from server.app import create_app
 from server.observe.calls import Calls
 from server.observe.metrics import MOST_NAMES, Metrics
-from tests.server.process.test_workers import workers
-from tests.server.transport.test_sockets import opened
+from tests.support.figures import figure, figures
 from tests.support.served import serving
+from tests.support.sockets import opened
 from tests.support.stand_in import bearer, listening, settings
-
-Labels = frozenset[tuple[str, str]]
-
-
-def figures(text: str) -> dict[tuple[str, Labels], float]:
-    """Every sample, by its name without `dealboard_` and its labels."""
-    return {
-        (sample.name.removeprefix("dealboard_"), frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def figure(text: str, name: str, **labels: str) -> float | None:
-    """One sample; None when there is none."""
-    return figures(text).get((name, frozenset(labels.items())))
+from tests.support.workers import workers
 
 
 @asynccontextmanager

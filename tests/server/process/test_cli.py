@@ -11,14 +11,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
-import httpx2
 import jwt
-import psutil
 import pytest
 
 from server.process import cli
 from server.process.postgres import embedded
 from server.settings import Settings
+from tests.support.process import ask, postgres_in
 from tests.support.served import serving
 
 ROOT = Path(__file__).parents[3]
@@ -52,22 +51,6 @@ def dealboard(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
         return Ended(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     return run
-
-
-def postgres_in(folder: Path) -> list[psutil.Process]:
-    """The PostgreSQL servers that run on data in this folder."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any(str(folder) in part for part in process.info["cmdline"] or ())
-        and "postgres" in process.info["cmdline"][0]
-    ]
-
-
-def ask(url: str, headers: dict[str, str], query: str) -> dict[str, object]:
-    """Send a query over HTTP."""
-    answer: dict[str, object] = httpx2.post(url, json={"query": query}, headers=headers, timeout=20).json()
-    return answer
 
 
 def test_a_server_starts_stops_and_keeps_its_data(tmp_path: Path) -> None:

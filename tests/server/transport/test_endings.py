@@ -5,49 +5,23 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from socket import AF_INET, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET
-from socket import socket as socket_of_the_system
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from models.database import Database
-from tests.server.process.test_cli import ask
-from tests.server.process.test_workers import heard, move, subscribed
-from tests.server.transport.test_sockets import PROTOCOL, Client, socket
+from tests.support.process import ask
 from tests.support.served import serving
+from tests.support.slow_clients import another, narrow
+from tests.support.sockets import socket
 from tests.support.stand_in import StandIn, application, bearer, listening
-
-
-@asynccontextmanager
-async def another(port: int) -> AsyncIterator[Client]:
-    """One more socket to a server."""
-    async with connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=[PROTOCOL]) as connection:
-        yield Client(connection)
-
+from tests.support.workers import heard, move, subscribed
 
 ENDLESS = {"to": 10_000_000, "width": 4096}
 """More and wider events than any buffer between server and client holds."""
-
-
-@asynccontextmanager
-async def narrow(port: int) -> AsyncIterator[Client]:
-    """One more socket to a server, whose system holds little for it: what it does not read soon waits at the server.
-
-    Compressed, events of nothing but spaces would be a hundredth of their width, and fit by the ten thousand into what
-    lies between. Without pings of its own the client does not give up on a connection that it does not read.
-    """
-    given = {"subprotocols": [PROTOCOL], "compression": None, "ping_interval": None}
-    with socket_of_the_system(AF_INET, SOCK_STREAM) as raw:
-        raw.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
-        raw.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-        async with connect(f"ws://127.0.0.1:{port}/graphql", sock=raw, **given) as connection:
-            yield Client(connection)
 
 
 async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from models import Role, organisation_id
-from tests.engine.read.test_statements import Counting
 from tests.support.consistency import expect_consistent
+from tests.support.counting import Counting
 from tests.support.recipes import pool
 from tests.support.world import World, tables
 

@@ -9,8 +9,8 @@ from engine.engine import Engine
 from models import organisation_id
 from models.rules.ids import parse_id
 from models.rules.rank import spread
-from tests.engine.read.test_statements import Counting
 from tests.support.consistency import expect_consistent
+from tests.support.counting import Counting
 from tests.support.world import World
 
 SHOW = (

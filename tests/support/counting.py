@@ -1,0 +1,29 @@
+"""A database that counts what is sent to it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.database import Database
+
+
+@dataclass(frozen=True)
+class Counting(Database):
+    """A database that notes the text of every statement that is sent to it."""
+
+    sent: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Any]:
+        def note(record: Any) -> None:
+            if "pg_catalog" not in record.query and "current_setting" not in record.query:
+                # Else it is asyncpg, which asks once a connection what an array is.
+                self.sent.append(record.query)
+
+        async with self.pool.acquire() as connection:
+            connection.add_query_logger(note)
+            try:
+                yield connection
+            finally:
+                connection.remove_query_logger(note)

@@ -1,0 +1,75 @@
+"""Clients of the WebSocket transport, on a stand-in engine."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from tests.support.stand_in import StandIn, application, listening, token
+
+PROTOCOL = Subprotocol("graphql-transport-ws")
+
+
+class Client:
+    """A socket that speaks in objects."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, **message: Any) -> None:
+        await self.connection.send(json.dumps(message))
+
+    async def raw(self, message: str | bytes) -> None:
+        await self.connection.send(message)
+
+    async def take(self) -> Any:
+        message = await asyncio.wait_for(self.connection.recv(), 20)
+        assert isinstance(message, str), "messages are text frames"
+        return json.loads(message)
+
+    async def init(self, **payload: Any) -> None:
+        await self.send(type="connection_init", payload=payload or {"Authorization": f"Bearer {token()}"})
+        assert await self.take() == {"type": "connection_ack"}
+
+    async def subscribe(self, id_: str, query: str, **payload: Any) -> None:
+        await self.send(id=id_, type="subscribe", payload={"query": query, **payload})
+
+    async def closed(self) -> tuple[int | None, str | None]:
+        """What the server closes the connection with; messages before that are skipped."""
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.wait_for(self.connection.recv(), 20)
+        return self.connection.close_code, self.connection.close_reason
+
+    async def alive(self) -> None:
+        """The connection still answers."""
+        await self.send(type="ping")
+        while (await self.take())["type"] != "pong":
+            pass
+
+
+@asynccontextmanager
+async def opened(port: int, subprotocols: Any = (PROTOCOL,), **headers: str) -> AsyncIterator[Client]:
+    """One socket to a port of this machine."""
+    url, given = f"ws://127.0.0.1:{port}/graphql", {"subprotocols": subprotocols, "additional_headers": headers}
+    async with connect(url, max_size=None, **given) as connection:
+        yield Client(connection)
+
+
+@asynccontextmanager
+async def socket(engine: StandIn, subprotocols: Any = (PROTOCOL,), **settings: Any) -> AsyncIterator[Client]:
+    """One socket to an application with these settings."""
+    async with listening(application(engine, **settings)) as port, opened(port, subprotocols) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(stand_in: StandIn) -> AsyncIterator[Client]:
+    async with socket(stand_in) as client:
+        yield client
