@@ -162,7 +162,7 @@ class SharedWakeups(Wakeups):
                     work.create_task(line.listen(self._hear))
                     work.create_task(self._send(line))
             except Exception as failure:
-                self.last_error = _frame(failure)
+                self.last_error = _described(failure)
                 self.interrupted.set()
                 log.warning("wake-ups between processes are interrupted: %s", self.last_error)
             finally:
@@ -225,7 +225,7 @@ class SharedWakeups(Wakeups):
             self._arrive(*organisations.split(","))
 
 
-def _frame(failure: BaseException) -> str:
+def _described(failure: BaseException) -> str:
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     return f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__

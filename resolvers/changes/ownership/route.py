@@ -117,7 +117,7 @@ async def route_unassigned(
             {"lead_id": one.lead["id"], "owner_id": one.owner_id, "rule_id": one.rule and one.rule["id"]}
             for one in given
         ],
-        "unrouted": [_frame(one) for one in left],
+        "unrouted": [_result(one) for one in left],
     }
 
 
@@ -227,7 +227,7 @@ async def _write(change: Change, shared: Shared, routes: Sequence[Route]) -> Non
         change.emit(handed(one.lead, one.owner_id, **by))
 
 
-def _frame(route: Route) -> dict[str, Any]:
+def _result(route: Route) -> dict[str, Any]:
     assert route.why is not None
     message = WHY[route.why].format(rule=route.rule["name"] if route.rule else None)
     rule_id = route.rule["id"] if route.rule else None

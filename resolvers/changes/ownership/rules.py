@@ -111,7 +111,7 @@ async def set_routing_rules(
 async def reshaped(change: Change, pipeline_id: UUID, before: Sequence[Row], after: Sequence[Row]) -> None:
     """Count other rules as a change of their pipeline, which is held, with its event."""
     await change.run(RESHAPED, id=pipeline_id)
-    data = {"changes": {"routingRules": [_frame([as_rule(row) for row in rules]) for rules in (before, after)]}}
+    data = {"changes": {"routingRules": [_public([as_rule(row) for row in rules]) for rules in (before, after)]}}
     change.emit(NewEvent("pipeline.updated", pipeline_id=pipeline_id, record_id=pipeline_id, data=data))
 
 
@@ -171,7 +171,7 @@ async def _expect_pools(change: Change, rules: Sequence[Rule]) -> None:
             raise not_found("pool", "rules", str(at), "poolId")
 
 
-def _frame(rules: Sequence[Rule]) -> list[dict[str, Any]]:
+def _public(rules: Sequence[Rule]) -> list[dict[str, Any]]:
     """Rules as an event tells them."""
     return [
         {spelled(name): value if name == "condition" else public(name, value) for name, value in rule.items()}
