@@ -62,14 +62,14 @@ class Query:
     )
     leads: Connection[Lead] = connection(
         resolvers.reads.leads.leads,
-        "The leads and opportunities of your organisation, newest first unless asked otherwise.",
-        filters={"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")},
+        "The leads and opportunities of your organisation, newest first by default.",
+        filters={"filter": Argument(LeadFilter | None, "Only the leads that match this filter.")},
         order=LeadOrder,
         role=Role.VIEWER,
     )
     matching_leads: Connection[Lead] = connection(
         resolvers.conditions.sql.matching_leads,
-        "The leads and opportunities that meet a condition, newest first unless asked otherwise: what a rule with this "
+        "The leads and opportunities that meet a condition, newest first by default: what a rule with this "
         "condition would be about.",
         filters={"condition": Argument(Condition, "What a lead has to meet.")},
         order=LeadOrder,
@@ -83,22 +83,22 @@ class Query:
     )
     activities: Connection[Activity] = connection(
         resolvers.reads.activities.activities,
-        "What people told they did, in your whole organisation, the newest first.",
-        filters={"filter": Argument(ActivityFilter | None, "Only the activities that this lets through.")},
+        "The activities that people logged, in your whole organisation, newest first.",
+        filters={"filter": Argument(ActivityFilter | None, "Only the activities that match this filter.")},
         role=Role.VIEWER,
     )
     change_log: Connection[Event] = connection(
         resolvers.reads.events.timelines.change_log,
         "Everything that was changed in your organisation: what, from what to what, by whom, when and by which "
         "mutation; the newest first. Nothing in it is ever changed, and nothing is taken out of it unless the server "
-        "is told to.",
-        filters={"filter": Argument(EventFilter | None, "Only the events that this lets through.")},
+        "is configured to.",
+        filters={"filter": Argument(EventFilter | None, "Only the events that match this filter.")},
         role=Role.VIEWER,
     )
     tasks: Connection[Task] = connection(
         resolvers.reads.tasks.tasks.tasks,
-        "The tasks of your organisation, the next due first unless asked otherwise.",
-        filters={"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")},
+        "The tasks of your organisation, the next due first by default.",
+        filters={"filter": Argument(TaskFilter | None, "Only the tasks that match this filter.")},
         order=TaskOrder,
         role=Role.VIEWER,
     )
@@ -110,7 +110,7 @@ class Query:
     )
     contacts: Connection[Contact] = connection(
         resolvers.reads.contacts.contacts,
-        "The contacts of your organisation, by name unless asked otherwise.",
+        "The contacts of your organisation, by name by default.",
         filters=CONTACTS,
         order=ContactOrder,
         role=Role.VIEWER,
@@ -123,7 +123,7 @@ class Query:
     )
     customers: Connection[Customer] = connection(
         resolvers.reads.contacts.customers,
-        "The customers of your organisation, by name unless asked otherwise.",
+        "The customers of your organisation, by name by default.",
         filters=CUSTOMERS,
         order=CustomerOrder,
         role=Role.VIEWER,
@@ -136,7 +136,7 @@ class Query:
     )
     members: Connection[Member] = connection(
         resolvers.reads.members.members,
-        "The members of your organisation, by name unless asked otherwise.",
+        "The members of your organisation, by name by default.",
         filters={
             "active": Argument(bool | None, "Only those who still work here, or only those who do not."),
             "role": Argument(Role | None, "Only those with this role."),

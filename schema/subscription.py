@@ -46,10 +46,10 @@ class Subscription:
     board_changed: BoardChanged = live(
         resolvers.reads.events.board_events.board_changes,
         "Everything that changes a board: cards that enter, leave, move or change, for the cards that pass a filter."
-        " What becomes of contacts, customers and members themselves, such as another name, is told by `events` only.",
+        " Changes of contacts, customers and members themselves, such as a new name, are delivered by `events` only.",
         arguments={
             "pipeline_id": Argument(strawberry.ID, "The pipeline whose board it is."),
-            "filter": Argument(LeadFilter | None, "Only the cards that this lets through are on the board."),
+            "filter": Argument(LeadFilter | None, "Only the cards that match this filter are on the board."),
             "after": FILTERS["after"],
         },
         role=Role.VIEWER,

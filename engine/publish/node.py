@@ -6,5 +6,5 @@ import strawberry
 @strawberry.interface(description="A record that can be fetched again by its id, with `node` or `nodes`.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        description="The record's id: opaque, unique everywhere, and sorted by age. Its prefix tells the type."
+        description="The record's id: opaque, unique everywhere, and sorted by age. Its prefix names the type."
     )

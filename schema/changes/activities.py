@@ -3,10 +3,12 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from engine.publish.scalars import DateTime
+from models.rules.roles import Role
 from models.tables.activity import ActivityType
+from resolvers.changes import activities as activities_changes
 from schema.types.activity import Activity
 from schema.types.lead import Lead
 
@@ -16,7 +18,7 @@ EXPECTED_VERSION = "Refuse with CONFLICT unless the activity is at this version.
 @strawberry.input(description="What one says of an activity.")
 class ActivityFields:
     body: str | None = optional("What was said: up to 20,000 characters.")
-    outcome: str | None = optional("What came of it: up to 300 characters.")
+    outcome: str | None = optional("The outcome: up to 300 characters.")
     occurred_at: DateTime | None = optional("When it was done; now unless said otherwise. It cannot be null.")
     duration: int | None = optional("How long it took, in seconds: up to a week.")
     participants: list[str] | None = optional(
@@ -32,7 +34,7 @@ class LogActivityInput(ChangeInput, ActivityFields):
     subject: str = strawberry.field(description="What it was about: up to 300 characters.")
 
 
-@strawberry.type(description="What came of telling of an activity.")
+@strawberry.type(description="Result of `logActivity`.")
 class LogActivityPayload(Payload):
     activity: Activity | None = ref(models.Activity, "The activity.")
     lead: Lead | None = ref(models.Lead, "The lead it was about.")
@@ -47,7 +49,7 @@ class UpdateActivityInput(ChangeInput, ActivityFields):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of correcting an activity.")
+@strawberry.type(description="Result of `updateActivity`.")
 class UpdateActivityPayload(Payload):
     activity: Activity | None = ref(models.Activity, "The activity.")
     lead: Lead | None = ref(models.Lead, "The lead it was about.")
@@ -59,8 +61,31 @@ class DeleteActivityInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of deleting an activity.")
+@strawberry.type(description="Result of `deleteActivity`.")
 class DeleteActivityPayload(Payload):
     deleted_activity_id: strawberry.ID | None = outcome("The id of the activity that is gone.")
     activity: Activity | None = ref(models.Activity, "The activity, when it could not be deleted.")
     lead: Lead | None = ref(models.Lead, "The lead it was about.")
+
+
+@strawberry.type(description="The mutations of activities.")
+class ActivityMutations:
+    log_activity: LogActivityPayload | None = change(
+        activities_changes.log_activity,
+        LogActivityInput,
+        "Log a call, an e-mail, a meeting or a note on a lead.",
+        role=Role.REP,
+    )
+    update_activity: UpdateActivityPayload | None = change(
+        activities_changes.update_activity,
+        UpdateActivityInput,
+        "Correct an activity that you logged. A manager can correct anybody's.",
+        role=Role.REP,
+    )
+    delete_activity: DeleteActivityPayload | None = change(
+        activities_changes.delete_activity,
+        DeleteActivityInput,
+        "Delete an activity that you logged. A manager can delete anybody's.",
+        role=Role.REP,
+        own_ids=True,
+    )

@@ -3,9 +3,11 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.refusal import Refusal
+from models.rules.roles import Role
+from resolvers.changes.ownership import assign
 from schema.types.lead import Lead
 from schema.types.member import Member
 
@@ -17,7 +19,7 @@ class AssignLeadInput(ChangeInput):
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")
 
 
-@strawberry.type(description="What came of giving a lead to a member.")
+@strawberry.type(description="Result of `assignLead`.")
 class AssignLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead with its owner.")
 
@@ -37,7 +39,7 @@ class AssignmentResult:
     message: str | None = outcome("Why not, for a person; null when it was given.")
 
 
-@strawberry.type(description="What came of giving several leads to a member.")
+@strawberry.type(description="Result of `assignLeads`.")
 class AssignLeadsPayload(Payload):
     results: list[AssignmentResult] | None = outcome("What became of each, in the order of the ids that were sent.")
     leads: list[Lead] | None = ref(models.Lead, "The leads that were given.")
@@ -55,9 +57,31 @@ class ReassignAllInput(ChangeInput):
     include_closed: bool | None = optional("Also give away what is won, lost or disqualified.")
 
 
-@strawberry.type(description="What came of giving a member's work away.")
+@strawberry.type(description="Result of `reassignAll`.")
 class ReassignAllPayload(Payload):
     task_count: int | None = outcome("How many open tasks were handed over.")
     lead_count: int | None = outcome("How many leads changed hands. Open tasks went with them.")
     from_member: Member | None = ref(models.Member, "The member who had the work.")
     to_member: Member | None = ref(models.Member, "The member who has it now.")
+
+
+@strawberry.type(description="The mutations of assignment.")
+class AssignmentMutations:
+    assign_lead: AssignLeadPayload | None = change(
+        assign.assign_lead,
+        AssignLeadInput,
+        "Assign a lead to a member, or to nobody.",
+        role=Role.REP,
+    )
+    assign_leads: AssignLeadsPayload | None = change(
+        assign.assign_leads,
+        AssignLeadsInput,
+        "Assign several leads to one member, or to nobody.",
+        role=Role.REP,
+    )
+    reassign_all: ReassignAllPayload | None = change(
+        assign.reassign_all,
+        ReassignAllInput,
+        "Reassign all work of a member, for example when somebody leaves.",
+        role=Role.MANAGER,
+    )

@@ -3,8 +3,10 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, ref
+from engine.publish.fields import change, id_of, optional, ref
 from engine.publish.payload import ChangeInput, Payload
+from models.rules.roles import Role
+from resolvers.changes.contacts import create_update as contacts_changes
 from schema.types.contact import Contact, Customer
 
 
@@ -23,7 +25,7 @@ class CreateContactInput(ChangeInput, ContactFields):
     name: str = strawberry.field(description="The person's name: up to 300 characters.")
 
 
-@strawberry.type(description="What came of adding a contact.")
+@strawberry.type(description="Result of `createContact`.")
 class CreateContactPayload(Payload):
     contact: Contact | None = ref(models.Contact, "The new contact.")
 
@@ -37,7 +39,7 @@ class UpdateContactInput(ChangeInput, ContactFields):
     expected_version: int | None = optional("Refuse with CONFLICT unless the contact is at this version.")
 
 
-@strawberry.type(description="What came of changing a contact.")
+@strawberry.type(description="Result of `updateContact`.")
 class UpdateContactPayload(Payload):
     contact: Contact | None = ref(models.Contact, "The contact as it is now.")
 
@@ -59,7 +61,7 @@ class CreateCustomerInput(ChangeInput, CustomerFields):
     name: str = strawberry.field(description="The company's name: up to 300 characters.")
 
 
-@strawberry.type(description="What came of adding a customer.")
+@strawberry.type(description="Result of `createCustomer`.")
 class CreateCustomerPayload(Payload):
     customer: Customer | None = ref(models.Customer, "The new customer.")
 
@@ -73,6 +75,34 @@ class UpdateCustomerInput(ChangeInput, CustomerFields):
     expected_version: int | None = optional("Refuse with CONFLICT unless the customer is at this version.")
 
 
-@strawberry.type(description="What came of changing a customer.")
+@strawberry.type(description="Result of `updateCustomer`.")
 class UpdateCustomerPayload(Payload):
     customer: Customer | None = ref(models.Customer, "The customer as it is now.")
+
+
+@strawberry.type(description="The mutations of contacts.")
+class ContactMutations:
+    create_contact: CreateContactPayload | None = change(
+        contacts_changes.create_contact,
+        CreateContactInput,
+        "Create a contact: a person you deal with.",
+        role=Role.REP,
+    )
+    update_contact: UpdateContactPayload | None = change(
+        contacts_changes.update_contact,
+        UpdateContactInput,
+        "Update fields of a contact.",
+        role=Role.REP,
+    )
+    create_customer: CreateCustomerPayload | None = change(
+        contacts_changes.create_customer,
+        CreateCustomerInput,
+        "Create a customer: a company you sell to.",
+        role=Role.REP,
+    )
+    update_customer: UpdateCustomerPayload | None = change(
+        contacts_changes.update_customer,
+        UpdateCustomerInput,
+        "Update fields of a customer.",
+        role=Role.REP,
+    )

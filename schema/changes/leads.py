@@ -3,9 +3,12 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from engine.publish.scalars import Date, Decimal_
+from models.rules.roles import Role
+from resolvers.changes.leads import create_update as leads_changes
+from resolvers.changes.leads import delete, move
 from schema.types.lead import Lead
 from schema.types.stage import Stage
 
@@ -15,11 +18,11 @@ OWNER = (
 )
 
 
-@strawberry.input(description="What people know of a lead.")
+@strawberry.input(description="The fields of a lead.")
 class LeadFields:
     description: str | None = optional("Anything else worth knowing: up to 20,000 characters.")
-    contact_id: strawberry.ID | None = optional("The person one talks to.", id="contact")
-    customer_id: strawberry.ID | None = optional("The company one sells to.", id="customer")
+    contact_id: strawberry.ID | None = optional("The person you deal with.", id="contact")
+    customer_id: strawberry.ID | None = optional("The company you sell to.", id="customer")
     owner_id: strawberry.ID | None = optional(OWNER, id="member")
     value: Decimal_ | None = optional(
         "What the sale would bring in, in `currency`: not negative, and no finer than that currency's smallest unit."
@@ -50,14 +53,12 @@ class CreateLeadInput(ChangeInput, LeadFields):
     )
 
 
-@strawberry.type(description="What came of making a lead.")
+@strawberry.type(description="Result of `createLead`.")
 class CreateLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The new lead.")
 
 
-@strawberry.input(
-    description="What should be different about a lead. What is left out stays as it is; null empties a field."
-)
+@strawberry.input(description="Fields of a lead to update. Omitted fields stay as they are; null empties a field.")
 class UpdateLeadInput(ChangeInput, LeadFields):
     lead_id: strawberry.ID = id_of("lead", "The lead to change.")
     title: str | None = optional("What the sale is about: up to 300 characters. It cannot be null.")
@@ -68,12 +69,12 @@ class UpdateLeadInput(ChangeInput, LeadFields):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of changing a lead.")
+@strawberry.type(description="Result of `updateLead`.")
 class UpdateLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead as it is now.")
 
 
-@strawberry.input(description="Which lead should go.")
+@strawberry.input(description="Which lead to delete.")
 class DeleteLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of(
         "lead", "The lead to delete, with its history and tasks. A converted one stays, and so does what it became."
@@ -81,14 +82,14 @@ class DeleteLeadInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of deleting a lead.")
+@strawberry.type(description="Result of `deleteLead`.")
 class DeleteLeadPayload(Payload):
     deleted_lead_id: strawberry.ID | None = outcome("The id of the lead that is gone; null when it was kept.")
     stage: Stage | None = ref(models.Stage, "The stage it stood in, with its new totals.")
     lead: Lead | None = ref(models.Lead, "The lead as it is, when it was refused to delete it.")
 
 
-@strawberry.input(description="Where a lead should go.")
+@strawberry.input(description="Where to move a lead.")
 class MoveLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to move.")
     stage_id: strawberry.ID = id_of("stage", "The stage to move it to, in its own pipeline or in another.")
@@ -103,6 +104,35 @@ class MoveLeadInput(ChangeInput):
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")
 
 
-@strawberry.type(description="What came of moving a lead.")
+@strawberry.type(description="Result of `moveLead`.")
 class MoveLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead as it is now.")
+
+
+@strawberry.type(description="The mutations of leads.")
+class LeadMutations:
+    create_lead: CreateLeadPayload | None = change(
+        leads_changes.create_lead,
+        CreateLeadInput,
+        "Create a lead.",
+        role=Role.REP,
+    )
+    update_lead: UpdateLeadPayload | None = change(
+        leads_changes.update_lead,
+        UpdateLeadInput,
+        "Update fields of a lead.",
+        role=Role.REP,
+    )
+    delete_lead: DeleteLeadPayload | None = change(
+        delete.delete_lead,
+        DeleteLeadInput,
+        "Delete a lead with its history and tasks.",
+        role=Role.MANAGER,
+        own_ids=True,
+    )
+    move_lead: MoveLeadPayload | None = change(
+        move.move_lead,
+        MoveLeadInput,
+        "Move a lead to another stage, or to another place in its column.",
+        role=Role.REP,
+    )

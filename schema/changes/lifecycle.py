@@ -3,9 +3,11 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from engine.publish.scalars import Decimal_
+from models.rules.roles import Role
+from resolvers.changes.leads import convert, lifecycle
 from schema.types.contact import Customer
 from schema.types.lead import Lead
 from schema.types.pipeline import Pipeline
@@ -14,18 +16,18 @@ from schema.types.stage import Stage
 EXPECTED_VERSION = "Refuse with CONFLICT unless the lead is at this version."
 
 
-@strawberry.input(description="Which lead turned out to be worth working on.")
+@strawberry.input(description="Which lead to qualify.")
 class QualifyLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to qualify.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of qualifying a lead.")
+@strawberry.type(description="Result of `qualifyLead`.")
 class QualifyLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, in its next stage.")
 
 
-@strawberry.input(description="Which lead turned out not to be worth working on, and why.")
+@strawberry.input(description="Which lead to disqualify, and why.")
 class DisqualifyLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to disqualify.")
     reason: str = strawberry.field(
@@ -36,7 +38,7 @@ class DisqualifyLeadInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of disqualifying a lead.")
+@strawberry.type(description="Result of `disqualifyLead`.")
 class DisqualifyLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, closed.")
 
@@ -47,7 +49,7 @@ class ReopenLeadInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of reopening a lead.")
+@strawberry.type(description="Result of `reopenLead`.")
 class ReopenLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, back in the open stage it was in last.")
 
@@ -74,11 +76,11 @@ class ConvertLeadInput(ChangeInput):
     value: Decimal_ | None = optional(
         "The opportunity's value, in the lead's currency or else your organisation's; without it, the lead's."
     )
-    dry_run: bool | None = optional("Only tell what would happen; change nothing.")
+    dry_run: bool | None = optional("True: only report what would happen, and change nothing.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of converting a lead, or what would come of it.")
+@strawberry.type(description="Result of `convertLead`.")
 class ConvertLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, linked to its opportunity.")
     opportunity: Lead | None = ref(models.Lead, "The opportunity; null after a dry run.")
@@ -95,4 +97,32 @@ class ConvertLeadPayload(Payload):
     tasks_carried_over: int | None = outcome("How many open tasks go over to the opportunity.")
     similar_customers: list[Customer] | None = ref(
         models.Customer, "With DUPLICATE_CUSTOMER: the customers that are probably the same."
+    )
+
+
+@strawberry.type(description="The mutations of lifecycle.")
+class LifecycleMutations:
+    qualify_lead: QualifyLeadPayload | None = change(
+        lifecycle.qualify_lead,
+        QualifyLeadInput,
+        "Qualify a lead: it is worth pursuing. It moves to the next open stage of its pipeline.",
+        role=Role.REP,
+    )
+    disqualify_lead: DisqualifyLeadPayload | None = change(
+        lifecycle.disqualify_lead,
+        DisqualifyLeadInput,
+        "Disqualify a lead: it is not worth pursuing. It is closed, with a reason.",
+        role=Role.REP,
+    )
+    reopen_lead: ReopenLeadPayload | None = change(
+        lifecycle.reopen_lead,
+        ReopenLeadInput,
+        "Reopen a closed lead: it returns to the open stage it was in last.",
+        role=Role.REP,
+    )
+    convert_lead: ConvertLeadPayload | None = change(
+        convert.convert_lead,
+        ConvertLeadInput,
+        "Convert a qualified lead into an opportunity, once.",
+        role=Role.REP,
     )

@@ -3,9 +3,10 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, ref
+from engine.publish.fields import change, id_of, optional, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.roles import Role
+from resolvers.changes.organisation import members as members_changes
 from schema.types.member import Member
 
 
@@ -34,6 +35,16 @@ class UpdateMemberInput(ChangeInput):
     expected_version: int | None = optional("Refuse with CONFLICT unless the member is at this version.")
 
 
-@strawberry.type(description="What came of changing a member.")
+@strawberry.type(description="Result of `updateMember`.")
 class UpdateMemberPayload(Payload):
     member: Member | None = ref(models.Member, "The member as it is now.")
+
+
+@strawberry.type(description="The mutations of members.")
+class MemberMutations:
+    update_member: UpdateMemberPayload | None = change(
+        members_changes.update_member,
+        UpdateMemberInput,
+        "Update a member: name, role, time zone, share of routed leads, or whether they are active.",
+        role=Role.ADMIN,
+    )

@@ -3,20 +3,22 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
+from models.rules.roles import Role
+from resolvers.changes.contacts import archive, merge
 from schema.types.contact import Contact, Customer
 from schema.types.lead import Lead
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the record is at this version."
 WINNER_VERSION = "Refuse with CONFLICT unless the record that stays is at this version."
-DRY_RUN = "Only tell what would happen."
+DRY_RUN = "True: only report what would happen, and change nothing."
 MERGED_ID = "The id of the one that was joined in. It stands for the other from now on."
 FILLED = "The fields that were empty and are filled from the other one."
 MOVED = "How many {} went over to the one that stays."
 
 
-@strawberry.type(description="What came of joining one record into another.")
+@strawberry.type(description="Result of `merge`.")
 class MergePayload(Payload):
     merged_id: strawberry.ID | None = outcome(MERGED_ID)
     filled_fields: list[str] | None = outcome(FILLED)
@@ -30,7 +32,7 @@ class MergeContactsInput(ChangeInput):
     expected_version: int | None = optional(WINNER_VERSION)
 
 
-@strawberry.type(description="What came of joining one contact into another.")
+@strawberry.type(description="Result of merging contacts.")
 class MergeContactsPayload(MergePayload):
     contact: Contact | None = ref(models.Contact, "The contact that stays.")
     moved_leads: int | None = outcome(MOVED.format("leads"))
@@ -46,7 +48,7 @@ class MergeCustomersInput(ChangeInput):
     expected_version: int | None = optional(WINNER_VERSION)
 
 
-@strawberry.type(description="What came of joining one customer into another.")
+@strawberry.type(description="Result of merging customers.")
 class MergeCustomersPayload(MergePayload):
     customer: Customer | None = ref(models.Customer, "The customer that stays.")
     moved_leads: int | None = outcome(MOVED.format("leads"))
@@ -62,52 +64,99 @@ class MergeLeadsInput(ChangeInput):
     expected_version: int | None = optional(WINNER_VERSION)
 
 
-@strawberry.type(description="What came of joining one lead into another.")
+@strawberry.type(description="Result of merging leads.")
 class MergeLeadsPayload(MergePayload):
     lead: Lead | None = ref(models.Lead, "The lead that stays.")
     moved_tasks: int | None = outcome(MOVED.format("tasks"))
     moved_activities: int | None = outcome(MOVED.format("activities"))
 
 
-@strawberry.input(description="Which contact is put away.")
+@strawberry.input(description="The contact to archive.")
 class ArchiveContactInput(ChangeInput):
     contact_id: strawberry.ID = id_of("contact", "The contact that is not to be offered any more.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of putting a contact away.")
+@strawberry.type(description="Result of `archiveContact`.")
 class ArchiveContactPayload(Payload):
     contact: Contact | None = ref(models.Contact, "The contact.")
 
 
 @strawberry.input(description="Which contact comes back.")
 class RestoreContactInput(ChangeInput):
-    contact_id: strawberry.ID = id_of("contact", "The contact that was put away.")
+    contact_id: strawberry.ID = id_of("contact", "The archived contact.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of bringing a contact back.")
+@strawberry.type(description="Result of `restoreContact`.")
 class RestoreContactPayload(Payload):
     contact: Contact | None = ref(models.Contact, "The contact.")
 
 
-@strawberry.input(description="Which customer is put away.")
+@strawberry.input(description="The customer to archive.")
 class ArchiveCustomerInput(ChangeInput):
     customer_id: strawberry.ID = id_of("customer", "The customer that is not to be offered any more.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of putting a customer away.")
+@strawberry.type(description="Result of `archiveCustomer`.")
 class ArchiveCustomerPayload(Payload):
     customer: Customer | None = ref(models.Customer, "The customer.")
 
 
 @strawberry.input(description="Which customer comes back.")
 class RestoreCustomerInput(ChangeInput):
-    customer_id: strawberry.ID = id_of("customer", "The customer that was put away.")
+    customer_id: strawberry.ID = id_of("customer", "The archived customer.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of bringing a customer back.")
+@strawberry.type(description="Result of `restoreCustomer`.")
 class RestoreCustomerPayload(Payload):
     customer: Customer | None = ref(models.Customer, "The customer.")
+
+
+@strawberry.type(description="The mutations of merge archive.")
+class MergeAndArchiveMutations:
+    archive_contact: ArchiveContactPayload | None = change(
+        archive.archive_contact,
+        ArchiveContactInput,
+        "Archive a contact: it is hidden from lists and pickers.",
+        role=Role.REP,
+    )
+    restore_contact: RestoreContactPayload | None = change(
+        archive.restore_contact,
+        RestoreContactInput,
+        "Restore an archived contact.",
+        role=Role.REP,
+    )
+    archive_customer: ArchiveCustomerPayload | None = change(
+        archive.archive_customer,
+        ArchiveCustomerInput,
+        "Archive a customer: it is hidden from lists and pickers.",
+        role=Role.REP,
+    )
+    restore_customer: RestoreCustomerPayload | None = change(
+        archive.restore_customer,
+        RestoreCustomerInput,
+        "Restore an archived customer.",
+        role=Role.REP,
+    )
+    merge_contacts: MergeContactsPayload | None = change(
+        merge.merge_contacts,
+        MergeContactsInput,
+        "Merge a contact into another, because both are the same person.",
+        role=Role.MANAGER,
+    )
+    merge_customers: MergeCustomersPayload | None = change(
+        merge.merge_customers,
+        MergeCustomersInput,
+        "Merge a customer into another, because both are the same company.",
+        role=Role.MANAGER,
+    )
+    merge_leads: MergeLeadsPayload | None = change(
+        merge.merge_leads,
+        MergeLeadsInput,
+        "Join one lead into another, because both are the same. Its tasks and activities go along, it leaves the "
+        "board, and the timeline of the one that stays shows both.",
+        role=Role.MANAGER,
+    )

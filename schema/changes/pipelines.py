@@ -3,11 +3,13 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
+from models.rules.roles import Role
 from models.tables.lead import LeadField
 from models.tables.pipeline import PipelineType
 from models.tables.stage import StageKind
+from resolvers.changes.pipelines import pipelines as pipelines_changes
 from schema.types.pipeline import Pipeline
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the pipeline is at this version."
@@ -48,7 +50,7 @@ class CreatePipelineInput(ChangeInput):
     routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "Left out, they are not.")
 
 
-@strawberry.type(description="What came of making a pipeline.")
+@strawberry.type(description="Result of `createPipeline`.")
 class CreatePipelinePayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The new pipeline.")
 
@@ -66,7 +68,7 @@ class UpdatePipelineInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of changing a pipeline.")
+@strawberry.type(description="Result of `updatePipeline`.")
 class UpdatePipelinePayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline as it is now.")
 
@@ -77,7 +79,30 @@ class DeletePipelineInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of deleting a pipeline.")
+@strawberry.type(description="Result of `deletePipeline`.")
 class DeletePipelinePayload(Payload):
     deleted_pipeline_id: strawberry.ID | None = outcome("The id of the pipeline that is gone; null when it was kept.")
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline as it is, when it was refused to delete it.")
+
+
+@strawberry.type(description="The mutations of pipelines.")
+class PipelineMutations:
+    create_pipeline: CreatePipelinePayload | None = change(
+        pipelines_changes.create_pipeline,
+        CreatePipelineInput,
+        "Create a pipeline with its stages: a new board.",
+        role=Role.ADMIN,
+    )
+    update_pipeline: UpdatePipelinePayload | None = change(
+        pipelines_changes.update_pipeline,
+        UpdatePipelineInput,
+        "Update a pipeline: rename it, describe it, or make it the default of its type.",
+        role=Role.ADMIN,
+    )
+    delete_pipeline: DeletePipelinePayload | None = change(
+        pipelines_changes.delete_pipeline,
+        DeletePipelineInput,
+        "Delete an empty pipeline.",
+        role=Role.ADMIN,
+        own_ids=True,
+    )

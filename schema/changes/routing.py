@@ -5,9 +5,12 @@ from sqlalchemy import Text, Uuid
 
 import models
 from engine.publish.enums import publish
-from engine.publish.fields import column, id_of, items, optional, outcome, read, ref
+from engine.publish.fields import change, column, id_of, items, optional, outcome, read, ref
 from engine.publish.payload import ChangeInput, Payload
+from models.rules.roles import Role
 from models.tables.routing import PoolStrategy
+from resolvers.changes.ownership import pools as pools_changes
+from resolvers.changes.ownership import route, rules
 from resolvers.changes.ownership.route import Unrouted
 from resolvers.reads import routing as pools
 from schema.filters.condition import Condition
@@ -29,7 +32,7 @@ class CreatePoolInput(ChangeInput):
     )
 
 
-@strawberry.type(description="What came of making a pool.")
+@strawberry.type(description="Result of `createPool`.")
 class CreatePoolPayload(Payload):
     pool: Pool | None = ref(models.Pool, "The new pool.")
 
@@ -45,7 +48,7 @@ class UpdatePoolInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of changing a pool.")
+@strawberry.type(description="Result of `updatePool`.")
 class UpdatePoolPayload(Payload):
     pool: Pool | None = ref(models.Pool, "The pool as it is now.")
 
@@ -56,7 +59,7 @@ class DeletePoolInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of deleting a pool.")
+@strawberry.type(description="Result of `deletePool`.")
 class DeletePoolPayload(Payload):
     deleted_pool_id: strawberry.ID | None = outcome("The id of the pool that is gone; null when it was kept.")
     pool: Pool | None = ref(models.Pool, "The pool as it is, when it was refused to delete it.")
@@ -82,7 +85,7 @@ class SetRoutingRulesInput(ChangeInput):
     expected_version: int | None = optional("Refuse with CONFLICT unless the pipeline is at this version.")
 
 
-@strawberry.type(description="What came of setting the routing rules of a pipeline.")
+@strawberry.type(description="Result of `setRoutingRules`.")
 class SetRoutingRulesPayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline with its rules as they are now.")
 
@@ -94,7 +97,7 @@ class RouteUnassignedInput(ChangeInput):
     after_lead_id: strawberry.ID | None = optional(
         "Only those that came in after this lead: the `lastLeadId` of a call that could not look at all.", id="lead"
     )
-    dry_run: bool | None = optional("True: only tell what would happen, and change nothing.")
+    dry_run: bool | None = optional("True: only report what would happen, and change nothing.")
 
 
 publish(
@@ -103,7 +106,7 @@ publish(
     name="UnroutedReason",
     NO_RULE="No rule fits it.",
     MEMBER_INACTIVE="The member whom the rule names has left.",
-    DAILY_CAP="Whoever the rule names has had the leads of the day.",
+    DAILY_CAP="The members that the rule names have reached their daily cap.",
     POOL_EMPTY="Nobody in the pool is active and has a capacity.",
 )
 
@@ -123,7 +126,7 @@ class UnroutedLead:
     rule: RoutingRule | None = read(pools.rule, "The rule that fits it; null when none does.")
 
 
-@strawberry.type(description="What came of routing the leads that nobody works on.")
+@strawberry.type(description="Result of `routeUnassigned`.")
 class RouteUnassignedPayload(Payload):
     routed_count: int | None = outcome("How many leads were given to somebody.")
     unrouted_count: int | None = outcome("How many were given to nobody.")
@@ -142,3 +145,38 @@ class RouteUnassignedPayload(Payload):
         rows=2_000,
     )
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline.")
+
+
+@strawberry.type(description="The mutations of routing.")
+class RoutingMutations:
+    create_pool: CreatePoolPayload | None = change(
+        pools_changes.create_pool,
+        CreatePoolInput,
+        "Create a pool of members who share incoming leads.",
+        role=Role.ADMIN,
+    )
+    update_pool: UpdatePoolPayload | None = change(
+        pools_changes.update_pool,
+        UpdatePoolInput,
+        "Update a pool: its name, its members, or how it chooses among them.",
+        role=Role.ADMIN,
+    )
+    delete_pool: DeletePoolPayload | None = change(
+        pools_changes.delete_pool,
+        DeletePoolInput,
+        "Delete a pool.",
+        role=Role.ADMIN,
+        own_ids=True,
+    )
+    set_routing_rules: SetRoutingRulesPayload | None = change(
+        rules.set_routing_rules,
+        SetRoutingRulesInput,
+        "Set the routing rules of a pipeline: which member or pool gets its unassigned leads.",
+        role=Role.ADMIN,
+    )
+    route_unassigned: RouteUnassignedPayload | None = change(
+        route.route_unassigned,
+        RouteUnassignedInput,
+        "Route the open, unassigned leads of a pipeline: each goes to the member or pool of the first rule it matches.",
+        role=Role.MANAGER,
+    )

@@ -3,10 +3,13 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
+from models.rules.roles import Role
 from models.tables.lead import LeadField
 from models.tables.stage import StageKind
+from resolvers.changes.pipelines import delete_stage
+from resolvers.changes.pipelines import stages as stages_changes
 from schema.changes.pipelines import EXPECTED_VERSION as PIPELINE_VERSION
 from schema.changes.pipelines import PROBABILITY, ROTTEN_AFTER_DAYS, StageInput
 from schema.types.pipeline import Pipeline
@@ -25,7 +28,7 @@ class AddStageInput(ChangeInput, StageInput):
     expected_version: int | None = optional(PIPELINE_VERSION)
 
 
-@strawberry.type(description="What came of adding a stage.")
+@strawberry.type(description="Result of `addStage`.")
 class AddStagePayload(Payload):
     stage: Stage | None = ref(models.Stage, "The new stage.")
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, with the new stage in its place.")
@@ -47,7 +50,7 @@ class UpdateStageInput(ChangeInput):
     expected_version: int | None = optional(STAGE_VERSION)
 
 
-@strawberry.type(description="What came of changing a stage.")
+@strawberry.type(description="Result of `updateStage`.")
 class UpdateStagePayload(Payload):
     stage: Stage | None = ref(models.Stage, "The stage as it is now.")
 
@@ -63,7 +66,7 @@ class DeleteStageInput(ChangeInput):
     expected_version: int | None = optional(STAGE_VERSION)
 
 
-@strawberry.type(description="What came of deleting a stage.")
+@strawberry.type(description="Result of `deleteStage`.")
 class DeleteStagePayload(Payload):
     deleted_stage_id: strawberry.ID | None = outcome("The id of the stage that is gone; null when it was kept.")
     moved_leads: int | None = outcome("How many leads moved on; each has its own event.")
@@ -86,6 +89,35 @@ class ReorderStagesInput(ChangeInput):
     )
 
 
-@strawberry.type(description="What came of reordering stages.")
+@strawberry.type(description="Result of `reorderStages`.")
 class ReorderStagesPayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline; its `stages` are in the order that holds now.")
+
+
+@strawberry.type(description="The mutations of stages.")
+class StageMutations:
+    add_stage: AddStagePayload | None = change(
+        stages_changes.add_stage,
+        AddStageInput,
+        "Add a stage to a pipeline: a new column of the board.",
+        role=Role.ADMIN,
+    )
+    update_stage: UpdateStagePayload | None = change(
+        stages_changes.update_stage,
+        UpdateStageInput,
+        "Update a stage: its name, kind, probability, or when deals in it go stale.",
+        role=Role.ADMIN,
+    )
+    delete_stage: DeleteStagePayload | None = change(
+        delete_stage.delete_stage,
+        DeleteStageInput,
+        "Delete a stage. Its leads move to the stage that you name.",
+        role=Role.ADMIN,
+        own_ids=True,
+    )
+    reorder_stages: ReorderStagesPayload | None = change(
+        stages_changes.reorder_stages,
+        ReorderStagesInput,
+        "Reorder the stages of a pipeline.",
+        role=Role.ADMIN,
+    )

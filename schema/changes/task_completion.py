@@ -3,15 +3,17 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.refusal import Refusal
+from models.rules.roles import Role
+from resolvers.changes.tasks import complete, dependencies, status
 from schema.changes.tasks import EXPECTED_VERSION, TaskFields
 from schema.types.lead import Lead
 from schema.types.task import Task
 
 FORCE = "Complete it even if it waits for others or has open subtasks. These stay as they are."
-OUTCOME = "What came of it: up to 20,000 characters."
+OUTCOME = "The outcome: up to 20,000 characters."
 NEXT = "The task that comes next, when it repeats: it has a date of its own, and the rule goes on with it."
 
 
@@ -22,11 +24,11 @@ NEXT = "The task that comes next, when it repeats: it has a date of its own, and
 class NextTaskInput(TaskFields):
     title: str | None = optional('What is to be done, up to 300 characters; "Follow up" unless said otherwise.')
     assignee_id: strawberry.ID | None = optional(
-        "Who has to do it; null for nobody. Left out, whoever had the completed task.", id="member"
+        "The assignee; null for nobody. Left out, the assignee of the completed task.", id="member"
     )
 
 
-@strawberry.input(description="Which task is done, what came of it, and what comes next.")
+@strawberry.input(description="Which task is completed, its outcome, and what comes next.")
 class CompleteTaskInput(ChangeInput):
     task_id: strawberry.ID = id_of("task", "The task that is done.")
     outcome: str | None = optional(OUTCOME)
@@ -35,7 +37,7 @@ class CompleteTaskInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of completing a task.")
+@strawberry.type(description="Result of `completeTask`.")
 class CompleteTaskPayload(Payload):
     task: Task | None = ref(models.Task, "The task, done.")
     follow_up: Task | None = ref(models.Task, "The next step that was planned with it.")
@@ -60,7 +62,7 @@ class CompletionResult:
     message: str | None = outcome("Why not, for a person; null when it was completed.")
 
 
-@strawberry.type(description="What came of completing several tasks.")
+@strawberry.type(description="Result of `completeTasks`.")
 class CompleteTasksPayload(Payload):
     results: list[CompletionResult] | None = outcome("What became of each, in the order of the ids that were sent.")
     tasks: list[Task] | None = ref(models.Task, "The tasks that were completed.")
@@ -74,7 +76,7 @@ class CancelTaskInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of giving a task up.")
+@strawberry.type(description="Result of `cancelTask`.")
 class CancelTaskPayload(Payload):
     task: Task | None = ref(models.Task, "The task, cancelled.")
     lead: Lead | None = ref(models.Lead, "The lead it was a step of.")
@@ -86,7 +88,7 @@ class ReopenTaskInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of taking a task up again.")
+@strawberry.type(description="Result of `reopenTask`.")
 class ReopenTaskPayload(Payload):
     task: Task | None = ref(models.Task, "The task, open.")
     lead: Lead | None = ref(models.Lead, "The lead it is a step of.")
@@ -99,7 +101,7 @@ class AddTaskDependencyInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of letting a task wait for another.")
+@strawberry.type(description="Result of `addTaskDependency`.")
 class AddTaskDependencyPayload(Payload):
     task: Task | None = ref(models.Task, "The task that waits.")
     blocker: Task | None = ref(models.Task, "The task that has to be done before.")
@@ -112,7 +114,47 @@ class RemoveTaskDependencyInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of letting a task no longer wait for another.")
+@strawberry.type(description="Result of `removeTaskDependency`.")
 class RemoveTaskDependencyPayload(Payload):
     task: Task | None = ref(models.Task, "The task that waited.")
     blocker: Task | None = ref(models.Task, "The task that it no longer waits for.")
+
+
+@strawberry.type(description="The mutations of task completion.")
+class TaskCompletionMutations:
+    complete_task: CompleteTaskPayload | None = change(
+        complete.complete_task,
+        CompleteTaskInput,
+        "Complete a task. You can schedule a follow-up in the same step.",
+        role=Role.REP,
+    )
+    complete_tasks: CompleteTasksPayload | None = change(
+        complete.complete_tasks,
+        CompleteTasksInput,
+        "Complete several tasks.",
+        role=Role.REP,
+    )
+    reopen_task: ReopenTaskPayload | None = change(
+        status.reopen_task,
+        ReopenTaskInput,
+        "Reopen a task that was completed or cancelled.",
+        role=Role.REP,
+    )
+    cancel_task: CancelTaskPayload | None = change(
+        status.cancel_task,
+        CancelTaskInput,
+        "Cancel a task: nobody has to do it any more.",
+        role=Role.REP,
+    )
+    add_task_dependency: AddTaskDependencyPayload | None = change(
+        dependencies.add_task_dependency,
+        AddTaskDependencyInput,
+        "Block a task until another task is completed.",
+        role=Role.REP,
+    )
+    remove_task_dependency: RemoveTaskDependencyPayload | None = change(
+        dependencies.remove_task_dependency,
+        RemoveTaskDependencyInput,
+        "Remove what a task waits for.",
+        role=Role.REP,
+    )

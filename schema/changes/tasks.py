@@ -3,10 +3,12 @@
 import strawberry
 
 import models
-from engine.publish.fields import id_of, optional, outcome, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from engine.publish.scalars import Date, DateTime
+from models.rules.roles import Role
 from models.tables.task import TaskPriority
+from resolvers.changes.tasks import create_update as tasks_changes
 from schema.types.lead import Lead
 from schema.types.task import Task
 
@@ -19,11 +21,11 @@ class TaskFields:
     priority: TaskPriority | None = optional("How pressing it is; NORMAL unless said otherwise. It cannot be null.")
     due_at: DateTime | None = optional("The instant it is due at. Instead of `dueOn`.")
     due_on: Date | None = optional(
-        "The day it is due on, all day: until that day ends where whoever has to do it lives. Instead of `dueAt`."
+        "The day it is due on, all day: until that day ends in the assignee's time zone. Instead of `dueAt`."
     )
-    remind_at: DateTime | None = optional("When to remind whoever has to do it.")
+    remind_at: DateTime | None = optional("When to remind the assignee.")
     assignee_id: strawberry.ID | None = optional(
-        "Who has to do it; null for nobody. When a task is made without it, whoever owns the lead, or you.",
+        "The assignee; null for nobody. Left out when a task is created, the owner of the lead, or you.",
         id="member",
     )
     recurrence: str | None = optional(
@@ -49,7 +51,7 @@ class ScheduleFollowUpInput(ChangeInput, TaskFields):
     title: str | None = optional('What is to be done, up to 300 characters; "Follow up" unless said otherwise.')
 
 
-@strawberry.type(description="What came of planning the next step of a lead.")
+@strawberry.type(description="Result of `scheduleFollowUp`.")
 class ScheduleFollowUpPayload(Payload):
     task: Task | None = ref(models.Task, "The new task.")
     lead: Lead | None = ref(models.Lead, "The lead it is a step of.")
@@ -60,7 +62,7 @@ class CreateTaskInput(ChangeInput, TaskFields, TaskLinks):
     title: str = strawberry.field(description="What is to be done: up to 300 characters.")
 
 
-@strawberry.type(description="What came of making a task.")
+@strawberry.type(description="Result of `createTask`.")
 class CreateTaskPayload(Payload):
     task: Task | None = ref(models.Task, "The new task.")
 
@@ -77,7 +79,7 @@ class UpdateTaskInput(ChangeInput, TaskFields, TaskLinks):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of changing a task.")
+@strawberry.type(description="Result of `updateTask`.")
 class UpdateTaskPayload(Payload):
     task: Task | None = ref(models.Task, "The task as it is now.")
 
@@ -88,7 +90,36 @@ class DeleteTaskInput(ChangeInput):
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
-@strawberry.type(description="What came of deleting a task.")
+@strawberry.type(description="Result of `deleteTask`.")
 class DeleteTaskPayload(Payload):
     deleted_task_id: strawberry.ID | None = outcome("The id of the task that is gone.")
     lead: Lead | None = ref(models.Lead, "The lead it was a step of.")
+
+
+@strawberry.type(description="The mutations of tasks.")
+class TaskMutations:
+    schedule_follow_up: ScheduleFollowUpPayload | None = change(
+        tasks_changes.schedule_follow_up,
+        ScheduleFollowUpInput,
+        "Schedule a follow-up: a task that is the next step of a lead.",
+        role=Role.REP,
+    )
+    create_task: CreateTaskPayload | None = change(
+        tasks_changes.create_task,
+        CreateTaskInput,
+        "Create a task: on a lead, about a contact or customer, as a subtask of another task, or on its own.",
+        role=Role.REP,
+    )
+    update_task: UpdateTaskPayload | None = change(
+        tasks_changes.update_task,
+        UpdateTaskInput,
+        "Update fields of a task.",
+        role=Role.REP,
+    )
+    delete_task: DeleteTaskPayload | None = change(
+        tasks_changes.delete_task,
+        DeleteTaskInput,
+        "Delete a task with its subtasks.",
+        role=Role.REP,
+        own_ids=True,
+    )

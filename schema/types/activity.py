@@ -1,4 +1,4 @@
-"""Activities: what people told they did."""
+"""Activities: what people logged."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,20 +27,20 @@ publish(
 )
 
 
-@strawberry.type(description="Something that somebody did about a lead, as that person told it.")
+@strawberry.type(description="Something that somebody did about a lead, as that person logged it.")
 class Activity(Node):
     id: strawberry.ID = read(activities.id, "The activity's id.")
     type: ActivityType = column("type", "What kind of thing it was.")
     subject: str = column("subject", "What it was about, in one line.")
     body: str | None = column("body", "What was said, in any number of lines.")
-    outcome: str | None = column("outcome", "What came of it.")
+    outcome: str | None = column("outcome", "The outcome.")
     occurred_at: DateTime = column("occurred_at", "When it was done.")
     duration: int | None = column("duration", "How long it took, in seconds.")
     participants: list[str] = column("participants", "Who else took part: names or addresses.")
-    author: Member | None = read(activities.author, "Who told it; null when it came from an import.")
+    author: Member | None = read(activities.author, "The member who logged it; null when it was imported.")
     lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] = read(activities.lead, "The lead it is about.")
     contact: Contact | None = read(leads.contact, "The person it was done with.")
-    created_at: DateTime = column("created_at", "When it was told.")
+    created_at: DateTime = column("created_at", "When it was logged.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
 

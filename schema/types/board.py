@@ -1,4 +1,4 @@
-"""The live board: what each event means for whoever shows it."""
+"""The live board: what each event means for a client that shows it."""
 
 import strawberry
 
@@ -21,7 +21,7 @@ publish(
     LEFT="A card is not on the board any more: take it out, if you show it.",
     MOVED="A card got another place, in its column or another one: put it there.",
     CHANGED="Something about a card was changed: show it as it is now. If you do not show it yet, put it in.",
-    COLUMNS="The board itself was changed: show the columns that `stages` gives. Cards that moved on are told singly.",
+    COLUMNS="The board itself was changed: show the columns that `stages` gives. A card that moved has its own event.",
 )
 
 
@@ -41,7 +41,7 @@ class BoardChanged:
     stages: list[Stage] = read(
         boards.stages,
         "The columns that it touched; all of them for COLUMNS. `totals(filter)` with your filter are the new totals of"
-        " what you show. Without it they count every card of a column, also those that your filter hides, and what"
-        " happens to those is not told.",
+        " what you show. Without it they count every card of a column, also those that your filter hides, and no event"
+        " is delivered for those.",
         rows=3,
     )

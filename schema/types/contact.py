@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Leads = Connection[Annotated["Lead", strawberry.lazy("schema.types.lead")]]
 Tasks = Connection[Annotated["Task", strawberry.lazy("schema.types.task")]]
-LEADS = {"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")}
-TASKS = {"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")}
+LEADS = {"filter": Argument(LeadFilter | None, "Only the leads that match this filter.")}
+TASKS = {"filter": Argument(TaskFilter | None, "Only the tasks that match this filter.")}
 
 ORDERS = {"NAME": "By name.", "CREATED_AT": "By when they were added.", "UPDATED_AT": "By when they last changed."}
 ContactOrder = ordering("Contact", contacts.ORDERS, **ORDERS)
@@ -51,11 +51,11 @@ SEARCH = {
 
 KEPT = {
     **SEARCH,
-    "archived": Argument(bool | None, "True: only those that were put away. They are left out otherwise."),
+    "archived": Argument(bool | None, "True: only archived ones. Otherwise they are left out."),
 }
 
-CONTACTS = {**KEPT, "filter": Argument(ContactFilter | None, "Only the contacts that this lets through.")}
-CUSTOMERS = {**KEPT, "filter": Argument(CustomerFilter | None, "Only the customers that this lets through.")}
+CONTACTS = {**KEPT, "filter": Argument(ContactFilter | None, "Only the contacts that match this filter.")}
+CUSTOMERS = {**KEPT, "filter": Argument(CustomerFilter | None, "Only the customers that match this filter.")}
 
 
 @strawberry.type(
@@ -70,7 +70,7 @@ class DealTotals:
     values: list[CurrencyTotal] = read(deal_totals.values, "What they are worth, currency by currency.", rows=2)
 
 
-@strawberry.type(description="A company that one sells to. Sales people also say account.")
+@strawberry.type(description="A company you sell to. Salespeople also say account.")
 class Customer(Node):
     id: strawberry.ID = read(contacts.customer_id, "The customer's id.")
     name: str = column("name", "The company's name.")
@@ -80,16 +80,16 @@ class Customer(Node):
     address: str | None = column("address", "Where the company is, as one would write it on a letter.")
     notes: str | None = column("notes", "Anything else worth knowing.")
     external_id: str | None = column("external_id", "The customer's id in the system it was imported from.")
-    archived: bool = read(contacts.archived, "Whether it was put away: it is not offered any more.")
+    archived: bool = read(contacts.archived, "Whether it is archived: hidden from lists and pickers.")
     contacts: Connection["Contact"] = connection(
         contacts.contacts_of,
-        "The people who work there, by name unless asked otherwise.",
+        "The people who work there, by name by default.",
         filters=CONTACTS,
         order=ContactOrder,
     )
     leads: Leads = connection(
         leads.of_customer,
-        "The leads and opportunities with this customer, newest first unless asked otherwise.",
+        "The leads and opportunities with this customer, newest first by default.",
         filters=LEADS,
         order=LeadOrder,
     )
@@ -102,7 +102,7 @@ class Customer(Node):
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
 
 
-@strawberry.type(description="A person one talks to about a deal.")
+@strawberry.type(description="A person you deal with.")
 class Contact(Node):
     id: strawberry.ID = read(contacts.id, "The contact's id.")
     name: str = column("name", "The person's name.")
@@ -114,7 +114,7 @@ class Contact(Node):
     customer: Customer | None = read(contacts.of_contact, "The company the person works for.")
     leads: Leads = connection(
         leads.of_contact,
-        "The leads and opportunities with this person, newest first unless asked otherwise.",
+        "The leads and opportunities with this person, newest first by default.",
         filters=LEADS,
         order=LeadOrder,
     )
@@ -122,7 +122,7 @@ class Contact(Node):
         tasks.of_contact, "The tasks about this person, the next due first.", filters=TASKS, order=TaskOrder
     )
     totals: DealTotals = read(deal_totals.of_contact, "What the leads and opportunities with this person come to.")
-    archived: bool = read(contacts.archived, "Whether this person was put away: it is not offered any more.")
+    archived: bool = read(contacts.archived, "Whether the contact is archived: hidden from lists and pickers.")
     created_at: DateTime = column("created_at", "When the record was made.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

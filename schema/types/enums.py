@@ -27,8 +27,8 @@ publish(
 
 publish(
     StageKind,
-    "Whether deals in a stage are still being worked on, or how they ended. The name of a stage means nothing.",
-    OPEN="Still being worked on.",
+    "Whether deals in a stage are in progress, or how they ended. The name of a stage has no meaning to the API.",
+    OPEN="Still in progress.",
     WON="Ended with a sale.",
     LOST="Ended without a sale.",
 )
@@ -37,8 +37,8 @@ publish(
     LeadField,
     "What a stage can ask to be known of a lead.",
     DESCRIPTION="A description.",
-    CONTACT="The person one talks to.",
-    CUSTOMER="The company one sells to.",
+    CONTACT="The person you deal with.",
+    CUSTOMER="The company you sell to.",
     OWNER="Who works on it.",
     VALUE="What the sale would bring in.",
     EXPECTED_CLOSE_DATE="When the sale is expected.",
@@ -51,7 +51,7 @@ publish(
     "Whether a task is still to be done.",
     OPEN="Still to be done.",
     DONE="Done.",
-    CANCELLED="Given up: nobody has to do it any more.",
+    CANCELLED="Cancelled: nobody has to do it any more.",
 )
 
 publish(
@@ -78,8 +78,8 @@ publish(
     NOT_FOUND="There is no such record in your organisation.",
     INVALID="A value cannot be used; the message says which would do.",
     WRONG_ID="The id is not one, or it is the id of a record of another type.",
-    ARCHIVED="The record was put away. Restore it first, or name another.",
-    CONFLICT="Somebody else was faster. The payload shows the record as it is now: look, and decide again.",
+    ARCHIVED="The record is archived. Restore it first, or name another.",
+    CONFLICT="The record has changed meanwhile. The payload shows it as it is now: look, and decide again.",
     IDEMPOTENCY_KEY_REUSED="The idempotency key was used before, for a different change.",
     FORBIDDEN="You may not do this to this record.",
     OWNER_INACTIVE="The member no longer works here and can be given nothing.",
@@ -90,7 +90,7 @@ publish(
     PIPELINE_NOT_EMPTY="Leads still stand in the pipeline. Move or delete them first.",
     POOL_IN_USE="Routing rules still give leads to the pool. Change them first.",
     EXTERNAL_ID_TAKEN="Another lead of the pipeline has this external id.",
-    LEAD_CONVERTED="The lead has become an opportunity: change that instead.",
+    LEAD_CONVERTED="The lead has been converted. Change the opportunity instead.",
     LEAD_CLOSED="The lead is won, lost or disqualified. Reopen it first.",
     LEAD_OPEN="The lead is still open.",
     ALREADY_QUALIFIED="The lead is qualified already.",

@@ -69,11 +69,11 @@ class Lead(Node):
     description: str | None = column("description", "Anything else worth knowing.")
     kind: PipelineType = read(leads.kind, "Whether it is a lead or an opportunity.")
     pipeline: Pipeline = read(pipelines.of, "The pipeline it is in.")
-    stage: Stage = read(stages.of, "The stage it stands in.")
-    contact: Contact | None = read(leads.contact, "The person one talks to.")
-    customer: Customer | None = read(leads.customer, "The company one sells to.")
-    owner: Member | None = read(leads.owner, "The member who works on it; null when nobody does.")
-    value: Decimal_ | None = column("value", "What the sale would bring in, in `currency`; null when unknown.")
+    stage: Stage = read(stages.of, "Its current stage.")
+    contact: Contact | None = read(leads.contact, "The person you deal with.")
+    customer: Customer | None = read(leads.customer, "The company you sell to.")
+    owner: Member | None = read(leads.owner, "The member who works on it; null when it has no owner.")
+    value: Decimal_ | None = column("value", "The value of the sale, in `currency`; null when unknown.")
     currency: str | None = column("currency", "The currency of `value`, as an ISO 4217 code.")
     probability: int = read(leads.probability, "The chance, in percent, of winning it: its own, or else its stage's.")
     weighted_value: Decimal_ | None = read(
@@ -84,25 +84,25 @@ class Lead(Node):
     score: int | None = column("score", "How promising it looks: the higher, the better.")
     source: str | None = column("source", "Where it came from: a campaign, a form, an import.")
     external_id: str | None = column("external_id", "The record's id in the system it was imported from.")
-    stage_entered_at: DateTime = column("stage_entered_at", "When it entered the stage it stands in.")
-    qualified_at: DateTime | None = column("qualified_at", "When it was found to be worth working on.")
-    disqualified_at: DateTime | None = column("disqualified_at", "When it was found not to be worth working on.")
+    stage_entered_at: DateTime = column("stage_entered_at", "When it entered its current stage.")
+    qualified_at: DateTime | None = column("qualified_at", "When it was qualified.")
+    disqualified_at: DateTime | None = column("disqualified_at", "When it was disqualified.")
     lost_reason: str | None = column("lost_reason", "Why it was lost or disqualified.")
-    converted_at: DateTime | None = column("converted_at", "When it became an opportunity.")
-    converted_to: Optional["Lead"] = read(leads.converted_to, "The opportunity it became.")
-    converted_from: Optional["Lead"] = read(leads.converted_from, "The lead that this opportunity was.")
+    converted_at: DateTime | None = column("converted_at", "When it was converted into an opportunity.")
+    converted_to: Optional["Lead"] = read(leads.converted_to, "The opportunity it was converted into.")
+    converted_from: Optional["Lead"] = read(leads.converted_from, "The lead that this opportunity was converted from.")
     closed_at: DateTime | None = column("closed_at", "When it was won, lost or disqualified; null while it is open.")
     next_task: Task | None = read(tasks.next_of, "The open task that is due first: the next step.")
     tasks: Connection[Task] = connection(
         tasks.of_lead,
         "Its tasks, the next due first.",
-        filters={"filter": Argument(TaskFilter | None, "Only the tasks that this lets through.")},
+        filters={"filter": Argument(TaskFilter | None, "Only the tasks that match this filter.")},
         order=TaskOrder,
     )
     activities: Connection[Activity] = connection(
         activities.of_lead,
-        "What people told they did about it, the newest first.",
-        filters={"filter": Argument(ActivityFilter | None, "Only the activities that this lets through.")},
+        "The activities that people logged on it, newest first.",
+        filters={"filter": Argument(ActivityFilter | None, "Only the activities that match this filter.")},
     )
     timeline: Connection[Annotated["Event", strawberry.lazy("schema.types.event")]] = connection(
         histories.timeline,
@@ -111,11 +111,11 @@ class Lead(Node):
         filters={
             "filter": Argument(
                 Annotated["EventFilter", strawberry.lazy("schema.filters.event")] | None,
-                "Only the events that this lets through.",
+                "Only the events that match this filter.",
             )
         },
     )
-    last_activity_at: DateTime | None = column("last_activity_at", "When somebody last did something about it.")
+    last_activity_at: DateTime | None = column("last_activity_at", "When an activity was last logged on it.")
     allowed_transitions: list[Transition] = read(
         transitions.of_lead,
         "Every stage of its pipeline, and whether it may be moved there as it is now: to grey columns before a drop.",
@@ -130,8 +130,9 @@ class Lead(Node):
     )
     rotten_since: DateTime | None = read(stage_times.rotten_since, "Since when it has been stale; null when it is not.")
     stage_history: Connection[StageChange] = connection(leads.history, "Every stage it entered, oldest first.")
-    created_at: DateTime = column("created_at", "When it came in.")
+    created_at: DateTime = column("created_at", "When it was created.")
     updated_at: DateTime = column("updated_at", "When it last changed.")
     version: int = column(
-        "version", "Counts its changes: 1, 2, 3, … Send it as `expectedVersion` to be told of a conflict."
+        "version",
+        "Counts its changes: 1, 2, 3, … Send it as `expectedVersion` to be refused when it has changed since.",
     )

@@ -2,8 +2,10 @@
 
 import strawberry
 
-from engine.publish.fields import column, outcome
+from engine.publish.fields import change, column, outcome
 from engine.publish.payload import ChangeInput, Payload
+from models.rules.roles import Role
+from resolvers.changes.leads import lost_reasons
 
 
 @strawberry.type(description="One of the reasons that your organisation offers when a lead is lost.")
@@ -18,6 +20,16 @@ class SetLostReasonsInput(ChangeInput):
     )
 
 
-@strawberry.type(description="What came of setting the lost reasons.")
+@strawberry.type(description="Result of `setLostReasons`.")
 class SetLostReasonsPayload(Payload):
     lost_reasons: list[LostReason] | None = outcome("The reasons that are offered now, in order.")
+
+
+@strawberry.type(description="The mutations of lost reason.")
+class LostReasonMutations:
+    set_lost_reasons: SetLostReasonsPayload | None = change(
+        lost_reasons.set_lost_reasons,
+        SetLostReasonsInput,
+        "Set the reasons that are offered when a lead is lost.",
+        role=Role.ADMIN,
+    )

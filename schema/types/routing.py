@@ -19,8 +19,8 @@ publish(
     PoolStrategy,
     "How a pool chooses who gets the next lead. Members who have left, or have had their day's leads, are passed over.",
     ROUND_ROBIN="One after the other, in the order of the pool.",
-    FEWEST_OPEN="Whoever has the fewest open leads; among equals, the first in the order of the pool.",
-    WEIGHTED="By capacity: whoever has twice the capacity of another gets twice as many.",
+    FEWEST_OPEN="The member with the fewest open leads; among equals, the first in the order of the pool.",
+    WEIGHTED="By capacity: a member with twice the capacity of another gets twice as many.",
 )
 
 

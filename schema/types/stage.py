@@ -58,13 +58,13 @@ class Stage(Node):
     leads: Connection[Annotated["Lead", strawberry.lazy("schema.types.lead")]] = connection(
         leads.in_stage,
         "The cards of the column, in the order of the board unless asked otherwise.",
-        filters={"filter": Argument(LeadFilter | None, "Only the leads that this lets through.")},
+        filters={"filter": Argument(LeadFilter | None, "Only the leads that match this filter.")},
         order=LeadOrder,
     )
     totals: StageTotals = read(
         stage_totals.of,
         "How many leads stand here and what they are worth, whatever page of `leads` is shown.",
-        arguments={"filter": Argument(LeadFilter | None, "Only the leads that this lets through; without it, all.")},
+        arguments={"filter": Argument(LeadFilter | None, "Only the leads that match this filter; without it, all.")},
     )
     created_at: DateTime = column("created_at", "When the stage was made.")
     updated_at: DateTime = column("updated_at", "When the stage last changed.")

@@ -33,10 +33,10 @@ class Task(Node):
     )
     deadline: DateTime | None = column(
         "deadline",
-        "When it becomes overdue: at its instant, or when its day is over where whoever has to do it lives.",
+        "When it becomes overdue: at its instant, or when its day is over in the assignee's time zone.",
     )
     overdue: bool = read(tasks.overdue, "Whether it is open and late: its deadline has passed.")
-    remind_at: DateTime | None = column("remind_at", "When to remind whoever has to do it.")
+    remind_at: DateTime | None = column("remind_at", "When to remind the assignee.")
     recurrence: str | None = column(
         "recurrence",
         "The rule by which it comes again when it is completed, as RFC 5545 writes it: `FREQ=WEEKLY;BYDAY=MO`. COUNT "
@@ -58,7 +58,7 @@ class Task(Node):
     )
     blocks: Connection["Task"] = connection(tasks.blocks, "What waits for it, oldest first.")
     creator: Member | None = read(tasks.creator, "Who made it; null when it came from an import.")
-    outcome: str | None = column("outcome", "What came of it, or why it was cancelled.")
+    outcome: str | None = column("outcome", "The outcome, or why it was cancelled.")
     completed_at: DateTime | None = column("completed_at", "When it was done.")
     created_at: DateTime = column("created_at", "When the record was made.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
