@@ -71,7 +71,7 @@ class Query:
         resolvers.conditions.sql.matching_leads,
         "The leads and opportunities that meet a condition, newest first by default: what a rule with this "
         "condition would be about.",
-        filters={"condition": Argument(Condition, "What a lead has to meet.")},
+        filters={"condition": Argument(Condition, "The condition a lead must match.")},
         order=LeadOrder,
         role=Role.VIEWER,
     )

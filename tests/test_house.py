@@ -123,7 +123,6 @@ LONG = {
     "resolvers/changes/ownership/assign.py",
     "resolvers/changes/pipelines/stages.py",
     "resolvers/conditions/sql.py",
-    "schema/mutation.py",
     "server/process/demo.py",
     "server/transport/sockets.py",
 }

@@ -15,47 +15,49 @@ from schema.types.lead import Lead
 EXPECTED_VERSION = "Refuse with CONFLICT unless the activity is at this version."
 
 
-@strawberry.input(description="What one says of an activity.")
+@strawberry.input(description="Fields of an activity.")
 class ActivityFields:
-    body: str | None = optional("What was said: up to 20,000 characters.")
+    body: str | None = optional("The text of the activity: up to 20,000 characters.")
     outcome: str | None = optional("The outcome: up to 300 characters.")
-    occurred_at: DateTime | None = optional("When it was done; now unless said otherwise. It cannot be null.")
+    occurred_at: DateTime | None = optional("When it happened; now if left out. It cannot be null.")
     duration: int | None = optional("How long it took, in seconds: up to a week.")
     participants: list[str] | None = optional(
         "Who else took part: up to 50 names or addresses, of up to 300 characters."
     )
-    contact_id: strawberry.ID | None = optional("The person it was done with.", id="contact")
+    contact_id: strawberry.ID | None = optional("The contact it was done with.", id="contact")
 
 
-@strawberry.input(description="Something that was done about a lead.")
+@strawberry.input(description="An activity on a lead.")
 class LogActivityInput(ChangeInput, ActivityFields):
-    lead_id: strawberry.ID = id_of("lead", "The lead it was about.")
-    type: ActivityType = strawberry.field(description="What kind of thing it was.")
-    subject: str = strawberry.field(description="What it was about: up to 300 characters.")
+    lead_id: strawberry.ID = id_of("lead", "The lead it is about.")
+    type: ActivityType = strawberry.field(description="The type of activity.")
+    subject: str = strawberry.field(description="The subject: up to 300 characters.")
 
 
 @strawberry.type(description="Result of `logActivity`.")
 class LogActivityPayload(Payload):
     activity: Activity | None = ref(models.Activity, "The activity.")
-    lead: Lead | None = ref(models.Lead, "The lead it was about.")
+    lead: Lead | None = ref(models.Lead, "The lead it is about.")
 
 
-@strawberry.input(description="What to correct in an activity. What is left out stays as it is; null empties.")
+@strawberry.input(
+    description="Fields of an activity to correct. Omitted fields stay as they are; null empties a field."
+)
 class UpdateActivityInput(ChangeInput, ActivityFields):
     activity_id: strawberry.ID = id_of("activity", "The activity to correct.")
-    type: ActivityType | None = optional("What kind of thing it was. It cannot be null.")
+    type: ActivityType | None = optional("The type of activity. It cannot be null.")
     subject: str | None = optional("What it was about: up to 300 characters. It cannot be null.")
-    occurred_at: DateTime | None = optional("When it was done. It cannot be null.")
+    occurred_at: DateTime | None = optional("When it happened. It cannot be null.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
 @strawberry.type(description="Result of `updateActivity`.")
 class UpdateActivityPayload(Payload):
     activity: Activity | None = ref(models.Activity, "The activity.")
-    lead: Lead | None = ref(models.Lead, "The lead it was about.")
+    lead: Lead | None = ref(models.Lead, "The lead it is about.")
 
 
-@strawberry.input(description="Which activity to take back.")
+@strawberry.input(description="Which activity to delete.")
 class DeleteActivityInput(ChangeInput):
     activity_id: strawberry.ID = id_of("activity", "The activity to delete.")
     expected_version: int | None = optional(EXPECTED_VERSION)
@@ -63,9 +65,9 @@ class DeleteActivityInput(ChangeInput):
 
 @strawberry.type(description="Result of `deleteActivity`.")
 class DeleteActivityPayload(Payload):
-    deleted_activity_id: strawberry.ID | None = outcome("The id of the activity that is gone.")
+    deleted_activity_id: strawberry.ID | None = outcome("The id of the deleted activity.")
     activity: Activity | None = ref(models.Activity, "The activity, when it could not be deleted.")
-    lead: Lead | None = ref(models.Lead, "The lead it was about.")
+    lead: Lead | None = ref(models.Lead, "The lead it is about.")
 
 
 @strawberry.type(description="The mutations of activities.")

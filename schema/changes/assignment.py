@@ -12,57 +12,63 @@ from schema.types.lead import Lead
 from schema.types.member import Member
 
 
-@strawberry.input(description="Who should work on a lead.")
+@strawberry.input(description="Which member to assign a lead to.")
 class AssignLeadInput(ChangeInput):
-    lead_id: strawberry.ID = id_of("lead", "The lead to give.")
-    member_id: strawberry.ID | None = id_of("member", "The member to give it to; null, not left out, for nobody.")
+    lead_id: strawberry.ID = id_of("lead", "The lead to assign.")
+    member_id: strawberry.ID | None = id_of(
+        "member", "The member to assign it to. Send null for nobody; it cannot be left out."
+    )
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")
 
 
 @strawberry.type(description="Result of `assignLead`.")
 class AssignLeadPayload(Payload):
-    lead: Lead | None = ref(models.Lead, "The lead with its owner.")
+    lead: Lead | None = ref(models.Lead, "The lead with its new owner.")
 
 
-@strawberry.input(description="Who should work on several leads.")
+@strawberry.input(description="Which member to assign several leads to.")
 class AssignLeadsInput(ChangeInput):
-    lead_ids: list[strawberry.ID] = id_of("lead", "The leads to give, up to 500.")
-    member_id: strawberry.ID | None = id_of("member", "The member to give them to; null, not left out, for nobody.")
-    all_or_none: bool | None = optional("Give none when one of them cannot be given.")
+    lead_ids: list[strawberry.ID] = id_of("lead", "The leads to assign, up to 500.")
+    member_id: strawberry.ID | None = id_of(
+        "member", "The member to assign them to. Send null for nobody; it cannot be left out."
+    )
+    all_or_none: bool | None = optional("Assign none of them when one cannot be assigned.")
 
 
-@strawberry.type(description="What became of one of several leads.")
+@strawberry.type(description="The result for one of several leads.")
 class AssignmentResult:
     lead_id: strawberry.ID = outcome("The id that was sent.")
-    assigned: bool = outcome("Whether the member now has it.")
-    code: Refusal | None = outcome("Why not; null when it was given.")
-    message: str | None = outcome("Why not, for a person; null when it was given.")
+    assigned: bool = outcome("Whether the lead was assigned.")
+    code: Refusal | None = outcome("Why it was not assigned; null when it was.")
+    message: str | None = outcome("Why it was not assigned, for a person; null when it was.")
 
 
 @strawberry.type(description="Result of `assignLeads`.")
 class AssignLeadsPayload(Payload):
-    results: list[AssignmentResult] | None = outcome("What became of each, in the order of the ids that were sent.")
-    leads: list[Lead] | None = ref(models.Lead, "The leads that were given.")
+    results: list[AssignmentResult] | None = outcome("The result for each lead, in the order of the ids sent.")
+    leads: list[Lead] | None = ref(models.Lead, "The leads that were assigned.")
 
 
-@strawberry.input(description="Whose work goes to whom.")
+@strawberry.input(description="Whose work to reassign, and to whom.")
 class ReassignAllInput(ChangeInput):
-    from_member_id: strawberry.ID = id_of("member", "The member whose work is to be given away.")
-    to_member_id: strawberry.ID | None = optional("The member who gets it; without one, nobody.", id="member")
+    from_member_id: strawberry.ID = id_of("member", "The member whose work to reassign.")
+    to_member_id: strawberry.ID | None = optional("The member to assign it to; without one, nobody.", id="member")
     to_pool_id: strawberry.ID | None = optional(
-        "The pool that shares the leads out, instead of a member, whatever the daily caps. Open tasks on them go with "
-        "them; others are then nobody's.",
+        (
+            "The pool that shares the leads out, instead of a member. Daily caps do not apply. Open tasks "
+            "follow their leads; other tasks are then unassigned."
+        ),
         id="pool",
     )
-    include_closed: bool | None = optional("Also give away what is won, lost or disqualified.")
+    include_closed: bool | None = optional("Also reassign leads that are won, lost or disqualified.")
 
 
 @strawberry.type(description="Result of `reassignAll`.")
 class ReassignAllPayload(Payload):
-    task_count: int | None = outcome("How many open tasks were handed over.")
-    lead_count: int | None = outcome("How many leads changed hands. Open tasks went with them.")
+    task_count: int | None = outcome("How many open tasks were reassigned.")
+    lead_count: int | None = outcome("How many leads were reassigned.")
     from_member: Member | None = ref(models.Member, "The member who had the work.")
-    to_member: Member | None = ref(models.Member, "The member who has it now.")
+    to_member: Member | None = ref(models.Member, "The member who has the work now.")
 
 
 @strawberry.type(description="The mutations of assignment.")

@@ -10,17 +10,17 @@ from resolvers.changes.contacts import create_update as contacts_changes
 from schema.types.contact import Contact, Customer
 
 
-@strawberry.input(description="What one knows of a person.")
+@strawberry.input(description="Fields of a contact.")
 class ContactFields:
     email: str | None = optional("The person's e-mail address: up to 254 characters.")
     phone: str | None = optional("The person's telephone number: up to 50 characters.")
-    job_title: str | None = optional("What the person does at the customer's: up to 300 characters.")
-    address: str | None = optional("Where to reach the person by letter: up to 20,000 characters.")
+    job_title: str | None = optional("The person's job title: up to 300 characters.")
+    address: str | None = optional("The person's postal address: up to 20,000 characters.")
     notes: str | None = optional("Anything else worth knowing: up to 20,000 characters.")
     customer_id: strawberry.ID | None = optional("The company the person works for.", id="customer")
 
 
-@strawberry.input(description="A new person to talk to.")
+@strawberry.input(description="A new contact.")
 class CreateContactInput(ChangeInput, ContactFields):
     name: str = strawberry.field(description="The person's name: up to 300 characters.")
 
@@ -30,11 +30,9 @@ class CreateContactPayload(Payload):
     contact: Contact | None = ref(models.Contact, "The new contact.")
 
 
-@strawberry.input(
-    description="What should be different about a contact. What is left out stays as it is; null empties a field."
-)
+@strawberry.input(description="Fields of a contact to update. Omitted fields stay as they are; null empties a field.")
 class UpdateContactInput(ChangeInput, ContactFields):
-    contact_id: strawberry.ID = id_of("contact", "The contact to change.")
+    contact_id: strawberry.ID = id_of("contact", "The contact to update.")
     name: str | None = optional("The person's name: up to 300 characters. It cannot be null.")
     expected_version: int | None = optional("Refuse with CONFLICT unless the contact is at this version.")
 
@@ -44,19 +42,19 @@ class UpdateContactPayload(Payload):
     contact: Contact | None = ref(models.Contact, "The contact as it is now.")
 
 
-@strawberry.input(description="What one knows of a company.")
+@strawberry.input(description="Fields of a customer.")
 class CustomerFields:
     website: str | None = optional("The company's web address: up to 2,000 characters.")
-    industry: str | None = optional("The line of business: up to 300 characters.")
+    industry: str | None = optional("The industry: up to 300 characters.")
     phone: str | None = optional("The company's telephone number: up to 50 characters.")
-    address: str | None = optional("Where the company is: up to 20,000 characters.")
+    address: str | None = optional("The company's postal address: up to 20,000 characters.")
     notes: str | None = optional("Anything else worth knowing: up to 20,000 characters.")
     external_id: str | None = optional(
         "The customer's id in another system of yours: up to 300 characters, and only once."
     )
 
 
-@strawberry.input(description="A new company to sell to.")
+@strawberry.input(description="A new customer.")
 class CreateCustomerInput(ChangeInput, CustomerFields):
     name: str = strawberry.field(description="The company's name: up to 300 characters.")
 
@@ -66,11 +64,9 @@ class CreateCustomerPayload(Payload):
     customer: Customer | None = ref(models.Customer, "The new customer.")
 
 
-@strawberry.input(
-    description="What should be different about a customer. What is left out stays as it is; null empties a field."
-)
+@strawberry.input(description="Fields of a customer to update. Omitted fields stay as they are; null empties a field.")
 class UpdateCustomerInput(ChangeInput, CustomerFields):
-    customer_id: strawberry.ID = id_of("customer", "The customer to change.")
+    customer_id: strawberry.ID = id_of("customer", "The customer to update.")
     name: str | None = optional("The company's name: up to 300 characters. It cannot be null.")
     expected_version: int | None = optional("Refuse with CONFLICT unless the customer is at this version.")
 

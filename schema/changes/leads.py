@@ -25,7 +25,7 @@ class LeadFields:
     customer_id: strawberry.ID | None = optional("The company you sell to.", id="customer")
     owner_id: strawberry.ID | None = optional(OWNER, id="member")
     value: Decimal_ | None = optional(
-        "What the sale would bring in, in `currency`: not negative, and no finer than that currency's smallest unit."
+        "The value of the sale, in `currency`: not negative, and no finer than the smallest unit of that currency."
     )
     currency: str | None = optional(
         "The currency of `value`, as an ISO 4217 code such as EUR. Left out, your organisation's."
@@ -60,7 +60,7 @@ class CreateLeadPayload(Payload):
 
 @strawberry.input(description="Fields of a lead to update. Omitted fields stay as they are; null empties a field.")
 class UpdateLeadInput(ChangeInput, LeadFields):
-    lead_id: strawberry.ID = id_of("lead", "The lead to change.")
+    lead_id: strawberry.ID = id_of("lead", "The lead to update.")
     title: str | None = optional("What the sale is about: up to 300 characters. It cannot be null.")
     currency: str | None = optional(
         "The currency of `value`, as an ISO 4217 code such as EUR. A value that has none gets your organisation's. It "
@@ -77,25 +77,26 @@ class UpdateLeadPayload(Payload):
 @strawberry.input(description="Which lead to delete.")
 class DeleteLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of(
-        "lead", "The lead to delete, with its history and tasks. A converted one stays, and so does what it became."
+        "lead",
+        ("The lead to delete, with its history and tasks. A converted lead and its opportunity cannot be deleted."),
     )
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
 @strawberry.type(description="Result of `deleteLead`.")
 class DeleteLeadPayload(Payload):
-    deleted_lead_id: strawberry.ID | None = outcome("The id of the lead that is gone; null when it was kept.")
-    stage: Stage | None = ref(models.Stage, "The stage it stood in, with its new totals.")
-    lead: Lead | None = ref(models.Lead, "The lead as it is, when it was refused to delete it.")
+    deleted_lead_id: strawberry.ID | None = outcome("The id of the deleted lead; null when the mutation was refused.")
+    stage: Stage | None = ref(models.Stage, "The stage it was in, with its new totals.")
+    lead: Lead | None = ref(models.Lead, "The lead as it is, when the mutation was refused.")
 
 
 @strawberry.input(description="Where to move a lead.")
 class MoveLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to move.")
     stage_id: strawberry.ID = id_of("stage", "The stage to move it to, in its own pipeline or in another.")
-    after_lead_id: strawberry.ID | None = optional("The card to drop it right below.", id="lead")
+    after_lead_id: strawberry.ID | None = optional("The card directly above its new place.", id="lead")
     before_lead_id: strawberry.ID | None = optional(
-        "The card to drop it right above. With neither neighbour it goes on top.", id="lead"
+        "The card directly below its new place. With neither neighbour it goes on top.", id="lead"
     )
     lost_reason: str | None = optional(
         "Why it was lost: needed where a LOST stage is entered, not allowed elsewhere. One of your organisation's lost "

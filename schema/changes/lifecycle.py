@@ -43,7 +43,7 @@ class DisqualifyLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, closed.")
 
 
-@strawberry.input(description="Which closed lead goes on.")
+@strawberry.input(description="Which closed lead to reopen.")
 class ReopenLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to reopen.")
     expected_version: int | None = optional(EXPECTED_VERSION)
@@ -54,24 +54,28 @@ class ReopenLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, back in the open stage it was in last.")
 
 
-@strawberry.input(description="The customer to make when a lead is converted.")
+@strawberry.input(description="The customer to create when a lead is converted.")
 class NewCustomerInput:
     name: str | None = optional("The company's name; without it, taken from the contact's e-mail address.")
-    even_if_similar: bool | None = optional("Make it even if there is one with the same name or e-mail domain.")
+    even_if_similar: bool | None = optional(
+        "Create it even if there is a customer with the same name or e-mail domain."
+    )
 
 
-@strawberry.input(description="Which lead becomes an opportunity, and how.")
+@strawberry.input(description="Which lead to convert, and how.")
 class ConvertLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to convert. It must be qualified.")
     pipeline_id: strawberry.ID | None = optional(
         "The pipeline of the opportunity; without it, the default one for opportunities.", id="pipeline"
     )
-    stage_id: strawberry.ID | None = optional("The stage to begin in; without it, the first open one.", id="stage")
+    stage_id: strawberry.ID | None = optional(
+        "The stage the opportunity enters; without it, the first open one.", id="stage"
+    )
     customer_id: strawberry.ID | None = optional(
-        "The customer it belongs to. What is not yet known of the customer is filled in from the contact.",
+        "The customer of the opportunity. Its empty fields are filled in from the contact.",
         id="customer",
     )
-    create_customer: NewCustomerInput | None = optional("Make a customer from the lead's contact.")
+    create_customer: NewCustomerInput | None = optional("Create a customer from the lead's contact.")
     title: str | None = optional("The opportunity's title, up to 300 characters; without it, the lead's.")
     value: Decimal_ | None = optional(
         "The opportunity's value, in the lead's currency or else your organisation's; without it, the lead's."
@@ -85,16 +89,16 @@ class ConvertLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, linked to its opportunity.")
     opportunity: Lead | None = ref(models.Lead, "The opportunity; null after a dry run.")
     already_converted: bool | None = outcome(
-        "Whether the lead had been converted before: then nothing was done, and the first result is shown."
+        "Whether the lead had been converted before. If so, nothing was done, and the first result is shown."
     )
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline of the opportunity.")
-    stage: Stage | None = ref(models.Stage, "The stage that the opportunity begins in.")
+    stage: Stage | None = ref(models.Stage, "The stage that the opportunity enters.")
     title: str | None = outcome("The title of the opportunity.")
     customer: Customer | None = ref(
-        models.Customer, "The customer of the opportunity; null in a dry run for one to be made."
+        models.Customer, "The customer of the opportunity; null in a dry run that would create one."
     )
-    creates_customer: bool | None = outcome("Whether a customer is made.")
-    tasks_carried_over: int | None = outcome("How many open tasks go over to the opportunity.")
+    creates_customer: bool | None = outcome("Whether a customer is created.")
+    tasks_carried_over: int | None = outcome("How many open tasks move to the opportunity.")
     similar_customers: list[Customer] | None = ref(
         models.Customer, "With DUPLICATE_CUSTOMER: the customers that are probably the same."
     )

@@ -10,27 +10,30 @@ from resolvers.changes.organisation import members as members_changes
 from schema.types.member import Member
 
 
-@strawberry.input(description="What should be different about a member. What is left out stays as it is.")
+@strawberry.input(description="Fields of a member to update. Omitted fields stay as they are.")
 class UpdateMemberInput(ChangeInput):
-    member_id: strawberry.ID = id_of("member", "The member to change.")
+    member_id: strawberry.ID = id_of("member", "The member to update.")
     name: str | None = optional("The person's name: up to 300 characters. It cannot be null.")
     email: str | None = optional("The person's e-mail address; null for none.")
     role: Role | None = optional(
-        "What the person does here. What a call may do is decided by the role in its token. It cannot be null."
+        "The person's role in the organisation. The role in a token decides what its requests may do. It "
+        "cannot be null."
     )
     active: bool | None = optional(
-        "False for somebody who has left: what was theirs stays theirs, but they are given nothing more. You cannot "
-        "deactivate yourself, and nobody the last admin. It cannot be null."
+        "False for somebody who has left: they keep what they own, and get nothing new. You cannot "
+        "deactivate yourself, nor the last admin. It cannot be null."
     )
     time_zone: str | None = optional(
         "The person's time zone, as the IANA database names it: `Europe/Paris`. All-day tasks end by it. It cannot be "
         "null."
     )
     capacity: int | None = optional(
-        "The person's share of what a WEIGHTED pool gives out, against those of the others: 0 to 1000. Not null."
+        "The person's share of the leads of a WEIGHTED pool, relative to the other members: 0 to 1000. "
+        "It cannot be null."
     )
     daily_cap: int | None = optional(
-        "The most leads that routing may give the person in a day of their time zone: 0 to 10,000; null for no limit."
+        "The most leads that routing may assign to the person in a day of their time zone: 0 to 10,000; "
+        "null for no limit."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the member is at this version.")
 

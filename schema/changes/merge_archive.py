@@ -13,9 +13,9 @@ from schema.types.lead import Lead
 EXPECTED_VERSION = "Refuse with CONFLICT unless the record is at this version."
 WINNER_VERSION = "Refuse with CONFLICT unless the record that stays is at this version."
 DRY_RUN = "True: only report what would happen, and change nothing."
-MERGED_ID = "The id of the one that was joined in. It stands for the other from now on."
-FILLED = "The fields that were empty and are filled from the other one."
-MOVED = "How many {} went over to the one that stays."
+MERGED_ID = "The id of the record that was merged. It now stands for the one that stays."
+FILLED = "The empty fields that were filled from the merged record."
+MOVED = "How many {} moved to the record that stays."
 
 
 @strawberry.type(description="Result of `merge`.")
@@ -27,7 +27,7 @@ class MergePayload(Payload):
 @strawberry.input(description="Two contacts that are the same person.")
 class MergeContactsInput(ChangeInput):
     winner_id: strawberry.ID = id_of("contact", "The contact that stays.")
-    loser_id: strawberry.ID = id_of("contact", "The contact that is joined into it.")
+    loser_id: strawberry.ID = id_of("contact", "The contact that is merged into it.")
     dry_run: bool | None = optional(DRY_RUN)
     expected_version: int | None = optional(WINNER_VERSION)
 
@@ -43,7 +43,7 @@ class MergeContactsPayload(MergePayload):
 @strawberry.input(description="Two customers that are the same company.")
 class MergeCustomersInput(ChangeInput):
     winner_id: strawberry.ID = id_of("customer", "The customer that stays.")
-    loser_id: strawberry.ID = id_of("customer", "The customer that is joined into it.")
+    loser_id: strawberry.ID = id_of("customer", "The customer that is merged into it.")
     dry_run: bool | None = optional(DRY_RUN)
     expected_version: int | None = optional(WINNER_VERSION)
 
@@ -59,7 +59,7 @@ class MergeCustomersPayload(MergePayload):
 @strawberry.input(description="Two leads that are the same.")
 class MergeLeadsInput(ChangeInput):
     winner_id: strawberry.ID = id_of("lead", "The lead that stays.")
-    loser_id: strawberry.ID = id_of("lead", "The lead that is joined into it.")
+    loser_id: strawberry.ID = id_of("lead", "The lead that is merged into it.")
     dry_run: bool | None = optional(DRY_RUN)
     expected_version: int | None = optional(WINNER_VERSION)
 
@@ -73,7 +73,7 @@ class MergeLeadsPayload(MergePayload):
 
 @strawberry.input(description="The contact to archive.")
 class ArchiveContactInput(ChangeInput):
-    contact_id: strawberry.ID = id_of("contact", "The contact that is not to be offered any more.")
+    contact_id: strawberry.ID = id_of("contact", "The contact to archive.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
@@ -82,7 +82,7 @@ class ArchiveContactPayload(Payload):
     contact: Contact | None = ref(models.Contact, "The contact.")
 
 
-@strawberry.input(description="Which contact comes back.")
+@strawberry.input(description="Which contact to restore.")
 class RestoreContactInput(ChangeInput):
     contact_id: strawberry.ID = id_of("contact", "The archived contact.")
     expected_version: int | None = optional(EXPECTED_VERSION)
@@ -95,7 +95,7 @@ class RestoreContactPayload(Payload):
 
 @strawberry.input(description="The customer to archive.")
 class ArchiveCustomerInput(ChangeInput):
-    customer_id: strawberry.ID = id_of("customer", "The customer that is not to be offered any more.")
+    customer_id: strawberry.ID = id_of("customer", "The customer to archive.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
@@ -104,7 +104,7 @@ class ArchiveCustomerPayload(Payload):
     customer: Customer | None = ref(models.Customer, "The customer.")
 
 
-@strawberry.input(description="Which customer comes back.")
+@strawberry.input(description="Which customer to restore.")
 class RestoreCustomerInput(ChangeInput):
     customer_id: strawberry.ID = id_of("customer", "The archived customer.")
     expected_version: int | None = optional(EXPECTED_VERSION)

@@ -14,17 +14,17 @@ from schema.types.pipeline import Pipeline
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the pipeline is at this version."
 PROBABILITY = "The chance, in percent, that a deal here will be won: 0 to 100. "
-ROUTES_NEW_LEADS = "Whether leads that come in without an owner are given one at once, by the routing rules. "
+ROUTES_NEW_LEADS = "Whether new leads without an owner are routed at once, by the routing rules. "
 ROTTEN_AFTER_DAYS = "After how many days without activity a deal here goes stale: 1 to 3650. "
 
-REQUIRED_FIELDS = "What must be known of a lead before it may enter; nothing unless said otherwise."
+REQUIRED_FIELDS = "The fields a lead must have before it may enter; none if left out."
 
 
 @strawberry.input(description="A stage of a new pipeline.")
 class StageInput:
     name: str = strawberry.field(description="What the column of the board is called: up to 300 characters.")
     kind: StageKind = strawberry.field(
-        description="Whether deals here are still being worked on, won or lost.", default=StageKind.OPEN
+        description="Whether deals here are in progress, won or lost.", default=StageKind.OPEN
     )
     probability: int | None = optional(
         PROBABILITY + "Left out, it is 0 in an OPEN stage; a WON stage always has 100, a LOST one 0."
@@ -33,19 +33,19 @@ class StageInput:
     required_fields: list[LeadField] | None = optional(REQUIRED_FIELDS)
 
 
-@strawberry.input(description="A new board, with its columns.")
+@strawberry.input(description="A new pipeline, with its stages.")
 class CreatePipelineInput(ChangeInput):
     name: str = strawberry.field(description="What the board is called: up to 300 characters.")
     type: PipelineType = strawberry.field(
-        description="Whether it holds leads or opportunities. It stays so.", default=PipelineType.LEAD
+        description="Whether it holds leads or opportunities. It cannot be changed later.", default=PipelineType.LEAD
     )
     stages: list[StageInput] = strawberry.field(
         description="The columns of the board, from left to right: up to 100, at least one of them OPEN."
     )
     description: str | None = optional("What the pipeline is for: up to 20,000 characters.")
     is_default: bool | None = optional(
-        "Whether it is used when no pipeline of its type is named, in the place of the one that was. The first of its "
-        "type is the default in any case."
+        "Whether it becomes the default of its type, used when no pipeline is named. The first pipeline "
+        "of a type is its default in any case."
     )
     routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "Left out, they are not.")
 
@@ -55,14 +55,14 @@ class CreatePipelinePayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The new pipeline.")
 
 
-@strawberry.input(description="What should be different about a pipeline. What is left out stays as it is.")
+@strawberry.input(description="Fields of a pipeline to update. Omitted fields stay as they are.")
 class UpdatePipelineInput(ChangeInput):
-    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to change.")
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to update.")
     name: str | None = optional("What the board is called: up to 300 characters. It cannot be null.")
     description: str | None = optional("What the pipeline is for: up to 20,000 characters; null for nothing.")
     is_default: bool | None = optional(
-        "True makes it the default of its type, in the place of the one that was. The default cannot be made false: "
-        "make another one the default instead."
+        "True makes it the default of its type, instead of the present one. It cannot be null, nor false "
+        "for the default: make another pipeline the default instead."
     )
     routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "It cannot be null.")
     expected_version: int | None = optional(EXPECTED_VERSION)
@@ -73,16 +73,18 @@ class UpdatePipelinePayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline as it is now.")
 
 
-@strawberry.input(description="Which pipeline should go.")
+@strawberry.input(description="Which pipeline to delete.")
 class DeletePipelineInput(ChangeInput):
-    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to delete. No lead may stand in it, open or closed.")
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to delete. It must hold no leads, open or closed.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
 @strawberry.type(description="Result of `deletePipeline`.")
 class DeletePipelinePayload(Payload):
-    deleted_pipeline_id: strawberry.ID | None = outcome("The id of the pipeline that is gone; null when it was kept.")
-    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline as it is, when it was refused to delete it.")
+    deleted_pipeline_id: strawberry.ID | None = outcome(
+        "The id of the deleted pipeline; null when the mutation was refused."
+    )
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline as it is, when the mutation was refused.")
 
 
 @strawberry.type(description="The mutations of pipelines.")

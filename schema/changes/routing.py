@@ -20,7 +20,7 @@ from schema.types.pipeline import Pipeline
 from schema.types.routing import Pool, RoutingRule
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the pool is at this version."
-MEMBER_IDS = "Who shares the leads, in order: 1 to 200 members, each once."
+MEMBER_IDS = "The members who share the leads, in order: 1 to 200, each once."
 
 
 @strawberry.input(description="A new pool.")
@@ -37,9 +37,9 @@ class CreatePoolPayload(Payload):
     pool: Pool | None = ref(models.Pool, "The new pool.")
 
 
-@strawberry.input(description="What should be different about a pool. What is left out stays as it is.")
+@strawberry.input(description="Fields of a pool to update. Omitted fields stay as they are.")
 class UpdatePoolInput(ChangeInput):
-    pool_id: strawberry.ID = id_of("pool", "The pool to change.")
+    pool_id: strawberry.ID = id_of("pool", "The pool to update.")
     name: str | None = optional("What the pool is called: up to 300 characters. It cannot be null.")
     strategy: PoolStrategy | None = optional("How it chooses who gets the next lead. It cannot be null.")
     member_ids: list[strawberry.ID] | None = optional(
@@ -53,16 +53,16 @@ class UpdatePoolPayload(Payload):
     pool: Pool | None = ref(models.Pool, "The pool as it is now.")
 
 
-@strawberry.input(description="Which pool should go.")
+@strawberry.input(description="Which pool to delete.")
 class DeletePoolInput(ChangeInput):
-    pool_id: strawberry.ID = id_of("pool", "The pool to delete. No rule may give leads to it.")
+    pool_id: strawberry.ID = id_of("pool", "The pool to delete. No routing rule may name it.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
 @strawberry.type(description="Result of `deletePool`.")
 class DeletePoolPayload(Payload):
-    deleted_pool_id: strawberry.ID | None = outcome("The id of the pool that is gone; null when it was kept.")
-    pool: Pool | None = ref(models.Pool, "The pool as it is, when it was refused to delete it.")
+    deleted_pool_id: strawberry.ID | None = outcome("The id of the deleted pool; null when the mutation was refused.")
+    pool: Pool | None = ref(models.Pool, "The pool as it is, when the mutation was refused.")
 
 
 @strawberry.input(description="One routing rule. It gives leads either to a member or to a pool.")
@@ -71,7 +71,7 @@ class RoutingRuleInput:
     stage_id: strawberry.ID | None = optional(
         "The stage of the pipeline that it is for; left out, any stage.", id="stage"
     )
-    condition: Condition | None = optional("What a lead has to meet; left out, nothing.")
+    condition: Condition | None = optional("The condition a lead must match; left out, any lead matches.")
     member_id: strawberry.ID | None = optional("The member who gets the leads.", id="member")
     pool_id: strawberry.ID | None = optional("The pool that gets the leads.", id="pool")
 
@@ -111,7 +111,7 @@ publish(
 )
 
 
-@strawberry.type(description="A lead that was given to somebody.")
+@strawberry.type(description="A lead that was assigned.")
 class RoutedLead:
     lead: Lead = read(pools.lead, "The lead as it is now.")
     owner: Member = read(pools.owner, "Who got it; in a dry run, who would.")
@@ -128,7 +128,7 @@ class UnroutedLead:
 
 @strawberry.type(description="Result of `routeUnassigned`.")
 class RouteUnassignedPayload(Payload):
-    routed_count: int | None = outcome("How many leads were given to somebody.")
+    routed_count: int | None = outcome("How many leads were assigned.")
     unrouted_count: int | None = outcome("How many were given to nobody.")
     has_more: bool | None = outcome(
         "Whether there are more: at most 10,000 are looked at in one call. Call again, with `afterLeadId`."
@@ -136,7 +136,7 @@ class RouteUnassignedPayload(Payload):
     last_lead_id: strawberry.ID | None = outcome("The id of the last lead that was looked at; null without any.")
     routed: list[RoutedLead] | None = items(
         {"lead_id": Uuid(), "owner_id": Uuid(), "rule_id": Uuid()},
-        "Each lead that was given to somebody, in the order they came in.",
+        "Each lead that was assigned, oldest first.",
         rows=2_000,
     )
     unrouted: list[UnroutedLead] | None = items(

@@ -34,13 +34,13 @@ class AddStagePayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, with the new stage in its place.")
 
 
-@strawberry.input(description="What should be different about a stage. What is left out stays as it is.")
+@strawberry.input(description="Fields of a stage to update. Omitted fields stay as they are.")
 class UpdateStageInput(ChangeInput):
-    stage_id: strawberry.ID = id_of("stage", "The stage to change.")
+    stage_id: strawberry.ID = id_of("stage", "The stage to update.")
     name: str | None = optional("What the column is called: up to 300 characters. It cannot be null.")
     kind: StageKind | None = optional(
-        "Whether deals here are still being worked on, won or lost. All leads in the stage are closed or opened with "
-        "it; the last OPEN stage stays OPEN. It cannot be null."
+        "Whether deals here are in progress, won or lost. All leads in the stage are closed or opened "
+        "with it; the last OPEN stage stays OPEN. It cannot be null."
     )
     probability: int | None = optional(PROBABILITY + "Left out, it follows a change to WON or LOST. It cannot be null.")
     rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Null for never.")

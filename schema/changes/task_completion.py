@@ -64,7 +64,7 @@ class CompletionResult:
 
 @strawberry.type(description="Result of `completeTasks`.")
 class CompleteTasksPayload(Payload):
-    results: list[CompletionResult] | None = outcome("What became of each, in the order of the ids that were sent.")
+    results: list[CompletionResult] | None = outcome("The result for each lead, in the order of the ids sent.")
     tasks: list[Task] | None = ref(models.Task, "The tasks that were completed.")
     next_occurrences: list[Task] | None = ref(models.Task, "The tasks that come next, of those that repeat.")
 
@@ -94,20 +94,20 @@ class ReopenTaskPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead it is a step of.")
 
 
-@strawberry.input(description="Which task has to be done before which.")
+@strawberry.input(description="Which task must be completed before which.")
 class AddTaskDependencyInput(ChangeInput):
     task_id: strawberry.ID = id_of("task", "The task that waits.")
-    blocked_by_id: strawberry.ID = id_of("task", "The task that has to be done before: up to 50 for one that waits.")
+    blocked_by_id: strawberry.ID = id_of("task", "The task that must be completed first. A task can wait for up to 50.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
 @strawberry.type(description="Result of `addTaskDependency`.")
 class AddTaskDependencyPayload(Payload):
     task: Task | None = ref(models.Task, "The task that waits.")
-    blocker: Task | None = ref(models.Task, "The task that has to be done before.")
+    blocker: Task | None = ref(models.Task, "The task that had to be completed first.")
 
 
-@strawberry.input(description="Which task no longer has to be done before which.")
+@strawberry.input(description="Which dependency to remove.")
 class RemoveTaskDependencyInput(ChangeInput):
     task_id: strawberry.ID = id_of("task", "The task that waited.")
     blocked_by_id: strawberry.ID = id_of("task", "The task that it no longer waits for.")

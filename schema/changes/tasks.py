@@ -67,11 +67,9 @@ class CreateTaskPayload(Payload):
     task: Task | None = ref(models.Task, "The new task.")
 
 
-@strawberry.input(
-    description="What should be different about a task. What is left out stays as it is; null empties a field."
-)
+@strawberry.input(description="Fields of a task to update. Omitted fields stay as they are; null empties a field.")
 class UpdateTaskInput(ChangeInput, TaskFields, TaskLinks):
-    task_id: strawberry.ID = id_of("task", "The task to change.")
+    task_id: strawberry.ID = id_of("task", "The task to update.")
     title: str | None = optional("What is to be done: up to 300 characters. It cannot be null.")
     priority: TaskPriority | None = optional("How pressing it is. It cannot be null.")
     assignee_id: strawberry.ID | None = optional("Who has to do it; null for nobody.", id="member")

@@ -101,7 +101,7 @@ class PipelineTypeCondition:
     in_: list[PipelineType] | None = optional("It is one of these.", name="in")
 
 
-@strawberry.input(one_of=True, description="A test of whether a deal is still being worked on, or how it ended.")
+@strawberry.input(one_of=True, description="A test of the kind of stage a deal is in.")
 class StageKindCondition:
     is_: StageKind | None = optional("It is this.", name="is")
     in_: list[StageKind] | None = optional("It is one of these.", name="in")

@@ -48,7 +48,7 @@ class LeadFilter:
     contact_ids: list[strawberry.ID] | None = optional("With one of these contacts.")
     customer_ids: list[strawberry.ID] | None = optional("With one of these customers.")
     kind: PipelineType | None = optional("Only leads, or only opportunities.")
-    unowned: bool | None = optional("True: only what nobody works on. False: only what somebody works on.")
+    unowned: bool | None = optional("True: only leads without an owner. False: only leads with an owner.")
     closed: bool | None = optional("True: only what is won, lost or disqualified. False: only what is still open.")
     has_next_task: bool | None = optional("True: only what has an open task. False: only what has no next step.")
     currency: str | None = optional("Only values in this currency, an ISO 4217 code.")

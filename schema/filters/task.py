@@ -25,7 +25,7 @@ class TaskFilter:
     priority: TaskPriority | None = optional("With this priority.")
     assignee_id: strawberry.ID | None = optional("That this member has to do.")
     mine: bool | None = optional("True: only what you have to do. False: only what you have not.")
-    assigned: bool | None = optional("True: only what somebody has to do. False: only what is nobody's.")
+    assigned: bool | None = optional("True: only assigned tasks. False: only unassigned tasks.")
     lead_id: strawberry.ID | None = optional("A step of this lead.")
     contact_id: strawberry.ID | None = optional("About this contact.")
     customer_id: strawberry.ID | None = optional("About this customer.")

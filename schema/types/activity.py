@@ -30,7 +30,7 @@ publish(
 @strawberry.type(description="Something that somebody did about a lead, as that person logged it.")
 class Activity(Node):
     id: strawberry.ID = read(activities.id, "The activity's id.")
-    type: ActivityType = column("type", "What kind of thing it was.")
+    type: ActivityType = column("type", "The type of activity.")
     subject: str = column("subject", "What it was about, in one line.")
     body: str | None = column("body", "What was said, in any number of lines.")
     outcome: str | None = column("outcome", "The outcome.")
@@ -39,7 +39,7 @@ class Activity(Node):
     participants: list[str] = column("participants", "Who else took part: names or addresses.")
     author: Member | None = read(activities.author, "The member who logged it; null when it was imported.")
     lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] = read(activities.lead, "The lead it is about.")
-    contact: Contact | None = read(leads.contact, "The person it was done with.")
+    contact: Contact | None = read(leads.contact, "The contact it was done with.")
     created_at: DateTime = column("created_at", "When it was logged.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -64,7 +64,7 @@ CUSTOMERS = {**KEPT, "filter": Argument(CustomerFilter | None, "Only the custome
 )
 class DealTotals:
     count: int = read(deal_totals.count, "How many there are.")
-    open_count: int = read(deal_totals.open_count, "How many are still being worked on.")
+    open_count: int = read(deal_totals.open_count, "How many are open.")
     won_count: int = read(deal_totals.won_count, "How many were won.")
     lost_count: int = read(deal_totals.lost_count, "How many were lost or disqualified.")
     values: list[CurrencyTotal] = read(deal_totals.values, "What they are worth, currency by currency.", rows=2)
@@ -75,9 +75,9 @@ class Customer(Node):
     id: strawberry.ID = read(contacts.customer_id, "The customer's id.")
     name: str = column("name", "The company's name.")
     website: str | None = column("website", "The company's web address.")
-    industry: str | None = column("industry", "The line of business.")
+    industry: str | None = column("industry", "The company's industry.")
     phone: str | None = column("phone", "The company's telephone number.")
-    address: str | None = column("address", "Where the company is, as one would write it on a letter.")
+    address: str | None = column("address", "The company's postal address.")
     notes: str | None = column("notes", "Anything else worth knowing.")
     external_id: str | None = column("external_id", "The customer's id in the system it was imported from.")
     archived: bool = read(contacts.archived, "Whether it is archived: hidden from lists and pickers.")
@@ -97,7 +97,7 @@ class Customer(Node):
         tasks.of_customer, "The tasks about this customer, the next due first.", filters=TASKS, order=TaskOrder
     )
     totals: DealTotals = read(deal_totals.of_customer, "What its leads and opportunities come to.")
-    created_at: DateTime = column("created_at", "When the record was made.")
+    created_at: DateTime = column("created_at", "When the record was created.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
 
@@ -108,8 +108,8 @@ class Contact(Node):
     name: str = column("name", "The person's name.")
     email: str | None = column("email", "The person's e-mail address.")
     phone: str | None = column("phone", "The person's telephone number.")
-    job_title: str | None = column("job_title", "What the person does at the customer's.")
-    address: str | None = column("address", "Where to reach the person by letter.")
+    job_title: str | None = column("job_title", "The person's job title.")
+    address: str | None = column("address", "The person's postal address.")
     notes: str | None = column("notes", "Anything else worth knowing.")
     customer: Customer | None = read(contacts.of_contact, "The company the person works for.")
     leads: Leads = connection(
@@ -123,6 +123,6 @@ class Contact(Node):
     )
     totals: DealTotals = read(deal_totals.of_contact, "What the leads and opportunities with this person come to.")
     archived: bool = read(contacts.archived, "Whether the contact is archived: hidden from lists and pickers.")
-    created_at: DateTime = column("created_at", "When the record was made.")
+    created_at: DateTime = column("created_at", "When the record was created.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

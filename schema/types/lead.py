@@ -36,16 +36,18 @@ class StageChange:
     from_pipeline: Pipeline | None = read(events.from_pipeline, "The pipeline it left; null when the lead was new.")
     to_stage: Stage = read(leads.entered_stage, "The stage it entered.")
     to_pipeline: Pipeline = read(leads.entered_pipeline, "The pipeline of the stage it entered.")
-    left_at: DateTime | None = read(stage_times.left_at, "When it left the stage; null while it stands there.")
-    duration: int = read(stage_times.duration, "How long it stayed, in seconds; so far, while it stands there.")
+    left_at: DateTime | None = read(stage_times.left_at, "When it left the stage; null while it is there.")
+    duration: int = read(stage_times.duration, "How long it stayed, in seconds; so far, while it is there.")
 
 
-@strawberry.type(description="A stage that a lead could be moved to, and what stands in the way.")
+@strawberry.type(description="A stage that a lead could be moved to, and what prevents it.")
 class Transition:
     stage: Stage = read(transitions.stage, "The stage.")
     allowed: bool = read(transitions.allowed, "Whether it may be moved there as it is now.")
-    missing_fields: list[LeadField] = read(transitions.missing, "What the stage asks for and the lead has not.", rows=1)
-    needs_reason: bool = read(transitions.needs_reason, "Whether a reason must be given, because it would be lost.")
+    missing_fields: list[LeadField] = read(
+        transitions.missing, "The fields that the stage requires and the lead lacks.", rows=1
+    )
+    needs_reason: bool = read(transitions.needs_reason, "Whether a lost reason must be given.")
     refused_because: Refusal | None = read(
         transitions.refused_because, "The code with which it would be refused; null when it is allowed."
     )
@@ -54,7 +56,7 @@ class Transition:
 @strawberry.type(description="How long a lead has been in a stage, over all its visits.")
 class StageTime:
     stage: Stage = read(stage_times.stage, "The stage.")
-    seconds: int = read(stage_times.seconds, "How long all visits were together, in seconds; the present one so far.")
+    seconds: int = read(stage_times.seconds, "The total of all visits, in seconds, including the present one so far.")
     visits: int = column("visits", "How often it entered the stage.")
 
 
@@ -106,8 +108,10 @@ class Lead(Node):
     )
     timeline: Connection[Annotated["Event", strawberry.lazy("schema.types.event")]] = connection(
         histories.timeline,
-        "Everything that happened to it, in the order in which it was recorded, the newest first: activities, stages, "
-        "owners, tasks, and fields that were changed.",
+        (
+            "Everything that happened to it, in the order it was recorded, newest first: activities, stages, "
+            "owners, tasks, and changed fields."
+        ),
         filters={
             "filter": Argument(
                 Annotated["EventFilter", strawberry.lazy("schema.filters.event")] | None,
@@ -126,7 +130,10 @@ class Lead(Node):
     )
     is_rotten: bool = read(
         stage_times.is_rotten,
-        "Whether it has gone stale: open, and for longer than its stage allows without any activity or task to come.",
+        (
+            "Whether it has gone stale: open, and without an activity or an upcoming task for longer than "
+            "its stage allows."
+        ),
     )
     rotten_since: DateTime | None = read(stage_times.rotten_since, "Since when it has been stale; null when it is not.")
     stage_history: Connection[StageChange] = connection(leads.history, "Every stage it entered, oldest first.")

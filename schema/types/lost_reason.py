@@ -13,7 +13,7 @@ class LostReason:
     name: str = column("name", "The reason, in a few words.")
 
 
-@strawberry.input(description="The reasons that are to be offered when a lead is lost.")
+@strawberry.input(description="The reasons to offer when a lead is lost.")
 class SetLostReasonsInput(ChangeInput):
     reasons: list[str] = strawberry.field(
         description="All of them, in order: up to 100, of up to 100 characters. With none, any reason may be given."

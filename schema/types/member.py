@@ -22,11 +22,12 @@ class Member(Node):
     name: str = column("name", "The person's name.")
     email: str | None = column("email", "The person's e-mail address.")
     role: Role = column("role", "What the person may do.")
-    active: bool = column("active", "Whether the person still works here. Who does not can be given no leads.")
+    active: bool = column("active", "Whether the person is active. Inactive members cannot be assigned leads.")
     time_zone: str = column("time_zone", "The person's time zone, as the IANA database names it: `Europe/Paris`.")
-    capacity: int = column("capacity", "The person's share of what a WEIGHTED pool gives out.")
+    capacity: int = column("capacity", "The person's share of the leads of a WEIGHTED pool.")
     daily_cap: int | None = column(
-        "daily_cap", "The most leads that routing gives the person in a day of their time zone; null for no limit."
+        "daily_cap",
+        ("The most leads that routing assigns to the person in a day of their time zone; null for no limit."),
     )
     open_leads: int = read(members.open_leads, "How many open leads and opportunities the person works on.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

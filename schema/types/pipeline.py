@@ -12,7 +12,7 @@ from schema.types.routing import RoutingRule
 from schema.types.stage import Stage
 
 
-@strawberry.type(description="The way that leads go, stage by stage, from first contact to won or lost: a board.")
+@strawberry.type(description="The stages that leads go through, from first contact to won or lost: a board.")
 class Pipeline(Node):
     id: strawberry.ID = read(pipelines.id, "The pipeline's id.")
     name: str = column("name", "What the board is called.")
@@ -22,8 +22,8 @@ class Pipeline(Node):
     stages: list[Stage] = read(stages.of_pipeline, "The columns of the board, from left to right.", rows=8)
     routes_new_leads: bool = column("routes_new_leads", "Whether leads without an owner are routed as they come in.")
     routing_rules: list[RoutingRule] = read(
-        pools.rules_of, "Who gets the leads that nobody works on: the first rule that fits decides."
+        pools.rules_of, "The routing rules for unassigned leads: the first rule that matches decides."
     )
-    created_at: DateTime = column("created_at", "When the pipeline was made.")
+    created_at: DateTime = column("created_at", "When the pipeline was created.")
     updated_at: DateTime = column("updated_at", "When the pipeline last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 publish(
     PoolStrategy,
-    "How a pool chooses who gets the next lead. Members who have left, or have had their day's leads, are passed over.",
+    (
+        "How a pool chooses who gets the next lead. Inactive members, and those who have reached their "
+        "daily cap, are skipped."
+    ),
     ROUND_ROBIN="One after the other, in the order of the pool.",
     FEWEST_OPEN="The member with the fewest open leads; among equals, the first in the order of the pool.",
     WEIGHTED="By capacity: a member with twice the capacity of another gets twice as many.",
@@ -27,7 +30,7 @@ publish(
 @strawberry.type(description="A member's place in a pool.")
 class PoolMember:
     member: Member = read(pools.member, "The member.")
-    position: int = column("position", "The place in the order of the pool, from 0.")
+    position: int = column("position", "The position in the pool, from 0.")
     given: int = column("given", "How many leads the member has got from the pool.")
 
 
@@ -36,19 +39,21 @@ class Pool(Node):
     id: strawberry.ID = read(pools.id, "The pool's id.")
     name: str = column("name", "What the pool is called.")
     strategy: PoolStrategy = column("strategy", "How it chooses who gets the next lead.")
-    members: list[PoolMember] = read(pools.members, "Who shares the leads, in order.")
-    created_at: DateTime = column("created_at", "When the pool was made.")
+    members: list[PoolMember] = read(pools.members, "The members who share the leads, in order.")
+    created_at: DateTime = column("created_at", "When the pool was created.")
     updated_at: DateTime = column("updated_at", "When the pool last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
 
 
-@strawberry.type(description="One routing rule of a pipeline: which leads it is for, and whom they go to.")
+@strawberry.type(description="A routing rule of a pipeline: which leads it matches, and who gets them.")
 class RoutingRule:
     name: str = column("name", "What the rule is called.")
-    position: int = column("position", "The place among the rules of the pipeline, from 0: the first that fits wins.")
+    position: int = column(
+        "position", "The position among the rules of the pipeline, from 0: the first that matches wins."
+    )
     stage: Annotated["Stage", strawberry.lazy("schema.types.stage")] | None = read(
         pools.stage, "The stage that it is for; null for any."
     )
-    condition: ConditionTree | None = column("condition", "What a lead has to meet; null for nothing.")
+    condition: ConditionTree | None = column("condition", "The condition a lead must match; null for any lead.")
     member: Member | None = read(pools.member, "The member who gets the leads; null when a pool does.")
     pool: Pool | None = read(pools.pool, "The pool that gets the leads; null when a member does.")

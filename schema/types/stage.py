@@ -28,12 +28,12 @@ class CurrencyTotal:
     weighted_value: Decimal_ = read(stage_totals.weighted, "The sum of each value times its chance of being won.")
 
 
-@strawberry.type(description="How many leads stand in a stage, and what they are worth.")
+@strawberry.type(description="How many leads a stage holds, and what they are worth.")
 class StageTotals:
     count: int = read(stage_totals.count, "How many leads there are.")
     values: list[CurrencyTotal] = read(stage_totals.values, "What they are worth, currency by currency.", rows=2)
     without_next_task: int = read(
-        stage_totals.without_next_task, "How many open ones have no open task: nobody has planned a next step."
+        stage_totals.without_next_task, "How many open leads have no open task: no next step is scheduled."
     )
 
 
@@ -41,31 +41,31 @@ class StageTotals:
 class Stage(Node):
     id: strawberry.ID = read(stages.id, "The stage's id.")
     name: str = column("name", "What the column is called.")
-    kind: StageKind = column("kind", "Whether deals here are still being worked on, won or lost.")
+    kind: StageKind = column("kind", "Whether deals here are in progress, won or lost.")
     terminal: bool = read(stages.terminal, "Whether deals end here: true for WON and LOST.")
     probability: int = column("probability", "The chance, in percent, that a deal here will be won.")
-    position: int = column("position", "The place among the stages of the pipeline, from 0.")
+    position: int = column("position", "The position among the stages of the pipeline, from 0.")
     rotten_after_days: int | None = column(
         "rotten_after_days", "After how many days without activity a deal here goes stale."
     )
     required_fields: list[LeadField] = read(
-        stages.required_fields, "What must be known of a lead before it may enter.", rows=1
+        stages.required_fields, "The fields a lead must have before it may enter.", rows=1
     )
-    deleted: bool = read(stages.deleted, "Whether the stage was deleted and only history still names it.")
+    deleted: bool = read(stages.deleted, "Whether the stage is deleted; only history still names it.")
     pipeline: Annotated["Pipeline", strawberry.lazy("schema.types.pipeline")] = read(
         pipelines.of, "The pipeline it is a step of."
     )
     leads: Connection[Annotated["Lead", strawberry.lazy("schema.types.lead")]] = connection(
         leads.in_stage,
-        "The cards of the column, in the order of the board unless asked otherwise.",
+        "The cards of the column, in board order by default.",
         filters={"filter": Argument(LeadFilter | None, "Only the leads that match this filter.")},
         order=LeadOrder,
     )
     totals: StageTotals = read(
         stage_totals.of,
-        "How many leads stand here and what they are worth, whatever page of `leads` is shown.",
+        "How many leads are here and what they are worth, independent of the page of `leads`.",
         arguments={"filter": Argument(LeadFilter | None, "Only the leads that match this filter; without it, all.")},
     )
-    created_at: DateTime = column("created_at", "When the stage was made.")
+    created_at: DateTime = column("created_at", "When the stage was created.")
     updated_at: DateTime = column("updated_at", "When the stage last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

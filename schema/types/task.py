@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from schema.types.lead import Lead
 
 
-@strawberry.type(
-    description="Something that somebody has to do. A task on a lead is a follow-up: the next step of the sale."
-)
+@strawberry.type(description="A task for a member. A task on a lead is a follow-up: the next step of the sale.")
 class Task(Node):
     id: strawberry.ID = read(tasks.id, "The task's id.")
     title: str = column("title", "What is to be done.")
-    notes: str | None = column("notes", "Anything that helps to do it.")
-    status: TaskStatus = column("status", "Whether it is still to be done.")
-    priority: TaskPriority = column("priority", "How pressing it is.")
+    notes: str | None = column("notes", "Notes for the assignee.")
+    status: TaskStatus = column("status", "Whether it is open, completed or cancelled.")
+    priority: TaskPriority = column("priority", "The priority.")
     due_at: DateTime | None = column("due_at", "The instant it is due at; null when it is due all day or has no date.")
     due_on: Date | None = column(
         "due_on", "The day it is due on, all day; null when it is due at an instant or has no date."
@@ -42,7 +40,7 @@ class Task(Node):
         "The rule by which it comes again when it is completed, as RFC 5545 writes it: `FREQ=WEEKLY;BYDAY=MO`. COUNT "
         "is how many are left, this one included. Once it is done, the rule has gone on with the next one.",
     )
-    assignee: Member | None = read(tasks.assignee, "Who has to do it.")
+    assignee: Member | None = read(tasks.assignee, "The assignee.")
     lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] | None = read(tasks.lead, "The lead it is a step of.")
     contact: Annotated["Contact", strawberry.lazy("schema.types.contact")] | None = read(
         leads.contact, "The contact it is about."
@@ -52,14 +50,14 @@ class Task(Node):
     )
     parent: Optional["Task"] = read(tasks.parent, "The task it is part of.")
     subtasks: list["Task"] = read(tasks.subtasks, "Its parts, oldest first: up to 100.", rows=5)
-    blocked: bool = read(tasks.blocked, "Whether something that is still open has to be done before it.")
+    blocked: bool = read(tasks.blocked, "Whether a task that must be completed before it is still open.")
     blocked_by: list["Task"] = read(
-        tasks.blocked_by, "What has to be done before it, done or not, oldest first: up to 50.", rows=5
+        tasks.blocked_by, "The tasks that must be completed before it, open or not, oldest first: up to 50.", rows=5
     )
-    blocks: Connection["Task"] = connection(tasks.blocks, "What waits for it, oldest first.")
-    creator: Member | None = read(tasks.creator, "Who made it; null when it came from an import.")
+    blocks: Connection["Task"] = connection(tasks.blocks, "The tasks that wait for it, oldest first.")
+    creator: Member | None = read(tasks.creator, "The member who created it; null when it was imported.")
     outcome: str | None = column("outcome", "The outcome, or why it was cancelled.")
     completed_at: DateTime | None = column("completed_at", "When it was done.")
-    created_at: DateTime = column("created_at", "When the record was made.")
+    created_at: DateTime = column("created_at", "When the record was created.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -9,6 +9,6 @@ from engine.publish.fields import column
     description="How many open tasks you have, by when they are due. Each is counted once; those without a date, never."
 )
 class TaskCounts:
-    overdue: int = column("overdue", "Those that are late.")
-    today: int = column("today", "Those due today that are not late yet.")
-    upcoming: int = column("upcoming", "Those due after today.")
+    overdue: int = column("overdue", "Overdue tasks.")
+    today: int = column("today", "Tasks due today that are not overdue yet.")
+    upcoming: int = column("upcoming", "Tasks due after today.")
