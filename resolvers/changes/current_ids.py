@@ -18,7 +18,7 @@ async def current_ids(connection: Connection, org_id: UUID, values: Mapping[str,
 
     def replaced(value: Any, into: Mapping[UUID, UUID], prefix: str | None = None) -> Any:
         if isinstance(value, str) and prefix is not None:
-            with suppress(ValueError):  # what is no id is told by whoever looks at the condition
+            with suppress(ValueError):  # the check of the condition reports what is no id
                 return public_id(prefix, replaced(parse_id(prefix, value), into))
         if isinstance(value, UUID):
             ids.add(value)

@@ -70,8 +70,8 @@ TAKE_STAGES = Statement(
 """All stages of a pipeline, each against every change of a lead in it."""
 
 LOCK_ORGANISATION = Statement(select(Organisation.id).where(Organisation.id == ORG).with_for_update(key_share=True))
-"""Held, before any pipeline, pool or member, by whoever decides on all of them: which pipeline is the default, how many
-pools there may be, who is the last admin."""
+"""Locked, before any pipeline, pool or member, by a change that decides on all of them: which pipeline is the default,
+how many pools there may be, who is the last admin."""
 
 LOCK_PIPELINE = Statement(
     select(Pipeline.__table__)
@@ -148,7 +148,7 @@ async def expect_found(change: Change, noun: str, id: UUID | None, field: str) -
         raise not_found(noun, field)
     if noun != "member":
         if found["archived_at"] is not None:
-            raise Refused(Refusal.ARCHIVED, f"This {noun} was put away. Restore it first, or name another.", field)
+            raise Refused(Refusal.ARCHIVED, f"This {noun} is archived. Restore it first, or name another.", field)
     elif not found["active"]:
         raise Refused(
             Refusal.OWNER_INACTIVE, "This member is no longer active. Choose an active one, or null for nobody.", field

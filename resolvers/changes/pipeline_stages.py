@@ -1,6 +1,6 @@
 """The shape of a pipeline: which stages it has, in which order.
 
-Whoever changes a shape holds the pipeline's row. So shapes change one after the other, and the stages can be looked at
+A change of the stages locks the pipeline's row. So they change one after the other, and the stages can be read
 without a lock. Leads are moved and changed meanwhile, except those of a stage that is taken with `take_stages`.
 """
 

@@ -20,7 +20,7 @@ DELETE_PLACES = Statement(
         """
     ).bindparams(ORG)
 )
-"""Delete what tells of no change but that of a card's place within its column."""
+"""Delete events of nothing but a card's place within its column."""
 
 DELETE = Statement(
     text(
@@ -36,7 +36,7 @@ DELETE = Statement(
         """
     ).bindparams(ORG)
 )
-"""Delete what no lead's timeline tells."""
+"""Delete what no lead's timeline shows."""
 
 DELETE_OF_GONE_LEADS = Statement(
     text(

@@ -91,7 +91,7 @@ async def update_customer(
 
 
 def _email(value: str | None) -> str | None:
-    """An address as far as it can be told from outside: something, an @, something, no spaces."""
+    """What an address looks like from outside: something, an @, something, no spaces."""
     address = optional_line(value, "email", longest=LONGEST_EMAIL)
     name, at, domain = (address or "a@b").rpartition("@")
     if not (name and at and domain) or " " in name + domain:

@@ -211,7 +211,7 @@ async def merge_leads(
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
     """Join one lead into another: its tasks and activities go along, and it leaves the board and the totals. Of the
-    stages it was in only its events tell, and they stand in the winner's timeline, too.
+    stages it was in stand in its events only, which the winner's timeline shows, too.
 
     Raises `Refused`: NOT_FOUND; INVALID when both are the same; CONFLICT when the winner is at another version;
     LEAD_CONVERTED where either became an opportunity, or was made from a lead.
@@ -224,7 +224,7 @@ async def merge_leads(
             break
     for lead, field in ((winner, "winnerId"), (loser, "loserId")):
         if lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
-            message = "A lead and the opportunity it became tell one story: neither can be merged."
+            message = "A converted lead and its opportunity belong together: neither can be merged. Merge other leads."
             raise Refused(Refusal.LEAD_CONVERTED, message, field)
     filled = _filled(LEAD, winner, loser)
     owner = await change.first(KEEP["member"], id=filled["owner_id"]) if "owner_id" in filled else None
@@ -267,9 +267,9 @@ async def _both(
 
 
 def _expect_shown(winner: Row, noun: str) -> None:
-    """Refuse to hide what is in use behind a record that was put away."""
+    """Refuse to hide what is in use behind an archived record."""
     if winner["archived_at"] is not None:
-        raise Refused(Refusal.ARCHIVED, f"This {noun} was put away. Restore it first, or keep the other.", "winnerId")
+        raise Refused(Refusal.ARCHIVED, f"This {noun} is archived. Restore it first, or keep the other.", "winnerId")
 
 
 def _filled(kind: MergeKind, winner: Row, loser: Row) -> dict[str, Any]:

@@ -34,7 +34,7 @@ LOCK_LEADS = Statement(
         "SELECT id FROM lead WHERE org_id = :org_id AND stage_id = :stage_id ORDER BY id FOR NO KEY UPDATE"
     ).bindparams(ORG)
 )
-"""All leads of a stage that is taken: whoever gives one to somebody holds only the lead."""
+"""All leads of a stage that is taken: an assignment locks only the lead."""
 
 LOSING_REASON = Statement(
     text(
@@ -48,7 +48,7 @@ LOSING_REASON = Statement(
 
 
 async def losing_reason(change: Change, stage_id: UUID, kind: str) -> list[tuple[Row, dict[str, Any]]]:
-    """The leads of a stage that will no longer be lost where the kind is this, each with what its event tells of it.
+    """The leads of a stage that will no longer be lost where the kind is this, each with what its event says of it.
 
     To be asked before they are closed or opened, while the stage is taken and its leads are held.
     """

@@ -273,7 +273,7 @@ async def _create(
 
 
 def _joined(record: Row, customer: UUID | None) -> dict[str, Any]:
-    """What an event tells of a record that gets this customer when it has none."""
+    """What an event says of a record that gets this customer when it has none."""
     if customer is None or record["customer_id"] is not None:
         return {}
     return describe(record, {"customer_id": customer})

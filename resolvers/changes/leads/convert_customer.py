@@ -1,4 +1,4 @@
-"""The customer of an opportunity that a lead becomes: made from what the contact tells, or completed by it."""
+"""The customer of a converted lead's opportunity: created from the contact, or completed from it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -79,11 +79,11 @@ PUBLIC_DOMAINS = frozenset(
         "web.de",
     }
 )
-"""E-mail domains that tell nothing about the company."""
+"""E-mail domains that say nothing about the company."""
 
 
 async def describe_customer(change: Change, given: Mapping[str, Any], contact: Row | None) -> dict[str, str | None]:
-    """The customer to make, from what is given and what the contact tells.
+    """The customer to create, from the input and the contact.
 
     Raises `Refused`: INVALID without a name, and DUPLICATE_CUSTOMER, showing the similar customers.
     """
@@ -115,7 +115,7 @@ async def make_customer(change: Change, described: Mapping[str, str | None]) -> 
 
 
 async def fill_customer(change: Change, customer_id: UUID, contact: Row) -> None:
-    """Add to a customer what the contact tells, where nothing is known yet."""
+    """Fill the empty fields of a customer from the contact."""
     customer = await change.first(LOCK_CUSTOMER, id=customer_id)
     assert customer is not None
     known = {"website": _domain(contact), "phone": contact["phone"]}
@@ -126,7 +126,7 @@ async def fill_customer(change: Change, customer_id: UUID, contact: Row) -> None
 
 
 def _domain(contact: Row | None) -> str | None:
-    """The domain of the contact's e-mail address, if it tells the company."""
+    """The domain of the contact's e-mail address, if it names the company."""
     email = (contact["email"] or "") if contact else ""
     domain: str = email.rpartition("@")[2].strip().lower() if "@" in email else ""
     return domain if domain and domain not in PUBLIC_DOMAINS else None

@@ -1,5 +1,4 @@
-"""Changes of leads: made and updated. How they move stands in `moves`, how they end in `lifecycle` and
-`lead_deletion`."""
+"""Changes of leads: made and updated. How they move is in `move`, how they end in `lifecycle` and `delete`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -102,7 +101,7 @@ INSERT_LEAD = Statement(
 REVISE_LEAD = revise(Lead, *EMPTY)
 
 COMMERCIAL = {"value", "currency", "probability", "expected_close_date", "contact_id", "customer_id"}
-"""What stays as it was once a lead has become an opportunity: from then on that tells."""
+"""What stays as it was once a lead is converted: from then on the opportunity says it."""
 
 
 async def create_lead(

@@ -42,12 +42,12 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
     if lead["converted_at"] is not None or lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
         raise Refused(
             Refusal.LEAD_CONVERTED,
-            "A lead and the opportunity it became tell one story: neither can be deleted. Close it instead.",
+            "A converted lead and its opportunity belong together: neither can be deleted. Close it instead.",
             "leadId",
             shown={"lead": lead_id},
         )
     released = await release_from(change, lead_id)
-    # Whoever changes one of these holds the lead first, so they stay as they are found.
+    # A change of one of these locks the lead first, so they stay as they are found.
     for activity in await change.all(ACTIVITIES, id=lead_id):
         told = activity_changes.public_fields(activity)
         change.emit(NewEvent.of_lead("activity.deleted", lead, activity["id"], **told))

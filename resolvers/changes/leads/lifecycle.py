@@ -119,7 +119,7 @@ async def disqualify_lead(
     standing, target = await _bound_for(change, lead_id, expected_version, _expect_open, LOST_STAGE)
     if target is not None:
         expect_complete(standing.lead, target, shown={"lead": lead_id})
-    # Where it moves, that tells how its reason changed.
+    # Where it moves, the event of the move says how its reason changed.
     changed = describe(standing.lead, {"lost_reason": why}) if target is None else {}
     change.emit(NewEvent.of_lead("lead.disqualified", standing.lead, reason=why, notes=more, **changed))
     if target is not None:

@@ -1,4 +1,4 @@
-"""Moving leads: to another stage or place on the board. How a whole stage moves on stands in `stage_deletion`."""
+"""Moving leads: to another stage or place on the board. How a whole stage moves on is in `pipelines.delete_stage`."""
 
 from collections.abc import Mapping
 from typing import Any

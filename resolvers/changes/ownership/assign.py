@@ -59,7 +59,7 @@ LOCK_WORK_LEADS = Statement(
     ).bindparams(ORG)
 )
 """The leads that a member owns, and those that the member's open tasks are steps of, in one order. Which they were was
-read before they were locked: whoever owns one now stands in the row."""
+read before they were locked: the row says who owns one now."""
 
 LOCK_WORK_TASKS = Statement(
     text(
@@ -99,7 +99,7 @@ REASSIGN_TASKS = Statement(
         """
     ).bindparams(ORG)
 )
-"""Give locked tasks their assignees; each is due by the days of whoever has it now."""
+"""Give locked tasks their assignees; each is due by the calendar of its assignee."""
 
 
 async def assign_lead(

@@ -66,7 +66,7 @@ ARRANGE = Statement(
         """
     ).bindparams(ORG)
 )
-"""Give a pool these members in this order. Whoever stays keeps the count of leads; what was owed is forgotten."""
+"""Give a pool these members in this order. Members who stay keep their count of leads; what was owed is forgotten."""
 
 FORGET_CREDIT = Statement(
     text("UPDATE pool_member SET credit = 0 WHERE org_id = :org_id AND pool_id = :pool_id").bindparams(ORG)

@@ -1,6 +1,6 @@
 """Routing: open leads that nobody works on get their owners, by the rules of their pipeline.
 
-Whoever routes holds, in this order, the pools and the members that the rules name, and the leads; so no lead is given
+Routing locks, in this order, the pools and the members that the rules name, and the leads; so no lead is given
 twice, a round robin goes on where it stood, and no member gets more than a day's leads.
 """
 

@@ -172,7 +172,7 @@ async def _expect_pools(change: Change, rules: Sequence[Rule]) -> None:
 
 
 def _public(rules: Sequence[Rule]) -> list[dict[str, Any]]:
-    """Rules as an event tells them."""
+    """Rules as an event holds them."""
     return [
         {spelled(name): value if name == "condition" else public(name, value) for name, value in rule.items()}
         for rule in rules
