@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -66,10 +65,4 @@ async def opened(port: int, subprotocols: Any = (PROTOCOL,), **headers: str) -> 
 async def socket(engine: StandIn, subprotocols: Any = (PROTOCOL,), **settings: Any) -> AsyncIterator[Client]:
     """One socket to an application with these settings."""
     async with listening(application(engine, **settings)) as port, opened(port, subprotocols) as client:
-        yield client
-
-
-@pytest.fixture
-async def client(stand_in: StandIn) -> AsyncIterator[Client]:
-    async with socket(stand_in) as client:
         yield client

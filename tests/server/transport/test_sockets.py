@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,12 @@ from engine.live.selection import encode_cursor
 from server.transport.refusals import NotAvailable
 from tests.support.sockets import PROTOCOL, Client, socket
 from tests.support.stand_in import StandIn, application, listening, token
+
+
+@pytest.fixture
+async def client(stand_in: StandIn) -> AsyncIterator[Client]:
+    async with socket(stand_in) as client:
+        yield client
 
 
 async def test_a_subscription_from_its_begin_to_its_end(client: Client) -> None:
