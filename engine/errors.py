@@ -5,7 +5,7 @@ RequestError    the request is refused, and nothing of it was executed
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from graphql import GraphQLError
@@ -15,27 +15,93 @@ LONGEST_MESSAGE = 600
 
 
 class Code(StrEnum):
-    """`extensions.code` of an error: what a program may decide on. Messages are for people and may change."""
+    """`extensions.code` of an error: what a program may branch on. Messages are for people and may change."""
 
-    BAD_REQUEST = "BAD_REQUEST"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    FORBIDDEN = "FORBIDDEN"
-    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
-    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
-    OPERATION_RESOLUTION_FAILURE = "OPERATION_RESOLUTION_FAILURE"
-    BAD_USER_INPUT = "BAD_USER_INPUT"
-    CURSOR_EXPIRED = "CURSOR_EXPIRED"
-    TOO_DEEP = "TOO_DEEP"
-    TOO_LONG = "TOO_LONG"
-    TOO_MANY_ALIASES = "TOO_MANY_ALIASES"
-    TOO_MANY_FIELDS = "TOO_MANY_FIELDS"
-    TOO_MANY_ROOT_FIELDS = "TOO_MANY_ROOT_FIELDS"
-    TOO_MANY_SUBSCRIPTIONS = "TOO_MANY_SUBSCRIPTIONS"
-    TOO_MANY_TOKENS = "TOO_MANY_TOKENS"
-    TOO_COSTLY = "TOO_COSTLY"
-    RATE_LIMITED = "RATE_LIMITED"
-    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
-    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+    description: str
+
+    def __new__(cls, value: str, description: str = "") -> Self:
+        """A member that is its value, and knows its description."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+    BAD_REQUEST = (
+        "BAD_REQUEST",
+        "The request is not one that GraphQL over HTTP allows. Mend it; the message says how.",
+    )
+    UNAUTHENTICATED = (
+        "UNAUTHENTICATED",
+        "The token is missing, malformed, expired or signed with another key. Send a new token.",
+    )
+    FORBIDDEN = (
+        "FORBIDDEN",
+        "The caller may not do this: too low a role, another organisation, or revoked access. Ask an admin.",
+    )
+    GRAPHQL_PARSE_FAILED = (
+        "GRAPHQL_PARSE_FAILED",
+        "The document is not GraphQL. `locations` names the line.",
+    )
+    GRAPHQL_VALIDATION_FAILED = (
+        "GRAPHQL_VALIDATION_FAILED",
+        "The document does not fit the schema. Compare it with `schema.graphql`.",
+    )
+    OPERATION_RESOLUTION_FAILURE = (
+        "OPERATION_RESOLUTION_FAILURE",
+        "The document holds several operations and `operationName` names none of them. Send one that it holds.",
+    )
+    BAD_USER_INPUT = (
+        "BAD_USER_INPUT",
+        "A variable or an argument cannot be used. The message names it and says what to send.",
+    )
+    CURSOR_EXPIRED = (
+        "CURSOR_EXPIRED",
+        "The events after this cursor are no longer all kept. Query records and `cursor` anew, then subscribe.",
+    )
+    TOO_DEEP = (
+        "TOO_DEEP",
+        "The document is nested too deeply. Ask for less at once.",
+    )
+    TOO_LONG = (
+        "TOO_LONG",
+        "The document has too many characters. Split it.",
+    )
+    TOO_MANY_ALIASES = (
+        "TOO_MANY_ALIASES",
+        "The document has too many aliases. Split it.",
+    )
+    TOO_MANY_FIELDS = (
+        "TOO_MANY_FIELDS",
+        "The document has too many fields, fragments written out. Split it.",
+    )
+    TOO_MANY_ROOT_FIELDS = (
+        "TOO_MANY_ROOT_FIELDS",
+        "The document has too many root fields. Split it.",
+    )
+    TOO_MANY_SUBSCRIPTIONS = (
+        "TOO_MANY_SUBSCRIPTIONS",
+        "The socket has as many subscriptions as are allowed. Complete one, or open another socket.",
+    )
+    TOO_MANY_TOKENS = (
+        "TOO_MANY_TOKENS",
+        "The document has too many tokens. Split it.",
+    )
+    TOO_COSTLY = (
+        "TOO_COSTLY",
+        "The query could return too many rows. Ask for smaller pages.",
+    )
+    RATE_LIMITED = (
+        "RATE_LIMITED",
+        "The caller has too much open or sends too much. Wait, and send it again.",
+    )
+    SERVICE_UNAVAILABLE = (
+        "SERVICE_UNAVAILABLE",
+        "The database or the keys for tokens cannot be reached. Send it again in a moment.",
+    )
+    INTERNAL_SERVER_ERROR = (
+        "INTERNAL_SERVER_ERROR",
+        "Something went wrong on the server. `extensions.errorId` is the id under which the log says what.",
+    )
 
 
 class RequestError(Exception):

@@ -1,21 +1,7 @@
 """GraphQL over WebSocket: the subprotocol graphql-transport-ws, and no other.
 
-https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. A socket is closed with
-
-    1012  the server stops or is replaced: come back at once; the reason ends with the last cursor, if any
-    1013  the keys that tokens are checked with cannot be had now; come back later
-    4400  a message that is not one of the protocol's: not JSON, not text, too long, a field missing or of a wrong type
-    4401  `subscribe` before the connection was acknowledged
-    4403  a token that does not admit its sender; or one that has expired since, a member who was deactivated, or whose
-          organisation was suspended: the reason says so and ends with the last cursor, if any
-    4406  a client that does not speak graphql-transport-ws
-    4408  no `connection_init` in time
-    4409  `subscribe` with the id of an operation that is still running
-    4413  a client that does not take what is sent to it; the reason ends with its last cursor, if any
-    4429  a second `connection_init`
-    4430  a member with too many sockets and streams
-    4431  too many messages in a second
-    4500  our fault; it is in the log
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. `close_codes` lists the codes with which a
+socket is closed.
 
 What is wrong with one operation goes into an `error` message for its id, and the socket stays open.
 """
