@@ -1,12 +1,14 @@
 """Changes of contacts and customers: made and updated."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
-from engine.change.records import ID, describe, differing, make, not_null, revise, rewrite
+from engine.change.fields import Fields, as_given, required
+from engine.change.records import ID, describe, differing, rewrite
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -21,25 +23,56 @@ from resolvers.changes.locks import expect_found, expect_version
 LONGEST_EMAIL = 254
 """Characters of an address that mail servers take. Source: RFC 5321, section 4.5.3.1.3."""
 
-CONTACT_FIELDS = ("name", "email", "phone", "job_title", "address", "notes", "customer_id")
-CUSTOMER_FIELDS = ("name", "website", "industry", "phone", "address", "notes", "external_id")
+
+def _email(value: str | None, *field: str) -> str | None:
+    """An address as far as its form shows: something, an @, something, and no spaces."""
+    address = optional_line(value, *field, longest=LONGEST_EMAIL)
+    name, at, domain = (address or "a@b").rpartition("@")
+    if not (name and at and domain) or " " in name + domain:
+        raise Refused(Refusal.INVALID, "This is not an e-mail address. Send one such as ada@example.com.", *field)
+    return address
+
+
+_phone = partial(optional_line, longest=50)
+
+CONTACT_FIELDS = Fields(
+    Contact,
+    name=required(line),
+    email=_email,
+    phone=_phone,
+    job_title=optional_line,
+    address=prose,
+    notes=prose,
+    customer_id=as_given,
+)
+
+CUSTOMER_FIELDS = Fields(
+    Customer,
+    name=required(line),
+    website=partial(optional_line, longest=2000),
+    industry=optional_line,
+    phone=_phone,
+    address=prose,
+    notes=prose,
+    external_id=optional_line,
+)
 
 LOCK_CONTACT = Statement(
     select(Contact.__table__).where(Contact.org_id == ORG, Contact.id == ID).with_for_update(key_share=True)
 )
-MAKE_CONTACT = make(Contact, *CONTACT_FIELDS, default=("archived_at",))
-REVISE_CONTACT = revise(Contact, *CONTACT_FIELDS)
+MAKE_CONTACT = CONTACT_FIELDS.make(default=("archived_at",))
+REVISE_CONTACT = CONTACT_FIELDS.revise()
 
 LOCK_CUSTOMER = Statement(
     select(Customer.__table__).where(Customer.org_id == ORG, Customer.id == ID).with_for_update(key_share=True)
 )
-MAKE_CUSTOMER = make(Customer, *CUSTOMER_FIELDS, default=("archived_at",))
-REVISE_CUSTOMER = revise(Customer, *CUSTOMER_FIELDS)
+MAKE_CUSTOMER = CUSTOMER_FIELDS.make(default=("archived_at",))
+REVISE_CUSTOMER = CUSTOMER_FIELDS.revise()
 
 
 async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
     """Add a person. Raises `Refused`: NOT_FOUND for the customer; INVALID."""
-    fields = {**dict.fromkeys(CONTACT_FIELDS), **_tidy(given)}
+    fields = {**CONTACT_FIELDS.empty, **CONTACT_FIELDS.tidy(given)}
     await expect_found(change, "customer", fields["customer_id"], "customerId")
     contact_id = new_id()
     await change.run(MAKE_CONTACT, id=contact_id, **fields)
@@ -51,7 +84,7 @@ async def update_contact(
     change: Change, contact_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
     """Change a person's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing the contact; INVALID."""
-    wanted = _tidy(given)
+    wanted = CONTACT_FIELDS.tidy(given)
     contact = await change.first(LOCK_CONTACT, id=contact_id)
     if contact is None:
         raise not_found("contact", "contactId")
@@ -68,7 +101,7 @@ async def create_customer(change: Change, **given: Any) -> Mapping[str, Any]:
     """Add a company. Raises `Refused`: EXTERNAL_ID_TAKEN; INVALID."""
     customer_id = new_id()
     with expect_unique():
-        await change.run(MAKE_CUSTOMER, id=customer_id, **{**dict.fromkeys(CUSTOMER_FIELDS), **_tidy(given)})
+        await change.run(MAKE_CUSTOMER, id=customer_id, **{**CUSTOMER_FIELDS.empty, **CUSTOMER_FIELDS.tidy(given)})
     change.emit(NewEvent("customer.created", record_id=customer_id))
     return {"customer": customer_id}
 
@@ -77,7 +110,7 @@ async def update_customer(
     change: Change, customer_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
     """Change a company's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing it; EXTERNAL_ID_TAKEN; INVALID."""
-    wanted = _tidy(given)
+    wanted = CUSTOMER_FIELDS.tidy(given)
     customer = await change.first(LOCK_CUSTOMER, id=customer_id)
     if customer is None:
         raise not_found("customer", "customerId")
@@ -88,31 +121,3 @@ async def update_customer(
             await rewrite(change, REVISE_CUSTOMER, customer, changes)
         change.emit(NewEvent("customer.updated", record_id=customer_id, data=describe(customer, changes)))
     return {"customer": customer_id}
-
-
-def _email(value: str | None) -> str | None:
-    """What an address looks like from outside: something, an @, something, no spaces."""
-    address = optional_line(value, "email", longest=LONGEST_EMAIL)
-    name, at, domain = (address or "a@b").rpartition("@")
-    if not (name and at and domain) or " " in name + domain:
-        raise Refused(Refusal.INVALID, "This is no e-mail address. Send one such as ada@example.com.", "email")
-    return address
-
-
-def _tidy(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: TIDY[name](value) for name, value in given.items()}
-
-
-TIDY: Mapping[str, Any] = {
-    "name": lambda value: line(not_null(value, "name"), "name"),
-    "email": _email,
-    "phone": lambda value: optional_line(value, "phone", longest=50),
-    "job_title": lambda value: optional_line(value, "jobTitle"),
-    "address": lambda value: prose(value, "address"),
-    "notes": lambda value: prose(value, "notes"),
-    "customer_id": lambda value: value,
-    "website": lambda value: optional_line(value, "website", longest=2000),
-    "industry": lambda value: optional_line(value, "industry"),
-    "external_id": lambda value: optional_line(value, "externalId"),
-}
-"""How each field of a contact or a customer is taken from an input."""

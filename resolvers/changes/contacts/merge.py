@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import IDS, describe, public, revise, rewrite
+from engine.change.fields import Fields
+from engine.change.records import IDS, describe, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -15,9 +16,8 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
 from models.tables.event import NewEvent
-from models.tables.lead import Lead
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
-from resolvers.changes.leads.fields import EMPTY as LEAD_FIELDS
+from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
 from resolvers.changes.locks import KEEP, expect_version
 from resolvers.changes.ownership.rules import RULES, reshaped
 from resolvers.changes.stage_totals import count
@@ -104,7 +104,7 @@ class MergeKind:
 
     noun: str
     named_by: Mapping[str, tuple[str, str]]
-    fields: tuple[str, ...]
+    fields: Fields
     revise: Statement
     lock: tuple[Statement, ...]
     take: Statement
@@ -113,7 +113,7 @@ class MergeKind:
     end: Statement
 
 
-def _kind(noun: str, named_by: Mapping[str, tuple[str, str]], fields: tuple[str, ...], revise: Statement) -> MergeKind:
+def _kind(noun: str, named_by: Mapping[str, tuple[str, str]], fields: Fields, revise: Statement) -> MergeKind:
     point = {name: _point(*where) for name, where in named_by.items()}
     count = {name: _count(*where) for name, where in named_by.items()}
     return MergeKind(noun, named_by, fields, revise, _lock(noun, named_by), _take(noun), point, count, _end(noun))
@@ -134,8 +134,8 @@ CUSTOMER = _kind(
 LEAD = _kind(
     "lead",
     {"tasks": ("task", "lead_id"), "activities": ("activity", "lead_id")},
-    tuple(LEAD_FIELDS),
-    revise(Lead, *LEAD_FIELDS, "last_activity_at"),
+    LEAD_FIELDS,
+    LEAD_FIELDS.revise("last_activity_at"),
 )
 
 LOCK_NAMED_IN_RULES = Statement(
@@ -276,7 +276,7 @@ def _filled(kind: MergeKind, winner: Row, loser: Row) -> dict[str, Any]:
     """The winner's empty fields that the loser can fill. A value comes with its currency, or not at all."""
     filled = {
         name: loser[name]
-        for name in kind.fields
+        for name in kind.fields.names
         if winner[name] is None and loser[name] is not None and name not in KEEPS
     }
     if kind is LEAD and winner["value"] is not None:
@@ -315,8 +315,9 @@ async def _merge(
         latest = {"last_activity_at": max(worked_on, default=None)}
     if filled or latest:
         await rewrite(change, kind.revise, winner, {**latest, **filled})
-    data = {spelled(name): public(name, loser[name]) for name in kind.fields}
-    change.emit(_about(kind, f"{kind.noun}.merged", loser, into=public_id(kind.noun, winner["id"]), **data))
+    change.emit(
+        _about(kind, f"{kind.noun}.merged", loser, into=public_id(kind.noun, winner["id"]), **kind.fields.public(loser))
+    )
     if filled:
         change.emit(_about(kind, f"{kind.noun}.updated", {**winner, **filled}, **describe(winner, filled)))
     return shown

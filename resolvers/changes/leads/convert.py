@@ -20,7 +20,7 @@ from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from resolvers.changes.leads.convert_customer import describe_customer, fill_customer, make_customer
 from resolvers.changes.leads.convert_target import TARGET, begins, expect_target
-from resolvers.changes.leads.fields import EMPTY, priced
+from resolvers.changes.leads.fields import FIELDS, priced
 from resolvers.changes.leads.move import expect_complete, top_of
 from resolvers.changes.locks import LockedLead, expect_found, expect_version, lock_lead
 from resolvers.changes.ownership.route import lock_for_new, route_new
@@ -38,7 +38,7 @@ NEW_OPPORTUNITY = inserted(
         "pipeline_id": ":pipeline_id",
         "stage_id": ":stage_id",
         "rank": ":rank",
-        **{name: name for name in EMPTY if name not in STAYS},
+        **{name: name for name in FIELDS.names if name not in STAYS},
         "title": ":title",
         "customer_id": "CAST(:customer_id AS uuid)",
         "value": "CAST(:value AS numeric)",

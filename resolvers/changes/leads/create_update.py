@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from engine.change.records import ID, describe, differing, inserted, public, revise, rewrite
+from engine.change.records import ID, describe, differing, inserted, public, rewrite
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -18,7 +18,7 @@ from models.tables.event import NewEvent
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage, StageKind
-from resolvers.changes.leads.fields import EMPTY, settle, tidy
+from resolvers.changes.leads.fields import FIELDS, settle
 from resolvers.changes.leads.move import expect_complete, top_of
 from resolvers.changes.locks import lock_lead
 from resolvers.changes.ownership.route import route_new
@@ -61,7 +61,7 @@ NEW_LEAD = inserted(
         "pipeline_id": ":pipeline_id",
         "stage_id": ":stage_id",
         "rank": ":rank",
-        **{name: f":{name}" for name in EMPTY},
+        **{name: f":{name}" for name in FIELDS.names},
         "stage_entered_at": "now()",
         "closed_at": "CASE WHEN CAST(:closed AS boolean) THEN now() END",
     },
@@ -98,7 +98,7 @@ INSERT_LEAD = Statement(
 )
 """A new lead, and the first step of its history."""
 
-REVISE_LEAD = revise(Lead, *EMPTY)
+REVISE_LEAD = FIELDS.revise()
 
 COMMERCIAL = {"value", "currency", "probability", "expected_close_date", "contact_id", "customer_id"}
 """What stays as it was once a lead is converted: from then on the opportunity says it."""
@@ -112,9 +112,9 @@ async def create_lead(
 
     Raises `Refused`: NOT_FOUND; NO_PIPELINE; OWNER_INACTIVE; FORBIDDEN; EXTERNAL_ID_TAKEN; INVALID.
     """
-    wanted = tidy({"title": title, **given})
+    wanted = FIELDS.tidy({"title": title, **given})
     stage = await _entered(change, pipeline_id, stage_id)
-    fields = {**EMPTY, **await settle(change, EMPTY, wanted)}
+    fields = {**FIELDS.empty, **await settle(change, FIELDS.empty, wanted)}
     expect_complete(fields, stage, "stageId" if stage_id else "title")
     lead_id = new_id()
     new_event = NewEvent(
@@ -152,7 +152,7 @@ async def update_lead(
     Raises `Refused`: NOT_FOUND; CONFLICT or LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN;
     EXTERNAL_ID_TAKEN; INVALID.
     """
-    wanted = tidy(given)
+    wanted = FIELDS.tidy(given)
     standing = await lock_lead(change, lead_id, expected_version)
     lead = standing.lead
     changes = differing(lead, await settle(change, lead, wanted))

@@ -6,15 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import ID, public
+from engine.change.records import ID
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
-from models.rules.text import spelled
 from models.tables.event import NewEvent
 from resolvers.changes import activities as activity_changes
-from resolvers.changes.leads.fields import EMPTY
+from resolvers.changes.leads.fields import FIELDS
 from resolvers.changes.locks import lock_lead
 from resolvers.changes.stage_totals import count
 from resolvers.changes.tasks import fields as task_fields
@@ -56,7 +55,7 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
         change.emit(NewEvent.of_lead("task.deleted", lead, task["id"], **told))
     await change.run(DELETE_LEAD, id=lead_id)
     count(change, lead, standing.stage, -1)
-    change.emit(NewEvent.of_lead("lead.deleted", lead, **{spelled(name): public(name, lead[name]) for name in EMPTY}))
+    change.emit(NewEvent.of_lead("lead.deleted", lead, **FIELDS.public(lead)))
     for new_event in released:
         change.emit(new_event)
     return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}

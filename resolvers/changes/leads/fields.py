@@ -6,62 +6,45 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import not_null
+from engine.change.fields import Fields, as_given, between, required
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.money import as_money, precision
-from models.rules.numbers import FIRST_DAY, LAST_DAY, within
+from models.rules.numbers import FIRST_DAY, LAST_DAY
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose
+from models.tables.lead import Lead
 from resolvers.changes.locks import expect_found
 
 CURRENCY = Statement(text("SELECT currency FROM organisation WHERE id = :org_id").bindparams(ORG))
 """The currency that amounts are in when none is named."""
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _currency(value: str | None) -> str | None:
+def _currency(value: str | None, *field: str) -> str | None:
     if value is not None:
-        precision(value, "currency")
+        precision(value, *field)
     return value
 
 
-def _percent(value: int | None) -> int | None:
-    return None if value is None else within(value, 0, 100, "probability")
+FIELDS = Fields(
+    Lead,
+    title=required(line),
+    description=prose,
+    contact_id=as_given,
+    customer_id=as_given,
+    owner_id=as_given,
+    value=as_given,
+    currency=_currency,
+    probability=between(0, 100),
+    expected_close_date=between(FIRST_DAY, LAST_DAY),
+    score=as_given,
+    source=optional_line,
+    external_id=optional_line,
+)
 
-
-def _day(value: Any) -> Any:
-    return None if value is None else within(value, FIRST_DAY, LAST_DAY, "expectedCloseDate")
-
-
-TIDY: Mapping[str, Any] = {
-    "title": lambda value: line(not_null(value, "title"), "title"),
-    "description": lambda value: prose(value, "description"),
-    "contact_id": _as_it_is,
-    "customer_id": _as_it_is,
-    "owner_id": _as_it_is,
-    "value": _as_it_is,
-    "currency": _currency,
-    "probability": _percent,
-    "expected_close_date": _day,
-    "score": _as_it_is,
-    "source": lambda value: optional_line(value, "source"),
-    "external_id": lambda value: optional_line(value, "externalId"),
-}
-"""How each field is taken from an input."""
-
-EMPTY: Mapping[str, Any] = dict.fromkeys(TIDY)
-"""A lead of which nothing is known."""
-
-
-def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given fields as they are kept, each looked at by itself. Raises `Refused` INVALID."""
-    return {name: TIDY[name](value) for name, value in given.items()}
+EMPTY = FIELDS.empty
 
 
 async def settle(change: Change, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

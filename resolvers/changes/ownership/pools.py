@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
-from engine.change.records import describe, differing, inserted, make, not_null, revise, rewrite
+from engine.change.fields import Fields, required
+from engine.change.records import describe, differing, inserted, not_null, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
@@ -92,23 +93,25 @@ DELETE = Statement(
 )
 """Its members are no longer of it, by their foreign key; rules of deleted pipelines go with it."""
 
-MAKE_POOL = make(Pool, "name", "strategy", default=("turn",))
+FIELDS = Fields(Pool, name=required(line), strategy=required())
 
-REVISE_POOL = revise(Pool, "name", "strategy", "turn")
+MAKE_POOL = FIELDS.make(default=("turn",))
+
+REVISE_POOL = FIELDS.revise("turn")
 
 
 async def create_pool(
     change: Change, name: str, member_ids: Sequence[UUID], strategy: str = PoolStrategy.ROUND_ROBIN
 ) -> Mapping[str, Any]:
     """Make a pool of members. Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; INVALID."""
-    called = line(name, "name")
+    fields = FIELDS.tidy({"name": name, "strategy": strategy})
     await change.run(LOCK_ORGANISATION)
     found = await change.first(COUNT_POOLS)
     if found is not None and found["pools"] >= MOST_POOLS:
         raise Refused(Refusal.INVALID, f"An organisation has at most {MOST_POOLS} pools. Change one, or delete one.")
     await _expect_members(change, member_ids)
     pool_id = new_id()
-    await change.run(MAKE_POOL, id=pool_id, name=called, strategy=strategy)
+    await change.run(MAKE_POOL, id=pool_id, **fields)
     await change.run(ARRANGE, pool_id=pool_id, member_ids=list(member_ids))
     change.emit(NewEvent("pool.created", record_id=pool_id))
     return {"pool": pool_id}
@@ -121,13 +124,14 @@ async def update_pool(
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the pool; OWNER_INACTIVE for a new member; INVALID.
     """
-    wanted = {name: TIDY[name](value) for name, value in given.items()}
+    named = list(not_null(given.pop("member_ids"), "memberIds")) if "member_ids" in given else None
+    wanted = FIELDS.tidy(given)
     pool = await change.first(TAKE_POOL, id=pool_id)
     if pool is None:
         raise not_found("pool", "poolId")
     expect_version(pool, expected_version, pool=pool_id)
     before = [row["member_id"] for row in await change.all(PLACES, pool_id=pool_id)]
-    members: list[UUID] = wanted.pop("member_ids", before)
+    members: list[UUID] = before if named is None else named
     changes = differing(pool, wanted)
     data = describe(pool, changes)
     if members != before:
@@ -180,11 +184,3 @@ async def _expect_members(change: Change, member_ids: Sequence[UUID], before: Se
                 Refusal.OWNER_INACTIVE, "This member is no longer active. Choose another.", "memberIds", str(at)
             )
         seen.add(id)
-
-
-TIDY: Mapping[str, Any] = {
-    "name": lambda value: line(not_null(value, "name"), "name"),
-    "strategy": lambda value: not_null(value, "strategy"),
-    "member_ids": lambda value: list(not_null(value, "memberIds")),
-}
-"""How each field of a pool is taken from an update."""
