@@ -17,7 +17,7 @@ from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose, spelled
 from models.tables.activity import Activity
 from models.tables.base import new_id, utc_now
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from resolvers.changes.locks import expect_found, expect_version
 
 LONGEST = 7 * 24 * 3600
@@ -97,12 +97,12 @@ async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[s
     Raises `Refused`: NOT_FOUND; INVALID, also when it has not happened yet.
     """
     wanted: dict[str, Any] = {**dict.fromkeys(TIDY), "occurred_at": utc_now(), "participants": [], **_tidy(given)}
-    lead = await _locked(change, lead_id)
+    lead = await _locked_lead(change, lead_id)
     await expect_found(change, "contact", wanted["contact_id"], "contactId")
     activity_id = new_id()
     await change.run(MAKE, id=activity_id, lead_id=lead_id, author_id=change.actor_id, **wanted)
     await change.run(TOUCH, id=lead_id)
-    change.emit(NewEvent.of_lead("activity.logged", lead, activity_id, **public_fields(wanted)))
+    change.emit(NewEvent.of_lead(EventType.ACTIVITY_LOGGED, lead, activity_id, **public_fields(wanted)))
     return {"activity": activity_id, "lead": lead_id}
 
 
@@ -114,13 +114,13 @@ async def update_activity(
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the activity; FORBIDDEN for a rep who is not its author; INVALID.
     """
     wanted = _tidy(given)
-    lead, activity = await _held(change, activity_id, expected_version)
+    lead, activity = await _locked_activity(change, activity_id, expected_version)
     changes = differing(activity, wanted)
     await expect_found(change, "contact", changes.get("contact_id"), "contactId")
     if changes:
         await rewrite(change, REVISE, activity, changes)
         await change.run(TOUCH, id=lead["id"])
-        change.emit(NewEvent.of_lead("activity.updated", lead, activity_id, **describe(activity, changes)))
+        change.emit(NewEvent.of_lead(EventType.ACTIVITY_UPDATED, lead, activity_id, **describe(activity, changes)))
     return {"activity": activity_id, "lead": lead["id"]}
 
 
@@ -129,10 +129,10 @@ async def delete_activity(change: Change, activity_id: UUID, expected_version: i
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the activity; FORBIDDEN for a rep who is not its author.
     """
-    lead, activity = await _held(change, activity_id, expected_version)
+    lead, activity = await _locked_activity(change, activity_id, expected_version)
     await change.run(DELETE, id=activity_id)
     await change.run(TOUCH, id=lead["id"])
-    change.emit(NewEvent.of_lead("activity.deleted", lead, activity_id, **public_fields(activity)))
+    change.emit(NewEvent.of_lead(EventType.ACTIVITY_DELETED, lead, activity_id, **public_fields(activity)))
     return {"deleted_activity_id": f"activity_{activity_id}", "lead": lead["id"]}
 
 
@@ -140,14 +140,14 @@ def _tidy(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: TIDY[name](value) for name, value in given.items()}
 
 
-async def _locked(change: Change, lead_id: UUID) -> Row:
+async def _locked_lead(change: Change, lead_id: UUID) -> Row:
     lead = await change.first(LOCK_LEAD, id=lead_id)
     if lead is None:
         raise not_found("lead", "leadId")
     return lead
 
 
-async def _held(change: Change, activity_id: UUID, expected_version: int | None) -> tuple[Row, Row]:
+async def _locked_activity(change: Change, activity_id: UUID, expected_version: int | None) -> tuple[Row, Row]:
     """The activity that the caller may change, and its lead, both locked; the lead first, as everywhere."""
     while True:
         peeked = await change.first(PEEK, id=activity_id)

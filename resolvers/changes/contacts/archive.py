@@ -14,7 +14,7 @@ from models.database import Statement
 from models.rules.refusal import not_found
 from models.tables.base import utc_now
 from models.tables.contact import Contact, Customer
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from resolvers.changes.locks import expect_version
 
 TAKE = {
@@ -69,5 +69,5 @@ async def _set(
         await change.run(SET[noun], id=id, archived_at=archived_at)
         what = "restored" if archived_at is None else "archived"
         data = describe(record, {"archived_at": archived_at})
-        change.emit(NewEvent(f"{noun}.{what}", record_id=id, data=data))
+        change.emit(NewEvent(EventType(f"{noun}.{what}"), record_id=id, data=data))
     return {noun: id}

@@ -15,7 +15,7 @@ from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
 from resolvers.changes.locks import KEEP, expect_version
@@ -316,10 +316,16 @@ async def _merge(
     if filled or latest:
         await rewrite(change, kind.revise, winner, {**latest, **filled})
     change.emit(
-        _about(kind, f"{kind.noun}.merged", loser, into=public_id(kind.noun, winner["id"]), **kind.fields.public(loser))
+        _about(
+            kind,
+            EventType(f"{kind.noun}.merged"),
+            loser,
+            into=public_id(kind.noun, winner["id"]),
+            **kind.fields.public(loser),
+        )
     )
     if filled:
-        change.emit(_about(kind, f"{kind.noun}.updated", {**winner, **filled}, **describe(winner, filled)))
+        change.emit(_about(kind, EventType(f"{kind.noun}.updated"), {**winner, **filled}, **describe(winner, filled)))
     return shown
 
 
@@ -345,11 +351,11 @@ async def _point_at(change: Change, kind: MergeKind, name: str, winner_id: UUID,
     for row in pointed:
         about = {key: row[key] for key in ("lead_id", "owner_id", "pipeline_id", "stage_id")}
         record_id = None if table == "lead" else row["id"]
-        change.emit(NewEvent(f"{table}.updated", **about, record_id=record_id, data=data))
+        change.emit(NewEvent(EventType(f"{table}.updated"), **about, record_id=record_id, data=data))
     return len(pointed)
 
 
-def _about(kind: MergeKind, type_: str, record: Mapping[str, Any], **data: Any) -> NewEvent:
+def _about(kind: MergeKind, type_: EventType, record: Mapping[str, Any], **data: Any) -> NewEvent:
     if kind is not LEAD:
         return NewEvent(type_, record_id=record["id"], data=data)
     return NewEvent.of_lead(type_, record, **data)

@@ -19,6 +19,7 @@ from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
 from models.rules.rank import spread
 from models.tables.base import new_id
+from models.tables.event import EventType
 from models.tables.lead import Lead
 from models.tables.stage import StageKind
 from resolvers.changes.imports.names import Import, Names, Progress, Records
@@ -187,7 +188,7 @@ class _Importer:
         self.records.rows["event"].append(
             {
                 "id": new_id(),
-                "type": "lead.created",
+                "type": EventType.LEAD_CREATED,
                 "mutation": "import",
                 "lead_id": lead_id,
                 "owner_id": owner,

@@ -15,7 +15,7 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from resolvers.changes.leads.convert_customer import describe_customer, fill_customer, make_customer
@@ -246,7 +246,7 @@ async def _create(
     lead, opportunity_id = standing.lead, new_id()
     value, currency = worth
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
-    created = NewEvent("lead.created", lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
+    created = NewEvent(EventType.LEAD_CREATED, lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
     await change.run(
         CREATE,
         id=opportunity_id,
@@ -265,9 +265,9 @@ async def _create(
     count(change, {**lead, "closed_at": True}, standing.stage, 1)
     count(change, {"value": value, "currency": currency, "probability": None, "closed_at": None}, stage, 1)
     told_of = {"opportunityId": public_id("lead", opportunity_id), **_joined(lead, customer)}
-    change.emit(NewEvent.of_lead("lead.converted", lead, **told_of))
+    change.emit(NewEvent.of_lead(EventType.LEAD_CONVERTED, lead, **told_of))
     if contact is not None and (joined := _joined(contact, customer)):
-        change.emit(NewEvent("contact.updated", record_id=contact["id"], data=joined))
+        change.emit(NewEvent(EventType.CONTACT_UPDATED, record_id=contact["id"], data=joined))
     change.emit(created)
     return opportunity_id
 
@@ -285,7 +285,7 @@ def _tell_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: R
     for task_id in tasks:
         change.emit(
             NewEvent(
-                "task.updated",
+                EventType.TASK_UPDATED,
                 lead_id=opportunity_id,
                 owner_id=lead["owner_id"],
                 pipeline_id=stage["pipeline_id"],

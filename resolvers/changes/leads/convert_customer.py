@@ -14,7 +14,7 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.text import optional_line
 from models.tables.base import new_id
 from models.tables.contact import Customer
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 
 SIMILAR = Statement(
     text(
@@ -110,7 +110,7 @@ async def make_customer(change: Change, described: Mapping[str, str | None]) -> 
     """Make the customer."""
     customer_id = new_id()
     await change.run(CREATE, id=customer_id, **described)
-    change.emit(NewEvent("customer.created", record_id=customer_id))
+    change.emit(NewEvent(EventType.CUSTOMER_CREATED, record_id=customer_id))
     return customer_id
 
 
@@ -122,7 +122,7 @@ async def fill_customer(change: Change, customer_id: UUID, contact: Row) -> None
     changes = {name: value for name, value in known.items() if value is not None and customer[name] is None}
     if changes:
         await rewrite(change, FILL, customer, changes)
-        change.emit(NewEvent("customer.updated", record_id=customer_id, data=describe(customer, changes)))
+        change.emit(NewEvent(EventType.CUSTOMER_UPDATED, record_id=customer_id, data=describe(customer, changes)))
 
 
 def _domain(contact: Row | None) -> str | None:

@@ -14,7 +14,7 @@ from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
 from models.tables.base import new_id
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage, StageKind
@@ -118,7 +118,7 @@ async def create_lead(
     expect_complete(fields, stage, "stageId" if stage_id else "title")
     lead_id = new_id()
     new_event = NewEvent(
-        "lead.created",
+        EventType.LEAD_CREATED,
         lead_id=lead_id,
         owner_id=fields["owner_id"],
         pipeline_id=stage["pipeline_id"],
@@ -173,10 +173,10 @@ async def update_lead(
     count(change, now, standing.stage, 1)
     others = {name: value for name, value in changes.items() if name != "owner_id"}
     if others:
-        change.emit(NewEvent.of_lead("lead.updated", now, **describe(lead, others)))
+        change.emit(NewEvent.of_lead(EventType.LEAD_UPDATED, now, **describe(lead, others)))
     if "owner_id" in changes:
         hands = {"from": public("owner_id", lead["owner_id"]), "to": public("owner_id", now["owner_id"])}
-        change.emit(NewEvent.of_lead("lead.assigned", now, **hands))
+        change.emit(NewEvent.of_lead(EventType.LEAD_ASSIGNED, now, **hands))
     return {"lead": lead_id}
 
 

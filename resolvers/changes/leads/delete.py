@@ -11,7 +11,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from resolvers.changes import activities as activity_changes
 from resolvers.changes.leads.fields import FIELDS
 from resolvers.changes.locks import lock_lead
@@ -49,13 +49,13 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
     # A change of one of these locks the lead first, so they stay as they are found.
     for activity in await change.all(ACTIVITIES, id=lead_id):
         told = activity_changes.public_fields(activity)
-        change.emit(NewEvent.of_lead("activity.deleted", lead, activity["id"], **told))
+        change.emit(NewEvent.of_lead(EventType.ACTIVITY_DELETED, lead, activity["id"], **told))
     for task in await change.all(TASKS, id=lead_id):
         told = {"status": task["status"], **task_fields.public_fields(task)}
-        change.emit(NewEvent.of_lead("task.deleted", lead, task["id"], **told))
+        change.emit(NewEvent.of_lead(EventType.TASK_DELETED, lead, task["id"], **told))
     await change.run(DELETE_LEAD, id=lead_id)
     count(change, lead, standing.stage, -1)
-    change.emit(NewEvent.of_lead("lead.deleted", lead, **FIELDS.public(lead)))
+    change.emit(NewEvent.of_lead(EventType.LEAD_DELETED, lead, **FIELDS.public(lead)))
     for new_event in released:
         change.emit(new_event)
     return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}

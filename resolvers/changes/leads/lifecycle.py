@@ -13,7 +13,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import prose
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.move import enter, expect_complete, top_of
 from resolvers.changes.locks import LockedLead, lock_lead
@@ -103,7 +103,7 @@ async def qualify_lead(change: Change, lead_id: UUID, expected_version: int | No
             shown={"lead": lead_id},
         )
     expect_complete(standing.lead, target, shown={"lead": lead_id})
-    change.emit(NewEvent.of_lead("lead.qualified", standing.lead))
+    change.emit(NewEvent.of_lead(EventType.LEAD_QUALIFIED, standing.lead))
     await enter(change, standing, target, await top_of(change, lead_id, target["id"]), qualified=True)
     return {"lead": lead_id}
 
@@ -121,7 +121,7 @@ async def disqualify_lead(
         expect_complete(standing.lead, target, shown={"lead": lead_id})
     # Where it moves, the event of the move says how its reason changed.
     changed = describe(standing.lead, {"lost_reason": why}) if target is None else {}
-    change.emit(NewEvent.of_lead("lead.disqualified", standing.lead, reason=why, notes=more, **changed))
+    change.emit(NewEvent.of_lead(EventType.LEAD_DISQUALIFIED, standing.lead, reason=why, notes=more, **changed))
     if target is not None:
         place = await top_of(change, lead_id, target["id"])
         await enter(change, standing, target, place, lost_reason=why, disqualified=True)
@@ -155,7 +155,7 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
         expect_complete(lead, target, shown={"lead": lead_id})
     elif lead["lost_reason"] is not None:
         was |= describe(lead, {"lost_reason": None})
-    change.emit(NewEvent.of_lead("lead.reopened", standing.lead, **was))
+    change.emit(NewEvent.of_lead(EventType.LEAD_REOPENED, standing.lead, **was))
     if stays:
         await change.run(OPEN_AGAIN, lead_id=lead_id)
         count(change, lead, standing.stage, -1)

@@ -13,7 +13,7 @@ from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from models.tables.organisation import LostReason
 from resolvers.changes.locks import LOCK_ORGANISATION
 
@@ -97,7 +97,7 @@ async def set_lost_reasons(change: Change, reasons: Sequence[str]) -> Mapping[st
     if names != before:
         await change.run(OFFER, ids=[new_id() for _ in names], names=names)
         changes = {"lostReasons": [before, names]}
-        change.emit(NewEvent("organisation.updated", record_id=change.org_id, data={"changes": changes}))
+        change.emit(NewEvent(EventType.ORGANISATION_UPDATED, record_id=change.org_id, data={"changes": changes}))
     return {"lost_reasons": [{"name": name} for name in names]}
 
 

@@ -14,7 +14,7 @@ from models.database import Statement
 from models.rules import rank
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from models.tables.lead import StageChange, missing_fields
 from models.tables.stage import StageKind
 from resolvers.changes.leads.lost_reasons import settled_reason
@@ -157,7 +157,7 @@ async def move_lead(
         await change.run(REORDER, lead_id=lead_id, rank=place)
         change.emit(
             NewEvent(
-                "lead.moved",
+                EventType.LEAD_MOVED,
                 lead_id=lead_id,
                 owner_id=lead["owner_id"],
                 pipeline_id=lead["pipeline_id"],
@@ -209,7 +209,7 @@ async def enter(
     closed = kind != StageKind.OPEN
     why = (lost_reason or (lead["lost_reason"] if kind == was else None)) if closed else None
     new_event = NewEvent(
-        "lead.stage_changed",
+        EventType.LEAD_STAGE_CHANGED,
         lead_id=lead["id"],
         owner_id=lead["owner_id"],
         pipeline_id=stage["pipeline_id"],

@@ -18,7 +18,7 @@ from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.text import line, optional_line
 from models.rules.time_zone import time_zone
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from models.tables.member import Member
 from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
@@ -93,7 +93,7 @@ async def update_member(
     await rewrite(change, REVISE_MEMBER, member, changes)
     if "time_zone" in changes:
         await change.run(MOVE_DEADLINES, id=member_id, time_zone=changes["time_zone"])
-    change.emit(NewEvent("member.updated", record_id=member_id, data=describe(member, changes)))
+    change.emit(NewEvent(EventType.MEMBER_UPDATED, record_id=member_id, data=describe(member, changes)))
     return {"member": member_id}
 
 

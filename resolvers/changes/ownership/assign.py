@@ -12,7 +12,7 @@ from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from resolvers.changes.locks import expect_found, expect_version
 from resolvers.changes.ownership.shares import Shared, lock_pools
 
@@ -197,7 +197,7 @@ async def reassign_all(
         about = held.get(task["lead_id"])
         now = dict(about, owner_id=owners.get(about["id"], about["owner_id"])) if about else NO_LEAD
         changes = {"assigneeId": [_member(from_member_id), _member(assignee_id)]}
-        change.emit(NewEvent.of_lead("task.updated", now, task["id"], changes=changes))
+        change.emit(NewEvent.of_lead(EventType.TASK_UPDATED, now, task["id"], changes=changes))
     return {
         "lead_count": len(leads),
         "task_count": len(tasks),
@@ -248,7 +248,7 @@ async def give(change: Change, given: Sequence[tuple[Row, UUID | None]], **data:
 def handed(lead: Mapping[str, Any], owner_id: UUID | None, **data: Any) -> NewEvent:
     """The event of a lead that gets another owner."""
     return NewEvent(
-        "lead.assigned",
+        EventType.LEAD_ASSIGNED,
         lead_id=lead["id"],
         owner_id=owner_id,
         pipeline_id=lead["pipeline_id"],

@@ -15,7 +15,7 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from models.tables.routing import Pool, PoolMember, PoolStrategy
 from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
@@ -113,7 +113,7 @@ async def create_pool(
     pool_id = new_id()
     await change.run(MAKE_POOL, id=pool_id, **fields)
     await change.run(ARRANGE, pool_id=pool_id, member_ids=list(member_ids))
-    change.emit(NewEvent("pool.created", record_id=pool_id))
+    change.emit(NewEvent(EventType.POOL_CREATED, record_id=pool_id))
     return {"pool": pool_id}
 
 
@@ -145,7 +145,7 @@ async def update_pool(
         await change.run(ARRANGE, pool_id=pool_id, member_ids=members)
     elif "strategy" in changes:
         await change.run(FORGET_CREDIT, pool_id=pool_id)
-    change.emit(NewEvent("pool.updated", record_id=pool_id, data=data))
+    change.emit(NewEvent(EventType.POOL_UPDATED, record_id=pool_id, data=data))
     return {"pool": pool_id}
 
 
@@ -164,7 +164,7 @@ async def delete_pool(change: Change, pool_id: UUID, expected_version: int | Non
             shown={"pool": pool_id},
         )
     await change.run(DELETE, id=pool_id)
-    change.emit(NewEvent("pool.deleted", record_id=pool_id, data={"name": pool["name"]}))
+    change.emit(NewEvent(EventType.POOL_DELETED, record_id=pool_id, data={"name": pool["name"]}))
     return {"deleted_pool_id": public_id("pool", pool_id)}
 
 

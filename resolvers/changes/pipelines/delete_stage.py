@@ -13,7 +13,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules import rank
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from models.tables.lead import StageChange
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.pipeline_stages import arrange, expect_open_stage, lock_stages_around, take_stages
@@ -106,7 +106,7 @@ async def delete_stage(
     await arrange(change, shape, [other["id"] for other in kept])
     change.emit(
         NewEvent(
-            "stage.deleted",
+            EventType.STAGE_DELETED,
             pipeline_id=stage["pipeline_id"],
             stage_id=stage_id,
             record_id=stage_id,
@@ -127,7 +127,7 @@ async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Ro
     reasons = {lead["id"]: data for lead, data in await losing_reason(change, stage["id"], target["kind"])}
     new_events = [
         NewEvent(
-            "lead.stage_changed",
+            EventType.LEAD_STAGE_CHANGED,
             lead_id=lead["id"],
             owner_id=lead["owner_id"],
             pipeline_id=target["pipeline_id"],

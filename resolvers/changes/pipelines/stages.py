@@ -14,7 +14,7 @@ from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from models.tables.lead import LeadField
 from models.tables.stage import Stage, StageKind, odds
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
@@ -95,7 +95,7 @@ async def add_stage(
     at = within(position, 0, len(shape.stages), "position") if position is not None else _end(shape, tidied["kind"])
     (stage_id,) = await insert_stages(change, pipeline_id, [tidied], at)
     await arrange(change, shape, [*shape.ids[:at], stage_id, *shape.ids[at:]])
-    change.emit(_about("stage.added", pipeline_id, stage_id))
+    change.emit(_about(EventType.STAGE_ADDED, pipeline_id, stage_id))
     return {"stage": stage_id, "pipeline": pipeline_id}
 
 
@@ -131,10 +131,10 @@ async def update_stage(
         await change.run(FOLLOW_KIND, stage_id=stage_id, from_kind=stage["kind"], kind=kind)
     if decisive:
         await refresh_totals(change.connection, change.org_id, [stage_id])
-    change.emit(_about("stage.updated", stage["pipeline_id"], stage_id, **describe(stage, changes)))
+    change.emit(_about(EventType.STAGE_UPDATED, stage["pipeline_id"], stage_id, **describe(stage, changes)))
     for lead, data in reopened:
         ids = {name: lead[name] for name in ("owner_id", "pipeline_id", "stage_id")}
-        change.emit(NewEvent("lead.updated", lead_id=lead["id"], **ids, data=data))
+        change.emit(NewEvent(EventType.LEAD_UPDATED, lead_id=lead["id"], **ids, data=data))
     return {"stage": stage_id}
 
 
@@ -165,7 +165,7 @@ async def reorder_stages(
         await arrange(change, shape, stage_ids)
         change.emit(
             NewEvent(
-                "stages.reordered",
+                EventType.STAGES_REORDERED,
                 pipeline_id=pipeline_id,
                 record_id=pipeline_id,
                 data={"from": [f"stage_{id}" for id in before], "to": [f"stage_{id}" for id in stage_ids]},
@@ -239,7 +239,7 @@ def _required(fields: Sequence[str] | None) -> list[str]:
     return [field.value for field in LeadField if field in (fields or ())]
 
 
-def _about(type_: str, pipeline_id: UUID, stage_id: UUID, **data: Any) -> NewEvent:
+def _about(type_: EventType, pipeline_id: UUID, stage_id: UUID, **data: Any) -> NewEvent:
     return NewEvent(type_, pipeline_id=pipeline_id, stage_id=stage_id, record_id=stage_id, data=data)
 
 

@@ -53,17 +53,17 @@ async def complete_task(
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, SUBTASKS_OPEN, TASK_BLOCKED, showing the task; for the follow-up
     what `schedule_follow_up` raises.
     """
-    told_outcome = prose(outcome, "outcome")
+    tidy_outcome = prose(outcome, "outcome")
     with _under("followUp"):
         wanted = None if follow_up is None else tidy_follow_up(follow_up)
-    held = await lock_with_leads(change, (task_id,))
-    task = held.task(task_id, expected_version)
+    locked = await lock_with_leads(change, (task_id,))
+    task = locked.task(task_id, expected_version)
     _expect_completable(task, [] if force else await change.all(OBSTACLES, ids=[task_id]))
-    following = await _complete(change, held, [task], told_outcome)
+    following = await _complete(change, locked, [task], tidy_outcome)
     shown: dict[str, Any] = {"task": task_id, "next_occurrence": following.get(task_id), "lead": task["lead_id"]}
     if wanted is not None:
         with _under("followUp"):
-            shown["follow_up"] = await schedule(change, held, wanted, task, likely=task["assignee_id"])
+            shown["follow_up"] = await schedule(change, locked, wanted, task, likely=task["assignee_id"])
     return shown
 
 
@@ -74,23 +74,23 @@ async def complete_tasks(
 
     Raises `Refused` INVALID for too many.
     """
-    told_outcome = prose(outcome, "outcome")
+    tidy_outcome = prose(outcome, "outcome")
     if not 1 <= len(task_ids) <= MOST:
         raise Refused(Refusal.INVALID, f"Name 1 to {MOST} tasks, not {len(task_ids):,}.", "taskIds")
-    held = await lock_with_leads(change, task_ids)
+    locked = await lock_with_leads(change, task_ids)
     obstacles: dict[UUID, list[Row]] = {}
-    for row in [] if force else await change.all(OBSTACLES, ids=list(held.tasks)):
+    for row in [] if force else await change.all(OBSTACLES, ids=list(locked.tasks)):
         obstacles.setdefault(row["waiting"], []).append(row)
-    done = _in_order(held, obstacles)
+    done = _in_order(locked, obstacles)
     refused: dict[UUID, Refused] = {}
     for task_id in set(task_ids) - done.keys():
         try:
-            task = held.task(task_id)
+            task = locked.task(task_id)
             left = [row for row in obstacles.get(task_id, ()) if row["awaited"] not in done]
             _expect_completable(task, left)
         except Refused as refusal:
             refused[task_id] = refusal
-    following = await _complete(change, held, list(done.values()), told_outcome)
+    following = await _complete(change, locked, list(done.values()), tidy_outcome)
     return {
         "results": [_result(task_id, refused.get(task_id)) for task_id in task_ids],
         "tasks": list(done),
@@ -98,16 +98,18 @@ async def complete_tasks(
     }
 
 
-async def _complete(change: Change, held: LockedTasks, tasks: Collection[Row], outcome: str | None) -> dict[UUID, UUID]:
-    """Complete held tasks that may be; returns the tasks that come next, each by the id of the one that repeats."""
-    await end(change, held, tasks, TaskStatus.DONE, outcome)
-    return await repeat(change, held, [task for task in tasks if task["recurrence"] is not None])
+async def _complete(
+    change: Change, locked: LockedTasks, tasks: Collection[Row], outcome: str | None
+) -> dict[UUID, UUID]:
+    """Complete locked tasks; returns the ids of the next occurrences, by the ids of the tasks that repeat."""
+    await end(change, locked, tasks, TaskStatus.DONE, outcome)
+    return await repeat(change, locked, [task for task in tasks if task["recurrence"] is not None])
 
 
-def _in_order(held: LockedTasks, obstacles: Mapping[UUID, Sequence[Row]]) -> dict[UUID, Row]:
-    """The held tasks that can be completed together, each after those it waits for."""
+def _in_order(locked: LockedTasks, obstacles: Mapping[UUID, Sequence[Row]]) -> dict[UUID, Row]:
+    """The locked tasks that can be completed together, each after those it waits for."""
     done: dict[UUID, Row] = {}
-    waiting = {id: task for id, task in held.tasks.items() if task["status"] == TaskStatus.OPEN}
+    waiting = {id: task for id, task in locked.tasks.items() if task["status"] == TaskStatus.OPEN}
     while free := [id for id in waiting if all(row["awaited"] in done for row in obstacles.get(id, ()))]:
         done |= {id: waiting.pop(id) for id in free}
     return done

@@ -14,6 +14,7 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
 from models.rules.text import spelled
 from models.tables.base import new_id
+from models.tables.event import EventType
 from models.tables.task import Task
 from resolvers.changes.tasks.dependencies import release
 from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields, settle, tidy
@@ -43,8 +44,8 @@ async def schedule_follow_up(change: Change, lead_id: UUID, **given: Any) -> Map
     Raises `Refused`: NOT_FOUND; LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN; INVALID.
     """
     wanted = tidy_follow_up(given)
-    held = await lock_with_leads(change, lead_ids=(lead_id,))
-    return {"task": await schedule(change, held, {**wanted, "lead_id": lead_id}), "lead": lead_id}
+    locked = await lock_with_leads(change, lead_ids=(lead_id,))
+    return {"task": await schedule(change, locked, {**wanted, "lead_id": lead_id}), "lead": lead_id}
 
 
 def tidy_follow_up(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,15 +64,15 @@ async def create_task(change: Change, **given: Any) -> Mapping[str, Any]:
     """
     wanted = tidy(given)
     parent_id = wanted.get("parent_id")
-    held = await lock_with_leads(change, _given(parent_id), _given(wanted.get("lead_id")))
-    parent = None if parent_id is None else await expect_parent(change, held, parent_id)
-    return {"task": await schedule(change, held, wanted, parent)}
+    locked = await lock_with_leads(change, _given(parent_id), _given(wanted.get("lead_id")))
+    parent = None if parent_id is None else await expect_parent(change, locked, parent_id)
+    return {"task": await schedule(change, locked, wanted, parent)}
 
 
 async def schedule(
-    change: Change, held: LockedTasks, wanted: Mapping[str, Any], like: Row | None = None, likely: UUID | None = None
+    change: Change, locked: LockedTasks, wanted: Mapping[str, Any], like: Row | None = None, likely: UUID | None = None
 ) -> UUID:
-    """Make a task of tidy fields, with its event; its lead and the task it comes from are held.
+    """Make a task of tidy fields, with its event; its lead and the task it comes from are locked.
 
     It is about the same records as the task that it is `like`, also where one was archived since. Without an assignee
     it is for the `likely` one, else for the owner of the lead, else for the caller; inactive members are passed over.
@@ -80,7 +81,7 @@ async def schedule(
     """
     before = {**EMPTY, "deadline": None, **({name: like[name] for name in ABOUT} if like else {})}
     lead_id = {**before, **wanted}["lead_id"]
-    lead = None if lead_id is None else held.lead(lead_id)
+    lead = None if lead_id is None else locked.lead(lead_id)
     if "assignee_id" not in wanted:
         before["assignee_id"] = await _first_active(change, likely, lead["owner_id"] if lead else None)
     fields = {**before, **await settle(change, before, wanted, lead)}
@@ -88,7 +89,7 @@ async def schedule(
         expect_repeatable(fields, "recurrence")
     task = {**fields, "id": new_id()}
     await change.run(MAKE_TASK, **task, creator_id=change.actor_id)
-    change.emit(held.about("task.scheduled", task, **public_fields(fields)))
+    change.emit(locked.about(EventType.TASK_SCHEDULED, task, **public_fields(fields)))
     task_id: UUID = task["id"]
     return task_id
 
@@ -104,17 +105,17 @@ async def update_task(
     DEPENDENCY_CYCLE for a parent; OWNER_INACTIVE; FORBIDDEN; INVALID.
     """
     wanted = tidy(given)
-    held = await lock_with_leads(change, (task_id, *_given(wanted.get("parent_id"))), _given(wanted.get("lead_id")))
-    task = held.task(task_id, expected_version)
+    locked = await lock_with_leads(change, (task_id, *_given(wanted.get("parent_id"))), _given(wanted.get("lead_id")))
+    task = locked.task(task_id, expected_version)
     after = {**task, **wanted}
     if wanted.get("lead_id") not in (None, task["lead_id"]):
-        held.lead(wanted["lead_id"])
+        locked.lead(wanted["lead_id"])
     decides = [name for name in ("recurrence", "due_at", "due_on", "parent_id") if name in given]
     if after["recurrence"] is not None and decides:
         expect_repeatable(after, spelled(decides[0]))
-    changes = differing(task, await settle(change, task, wanted, held.leads.get(after["lead_id"])))
+    changes = differing(task, await settle(change, task, wanted, locked.leads.get(after["lead_id"])))
     if changes.get("parent_id") is not None:
-        await expect_parent(change, held, changes["parent_id"], child=task)
+        await expect_parent(change, locked, changes["parent_id"], child=task)
     if changes:
         now = {**task, **changes}
         # Told of again when it is not done by its new due time.
@@ -122,8 +123,10 @@ async def update_task(
         await rewrite(change, REVISE_TASK, task, {**changes, **again})
         changes.pop("deadline", None)
         if None not in (task["lead_id"], now["lead_id"]) and "lead_id" in changes:
-            change.emit(held.about("task.updated", task, **describe(task, {"lead_id": now["lead_id"]})))
-        change.emit(held.about("task.updated", task if now["lead_id"] is None else now, **describe(task, changes)))
+            change.emit(locked.about(EventType.TASK_UPDATED, task, **describe(task, {"lead_id": now["lead_id"]})))
+        change.emit(
+            locked.about(EventType.TASK_UPDATED, task if now["lead_id"] is None else now, **describe(task, changes))
+        )
     return {"task": task_id}
 
 
@@ -133,8 +136,8 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; FORBIDDEN for a rep who neither made it nor has to do it.
     """
-    held = await lock_family(change, task_id, waiting=True)
-    task = held.task(task_id, expected_version)
+    locked = await lock_family(change, task_id, waiting=True)
+    task = locked.task(task_id, expected_version)
     if change.actor_id not in (task["assignee_id"], task["creator_id"]) and not change.caller.role.includes(
         Role.MANAGER
     ):
@@ -144,11 +147,11 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
             "taskId",
             shown={"task": task_id},
         )
-    gone = (*held.subtasks(task_id), task)
-    released = await release(change, held, {row["id"] for row in gone})
+    gone = (*locked.subtasks(task_id), task)
+    released = await release(change, locked, {row["id"] for row in gone})
     await change.run(DELETE_TASK, id=task_id)
     for deleted in gone:
-        change.emit(held.about("task.deleted", deleted, status=deleted["status"], **public_fields(deleted)))
+        change.emit(locked.about(EventType.TASK_DELETED, deleted, status=deleted["status"], **public_fields(deleted)))
     for new_event in released:
         change.emit(new_event)
     return {"deleted_task_id": f"task_{task_id}", "lead": task["lead_id"]}

@@ -12,7 +12,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from resolvers.changes.tasks.locks import LockedTasks, lock_with_leads
 from resolvers.changes.tasks.subtasks import expect_no_cycle
 
@@ -127,9 +127,9 @@ async def remove_task_dependency(
 async def _change(
     change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None, *, add: bool
 ) -> Mapping[str, Any]:
-    held = await lock_with_leads(change, (task_id, blocked_by_id))
-    task = held.task(task_id, expected_version)
-    if blocked_by_id not in held.tasks:
+    locked = await lock_with_leads(change, (task_id, blocked_by_id))
+    task = locked.task(task_id, expected_version)
+    if blocked_by_id not in locked.tasks:
         raise not_found("task", "blockedById")
     before = [row["blocked_by_id"] for row in await change.all(BLOCKERS, id=task_id)]
     shown = {"task": task_id, "blocker": blocked_by_id}
@@ -141,7 +141,7 @@ async def _change(
         await expect_no_cycle(change, task_id, blocked_by_id, "blockedById")
     await change.run(ADD if add else REMOVE, id=task_id, blocked_by_id=blocked_by_id)
     after = sorted({*before, blocked_by_id}) if add else [id for id in before if id != blocked_by_id]
-    change.emit(_waits_for(held, task, before, after))
+    change.emit(_waits_for(locked, task, before, after))
     return shown
 
 
@@ -152,32 +152,32 @@ async def release_from(change: Change, lead_id: UUID) -> list[NewEvent]:
     parts = await change.all(PARTS_ELSEWHERE, id=lead_id)
     if not waiting and not parts:
         return []
-    held = await lock_with_leads(change, [*(row["task_id"] for row in waiting), *(row["id"] for row in parts)])
-    released = await release(change, held, {row["blocked_by_id"] for row in waiting})
-    return [*released, *await _detach(change, held, parts)]
+    locked = await lock_with_leads(change, [*(row["task_id"] for row in waiting), *(row["id"] for row in parts)])
+    released = await release(change, locked, {row["blocked_by_id"] for row in waiting})
+    return [*released, *await _detach(change, locked, parts)]
 
 
-async def _detach(change: Change, held: LockedTasks, parts: Sequence[Row]) -> list[NewEvent]:
+async def _detach(change: Change, locked: LockedTasks, parts: Sequence[Row]) -> list[NewEvent]:
     """Let held tasks be parts of nothing, as far as they are still what they were found to be; the events."""
-    found = [held.tasks[row["id"]] for row in parts if row["id"] in held.tasks]
+    found = [locked.tasks[row["id"]] for row in parts if row["id"] in locked.tasks]
     parents = {row["id"]: row["parent_id"] for row in parts}
     alone = [task for task in found if task["parent_id"] == parents[task["id"]]]
     await change.run(DETACH, ids=[task["id"] for task in alone])
-    return [held.about("task.updated", task, **describe(task, {"parent_id": None})) for task in alone]
+    return [locked.about(EventType.TASK_UPDATED, task, **describe(task, {"parent_id": None})) for task in alone]
 
 
-async def release(change: Change, held: LockedTasks, gone: Collection[UUID]) -> list[NewEvent]:
+async def release(change: Change, locked: LockedTasks, gone: Collection[UUID]) -> list[NewEvent]:
     """Let the locked tasks no longer wait for those about to be deleted; returns the events that say so."""
-    waiting = await change.all(WAITING, ids=sorted(held.tasks.keys() - set(gone)))
+    waiting = await change.all(WAITING, ids=sorted(locked.tasks.keys() - set(gone)))
     new_events = []
     for row in waiting:
         left = [id for id in row["blockers"] if id not in gone]
         if left != row["blockers"]:
-            new_events.append(_waits_for(held, held.tasks[row["task_id"]], row["blockers"], left))
+            new_events.append(_waits_for(locked, locked.tasks[row["task_id"]], row["blockers"], left))
     await change.run(REVISE, ids=[new_event.record_id for new_event in new_events])
     return new_events
 
 
-def _waits_for(held: LockedTasks, task: Row, before: Sequence[UUID], after: Sequence[UUID]) -> NewEvent:
+def _waits_for(locked: LockedTasks, task: Row, before: Sequence[UUID], after: Sequence[UUID]) -> NewEvent:
     pair = [[public_id("task", id) for id in ids] for ids in (before, after)]
-    return held.about("task.updated", task, changes={"blockedBy": pair})
+    return locked.about(EventType.TASK_UPDATED, task, changes={"blockedBy": pair})

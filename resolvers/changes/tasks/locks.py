@@ -15,7 +15,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 from resolvers.changes.locks import expect_version
 
 SHARE_LEADS = Statement(
@@ -74,7 +74,7 @@ class LockedTasks:
         return task
 
     def subtasks(self, task_id: UUID) -> list[Row]:
-        """The parts of a task, if they were held with it, the oldest first."""
+        """The parts of a task, if they were locked with it, the oldest first."""
         return [task for task in self.tasks.values() if task["parent_id"] == task_id]
 
     def lead(self, lead_id: UUID) -> Row:
@@ -91,7 +91,7 @@ class LockedTasks:
             )
         return lead
 
-    def about(self, type_: str, task: Mapping[str, Any], **data: Any) -> NewEvent:
+    def about(self, type_: EventType, task: Mapping[str, Any], **data: Any) -> NewEvent:
         """An event of a task, which is also one of its lead."""
         lead = self.leads.get(task["lead_id"]) or dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))
         return NewEvent.of_lead(type_, lead, task["id"], **data)
@@ -115,7 +115,7 @@ async def lock_with_leads(change: Change, task_ids: Iterable[UUID] = (), lead_id
 
 async def lock_family(change: Change, task_id: UUID, *, waiting: bool = False) -> LockedTasks:
     """Lock a task with its parent and all its subtasks, and with those that wait for any of them, if asked. While it
-    is held, it gets no more of them.
+    is locked, it gets no more of them.
 
     They are looked for first and locked together: two changes that begin at two tasks of one family would wait for
     each other otherwise.
@@ -123,8 +123,8 @@ async def lock_family(change: Change, task_id: UUID, *, waiting: bool = False) -
     statement = FAMILY_AND_WAITING if waiting else FAMILY
     family = {task_id} | {row["id"] for row in await change.all(statement, id=task_id)}
     while True:
-        held = await lock_with_leads(change, family)
+        locked = await lock_with_leads(change, family)
         relatives = {row["id"] for row in await change.all(statement, id=task_id)}
         if relatives <= family:
-            return held
+            return locked
         family |= relatives

@@ -21,7 +21,7 @@ from sqlalchemy import text
 from engine.change.events import append
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Row, Statement
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
 
 log = logging.getLogger("dealboard.overdue")
 
@@ -114,7 +114,7 @@ async def _record_batch(database: Database, org_id: UUID, now: datetime) -> int:
 
 def _new_event(task: Row) -> NewEvent:
     return NewEvent(
-        "task.overdue",
+        EventType.TASK_OVERDUE,
         lead_id=task["lead_id"],
         owner_id=task["owner_id"],
         pipeline_id=task["pipeline_id"],

@@ -18,6 +18,7 @@ from models.rules.refusal import Refusal, Refused
 from models.rules.rrule import parse_rule, rule_text
 from models.rules.time_zone import end_of_day, time_zone
 from models.tables.base import new_id, utc_now
+from models.tables.event import EventType
 from models.tables.task import Task
 from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields
 from resolvers.changes.tasks.locks import LockedTasks
@@ -54,7 +55,7 @@ REPEAT = Statement(
 """The tasks that follow others, and are about the same."""
 
 
-async def repeat(change: Change, held: LockedTasks, tasks: Sequence[Row]) -> dict[UUID, UUID]:
+async def repeat(change: Change, locked: LockedTasks, tasks: Sequence[Row]) -> dict[UUID, UUID]:
     """Make the tasks that follow held ones by their rules; returns their ids, by the ids of those they follow.
 
     Each is for the assignee of the one before, or for nobody when that member is no longer active.
@@ -68,7 +69,7 @@ async def repeat(change: Change, held: LockedTasks, tasks: Sequence[Row]) -> dic
     await change.run(REPEAT, task_ids=list(made), **columns)
     for task_id, task in made.items():
         told = public_fields(task)
-        change.emit(held.about("task.scheduled", task, **told, repeats=public_id("task", task_id)))
+        change.emit(locked.about(EventType.TASK_SCHEDULED, task, **told, repeats=public_id("task", task_id)))
     return {task_id: task["id"] for task_id, task in made.items()}
 
 

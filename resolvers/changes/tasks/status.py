@@ -12,6 +12,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import prose
+from models.tables.event import EventType
 from models.tables.task import TaskStatus
 from resolvers.changes.tasks.fields import deadline
 from resolvers.changes.tasks.locks import LockedTasks, lock_family
@@ -48,11 +49,11 @@ async def cancel_task(
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, showing the task; INVALID.
     """
     why = prose(reason, "reason")
-    held = await lock_family(change, task_id)
-    task = held.task(task_id, expected_version)
+    locked = await lock_family(change, task_id)
+    task = locked.task(task_id, expected_version)
     expect_open(task)
-    subtasks = [row for row in held.subtasks(task_id) if row["status"] == TaskStatus.OPEN]
-    await end(change, held, [*subtasks, task], TaskStatus.CANCELLED, why)
+    subtasks = [row for row in locked.subtasks(task_id) if row["status"] == TaskStatus.OPEN]
+    await end(change, locked, [*subtasks, task], TaskStatus.CANCELLED, why)
     return {"task": task_id, "lead": task["lead_id"]}
 
 
@@ -63,13 +64,13 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
 
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_OPEN, TASK_CLOSED for its parent, LEAD_CONVERTED, showing the task.
     """
-    held = await lock_family(change, task_id, waiting=True)
-    task = held.task(task_id, expected_version)
+    locked = await lock_family(change, task_id, waiting=True)
+    task = locked.task(task_id, expected_version)
     if task["status"] == TaskStatus.OPEN:
         raise Refused(
             Refusal.TASK_OPEN, "This task is open: there is nothing to reopen.", "taskId", shown={"task": task_id}
         )
-    lead = held.leads.get(task["lead_id"])
+    lead = locked.leads.get(task["lead_id"])
     if lead is not None and lead["converted_at"] is not None:
         raise Refused(
             Refusal.LEAD_CONVERTED,
@@ -77,7 +78,7 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
             "taskId",
             shown={"task": task_id},
         )
-    parent = held.tasks.get(task["parent_id"])
+    parent = locked.tasks.get(task["parent_id"])
     if parent is not None and parent["status"] != TaskStatus.OPEN:
         raise Refused(
             Refusal.TASK_CLOSED,
@@ -87,21 +88,21 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
         )
     await change.run(BEGIN_AGAIN, id=task_id, deadline=await deadline(change, task))
     changes = {"status": TaskStatus.OPEN.value, "completed_at": None, "outcome": None}
-    change.emit(held.about("task.reopened", task, **describe(task, differing(task, changes))))
+    change.emit(locked.about(EventType.TASK_REOPENED, task, **describe(task, differing(task, changes))))
     return {"task": task_id, "lead": task["lead_id"]}
 
 
 async def end(
-    change: Change, held: LockedTasks, tasks: Collection[Row], status: TaskStatus, outcome: str | None
+    change: Change, locked: LockedTasks, tasks: Collection[Row], status: TaskStatus, outcome: str | None
 ) -> None:
     """Complete or cancel held tasks, with an event for each."""
     await change.run(END, ids=[task["id"] for task in tasks], status=status.value, outcome=outcome)
     changes: dict[str, Any] = {"status": status.value, "outcome": outcome}
     if status is TaskStatus.DONE:
         changes["recurrence"] = None
-    type_ = "task.completed" if status is TaskStatus.DONE else "task.cancelled"
+    type_ = EventType.TASK_COMPLETED if status is TaskStatus.DONE else EventType.TASK_CANCELLED
     for task in tasks:
-        change.emit(held.about(type_, task, **describe(task, differing(task, changes))))
+        change.emit(locked.about(type_, task, **describe(task, differing(task, changes))))
 
 
 def expect_open(task: Row) -> None:

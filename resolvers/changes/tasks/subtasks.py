@@ -56,12 +56,12 @@ WAITS = Statement(
 TITLES = Statement(text("SELECT id, title FROM task WHERE org_id = :org_id AND id = ANY(:ids)").bindparams(ORG, IDS))
 
 
-async def expect_parent(change: Change, held: LockedTasks, parent_id: UUID, child: Row | None = None) -> Row:
+async def expect_parent(change: Change, locked: LockedTasks, parent_id: UUID, child: Row | None = None) -> Row:
     """The held task that is to be the parent of a new task, or of `child`.
 
     Raises `Refused`: NOT_FOUND, TASK_CLOSED, SUBTASKS_TOO_DEEP, DEPENDENCY_CYCLE, INVALID.
     """
-    parent = held.tasks.get(parent_id)
+    parent = locked.tasks.get(parent_id)
     if parent is None:
         raise not_found("task", "parentId")
     if parent["status"] != TaskStatus.OPEN:

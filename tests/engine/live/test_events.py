@@ -12,7 +12,7 @@ from graphql import GraphQLInterfaceType
 from engine.caller import Caller
 from engine.engine import Engine
 from models import Role
-from models.tables.event import EventType, NewEvent
+from models.tables.event import EventType
 from schema.api import graphql_schema
 from tests.support.mutations import mutation_of
 from tests.support.recipes import RECIPES
@@ -157,7 +157,7 @@ async def test_other_records_are_named(world: World, engine: Engine) -> None:
 def test_every_type_of_event_is_published() -> None:
     """An event of a type that nobody could ask for cannot be made; all types share the fields of the interface."""
     with pytest.raises(ValueError, match=r"lead\.vanished"):
-        NewEvent("lead.vanished")
+        EventType("lead.vanished")
     interface = graphql_schema.type_map["Event"]
     assert isinstance(interface, GraphQLInterfaceType)
     for type_ in graphql_schema.get_implementations(interface).objects:
