@@ -15,14 +15,15 @@ from server.process.demo import load_demo
 
 ORG = organisation_id("demo")
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+ROOT = Path(__file__).parents[3]
+README = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/routing.md"))
 PRINTED: dict[str, tuple[str, str]] = {
     node.name.value: (print_ast(node), after)
     for block, after in re.findall(r"```graphql\n(.*?)```(.*?)(?=```graphql|\Z)", README, re.DOTALL)
     for node in parse(block).definitions
     if isinstance(node, OperationDefinitionNode) and node.name
 }
-"""Each operation of the README, with what stands between its block and the next."""
+"""Each operation of the README and of the page on routing, with what stands between its block and the next."""
 
 
 def answer_of(name: str) -> Any:
