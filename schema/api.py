@@ -6,26 +6,19 @@ from strawberry.schema.config import StrawberryConfig
 
 from engine.limits import ROWS
 from engine.publish.fields import EXPECTED_ROWS
+from engine.publish.node import Node
 from engine.publish.scalars import SCALARS
 from engine.read.arguments import DEFINITION
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.subscription import Subscription
-from schema.types.activity import Activity
-from schema.types.contact import Contact, Customer
 from schema.types.event import EVENTS
-from schema.types.lead import Lead
-from schema.types.member import Member
-from schema.types.pipeline import Pipeline
-from schema.types.routing import Pool
-from schema.types.stage import Stage
-from schema.types.task import Task
 
 api = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    types=[Pipeline, Stage, Lead, Contact, Customer, Task, Member, Activity, Pool, *EVENTS],
+    types=[*Node.__subclasses__(), *EVENTS],  # what no field names by its own type
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

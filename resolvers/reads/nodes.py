@@ -12,19 +12,15 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args, BadInput
 from models.records import RECORDS
 from models.rules.ids import split_id
-from models.tables.activity import Activity
-from models.tables.contact import Contact, Customer
-from models.tables.lead import Lead
-from models.tables.member import Member
+from models.tables.base import Base
 from models.tables.pipeline import Pipeline
-from models.tables.routing import Pool
-from models.tables.stage import Stage
-from models.tables.task import Task
 
 MAX_NODES = 100
 
 MODELS: Mapping[str, type[Any]] = {
-    model.__tablename__: model for model in (Pipeline, Stage, Lead, Contact, Customer, Task, Member, Activity, Pool)
+    mapper.class_.__tablename__: mapper.class_
+    for mapper in Base.registry.mappers
+    if mapper.class_.__tablename__ in RECORDS
 }
 """The table of each record, by its noun."""
 
