@@ -12,7 +12,7 @@ from server.settings import Settings
 from server.transport.close_codes import CLOSE_CODES
 
 ROOT = Path(__file__).parents[1]
-DOCS = [ROOT / "README.md", *sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 SOURCES = sorted((ROOT / "server").rglob("*.py"))
 
 
