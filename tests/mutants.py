@@ -33,8 +33,9 @@ TASK_LOCKS = "resolvers/changes/tasks/locks.py"
 IN_COLUMN = "tests/resolvers/changes/leads/test_column.py"
 IN_CREATE = "tests/resolvers/changes/leads/test_create_lead.py"
 IN_DELETE_STAGE = "tests/resolvers/changes/pipelines/test_delete_stage.py"
-IN_DEPENDENCIES = "tests/resolvers/changes/tasks/test_task_dependencies.py"
-IN_LIFECYCLE = "tests/resolvers/changes/leads/test_lifecycle.py"
+IN_DEPENDENCIES = "tests/resolvers/changes/tasks/test_add_task_dependency.py"
+IN_QUALIFY = "tests/resolvers/changes/leads/test_qualify_lead.py"
+IN_REOPEN = "tests/resolvers/changes/leads/test_reopen_lead.py"
 IN_MEANWHILE = "tests/resolvers/changes/test_changed_meanwhile.py"
 IN_MOVE = "tests/resolvers/changes/leads/test_move_lead.py"
 IN_PAGING = "tests/engine/read/test_paging.py"
@@ -128,9 +129,9 @@ MUTANTS = [
     Mutant("a new lead in a WON stage is open", CREATE, 'closed=stage["kind"] != StageKind.OPEN', "closed=False",
            (IN_CREATE,)),
     Mutant("the last open stage qualifies nobody on", LIFECYCLE, "(next.position, next.id) > (here.position, here.id)",
-           "(next.position, next.id) >= (here.position, here.id)", (IN_LIFECYCLE,)),
+           "(next.position, next.id) >= (here.position, here.id)", (IN_QUALIFY,)),
     Mutant("reopened in the first stage it was in", LIFECYCLE, "been.occurred_at DESC NULLS LAST", "been.occurred_at",
-           (IN_LIFECYCLE,)),
+           (IN_REOPEN,)),
     Mutant("the disqualified are reopened with their stage", CLOSING,
            "THEN CASE WHEN disqualified_at IS NOT NULL OR converted_at IS NOT NULL THEN closed_at END", "THEN NULL",
            (IN_UPDATE_STAGE, IN_DELETE_STAGE)),

@@ -152,6 +152,14 @@ async def test_the_other_end_is_known_exactly(tables: Tables, database: Database
     assert not again["pageInfo"]["hasPreviousPage"]
 
 
+async def test_the_last_page_alone_is_in_order(tables: Tables, database: Database, api: Api) -> None:
+    """Rows that are read backwards are shown forwards, also where nothing but the rows is asked for."""
+    whole = expected(await load(database), "leads", "TITLE", "ASC")
+    query = "{ leads(last: 7, orderBy: { field: TITLE, direction: ASC }) { nodes { id } } }"
+    nodes = (await api(query))["data"]["leads"]["nodes"]
+    assert [node["id"] for node in nodes] == whole[-7:]
+
+
 async def test_a_page_beyond_the_end_is_empty(tables: Tables, api: Api) -> None:
     """It has no cursors, nothing after it, and all of the list before it."""
     last = await page(api, page_query("leads", "VALUE", "DESC", backward=True), 1, None)

@@ -316,3 +316,27 @@ async def test_who_is_given_a_lead_may_be_leaving(world: World, monkeypatch: pyt
                 """It comes to where it waits."""
     assert [codes(body) for body in await asyncio.gather(*doing)] == [set(), set()]
     await expect_consistent(database)
+
+
+@pytest.mark.parametrize("deleted_first", [True, False])
+async def test_a_pipeline_is_deleted_empty(world: World, deleted_first: bool) -> None:
+    """A lead that comes to a pipeline while it is being deleted finds it gone, or keeps it."""
+    stages = [{"name": "Only"}]
+    made = await world.change("createPipeline", {"name": "Empty", "stages": stages}, "pipeline { id stages { id } }")
+    pipeline = made["pipeline"]
+    delete = ("deletePipeline", {"pipelineId": pipeline["id"]})
+    create = ("createLead", {"title": "Late", "stageId": pipeline["stages"][0]["id"]})
+    if deleted_first:
+        assert await one_into_the_other(world, delete, create) == [set(), {"NOT_FOUND"}]
+    else:
+        assert await one_into_the_other(world, create, delete) == [set(), {"PIPELINE_NOT_EMPTY"}]
+
+
+@pytest.mark.parametrize("name", ["createTask", "updateTask", "scheduleFollowUp"])
+async def test_tasks_wait_for_a_lead_that_moves(world: World, name: str) -> None:
+    """The event of a task names the stage that its lead has come to."""
+    given = {"leadId": world["Ada"], "title": "Call", "dueOn": "2031-05-01"}
+    if name == "updateTask":
+        given = {"taskId": await task(world, "Call"), "leadId": world["Ada"]}
+    move = ("moveLead", {"leadId": world["Ada"], "stageId": world["Talking"]})
+    assert await one_into_the_other(world, move, (name, given)) == [set(), set()]
