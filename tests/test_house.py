@@ -121,7 +121,6 @@ LONG = {
     "resolvers/changes/leads/convert.py",
     "resolvers/changes/leads/move.py",
     "resolvers/changes/ownership/assign.py",
-    "resolvers/changes/pipelines/stages.py",
     "resolvers/conditions/sql.py",
     "server/process/demo.py",
     "server/transport/sockets.py",

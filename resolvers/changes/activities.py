@@ -7,14 +7,15 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import ID, describe, differing, make, not_null, public, revise, rewrite
+from engine.change.fields import Fields, as_given, between, required
+from engine.change.records import ID, describe, differing, not_null, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import FIRST_DAY, within
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
-from models.rules.text import line, optional_line, prose, spelled
+from models.rules.text import line, optional_line, prose
 from models.tables.activity import Activity
 from models.tables.base import new_id, utc_now
 from models.tables.event import EventType, NewEvent
@@ -29,38 +30,36 @@ AHEAD = timedelta(minutes=1)
 """How far the caller's clock may be ahead of ours: what is still to come is a task, not an activity."""
 
 
-def _instant(value: datetime | None) -> datetime:
-    occurred_at: datetime = not_null(value, "occurredAt")
+def _instant(value: datetime | None, *field: str) -> datetime:
+    occurred_at: datetime = not_null(value, *field)
     now = utc_now()
     if occurred_at > now + AHEAD:
-        raise Refused(Refusal.INVALID, "This has not happened yet. Plan it as a task.", "occurredAt")
-    within(occurred_at.date(), FIRST_DAY, (now + AHEAD).date(), "occurredAt")
+        raise Refused(Refusal.INVALID, "This has not happened yet. Schedule a task instead.", *field)
+    within(occurred_at.date(), FIRST_DAY, (now + AHEAD).date(), *field)
     return occurred_at
 
 
-def _participants(value: Sequence[str] | None) -> list[str]:
+def _participants(value: Sequence[str] | None, *field: str) -> list[str]:
     if value is not None and len(value) > MOST_PARTICIPANTS:
-        raise Refused(
-            Refusal.INVALID, f"Name up to {MOST_PARTICIPANTS} participants, not {len(value):,}.", "participants"
-        )
-    return [line(name, "participants", str(at)) for at, name in enumerate(value or ())]
+        raise Refused(Refusal.INVALID, f"Name up to {MOST_PARTICIPANTS} participants, not {len(value):,}.", *field)
+    return [line(name, *field, str(at)) for at, name in enumerate(value or ())]
 
 
-TIDY: Mapping[str, Any] = {
-    "type": lambda value: not_null(value, "type"),
-    "subject": lambda value: line(not_null(value, "subject"), "subject"),
-    "body": lambda value: prose(value, "body"),
-    "outcome": lambda value: optional_line(value, "outcome"),
-    "occurred_at": _instant,
-    "duration": lambda value: None if value is None else within(value, 0, LONGEST, "duration"),
-    "participants": _participants,
-    "contact_id": lambda value: value,
-}
-"""How each field is taken from an input."""
+FIELDS = Fields(
+    Activity,
+    type=required(),
+    subject=required(line),
+    body=prose,
+    outcome=optional_line,
+    occurred_at=_instant,
+    duration=between(0, LONGEST),
+    participants=_participants,
+    contact_id=as_given,
+)
 
-MAKE = make(Activity, *TIDY, "lead_id", "author_id")
+MAKE = FIELDS.make("lead_id", "author_id")
 
-REVISE = revise(Activity, *TIDY)
+REVISE = FIELDS.revise()
 
 PEEK = Statement(text("SELECT lead_id FROM activity WHERE org_id = :org_id AND id = :id").bindparams(ORG, ID))
 
@@ -96,7 +95,7 @@ async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[s
 
     Raises `Refused`: NOT_FOUND; INVALID, also when it has not happened yet.
     """
-    wanted: dict[str, Any] = {**dict.fromkeys(TIDY), "occurred_at": utc_now(), "participants": [], **_tidy(given)}
+    wanted: dict[str, Any] = {**FIELDS.empty, "occurred_at": utc_now(), "participants": [], **FIELDS.tidy(given)}
     lead = await _locked_lead(change, lead_id)
     await expect_found(change, "contact", wanted["contact_id"], "contactId")
     activity_id = new_id()
@@ -113,7 +112,7 @@ async def update_activity(
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the activity; FORBIDDEN for a rep who is not its author; INVALID.
     """
-    wanted = _tidy(given)
+    wanted = FIELDS.tidy(given)
     lead, activity = await _locked_activity(change, activity_id, expected_version)
     changes = differing(activity, wanted)
     await expect_found(change, "contact", changes.get("contact_id"), "contactId")
@@ -134,10 +133,6 @@ async def delete_activity(change: Change, activity_id: UUID, expected_version: i
     await change.run(TOUCH, id=lead["id"])
     change.emit(NewEvent.of_lead(EventType.ACTIVITY_DELETED, lead, activity_id, **public_fields(activity)))
     return {"deleted_activity_id": f"activity_{activity_id}", "lead": lead["id"]}
-
-
-def _tidy(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: TIDY[name](value) for name, value in given.items()}
 
 
 async def _locked_lead(change: Change, lead_id: UUID) -> Row:
@@ -173,4 +168,4 @@ async def _locked_activity(change: Change, activity_id: UUID, expected_version: 
 
 def public_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an activity as its events hold them."""
-    return {spelled(name): public(name, fields[name]) for name in TIDY}
+    return FIELDS.public(fields)

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe, differing, not_null, revise, rewrite
+from engine.change.fields import Fields, between, required
+from engine.change.records import describe, differing, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.text import line, optional_line
@@ -27,6 +27,25 @@ LARGEST_CAPACITY = 1000
 
 LARGEST_CAP = 10_000
 """Leads that routing may give a member in a day, if it is limited at all."""
+
+
+def _zone(name: str, *field: str) -> str:
+    try:
+        return time_zone(name).key
+    except ValueError as wrong:
+        raise Refused(Refusal.INVALID, str(wrong), *field) from wrong
+
+
+FIELDS = Fields(
+    Member,
+    name=required(line),
+    email=optional_line,
+    role=required(),
+    active=required(),
+    time_zone=required(_zone),
+    capacity=required(between(0, LARGEST_CAPACITY)),
+    daily_cap=between(0, LARGEST_CAP),
+)
 
 LOCK_MEMBER = Statement(
     text("SELECT * FROM member WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(ORG)
@@ -52,7 +71,7 @@ LOCK_DAYS = Statement(
 )
 """The tasks whose days end with the member's. They are held first: a change holds a task before its assignee."""
 
-REVISE_MEMBER = revise(Member, "name", "email", "role", "active", "time_zone", "capacity", "daily_cap")
+REVISE_MEMBER = FIELDS.revise()
 
 MOVE_DEADLINES = Statement(
     text(
@@ -74,7 +93,7 @@ async def update_member(
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the member; LAST_ADMIN; FORBIDDEN for who would leave by themselves;
     INVALID.
     """
-    wanted = {name: TIDY[name](value) for name, value in given.items()}
+    wanted = FIELDS.tidy(given)
     decisive = given.keys() & {"active", "role"}
     if decisive:
         await change.run(LOCK_ORGANISATION)
@@ -115,22 +134,3 @@ def _expect_may_leave(change: Change, member: Row, changes: Mapping[str, Any], o
             "active",
             shown={"member": member["id"]},
         )
-
-
-def _zone(name: str | None) -> str:
-    try:
-        return time_zone(not_null(name, "timeZone")).key
-    except ValueError as wrong:
-        raise Refused(Refusal.INVALID, str(wrong), "timeZone") from wrong
-
-
-TIDY: Mapping[str, Any] = {
-    "name": lambda value: line(not_null(value, "name"), "name"),
-    "email": lambda value: optional_line(value, "email"),
-    "role": lambda value: not_null(value, "role"),
-    "active": lambda value: not_null(value, "active"),
-    "time_zone": _zone,
-    "capacity": lambda value: within(not_null(value, "capacity"), 0, LARGEST_CAPACITY, "capacity"),
-    "daily_cap": lambda value: None if value is None else within(value, 0, LARGEST_CAP, "dailyCap"),
-}
-"""How each field of a member is taken from an update."""

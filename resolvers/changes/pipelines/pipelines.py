@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe, differing, make, not_null, revise, rewrite
+from engine.change.fields import Fields, required
+from engine.change.records import describe, differing, make, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
@@ -48,7 +49,15 @@ INSERT_PIPELINE = make(
     Pipeline, *("name", "type", "description", "is_default", "routes_new_leads"), default=("deleted_at",)
 )
 
-REVISE_PIPELINE = revise(Pipeline, "name", "description", "is_default", "routes_new_leads")
+FIELDS = Fields(
+    Pipeline,
+    name=required(line),
+    description=prose,
+    is_default=required(),
+    routes_new_leads=required(),
+)
+
+REVISE_PIPELINE = FIELDS.revise()
 
 HAS_LEADS = Statement(text("SELECT id FROM lead WHERE org_id = :org_id AND pipeline_id = :id LIMIT 1").bindparams(ORG))
 
@@ -111,7 +120,7 @@ async def update_pipeline(
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline; INVALID.
     """
-    wanted = {name: TIDY[name](value) for name, value in given.items()}
+    wanted = FIELDS.tidy(given)
     if wanted.get("is_default"):
         await change.first(LOCK_ORGANISATION)
     shape = await lock_stages(change, pipeline_id, expected_version)
@@ -165,12 +174,3 @@ async def _set_default(change: Change, pipeline_id: UUID, is_default: bool) -> N
 
 def _about(type_: EventType, pipeline_id: UUID, **data: Any) -> NewEvent:
     return NewEvent(type_, pipeline_id=pipeline_id, record_id=pipeline_id, data=data)
-
-
-TIDY: Mapping[str, Any] = {
-    "name": lambda value: line(not_null(value, "name"), "name"),
-    "description": lambda value: prose(value, "description"),
-    "is_default": lambda value: not_null(value, "isDefault"),
-    "routes_new_leads": lambda value: not_null(value, "routesNewLeads"),
-}
-"""How each field of a pipeline is taken from an update."""

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe, differing, inserted, not_null, revise, rewrite
+from engine.change.fields import Fields, between, required
+from engine.change.records import describe, differing, inserted, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
@@ -60,7 +61,22 @@ INSERT_STAGES = Statement(
     ).bindparams(ORG)
 )
 
-REVISE_STAGE = revise(Stage, "name", "kind", "probability", "rotten_after_days", "required_fields")
+
+def _each_once(fields: Sequence[str] | None, *field: str) -> list[str]:
+    """Each field once, in the order of the catalogue."""
+    return [one.value for one in LeadField if one in (fields or ())]
+
+
+FIELDS = Fields(
+    Stage,
+    name=required(line),
+    kind=required(),
+    probability=required(),
+    rotten_after_days=between(1, LONGEST_ROT),
+    required_fields=_each_once,
+)
+
+REVISE_STAGE = FIELDS.revise()
 
 KNOWN_STAGES = Statement(
     text("SELECT id FROM stage WHERE org_id = :org_id AND id = ANY(CAST(:ids AS uuid[]))").bindparams(ORG)
@@ -107,7 +123,7 @@ async def update_stage(
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the stage; PROBABILITY_CONTRADICTS_KIND; LAST_OPEN_STAGE; INVALID.
     """
-    wanted = {name: TIDY[name](value) for name, value in given.items()}
+    wanted = FIELDS.tidy(given)
     shape = await lock_stages_around(change, stage_id)
     stage = shape.stage(stage_id, expected_version)
     kind: str = wanted["kind"] if "kind" in wanted else stage["kind"]
@@ -177,13 +193,9 @@ async def reorder_stages(
 def tidy_stage(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
     """A new stage as it is kept, complete. Raises `Refused`: PROBABILITY_CONTRADICTS_KIND; INVALID."""
     kind = given.get("kind") or StageKind.OPEN.value
-    return {
-        "name": line(given["name"], *path, "name"),
-        "kind": kind,
-        "probability": odds(kind, given.get("probability"), *path, "probability"),
-        "rotten_after_days": _rot(given.get("rotten_after_days"), *path),
-        "required_fields": _required(given.get("required_fields")),
-    }
+    chosen = {name: given.get(name) for name in ("name", "rotten_after_days", "required_fields")}
+    probability = odds(kind, given.get("probability"), *path, "probability")
+    return {**FIELDS.tidy(chosen, *path), "kind": kind, "probability": probability}
 
 
 async def insert_stages(
@@ -230,24 +242,5 @@ def _expect_room(count: int, *field: str) -> None:
         raise Refused(Refusal.INVALID, f"A pipeline has at most {MOST_STAGES} stages.", *field)
 
 
-def _rot(days: int | None, *path: str) -> int | None:
-    return None if days is None else within(days, 1, LONGEST_ROT, *path, "rottenAfterDays")
-
-
-def _required(fields: Sequence[str] | None) -> list[str]:
-    """Each field once, in the order of the catalogue."""
-    return [field.value for field in LeadField if field in (fields or ())]
-
-
 def _about(type_: EventType, pipeline_id: UUID, stage_id: UUID, **data: Any) -> NewEvent:
     return NewEvent(type_, pipeline_id=pipeline_id, stage_id=stage_id, record_id=stage_id, data=data)
-
-
-TIDY: Mapping[str, Any] = {
-    "name": lambda value: line(not_null(value, "name"), "name"),
-    "kind": lambda value: not_null(value, "kind"),
-    "probability": lambda value: not_null(value, "probability"),
-    "rotten_after_days": _rot,
-    "required_fields": lambda value: _required(value),
-}
-"""How each field of a stage is taken from an update."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe, differing, make, revise, rewrite
+from engine.change.records import describe, differing, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -15,21 +15,18 @@ from models.rules.roles import Role
 from models.rules.text import spelled
 from models.tables.base import new_id
 from models.tables.event import EventType
-from models.tables.task import Task
 from resolvers.changes.tasks.dependencies import release
-from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields, settle, tidy
+from resolvers.changes.tasks.fields import EMPTY, FIELDS, assignees, public_fields, settle, tidy
 from resolvers.changes.tasks.locks import LockedTasks, lock_family, lock_with_leads
 from resolvers.changes.tasks.repeat import expect_repeatable
 from resolvers.changes.tasks.subtasks import expect_parent
 
-COLUMNS = (*EMPTY, "deadline")
-
 ABOUT = ("lead_id", "contact_id", "customer_id")
 """What a task is about, which is the same for its parts and for what follows it."""
 
-MAKE_TASK = make(Task, *COLUMNS, "creator_id", default=("status", "completed_at", "outcome", "overdue_told_at"))
+MAKE_TASK = FIELDS.make("deadline", "creator_id", default=("status", "completed_at", "outcome", "overdue_told_at"))
 
-REVISE_TASK = revise(Task, *COLUMNS, "overdue_told_at")
+REVISE_TASK = FIELDS.revise("deadline", "overdue_told_at")
 
 DELETE_TASK = Statement(text("DELETE FROM task WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 """Subtasks and dependencies go with it, by their foreign keys."""

@@ -1,13 +1,14 @@
 """The fields of a task that people fill in: what each may hold, and what they must agree on."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import IDS, not_null, public
+from engine.change.fields import Fields, as_given, between, required
+from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -15,9 +16,9 @@ from models.rules.numbers import FIRST_DAY, LAST_DAY, within
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.rrule import parse_rule, rule_text
-from models.rules.text import line, prose, spelled
+from models.rules.text import line, prose
 from models.rules.time_zone import end_of_day, time_zone
-from models.tables.task import TaskPriority
+from models.tables.task import Task, TaskPriority
 from resolvers.changes.locks import expect_found
 
 KEEP_ASSIGNEES = Statement(
@@ -36,58 +37,47 @@ KEEP_ASSIGNEES = Statement(
 is nobody's goes by the organisation's time zone."""
 
 
-def _as_it_is(value: Any) -> Any:
+def _instant(value: datetime | None, *field: str) -> datetime | None:
+    if value is not None:
+        within(value.date(), FIRST_DAY, LAST_DAY, *field)
     return value
 
 
-def _instant(name: str) -> Any:
-    def tidy(value: datetime | None) -> datetime | None:
-        if value is not None:
-            within(value.date(), FIRST_DAY, LAST_DAY, name)
-        return value
-
-    return tidy
-
-
-def _day(value: date | None) -> date | None:
-    return None if value is None else within(value, FIRST_DAY, LAST_DAY, "dueOn")
-
-
-def _recurrence(value: str | None) -> str | None:
+def _recurrence(value: str | None, *field: str) -> str | None:
     if value is None or not value.strip():
         return None
     try:
         return rule_text(parse_rule(value))
     except ValueError as wrong:
-        raise Refused(Refusal.INVALID, str(wrong), "recurrence") from wrong
+        raise Refused(Refusal.INVALID, str(wrong), *field) from wrong
 
 
-TIDY: Mapping[str, Any] = {
-    "title": lambda value: line(not_null(value, "title"), "title"),
-    "notes": lambda value: prose(value, "notes"),
-    "priority": lambda value: not_null(value, "priority"),
-    "due_at": _instant("dueAt"),
-    "due_on": _day,
-    "remind_at": _instant("remindAt"),
-    "recurrence": _recurrence,
-    "assignee_id": _as_it_is,
-    "lead_id": _as_it_is,
-    "contact_id": _as_it_is,
-    "customer_id": _as_it_is,
-    "parent_id": _as_it_is,
-}
-"""How each field is taken from an input."""
+FIELDS = Fields(
+    Task,
+    {"priority": TaskPriority.NORMAL.value},
+    title=required(line),
+    notes=prose,
+    priority=required(),
+    due_at=_instant,
+    due_on=between(FIRST_DAY, LAST_DAY),
+    remind_at=_instant,
+    recurrence=_recurrence,
+    assignee_id=as_given,
+    lead_id=as_given,
+    contact_id=as_given,
+    customer_id=as_given,
+    parent_id=as_given,
+)
+
+EMPTY = FIELDS.empty
 
 DUE = {"due_at", "due_on", "assignee_id"}
 """What the deadline depends on."""
 
-EMPTY: Mapping[str, Any] = {**dict.fromkeys(TIDY), "priority": TaskPriority.NORMAL.value}
-"""A task of which nothing is known."""
-
 
 def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
     """The given fields as they are kept, each looked at by itself. Raises `Refused` INVALID."""
-    fields = {name: TIDY[name](value) for name, value in given.items()}
+    fields = FIELDS.tidy(given)
     if fields.get("due_at") is not None and fields.get("due_on") is not None:
         raise Refused(Refusal.INVALID, "A task is due at an instant or all day, not both. Leave one out.", "dueOn")
     # Who gives one means it instead of the other.
@@ -154,4 +144,4 @@ def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, 
 
 def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a task as its events hold them."""
-    return {spelled(name): public(name, task[name]) for name in EMPTY}
+    return FIELDS.public(task)
