@@ -123,8 +123,6 @@ LONG = {
     "resolvers/changes/ownership/assign.py",
     "resolvers/changes/pipelines/stages.py",
     "resolvers/conditions/sql.py",
-    "server/process/demo.py",
-    "server/transport/sockets.py",
 }
 """Files that hold more than one idea still. The list only gets shorter."""
 
