@@ -122,8 +122,6 @@ LONG = {
     "resolvers/changes/leads/move.py",
     "resolvers/changes/ownership/assign.py",
     "resolvers/conditions/sql.py",
-    "server/process/demo.py",
-    "server/transport/sockets.py",
 }
 """Files that hold more than one idea still. The list only gets shorter."""
 

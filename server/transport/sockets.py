@@ -18,49 +18,30 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.caller import Caller
-from engine.errors import Code, RequestError, code_of, error, format_errors
+from engine.errors import Code, error
 from engine.failures import masked
 from engine.live.selection import decode_cursor
 from server.auth.tokens import LEEWAY
 from server.observe.calls import Call
 from server.transport.connections import Ending, TooMany
+from server.transport.messages import (
+    ACKNOWLEDGED,
+    PING,
+    UNKNOWN,
+    Closing,
+    credentials_of,
+    failed,
+    id_of,
+    parsed,
+    payload_of,
+)
+from server.transport.operations import Operation
 from server.transport.protocols import Stuck
 from server.transport.refusals import NotAvailable, RefusedRequest
-from server.transport.service import GraphQLRequest, Service, following, request_in_object
+from server.transport.service import Service, request_in_object
 
-LONGEST_ID = 200
 LONGEST_REASON = 123
 """Bytes that fit beside the code in a close frame (RFC 6455, section 5.5)."""
-
-ACKNOWLEDGED = '{"type":"connection_ack"}'
-PING = '{"type":"ping"}'
-
-
-class Closing(Exception):
-    """The client did what ends the connection."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-class Operation:
-    """One operation that was subscribed to and has neither ended nor been completed."""
-
-    def __init__(self, id_: str) -> None:
-        self.id = orjson.dumps(id_).decode()
-        self.next = f'{{"id":{self.id},"type":"next","payload":'
-        self.wanted = True
-        self.changes = False
-        self.cursor: str | None = None
-        self.task: asyncio.Task[None] | None = None
-
-    def drop(self) -> None:
-        """Nothing more is sent for it. It is cancelled, but a change runs to its end: half of one is of no use."""
-        self.wanted = False
-        if self.task is not None and not self.changes:
-            self.task.cancel()
 
 
 class Socket:
@@ -149,18 +130,11 @@ class Socket:
 
     async def _take(self, text: str | None) -> None:
         self._count()
-        if text is None:
-            raise Closing(4400, "Messages are JSON in text frames, not binary ones")
-        if len(text) > self.service.settings.max_body_bytes:
-            raise Closing(4400, f"A message has at most {self.service.settings.max_body_bytes:,} characters")
-        try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError as wrong:
-            raise Closing(4400, f"A message is JSON: {wrong}") from wrong
-        kind = message.get("type") if isinstance(message, dict) else None
+        message = parsed(text, self.service.settings.max_body_bytes)
+        kind = message.get("type")
         take = self.takes.get(kind) if isinstance(kind, str) else None
         if take is None:
-            raise Closing(4400, "A message is an object whose `type` is one of graphql-transport-ws")
+            raise Closing(4400, UNKNOWN)
         await take(message)
 
     def _count(self) -> None:
@@ -177,10 +151,7 @@ class Socket:
             raise Closing(4429, "Too many initialisation requests")
         self.initialised = True
         self._disarm()
-        payload = {key.lower(): value for key, value in (_payload(message) or {}).items()}
-        authorization, orgid = payload.get("authorization"), payload.get("orgid")
-        if not isinstance(authorization, str | None) or not isinstance(orgid, str | None):
-            raise Closing(4400, "In the payload of connection_init, `Authorization` and `orgid` are strings")
+        authorization, orgid = credentials_of(message)
         try:
             self.who = await self.service.authenticator.authenticate(authorization, orgid)
         except NotAvailable as refused:
@@ -197,71 +168,35 @@ class Socket:
     async def _subscribe(self, message: dict[str, Any]) -> None:
         if self.who is None:
             raise Closing(4401, "Unauthorized: send connection_init first, and wait for connection_ack")
-        id_ = _id(message)
+        id_ = id_of(message)
         try:
-            asked = request_in_object(_payload(message))
+            asked = request_in_object(payload_of(message))
         except RefusedRequest as refused:
             raise Closing(4400, refused.message) from refused
         if id_ in self.operations:
             raise Closing(4409, f"Subscriber for {id_} already exists")
-        operation = Operation(id_)
+        operation = Operation(id_, self.send, partial(self.operations.pop, id_))
         most = self.service.settings.max_subscriptions_per_socket
         if len(self.operations) >= most:
             text = f"This socket runs {most} operations, which is the limit: complete one, or open another socket."
-            await self.send(_failed(operation, RequestError([error(Code.TOO_MANY_SUBSCRIPTIONS, text, limit=most)])))
+            await self.send(failed(operation.id, [error(Code.TOO_MANY_SUBSCRIPTIONS, text, limit=most)]))
             return
         self.operations[id_] = operation
-        operation.task = self._spawn(self._run(id_, operation, asked, self.who))
+        call = Call(self.service.calls, "websocket", f"{self.id}-{next(self.calls)}", self.headers)
+        operation.task = self._spawn(operation.run(self.service.engine, call, asked, self.who))
 
     async def _complete(self, message: dict[str, Any]) -> None:
-        operation = self.operations.pop(_id(message), None)
+        operation = self.operations.pop(id_of(message), None)
         if operation is not None:  # otherwise it has ended by itself meanwhile
             operation.drop()
 
     async def _ping(self, message: dict[str, Any]) -> None:
-        payload = _payload(message)
+        payload = payload_of(message)
         answer = {"type": "pong"} if payload is None else {"type": "pong", "payload": payload}
         await self.send(orjson.dumps(answer).decode())
 
     async def _pong(self, message: dict[str, Any]) -> None:
-        _payload(message)
-
-    async def _run(self, id_: str, operation: Operation, asked: GraphQLRequest, who: Caller) -> None:
-        """Run an operation, and end it with `complete` or with `error`."""
-        last = f'{{"id":{operation.id},"type":"complete"}}'
-        with Call(self.service.calls, "websocket", f"{self.id}-{next(self.calls)}", self.headers) as call:
-            call.organisation = who.organisation
-            try:
-                await self._answer(call, operation, asked, who)
-            except RequestError as refused:
-                call.code = refused.code
-                last = _failed(operation, refused)
-            except Exception as failure:
-                found = masked(failure)
-                call.code = code_of(found)
-                last = _failed(operation, RequestError([found]))
-        if operation.wanted:
-            # Its id is free before the client learns that it ended, because it may use it again at once.
-            del self.operations[id_]
-            await self.send(last)
-
-    async def _answer(self, call: Call, operation: Operation, asked: GraphQLRequest, who: Caller) -> None:
-        engine = self.service.engine
-        prepared = engine.documents.prepare(asked.query, asked.operation_name)
-        call.runs(prepared)
-        operation.changes = prepared.kind == "mutation"
-        if prepared.kind == "subscription":
-            async with following(engine.subscribe(prepared, asked.variables, who)) as results:
-                async for body, cursor in results:
-                    await self._next(operation, body, cursor)
-        else:
-            answer = await engine.execute(prepared, asked.variables, who)
-            call.code = answer.code
-            await self._next(operation, answer.body)
-
-    async def _next(self, operation: Operation, body: bytes, cursor: str | None = None) -> None:
-        if operation.wanted and await self.send(f"{operation.next}{body.decode()}}}"):
-            operation.cursor = cursor
+        payload_of(message)
 
     def _with_cursor(self, reason: str) -> str:
         """A reason that ends with the cursor up to which every subscription has received everything."""
@@ -302,22 +237,3 @@ class Socket:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
-
-
-def _id(message: dict[str, Any]) -> str:
-    id_ = message.get("id")
-    if not isinstance(id_, str) or not 1 <= len(id_) <= LONGEST_ID:
-        raise Closing(4400, f"`id` is a string of 1 to {LONGEST_ID} characters")
-    return id_
-
-
-def _payload(message: dict[str, Any]) -> dict[str, Any] | None:
-    payload = message.get("payload")
-    if not isinstance(payload, dict | None):
-        raise Closing(4400, "`payload` is an object")
-    return payload
-
-
-def _failed(operation: Operation, refused: RequestError) -> str:
-    errors = orjson.dumps(format_errors(refused.errors)).decode()
-    return f'{{"id":{operation.id},"type":"error","payload":{errors}}}'

@@ -13,6 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 import engine.engine
+import server.transport.messages
+import server.transport.operations
 import server.transport.sockets
 from engine.engine import Engine
 from engine.live.feed import Feed
@@ -121,7 +123,8 @@ async def test_the_work_for_an_event_does_not_grow_with_its_subscribers(
         for stage in ("Talking", "Offer"):
             await mover.move(board.leads[0], stage)
             await heard(sockets)
-        monkeypatch.setattr(server.transport.sockets, "orjson", encodings)
+        for module in (server.transport.sockets, server.transport.messages, server.transport.operations):
+            monkeypatch.setattr(module, "orjson", encodings)
         monkeypatch.setattr(engine.engine, "orjson", encodings)
         Watched.asked.clear()
         encodings.count = 0

@@ -1,0 +1,71 @@
+"""The messages of graphql-transport-ws: reading what a client sends, and writing what it gets."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from graphql import GraphQLError
+
+from engine.errors import format_errors
+
+LONGEST_ID = 200
+"""Characters of an operation's id."""
+
+ACKNOWLEDGED = '{"type":"connection_ack"}'
+PING = '{"type":"ping"}'
+
+UNKNOWN = "Send an object whose `type` is one of graphql-transport-ws"
+
+
+class Closing(Exception):
+    """The client sent something that ends the connection. `code` is one of `CLOSE_CODES`."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+def parsed(text: str | None, most: int) -> dict[str, Any]:
+    """The message in a frame of at most `most` characters; `text` is None for a binary frame. Raises `Closing`."""
+    if text is None:
+        raise Closing(4400, "Send messages as JSON in text frames, not in binary ones")
+    if len(text) > most:
+        raise Closing(4400, f"Send messages of at most {most:,} characters")
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError as wrong:
+        raise Closing(4400, f"Send messages as JSON: {wrong}") from wrong
+    if not isinstance(message, dict):
+        raise Closing(4400, UNKNOWN)
+    return message
+
+
+def id_of(message: dict[str, Any]) -> str:
+    """The id of the operation that a message is about. Raises `Closing`."""
+    id_ = message.get("id")
+    if not isinstance(id_, str) or not 1 <= len(id_) <= LONGEST_ID:
+        raise Closing(4400, f"Send `id` as a string of 1 to {LONGEST_ID} characters")
+    return id_
+
+
+def payload_of(message: dict[str, Any]) -> dict[str, Any] | None:
+    """The payload of a message, if it has one. Raises `Closing`."""
+    payload = message.get("payload")
+    if not isinstance(payload, dict | None):
+        raise Closing(4400, "Send `payload` as an object")
+    return payload
+
+
+def credentials_of(message: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The token and the organisation in a `connection_init`, under names in any case. Raises `Closing`."""
+    payload = {key.lower(): value for key, value in (payload_of(message) or {}).items()}
+    authorization, orgid = payload.get("authorization"), payload.get("orgid")
+    if not isinstance(authorization, str | None) or not isinstance(orgid, str | None):
+        raise Closing(4400, "Send `Authorization` and `orgid` in the payload of connection_init as strings")
+    return authorization, orgid
+
+
+def failed(id_: str, errors: Iterable[GraphQLError]) -> str:
+    """The message that ends an operation with errors. `id_` is already JSON."""
+    return f'{{"id":{id_},"type":"error","payload":{orjson.dumps(format_errors(errors)).decode()}}}'

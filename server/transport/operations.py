@@ -1,0 +1,72 @@
+"""One operation on a WebSocket: it runs, sends its results, and ends with `complete` or `error`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+
+from engine.caller import Caller
+from engine.errors import RequestError, code_of
+from engine.failures import masked
+from server.observe.calls import Call
+from server.transport.messages import failed
+from server.transport.service import GraphQLRequest, Runs, following
+
+
+class Operation:
+    """One operation that was subscribed to and has neither ended nor been completed.
+
+    `send` returns whether the message was sent; `release` frees the id for another operation.
+    """
+
+    def __init__(self, id_: str, send: Callable[[str], Awaitable[bool]], release: Callable[[], object]) -> None:
+        self.id = orjson.dumps(id_).decode()
+        self.send = send
+        self.release = release
+        self.next = f'{{"id":{self.id},"type":"next","payload":'
+        self.wanted = True
+        self.changes = False
+        self.cursor: str | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def drop(self) -> None:
+        """Send nothing more for it, and cancel it. A mutation runs to its end: half of one is of no use."""
+        self.wanted = False
+        if self.task is not None and not self.changes:
+            self.task.cancel()
+
+    async def run(self, engine: Runs, call: Call, asked: GraphQLRequest, who: Caller) -> None:
+        """Run it, and end it with `complete` or with `error`."""
+        last = f'{{"id":{self.id},"type":"complete"}}'
+        with call:
+            call.organisation = who.organisation
+            try:
+                await self._answer(engine, call, asked, who)
+            except RequestError as refused:
+                call.code = refused.code
+                last = failed(self.id, refused.errors)
+            except Exception as failure:
+                found = masked(failure)
+                call.code = code_of(found)
+                last = failed(self.id, [found])
+        if self.wanted:
+            # The id is free before the client learns that the operation ended, because it may use it again at once.
+            self.release()
+            await self.send(last)
+
+    async def _answer(self, engine: Runs, call: Call, asked: GraphQLRequest, who: Caller) -> None:
+        prepared = engine.documents.prepare(asked.query, asked.operation_name)
+        call.runs(prepared)
+        self.changes = prepared.kind == "mutation"
+        if prepared.kind == "subscription":
+            async with following(engine.subscribe(prepared, asked.variables, who)) as results:
+                async for body, cursor in results:
+                    await self._next(body, cursor)
+        else:
+            answer = await engine.execute(prepared, asked.variables, who)
+            call.code = answer.code
+            await self._next(answer.body)
+
+    async def _next(self, body: bytes, cursor: str | None = None) -> None:
+        if self.wanted and await self.send(f"{self.next}{body.decode()}}}"):
+            self.cursor = cursor
