@@ -115,12 +115,8 @@ def test_rooms_and_files_stay_small() -> None:
 LONG = {
     "engine/engine.py",
     "engine/limits.py",
-    "resolvers/changes/contacts/merge.py",
     "resolvers/changes/imports/import_leads.py",
     "resolvers/changes/imports/names.py",
-    "resolvers/changes/leads/convert.py",
-    "resolvers/changes/leads/move.py",
-    "resolvers/changes/ownership/assign.py",
     "resolvers/changes/pipelines/stages.py",
     "resolvers/conditions/sql.py",
     "server/process/demo.py",
