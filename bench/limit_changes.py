@@ -15,8 +15,8 @@ from models.rules.rank import between
 from models.tables.base import new_id
 from resolvers.changes import locks as locking
 from resolvers.changes.leads import convert as conversion
+from resolvers.changes.leads import convert_create, lifecycle, place
 from resolvers.changes.leads import convert_target as conversion_target
-from resolvers.changes.leads import lifecycle
 from resolvers.changes.leads import move as moves
 from resolvers.changes.organisation.membership import FIND_MEMBER
 from resolvers.changes.ownership import assign as assignment
@@ -96,7 +96,7 @@ async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
     stages = await locking.KEEP_STAGES.all(connection, org_id=org_id, id=lead_id, ids=[target["id"]])
     lead = await one(locking.LOCK_LEAD, connection, org_id=org_id, id=lead_id)
     await one(lifecycle.NEXT_OPEN_STAGE, connection, **here)
-    gap = await one(moves.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
+    gap = await one(place.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
     await moves.MOVE.run(
         connection,
         org_id=org_id,
@@ -128,8 +128,8 @@ async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
     await one(conversion.TYPE, connection, org_id=org_id, id=lead["pipeline_id"])
     await one(conversion.LOCK_CONTACT, connection, org_id=org_id, contact_id=lead["contact_id"])
     await conversion.TAKE_TASKS.all(connection, org_id=org_id, lead_id=lead_id)
-    gap = await one(moves.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
-    await conversion.CREATE.run(
+    gap = await one(place.TOP, connection, org_id=org_id, stage_id=target["id"], lead_id=lead_id)
+    await convert_create.CREATE.run(
         connection,
         org_id=org_id,
         id=new_id(),

@@ -27,6 +27,7 @@ LIFECYCLE = "resolvers/changes/leads/lifecycle.py"
 LOCKS = "resolvers/changes/locks.py"
 MOVE = "resolvers/changes/leads/move.py"
 PAGING = "engine/read/paging.py"
+PLACE = "resolvers/changes/leads/place.py"
 RANK = "models/rules/rank.py"
 TASK_LOCKS = "resolvers/changes/tasks/locks.py"
 
@@ -57,38 +58,38 @@ class Mutant:
 
 
 MUTANTS = [
-    Mutant("neighbours in the wrong order", MOVE, "elif low >= below:", "elif False:", (IN_MOVE,)),
+    Mutant("neighbours in the wrong order", PLACE, "elif low >= below:", "elif False:", (IN_MOVE,)),
     Mutant(
         "a card its own neighbour",
-        MOVE,
+        PLACE,
         "if card_id == lead_id:",
         "if False:",
         (IN_MOVE,),
     ),
     Mutant(
         "NOT_FOUND for a neighbour that went",
-        MOVE,
+        PLACE,
         "if await change.first(KNOWN, card_id=card_id) is None:",
         "if True:",
         (IN_MOVE,),
     ),
     Mutant(
         "CONFLICT for a neighbour that never was",
-        MOVE,
+        PLACE,
         "if await change.first(KNOWN, card_id=card_id) is None:",
         "if False:",
         (IN_MOVE,),
     ),
     Mutant(
         "above a card is on top",
-        MOVE,
+        PLACE,
         "ORDER BY previous.rank DESC, previous.id DESC LIMIT 1",
         "ORDER BY previous.rank, previous.id LIMIT 1",
         (IN_COLUMN, IN_MOVE),
     ),
-    Mutant("above a card is below the one before it", MOVE, "low, high = above, below", "low, high = None, above",
+    Mutant("above a card is below the one before it", PLACE, "low, high = above, below", "low, high = None, above",
            (IN_COLUMN, IN_MOVE)),
-    Mutant("below a card is at the bottom", MOVE, "ORDER BY next.rank, next.id LIMIT 1",
+    Mutant("below a card is at the bottom", PLACE, "ORDER BY next.rank, next.id LIMIT 1",
            "ORDER BY next.rank DESC, next.id LIMIT 1", (IN_COLUMN, IN_MOVE)),
     Mutant("a converted lead moves", MOVE, 'lead["converted_at"] is not None and lead["stage_id"] != stage_id', "False",
            (IN_MOVE,)),

@@ -7,7 +7,7 @@ from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.refusal import Refusal
 from models.rules.roles import Role
-from resolvers.changes.ownership import assign
+from resolvers.changes.ownership import assign, reassign
 from schema.types.lead import Lead
 from schema.types.member import Member
 
@@ -86,7 +86,7 @@ class AssignmentMutations:
         role=Role.REP,
     )
     reassign_all: ReassignAllPayload | None = change(
-        assign.reassign_all,
+        reassign.reassign_all,
         ReassignAllInput,
         "Reassign all work of a member, for example when somebody leaves.",
         role=Role.MANAGER,

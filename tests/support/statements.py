@@ -48,7 +48,7 @@ def held(name: str, value: Any) -> Iterator[tuple[str, Statement]]:
 
 
 NAMED: Mapping[str, Statement] = dict(statements())
-"""Every statement that a module holds, by each name that leads to it, such as `….merge.LEAD.point.tasks`."""
+"""Every statement that a module holds, by each name that leads to it, such as `….merge_kinds.LEAD.point.tasks`."""
 
 REGISTERED = frozenset(STATEMENTS)
 """Every statement there is once all modules are imported, and before anything is asked."""

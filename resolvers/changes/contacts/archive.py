@@ -37,6 +37,12 @@ SET = {
     for noun in TAKE
 }
 
+EVENTS = {
+    "contact": (EventType.CONTACT_ARCHIVED, EventType.CONTACT_RESTORED),
+    "customer": (EventType.CUSTOMER_ARCHIVED, EventType.CUSTOMER_RESTORED),
+}
+"""What is recorded when a record is archived, and when it is restored."""
+
 
 async def archive_contact(change: Change, contact_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
     """Put a contact away. Raises `Refused`: NOT_FOUND; CONFLICT, showing it."""
@@ -67,7 +73,6 @@ async def _set(
     expect_version(record, expected_version, **{noun: id})
     if (record["archived_at"] is None) != (archived_at is None):
         await change.run(SET[noun], id=id, archived_at=archived_at)
-        what = "restored" if archived_at is None else "archived"
         data = describe(record, {"archived_at": archived_at})
-        change.emit(NewEvent(EventType(f"{noun}.{what}"), record_id=id, data=data))
+        change.emit(NewEvent(EVENTS[noun][archived_at is None], record_id=id, data=data))
     return {noun: id}

@@ -1,13 +1,11 @@
-"""Merging: of two records that are the same one stays, and whatever named the other names it."""
+"""Merging: of two records that are the same, one stays, and what named the other names it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.fields import Fields
 from engine.change.records import IDS, describe, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
@@ -16,127 +14,10 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
 from models.tables.event import EventType, NewEvent
-from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
-from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
+from resolvers.changes.contacts.merge_kinds import CONTACT, CUSTOMER, KEEPS, LEAD, UPDATED, MergeKind
 from resolvers.changes.locks import KEEP, expect_version
 from resolvers.changes.ownership.rules import RULES, reshaped
 from resolvers.changes.stage_totals import count
-
-KEEPS = ("external_id",)
-"""Fields that are not filled from the other record: they name it in another system."""
-
-
-def _take(table: str) -> Statement:
-    return Statement(
-        text(f"SELECT * FROM {table} WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
-            ORG, IDS
-        )
-    )
-
-
-def _lock(noun: str, named_by: Mapping[str, tuple[str, str]]) -> tuple[Statement, ...]:
-    """Lock what names the loser, leads first, then tasks and contacts: what a merge changes, in the order in which all
-    other changes lock it, with the leads that its events are about."""
-    if noun == "lead":
-        return ()
-    about = {"lead": "id", "task": "lead_id", "activity": "lead_id"}
-    leads = " UNION ".join(
-        f"SELECT {about[table]} FROM {table} WHERE org_id = :org_id AND {column} = :loser_id"
-        for table, column in named_by.values()
-        if table in about
-    )
-    rows = {
-        "lead": f"id = ANY(ARRAY({leads}))",
-        **{table: f"{column} = :loser_id" for table, column in named_by.values() if table in ("task", "contact")},
-    }
-    return tuple(
-        Statement(
-            text(f"SELECT id FROM {table} WHERE org_id = :org_id AND {named} ORDER BY id FOR NO KEY UPDATE").bindparams(
-                ORG
-            )
-        )
-        for table, named in rows.items()
-    )
-
-
-def _point(table: str, column: str) -> Statement:
-    """Let what names the loser name the winner; returns each of them, with the lead that its event is about."""
-    lead_id = {"lead": "id", "contact": "CAST(NULL AS uuid)"}.get(table, "lead_id")
-    return Statement(
-        text(
-            f"""
-            WITH pointed AS (
-                UPDATE {table} SET {column} = :winner_id, updated_at = clock_timestamp(), version = version + 1
-                WHERE org_id = :org_id AND {column} = :loser_id RETURNING id, {lead_id} AS lead_id
-            )
-            SELECT pointed.id, lead.id AS lead_id, lead.owner_id, lead.pipeline_id, lead.stage_id
-            FROM pointed LEFT JOIN lead ON lead.org_id = :org_id AND lead.id = pointed.lead_id ORDER BY pointed.id
-            """
-        ).bindparams(ORG)
-    )
-
-
-def _count(table: str, column: str) -> Statement:
-    return Statement(
-        text(f"SELECT count(*) FROM {table} WHERE org_id = :org_id AND {column} = :loser_id").bindparams(ORG)
-    )
-
-
-def _end(table: str) -> Statement:
-    """Let the loser's id stand for the winner, and those that stood for the loser too; the record itself goes."""
-    return Statement(
-        text(
-            f"""
-            WITH further AS (
-                UPDATE merged_record SET into_id = :winner_id WHERE org_id = :org_id AND into_id = :loser_id
-            ), named AS (
-                INSERT INTO merged_record (org_id, id, into_id) VALUES (:org_id, :loser_id, :winner_id)
-            )
-            DELETE FROM {table} WHERE org_id = :org_id AND id = :loser_id
-            """
-        ).bindparams(ORG)
-    )
-
-
-@dataclass(frozen=True)
-class MergeKind:
-    """What can be merged: its table, what names it, and the fields that are filled."""
-
-    noun: str
-    named_by: Mapping[str, tuple[str, str]]
-    fields: Fields
-    revise: Statement
-    lock: tuple[Statement, ...]
-    take: Statement
-    point: Mapping[str, Statement]
-    count: Mapping[str, Statement]
-    end: Statement
-
-
-def _kind(noun: str, named_by: Mapping[str, tuple[str, str]], fields: Fields, revise: Statement) -> MergeKind:
-    point = {name: _point(*where) for name, where in named_by.items()}
-    count = {name: _count(*where) for name, where in named_by.items()}
-    return MergeKind(noun, named_by, fields, revise, _lock(noun, named_by), _take(noun), point, count, _end(noun))
-
-
-CONTACT = _kind(
-    "contact",
-    {"leads": ("lead", "contact_id"), "tasks": ("task", "contact_id"), "activities": ("activity", "contact_id")},
-    CONTACT_FIELDS,
-    REVISE_CONTACT,
-)
-CUSTOMER = _kind(
-    "customer",
-    {"leads": ("lead", "customer_id"), "tasks": ("task", "customer_id"), "contacts": ("contact", "customer_id")},
-    CUSTOMER_FIELDS,
-    REVISE_CUSTOMER,
-)
-LEAD = _kind(
-    "lead",
-    {"tasks": ("task", "lead_id"), "activities": ("activity", "lead_id")},
-    LEAD_FIELDS,
-    LEAD_FIELDS.revise("last_activity_at"),
-)
 
 LOCK_NAMED_IN_RULES = Statement(
     text(
@@ -318,14 +199,14 @@ async def _merge(
     change.emit(
         _about(
             kind,
-            EventType(f"{kind.noun}.merged"),
+            kind.merged,
             loser,
             into=public_id(kind.noun, winner["id"]),
             **kind.fields.public(loser),
         )
     )
     if filled:
-        change.emit(_about(kind, EventType(f"{kind.noun}.updated"), {**winner, **filled}, **describe(winner, filled)))
+        change.emit(_about(kind, UPDATED[kind.noun], {**winner, **filled}, **describe(winner, filled)))
     return shown
 
 
@@ -351,7 +232,7 @@ async def _point_at(change: Change, kind: MergeKind, name: str, winner_id: UUID,
     for row in pointed:
         about = {key: row[key] for key in ("lead_id", "owner_id", "pipeline_id", "stage_id")}
         record_id = None if table == "lead" else row["id"]
-        change.emit(NewEvent(EventType(f"{table}.updated"), **about, record_id=record_id, data=data))
+        change.emit(NewEvent(UPDATED[table], **about, record_id=record_id, data=data))
     return len(pointed)
 
 

@@ -1,98 +1,25 @@
 """Converting: a qualified lead becomes an opportunity, once, however often it is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe, inserted
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
-from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
-from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
+from resolvers.changes.leads.convert_create import create_opportunity, record_carried_over
 from resolvers.changes.leads.convert_customer import describe_customer, fill_customer, make_customer
 from resolvers.changes.leads.convert_target import TARGET, begins, expect_target
-from resolvers.changes.leads.fields import FIELDS, priced
-from resolvers.changes.leads.move import expect_complete, top_of
+from resolvers.changes.leads.fields import priced
+from resolvers.changes.leads.move import expect_complete
 from resolvers.changes.locks import LockedLead, expect_found, expect_version, lock_lead
 from resolvers.changes.ownership.route import lock_for_new, route_new
-from resolvers.changes.stage_totals import count
-
-STAYS = ("probability", "external_id")
-"""Fields that an opportunity does not take over: its chance is that of its own stage, and in another system the id
-names the lead."""
-
-NEW_OPPORTUNITY = inserted(
-    Lead,
-    {
-        "org_id": "org_id",
-        "id": ":id",
-        "pipeline_id": ":pipeline_id",
-        "stage_id": ":stage_id",
-        "rank": ":rank",
-        **{name: name for name in FIELDS.names if name not in STAYS},
-        "title": ":title",
-        "customer_id": "CAST(:customer_id AS uuid)",
-        "value": "CAST(:value AS numeric)",
-        "currency": "CAST(:currency AS text)",
-        "converted_from_id": "id",
-        "stage_entered_at": "clock_timestamp()",
-        "created_at": "clock_timestamp()",
-    },
-    default=(
-        *STAYS,
-        *("qualified_at", "disqualified_at", "lost_reason", "closed_at", "last_activity_at"),
-        *("converted_at", "converted_to_id"),
-    ),
-)
-
-FIRST_STEP = inserted(
-    StageChange,
-    {
-        "org_id": ":org_id",
-        "id": ":event_id",
-        "lead_id": ":id",
-        "to_pipeline_id": ":pipeline_id",
-        "to_stage_id": ":stage_id",
-        "actor_id": ":actor_id",
-        "occurred_at": "clock_timestamp()",
-    },
-    default=("from_pipeline_id", "from_stage_id"),
-)
-
-CREATE = Statement(
-    text(
-        f"""
-        WITH made AS (
-            INSERT INTO lead ({NEW_OPPORTUNITY.columns})
-            SELECT {NEW_OPPORTUNITY.values} FROM lead WHERE org_id = :org_id AND id = :lead_id
-        ), linked AS (
-            UPDATE lead SET converted_at = clock_timestamp(), closed_at = coalesce(closed_at, clock_timestamp()),
-                converted_to_id = :id, customer_id = coalesce(customer_id, CAST(:customer_id AS uuid)),
-                updated_at = clock_timestamp(), version = version + 1
-            WHERE org_id = :org_id AND id = :lead_id
-        ), carried AS (
-            UPDATE task SET lead_id = :id, updated_at = clock_timestamp(), version = version + 1
-            WHERE org_id = :org_id AND lead_id = :lead_id AND status = 'OPEN'
-        ), employed AS (
-            UPDATE contact SET customer_id = CAST(:customer_id AS uuid), updated_at = clock_timestamp(),
-                version = version + 1
-            WHERE org_id = :org_id AND id = CAST(:contact_id AS uuid) AND customer_id IS NULL
-                AND CAST(:customer_id AS uuid) IS NOT NULL
-        )
-        INSERT INTO stage_change ({FIRST_STEP.columns}) VALUES ({FIRST_STEP.values})
-        """
-    ).bindparams(ORG)
-)
-"""Make the opportunity from the lead, link both, carry the open tasks over, and begin the opportunity's history."""
 
 TYPE = Statement(text("SELECT type FROM pipeline WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 
@@ -177,8 +104,8 @@ async def convert_lead(
         customer = await make_customer(change, new_customer)
     elif customer_id is not None and contact is not None:
         await fill_customer(change, customer_id, contact)
-    opportunity_id = await _create(change, standing, stage, contact, customer, heading, worth)
-    _tell_carried_over(change, lead, opportunity_id, stage, [task["id"] for task in tasks])
+    opportunity_id = await create_opportunity(change, standing, stage, contact, customer, heading, worth)
+    record_carried_over(change, lead, opportunity_id, stage, [task["id"] for task in tasks])
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
     await route_new(change, {"id": opportunity_id, "owner_id": lead["owner_id"], **place})
     return {**shown, "opportunity": opportunity_id, "customer": customer}
@@ -231,68 +158,6 @@ async def _expect_convertible(change: Change, standing: LockedLead, expected_ver
     if lead["closed_at"] is not None:
         raise Refused(
             Refusal.LEAD_CLOSED, "This lead is closed. Reopen it first.", "leadId", shown={"lead": lead["id"]}
-        )
-
-
-async def _create(
-    change: Change,
-    standing: LockedLead,
-    stage: Row,
-    contact: Row | None,
-    customer: UUID | None,
-    title: str,
-    worth: tuple[Decimal | None, str | None],
-) -> UUID:
-    lead, opportunity_id = standing.lead, new_id()
-    value, currency = worth
-    place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
-    created = NewEvent(EventType.LEAD_CREATED, lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
-    await change.run(
-        CREATE,
-        id=opportunity_id,
-        lead_id=lead["id"],
-        rank=await top_of(change, opportunity_id, stage["id"]),
-        title=title,
-        value=value,
-        currency=currency,
-        customer_id=customer,
-        contact_id=contact and contact["id"],
-        event_id=created.id,
-        actor_id=change.actor_id,
-        **place,
-    )
-    count(change, lead, standing.stage, -1)
-    count(change, {**lead, "closed_at": True}, standing.stage, 1)
-    count(change, {"value": value, "currency": currency, "probability": None, "closed_at": None}, stage, 1)
-    told_of = {"opportunityId": public_id("lead", opportunity_id), **_joined(lead, customer)}
-    change.emit(NewEvent.of_lead(EventType.LEAD_CONVERTED, lead, **told_of))
-    if contact is not None and (joined := _joined(contact, customer)):
-        change.emit(NewEvent(EventType.CONTACT_UPDATED, record_id=contact["id"], data=joined))
-    change.emit(created)
-    return opportunity_id
-
-
-def _joined(record: Row, customer: UUID | None) -> dict[str, Any]:
-    """What an event says of a record that gets this customer when it has none."""
-    if customer is None or record["customer_id"] is not None:
-        return {}
-    return describe(record, {"customer_id": customer})
-
-
-def _tell_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: Row, tasks: Sequence[UUID]) -> None:
-    """Tell of each task that it is now a step of the opportunity."""
-    carried = describe({"lead_id": lead["id"]}, {"lead_id": opportunity_id})
-    for task_id in tasks:
-        change.emit(
-            NewEvent(
-                EventType.TASK_UPDATED,
-                lead_id=opportunity_id,
-                owner_id=lead["owner_id"],
-                pipeline_id=stage["pipeline_id"],
-                stage_id=stage["id"],
-                record_id=task_id,
-                data=carried,
-            )
         )
 
 

@@ -19,7 +19,8 @@ from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage, StageKind
 from resolvers.changes.leads.fields import FIELDS, settle
-from resolvers.changes.leads.move import expect_complete, top_of
+from resolvers.changes.leads.move import expect_complete
+from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import lock_lead
 from resolvers.changes.ownership.route import route_new
 from resolvers.changes.stage_totals import count

@@ -15,7 +15,8 @@ from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import prose
 from models.tables.event import EventType, NewEvent
 from resolvers.changes.leads.lost_reasons import settled_reason
-from resolvers.changes.leads.move import enter, expect_complete, top_of
+from resolvers.changes.leads.move import enter, expect_complete
+from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import LockedLead, lock_lead
 from resolvers.changes.stage_totals import count
 

@@ -22,7 +22,7 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.sharing import Load, Sharing
 from models.tables.lead import Lead
-from resolvers.changes.leads.move import KNOWN
+from resolvers.changes.leads.place import KNOWN
 from resolvers.changes.locks import LOCK_PIPELINE
 from resolvers.changes.ownership.assign import ASSIGN, handed
 from resolvers.changes.ownership.rules import RULES, as_rule

@@ -33,11 +33,11 @@ ON_DEMAND = {
 """Statements that are made for a request, so that no module holds them, and where they are checked."""
 
 MAKERS = {
-    "resolvers/changes/contacts/merge.py _lock",
-    "resolvers/changes/contacts/merge.py _take",
-    "resolvers/changes/contacts/merge.py _point",
-    "resolvers/changes/contacts/merge.py _count",
-    "resolvers/changes/contacts/merge.py _end",
+    "resolvers/changes/contacts/merge_kinds.py _lock",
+    "resolvers/changes/contacts/merge_kinds.py _take",
+    "resolvers/changes/contacts/merge_kinds.py _point",
+    "resolvers/changes/contacts/merge_kinds.py _count",
+    "resolvers/changes/contacts/merge_kinds.py _end",
     "engine/change/events.py appending",
     "engine/change/records.py make",
     "engine/change/records.py revise",
