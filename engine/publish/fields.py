@@ -15,7 +15,8 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from engine.publish.scalars import Cursor
-from engine.read.json_text import Expression
+from engine.read.json_text import Expression, typed_id
+from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.rules.roles import Role
 
@@ -75,6 +76,24 @@ def column(name: str, description: str) -> Any:
     def resolver(row: Any, args: Args) -> Expression:
         found: Expression = getattr(row, name)
         return found
+
+    return read(resolver, description)
+
+
+def to_one(model: type[Any], name: str, description: str) -> Any:
+    """A field that is the record of `model` whose id a column of the parent's row holds."""
+
+    def resolver(row: Any, args: Args) -> Rows:
+        return rows(model, getattr(row, name))
+
+    return read(resolver, description)
+
+
+def id_field(noun: str, description: str) -> Any:
+    """A field that is the public id of the parent's record."""
+
+    def resolver(row: Any, args: Args) -> Expression:
+        return typed_id(noun, row.id)
 
     return read(resolver, description)
 

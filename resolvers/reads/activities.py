@@ -13,7 +13,6 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.tables.activity import Activity
 from models.tables.lead import Lead
-from models.tables.member import Member
 
 ORDERS = {"OCCURRED_AT": Order(lambda activity: activity.occurred_at)}
 
@@ -23,11 +22,6 @@ INSTANT = DateTime(timezone=True)
 def id(activity: Any, args: Args) -> Expression:
     """The public id."""
     return typed_id("activity", activity.id)
-
-
-def author(activity: Any, args: Args) -> Rows:
-    """The member who logged it."""
-    return rows(Member, activity.author_id)
 
 
 def lead(activity: Any, args: Args) -> Rows:

@@ -25,11 +25,6 @@ def id(contact: Any, args: Args) -> Expression:
     return typed_id("contact", contact.id)
 
 
-def customer_id(customer: Any, args: Args) -> Expression:
-    """The public id of a customer."""
-    return typed_id("customer", customer.id)
-
-
 def _kept(found: Rows, args: Args, filters: Mapping[str, Any]) -> Rows:
     """The rows that match every given part of the filter: archived ones if `archived` is true, else the others."""
     archived = found.entity.archived_at
@@ -72,11 +67,6 @@ def customers(root: Any, args: Args) -> Page:
     if (search := args.get("search")) is not None:
         found = found.where(holds(search, found.entity.name, found.entity.website))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))
-
-
-def of_contact(contact: Any, args: Args) -> Rows:
-    """The customer that a contact works for."""
-    return rows(Customer, contact.customer_id)
 
 
 def contacts_of(customer: Any, args: Args) -> Page:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from engine.read.filters import between, holds, one_of
-from engine.read.json_text import Expression, typed_id
+from engine.read.json_text import Expression
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import all_named, named
 from engine.read.rows import Rows, rows
@@ -26,7 +26,6 @@ from engine.read.slots import Args, Slot
 from models.rules.money import as_currency
 from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead, StageChange
-from models.tables.member import Member
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage, StageKind
 from resolvers.reads.tasks.tasks import has_next
@@ -41,11 +40,6 @@ ORDERS = {
     "SCORE": Order(lambda lead: lead.score, nullable=True),
     "STAGE_ENTERED_AT": Order(lambda lead: lead.stage_entered_at),
 }
-
-
-def id(lead: Any, args: Args) -> Expression:
-    """The public id."""
-    return typed_id("lead", lead.id)
 
 
 def lead(root: Any, args: Args) -> Rows:
@@ -164,33 +158,8 @@ def customer(lead: Any, args: Args) -> Rows:
     return rows(Customer, lead.customer_id)
 
 
-def owner(lead: Any, args: Args) -> Rows:
-    """Who works on it."""
-    return rows(Member, lead.owner_id)
-
-
-def converted_to(lead: Any, args: Args) -> Rows:
-    """The opportunity that the lead became."""
-    return rows(Lead, lead.converted_to_id)
-
-
-def converted_from(lead: Any, args: Args) -> Rows:
-    """The lead that the opportunity was."""
-    return rows(Lead, lead.converted_from_id)
-
-
 def history(lead: Any, args: Args) -> Page:
     """Every stage the lead has entered, oldest first."""
     found = rows(StageChange)
     orders = {"OCCURRED_AT": Order(lambda change: change.occurred_at)}
     return page(found.where(found.entity.lead_id == lead.id), args, orders, ("OCCURRED_AT", Direction.ASC))
-
-
-def entered_stage(change: Any, args: Args) -> Rows:
-    """The stage that a step of the history entered."""
-    return rows(Stage, change.to_stage_id)
-
-
-def entered_pipeline(change: Any, args: Args) -> Rows:
-    """The pipeline of the stage that a step of the history entered."""
-    return rows(Pipeline, change.to_pipeline_id)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import func, literal_column
 
 from engine.read.filters import holds
-from engine.read.json_text import Expression, quoted, typed_id
+from engine.read.json_text import Expression, quoted
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import SUBJECT, Rows, Same, rows
 from engine.read.slots import Args
@@ -16,11 +16,6 @@ ORDERS = {
     "NAME": Order(lambda member: member.name),
     "CREATED_AT": Order(lambda member: member.id),
 }
-
-
-def id(member: Any, args: Args) -> Expression:
-    """The public id."""
-    return typed_id("member", member.id)
 
 
 def viewer(root: Any, args: Args) -> Same:

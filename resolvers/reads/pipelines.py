@@ -4,16 +4,10 @@ from typing import Any
 
 from sqlalchemy import Uuid
 
-from engine.read.json_text import Expression, typed_id
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.rules.ids import parse_id
 from models.tables.pipeline import Pipeline
-
-
-def id(pipeline: Any, args: Args) -> Expression:
-    """The public id."""
-    return typed_id("pipeline", pipeline.id)
 
 
 def pipeline(root: Any, args: Args) -> Rows:
@@ -29,8 +23,3 @@ def pipelines(root: Any, args: Args) -> Rows:
     if (type_ := args.get("type")) is not None:
         found = found.where(entity.type == type_.value)
     return found.where(entity.deleted_at.is_(None)).ordered(entity.id.asc())
-
-
-def of(row: Any, args: Args) -> Rows:
-    """The pipeline that a stage or a lead belongs to."""
-    return rows(Pipeline, row.pipeline_id)

@@ -5,16 +5,11 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Text, case, func, literal_column
 from sqlalchemy.dialects import postgresql
 
-from engine.read.json_text import Expression, quoted, typed_id
+from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.tables.lead import LeadField
 from models.tables.stage import Stage, StageKind
-
-
-def id(stage: Any, args: Args) -> Expression:
-    """The public id."""
-    return typed_id("stage", stage.id)
 
 
 def of_pipeline(pipeline: Any, args: Args) -> Rows:
@@ -29,11 +24,6 @@ def in_pipeline(pipeline_id: Expression) -> Rows:
     return found.where(stage.pipeline_id == pipeline_id, stage.deleted_at.is_(None)).ordered(
         stage.position.asc(), stage.id.asc()
     )
-
-
-def of(lead: Any, args: Args) -> Rows:
-    """The stage that a lead stands in."""
-    return rows(Stage, lead.stage_id)
 
 
 def terminal(stage: Any, args: Args) -> Expression:

@@ -5,14 +5,13 @@ from sqlalchemy import Text, Uuid
 
 import models
 from engine.publish.enums import publish
-from engine.publish.fields import change, column, id_of, items, optional, outcome, read, ref
+from engine.publish.fields import change, column, id_of, items, optional, outcome, ref, to_one
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.roles import Role
 from models.tables.routing import PoolStrategy
 from resolvers.changes.ownership import pools as pools_changes
 from resolvers.changes.ownership import route, rules
 from resolvers.changes.ownership.route import Unrouted
-from resolvers.reads import routing as pools
 from schema.filters.condition import Condition
 from schema.types.lead import Lead
 from schema.types.member import Member
@@ -113,17 +112,17 @@ publish(
 
 @strawberry.type(description="A lead that was assigned.")
 class RoutedLead:
-    lead: Lead = read(pools.lead, "The lead as it is now.")
-    owner: Member = read(pools.owner, "Who got it; in a dry run, who would.")
-    rule: RoutingRule = read(pools.rule, "The rule that decided.")
+    lead: Lead = to_one(models.Lead, "lead_id", "The lead as it is now.")
+    owner: Member = to_one(models.Member, "owner_id", "Who got it; in a dry run, who would.")
+    rule: RoutingRule = to_one(models.RoutingRule, "rule_id", "The rule that decided.")
 
 
 @strawberry.type(description="A lead that was given to nobody.")
 class UnroutedLead:
-    lead: Lead = read(pools.lead, "The lead.")
+    lead: Lead = to_one(models.Lead, "lead_id", "The lead.")
     reason: Unrouted = column("reason", "Why, for a program.")
     message: str = column("message", "Why, and what to do, for a person.")
-    rule: RoutingRule | None = read(pools.rule, "The rule that fits it; null when none does.")
+    rule: RoutingRule | None = to_one(models.RoutingRule, "rule_id", "The rule that fits it; null when none does.")
 
 
 @strawberry.type(description="Result of `routeUnassigned`.")

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+import models
 from engine.publish.enums import publish
-from engine.publish.fields import column, optional, read
+from engine.publish.fields import column, id_field, optional, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from models.tables.activity import ActivityType
-from resolvers.reads import activities, leads
 from schema.filters.lead import DateTimeRange
 from schema.types.contact import Contact
 from schema.types.member import Member
@@ -29,7 +29,7 @@ publish(
 
 @strawberry.type(description="Something that somebody did about a lead, as that person logged it.")
 class Activity(Node):
-    id: strawberry.ID = read(activities.id, "The activity's id.")
+    id: strawberry.ID = id_field("activity", "The activity's id.")
     type: ActivityType = column("type", "The type of activity.")
     subject: str = column("subject", "What it was about, in one line.")
     body: str | None = column("body", "What was said, in any number of lines.")
@@ -37,9 +37,11 @@ class Activity(Node):
     occurred_at: DateTime = column("occurred_at", "When it was done.")
     duration: int | None = column("duration", "How long it took, in seconds.")
     participants: list[str] = column("participants", "Who else took part: names or addresses.")
-    author: Member | None = read(activities.author, "The member who logged it; null when it was imported.")
-    lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] = read(activities.lead, "The lead it is about.")
-    contact: Contact | None = read(leads.contact, "The contact it was done with.")
+    author: Member | None = to_one(models.Member, "author_id", "The member who logged it; null when it was imported.")
+    lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] = to_one(
+        models.Lead, "lead_id", "The lead it is about."
+    )
+    contact: Contact | None = to_one(models.Contact, "contact_id", "The contact it was done with.")
     created_at: DateTime = column("created_at", "When it was logged.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -2,8 +2,9 @@
 
 import strawberry
 
+import models
 from engine.publish.enums import publish
-from engine.publish.fields import column, read
+from engine.publish.fields import column, read, to_one
 from engine.publish.scalars import DateTime
 from models.tables.event import EventType
 from resolvers.reads.events import board_events as boards
@@ -32,7 +33,9 @@ class BoardChanged:
     cursor: str = read(events.cursor, "The place of this event. Subscribe `after` it to go on where you stopped.")
     occurred_at: DateTime = column("occurred_at", "When it happened.")
     type: EventType = read(event_log.type, "What happened.")
-    actor: Member | None = read(events.actor, "Who did it; null when it was done by the system or an import.")
+    actor: Member | None = to_one(
+        models.Member, "actor_id", "Who did it; null when it was done by the system or an import."
+    )
     kind: BoardChange = read(boards.kind, "What it means for the board.")
     lead_id: strawberry.ID | None = read(boards.lead_id, "Which card it is about; null when it is about the columns.")
     card: Lead | None = read(boards.card, "The card as it is now; null when it is not on the board.")

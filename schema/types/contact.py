@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+import models
 from engine.publish.connection import Connection
 from engine.publish.enums import ordering
-from engine.publish.fields import Argument, column, connection, optional, read
+from engine.publish.fields import Argument, column, connection, id_field, optional, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from resolvers.reads import contacts, leads
@@ -72,7 +73,7 @@ class DealTotals:
 
 @strawberry.type(description="A company you sell to. Salespeople also say account.")
 class Customer(Node):
-    id: strawberry.ID = read(contacts.customer_id, "The customer's id.")
+    id: strawberry.ID = id_field("customer", "The customer's id.")
     name: str = column("name", "The company's name.")
     website: str | None = column("website", "The company's web address.")
     industry: str | None = column("industry", "The company's industry.")
@@ -104,14 +105,14 @@ class Customer(Node):
 
 @strawberry.type(description="A person you deal with.")
 class Contact(Node):
-    id: strawberry.ID = read(contacts.id, "The contact's id.")
+    id: strawberry.ID = id_field("contact", "The contact's id.")
     name: str = column("name", "The person's name.")
     email: str | None = column("email", "The person's e-mail address.")
     phone: str | None = column("phone", "The person's telephone number.")
     job_title: str | None = column("job_title", "The person's job title.")
     address: str | None = column("address", "The person's postal address.")
     notes: str | None = column("notes", "Anything else worth knowing.")
-    customer: Customer | None = read(contacts.of_contact, "The company the person works for.")
+    customer: Customer | None = to_one(models.Customer, "customer_id", "The company the person works for.")
     leads: Leads = connection(
         leads.of_contact,
         "The leads and opportunities with this person, newest first by default.",

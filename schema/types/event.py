@@ -9,7 +9,8 @@ from typing import ClassVar, TypeVar
 
 import strawberry
 
-from engine.publish.fields import column, read
+import models
+from engine.publish.fields import column, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from engine.read.variants import Variants
@@ -34,13 +35,15 @@ class FieldChange:
 class Event:
     variants: ClassVar[Variants]
 
-    event_id: strawberry.ID = read(event_fields.event_id, "The id of this event, the same everywhere it is shown.")
+    event_id: strawberry.ID = id_field("event", "The id of this event, the same everywhere it is shown.")
     cursor: str = read(
         subscriptions.cursor, "The place of this event in the log. Subscribe `after` it to continue from here."
     )
     type: EventType = read(event_fields.type, "What happened.")
     occurred_at: DateTime = column("occurred_at", "When it happened.")
-    actor: Member | None = read(subscriptions.actor, "The member who did it; null when the system or an import did it.")
+    actor: Member | None = to_one(
+        models.Member, "actor_id", "The member who did it; null when the system or an import did it."
+    )
     mutation: str | None = read(event_fields.mutation, "The mutation that caused it; null when no mutation did.")
     lead: Lead | None = read(
         subscriptions.lead,
@@ -60,15 +63,15 @@ class Event:
 class TaskEvent(Event):
     variants: ClassVar[Variants]
 
-    task: Task | None = read(event_fields.task, "The task, as it is now; null when it has been deleted.")
+    task: Task | None = to_one(models.Task, "record_id", "The task, as it is now; null when it has been deleted.")
 
 
 @strawberry.interface(description="Something that happened to a logged activity.")
 class ActivityEvent(Event):
     variants: ClassVar[Variants]
 
-    activity: Activity | None = read(
-        event_fields.activity, "The activity, as it is now; null when it has been deleted."
+    activity: Activity | None = to_one(
+        models.Activity, "record_id", "The activity, as it is now; null when it has been deleted."
     )
 
 
@@ -90,8 +93,8 @@ def of(event_type: EventType) -> Callable[[Published], Published]:
 
 @of(EventType.LEAD_CREATED)
 class LeadCreated(Event):
-    stage: Stage | None = read(subscriptions.to_stage, "The stage it was created in.")
-    pipeline: Pipeline | None = read(subscriptions.to_pipeline, "The pipeline it was created in.")
+    stage: Stage | None = to_one(models.Stage, "stage_id", "The stage it was created in.")
+    pipeline: Pipeline | None = to_one(models.Pipeline, "pipeline_id", "The pipeline it was created in.")
 
 
 @of(EventType.LEAD_UPDATED)
@@ -110,15 +113,15 @@ class LeadAssigned(Event):
 
 @of(EventType.LEAD_STAGE_CHANGED)
 class StageChanged(Event):
-    from_stage: Stage | None = read(subscriptions.from_stage, "The stage it left.")
-    from_pipeline: Pipeline | None = read(subscriptions.from_pipeline, "The pipeline it left.")
-    to_stage: Stage | None = read(subscriptions.to_stage, "The stage it entered.")
-    to_pipeline: Pipeline | None = read(subscriptions.to_pipeline, "The pipeline of the stage it entered.")
+    from_stage: Stage | None = to_one(models.Stage, "from_stage_id", "The stage it left.")
+    from_pipeline: Pipeline | None = to_one(models.Pipeline, "from_pipeline_id", "The pipeline it left.")
+    to_stage: Stage | None = to_one(models.Stage, "stage_id", "The stage it entered.")
+    to_pipeline: Pipeline | None = to_one(models.Pipeline, "pipeline_id", "The pipeline of the stage it entered.")
 
 
 @of(EventType.LEAD_MOVED)
 class LeadMoved(Event):
-    stage: Stage | None = read(subscriptions.to_stage, "The column.")
+    stage: Stage | None = to_one(models.Stage, "stage_id", "The column.")
 
 
 @of(EventType.LEAD_QUALIFIED)

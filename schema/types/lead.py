@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 
+import models
 from engine.publish.connection import Connection
-from engine.publish.fields import Argument, column, connection, read
+from engine.publish.fields import Argument, column, connection, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import Date, DateTime, Decimal_
 from models.rules.refusal import Refusal
 from models.tables.lead import LeadField
 from models.tables.pipeline import PipelineType
-from resolvers.reads import activities, leads, pipelines, stage_times, stages, transitions
-from resolvers.reads.events import subscriptions as events
+from resolvers.reads import activities, leads, stage_times, transitions
 from resolvers.reads.events import timelines as histories
 from resolvers.reads.tasks import tasks
 from schema.filters.task import TaskFilter, TaskOrder
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 @strawberry.type(description="One step in the history of a lead: that it entered a stage.")
 class StageChange:
     occurred_at: DateTime = column("occurred_at", "When it happened.")
-    actor: Member | None = read(events.actor, "Who did it; null when it was done by the system or an import.")
-    from_stage: Stage | None = read(events.from_stage, "The stage it left; null when the lead was new.")
-    from_pipeline: Pipeline | None = read(events.from_pipeline, "The pipeline it left; null when the lead was new.")
-    to_stage: Stage = read(leads.entered_stage, "The stage it entered.")
-    to_pipeline: Pipeline = read(leads.entered_pipeline, "The pipeline of the stage it entered.")
+    actor: Member | None = to_one(
+        models.Member, "actor_id", "Who did it; null when it was done by the system or an import."
+    )
+    from_stage: Stage | None = to_one(models.Stage, "from_stage_id", "The stage it left; null when the lead was new.")
+    from_pipeline: Pipeline | None = to_one(
+        models.Pipeline, "from_pipeline_id", "The pipeline it left; null when the lead was new."
+    )
+    to_stage: Stage = to_one(models.Stage, "to_stage_id", "The stage it entered.")
+    to_pipeline: Pipeline = to_one(models.Pipeline, "to_pipeline_id", "The pipeline of the stage it entered.")
     left_at: DateTime | None = read(stage_times.left_at, "When it left the stage; null while it is there.")
     duration: int = read(stage_times.duration, "How long it stayed, in seconds; so far, while it is there.")
 
@@ -55,7 +59,7 @@ class Transition:
 
 @strawberry.type(description="How long a lead has been in a stage, over all its visits.")
 class StageTime:
-    stage: Stage = read(stage_times.stage, "The stage.")
+    stage: Stage = to_one(models.Stage, "stage_id", "The stage.")
     seconds: int = read(stage_times.seconds, "The total of all visits, in seconds, including the present one so far.")
     visits: int = column("visits", "How often it entered the stage.")
 
@@ -65,16 +69,16 @@ class StageTime:
     "an opportunity."
 )
 class Lead(Node):
-    id: strawberry.ID = read(leads.id, "The lead's id.")
+    id: strawberry.ID = id_field("lead", "The lead's id.")
     rank: str = column("rank", "Its place in its column: cards are sorted by this text, byte by byte, and then by id.")
     title: str = column("title", "What the sale is about.")
     description: str | None = column("description", "Anything else worth knowing.")
     kind: PipelineType = read(leads.kind, "Whether it is a lead or an opportunity.")
-    pipeline: Pipeline = read(pipelines.of, "The pipeline it is in.")
-    stage: Stage = read(stages.of, "Its current stage.")
-    contact: Contact | None = read(leads.contact, "The person you deal with.")
-    customer: Customer | None = read(leads.customer, "The company you sell to.")
-    owner: Member | None = read(leads.owner, "The member who works on it; null when it has no owner.")
+    pipeline: Pipeline = to_one(models.Pipeline, "pipeline_id", "The pipeline it is in.")
+    stage: Stage = to_one(models.Stage, "stage_id", "Its current stage.")
+    contact: Contact | None = to_one(models.Contact, "contact_id", "The person you deal with.")
+    customer: Customer | None = to_one(models.Customer, "customer_id", "The company you sell to.")
+    owner: Member | None = to_one(models.Member, "owner_id", "The member who works on it; null when it has no owner.")
     value: Decimal_ | None = column("value", "The value of the sale, in `currency`; null when unknown.")
     currency: str | None = column("currency", "The currency of `value`, as an ISO 4217 code.")
     probability: int = read(leads.probability, "The chance, in percent, of winning it: its own, or else its stage's.")
@@ -91,8 +95,10 @@ class Lead(Node):
     disqualified_at: DateTime | None = column("disqualified_at", "When it was disqualified.")
     lost_reason: str | None = column("lost_reason", "Why it was lost or disqualified.")
     converted_at: DateTime | None = column("converted_at", "When it was converted into an opportunity.")
-    converted_to: Optional["Lead"] = read(leads.converted_to, "The opportunity it was converted into.")
-    converted_from: Optional["Lead"] = read(leads.converted_from, "The lead that this opportunity was converted from.")
+    converted_to: Optional["Lead"] = to_one(models.Lead, "converted_to_id", "The opportunity it was converted into.")
+    converted_from: Optional["Lead"] = to_one(
+        models.Lead, "converted_from_id", "The lead that this opportunity was converted from."
+    )
     closed_at: DateTime | None = column("closed_at", "When it was won, lost or disqualified; null while it is open.")
     next_task: Task | None = read(tasks.next_of, "The open task that is due first: the next step.")
     tasks: Connection[Task] = connection(

@@ -5,7 +5,7 @@ from typing import Any
 import strawberry
 
 from engine.publish.enums import ordering
-from engine.publish.fields import Argument, column, read
+from engine.publish.fields import Argument, column, id_field, read
 from engine.publish.node import Node
 from engine.read.json_text import Expression
 from engine.read.rows import ORGANISATION, ROLE
@@ -18,7 +18,7 @@ from schema.types.task_counts import TaskCounts
 
 @strawberry.type(description="A person of your organisation: someone who can own leads and do tasks.")
 class Member(Node):
-    id: strawberry.ID = read(members.id, "The member's id.")
+    id: strawberry.ID = id_field("member", "The member's id.")
     name: str = column("name", "The person's name.")
     email: str | None = column("email", "The person's e-mail address.")
     role: Role = column("role", "What the person may do.")

@@ -2,19 +2,19 @@
 
 import strawberry
 
-from engine.publish.fields import column, read
+from engine.publish.fields import column, id_field, read
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from models.tables.pipeline import PipelineType
-from resolvers.reads import pipelines, stages
 from resolvers.reads import routing as pools
+from resolvers.reads import stages
 from schema.types.routing import RoutingRule
 from schema.types.stage import Stage
 
 
 @strawberry.type(description="The stages that leads go through, from first contact to won or lost: a board.")
 class Pipeline(Node):
-    id: strawberry.ID = read(pipelines.id, "The pipeline's id.")
+    id: strawberry.ID = id_field("pipeline", "The pipeline's id.")
     name: str = column("name", "What the board is called.")
     type: PipelineType = column("type", "Whether it holds leads or opportunities.")
     description: str | None = column("description", "What the pipeline is for.")

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+import models
 from engine.publish.enums import publish
-from engine.publish.fields import column, read
+from engine.publish.fields import column, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import ConditionTree, DateTime
 from models.tables.routing import PoolStrategy
@@ -29,14 +30,14 @@ publish(
 
 @strawberry.type(description="A member's place in a pool.")
 class PoolMember:
-    member: Member = read(pools.member, "The member.")
+    member: Member = to_one(models.Member, "member_id", "The member.")
     position: int = column("position", "The position in the pool, from 0.")
     given: int = column("given", "How many leads the member has got from the pool.")
 
 
 @strawberry.type(description="A group of members who share incoming leads.")
 class Pool(Node):
-    id: strawberry.ID = read(pools.id, "The pool's id.")
+    id: strawberry.ID = id_field("pool", "The pool's id.")
     name: str = column("name", "What the pool is called.")
     strategy: PoolStrategy = column("strategy", "How it chooses who gets the next lead.")
     members: list[PoolMember] = read(pools.members, "The members who share the leads, in order.")
@@ -51,9 +52,9 @@ class RoutingRule:
     position: int = column(
         "position", "The position among the rules of the pipeline, from 0: the first that matches wins."
     )
-    stage: Annotated["Stage", strawberry.lazy("schema.types.stage")] | None = read(
-        pools.stage, "The stage that it is for; null for any."
+    stage: Annotated["Stage", strawberry.lazy("schema.types.stage")] | None = to_one(
+        models.Stage, "stage_id", "The stage that it is for; null for any."
     )
     condition: ConditionTree | None = column("condition", "The condition a lead must match; null for any lead.")
-    member: Member | None = read(pools.member, "The member who gets the leads; null when a pool does.")
-    pool: Pool | None = read(pools.pool, "The pool that gets the leads; null when a member does.")
+    member: Member | None = to_one(models.Member, "member_id", "The member who gets the leads; null when a pool does.")
+    pool: Pool | None = to_one(models.Pool, "pool_id", "The pool that gets the leads; null when a member does.")

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+import models
 from engine.publish.connection import Connection
-from engine.publish.fields import Argument, column, connection, read
+from engine.publish.fields import Argument, column, connection, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime, Decimal_
 from models.tables.lead import LeadField
 from models.tables.stage import StageKind
-from resolvers.reads import leads, pipelines, stage_totals, stages
+from resolvers.reads import leads, stage_totals, stages
 from schema.filters.lead import LeadFilter, LeadOrder
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class StageTotals:
 
 @strawberry.type(description="One step of a pipeline: a column of the board.")
 class Stage(Node):
-    id: strawberry.ID = read(stages.id, "The stage's id.")
+    id: strawberry.ID = id_field("stage", "The stage's id.")
     name: str = column("name", "What the column is called.")
     kind: StageKind = column("kind", "Whether deals here are in progress, won or lost.")
     terminal: bool = read(stages.terminal, "Whether deals end here: true for WON and LOST.")
@@ -52,8 +53,8 @@ class Stage(Node):
         stages.required_fields, "The fields a lead must have before it may enter.", rows=1
     )
     deleted: bool = read(stages.deleted, "Whether the stage is deleted; only history still names it.")
-    pipeline: Annotated["Pipeline", strawberry.lazy("schema.types.pipeline")] = read(
-        pipelines.of, "The pipeline it is a step of."
+    pipeline: Annotated["Pipeline", strawberry.lazy("schema.types.pipeline")] = to_one(
+        models.Pipeline, "pipeline_id", "The pipeline it is a step of."
     )
     leads: Connection[Annotated["Lead", strawberry.lazy("schema.types.lead")]] = connection(
         leads.in_stage,

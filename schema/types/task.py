@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 
+import models
 from engine.publish.connection import Connection
-from engine.publish.fields import column, connection, read
+from engine.publish.fields import column, connection, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import Date, DateTime
 from models.tables.task import TaskPriority, TaskStatus
-from resolvers.reads import leads
 from resolvers.reads.tasks import tasks
 from schema.types.member import Member
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @strawberry.type(description="A task for a member. A task on a lead is a follow-up: the next step of the sale.")
 class Task(Node):
-    id: strawberry.ID = read(tasks.id, "The task's id.")
+    id: strawberry.ID = id_field("task", "The task's id.")
     title: str = column("title", "What is to be done.")
     notes: str | None = column("notes", "Notes for the assignee.")
     status: TaskStatus = column("status", "Whether it is open, completed or cancelled.")
@@ -40,22 +40,26 @@ class Task(Node):
         "The rule by which it comes again when it is completed, as RFC 5545 writes it: `FREQ=WEEKLY;BYDAY=MO`. COUNT "
         "is how many are left, this one included. Once it is done, the rule has gone on with the next one.",
     )
-    assignee: Member | None = read(tasks.assignee, "The assignee.")
-    lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] | None = read(tasks.lead, "The lead it is a step of.")
-    contact: Annotated["Contact", strawberry.lazy("schema.types.contact")] | None = read(
-        leads.contact, "The contact it is about."
+    assignee: Member | None = to_one(models.Member, "assignee_id", "The assignee.")
+    lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] | None = to_one(
+        models.Lead, "lead_id", "The lead it is a step of."
     )
-    customer: Annotated["Customer", strawberry.lazy("schema.types.contact")] | None = read(
-        leads.customer, "The customer it is about."
+    contact: Annotated["Contact", strawberry.lazy("schema.types.contact")] | None = to_one(
+        models.Contact, "contact_id", "The contact it is about."
     )
-    parent: Optional["Task"] = read(tasks.parent, "The task it is part of.")
+    customer: Annotated["Customer", strawberry.lazy("schema.types.contact")] | None = to_one(
+        models.Customer, "customer_id", "The customer it is about."
+    )
+    parent: Optional["Task"] = to_one(models.Task, "parent_id", "The task it is part of.")
     subtasks: list["Task"] = read(tasks.subtasks, "Its parts, oldest first: up to 100.", rows=5)
     blocked: bool = read(tasks.blocked, "Whether a task that must be completed before it is still open.")
     blocked_by: list["Task"] = read(
         tasks.blocked_by, "The tasks that must be completed before it, open or not, oldest first: up to 50.", rows=5
     )
     blocks: Connection["Task"] = connection(tasks.blocks, "The tasks that wait for it, oldest first.")
-    creator: Member | None = read(tasks.creator, "The member who created it; null when it was imported.")
+    creator: Member | None = to_one(
+        models.Member, "creator_id", "The member who created it; null when it was imported."
+    )
     outcome: str | None = column("outcome", "The outcome, or why it was cancelled.")
     completed_at: DateTime | None = column("completed_at", "When it was done.")
     created_at: DateTime = column("created_at", "When the record was created.")

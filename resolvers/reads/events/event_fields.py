@@ -7,20 +7,13 @@ from sqlalchemy import DateTime, Text, Uuid, case, cast, column, func, literal_c
 from sqlalchemy.dialects.postgresql import JSONB
 
 from engine.read.any_of import AnyOf
-from engine.read.json_text import Expression, among, quoted, typed_id
+from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
-from models.tables.activity import Activity
 from models.tables.event import EventType
 from models.tables.lead import Lead
 from models.tables.member import Member
-from models.tables.task import Task
 from resolvers.reads.nodes import find
-
-
-def event_id(event: Any, args: Args) -> Expression:
-    """The event's own id, which names no record."""
-    return typed_id("event", event.id)
 
 
 def type(event: Any, args: Args) -> Expression:
@@ -121,19 +114,9 @@ def record(event: Any, args: Args) -> AnyOf:
     return AnyOf(find, _prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
 
 
-def task(event: Any, args: Args) -> Rows:
-    """The task it happened to, as it is now."""
-    return rows(Task, event.record_id)
-
-
 def deadline(event: Any, args: Args) -> Expression:
     """The deadline that a task had when it passed."""
     return cast(event.data.op("->>")(quoted("deadline")), DateTime(timezone=True))
-
-
-def activity(event: Any, args: Args) -> Rows:
-    """The activity it is about, as it is now."""
-    return rows(Activity, event.record_id)
 
 
 from_owner = named("from", Member)

@@ -15,9 +15,6 @@ from engine.read.slots import Args, Slot
 from models.rules.ids import parse_id
 from models.tables.event import Event, EventLog, EventType
 from models.tables.lead import Lead
-from models.tables.member import Member
-from models.tables.pipeline import Pipeline
-from models.tables.stage import Stage
 
 
 def _cursor(number: Expression) -> Expression:
@@ -38,34 +35,9 @@ def cursor(event: Any, args: Args) -> Expression:
     return _cursor(event.number)
 
 
-def actor(event: Any, args: Args) -> Rows:
-    """Who did it."""
-    return rows(Member, event.actor_id)
-
-
 def lead(event: Any, args: Args) -> Rows:
     """The lead it happened to, as it is now; of one that was merged, the lead that it was merged into."""
     return rows(Lead, resolved(event.lead_id))
-
-
-def from_stage(event: Any, args: Args) -> Rows:
-    """The stage that was left."""
-    return rows(Stage, event.from_stage_id)
-
-
-def from_pipeline(event: Any, args: Args) -> Rows:
-    """The pipeline that was left."""
-    return rows(Pipeline, event.from_pipeline_id)
-
-
-def to_stage(event: Any, args: Args) -> Rows:
-    """The stage that was entered."""
-    return rows(Stage, event.stage_id)
-
-
-def to_pipeline(event: Any, args: Args) -> Rows:
-    """The pipeline that was entered."""
-    return rows(Pipeline, event.pipeline_id)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Uuid, exists, func, literal_column
 
-from engine.read.json_text import Expression, typed_id
+from engine.read.json_text import Expression
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.rules.ids import parse_id
 from models.tables.lead import Lead
-from models.tables.member import Member
 from models.tables.task import Task, TaskDependency
 from resolvers.reads.tasks.filters import OPEN, late, matching
 
@@ -20,11 +19,6 @@ ORDERS = {
 }
 
 ONE: Expression = literal_column("1")
-
-
-def id(task: Any, args: Args) -> Expression:
-    """The public id."""
-    return typed_id("task", task.id)
 
 
 def task(root: Any, args: Args) -> Rows:
@@ -72,16 +66,6 @@ def has_next(lead: Any) -> ColumnElement[bool]:
     return exists(found.where(task.lead_id == lead.id, task.status == OPEN).select(ONE))
 
 
-def assignee(task: Any, args: Args) -> Rows:
-    """Whose task it is."""
-    return rows(Member, task.assignee_id)
-
-
-def creator(task: Any, args: Args) -> Rows:
-    """Who made the task."""
-    return rows(Member, task.creator_id)
-
-
 def overdue(task: Any, args: Args) -> Expression:
     """Whether it is open and its deadline has passed."""
     return func.coalesce(late(task), literal_column("false"))
@@ -90,11 +74,6 @@ def overdue(task: Any, args: Args) -> Expression:
 def lead(task: Any, args: Args) -> Rows:
     """The lead that a task is a step of."""
     return rows(Lead, task.lead_id)
-
-
-def parent(task: Any, args: Args) -> Rows:
-    """The task that it is part of."""
-    return rows(Task, task.parent_id)
 
 
 def subtasks(task: Any, args: Args) -> Rows:
