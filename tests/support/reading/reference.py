@@ -13,6 +13,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLBoolean,
     GraphQLError,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -23,6 +24,10 @@ from graphql import (
     build_schema,
     execute_sync,
     get_named_type,
+    get_nullable_type,
+    is_enum_type,
+    is_input_object_type,
+    is_list_type,
     parse,
     validate,
 )
@@ -106,6 +111,20 @@ def resolve(source: Any, info: GraphQLResolveInfo[Any], **given: Any) -> Any:
     return shown(source[snake(info.field_name)])
 
 
+def _expect_few(type_: Any, value: Any) -> None:
+    """Lists that decide what is asked, such as those of enum values, have up to 100 items."""
+    type_ = get_nullable_type(type_)
+    if isinstance(value, list) and is_list_type(type_):
+        named = get_named_type(type_)
+        if len(value) > 100 and (is_enum_type(named) or is_input_object_type(named) or named is GraphQLBoolean):
+            raise BadArgument("too many")
+        for item in value:
+            _expect_few(type_.of_type, item)
+    elif isinstance(value, dict) and is_input_object_type(type_):
+        for name, part in value.items():
+            _expect_few(type_.fields[name].type, part)
+
+
 class Checker:
     """Checks the arguments of every field that is asked for, whether or not there is a record to ask it of."""
 
@@ -130,7 +149,10 @@ class Checker:
             if name.startswith("__"):
                 continue
             field = parent.fields[name]
-            arguments(parent.name, name, get_argument_values(field, node, self.variables))
+            given = get_argument_values(field, node, self.variables)
+            for key, value in given.items():
+                _expect_few(field.args[key].type, value)
+            arguments(parent.name, name, given)
             self._check(get_named_type(field.type), node.selection_set)
 
     def _fields(self, type_: Any, selections: SelectionSetNode | None) -> Iterator[tuple[Any, FieldNode]]:
