@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe
+from engine.change.records import describe, instant
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -156,7 +156,7 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
     if target is None:
         raise Refused(Refusal.NO_NEXT_STAGE, "This pipeline has no open stage. Move the lead to another pipeline.")
     lead = standing.lead
-    was: dict[str, Any] = {"closedAt": lead["closed_at"].isoformat(), "reason": lead["lost_reason"]}
+    was: dict[str, Any] = {"closedAt": instant(lead["closed_at"]), "reason": lead["lost_reason"]}
     stays = target["id"] == lead["stage_id"]
     if not stays:
         expect_complete(lead, target, shown={"lead": lead_id})
