@@ -1,7 +1,7 @@
 """Creating and updating one record: which fields really change, and how the event describes it."""
 
 from collections.abc import Collection, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -108,12 +108,21 @@ def describe(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def public(name: str, value: Any) -> Any:
-    """A field's value as events hold it: ids as clients know them, decimals and dates as text."""
+    """A field's value as events hold it: ids as clients know them, amounts, dates and instants as text."""
     if isinstance(value, UUID):
         return public_id(REFERENCES[name], value)
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, datetime):
+        return instant(value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+def instant(value: datetime) -> str:
+    """An instant as reads show it: in UTC, and as PostgreSQL writes it in JSON, without zeros after its last digit."""
+    second, point, rest = value.astimezone(UTC).isoformat().partition(".")
+    digits, zone = rest[:6].rstrip("0"), rest[6:]
+    return f"{second}{point}{digits}{zone}"
 
 
 def not_null(value: Any, *field: str) -> Any:

@@ -91,7 +91,7 @@ TOUCH = Statement(
 
 
 async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[str, Any]:
-    """Tell of something that was done about a lead, just now unless said otherwise.
+    """Log something that was done about a lead, just now unless `occurred_at` is given.
 
     Raises `Refused`: NOT_FOUND; INVALID, also when it has not happened yet.
     """

@@ -46,7 +46,7 @@ ORDER = (
 table by id. Of two changes that keep to it, none ever waits for the other while that waits for it.
 
 The first word of a statement is its lock: `KEEP` is FOR KEY SHARE, `SHARE` is FOR SHARE, `LOCK` is FOR NO KEY UPDATE
-and `TAKE` is FOR UPDATE. What is kept stays there and keeps its key; only who takes it waits.
+and `TAKE` is FOR UPDATE. What is kept stays there and keeps its key; only those that take it wait.
 """
 
 _current_stage = select(Lead.stage_id).where(Lead.org_id == ORG, Lead.id == ID).scalar_subquery()
@@ -113,8 +113,8 @@ def expect_version(row: Row, expected: int | None, **shown: Any) -> None:
     if expected is not None and row["version"] != expected:
         raise Refused(
             Refusal.CONFLICT,
-            f"Somebody else changed it: it is at version {row['version']}, you expected {expected}."
-            " Look at it as it is now, and decide again.",
+            f"Somebody else changed this: it is at version {row['version']}, and you expected {expected}."
+            " Load it again and repeat the change if it still applies.",
             "expectedVersion",
             shown=shown,
         )
@@ -151,5 +151,5 @@ async def expect_found(change: Change, noun: str, id: UUID | None, field: str) -
             raise Refused(Refusal.ARCHIVED, f"This {noun} is archived. Restore it first, or name another.", field)
     elif not found["active"]:
         raise Refused(
-            Refusal.OWNER_INACTIVE, "This member is no longer active. Choose an active one, or null for nobody.", field
+            Refusal.OWNER_INACTIVE, "This member is deactivated. Name an active one, or send null for nobody.", field
         )

@@ -1,4 +1,4 @@
-"""The shape of a pipeline: which stages it has, in which order.
+"""The stages of a pipeline, and their order.
 
 A change of the stages locks the pipeline's row. So they change one after the other, and the stages can be read
 without a lock. Leads are moved and changed meanwhile, except those of a stage that is taken with `take_stages`.
@@ -43,14 +43,14 @@ ARRANGE = Statement(
         """
     ).bindparams(ORG)
 )
-"""Give stages the positions 0, 1, 2, …; those that stand right are left alone."""
+"""Give stages the positions 0, 1, 2, …; those that already have theirs are not written."""
 
 RESHAPED = Statement(
     text(
         "UPDATE pipeline SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id"
     ).bindparams(ORG)
 )
-"""Count a change of its shape as a change of the pipeline."""
+"""Count a change of its stages or rules as a change of the pipeline."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def expect_open_stage(kinds: Iterable[str], *field: str, **shown: UUID) -> None:
     if StageKind.OPEN not in kinds:
         raise Refused(
             Refusal.LAST_OPEN_STAGE,
-            "A pipeline needs a stage where deals are still being worked on. Keep or add one of kind OPEN.",
+            "A pipeline needs an open stage. Keep or add a stage of kind OPEN.",
             *field,
             shown=shown,
         )

@@ -2,7 +2,7 @@
 
 What was changed, and by whom, stays in the change log for ever; only places within a column are deleted. Where the
 change log is not kept, the events of a lead's timeline are kept with the lead all the same, and the rest is deleted:
-events of leads that are gone, and events of anything but leads.
+events of deleted leads, and events of anything but leads.
 """
 
 from collections.abc import Mapping

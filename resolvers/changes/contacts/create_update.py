@@ -1,4 +1,4 @@
-"""Changes of contacts and customers: made and updated."""
+"""Creating and updating contacts and customers."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -83,7 +83,7 @@ async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
 async def update_contact(
     change: Change, contact_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change a person's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing the contact; INVALID."""
+    """Update a person's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing the contact; INVALID."""
     wanted = CONTACT_FIELDS.tidy(given)
     contact = await change.first(LOCK_CONTACT, id=contact_id)
     if contact is None:
@@ -109,7 +109,7 @@ async def create_customer(change: Change, **given: Any) -> Mapping[str, Any]:
 async def update_customer(
     change: Change, customer_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change a company's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing it; EXTERNAL_ID_TAKEN; INVALID."""
+    """Update a company's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing it; EXTERNAL_ID_TAKEN; INVALID."""
     wanted = CUSTOMER_FIELDS.tidy(given)
     customer = await change.first(LOCK_CUSTOMER, id=customer_id)
     if customer is None:

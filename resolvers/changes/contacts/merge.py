@@ -63,7 +63,7 @@ async def merge_contacts(
     dry_run: bool | None = False,
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
-    """Join one contact into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
+    """Merge one contact into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
     when the winner is at another version."""
     winner, loser = await _alone(change, CONTACT, winner_id, loser_id, bool(dry_run), expected_version)
     _expect_shown(winner, "contact")
@@ -77,7 +77,7 @@ async def merge_customers(
     dry_run: bool | None = False,
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
-    """Join one customer into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
+    """Merge one customer into another. Raises `Refused`: NOT_FOUND; INVALID when both are the same; ARCHIVED; CONFLICT
     when the winner is at another version."""
     winner, loser = await _alone(change, CUSTOMER, winner_id, loser_id, bool(dry_run), expected_version)
     _expect_shown(winner, "customer")
@@ -91,11 +91,11 @@ async def merge_leads(
     dry_run: bool | None = False,
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
-    """Join one lead into another: its tasks and activities go along, and it leaves the board and the totals. Of the
-    stages it was in stand in its events only, which the winner's timeline shows, too.
+    """Merge one lead into another: its tasks and activities go along, and it leaves the board and the totals. The
+    stages it was in remain only in its events, which the winner's timeline shows.
 
     Raises `Refused`: NOT_FOUND; INVALID when both are the same; CONFLICT when the winner is at another version;
-    LEAD_CONVERTED where either became an opportunity, or was made from a lead.
+    LEAD_CONVERTED where either became an opportunity, or was created from a lead.
     """
     while True:
         stages = {row["id"]: row for row in await change.all(KEEP_STAGES, ids=[winner_id, loser_id])}
@@ -122,8 +122,8 @@ async def merge_leads(
 async def _alone(
     change: Change, kind: MergeKind, winner_id: UUID, loser_id: UUID, dry_run: bool, expected_version: int | None
 ) -> tuple[Row, Row]:
-    """Both records, and before them whatever names the loser. What came to name it in between is locked afterwards:
-    from then on nothing more can."""
+    """Lock what names the loser, then both records, then what came to name the loser in between: once it is locked,
+    nothing new can name it."""
     if not dry_run and kind is not LEAD:
         await change.run(LOCK_NAMED_IN_RULES, loser=_quoted(kind, loser_id))
     for statement in () if dry_run else kind.lock:
@@ -138,7 +138,7 @@ async def _both(
     change: Change, kind: MergeKind, winner_id: UUID, loser_id: UUID, expected_version: int | None
 ) -> tuple[Row, Row]:
     if winner_id == loser_id:
-        raise Refused(Refusal.INVALID, f"These are the same {kind.noun}. Name two.", "loserId")
+        raise Refused(Refusal.INVALID, f"These are the same {kind.noun}. Name two different ones.", "loserId")
     found = {row["id"]: row for row in await change.all(kind.take, ids=[winner_id, loser_id])}
     for id, field in ((winner_id, "winnerId"), (loser_id, "loserId")):
         if id not in found:
@@ -148,9 +148,11 @@ async def _both(
 
 
 def _expect_shown(winner: Row, noun: str) -> None:
-    """Refuse to hide what is in use behind an archived record."""
+    """Refuse an archived winner, behind which what is in use would be hidden."""
     if winner["archived_at"] is not None:
-        raise Refused(Refusal.ARCHIVED, f"This {noun} is archived. Restore it first, or keep the other.", "winnerId")
+        raise Refused(
+            Refusal.ARCHIVED, f"This {noun} is archived. Restore it first, or swap winner and loser.", "winnerId"
+        )
 
 
 def _filled(kind: MergeKind, winner: Row, loser: Row) -> dict[str, Any]:

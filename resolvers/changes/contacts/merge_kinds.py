@@ -60,7 +60,7 @@ def _lock(noun: str, named_by: Mapping[str, tuple[str, str]]) -> tuple[Statement
 
 
 def _point(table: str, column: str) -> Statement:
-    """Let what names the loser name the winner; returns each of them, with the lead that its event is about."""
+    """Point what names the loser at the winner; returns each such record, with the lead that its event is about."""
     lead_id = {"lead": "id", "contact": "CAST(NULL AS uuid)"}.get(table, "lead_id")
     return Statement(
         text(
@@ -83,7 +83,7 @@ def _count(table: str, column: str) -> Statement:
 
 
 def _end(table: str) -> Statement:
-    """Let the loser's id stand for the winner, and those that stood for the loser too; the record itself goes."""
+    """Redirect the loser's id, and the ids that redirect to it, to the winner, and delete the loser."""
     return Statement(
         text(
             f"""

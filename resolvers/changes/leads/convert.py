@@ -1,4 +1,4 @@
-"""Converting: a qualified lead becomes an opportunity, once, however often it is asked for."""
+"""Converting a qualified lead into an opportunity: once, however often it is requested."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -49,7 +49,7 @@ FIRST_RESULT = Statement(
         """
     ).bindparams(ORG)
 )
-"""What an opportunity is called, whose it is, and where it began."""
+"""The title and customer of an opportunity, and where it began."""
 
 
 async def convert_lead(
@@ -64,10 +64,10 @@ async def convert_lead(
     dry_run: bool = False,
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
-    """Make an opportunity of a qualified lead. A lead that was converted before shows its opportunity, flagged.
+    """Convert a qualified lead into an opportunity. One that is already converted shows its opportunity, flagged.
 
     Raises `Refused`: NOT_QUALIFIED, LEAD_CLOSED, NO_PIPELINE, NOT_FOUND, INVALID, and DUPLICATE_CUSTOMER, showing the
-    similar customers, when a customer is to be made that is probably there already.
+    similar customers, when the customer to create probably exists.
     """
     standing, target = await _bound_for(change, lead_id, pipeline_id, stage_id, dry_run)
     lead = standing.lead
@@ -81,7 +81,7 @@ async def convert_lead(
         contact = await change.first(LOCK_CONTACT, contact_id=lead["contact_id"])
     await expect_found(change, "customer", customer_id, "customerId")
     if create_customer is not None and customer_id is not None:
-        raise Refused(Refusal.INVALID, "Name an existing customer, or make a new one, not both.", "createCustomer")
+        raise Refused(Refusal.INVALID, "Send customerId or createCustomer, not both.", "createCustomer")
     new_customer = None if create_customer is None else await describe_customer(change, create_customer, contact)
     customer: UUID | None = customer_id or lead["customer_id"] or (contact["customer_id"] if contact else None)
     heading = line(title, "title") if title is not None else lead["title"]
@@ -114,20 +114,20 @@ async def convert_lead(
 async def _bound_for(
     change: Change, lead_id: UUID, pipeline_id: UUID | None, stage_id: UUID | None, dry_run: bool
 ) -> tuple[LockedLead, Row | None]:
-    """Lock a lead and the stage where its opportunity begins, with whomever that may be given to."""
+    """Lock a lead and the stage where its opportunity begins, with the pools and members it may be routed to."""
     while True:
         target = await change.first(TARGET, lead_id=lead_id, pipeline_id=pipeline_id, stage_id=stage_id)
         if target is not None and target["routes"] and not dry_run:
             await lock_for_new(change, target["pipeline_id"])
         wanted = () if target is None else (target["id"],)
         standing = await lock_lead(change, lead_id, stage_ids=wanted)
-        # Between the two statements the stage may have gone or closed; then, unless it was named, it is another.
+        # Between the two statements the stage may have been deleted or closed; unless it was named, look again.
         if target is None or stage_id is not None or begins(standing.stages.get(target["id"])):
             return standing, target
 
 
 async def _converted_before(change: Change, lead: Row) -> Mapping[str, Any]:
-    """The first result again, except that nothing is made or carried over now."""
+    """The first result again, except that nothing is created or carried over now."""
     opportunity_id = lead["converted_to_id"]
     first = await change.first(FIRST_RESULT, opportunity_id=opportunity_id)
     return {
@@ -147,13 +147,13 @@ async def _expect_convertible(change: Change, standing: LockedLead, expected_ver
     if pipeline is None or pipeline["type"] != PipelineType.LEAD:
         raise Refused(
             Refusal.INVALID,
-            "This is an opportunity already. Move it to the pipeline where it belongs.",
+            "This is already an opportunity. To change its pipeline, move it.",
             "leadId",
             shown={"lead": lead["id"]},
         )
     if lead["qualified_at"] is None:
         raise Refused(
-            Refusal.NOT_QUALIFIED, "Qualify this lead first, then convert it.", "leadId", shown={"lead": lead["id"]}
+            Refusal.NOT_QUALIFIED, "This lead is not qualified. Qualify it first.", "leadId", shown={"lead": lead["id"]}
         )
     if lead["closed_at"] is not None:
         raise Refused(

@@ -1,4 +1,4 @@
-"""The opportunity that a lead becomes: created, linked with the lead, and announced with all that went along."""
+"""Creating the opportunity of a lead, with its links, its events and the tasks that are carried over."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -21,8 +21,8 @@ from resolvers.changes.locks import LockedLead
 from resolvers.changes.stage_totals import count
 
 STAYS = ("probability", "external_id")
-"""Fields that an opportunity does not take over: its chance is that of its own stage, and in another system the id
-names the lead."""
+"""Fields that stay with the lead: the opportunity's probability is that of its stage, and an external id names the lead
+in another system."""
 
 NEW_OPPORTUNITY = inserted(
     Lead,
@@ -86,7 +86,7 @@ CREATE = Statement(
         """
     ).bindparams(ORG)
 )
-"""Make the opportunity from the lead, link both, carry the open tasks over, and begin the opportunity's history."""
+"""Create the opportunity from the lead, link both, carry over the open tasks, and start the opportunity's history."""
 
 
 async def create_opportunity(
@@ -133,14 +133,14 @@ async def create_opportunity(
 
 
 def _joined(record: Row, customer: UUID | None) -> dict[str, Any]:
-    """What an event says of a record that gets this customer when it has none."""
+    """The changes of a record that gets this customer, if it has none."""
     if customer is None or record["customer_id"] is not None:
         return {}
     return describe(record, {"customer_id": customer})
 
 
 def record_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: Row, tasks: Sequence[UUID]) -> None:
-    """Tell of each task that it is now a step of the opportunity."""
+    """Emit an event for each task that is now one of the opportunity's."""
     carried = describe({"lead_id": lead["id"]}, {"lead_id": opportunity_id})
     for task_id in tasks:
         change.emit(

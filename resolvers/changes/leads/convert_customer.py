@@ -91,15 +91,20 @@ async def describe_customer(change: Change, given: Mapping[str, Any], contact: R
     known: str | None = domain or (contact["name"] if contact else None)
     name = optional_line(given.get("name"), "createCustomer", "name") or known
     if name is None:
-        raise Refused(Refusal.INVALID, "Without a contact the customer needs a name.", "createCustomer", "name")
+        raise Refused(
+            Refusal.INVALID,
+            "This lead has no contact to name the customer after. Send a name.",
+            "createCustomer",
+            "name",
+        )
     await change.all(MAKE_ONE_AT_A_TIME, name=name, domain=domain)
     if not given.get("even_if_similar"):
         similar = await change.all(SIMILAR, name=name, domain=domain)
         if similar:
             raise Refused(
                 Refusal.DUPLICATE_CUSTOMER,
-                "There are customers like this one. Send the id of the right one as customerId,"
-                " or evenIfSimilar: true when it is another.",
+                "Similar customers exist. Send the id of the right one as customerId,"
+                " or evenIfSimilar: true to create another.",
                 "createCustomer",
                 shown={"similar_customers": [row["id"] for row in similar]},
             )
@@ -107,7 +112,7 @@ async def describe_customer(change: Change, given: Mapping[str, Any], contact: R
 
 
 async def make_customer(change: Change, described: Mapping[str, str | None]) -> UUID:
-    """Make the customer."""
+    """Create the customer. Returns its id."""
     customer_id = new_id()
     await change.run(CREATE, id=customer_id, **described)
     change.emit(NewEvent(EventType.CUSTOMER_CREATED, record_id=customer_id))

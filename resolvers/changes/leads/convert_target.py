@@ -54,5 +54,5 @@ def expect_target(standing: LockedLead, target: Row | None, pipeline_id: UUID | 
     if target["type"] != PipelineType.OPPORTUNITY:
         raise Refused(Refusal.INVALID, "This pipeline holds leads. Name one that holds opportunities.", "pipelineId")
     if stage["kind"] != StageKind.OPEN:
-        raise Refused(Refusal.INVALID, "An opportunity begins in an open stage. Name another.", "stageId")
+        raise Refused(Refusal.INVALID, "An opportunity begins in an open stage. Name one of kind OPEN.", "stageId")
     return stage

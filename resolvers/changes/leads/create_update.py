@@ -1,4 +1,4 @@
-"""Changes of leads: made and updated. How they move is in `move`, how they end in `lifecycle` and `delete`."""
+"""Creating and updating leads. How they move is in `move`, how they end in `lifecycle` and `delete`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -108,7 +108,7 @@ COMMERCIAL = {"value", "currency", "probability", "expected_close_date", "contac
 async def create_lead(
     change: Change, title: str, pipeline_id: UUID | None = None, stage_id: UUID | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Make a lead on top of a stage: the one named, or else the first open one of the pipeline named, or else of the
+    """Create a lead on top of a stage: the one named, or else the first open one of the pipeline named, or else of the
     default pipeline for leads. In a WON or LOST stage it is closed from the start.
 
     Raises `Refused`: NOT_FOUND; NO_PIPELINE; OWNER_INACTIVE; FORBIDDEN; EXTERNAL_ID_TAKEN; INVALID.
@@ -148,7 +148,7 @@ async def create_lead(
 async def update_lead(
     change: Change, lead_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change fields of a lead. What is left out stays, null empties; where nothing differs, nothing happens.
+    """Update fields of a lead. A field that is left out stays, null empties it; if nothing differs, nothing happens.
 
     Raises `Refused`: NOT_FOUND; CONFLICT or LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN;
     EXTERNAL_ID_TAKEN; INVALID.
@@ -163,7 +163,7 @@ async def update_lead(
         names = ", ".join(spelled(name) for name in fixed)
         raise Refused(
             Refusal.LEAD_CONVERTED,
-            f"This lead has become an opportunity: change {names} there.",
+            f"This lead was converted. Change {names} on its opportunity.",
             spelled(fixed[0]),
             shown={"lead": lead_id},
         )
@@ -191,16 +191,18 @@ async def _entered(change: Change, pipeline_id: UUID | None, stage_id: UUID | No
     if stage is None:
         raise not_found("stage", "stageId")
     if pipeline_id not in (None, stage["pipeline_id"]):
-        raise Refused(Refusal.INVALID, "This stage is one of another pipeline. Name that pipeline, or none.", "stageId")
+        raise Refused(
+            Refusal.INVALID, "This stage belongs to another pipeline. Name that pipeline, or leave it out.", "stageId"
+        )
     return stage
 
 
 async def _first_open_stage(change: Change, pipeline_id: UUID | None) -> Row:
-    """The first open stage, locked. While waiting for the lock it may have gone or closed; then it is another."""
+    """The first open stage, locked. If it is deleted or closed while waiting for the lock, the next one counts."""
     while True:
         pipeline = {"id": pipeline_id} if pipeline_id else await change.first(DEFAULT_PIPELINE, type=PipelineType.LEAD)
         if pipeline is None:
-            raise Refused(Refusal.NO_PIPELINE, "There is no pipeline for leads yet. Make one first.", "pipelineId")
+            raise Refused(Refusal.NO_PIPELINE, "There is no pipeline for leads yet. Create one first.", "pipelineId")
         first = await change.first(FIRST_OPEN_STAGE, pipeline_id=pipeline["id"])
         if first is None and pipeline_id is None:
             continue  # it was deleted since, and another one is the default

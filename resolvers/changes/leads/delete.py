@@ -34,25 +34,25 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
     of one that is no step of the lead itself stays. An event for each record that goes keeps what its fields were.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead; LEAD_CONVERTED, showing it, when it became an opportunity
-    or was made from a lead.
+    or was created from a lead.
     """
     standing = await lock_lead(change, lead_id, expected_version)
     lead = standing.lead
     if lead["converted_at"] is not None or lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
         raise Refused(
             Refusal.LEAD_CONVERTED,
-            "A converted lead and its opportunity belong together: neither can be deleted. Close it instead.",
+            "A converted lead and its opportunity belong together: neither can be deleted. Close them instead.",
             "leadId",
             shown={"lead": lead_id},
         )
     released = await release_from(change, lead_id)
     # A change of one of these locks the lead first, so they stay as they are found.
     for activity in await change.all(ACTIVITIES, id=lead_id):
-        told = activity_changes.public_fields(activity)
-        change.emit(NewEvent.of_lead(EventType.ACTIVITY_DELETED, lead, activity["id"], **told))
+        fields = activity_changes.public_fields(activity)
+        change.emit(NewEvent.of_lead(EventType.ACTIVITY_DELETED, lead, activity["id"], **fields))
     for task in await change.all(TASKS, id=lead_id):
-        told = {"status": task["status"], **task_fields.public_fields(task)}
-        change.emit(NewEvent.of_lead(EventType.TASK_DELETED, lead, task["id"], **told))
+        fields = {"status": task["status"], **task_fields.public_fields(task)}
+        change.emit(NewEvent.of_lead(EventType.TASK_DELETED, lead, task["id"], **fields))
     await change.run(DELETE_LEAD, id=lead_id)
     count(change, lead, standing.stage, -1)
     change.emit(NewEvent.of_lead(EventType.LEAD_DELETED, lead, **FIELDS.public(lead)))

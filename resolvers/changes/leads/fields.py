@@ -64,7 +64,11 @@ async def settle(change: Change, before: Mapping[str, Any], given: Mapping[str, 
 def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, field: str) -> None:
     """Refuse a rep who takes a lead from somebody else, or gives it to somebody else."""
     if not {from_id, to_id} <= {None, change.actor_id} and not change.caller.role.includes(Role.MANAGER):
-        raise Refused(Refusal.FORBIDDEN, "Only a manager can give leads to others, or take them away.", field)
+        raise Refused(
+            Refusal.FORBIDDEN,
+            "Only a manager can assign leads to others or take them from others. Ask a manager.",
+            field,
+        )
 
 
 async def priced(change: Change, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +78,7 @@ async def priced(change: Change, before: Mapping[str, Any], given: Mapping[str, 
         return {}
     if currency is None and before["currency"] is not None:
         raise Refused(
-            Refusal.INVALID, "An amount needs its currency. Leave it out, or empty the value, too.", "currency"
+            Refusal.INVALID, "A value needs a currency. Leave currency out, or send null for value, too.", "currency"
         )
     if currency is None:
         found = await change.first(CURRENCY)

@@ -1,4 +1,4 @@
-"""The life of a lead: qualified, disqualified, reopened."""
+"""Qualifying, disqualifying and reopening leads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe
+from engine.change.records import describe, instant
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -93,14 +93,18 @@ async def qualify_lead(change: Change, lead_id: UUID, expected_version: int | No
 
     def refuse(lead: Row) -> None:
         if lead["qualified_at"] is not None:
-            raise Refused(Refusal.ALREADY_QUALIFIED, "This lead is qualified already.", shown={"lead": lead_id})
+            raise Refused(
+                Refusal.ALREADY_QUALIFIED,
+                "This lead is already qualified. Convert it, or move it to another stage.",
+                shown={"lead": lead_id},
+            )
         _expect_open(lead)
 
     standing, target = await _bound_for(change, lead_id, expected_version, refuse, NEXT_OPEN_STAGE)
     if target is None:
         raise Refused(
             Refusal.NO_NEXT_STAGE,
-            "This lead stands in the last open stage of its pipeline. Convert it, or move it to where it belongs.",
+            "This lead is in the last open stage of its pipeline. Convert it, or move it to another stage.",
             shown={"lead": lead_id},
         )
     expect_complete(standing.lead, target, shown={"lead": lead_id})
@@ -142,15 +146,17 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
 
     def refuse(lead: Row) -> None:
         if lead["converted_at"] is not None:
-            raise Refused(Refusal.LEAD_CONVERTED, "This lead became an opportunity. Reopen that.")
+            raise Refused(Refusal.LEAD_CONVERTED, "This lead was converted. Reopen its opportunity instead.")
         if lead["closed_at"] is None:
-            raise Refused(Refusal.LEAD_OPEN, "This lead is open: there is nothing to reopen.", shown={"lead": lead_id})
+            raise Refused(
+                Refusal.LEAD_OPEN, "This lead is already open. Reopen only closed leads.", shown={"lead": lead_id}
+            )
 
     standing, target = await _bound_for(change, lead_id, expected_version, refuse, LAST_OPEN_STAGE)
     if target is None:
-        raise Refused(Refusal.NO_NEXT_STAGE, "No open stage is left in this pipeline. Move the lead to another one.")
+        raise Refused(Refusal.NO_NEXT_STAGE, "This pipeline has no open stage. Move the lead to another pipeline.")
     lead = standing.lead
-    was: dict[str, Any] = {"closedAt": lead["closed_at"].isoformat(), "reason": lead["lost_reason"]}
+    was: dict[str, Any] = {"closedAt": instant(lead["closed_at"]), "reason": lead["lost_reason"]}
     stays = target["id"] == lead["stage_id"]
     if not stays:
         expect_complete(lead, target, shown={"lead": lead_id})
@@ -173,7 +179,7 @@ async def _bound_for(
 ) -> tuple[LockedLead, Row | None]:
     """Lock a lead and the stage that `choose` finds for it, or None. `refuse` may refuse the lead first.
 
-    Stages are locked before leads, but the choice depends on the lead: so it is made again under the lock.
+    Stages are locked before leads, but the choice depends on the lead: so it is repeated under the lock.
     """
     peeked = await change.first(PEEK, lead_id=lead_id)
     if peeked is None:
@@ -197,6 +203,4 @@ async def _chosen(change: Change, choose: Statement, lead_id: UUID, lead: Row) -
 
 def _expect_open(lead: Row) -> None:
     if lead["closed_at"] is not None:
-        raise Refused(
-            Refusal.LEAD_CLOSED, "This lead is closed. Reopen it first, if it goes on.", shown={"lead": lead["id"]}
-        )
+        raise Refused(Refusal.LEAD_CLOSED, "This lead is closed. Reopen it first.", shown={"lead": lead["id"]})

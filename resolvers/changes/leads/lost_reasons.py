@@ -109,7 +109,7 @@ async def settled_reason(change: Change, given: str | None, field: str, shown: M
     offered = [row["name"] for row in await change.all(OFFERED)]
     choice = f" Choose one of: {', '.join(offered)}." if offered else ""
     if given is None or not given.strip():
-        raise Refused(Refusal.REASON_REQUIRED, f"Say why it was lost.{choice}", field, shown=shown)
+        raise Refused(Refusal.REASON_REQUIRED, f"Send the reason why it was lost.{choice}", field, shown=shown)
     reason = line(given, field)
     if not offered:
         return reason

@@ -58,8 +58,8 @@ MOVE = Statement(
         """
     ).bindparams(ORG)
 )
-"""Put a lead into another stage and write it into its history. One that `stays` won or lost stays so since when it was,
-for the same reason; any other move begins anew."""
+"""Move a lead to another stage and add the step to its history. A lead that `stays` won or lost keeps its closing time
+and reason; any other move starts afresh."""
 
 REORDER = Statement(
     text(
@@ -69,7 +69,7 @@ REORDER = Statement(
         """
     ).bindparams(ORG)
 )
-"""Give a card another place in its stage: one row, never the column."""
+"""Move a card within its stage: one row is written, never the column."""
 
 
 async def move_lead(
@@ -83,7 +83,7 @@ async def move_lead(
 ) -> Mapping[str, Any]:
     """Move a lead to a stage, of its own pipeline or another: right after one card, right before another, or on top.
 
-    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version or the neighbours are not as expected;
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version or its neighbours have changed;
     LEAD_CONVERTED; REASON_REQUIRED, REASON_UNKNOWN where it is lost; FIELDS_REQUIRED; EXTERNAL_ID_TAKEN in another
     pipeline.
     """
@@ -95,14 +95,16 @@ async def move_lead(
     if lead["converted_at"] is not None and lead["stage_id"] != stage_id:
         raise Refused(
             Refusal.LEAD_CONVERTED,
-            "This lead has become an opportunity, and stays where it ended. Move the opportunity.",
+            "This lead was converted and stays in its last stage. Move its opportunity instead.",
             "leadId",
             shown={"lead": lead_id},
         )
     place = await place_between(change, lead_id, stage_id, after_lead_id, before_lead_id)
     if lead["stage_id"] == stage_id:
         if lost_reason is not None:
-            raise Refused(Refusal.INVALID, "It only changes its place. Leave the reason out.", "lostReason")
+            raise Refused(
+                Refusal.INVALID, "The lead stays in its stage, so nothing is lost. Leave lostReason out.", "lostReason"
+            )
         await change.run(REORDER, lead_id=lead_id, rank=place)
         change.emit(
             NewEvent(
@@ -122,10 +124,10 @@ async def move_lead(
 
 
 async def _why(change: Change, standing: LockedLead, stage: Mapping[str, Any], given: str | None) -> str | None:
-    """Why a lead that enters a stage is lost, if it is; one that was lost before need not say so again."""
+    """The reason for which a lead is lost on entering a stage, or None; one that was lost before needs no new one."""
     if stage["kind"] != StageKind.LOST:
         if given is not None:
-            raise Refused(Refusal.INVALID, "Nothing is lost in this stage. Leave the reason out.", "lostReason")
+            raise Refused(Refusal.INVALID, "This stage is not of kind LOST. Leave lostReason out.", "lostReason")
         return None
     if given is None and (is_lost(standing) or standing.lead["lost_reason"] is not None):
         return None
@@ -135,10 +137,10 @@ async def _why(change: Change, standing: LockedLead, stage: Mapping[str, Any], g
 def expect_complete(
     lead: Mapping[str, Any], stage: Mapping[str, Any], *field: str, shown: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuse, with FIELDS_REQUIRED, a lead that has not what the stage asks for; the message names all of it."""
+    """Refuse, with FIELDS_REQUIRED, a lead that lacks fields which the stage requires; the message names them all."""
     missing = [spelled(name) for name in missing_fields(lead, stage)]
     if missing:
-        message = f"The stage “{stage['name']}” asks for {', '.join(missing)}. Fill that in first."
+        message = f"The stage “{stage['name']}” requires {', '.join(missing)}. Fill in what is missing first."
         raise Refused(Refusal.FIELDS_REQUIRED, message, *field, shown=shown)
 
 
@@ -152,7 +154,7 @@ async def enter(
     qualified: bool = False,
     disqualified: bool = False,
 ) -> None:
-    """Put a locked lead into another, locked stage: its history, its event and the totals of both stages follow."""
+    """Move a locked lead into another locked stage, with its history, its event and the totals of both stages."""
     lead, kind = standing.lead, stage["kind"]
     was = StageKind.LOST if is_lost(standing) else standing.stage["kind"]
     closed = kind != StageKind.OPEN

@@ -60,7 +60,7 @@ KNOWN = Statement(
         """
     ).bindparams(ORG)
 )
-"""Whether a card is, or ever was, one of the organisation's: the log names those that were deleted."""
+"""Whether a lead exists or ever existed in the organisation: the log names those that were deleted."""
 
 
 async def top_of(change: Change, lead_id: UUID, stage_id: UUID) -> str:
@@ -92,7 +92,7 @@ async def _gap(
     change: Change, statement: Statement, lead_id: UUID, stage_id: UUID, card_id: UUID, field: str
 ) -> tuple[Any, Any]:
     if card_id == lead_id:
-        raise Refused(Refusal.INVALID, "A card cannot be its own neighbour. Name another card, or none.", field)
+        raise Refused(Refusal.INVALID, "A lead cannot be its own neighbour. Name another lead, or none.", field)
     gap = await change.first(statement, lead_id=lead_id, stage_id=stage_id, card_id=card_id)
     if gap is None:
         if await change.first(KNOWN, card_id=card_id) is None:
@@ -104,7 +104,7 @@ async def _gap(
 def _moved_on(field: str, lead_id: UUID) -> Refused:
     return Refused(
         Refusal.CONFLICT,
-        "The neighbours are no longer there in this order. Load the stage again and drop the card where it belongs.",
+        "The neighbours have moved. Load the stage again and repeat the move.",
         field,
         shown={"lead": lead_id},
     )

@@ -1,1 +1,1 @@
-"""Who works on what: assigning, pools and routing."""
+"""Who owns what: assigning, pools and routing."""

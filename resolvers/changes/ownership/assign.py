@@ -1,4 +1,4 @@
-"""Assigning: who works on a lead, one lead or many at a time."""
+"""Assigning leads to members, one or many at a time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,16 +49,16 @@ ASSIGN = Statement(
         """
     ).bindparams(ORG)
 )
-"""Give each lead its owner, who may be nobody."""
+"""Set the owner of each lead, or none."""
 
 
 async def assign_lead(
     change: Change, lead_id: UUID, expected_version: int | None = None, **given: UUID | None
 ) -> Mapping[str, Any]:
-    """Give a lead to an active member, `member_id`, or to nobody.
+    """Assign a lead to an active member, `member_id`, or to nobody.
 
-    Raises `Refused`: NOT_FOUND, OWNER_INACTIVE, CONFLICT; INVALID when it is not said to whom; FORBIDDEN for a rep who
-    gives it to somebody else, or takes it from somebody else.
+    Raises `Refused`: NOT_FOUND, OWNER_INACTIVE, CONFLICT; INVALID when `member_id` is left out; FORBIDDEN for a rep
+    who assigns it to somebody else, or takes it from somebody else.
     """
     member_id = _whom(given)
     await expect_found(change, "member", member_id, "memberId")
@@ -117,7 +117,7 @@ async def give(change: Change, given: Sequence[tuple[Row, UUID | None]], **data:
 
 
 def handed(lead: Mapping[str, Any], owner_id: UUID | None, **data: Any) -> NewEvent:
-    """The event of a lead that gets another owner."""
+    """The event of a lead that is assigned to another owner, or to none."""
     return NewEvent(
         EventType.LEAD_ASSIGNED,
         lead_id=lead["id"],
@@ -133,13 +133,17 @@ def _expect_allowed(change: Change, lead: Row, member_id: UUID | None) -> None:
     if change.caller.role.includes(Role.MANAGER):
         return
     if member_id not in (None, change.actor_id) or lead["owner_id"] not in (None, change.actor_id):
-        raise Refused(Refusal.FORBIDDEN, "Only a manager can give leads to others, or take them away.", "memberId")
+        raise Refused(
+            Refusal.FORBIDDEN,
+            "Only a manager can assign leads to others or take them from others. Ask a manager.",
+            "memberId",
+        )
 
 
 def _whom(given: Mapping[str, UUID | None]) -> UUID | None:
     """The member who is named; null is nobody, and has to be sent, so that no lead loses its owner by an omission."""
     if "member_id" not in given:
-        raise Refused(Refusal.INVALID, "Say to whom: name a member, or send null for nobody.", "memberId")
+        raise Refused(Refusal.INVALID, "Name the member to assign to, or send null for nobody.", "memberId")
     return given["member_id"]
 
 

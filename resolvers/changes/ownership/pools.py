@@ -1,4 +1,4 @@
-"""Changes of pools: made, changed, deleted."""
+"""Creating, updating and deleting pools."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -103,12 +103,14 @@ REVISE_POOL = FIELDS.revise("turn")
 async def create_pool(
     change: Change, name: str, member_ids: Sequence[UUID], strategy: str = PoolStrategy.ROUND_ROBIN
 ) -> Mapping[str, Any]:
-    """Make a pool of members. Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; INVALID."""
+    """Create a pool of members. Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; INVALID."""
     fields = FIELDS.tidy({"name": name, "strategy": strategy})
     await change.run(LOCK_ORGANISATION)
     found = await change.first(COUNT_POOLS)
     if found is not None and found["pools"] >= MOST_POOLS:
-        raise Refused(Refusal.INVALID, f"An organisation has at most {MOST_POOLS} pools. Change one, or delete one.")
+        raise Refused(
+            Refusal.INVALID, f"Your organisation has {MOST_POOLS} pools, as many as it can. Delete one first."
+        )
     await _expect_members(change, member_ids)
     pool_id = new_id()
     await change.run(MAKE_POOL, id=pool_id, **fields)
@@ -159,7 +161,7 @@ async def delete_pool(change: Change, pool_id: UUID, expected_version: int | Non
     if used is not None:
         raise Refused(
             Refusal.POOL_IN_USE,
-            f"The rule {used['name']!r} of the pipeline {used['pipeline']!r} gives leads to it. Change that first.",
+            f"The rule {used['name']!r} of the pipeline {used['pipeline']!r} uses this pool. Change the rule first.",
             "poolId",
             shown={"pool": pool_id},
         )
@@ -169,7 +171,7 @@ async def delete_pool(change: Change, pool_id: UUID, expected_version: int | Non
 
 
 async def _expect_members(change: Change, member_ids: Sequence[UUID], before: Sequence[UUID] = ()) -> None:
-    """Refuse members that are not there, are named twice, or have left and were not of the pool before."""
+    """Refuse members that do not exist, are named twice, or are inactive and were not in the pool before."""
     if not 1 <= len(member_ids) <= MOST_MEMBERS:
         raise Refused(Refusal.INVALID, f"A pool has 1 to {MOST_MEMBERS} members, not {len(member_ids):,}.", "memberIds")
     found = {row["id"]: row for row in await change.all(KEEP_MEMBERS, member_ids=sorted(set(member_ids)))}
@@ -181,6 +183,6 @@ async def _expect_members(change: Change, member_ids: Sequence[UUID], before: Se
             raise Refused(Refusal.INVALID, "This member is named twice. Name each once.", "memberIds", str(at))
         if not found[id]["active"] and id not in before:
             raise Refused(
-                Refusal.OWNER_INACTIVE, "This member is no longer active. Choose another.", "memberIds", str(at)
+                Refusal.OWNER_INACTIVE, "This member is deactivated. Name an active one.", "memberIds", str(at)
             )
         seen.add(id)

@@ -140,6 +140,8 @@ async def _lock_pool(change: Change, pool_id: UUID, from_member_id: UUID) -> Sha
         load.active = load.active and load.id != from_member_id
     if not shared.pools[pool_id].staffed:
         raise Refused(
-            Refusal.OWNER_INACTIVE, "Nobody else in this pool can be given leads. Name another pool.", "toPoolId"
+            Refusal.OWNER_INACTIVE,
+            "Nobody else in this pool is active and has a capacity. Name another pool.",
+            "toPoolId",
         )
     return shared

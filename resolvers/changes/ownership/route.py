@@ -1,4 +1,4 @@
-"""Routing: open leads that nobody works on get their owners, by the rules of their pipeline.
+"""Routing: open leads without an owner are assigned by the rules of their pipeline.
 
 Routing locks, in this order, the pools and the members that the rules name, and the leads; so no lead is given
 twice, a round robin goes on where it stood, and no member gets more than a day's leads.
@@ -64,16 +64,16 @@ class Unrouted(StrEnum):
 
 
 WHY: Mapping[Unrouted, str] = {
-    Unrouted.NO_RULE: "No rule of the pipeline fits this lead. Add one without a condition at the end, for the rest.",
-    Unrouted.MEMBER_INACTIVE: "The member of the rule {rule!r} is no longer active. Name another in the rule.",
-    Unrouted.DAILY_CAP: "Everybody whom the rule {rule!r} names has had the leads of the day. Route again tomorrow.",
-    Unrouted.POOL_EMPTY: "Nobody in the pool of the rule {rule!r} is active and has a capacity. Add members.",
+    Unrouted.NO_RULE: "No rule of the pipeline matches this lead. Add a last rule without a condition, for the rest.",
+    Unrouted.MEMBER_INACTIVE: "The member of the rule {rule!r} is deactivated. Name an active one in the rule.",
+    Unrouted.DAILY_CAP: "Everybody in the rule {rule!r} has reached the daily cap. Raise it, or route again tomorrow.",
+    Unrouted.POOL_EMPTY: "Nobody in the pool of the rule {rule!r} is active and has a capacity. Add such a member.",
 }
 
 
 @dataclass(frozen=True)
 class Route:
-    """What became of a lead: who got it, by which rule; or why nobody did."""
+    """The outcome for one lead: its new owner, and by which rule; or why it has none."""
 
     lead: Row
     rule: Row | None
@@ -122,7 +122,7 @@ async def route_unassigned(
 
 
 async def lock_for_new(change: Change, pipeline_id: UUID) -> None:
-    """Hold, before any lead, whomever the rules of a pipeline may give a new lead to.
+    """Lock, before any lead, the pools and members that the rules of a pipeline may assign a new lead to.
 
     Who holds a lead and then wants a pool, and who routes and wants that lead, would wait for each other.
     """
@@ -152,7 +152,7 @@ async def _expect_stage(change: Change, pipeline_id: UUID, stage_id: UUID | None
     if stage_id not in [row["id"] for row in await change.all(STAGES_IN_ORDER, id=pipeline_id)]:
         if not await change.all(KNOWN_STAGES, ids=[stage_id]):
             raise not_found("stage", "stageId")
-        raise Refused(Refusal.INVALID, "This stage is none of this pipeline. Name one of its stages.", "stageId")
+        raise Refused(Refusal.INVALID, "This stage belongs to another pipeline. Name a stage of this one.", "stageId")
 
 
 async def _routes(change: Change, rules: Sequence[Row], shared: Shared, leads: Sequence[Row]) -> list[Route]:
@@ -168,8 +168,8 @@ async def _matched(change: Change, rules: Sequence[Row], lead_ids: Sequence[UUID
     """The place of the first rule that fits, for each of these leads: one statement for all of them."""
     if not rules or not lead_ids:
         return dict.fromkeys(lead_ids)
-    told = [{"stage": row["stage_id"], "condition": as_rule(row)["condition"]} for row in rules]
-    statement, values = _first_match(orjson.dumps(told, default=str))
+    described = [{"stage": row["stage_id"], "condition": as_rule(row)["condition"]} for row in rules]
+    statement, values = _first_match(orjson.dumps(described, default=str))
     found = await change.all(statement, ids=list(lead_ids), **values)
     return {row["id"]: row["rule"] for row in found}
 
@@ -199,7 +199,7 @@ def _first_match(rules: bytes) -> tuple[Statement, Mapping[str, Any]]:
 
 
 def _route(lead: Mapping[str, Any], rule: Row, shared: Shared) -> Route:
-    """Who gets a lead by a rule, and is given it; or why nobody can be."""
+    """Assign a lead by a rule: to whom, or why to nobody."""
     if rule["member_id"] is not None:
         load: Load = shared.loads[rule["member_id"]]
         if not load.available:

@@ -84,7 +84,9 @@ async def set_routing_rules(
     INVALID.
     """
     if len(rules) > MOST_RULES:
-        raise Refused(Refusal.INVALID, f"A pipeline has at most {MOST_RULES} rules.", "rules")
+        raise Refused(
+            Refusal.INVALID, f"A pipeline has at most {MOST_RULES} rules, not {len(rules):,}. Send fewer.", "rules"
+        )
     shape = await lock_stages(change, pipeline_id, expected_version)
     wanted = [_tidied(rule, "rules", str(at)) for at, rule in enumerate(rules)]
     named = [_conditioned(rule, "rules", str(at), "condition") for at, rule in enumerate(wanted)]
@@ -125,7 +127,12 @@ def _tidied(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
     rule = {name: given.get(name) for name in FIELDS}
     rule["name"] = line(given["name"], *path, "name")
     if (rule["member_id"] is None) == (rule["pool_id"] is None):
-        raise Refused(Refusal.INVALID, "Say to whom: name either a member or a pool.", *path, "memberId")
+        raise Refused(
+            Refusal.INVALID,
+            "A rule assigns to a member or to a pool. Send either memberId or poolId.",
+            *path,
+            "memberId",
+        )
     return rule
 
 
@@ -146,7 +153,7 @@ async def _expect_stages(change: Change, shape: PipelineStages, rules: Sequence[
             raise not_found("stage", "rules", str(at), "stageId")
         if rule["stage_id"] in known:
             raise Refused(
-                Refusal.INVALID, "This stage is none of this pipeline. Name one of its stages, or none.",
+                Refusal.INVALID, "This stage belongs to another pipeline. Name a stage of this one, or none.",
                 "rules", str(at), "stageId",
             )  # fmt: skip
 
@@ -159,7 +166,7 @@ async def _expect_members(change: Change, rules: Sequence[Rule]) -> None:
             raise not_found("member", "rules", str(at), "memberId")
         if rule["member_id"] is not None and not found[rule["member_id"]]["active"]:
             raise Refused(
-                Refusal.OWNER_INACTIVE, "This member is no longer active. Choose another.", "rules", str(at), "memberId"
+                Refusal.OWNER_INACTIVE, "This member is deactivated. Name an active one.", "rules", str(at), "memberId"
             )
 
 

@@ -1,5 +1,6 @@
 """archiveCustomer: an archived customer is hidden from lists and pickers; what names it stays."""
 
+from engine.change.records import instant
 from models import Role
 from models.rules.ids import parse_id
 from tests.support.consistency import expect_consistent
@@ -26,7 +27,7 @@ async def test_an_archived_customer_is_listed_only_when_asked_for(world: World) 
     asked = f"query($id: ID!) {{ {SHOW.replace('customer', 'customer(id: $id)')} }}"
     assert (await world.ask(asked, {"id": world["Acme"]}))["customer"] == made["customer"]
     archived_at = await world.database.pool.fetchval("SELECT archived_at FROM customer WHERE name = 'Acme'")
-    changes = {"archivedAt": [None, archived_at.isoformat()]}
+    changes = {"archivedAt": [None, instant(archived_at)]}
     assert await world.recorded(head) == [("customer.archived", "archive_customer", {"changes": changes})]
     assert (await world.events(head))[0]["record_id"] == parse_id("customer", world["Acme"])
     await expect_consistent(world.database)

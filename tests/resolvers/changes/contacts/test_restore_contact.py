@@ -2,6 +2,7 @@
 
 import asyncio
 
+from engine.change.records import instant
 from models import Role
 from models.rules.ids import parse_id
 from tests.support.consistency import expect_consistent
@@ -24,7 +25,7 @@ async def test_a_restored_contact_is_listed_again(world: World) -> None:
     head = await world.head()
     made = await world.change("restoreContact", {**given, "expectedVersion": 2}, SHOW, **RITA)
     assert made["contact"] == {"name": "Contact of rita", "archived": False, "version": 3}
-    changes = {"archivedAt": [archived_at.isoformat(), None]}
+    changes = {"archivedAt": [instant(archived_at), None]}
     assert await world.recorded(head) == [("contact.restored", "restore_contact", {"changes": changes})]
     assert (await world.events(head))[0]["record_id"] == parse_id("contact", world["contact of rita"])
     listed = await world.ask("{ now: contacts { nodes { name } } away: contacts(archived: true) { nodes { name } } }")

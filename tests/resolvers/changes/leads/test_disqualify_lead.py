@@ -116,7 +116,7 @@ async def test_the_lost_stage_asks_for_its_fields(world: World) -> None:
     await world.change("updateStage", {"stageId": world["Due"], "requiredFields": ["SOURCE"]})
     given = {"leadId": world["Ada"], "reason": "No budget"}
     shown = await world.refused("disqualifyLead", given, "FIELDS_REQUIRED", show=SHOW)
-    assert "“Lost” asks for ownerId, source. " in shown["userErrors"][0]["message"]
+    assert "“Lost” requires ownerId, source. " in shown["userErrors"][0]["message"]
     assert (shown["lead"]["stage"], shown["lead"]["lostReason"]) == ({"name": "New"}, None)
     await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No budget"})
 

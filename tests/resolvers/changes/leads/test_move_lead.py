@@ -155,9 +155,7 @@ async def test_neighbours_that_are_not_there_in_this_order(
     """In the wrong order, or in another stage: CONFLICT at the field, with the lead as it is."""
     shown = await world.refused("moveLead", move(world, lead, "New", **neighbours), "CONFLICT", path, show=SHOW)
     assert (shown["lead"]["title"], shown["lead"]["version"]) == (lead, 1)
-    assert shown["userErrors"][0]["message"] == (
-        "The neighbours are no longer there in this order. Load the stage again and drop the card where it belongs."
-    )
+    assert shown["userErrors"][0]["message"] == ("The neighbours have moved. Load the stage again and repeat the move.")
 
 
 @pytest.mark.parametrize("field", ["afterLeadId", "beforeLeadId"])
@@ -357,7 +355,10 @@ async def test_what_a_stage_asks_for(world: World) -> None:
     await world.change("updateStage", {"stageId": world["Talking"], "requiredFields": ["VALUE", "SOURCE"]})
     shown = await world.refused("moveLead", move(world, "Cleo", "Talking"), "FIELDS_REQUIRED", "stageId", show=SHOW)
     assert shown["lead"]["title"] == "Cleo"
-    assert shown["userErrors"][0]["message"] == "The stage “Talking” asks for value, source. Fill that in first."
+    assert (
+        shown["userErrors"][0]["message"]
+        == "The stage “Talking” requires value, source. Fill in what is missing first."
+    )
     await world.change("moveLead", move(world, "Dan", "Talking"))
     await world.change("updateLead", {"leadId": world["Cleo"], "value": "5", "source": "Fair"})
     await world.change("moveLead", move(world, "Cleo", "Talking"))

@@ -99,7 +99,7 @@ async def test_the_next_stage_asks_for_its_fields(world: World) -> None:
     await world.change("updateStage", asked)
     ada = {"leadId": world["Ada"]}
     shown = await world.refused("qualifyLead", ada, "FIELDS_REQUIRED", show=SHOW)
-    assert "“Talking” asks for contactId, source. " in shown["userErrors"][0]["message"]
+    assert "“Talking” requires contactId, source. " in shown["userErrors"][0]["message"]
     assert (shown["lead"]["stage"], shown["lead"]["qualifiedAt"]) == ({"name": "New"}, None)
     await world.change("updateLead", {**ada, "source": "Fair", "contactId": world["contact of mia"]})
     made = await world.change("qualifyLead", ada, SHOW)

@@ -129,7 +129,7 @@ async def test_the_stage_asks_for_its_fields(world: World) -> None:
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
     await world.change("updateStage", {"stageId": world["New"], "requiredFields": ["SOURCE", "OWNER"]})
     shown = await world.refused("reopenLead", {"leadId": world["Ada"]}, "FIELDS_REQUIRED", show=SHOW)
-    assert "“New” asks for ownerId, source. " in shown["userErrors"][0]["message"]
+    assert "“New” requires ownerId, source. " in shown["userErrors"][0]["message"]
     assert (shown["lead"]["stage"], shown["lead"]["lostReason"]) == ({"name": "Lost"}, "No budget")
 
 

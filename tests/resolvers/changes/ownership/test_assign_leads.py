@@ -7,7 +7,7 @@ from tests.support.consistency import expect_consistent
 from tests.support.world import MIA, RITA, World
 
 SHOW = "results { leadId assigned code message } leads { title owner { id } version }"
-REP = "Only a manager can give leads to others, or take them away."
+REP = "Only a manager can assign leads to others or take them from others. Ask a manager."
 
 
 async def test_gives_each_lead_to_the_member(world: World) -> None:

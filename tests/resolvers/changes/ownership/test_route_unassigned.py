@@ -115,7 +115,7 @@ async def test_whoever_has_left_is_passed_over(world: World) -> None:
         {
             "lead": {"title": "Dan"},
             "reason": "MEMBER_INACTIVE",
-            "message": "The member of the rule 'Rule 0' is no longer active. Name another in the rule.",
+            "message": "The member of the rule 'Rule 0' is deactivated. Name an active one in the rule.",
             "rule": {"name": "Rule 0"},
         }
     ]
