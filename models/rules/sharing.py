@@ -2,9 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
-from models.tables.routing import PoolStrategy
+
+class PoolStrategy(StrEnum):
+    """How a pool chooses the next of its members."""
+
+    ROUND_ROBIN = "ROUND_ROBIN"
+    FEWEST_OPEN = "FEWEST_OPEN"
+    WEIGHTED = "WEIGHTED"
 
 
 @dataclass

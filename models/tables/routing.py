@@ -1,7 +1,6 @@
 """Routing: who gets the leads that nobody works on."""
 
 from datetime import date
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
-
-
-class PoolStrategy(StrEnum):
-    """How a pool chooses the next of its members."""
-
-    ROUND_ROBIN = "ROUND_ROBIN"
-    FEWEST_OPEN = "FEWEST_OPEN"
-    WEIGHTED = "WEIGHTED"
 
 
 class Pool(Tenant, Stamped, Base):

@@ -1,6 +1,6 @@
 """Importing deals: a file as one transaction, by COPY, with history, totals and events; done twice, it changes nothing.
 
-lock       one import at a time in an organisation; the stages against every other change of their leads
+lock       one import at a time in an organisation; the stages, against every other change of their leads
 look up    pipeline, stages, members, customers, contacts by name; what is missing is made, or its lines rejected
 write      leads, history and events by COPY; the event log's counter is taken last
 """
@@ -18,18 +18,16 @@ from engine.change.records import expect_columns
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
 from models.rules.rank import spread
+from models.rules.stage_kind import StageKind
 from models.tables.base import new_id
 from models.tables.event import EventType
 from models.tables.lead import Lead
-from models.tables.stage import StageKind
-from resolvers.changes.imports.names import Import, Names, Progress, Records
+from resolvers.changes.imports.copying import Progress, Records
+from resolvers.changes.imports.names import Import, Names
 from resolvers.changes.imports.rows import Deal
 from resolvers.changes.leads.fields import EMPTY
 from resolvers.changes.organisation.membership import FOUND_ORGANISATION
 from resolvers.changes.stage_totals import refresh_totals
-
-BATCH = 2_000
-"""Rows that are copied between two reports of progress."""
 
 ONE_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(:key AS text), 0))"))
 
@@ -245,9 +243,8 @@ class _Importer:
         events = self.records.rows["event"]
         if not events:
             return
-        log = await ADVANCE.first(self.connection, org_id=self.org_id, count=len(events))
-        assert log is not None
+        before = await ADVANCE.value(self.connection, org_id=self.org_id, count=len(events))
         at = datetime.now(UTC)
-        for number, event in enumerate(events, log["before"] + 1):
+        for number, event in enumerate(events, before + 1):
             event.update(org_id=self.org_id, number=number, occurred_at=at)
         await self.records.copy("event")

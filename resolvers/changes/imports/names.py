@@ -4,25 +4,21 @@ What is missing is made, if that is allowed; otherwise the lines that name it ar
 regard to case.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from engine.read.rows import ORG
-from models.database import Connection, Statement
-from models.tables.base import new_id, organisation_id
+from models.database import Statement
+from models.rules.stage_kind import StageKind
+from models.tables.base import organisation_id
 from models.tables.pipeline import PipelineType
-from models.tables.stage import StageKind
+from resolvers.changes.imports.copying import Records
 from resolvers.changes.imports.rows import Deal
 from resolvers.changes.locks import TAKE_STAGES
-
-BATCH = 2_000
-"""Rows that are copied between two reports of progress."""
 
 FIND_PIPELINE = Statement(
     text(
@@ -53,10 +49,6 @@ CONTACTS = Statement(
 )
 
 
-Progress = Callable[[int], None]
-"""Told how many lines more are done."""
-
-
 class ImportFailed(Exception):
     """The whole file cannot be imported; the message says what to do."""
 
@@ -78,35 +70,6 @@ class Import:
     def org_id(self) -> UUID:
         """The organisation's id."""
         return organisation_id(self.organisation)
-
-
-@dataclass
-class Records:
-    """The rows that an import makes, until they are written; `made` counts those that were missing."""
-
-    connection: Connection
-    org_id: UUID
-    made: dict[str, int]
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-
-    def make(self, table: str, values: dict[str, Any]) -> UUID:
-        """A record that was missing, to be written later."""
-        id = new_id()
-        stamps = {"created_at": self.now, "updated_at": self.now, "version": 1}
-        self.rows[table].append({"org_id": self.org_id, "id": id, **stamps, **values})
-        self.made[table] += 1
-        return id
-
-    async def copy(self, table: str, progress: Progress = lambda done: None) -> None:
-        """Write the rows of a table."""
-        rows = self.rows[table]
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        for at in range(0, len(rows), BATCH):
-            batch = rows[at : at + BATCH]
-            records = [tuple(row.get(name) for name in columns) for row in batch]
-            await self.connection.copy_records_to_table(table, columns=columns, records=records)
-            progress(len(batch))
 
 
 class Names:

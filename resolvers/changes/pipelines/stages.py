@@ -11,13 +11,14 @@ from engine.change.records import describe, differing, inserted, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
+from models.rules.entering import LeadField
 from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.stage_kind import StageKind, odds
 from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import EventType, NewEvent
-from models.tables.lead import LeadField
-from models.tables.stage import Stage, StageKind, odds
+from models.tables.stage import Stage
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.pipeline_stages import (
     STAGES_IN_ORDER,
