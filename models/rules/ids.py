@@ -32,6 +32,6 @@ def parse_id(prefix: str, text: str) -> UUID:
     if found != prefix:
         raise WrongId(
             f"{text!r} is the id of a {RECORDS[found].published};"
-            f" the id of a {RECORDS[prefix].published} ('{prefix}_…') is wanted here."
+            f" send the id of a {RECORDS[prefix].published}, '{prefix}_…'."
         )
     return id

@@ -59,4 +59,4 @@ class Refused(Exception):
 
 def not_found(noun: str, *field: str) -> Refused:
     """The refusal for an id that names nothing in the caller's organisation."""
-    return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation.", *field)
+    return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation. Check the id.", *field)

@@ -30,7 +30,7 @@ def odds(kind: str, probability: int | None, *field: str) -> int:
     if certain not in (None, probability):
         raise Refused(
             Refusal.PROBABILITY_CONTRADICTS_KIND,
-            f"In a {kind} stage the probability is {certain}. Leave it out, or make the stage OPEN.",
+            f"The probability of a {kind} stage is {certain}. Leave it out, or make the stage OPEN.",
             *field,
         )
     return probability

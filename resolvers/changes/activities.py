@@ -34,7 +34,7 @@ def _instant(value: datetime | None, *field: str) -> datetime:
     occurred_at: datetime = not_null(value, *field)
     now = utc_now()
     if occurred_at > now + AHEAD:
-        raise Refused(Refusal.INVALID, "This has not happened yet. Schedule a task instead.", *field)
+        raise Refused(Refusal.INVALID, "This is in the future. Schedule a task instead.", *field)
     within(occurred_at.date(), FIRST_DAY, (now + AHEAD).date(), *field)
     return occurred_at
 
@@ -159,7 +159,7 @@ async def _locked_activity(change: Change, activity_id: UUID, expected_version: 
     if activity["author_id"] != change.actor_id and not change.caller.role.includes(Role.MANAGER):
         raise Refused(
             Refusal.FORBIDDEN,
-            "Only its author or a manager can change an activity. Ask one of them.",
+            "Only its author or a manager can change this activity. Ask one of them.",
             "activityId",
             shown={"activity": activity_id},
         )

@@ -152,7 +152,7 @@ class _Importer:
         stage = self.names.stages.get(deal.stage.casefold())
         reason = self.names.missing(deal, stage)
         if reason is not None or stage is None:
-            self.report.rejected.append((deal.line, reason or "names no stage"))
+            self.report.rejected.append((deal.line, reason or "has no stage; name one"))
             return None
         if deal.external_id is not None:
             known.add(deal.external_id)
@@ -163,7 +163,7 @@ class _Importer:
     def _skip(self, deal: Deal) -> None:
         assert deal.external_id is not None
         if deal.external_id in self.lines:
-            reason = f"external_id: {deal.external_id!r} stands on line {self.lines[deal.external_id]} already"
+            reason = f"external_id: {deal.external_id!r} is already used on line {self.lines[deal.external_id]}"
             self.report.rejected.append((deal.line, reason))
         else:
             self.report.unchanged += 1

@@ -97,7 +97,7 @@ class Names:
         if not self.options.create_missing:
             raise ImportFailed(
                 f"There is no pipeline {name!r} in {self.options.organisation!r}."
-                " Name another with --pipeline, or let it be made with --create-missing."
+                " Choose another with --pipeline, or create it with --create-missing."
             )
         type_ = self.options.type.value
         found = await HAS_DEFAULT.value(self.records.connection, org_id=self.records.org_id, type=type_)
@@ -116,7 +116,7 @@ class Names:
         in_order = sorted(self.stages.values(), key=lambda stage: (stage["position"], stage["id"]))
         self.first_open = next((stage for stage in in_order if stage["kind"] == StageKind.OPEN), None)
         if self.first_open is None:
-            raise ImportFailed("The pipeline would have no open stage. Name one with --stages, before the others.")
+            raise ImportFailed("The pipeline would have no open stage. Add one with --stages, before the others.")
 
     def _make_stages(self, names: Sequence[str], position: int) -> None:
         won = {name.casefold() for name in self.options.won}
@@ -158,12 +158,12 @@ class Names:
 
     def missing(self, deal: Deal, stage: dict[str, Any] | None) -> str | None:
         """Why the deal cannot be taken, if something that it names is missing."""
-        hint = "make it first, or import with --create-missing"
+        hint = "create it first, or import with --create-missing"
         if stage is None:
             return f"stage: there is no stage {deal.stage!r}; {hint}"
         if deal.owner is not None and (member := self.members.get(deal.owner.casefold())) is not None:
             if not member["active"]:
-                return f"owner: {deal.owner!r} is no longer active; give the deal to somebody else"
+                return f"owner: {deal.owner!r} is no longer active; name another owner"
         elif deal.owner is not None and not self.options.create_missing:
             return f"owner: there is no member {deal.owner!r}; {hint}"
         if self.options.create_missing:

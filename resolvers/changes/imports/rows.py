@@ -61,11 +61,11 @@ class Deal:
 def read_deal(number: int, given: Mapping[str, str], *, currency: str, date_format: str | None) -> Deal:
     """The deal on a line, from its fields by name. Raises `Rejected`."""
     if any("\0" in text for text in given.values()):
-        raise Rejected("holds the NUL character")
+        raise Rejected("contains the NUL character; remove it")
     if any(len(text) > PROSE for text in given.values()):
-        raise Rejected(f"holds a text of more than {PROSE:,} characters")
+        raise Rejected(f"contains a text of more than {PROSE:,} characters; shorten it")
     if not given.get("stage", "").strip():
-        raise Rejected("names no stage")
+        raise Rejected("has no stage; name one")
 
     def short(name: str) -> str | None:
         return optional_line(given.get(name), name)
@@ -97,7 +97,7 @@ def read_deal(number: int, given: Mapping[str, str], *, currency: str, date_form
     except Refused as refused:
         raise Rejected(f"{'.'.join(refused.field) or 'value'}: {refused.message}") from refused
     if deal.created_at and deal.closed_at and deal.closed_at < deal.created_at:
-        raise Rejected("closed_at lies before created_at")
+        raise Rejected("closed_at is before created_at; correct one of them")
     return deal
 
 
@@ -107,11 +107,11 @@ def read_amount(text: str) -> Decimal | None:
     if not text:
         return None
     if not _AMOUNT.fullmatch(text) or len(text) > 40:
-        raise Rejected(f"value: {text[:40]!r} is not an amount")
+        raise Rejected(f"value: {text[:40]!r} is not an amount; write one such as 1054.50")
     try:
         return Decimal(text.replace(",", ""))
     except InvalidOperation as error:
-        raise Rejected(f"value: {text[:40]!r} is not an amount") from error
+        raise Rejected(f"value: {text[:40]!r} is not an amount; write one such as 1054.50") from error
 
 
 def read_day(text: str, field: str, date_format: str | None) -> date | None:
@@ -122,7 +122,7 @@ def read_day(text: str, field: str, date_format: str | None) -> date | None:
     try:
         day = datetime.strptime(text, date_format).date() if date_format else date.fromisoformat(text)
     except ValueError as error:
-        raise Rejected(f"{field}: {text[:40]!r} is not a date ({date_format or 'YYYY-MM-DD'})") from error
+        raise Rejected(f"{field}: {text[:40]!r} is not a date; write it as {date_format or 'YYYY-MM-DD'}") from error
     if not EARLIEST <= day <= LATEST:
-        raise Rejected(f"{field}: the year {day.year} is not between {EARLIEST.year} and {LATEST.year}")
+        raise Rejected(f"{field}: the year {day.year} is out of range; write {EARLIEST.year} to {LATEST.year}")
     return day

@@ -123,7 +123,7 @@ def _expect_may_leave(change: Change, member: Row, changes: Mapping[str, Any], o
     if was_admin and not (now["active"] and now["role"] == Role.ADMIN) and not other_admins:
         raise Refused(
             Refusal.LAST_ADMIN,
-            "Nobody else is an active admin here. Make somebody an admin first.",
+            "This is the only active admin. Make another member an admin first.",
             "active" if "active" in changes else "role",
             shown={"member": member["id"]},
         )

@@ -55,6 +55,8 @@ async def expect_member(connection: Connection, caller: Caller) -> UUID:
         )
     assert found is not None
     if not found["active"]:
-        raise Refused(Refusal.FORBIDDEN, "You are no longer an active member here. Ask an admin to activate you.")
+        raise Refused(
+            Refusal.FORBIDDEN, "You are no longer an active member of this organisation. Ask an admin to activate you."
+        )
     actor_id: UUID = found["id"]
     return actor_id

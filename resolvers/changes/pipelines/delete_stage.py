@@ -85,7 +85,9 @@ async def delete_stage(
     shape = await lock_stages_around(change, stage_id)
     stage = shape.stage(stage_id, expected_version)
     if move_leads_to == stage_id:
-        raise Refused(Refusal.INVALID, "The leads cannot stay: name another stage.", "moveLeadsTo")
+        raise Refused(
+            Refusal.INVALID, "The leads cannot stay in the deleted stage. Choose another stage.", "moveLeadsTo"
+        )
     taken = await take_stages(change, stage_id, *([move_leads_to] if move_leads_to else []))
     if move_leads_to is not None and move_leads_to not in taken:
         raise not_found("stage", "moveLeadsTo")
@@ -96,7 +98,7 @@ async def delete_stage(
     if leads and move_leads_to is None:
         raise Refused(
             Refusal.STAGE_NOT_EMPTY,
-            f"{len(leads):,} leads stand in this stage. Name the stage they should go to.",
+            f"This stage has {len(leads):,} leads. Choose the stage to move them to.",
             "moveLeadsTo",
             shown={"stage": stage_id},
         )

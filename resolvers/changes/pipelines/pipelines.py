@@ -129,7 +129,7 @@ async def update_pipeline(
     if changes.get("is_default") is False:
         raise Refused(
             Refusal.INVALID,
-            f"One {pipeline['type']} pipeline has to be the default. Make another one the default instead.",
+            f"One {pipeline['type']} pipeline must be the default. Make another one the default instead.",
             "isDefault",
             shown={"pipeline": pipeline_id},
         )
@@ -154,7 +154,7 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
     if await change.first(HAS_LEADS, id=pipeline_id) is not None:
         raise Refused(
             Refusal.PIPELINE_NOT_EMPTY,
-            "Leads still stand in this pipeline, closed ones included. Move or delete them first.",
+            "This pipeline still has leads, open or closed. Move or delete them first.",
             "pipelineId",
             shown={"pipeline": pipeline_id},
         )

@@ -173,8 +173,8 @@ async def reorder_stages(
     if before != shape.ids or len(stage_ids) != len(before) or set(stage_ids) != set(before):
         raise Refused(
             Refusal.CONFLICT,
-            "These are not exactly the pipeline's stages, or somebody else has just changed their order."
-            " Look at the stages as they are now, and send the id of each of them once.",
+            "These are not exactly the pipeline's stages, or their order has just changed."
+            " Read the stages again, and send the id of each of them once.",
             "stageIds",
             shown={"pipeline": pipeline_id},
         )
@@ -240,7 +240,9 @@ def _end(shape: PipelineStages, kind: str) -> int:
 
 def _expect_room(count: int, *field: str) -> None:
     if count > MOST_STAGES:
-        raise Refused(Refusal.INVALID, f"A pipeline has at most {MOST_STAGES} stages.", *field)
+        raise Refused(
+            Refusal.INVALID, f"A pipeline has at most {MOST_STAGES} stages. Delete one first, or send fewer.", *field
+        )
 
 
 def _about(type_: EventType, pipeline_id: UUID, stage_id: UUID, **data: Any) -> NewEvent:

@@ -76,7 +76,7 @@ async def complete_tasks(
     """
     tidy_outcome = prose(outcome, "outcome")
     if not 1 <= len(task_ids) <= MOST:
-        raise Refused(Refusal.INVALID, f"Name 1 to {MOST} tasks, not {len(task_ids):,}.", "taskIds")
+        raise Refused(Refusal.INVALID, f"{len(task_ids):,} tasks are out of range: send 1 to {MOST}.", "taskIds")
     locked = await lock_with_leads(change, task_ids)
     obstacles: dict[UUID, list[Row]] = {}
     for row in [] if force else await change.all(OBSTACLES, ids=list(locked.tasks)):
@@ -122,7 +122,7 @@ def _expect_completable(task: Row, obstacles: Sequence[Row]) -> None:
     if subtasks:
         raise Refused(
             Refusal.SUBTASKS_OPEN,
-            f"These parts of it are still open: {_listed(subtasks)}. Complete them first, or send force: true.",
+            f"These subtasks are still open: {_listed(subtasks)}. Complete them first, or send force: true.",
             "taskId",
             shown={"task": task["id"]},
         )
@@ -130,7 +130,7 @@ def _expect_completable(task: Row, obstacles: Sequence[Row]) -> None:
         titles = _listed([row["title"] for row in obstacles])
         raise Refused(
             Refusal.TASK_BLOCKED,
-            f"This has to be done before: {titles}. Complete it first, or send force: true.",
+            f"This task is blocked by: {titles}. Complete what blocks it first, or send force: true.",
             "taskId",
             shown={"task": task["id"]},
         )

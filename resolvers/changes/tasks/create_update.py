@@ -49,7 +49,11 @@ def tidy_follow_up(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a follow-up as they are kept. Raises `Refused` INVALID, also when it is not due at all."""
     wanted = tidy({**given, "title": FOLLOW_UP if given.get("title") is None else given["title"]})
     if wanted.get("due_at") is None and wanted.get("due_on") is None:
-        raise Refused(Refusal.INVALID, "Say when it is due: at an instant, dueAt, or all day, dueOn.", "dueAt")
+        raise Refused(
+            Refusal.INVALID,
+            "A follow-up needs a due date. Send dueAt for an instant, or dueOn for a whole day.",
+            "dueAt",
+        )
     return wanted
 
 
@@ -140,7 +144,7 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
     ):
         raise Refused(
             Refusal.FORBIDDEN,
-            "Only a manager, who made it, or who has to do it can delete a task. Cancel it instead.",
+            "Only a manager, the creator or the assignee can delete a task. Cancel it instead.",
             "taskId",
             shown={"task": task_id},
         )

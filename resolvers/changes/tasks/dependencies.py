@@ -136,7 +136,11 @@ async def _change(
     if (blocked_by_id in before) == add:
         return shown
     if add and len(before) >= MOST_BLOCKERS:
-        raise Refused(Refusal.INVALID, f"A task waits for up to {MOST_BLOCKERS} others. This one does.", "blockedById")
+        raise Refused(
+            Refusal.INVALID,
+            f"This task already waits for {MOST_BLOCKERS} others, the most it can. Remove one first.",
+            "blockedById",
+        )
     if add:
         await expect_no_cycle(change, task_id, blocked_by_id, "blockedById")
     await change.run(ADD if add else REMOVE, id=task_id, blocked_by_id=blocked_by_id)

@@ -79,7 +79,7 @@ def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
     """The given fields as they are kept, each looked at by itself. Raises `Refused` INVALID."""
     fields = FIELDS.tidy(given)
     if fields.get("due_at") is not None and fields.get("due_on") is not None:
-        raise Refused(Refusal.INVALID, "A task is due at an instant or all day, not both. Leave one out.", "dueOn")
+        raise Refused(Refusal.INVALID, "A task is due at an instant or on a day, not both. Leave one out.", "dueOn")
     # Who gives one means it instead of the other.
     if fields.get("due_at") is not None:
         fields["due_on"] = None
@@ -139,7 +139,11 @@ def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, 
     if from_id in allowed and to_id in allowed | owner:
         return
     if not change.caller.role.includes(Role.MANAGER):
-        raise Refused(Refusal.FORBIDDEN, "Only a manager can give tasks to others, or take them away.", "assigneeId")
+        raise Refused(
+            Refusal.FORBIDDEN,
+            "Only a manager can assign tasks to other members, or unassign them. Ask a manager.",
+            "assigneeId",
+        )
 
 
 def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class LockedTasks:
         if lead["converted_at"] is not None:
             raise Refused(
                 Refusal.LEAD_CONVERTED,
-                "This lead has become an opportunity, and its open tasks went along. Name the opportunity.",
+                "This lead was converted, and its open tasks moved to the opportunity. Send the id of the opportunity.",
                 "leadId",
                 shown={"lead": lead_id},
             )

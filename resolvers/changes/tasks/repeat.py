@@ -91,13 +91,15 @@ def expect_repeatable(task: Mapping[str, Any], *field: str) -> None:
     """Refuse, with INVALID, a rule for a task without a date, for a subtask, or one by which no day comes."""
     due: date | None = task["due_on"] or task["due_at"]
     if due is None:
-        raise Refused(Refusal.INVALID, "A task that repeats needs a date to count from: dueAt or dueOn.", *field)
+        raise Refused(Refusal.INVALID, "A task that repeats needs a date to count from. Send dueAt or dueOn.", *field)
     if task["parent_id"] is not None:
         raise Refused(
-            Refusal.INVALID, "A subtask cannot repeat: its parent would never be done. Let the parent repeat.", *field
+            Refusal.INVALID,
+            "A subtask cannot repeat, because its parent would never be done. Make the parent repeat instead.",
+            *field,
         )
     if next(parse_rule(task["recurrence"]).days_after(_day(due)), None) is None:
-        raise Refused(Refusal.INVALID, "No day comes by this rule. Look at the days it names.", *field)
+        raise Refused(Refusal.INVALID, "This rule names no day that ever comes. Check its days.", *field)
 
 
 def next_occurrence(task: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> dict[str, Any] | None:

@@ -68,13 +68,13 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
     task = locked.task(task_id, expected_version)
     if task["status"] == TaskStatus.OPEN:
         raise Refused(
-            Refusal.TASK_OPEN, "This task is open: there is nothing to reopen.", "taskId", shown={"task": task_id}
+            Refusal.TASK_OPEN, "This task is already open. Leave it as it is.", "taskId", shown={"task": task_id}
         )
     lead = locked.leads.get(task["lead_id"])
     if lead is not None and lead["converted_at"] is not None:
         raise Refused(
             Refusal.LEAD_CONVERTED,
-            "The lead of this task has become an opportunity since. Make a task there.",
+            "The lead of this task was converted. Create a task on the opportunity instead.",
             "taskId",
             shown={"task": task_id},
         )
@@ -82,7 +82,7 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
     if parent is not None and parent["status"] != TaskStatus.OPEN:
         raise Refused(
             Refusal.TASK_CLOSED,
-            f"It is a part of “{parent['title']}”, which has ended. Reopen that first.",
+            f"Its parent “{parent['title']}” is closed. Reopen the parent first.",
             "taskId",
             shown={"task": task_id},
         )
@@ -111,7 +111,7 @@ def expect_open(task: Row) -> None:
         ended = "done" if task["status"] == TaskStatus.DONE else "cancelled"
         raise Refused(
             Refusal.TASK_CLOSED,
-            f"This task is {ended} already. Reopen it first, if it goes on.",
+            f"This task is already {ended}. Reopen it first.",
             "taskId",
             shown={"task": task["id"]},
         )
