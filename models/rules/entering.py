@@ -6,7 +6,7 @@ from typing import Any
 
 
 class LeadField(StrEnum):
-    """A field that a stage can ask for, by its column."""
+    """A field that a stage can require, by its column."""
 
     DESCRIPTION = "description"
     CONTACT = "contact_id"
@@ -19,5 +19,5 @@ class LeadField(StrEnum):
 
 
 def missing_fields(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> list[LeadField]:
-    """What a stage asks for and a lead has not: it may not enter before."""
+    """The required fields of a stage that a lead lacks; it cannot enter without them."""
     return [field for field in LeadField if field in stage["required_fields"] and lead[field] is None]

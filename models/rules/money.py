@@ -25,14 +25,14 @@ LARGEST = Decimal(10) ** 18
 
 
 def as_currency(code: str) -> str:
-    """The code of a currency, as it is. Raises `ValueError` for one that is none."""
+    """The code, unchanged. Raises `ValueError` for one that is not a currency."""
     if code not in PRECISION:
         raise ValueError(f"{code[:20]!r} is not a currency. Send its ISO 4217 code, such as 'EUR'.")
     return code
 
 
 def precision(currency: str, *field: str) -> int:
-    """Digits after the point in this currency. Raises `Refused` INVALID for a code that is none."""
+    """Digits after the point in this currency. Raises `Refused` INVALID for a code that is not a currency."""
     try:
         return PRECISION[as_currency(currency)]
     except ValueError as wrong:

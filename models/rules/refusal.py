@@ -1,4 +1,4 @@
-"""Expected refusals: a change that a rule does not allow, returned to the caller as a `UserError`.
+"""Expected refusals: a change that a rule forbids, returned to the caller as a `UserError`.
 
 Refused    a rule, a conflict, or something that is not there
 """

@@ -7,7 +7,7 @@ from models.rules.refusal import Refusal, Refused
 
 
 class StageKind(StrEnum):
-    """Whether deals in a stage are still being worked, or how they ended."""
+    """Whether deals in a stage are still being worked on, or how they ended."""
 
     OPEN = "OPEN"
     WON = "WON"
@@ -15,13 +15,13 @@ class StageKind(StrEnum):
 
 
 CERTAIN = {StageKind.WON: 100, StageKind.LOST: 0}
-"""The probability of the stages where deals end."""
+"""The probability of stages that close deals."""
 
 
 def odds(kind: str, probability: int | None, *field: str) -> int:
-    """The probability of a stage of this kind: as given, or when none is given, 100 where deals are won, else 0.
+    """The probability of a stage of this kind: as given, or when none is given, 100 for WON, else 0.
 
-    Raises `Refused` PROBABILITY_CONTRADICTS_KIND where deals end and another one is given; INVALID outside 0 to 100.
+    Raises `Refused` PROBABILITY_CONTRADICTS_KIND when a WON or LOST stage has another one; INVALID outside 0 to 100.
     """
     certain = CERTAIN.get(StageKind(kind))
     if probability is None:

@@ -11,7 +11,7 @@ from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, r
 
 
 class Lead(Tenant, Stamped, Base):
-    """A possible sale. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity.
+    """A potential sale. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity.
 
     `rank` orders the cards of a stage (a fractional rank, compared byte by byte; ties by id). `value` is kept at its
     currency's precision, so the scale of the number is that of the currency. `probability` overrides the stage's.

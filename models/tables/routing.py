@@ -1,4 +1,4 @@
-"""Routing: who gets the leads that nobody works on."""
+"""Routing: which members get the leads that have no owner."""
 
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, r
 
 
 class Pool(Tenant, Stamped, Base):
-    """A group of members who share incoming leads. `turn` is the round robin's pointer: the place of who is next."""
+    """A group of members who share incoming leads. `turn` is the round robin's pointer, the next member's place."""
 
     __tablename__ = "pool"
     __table_args__ = (
@@ -47,7 +47,7 @@ class PoolMember(Base):
 
 
 class RoutingDay(Base):
-    """How many leads routing gave to a member on a day of the member's calendar: what the daily cap is held against."""
+    """How many leads routing gave to a member on a day of the member's calendar, limited by the daily cap."""
 
     __tablename__ = "routing_day"
     __table_args__ = (refers("member", "member_id", ondelete="CASCADE"),)
@@ -59,7 +59,7 @@ class RoutingDay(Base):
 
 
 class RoutingRule(Tenant, Stamped, Base):
-    """One rule of a pipeline: leads in this stage (or any) that meet the condition go to a member or to a pool."""
+    """One rule of a pipeline: leads in this stage (or any) that match the condition go to a member or a pool."""
 
     __tablename__ = "routing_rule"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Stages: the columns of a board, and the totals of what stands in them."""
+"""Stages: the columns of a board, and the totals of the leads in them."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ class Stage(Tenant, Stamped, Base):
 
     `required_fields` are columns of the lead that must be filled before it may enter.
 
-    A deleted stage stays as a tombstone (`deleted_at`), because history and events name it.
+    A deleted stage stays as a tombstone (`deleted_at`), because history and events refer to it.
     """
 
     __tablename__ = "stage"
@@ -46,7 +46,7 @@ class Stage(Tenant, Stamped, Base):
 
 
 class StageTotal(Base):
-    """How many leads stand in a stage and what they are worth, kept in step by every change of a lead.
+    """The number and value of the leads in a stage, updated by every change of a lead.
 
     One row per stage and currency; leads without a value are counted in the row whose currency is empty.
     `weighted` is the sum of value times probability in percent, unrounded and undivided.

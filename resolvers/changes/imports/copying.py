@@ -19,7 +19,7 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Records:
-    """The rows that an import makes, until they are written; `made` counts those that were missing."""
+    """The rows that an import creates, until they are written; `made` counts the missing records by table."""
 
     connection: Connection
     org_id: UUID
@@ -28,7 +28,7 @@ class Records:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def make(self, table: str, values: dict[str, Any]) -> UUID:
-        """A record that was missing, to be written later."""
+        """Add a missing record, to be written later. Returns its id."""
         id = new_id()
         stamps = {"created_at": self.now, "updated_at": self.now, "version": 1}
         self.rows[table].append({"org_id": self.org_id, "id": id, **stamps, **values})

@@ -1,7 +1,7 @@
 """What an import names, and the records behind the names: pipeline, stages, members, customers and contacts.
 
-What is missing is made, if that is allowed; otherwise the lines that name it are rejected. Names are compared without
-regard to case.
+Missing records are created if the options allow it; otherwise the lines that name them are rejected. Names are
+compared without regard to case.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -55,7 +55,7 @@ class ImportFailed(Exception):
 
 @dataclass(frozen=True)
 class Import:
-    """Where to, and how. `stages` gives an order, `won` and `lost` the kinds of stages that are not there yet."""
+    """The target and options of an import. `stages` gives the order of missing stages, `won` and `lost` their kinds."""
 
     organisation: str
     pipeline: str
@@ -73,16 +73,16 @@ class Import:
 
 
 class Names:
-    """Finds or makes what the lines of a file name."""
+    """Finds or creates the records that the lines of a file name."""
 
     def __init__(self, options: Import, records: Records) -> None:
         self.options = options
         self.records = records
 
     async def load(self, deals: Iterable[Deal]) -> None:
-        """Look everything up, lock the stages, and make the pipeline and the stages that are missing.
+        """Look everything up, lock the stages, and create the missing pipeline and stages.
 
-        Raises `ImportFailed` when there is no pipeline, or it would have no open stage.
+        Raises `ImportFailed` without a pipeline, or without an open stage in it.
         """
         await self._load_pipeline()
         await self._load_stages(deals)
@@ -105,7 +105,7 @@ class Names:
         await self.records.copy("pipeline")
 
     async def _load_stages(self, deals: Iterable[Deal]) -> None:
-        """Lock the pipeline's stages, and make those that are named and missing."""
+        """Lock the pipeline's stages, and create the missing ones that are named."""
         locked = await TAKE_STAGES.all(self.records.connection, org_id=self.records.org_id, id=self.pipeline_id)
         self.stages: dict[str, dict[str, Any]] = {row["name"].casefold(): dict(row) for row in locked}
         if self.options.create_missing:
@@ -126,7 +126,7 @@ class Names:
             folded = name.casefold()
             return StageKind.WON if folded in won else StageKind.LOST if folded in lost else StageKind.OPEN
 
-        # Deals end at the right of a board, whatever line of the file names those stages first.
+        # Closing stages stand at the right of a board, in whatever order the file names them.
         ordered = sorted(names, key=lambda name: list(StageKind).index(kind(name)))
         open_count = sum(kind(name) == StageKind.OPEN for name in ordered)
         for nth, name in enumerate(ordered):
@@ -142,7 +142,7 @@ class Names:
             self.stages[name.casefold()] = {**stage, "id": self.records.make("stage", stage)}
 
     async def _load_people(self) -> None:
-        """What members, customers and contacts there are, by the names that a file may use."""
+        """Index members, customers and contacts by the names that a file may use."""
         self.members: dict[str, dict[str, Any]] = {}
         for row in await MEMBERS.all(self.records.connection, org_id=self.records.org_id):
             for name in (row["email"], row["name"]):
@@ -157,7 +157,7 @@ class Names:
                 self.contacts[row["email"].casefold(), "e-mail"] = row["id"]
 
     def missing(self, deal: Deal, stage: dict[str, Any] | None) -> str | None:
-        """Why the deal cannot be taken, if something that it names is missing."""
+        """Why the deal is rejected, if something that it names is missing."""
         hint = "create it first, or import with --create-missing"
         if stage is None:
             return f"stage: there is no stage {deal.stage!r}; {hint}"
@@ -175,7 +175,7 @@ class Names:
         return None
 
     def owner(self, deal: Deal) -> UUID | None:
-        """The member who works on the deal, made when missing."""
+        """The owner of the deal, created if missing."""
         if deal.owner is None:
             return None
         member = self.members.get(deal.owner.casefold())
@@ -191,7 +191,7 @@ class Names:
         return None if deal.customer is None else self.customers.get(deal.customer.casefold())
 
     def customer(self, deal: Deal) -> UUID | None:
-        """The company, made when missing."""
+        """The customer, created if missing."""
         if deal.customer is None:
             return None
         known = self.customers.get(deal.customer.casefold())
@@ -205,7 +205,7 @@ class Names:
         return self.contacts.get(((deal.contact or "").casefold(), customer))
 
     def contact(self, deal: Deal, customer: UUID | None) -> UUID | None:
-        """The person, made when missing."""
+        """The contact, created if missing."""
         name = deal.contact or deal.contact_email
         if name is None:
             return None

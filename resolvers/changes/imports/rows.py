@@ -1,4 +1,4 @@
-"""One line of an import: from the texts of a file to values that can be kept, or a reason why not."""
+"""One line of an import: from the texts of a file to values that can be stored, or a reason to reject it."""
 
 import re
 from collections.abc import Mapping
@@ -34,12 +34,12 @@ _AMOUNT = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?|-?[0-9]+(\.[0-9]+)?",
 
 
 class Rejected(Exception):
-    """A line that cannot be taken; the message is the reason."""
+    """A line that cannot be imported; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Deal:
-    """A line that can be imported, judged by itself."""
+    """A line that is valid by itself."""
 
     line: int
     title: str
@@ -102,7 +102,7 @@ def read_deal(number: int, given: Mapping[str, str], *, currency: str, date_form
 
 
 def read_amount(text: str) -> Decimal | None:
-    """An amount such as `1054`, `1054.50` or `1,054.50`; None when there is none. Raises `Rejected`."""
+    """An amount such as `1054`, `1054.50` or `1,054.50`; None for an empty text. Raises `Rejected`."""
     text = text.strip()
     if not text:
         return None
@@ -115,7 +115,7 @@ def read_amount(text: str) -> Decimal | None:
 
 
 def read_day(text: str, field: str, date_format: str | None) -> date | None:
-    """A day in the format given, or as ISO 8601 has it; None when there is none. Raises `Rejected`."""
+    """A day in the given format, or in ISO 8601; None for an empty text. Raises `Rejected`."""
     text = text.strip()
     if not text:
         return None

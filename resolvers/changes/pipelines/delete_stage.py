@@ -1,4 +1,4 @@
-"""How a stage is deleted: its leads move on together, and it stays as a tombstone, because history names it."""
+"""How a stage is deleted: its leads move together, and it stays as a tombstone that history refers to."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -62,7 +62,7 @@ MOVE_ALL = Statement(
         """
     ).bindparams(ORG)
 )
-"""Put leads into another stage, each at its new rank, and write each into its history."""
+"""Move leads to another stage, each at its new rank, and record each move in its history."""
 
 BURY = Statement(
     text(

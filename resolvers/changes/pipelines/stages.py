@@ -92,7 +92,7 @@ FOLLOW_KIND = Statement(
         """
     ).bindparams(ORG)
 )
-"""Close or open all leads of a stage, as its new kind says."""
+"""Close or reopen all leads of a stage, according to its new kind."""
 
 
 async def add_stage(
@@ -119,8 +119,8 @@ async def add_stage(
 async def update_stage(
     change: Change, stage_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change a stage. Another kind closes or opens all leads in it, and those that are no longer lost forget why; when
-    only the kind is given, the probability follows it.
+    """Change a stage. Another kind closes or opens all leads in it, and clears the lost reason of those that are no
+    longer lost; when only the kind is given, the probability follows it.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the stage; PROBABILITY_CONTRADICTS_KIND; LAST_OPEN_STAGE; INVALID.
     """
@@ -158,7 +158,7 @@ async def update_stage(
 async def reorder_stages(
     change: Change, pipeline_id: UUID, stage_ids: Sequence[UUID], expected_version: int | None = None
 ) -> Mapping[str, Any]:
-    """Put the stages of a pipeline into a new order, which names each of them once.
+    """Reorder the stages of a pipeline. The new order contains each of them once.
 
     The order is read before the pipeline is locked and again afterwards: a caller who waited for another reordering
     finds it changed and is refused, since that order was not the one that this caller decided on. A caller who looked
@@ -192,7 +192,7 @@ async def reorder_stages(
 
 
 def tidy_stage(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
-    """A new stage as it is kept, complete. Raises `Refused`: PROBABILITY_CONTRADICTS_KIND; INVALID."""
+    """A complete new stage, as it is stored. Raises `Refused`: PROBABILITY_CONTRADICTS_KIND; INVALID."""
     kind = given.get("kind") or StageKind.OPEN.value
     chosen = {name: given.get(name) for name in ("name", "rotten_after_days", "required_fields")}
     probability = odds(kind, given.get("probability"), *path, "probability")
@@ -232,7 +232,7 @@ async def _order(change: Change, pipeline_id: UUID) -> list[UUID]:
 
 
 def _end(shape: PipelineStages, kind: str) -> int:
-    """Where a stage goes that was given no position."""
+    """The position of a stage that is given none."""
     if kind != StageKind.OPEN:
         return len(shape.stages)
     return max((at + 1 for at, stage in enumerate(shape.stages) if stage["kind"] == StageKind.OPEN), default=0)

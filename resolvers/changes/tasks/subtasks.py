@@ -1,6 +1,6 @@
-"""Tasks that wait for others: parents for their subtasks, and blocked tasks for what is to be done before them.
+"""Tasks that wait for others: parents for their subtasks, and blocked tasks for the tasks that block them.
 
-Both are steps of one graph, which has no circle: nobody could finish anything on it.
+Both are edges of one graph, which has no circle: no task on a circle could ever be completed.
 """
 
 from collections import deque
@@ -51,13 +51,13 @@ WAITS = Statement(
         """
     ).bindparams(ORG)
 )
-"""Every step of the graph that can be reached from a task: that one task waits for another."""
+"""Every edge of the graph that can be reached from a task: one task waits for another."""
 
 TITLES = Statement(text("SELECT id, title FROM task WHERE org_id = :org_id AND id = ANY(:ids)").bindparams(ORG, IDS))
 
 
 async def expect_parent(change: Change, locked: LockedTasks, parent_id: UUID, child: Row | None = None) -> Row:
-    """The held task that is to be the parent of a new task, or of `child`.
+    """The locked task that is to be the parent of a new task, or of `child`.
 
     Raises `Refused`: NOT_FOUND, TASK_CLOSED, SUBTASKS_TOO_DEEP, DEPENDENCY_CYCLE, INVALID.
     """
