@@ -1,6 +1,8 @@
 """What is stored: tables, constraints, the rules on one record, the database and its migrations."""
 
 from models.rules.roles import Role
+from models.rules.sharing import PoolStrategy
+from models.rules.stage_kind import StageKind
 from models.tables.activity import Activity, ActivityType
 from models.tables.base import Base, new_id, organisation_id, utc_now
 from models.tables.contact import Contact, Customer
@@ -10,8 +12,8 @@ from models.tables.member import Member
 from models.tables.merged_record import MergedRecord
 from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
-from models.tables.routing import Pool, PoolMember, PoolStrategy, RoutingDay, RoutingRule
-from models.tables.stage import Stage, StageKind, StageTotal
+from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
+from models.tables.stage import Stage, StageTotal
 from models.tables.task import Task, TaskDependency, TaskPriority, TaskStatus
 
 __all__ = [

@@ -1,7 +1,7 @@
 """The database: one asyncpg pool, and statements written in SQLAlchemy, compiled once and then only bound.
 
 SQLAlchemy describes the tables and builds the SQL; asyncpg runs it. Between them stands `Statement`, so that neither
-a session nor a result object is made on the way of a request.
+a session nor a result object is created during a request.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -192,7 +192,7 @@ class Database:
 
 
 async def _keep(connection: Connection) -> None:
-    """Give a connection back as it is; asyncpg has rolled back what was left open.
+    """Return a connection to the pool as it is; asyncpg has rolled back any open transaction.
 
     Without this, asyncpg would reset the session in a round trip of its own, which doubles the time of a small read.
     """

@@ -19,7 +19,7 @@ class UnknownRevision(Exception):
 
     def __init__(self, revision: str, newest: str | None) -> None:
         super().__init__(
-            f"The database is at revision {revision}, which a newer version of Dealboard has made; this one ends at"
+            f"The database is at revision {revision}, which a newer version of Dealboard created; this one ends at"
             f" {newest}. Start the newer version, or restore the backup from before its upgrade."
         )
 
@@ -46,7 +46,7 @@ def _version(connection: Connection) -> str | None:
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """Create or upgrade the tables. Does nothing when they are current; waits when another process is at it.
+    """Create or upgrade the tables. Does nothing when they are current; waits while another process migrates.
 
     `revision` stops there, for tests of the way from it. Raises `UnknownRevision`.
     """

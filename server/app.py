@@ -22,7 +22,7 @@ from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from models.database import Database, Observe, ignore
-from resolvers.changes.tasks.overdue import telling_overdue
+from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.auth.access import ending_revoked, expect_access
@@ -114,7 +114,7 @@ async def start_engine(settings: Settings, database: Database, delivered: Observ
     async with (
         Feed.open(database, CRM, settings.event_poll_seconds, wakeups, delivered) as feed,
         pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
-        telling_overdue(database, settings.overdue_interval, feed.wake),
+        recording_overdue(database, settings.overdue_interval, feed.wake),
     ):
         yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
 

@@ -9,7 +9,7 @@ _PATTERN = re.compile(r"([a-z]+)_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4
 
 
 class WrongId(ValueError):
-    """Something that is not the id that was asked for. Its message is written for the client."""
+    """A text that is not an id, or the id of another type. Its message is written for the client."""
 
 
 def public_id(prefix: str, id: UUID) -> str:
@@ -18,7 +18,7 @@ def public_id(prefix: str, id: UUID) -> str:
 
 
 def split_id(text: str) -> tuple[str, UUID]:
-    """The prefix and the UUID of a public id. Raises `WrongId` when `text` is none."""
+    """The prefix and the UUID of a public id. Raises `WrongId` when `text` is not one."""
     match = _PATTERN.fullmatch(text)
     if match is None or match[1] not in RECORDS:
         shown = text if len(text) <= 60 else text[:60] + "…"
@@ -32,6 +32,6 @@ def parse_id(prefix: str, text: str) -> UUID:
     if found != prefix:
         raise WrongId(
             f"{text!r} is the id of a {RECORDS[found].published};"
-            f" the id of a {RECORDS[prefix].published} ('{prefix}_…') is wanted here."
+            f" send the id of a {RECORDS[prefix].published}, '{prefix}_…'."
         )
     return id

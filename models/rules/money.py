@@ -25,14 +25,14 @@ LARGEST = Decimal(10) ** 18
 
 
 def as_currency(code: str) -> str:
-    """The code of a currency, as it is. Raises `ValueError` for one that is none."""
+    """The code, unchanged. Raises `ValueError` for one that is not a currency."""
     if code not in PRECISION:
         raise ValueError(f"{code[:20]!r} is not a currency. Send its ISO 4217 code, such as 'EUR'.")
     return code
 
 
 def precision(currency: str, *field: str) -> int:
-    """Digits after the point in this currency. Raises `Refused` INVALID for a code that is none."""
+    """Digits after the point in this currency. Raises `Refused` INVALID for a code that is not a currency."""
     try:
         return PRECISION[as_currency(currency)]
     except ValueError as wrong:
@@ -46,12 +46,16 @@ def as_money(amount: Decimal, currency: str, *field: str) -> Decimal:
     """
     digits = precision(currency, "currency")
     if not amount.is_finite() or not 0 <= amount < LARGEST:
-        raise Refused(Refusal.INVALID, "A value is a number from 0 up to 18 digits before the point.", *field)
+        raise Refused(
+            Refusal.INVALID,
+            "This amount is out of range: send a number from 0, with at most 18 digits before the point.",
+            *field,
+        )
     exact = amount.quantize(Decimal(1).scaleb(-digits))
     if exact != amount:
         raise Refused(
             Refusal.INVALID,
-            f"{currency} has {digits} digits after the point; {amount} has more. Round it first.",
+            f"{amount} has too many decimals: {currency} has {digits}. Round it first.",
             *field,
         )
     return exact

@@ -1,4 +1,4 @@
-"""Rules by which something comes again, and the days they name. How a rule is written stands in `rrule`.
+"""Rules of recurrence, and the days they name. `rrule` parses and writes them.
 
 Source: RFC 5545, section 3.3.10.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 HORIZON = 30
-"""Years ahead in which the next day must lie. A rule may name a day that never comes, such as 30 February."""
+"""Years within which the next day must be. A rule may name a day that never comes, such as 30 February."""
 
 Weekday = tuple[int, int]
 """The nth of a month or year (from the end when negative; each, when 0), and which day of the week, from Monday, 0."""
@@ -50,7 +50,7 @@ class Recurrence:
             yield from (day for day in chosen if start < day <= horizon)
 
     def passes(self, day: date) -> bool:
-        """Whether the parts that limit a DAILY or WEEKLY rule let a day through."""
+        """Whether a day matches the parts that limit a DAILY or WEEKLY rule."""
         last = calendar.monthrange(day.year, day.month)[1]
         return (
             (not self.by_month or day.month in self.by_month)
@@ -123,4 +123,4 @@ PERIODS: Mapping[str, Callable[[Recurrence, date, date], Period]] = {
     "MONTHLY": _monthly,
     "YEARLY": _yearly,
 }
-"""The days of each day, week, month or year that a rule touches, from the one it counts from."""
+"""The matching days of each day, week, month or year of a rule, from the one it counts from."""

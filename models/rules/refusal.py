@@ -1,4 +1,4 @@
-"""Expected refusals: a change that a rule does not allow, returned to the caller as a `UserError`.
+"""Expected refusals: a change that a rule forbids, returned to the caller as a `UserError`.
 
 Refused    a rule, a conflict, or something that is not there
 """
@@ -59,4 +59,4 @@ class Refused(Exception):
 
 def not_found(noun: str, *field: str) -> Refused:
     """The refusal for an id that names nothing in the caller's organisation."""
-    return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation.", *field)
+    return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation. Check the id.", *field)

@@ -1,15 +1,22 @@
-"""How a pool gives leads out, one after the other: pure rules over its members, whom the caller keeps in step."""
+"""How a pool assigns leads, one after the other: pure rules on its members, which the caller stores afterwards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
-from models.tables.routing import PoolStrategy
+
+class PoolStrategy(StrEnum):
+    """How a pool chooses the next of its members."""
+
+    ROUND_ROBIN = "ROUND_ROBIN"
+    FEWEST_OPEN = "FEWEST_OPEN"
+    WEIGHTED = "WEIGHTED"
 
 
 @dataclass
 class Load:
-    """What a member can be given: `room` is what is left of the day's leads, None without a cap."""
+    """How many leads a member can get: `room` is what remains of the daily cap, None without one."""
 
     id: UUID
     active: bool
@@ -19,11 +26,11 @@ class Load:
 
     @property
     def available(self) -> bool:
-        """Whether the member can be given one more lead."""
+        """Whether the member can get one more lead."""
         return self.active and self.room != 0
 
     def take(self) -> None:
-        """Give the member a lead."""
+        """Assign the member a lead."""
         self.open_leads += 1
         if self.room is not None:
             self.room -= 1
@@ -40,14 +47,14 @@ class Place:
 
 @dataclass
 class Sharing:
-    """A pool while it gives leads out. `turn` is the place of the round robin's next."""
+    """A pool while it assigns leads. `turn` is the place of the round robin's next."""
 
     strategy: str
     places: Sequence[Place]
     turn: int = 0
 
     def next(self) -> Load | None:
-        """Who gets the next lead, who is then given it; None when nobody can be given one."""
+        """Assign the next lead; returns the member's load, or None when no member can get one."""
         choices = {
             PoolStrategy.ROUND_ROBIN: self._round_robin,
             PoolStrategy.FEWEST_OPEN: self._fewest_open,
@@ -62,7 +69,7 @@ class Sharing:
 
     @property
     def staffed(self) -> bool:
-        """Whether anybody could be given leads, were it not for the caps."""
+        """Whether any member could get leads if there were no caps."""
         weighted = self.strategy == PoolStrategy.WEIGHTED
         return any(place.load.active and (place.load.capacity or not weighted) for place in self.places)
 
@@ -80,10 +87,10 @@ class Sharing:
         return min(available, key=lambda place: place.load.open_leads, default=None)
 
     def _weighted(self) -> Place | None:
-        """Of those to whom enough is owed, who would be owed a whole lead first.
+        """Of the members who are owed enough, the one who would be owed a whole lead first.
 
         After any number of leads each member has the exact share, rounded down or up. Source: R. Tijdeman, The chairman
-        assignment problem, Discrete Mathematics 32 (1980). Who is passed over is owed nothing for it.
+        assignment problem, Discrete Mathematics 32 (1980). A skipped member is owed nothing for it.
         """
         sharing = [place for place in self.places if place.load.available and place.load.capacity]
         if not sharing:

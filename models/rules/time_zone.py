@@ -8,11 +8,11 @@ LINKED = {"CET": "Europe/Brussels", "EET": "Europe/Athens", "MET": "Europe/Bruss
 """Old names that PostgreSQL reads as an offset without a summer, and the zones that they are links to."""
 
 BESIDE = re.compile(r"localtime|posixrules|(posix|right)/.*", re.DOTALL)
-"""What a machine's folder holds besides: it means another zone on each, or PostgreSQL does not know it."""
+"""Other entries of a machine's zone folder: they differ between machines, or PostgreSQL does not know them."""
 
 
 def time_zone(name: str) -> ZoneInfo:
-    """The zone that the IANA database calls so, the same to us and to PostgreSQL. Raises `ValueError` for no zone."""
+    """The zone of this IANA name, read as PostgreSQL reads it. Raises `ValueError` for an unknown name."""
     try:
         if not BESIDE.fullmatch(name):
             return ZoneInfo(LINKED.get(name, name))

@@ -11,7 +11,7 @@ from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, r
 
 
 class ActivityType(StrEnum):
-    """What kind of thing was done."""
+    """The kind of an activity."""
 
     CALL = "CALL"
     EMAIL = "EMAIL"

@@ -46,7 +46,7 @@ class Tenant:
 
 
 class Stamped:
-    """When a record was made and last changed, and its version for optimistic concurrency (1, 2, 3, …)."""
+    """When a record was created and last changed, and its version for optimistic concurrency (1, 2, 3, …)."""
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -54,7 +54,7 @@ class Stamped:
 
 
 def belongs_to_organisation() -> ForeignKeyConstraint:
-    """The foreign key from `org_id` to the organisation; its rows go with it."""
+    """The foreign key from `org_id` to the organisation; its rows are deleted with it."""
     return ForeignKeyConstraint(["org_id"], ["organisation.id"], ondelete="CASCADE")
 
 
@@ -69,7 +69,7 @@ def refers(table: str, column: str, ondelete: str | None = None) -> ForeignKeyCo
 
 
 def organisation_id(key: str) -> UUID:
-    """The id of the organisation that tokens call `key`: the same key is the same organisation, with no look-up."""
+    """The id of the organisation whose key is in tokens: derived from the key, so it takes no look-up."""
     return uuid5(NAMESPACE, key)
 
 

@@ -1,21 +1,17 @@
 """Leads and opportunities: one record; the type of its pipeline says which."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Date, Index, Numeric, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
-from models.tables.stage import StageKind
 
 
 class Lead(Tenant, Stamped, Base):
-    """A possible sale. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity.
+    """A potential sale. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity.
 
     `rank` orders the cards of a stage (a fractional rank, compared byte by byte; ties by id). `value` is kept at its
     currency's precision, so the scale of the number is that of the currency. `probability` overrides the stage's.
@@ -122,32 +118,3 @@ class StageChange(Tenant, Base):
     to_stage_id: Mapped[UUID]
     actor_id: Mapped[UUID | None]
     occurred_at: Mapped[datetime]
-
-
-class LeadField(StrEnum):
-    """A field that a stage can ask for, by its column."""
-
-    DESCRIPTION = "description"
-    CONTACT = "contact_id"
-    CUSTOMER = "customer_id"
-    OWNER = "owner_id"
-    VALUE = "value"
-    EXPECTED_CLOSE_DATE = "expected_close_date"
-    SCORE = "score"
-    SOURCE = "source"
-
-
-def missing_fields(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> list[LeadField]:
-    """What a stage asks for and a lead has not: it may not enter before."""
-    return [field for field in LeadField if field in stage["required_fields"] and lead[field] is None]
-
-
-def chance(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> int:
-    """The chance, in percent, that a lead in this stage is won: 100 or 0 where deals end; else its own, or its stage's.
-
-    None is left to a lead that was closed in an open stage: disqualified there, or converted into an opportunity.
-    """
-    if stage["kind"] != StageKind.OPEN or (lead["probability"] is None and lead["closed_at"] is None):
-        odds: int = stage["probability"]
-        return odds
-    return 0 if lead["closed_at"] is not None else lead["probability"]

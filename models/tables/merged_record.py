@@ -10,7 +10,7 @@ from models.tables.base import Base, belongs_to_organisation
 
 
 class MergedRecord(Base):
-    """A record that was merged into another. Its id is kept, and stands for the other record."""
+    """A record that was merged into another. Its id is kept, and refers to the other record."""
 
     __tablename__ = "merged_record"
     __table_args__ = (belongs_to_organisation(), Index("merged_record_into_idx", "org_id", "into_id"))

@@ -10,9 +10,9 @@ from models.tables.base import Base, Tenant, belongs_to_organisation
 
 
 class Organisation(Base):
-    """A tenant. `key` is what tokens and the `orgid` header call it; `id` is made from the key.
+    """A tenant. `key` is its name in tokens and the `orgid` header; `id` is derived from the key.
 
-    Nobody of a suspended one is let in.
+    Members of a suspended organisation have no access.
     """
 
     __tablename__ = "organisation"

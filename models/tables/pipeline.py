@@ -1,4 +1,4 @@
-"""Pipelines: the ordered ways a lead or an opportunity goes."""
+"""Pipelines: the ordered stages that leads or opportunities pass."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ class PipelineType(StrEnum):
 
 
 class Pipeline(Tenant, Stamped, Base):
-    """A named, ordered set of stages. A deleted one stays as a tombstone, because history and events name it."""
+    """A named, ordered set of stages. A deleted one stays as a tombstone, because history and events refer to it."""
 
     __tablename__ = "pipeline"
     __table_args__ = (

@@ -1,7 +1,6 @@
-"""Routing: who gets the leads that nobody works on."""
+"""Routing: which members get the leads that have no owner."""
 
 from datetime import date
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,16 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
 
 
-class PoolStrategy(StrEnum):
-    """How a pool chooses the next of its members."""
-
-    ROUND_ROBIN = "ROUND_ROBIN"
-    FEWEST_OPEN = "FEWEST_OPEN"
-    WEIGHTED = "WEIGHTED"
-
-
 class Pool(Tenant, Stamped, Base):
-    """A group of members who share incoming leads. `turn` is the round robin's pointer: the place of who is next."""
+    """A group of members who share incoming leads. `turn` is the round robin's pointer, the next member's place."""
 
     __tablename__ = "pool"
     __table_args__ = (
@@ -56,7 +47,7 @@ class PoolMember(Base):
 
 
 class RoutingDay(Base):
-    """How many leads routing gave to a member on a day of the member's calendar: what the daily cap is held against."""
+    """How many leads routing gave to a member on a day of the member's calendar, limited by the daily cap."""
 
     __tablename__ = "routing_day"
     __table_args__ = (refers("member", "member_id", ondelete="CASCADE"),)
@@ -68,7 +59,7 @@ class RoutingDay(Base):
 
 
 class RoutingRule(Tenant, Stamped, Base):
-    """One rule of a pipeline: leads in this stage (or any) that meet the condition go to a member or to a pool."""
+    """One rule of a pipeline: leads in this stage (or any) that match the condition go to a member or a pool."""
 
     __tablename__ = "routing_rule"
     __table_args__ = (

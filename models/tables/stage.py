@@ -1,24 +1,13 @@
-"""Stages: the columns of a board, and the totals of what stands in them."""
+"""Stages: the columns of a board, and the totals of the leads in them."""
 
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, Index, Numeric, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.rules.numbers import within
-from models.rules.refusal import Refusal, Refused
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
-
-
-class StageKind(StrEnum):
-    """Whether deals in a stage are still being worked, or how they ended."""
-
-    OPEN = "OPEN"
-    WON = "WON"
-    LOST = "LOST"
 
 
 class Stage(Tenant, Stamped, Base):
@@ -26,7 +15,7 @@ class Stage(Tenant, Stamped, Base):
 
     `required_fields` are columns of the lead that must be filled before it may enter.
 
-    A deleted stage stays as a tombstone (`deleted_at`), because history and events name it.
+    A deleted stage stays as a tombstone (`deleted_at`), because history and events refer to it.
     """
 
     __tablename__ = "stage"
@@ -57,7 +46,7 @@ class Stage(Tenant, Stamped, Base):
 
 
 class StageTotal(Base):
-    """How many leads stand in a stage and what they are worth, kept in step by every change of a lead.
+    """The number and value of the leads in a stage, updated by every change of a lead.
 
     One row per stage and currency; leads without a value are counted in the row whose currency is empty.
     `weighted` is the sum of value times probability in percent, unrounded and undivided.
@@ -72,25 +61,3 @@ class StageTotal(Base):
     leads: Mapped[int]
     value: Mapped[Decimal] = mapped_column(Numeric)
     weighted: Mapped[Decimal] = mapped_column(Numeric)
-
-
-CERTAIN = {StageKind.WON: 100, StageKind.LOST: 0}
-"""The probability of the stages where deals end."""
-
-
-def odds(kind: str, probability: int | None, *field: str) -> int:
-    """The probability of a stage of this kind: as given, or when none is given, 100 where deals are won, else 0.
-
-    Raises `Refused` PROBABILITY_CONTRADICTS_KIND where deals end and another one is given; INVALID outside 0 to 100.
-    """
-    certain = CERTAIN.get(StageKind(kind))
-    if probability is None:
-        return certain or 0
-    within(probability, 0, 100, *field)
-    if certain not in (None, probability):
-        raise Refused(
-            Refusal.PROBABILITY_CONTRADICTS_KIND,
-            f"In a {kind} stage the probability is {certain}. Leave it out, or make the stage OPEN.",
-            *field,
-        )
-    return probability

@@ -1,4 +1,4 @@
-"""Tasks: what somebody has to do next, mostly a follow-up on a lead."""
+"""Tasks: work that is assigned to a member, mostly a follow-up on a lead."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, r
 
 
 class TaskStatus(StrEnum):
-    """Whether a task is still to be done."""
+    """Whether a task is open, done or cancelled."""
 
     OPEN = "OPEN"
     DONE = "DONE"
@@ -19,7 +19,7 @@ class TaskStatus(StrEnum):
 
 
 class TaskPriority(StrEnum):
-    """How pressing a task is."""
+    """How urgent a task is."""
 
     LOW = "LOW"
     NORMAL = "NORMAL"
@@ -30,7 +30,7 @@ class Task(Tenant, Stamped, Base):
     """Something to do. Due at an instant (`due_at`), all day on a date (`due_on`), or not at all.
 
     `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
-    time zone. It is kept, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
+    time zone. It is stored, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
     rule of RFC 5545 for the tasks that come after this one; a subtask names its `parent_id`. `overdue_told_at` says
     when the event log recorded that it is overdue, since it was last given a due time or reopened.
     """

@@ -27,14 +27,14 @@ LONGEST = 7 * 24 * 3600
 MOST_PARTICIPANTS = 50
 
 AHEAD = timedelta(minutes=1)
-"""How far the caller's clock may be ahead of ours: what is still to come is a task, not an activity."""
+"""How far the caller's clock may be ahead of ours: a later instant is a task, not an activity."""
 
 
 def _instant(value: datetime | None, *field: str) -> datetime:
     occurred_at: datetime = not_null(value, *field)
     now = utc_now()
     if occurred_at > now + AHEAD:
-        raise Refused(Refusal.INVALID, "This has not happened yet. Schedule a task instead.", *field)
+        raise Refused(Refusal.INVALID, "This is in the future. Schedule a task instead.", *field)
     within(occurred_at.date(), FIRST_DAY, (now + AHEAD).date(), *field)
     return occurred_at
 
@@ -87,7 +87,7 @@ TOUCH = Statement(
         """
     ).bindparams(ORG, ID)
 )
-"""Keep when the lead was last worked on. Nobody edits that, so it does not count as a change of the record."""
+"""Record when the lead was last worked on. Nobody edits that, so it does not count as a new version."""
 
 
 async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[str, Any]:
@@ -143,7 +143,7 @@ async def _locked_lead(change: Change, lead_id: UUID) -> Row:
 
 
 async def _locked_activity(change: Change, activity_id: UUID, expected_version: int | None) -> tuple[Row, Row]:
-    """The activity that the caller may change, and its lead, both locked; the lead first, as everywhere."""
+    """Lock an activity that the caller may change, and its lead first, as everywhere. Raises `Refused`."""
     while True:
         peeked = await change.first(PEEK, id=activity_id)
         if peeked is None:
@@ -159,7 +159,7 @@ async def _locked_activity(change: Change, activity_id: UUID, expected_version: 
     if activity["author_id"] != change.actor_id and not change.caller.role.includes(Role.MANAGER):
         raise Refused(
             Refusal.FORBIDDEN,
-            "Only its author or a manager can change an activity. Ask one of them.",
+            "Only its author or a manager can change this activity. Ask one of them.",
             "activityId",
             shown={"activity": activity_id},
         )

@@ -15,7 +15,8 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.stage import Stage, StageKind
+from models.rules.stage_kind import StageKind
+from models.tables.stage import Stage
 from resolvers.changes.locks import LOCK_PIPELINE, expect_version
 
 PIPELINE_OF = Statement(select(Stage.pipeline_id).where(Stage.org_id == ORG, Stage.id == ID))

@@ -5,10 +5,11 @@ from typing import Any
 
 from engine.read.rows import rows
 from models.records import RECORDS
+from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.contact import Contact, Customer
 from models.tables.pipeline import PipelineType
-from models.tables.stage import Stage, StageKind
+from models.tables.stage import Stage
 from resolvers.conditions.operators import Field, Kind
 from resolvers.reads import leads
 from resolvers.reads.tasks.tasks import has_next

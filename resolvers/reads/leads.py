@@ -24,10 +24,11 @@ from engine.read.redirects import all_named, named
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args, Slot
 from models.rules.money import as_currency
+from models.rules.stage_kind import StageKind
 from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import Pipeline
-from models.tables.stage import Stage, StageKind
+from models.tables.stage import Stage
 from resolvers.reads.tasks.tasks import has_next
 
 ORDERS = {
@@ -122,7 +123,7 @@ def kind(lead: Any, args: Args) -> Expression:
 
 
 def probability(lead: Any, args: Args) -> Expression:
-    """The chance of winning, in percent (models.tables.lead.chance)."""
+    """The chance of winning, in percent (models.rules.chance.chance)."""
     return rows(Stage, lead.stage_id).value(lambda stage: chance(lead, stage))
 
 
@@ -139,7 +140,7 @@ def weighted_value(lead: Any, args: Args) -> Expression:
 
 
 def chance(lead: Any, stage: Any) -> Expression:
-    """The chance, in percent, that a lead in this stage is won: `models.tables.lead.chance`, as SQL."""
+    """The chance, in percent, that a lead in this stage is won: `models.rules.chance.chance`, as SQL."""
     is_open = stage.kind == literal_column(f"'{StageKind.OPEN}'")
     return case(
         (is_open & lead.closed_at.is_not(None), literal_column("0")),

@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, Integer, Numeric, and_, cast, func, litera
 from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows, Same, rows
 from engine.read.slots import Args
+from models.rules.stage_kind import StageKind
 from models.tables.lead import Lead
-from models.tables.stage import Stage, StageKind
+from models.tables.stage import Stage
 from resolvers.reads.leads import chance
 
 ZERO: Expression = literal_column("0")

@@ -19,8 +19,9 @@ from sqlalchemy import (
 from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
+from models.rules.stage_kind import StageKind
 from models.tables.lead import StageChange
-from models.tables.stage import Stage, StageKind
+from models.tables.stage import Stage
 from models.tables.task import Task
 from resolvers.reads.tasks.filters import OPEN
 

@@ -8,8 +8,9 @@ from sqlalchemy.dialects import postgresql
 from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
-from models.tables.lead import LeadField
-from models.tables.stage import Stage, StageKind
+from models.rules.entering import LeadField
+from models.rules.stage_kind import StageKind
+from models.tables.stage import Stage
 
 
 def of_pipeline(pipeline: Any, args: Args) -> Rows:

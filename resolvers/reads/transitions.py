@@ -7,9 +7,10 @@ from sqlalchemy import ColumnElement, and_, case, func, literal_column, or_
 from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows, Same, rows
 from engine.read.slots import Args
+from models.rules.entering import LeadField
 from models.rules.refusal import Refusal
-from models.tables.lead import LeadField
-from models.tables.stage import Stage, StageKind
+from models.rules.stage_kind import StageKind
+from models.tables.stage import Stage
 from resolvers.reads.stages import asks_for, in_pipeline, lead_fields
 
 

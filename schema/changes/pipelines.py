@@ -5,10 +5,10 @@ import strawberry
 import models
 from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
+from models.rules.entering import LeadField
 from models.rules.roles import Role
-from models.tables.lead import LeadField
+from models.rules.stage_kind import StageKind
 from models.tables.pipeline import PipelineType
-from models.tables.stage import StageKind
 from resolvers.changes.pipelines import pipelines as pipelines_changes
 from schema.types.pipeline import Pipeline
 

@@ -8,7 +8,7 @@ from engine.publish.enums import publish
 from engine.publish.fields import change, column, id_of, items, optional, outcome, ref, to_one
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.roles import Role
-from models.tables.routing import PoolStrategy
+from models.rules.sharing import PoolStrategy
 from resolvers.changes.ownership import pools as pools_changes
 from resolvers.changes.ownership import route, rules
 from resolvers.changes.ownership.route import Unrouted

@@ -5,9 +5,9 @@ import strawberry
 import models
 from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
+from models.rules.entering import LeadField
 from models.rules.roles import Role
-from models.tables.lead import LeadField
-from models.tables.stage import StageKind
+from models.rules.stage_kind import StageKind
 from resolvers.changes.pipelines import delete_stage
 from resolvers.changes.pipelines import stages as stages_changes
 from schema.changes.pipelines import EXPECTED_VERSION as PIPELINE_VERSION

@@ -7,8 +7,8 @@ import strawberry
 from engine.publish.fields import optional
 from engine.publish.scalars import Date, DateTime, Decimal_
 from engine.read.arguments import python_name
+from models.rules.stage_kind import StageKind
 from models.tables.pipeline import PipelineType
-from models.tables.stage import StageKind
 from resolvers.conditions.fields import FIELDS
 from resolvers.conditions.operators import Kind
 from schema.filters.lead import DateRange, DateTimeRange

@@ -2,12 +2,12 @@
 
 from engine.publish.enums import publish
 from engine.read.paging import Direction
+from models.rules.entering import LeadField
 from models.rules.refusal import Refusal
 from models.rules.roles import Role
+from models.rules.stage_kind import StageKind
 from models.tables.event import EventType
-from models.tables.lead import LeadField
 from models.tables.pipeline import PipelineType
-from models.tables.stage import StageKind
 from models.tables.task import TaskPriority, TaskStatus
 
 publish(

@@ -9,8 +9,8 @@ from engine.publish.connection import Connection
 from engine.publish.fields import Argument, column, connection, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import Date, DateTime, Decimal_
+from models.rules.entering import LeadField
 from models.rules.refusal import Refusal
-from models.tables.lead import LeadField
 from models.tables.pipeline import PipelineType
 from resolvers.reads import activities, leads, stage_times, transitions
 from resolvers.reads.events import timelines as histories

@@ -9,7 +9,7 @@ from engine.publish.enums import publish
 from engine.publish.fields import column, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import ConditionTree, DateTime
-from models.tables.routing import PoolStrategy
+from models.rules.sharing import PoolStrategy
 from resolvers.reads import routing as pools
 from schema.types.member import Member
 

@@ -9,8 +9,8 @@ from engine.publish.connection import Connection
 from engine.publish.fields import Argument, column, connection, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime, Decimal_
-from models.tables.lead import LeadField
-from models.tables.stage import StageKind
+from models.rules.entering import LeadField
+from models.rules.stage_kind import StageKind
 from resolvers.reads import leads, stage_totals, stages
 from schema.filters.lead import LeadFilter, LeadOrder
 

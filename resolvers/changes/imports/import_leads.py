@@ -1,7 +1,7 @@
-"""Importing deals: a file as one transaction, by COPY, with history, totals and events; done twice, it changes nothing.
+"""Importing deals: one transaction, by COPY, with history, totals and events; a second import changes nothing.
 
-lock       one import at a time in an organisation; the stages against every other change of their leads
-look up    pipeline, stages, members, customers, contacts by name; what is missing is made, or its lines rejected
+lock       one import at a time in an organisation; the stages, against every other change of their leads
+look up    pipeline, stages, members, customers, contacts by name; what is missing is created, or its lines are rejected
 write      leads, history and events by COPY; the event log's counter is taken last
 """
 
@@ -18,18 +18,16 @@ from engine.change.records import expect_columns
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
 from models.rules.rank import spread
+from models.rules.stage_kind import StageKind
 from models.tables.base import new_id
 from models.tables.event import EventType
 from models.tables.lead import Lead
-from models.tables.stage import StageKind
-from resolvers.changes.imports.names import Import, Names, Progress, Records
+from resolvers.changes.imports.copying import Progress, Records
+from resolvers.changes.imports.names import Import, Names
 from resolvers.changes.imports.rows import Deal
 from resolvers.changes.leads.fields import EMPTY
 from resolvers.changes.organisation.membership import FOUND_ORGANISATION
 from resolvers.changes.stage_totals import refresh_totals
-
-BATCH = 2_000
-"""Rows that are copied between two reports of progress."""
 
 ONE_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(:key AS text), 0))"))
 
@@ -44,7 +42,7 @@ KNOWN_IDS = Statement(
         """
     ).bindparams(ORG)
 )
-"""What came before; a lead that was merged into another since is not brought back."""
+"""Ids that were imported before; a lead that was merged into another since is not created again."""
 
 LAST_RANKS = Statement(
     text(
@@ -64,10 +62,10 @@ ADVANCE = Statement(
 )
 
 IN_LINES = tuple(one.name for one in fields(Deal) if one.name in EMPTY)
-"""Fields of a lead that a line of a file holds as they are stored."""
+"""Fields of a lead that a line contains as they are stored."""
 
 FOUND = ("contact_id", "customer_id", "owner_id")
-"""Fields of a lead that a line names, to be looked up or made."""
+"""Fields of a lead that a line names, to be looked up or created."""
 
 expect_columns(
     Lead,
@@ -100,7 +98,7 @@ class _RolledBack(Exception):
 async def import_deals(
     database: Database, options: Import, deals: Sequence[Deal], progress: Progress = lambda done: None
 ) -> Report:
-    """Import the deals in one transaction. Raises `ImportFailed` when none of them can be taken."""
+    """Import the deals in one transaction. Raises `ImportFailed` when none of them can be imported."""
     report = Report()
     try:
         async with database.acquire() as connection, connection.transaction():
@@ -113,7 +111,7 @@ async def import_deals(
 
 
 class _Importer:
-    """The state of one import: what is known by name, and what has to be written."""
+    """The state of one import: the records known by name, and the rows to write."""
 
     def __init__(self, connection: Connection, options: Import, report: Report, progress: Progress) -> None:
         self.connection = connection
@@ -147,14 +145,14 @@ class _Importer:
         self.report.created = len(leads)
 
     def _lead(self, deal: Deal, known: set[str]) -> dict[str, Any] | None:
-        """The row of a deal; None when it is there already, or cannot be taken."""
+        """The row of a deal; None if it already exists or is rejected."""
         if deal.external_id is not None and deal.external_id in known:
             self._skip(deal)
             return None
         stage = self.names.stages.get(deal.stage.casefold())
         reason = self.names.missing(deal, stage)
         if reason is not None or stage is None:
-            self.report.rejected.append((deal.line, reason or "names no stage"))
+            self.report.rejected.append((deal.line, reason or "has no stage; name one"))
             return None
         if deal.external_id is not None:
             known.add(deal.external_id)
@@ -165,7 +163,7 @@ class _Importer:
     def _skip(self, deal: Deal) -> None:
         assert deal.external_id is not None
         if deal.external_id in self.lines:
-            reason = f"external_id: {deal.external_id!r} stands on line {self.lines[deal.external_id]} already"
+            reason = f"external_id: {deal.external_id!r} is already used on line {self.lines[deal.external_id]}"
             self.report.rejected.append((deal.line, reason))
         else:
             self.report.unchanged += 1
@@ -173,7 +171,7 @@ class _Importer:
     def _row(
         self, deal: Deal, stage: dict[str, Any], owner: UUID | None, customer: UUID | None, contact: UUID | None
     ) -> dict[str, Any]:
-        """The lead, with the steps of its history and its event beside it."""
+        """The lead, with its history and its event."""
         closed = stage["kind"] != StageKind.OPEN
         began = deal.created_at or (deal.closed_at if closed else None) or self.records.now
         ended = (deal.closed_at or began) if closed else None
@@ -228,7 +226,7 @@ class _Importer:
         )
 
     async def _rank(self, leads: Sequence[dict[str, Any]]) -> None:
-        """Put the leads below the cards that each stage has, in the order of the file."""
+        """Place the leads below the cards of each stage, in the order of the file."""
         last = {
             row["id"]: row["rank"]
             for row in await LAST_RANKS.all(self.connection, org_id=self.org_id, pipeline_id=self.names.pipeline_id)
@@ -241,13 +239,12 @@ class _Importer:
                 lead["rank"] = rank
 
     async def _events(self) -> None:
-        """Number the events and write them; nothing else is waited for while the log's counter is held."""
+        """Number the events and write them; nothing else is waited for while the log's counter is locked."""
         events = self.records.rows["event"]
         if not events:
             return
-        log = await ADVANCE.first(self.connection, org_id=self.org_id, count=len(events))
-        assert log is not None
+        before = await ADVANCE.value(self.connection, org_id=self.org_id, count=len(events))
         at = datetime.now(UTC)
-        for number, event in enumerate(events, log["before"] + 1):
+        for number, event in enumerate(events, before + 1):
             event.update(org_id=self.org_id, number=number, occurred_at=at)
         await self.records.copy("event")

@@ -1,28 +1,24 @@
 """What an import names, and the records behind the names: pipeline, stages, members, customers and contacts.
 
-What is missing is made, if that is allowed; otherwise the lines that name it are rejected. Names are compared without
-regard to case.
+Missing records are created if the options allow it; otherwise the lines that name them are rejected. Names are
+compared without regard to case.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from engine.read.rows import ORG
-from models.database import Connection, Statement
-from models.tables.base import new_id, organisation_id
+from models.database import Statement
+from models.rules.stage_kind import StageKind
+from models.tables.base import organisation_id
 from models.tables.pipeline import PipelineType
-from models.tables.stage import StageKind
+from resolvers.changes.imports.copying import Records
 from resolvers.changes.imports.rows import Deal
 from resolvers.changes.locks import TAKE_STAGES
-
-BATCH = 2_000
-"""Rows that are copied between two reports of progress."""
 
 FIND_PIPELINE = Statement(
     text(
@@ -53,17 +49,13 @@ CONTACTS = Statement(
 )
 
 
-Progress = Callable[[int], None]
-"""Told how many lines more are done."""
-
-
 class ImportFailed(Exception):
     """The whole file cannot be imported; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Import:
-    """Where to, and how. `stages` gives an order, `won` and `lost` the kinds of stages that are not there yet."""
+    """The target and options of an import. `stages` gives the order of missing stages, `won` and `lost` their kinds."""
 
     organisation: str
     pipeline: str
@@ -80,46 +72,17 @@ class Import:
         return organisation_id(self.organisation)
 
 
-@dataclass
-class Records:
-    """The rows that an import makes, until they are written; `made` counts those that were missing."""
-
-    connection: Connection
-    org_id: UUID
-    made: dict[str, int]
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-
-    def make(self, table: str, values: dict[str, Any]) -> UUID:
-        """A record that was missing, to be written later."""
-        id = new_id()
-        stamps = {"created_at": self.now, "updated_at": self.now, "version": 1}
-        self.rows[table].append({"org_id": self.org_id, "id": id, **stamps, **values})
-        self.made[table] += 1
-        return id
-
-    async def copy(self, table: str, progress: Progress = lambda done: None) -> None:
-        """Write the rows of a table."""
-        rows = self.rows[table]
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        for at in range(0, len(rows), BATCH):
-            batch = rows[at : at + BATCH]
-            records = [tuple(row.get(name) for name in columns) for row in batch]
-            await self.connection.copy_records_to_table(table, columns=columns, records=records)
-            progress(len(batch))
-
-
 class Names:
-    """Finds or makes what the lines of a file name."""
+    """Finds or creates the records that the lines of a file name."""
 
     def __init__(self, options: Import, records: Records) -> None:
         self.options = options
         self.records = records
 
     async def load(self, deals: Iterable[Deal]) -> None:
-        """Look everything up, lock the stages, and make the pipeline and the stages that are missing.
+        """Look everything up, lock the stages, and create the missing pipeline and stages.
 
-        Raises `ImportFailed` when there is no pipeline, or it would have no open stage.
+        Raises `ImportFailed` without a pipeline, or without an open stage in it.
         """
         await self._load_pipeline()
         await self._load_stages(deals)
@@ -134,7 +97,7 @@ class Names:
         if not self.options.create_missing:
             raise ImportFailed(
                 f"There is no pipeline {name!r} in {self.options.organisation!r}."
-                " Name another with --pipeline, or let it be made with --create-missing."
+                " Choose another with --pipeline, or create it with --create-missing."
             )
         type_ = self.options.type.value
         found = await HAS_DEFAULT.value(self.records.connection, org_id=self.records.org_id, type=type_)
@@ -142,7 +105,7 @@ class Names:
         await self.records.copy("pipeline")
 
     async def _load_stages(self, deals: Iterable[Deal]) -> None:
-        """Lock the pipeline's stages, and make those that are named and missing."""
+        """Lock the pipeline's stages, and create the missing ones that are named."""
         locked = await TAKE_STAGES.all(self.records.connection, org_id=self.records.org_id, id=self.pipeline_id)
         self.stages: dict[str, dict[str, Any]] = {row["name"].casefold(): dict(row) for row in locked}
         if self.options.create_missing:
@@ -153,7 +116,7 @@ class Names:
         in_order = sorted(self.stages.values(), key=lambda stage: (stage["position"], stage["id"]))
         self.first_open = next((stage for stage in in_order if stage["kind"] == StageKind.OPEN), None)
         if self.first_open is None:
-            raise ImportFailed("The pipeline would have no open stage. Name one with --stages, before the others.")
+            raise ImportFailed("The pipeline would have no open stage. Add one with --stages, before the others.")
 
     def _make_stages(self, names: Sequence[str], position: int) -> None:
         won = {name.casefold() for name in self.options.won}
@@ -163,7 +126,7 @@ class Names:
             folded = name.casefold()
             return StageKind.WON if folded in won else StageKind.LOST if folded in lost else StageKind.OPEN
 
-        # Deals end at the right of a board, whatever line of the file names those stages first.
+        # Closing stages stand at the right of a board, in whatever order the file names them.
         ordered = sorted(names, key=lambda name: list(StageKind).index(kind(name)))
         open_count = sum(kind(name) == StageKind.OPEN for name in ordered)
         for nth, name in enumerate(ordered):
@@ -179,7 +142,7 @@ class Names:
             self.stages[name.casefold()] = {**stage, "id": self.records.make("stage", stage)}
 
     async def _load_people(self) -> None:
-        """What members, customers and contacts there are, by the names that a file may use."""
+        """Index members, customers and contacts by the names that a file may use."""
         self.members: dict[str, dict[str, Any]] = {}
         for row in await MEMBERS.all(self.records.connection, org_id=self.records.org_id):
             for name in (row["email"], row["name"]):
@@ -194,13 +157,13 @@ class Names:
                 self.contacts[row["email"].casefold(), "e-mail"] = row["id"]
 
     def missing(self, deal: Deal, stage: dict[str, Any] | None) -> str | None:
-        """Why the deal cannot be taken, if something that it names is missing."""
-        hint = "make it first, or import with --create-missing"
+        """Why the deal is rejected, if something that it names is missing."""
+        hint = "create it first, or import with --create-missing"
         if stage is None:
             return f"stage: there is no stage {deal.stage!r}; {hint}"
         if deal.owner is not None and (member := self.members.get(deal.owner.casefold())) is not None:
             if not member["active"]:
-                return f"owner: {deal.owner!r} is no longer active; give the deal to somebody else"
+                return f"owner: {deal.owner!r} is no longer active; name another owner"
         elif deal.owner is not None and not self.options.create_missing:
             return f"owner: there is no member {deal.owner!r}; {hint}"
         if self.options.create_missing:
@@ -212,7 +175,7 @@ class Names:
         return None
 
     def owner(self, deal: Deal) -> UUID | None:
-        """The member who works on the deal, made when missing."""
+        """The owner of the deal, created if missing."""
         if deal.owner is None:
             return None
         member = self.members.get(deal.owner.casefold())
@@ -228,7 +191,7 @@ class Names:
         return None if deal.customer is None else self.customers.get(deal.customer.casefold())
 
     def customer(self, deal: Deal) -> UUID | None:
-        """The company, made when missing."""
+        """The customer, created if missing."""
         if deal.customer is None:
             return None
         known = self.customers.get(deal.customer.casefold())
@@ -242,7 +205,7 @@ class Names:
         return self.contacts.get(((deal.contact or "").casefold(), customer))
 
     def contact(self, deal: Deal, customer: UUID | None) -> UUID | None:
-        """The person, made when missing."""
+        """The contact, created if missing."""
         name = deal.contact or deal.contact_email
         if name is None:
             return None

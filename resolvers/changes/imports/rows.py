@@ -1,4 +1,4 @@
-"""One line of an import: from the texts of a file to values that can be kept, or a reason why not."""
+"""One line of an import: from the texts of a file to values that can be stored, or a reason to reject it."""
 
 import re
 from collections.abc import Mapping
@@ -34,12 +34,12 @@ _AMOUNT = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?|-?[0-9]+(\.[0-9]+)?",
 
 
 class Rejected(Exception):
-    """A line that cannot be taken; the message is the reason."""
+    """A line that cannot be imported; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Deal:
-    """A line that can be imported, judged by itself."""
+    """A line that is valid by itself."""
 
     line: int
     title: str
@@ -61,11 +61,11 @@ class Deal:
 def read_deal(number: int, given: Mapping[str, str], *, currency: str, date_format: str | None) -> Deal:
     """The deal on a line, from its fields by name. Raises `Rejected`."""
     if any("\0" in text for text in given.values()):
-        raise Rejected("holds the NUL character")
+        raise Rejected("contains the NUL character; remove it")
     if any(len(text) > PROSE for text in given.values()):
-        raise Rejected(f"holds a text of more than {PROSE:,} characters")
+        raise Rejected(f"contains a text of more than {PROSE:,} characters; shorten it")
     if not given.get("stage", "").strip():
-        raise Rejected("names no stage")
+        raise Rejected("has no stage; name one")
 
     def short(name: str) -> str | None:
         return optional_line(given.get(name), name)
@@ -97,32 +97,32 @@ def read_deal(number: int, given: Mapping[str, str], *, currency: str, date_form
     except Refused as refused:
         raise Rejected(f"{'.'.join(refused.field) or 'value'}: {refused.message}") from refused
     if deal.created_at and deal.closed_at and deal.closed_at < deal.created_at:
-        raise Rejected("closed_at lies before created_at")
+        raise Rejected("closed_at is before created_at; correct one of them")
     return deal
 
 
 def read_amount(text: str) -> Decimal | None:
-    """An amount such as `1054`, `1054.50` or `1,054.50`; None when there is none. Raises `Rejected`."""
+    """An amount such as `1054`, `1054.50` or `1,054.50`; None for an empty text. Raises `Rejected`."""
     text = text.strip()
     if not text:
         return None
     if not _AMOUNT.fullmatch(text) or len(text) > 40:
-        raise Rejected(f"value: {text[:40]!r} is not an amount")
+        raise Rejected(f"value: {text[:40]!r} is not an amount; write one such as 1054.50")
     try:
         return Decimal(text.replace(",", ""))
     except InvalidOperation as error:
-        raise Rejected(f"value: {text[:40]!r} is not an amount") from error
+        raise Rejected(f"value: {text[:40]!r} is not an amount; write one such as 1054.50") from error
 
 
 def read_day(text: str, field: str, date_format: str | None) -> date | None:
-    """A day in the format given, or as ISO 8601 has it; None when there is none. Raises `Rejected`."""
+    """A day in the given format, or in ISO 8601; None for an empty text. Raises `Rejected`."""
     text = text.strip()
     if not text:
         return None
     try:
         day = datetime.strptime(text, date_format).date() if date_format else date.fromisoformat(text)
     except ValueError as error:
-        raise Rejected(f"{field}: {text[:40]!r} is not a date ({date_format or 'YYYY-MM-DD'})") from error
+        raise Rejected(f"{field}: {text[:40]!r} is not a date; write it as {date_format or 'YYYY-MM-DD'}") from error
     if not EARLIEST <= day <= LATEST:
-        raise Rejected(f"{field}: the year {day.year} is not between {EARLIEST.year} and {LATEST.year}")
+        raise Rejected(f"{field}: the year {day.year} is out of range; write {EARLIEST.year} to {LATEST.year}")
     return day

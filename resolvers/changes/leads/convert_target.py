@@ -7,8 +7,8 @@ from sqlalchemy import text
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.stage_kind import StageKind
 from models.tables.pipeline import PipelineType
-from models.tables.stage import StageKind
 from resolvers.changes.locks import LockedLead
 
 TARGET = Statement(

@@ -12,12 +12,13 @@ from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.base import new_id
 from models.tables.event import EventType, NewEvent
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import PipelineType
-from models.tables.stage import Stage, StageKind
+from models.tables.stage import Stage
 from resolvers.changes.leads.fields import FIELDS, settle
 from resolvers.changes.leads.move import expect_complete
 from resolvers.changes.leads.place import top_of

@@ -11,11 +11,12 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
+from models.rules.entering import missing_fields
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.event import EventType, NewEvent
-from models.tables.lead import StageChange, missing_fields
-from models.tables.stage import StageKind
+from models.tables.lead import StageChange
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.place import place_between
 from resolvers.changes.locks import LockedLead, lock_lead

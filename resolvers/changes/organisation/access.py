@@ -1,7 +1,7 @@
-"""Access that was withdrawn: members who were deactivated, and organisations that were suspended.
+"""Revoked access: deactivated members and suspended organisations.
 
-Requests do not look here one by one. Each process asks once a second about everybody who is there, in one statement
-that costs what was withdrawn, because it walks indexes of nothing else.
+Requests do not check this one by one. Each process checks all connected callers once a second, in one statement whose
+cost grows only with what was revoked: its indexes contain nothing else.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,7 +26,8 @@ REVOKED = Statement(
         """
     ).bindparams(bindparam("org_ids", type_=ARRAY(Uuid())), bindparam("subjects", type_=ARRAY(Text())))
 )
-"""The revoked ones of these people; a member of a suspended organisation may be in it twice, the organisation last."""
+"""Those of these people whose access was revoked; a member of a suspended organisation may appear twice, the
+organisation last."""
 
 SUSPEND = Statement(
     text(
@@ -49,12 +50,12 @@ async def find_revoked(database: Database, people: Collection[Person]) -> Mappin
 
 
 async def suspend(database: Database, org_id: UUID) -> bool:
-    """Let nobody of an organisation in until it is resumed; its records stay. Returns whether there is such a one."""
+    """Suspend an organisation: its members have no access until it is resumed. Returns whether it exists."""
     async with database.acquire() as connection:
         return await SUSPEND.first(connection, org_id=org_id) is not None
 
 
 async def resume(database: Database, org_id: UUID) -> bool:
-    """Let the people of an organisation in again. Returns whether there is such a one."""
+    """Resume an organisation: its members have access again. Returns whether it exists."""
     async with database.acquire() as connection:
         return await RESUME.first(connection, org_id=org_id) is not None

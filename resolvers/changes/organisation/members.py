@@ -1,6 +1,6 @@
-"""Changes of members: who they are, what they may be given, and whether they still work here.
+"""Changes of members: names, roles, capacity, and whether they are active.
 
-A member who leaves keeps what was theirs, and is given nothing more.
+A deactivated member keeps assigned records, and is assigned no more.
 """
 
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from models.tables.member import Member
 from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
 LARGEST_CAPACITY = 1000
-"""Shares that a member may have of a weighted pool's leads."""
+"""The largest share of a weighted pool's leads that a member can have."""
 
 LARGEST_CAP = 10_000
-"""Leads that routing may give a member in a day, if it is limited at all."""
+"""The largest daily cap on the leads that routing assigns to a member."""
 
 
 def _zone(name: str, *field: str) -> str:
@@ -52,13 +52,13 @@ LOCK_MEMBER = Statement(
 )
 
 TAKE_ALONE = Statement(text("SELECT * FROM member WHERE org_id = :org_id AND id = :id FOR UPDATE").bindparams(ORG))
-"""A member who may leave, or whose days will end elsewhere, against being given anything meanwhile."""
+"""A member who may be deactivated or change time zone: locked against being assigned anything meanwhile."""
 
 OTHER_ADMINS = Statement(
     text("SELECT id FROM member WHERE org_id = :org_id AND id <> :id AND active AND role = 'ADMIN'").bindparams(ORG)
 )
-"""Everybody else who could be the last admin. A change of roles locks the organisation, so they stay what they are
-without being locked: what they do goes on, and waits for nobody who waits for it."""
+"""The other active admins. A change of roles locks the organisation, so their roles stay without a lock on their rows,
+and their own changes do not wait."""
 
 LOCK_DAYS = Statement(
     text(
@@ -69,7 +69,7 @@ LOCK_DAYS = Statement(
         """
     ).bindparams(ORG)
 )
-"""The tasks whose days end with the member's. They are held first: a change holds a task before its assignee."""
+"""The tasks whose days end with the member's. They are locked first: every change locks a task before its assignee."""
 
 REVISE_MEMBER = FIELDS.revise()
 
@@ -82,15 +82,15 @@ MOVE_DEADLINES = Statement(
         """
     ).bindparams(ORG)
 )
-"""Days end where the assignee lives: open all-day tasks become overdue by the new clock."""
+"""All-day tasks end at midnight in the assignee's time zone: open ones get their deadline in the new zone."""
 
 
 async def update_member(
     change: Change, member_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change fields of a member; `active` false is somebody who has left.
+    """Update fields of a member; `active` false deactivates the member.
 
-    Raises `Refused`: NOT_FOUND; CONFLICT, showing the member; LAST_ADMIN; FORBIDDEN for who would leave by themselves;
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the member; LAST_ADMIN; FORBIDDEN to deactivate yourself;
     INVALID.
     """
     wanted = FIELDS.tidy(given)
@@ -117,13 +117,13 @@ async def update_member(
 
 
 def _expect_may_leave(change: Change, member: Row, changes: Mapping[str, Any], other_admins: list[Row]) -> None:
-    """Whether an organisation without this admin still has one, and whether somebody else says that a member leaves."""
+    """Refuse to remove the last active admin, and members who deactivate themselves."""
     now = {**member, **changes}
     was_admin = member["active"] and member["role"] == Role.ADMIN
     if was_admin and not (now["active"] and now["role"] == Role.ADMIN) and not other_admins:
         raise Refused(
             Refusal.LAST_ADMIN,
-            "Nobody else is an active admin here. Make somebody an admin first.",
+            "This is the only active admin. Make another member an admin first.",
             "active" if "active" in changes else "role",
             shown={"member": member["id"]},
         )

@@ -1,4 +1,4 @@
-"""The caller as a member of the organisation. A first change makes both known."""
+"""The caller as a member of the organisation. Both are created by the first change."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ FOUND_ORGANISATION = Statement(
         """
     ).bindparams(ORG)
 )
-"""The organisation's own rows. Foreign keys are checked at the end of a statement, so both fit in one."""
+"""Create the organisation's own rows. Foreign keys are checked at the end of a statement, so both fit in one."""
 
 JOIN = Statement(
     text(
@@ -36,11 +36,12 @@ JOIN = Statement(
         """
     )
 )
-"""Make the caller a member. The empty update returns the row even if another transaction made it just now."""
+"""Make the caller a member. The empty update returns the row even if another transaction has just created it."""
 
 
 async def expect_member(connection: Connection, caller: Caller) -> UUID:
-    """The id of the caller's member record, made on the first change. Raises `Refused` FORBIDDEN for one who left."""
+    """The id of the caller's member record, created on the first change. Raises `Refused` FORBIDDEN for an inactive
+    member."""
     found = await FIND_MEMBER.first(connection, org_id=caller.org_id, subject=caller.subject)
     if found is None:
         await FOUND_ORGANISATION.run(connection, org_id=caller.org_id, organisation=caller.organisation)

@@ -13,10 +13,11 @@ from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.sharing import PoolStrategy
 from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import EventType, NewEvent
-from models.tables.routing import Pool, PoolMember, PoolStrategy
+from models.tables.routing import Pool, PoolMember
 from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
 MOST_POOLS = 200

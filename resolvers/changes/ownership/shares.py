@@ -12,8 +12,7 @@ from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.sharing import Load, Place, Sharing
-from models.tables.routing import PoolStrategy
+from models.rules.sharing import Load, Place, PoolStrategy, Sharing
 
 LOCK_POOLS = Statement(
     text(

@@ -1,4 +1,4 @@
-"""How a stage is deleted: its leads move on together, and it stays as a tombstone, because history names it."""
+"""How a stage is deleted: its leads move together, and it stays as a tombstone that history refers to."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -62,7 +62,7 @@ MOVE_ALL = Statement(
         """
     ).bindparams(ORG)
 )
-"""Put leads into another stage, each at its new rank, and write each into its history."""
+"""Move leads to another stage, each at its new rank, and record each move in its history."""
 
 BURY = Statement(
     text(
@@ -85,7 +85,9 @@ async def delete_stage(
     shape = await lock_stages_around(change, stage_id)
     stage = shape.stage(stage_id, expected_version)
     if move_leads_to == stage_id:
-        raise Refused(Refusal.INVALID, "The leads cannot stay: name another stage.", "moveLeadsTo")
+        raise Refused(
+            Refusal.INVALID, "The leads cannot stay in the deleted stage. Choose another stage.", "moveLeadsTo"
+        )
     taken = await take_stages(change, stage_id, *([move_leads_to] if move_leads_to else []))
     if move_leads_to is not None and move_leads_to not in taken:
         raise not_found("stage", "moveLeadsTo")
@@ -96,7 +98,7 @@ async def delete_stage(
     if leads and move_leads_to is None:
         raise Refused(
             Refusal.STAGE_NOT_EMPTY,
-            f"{len(leads):,} leads stand in this stage. Name the stage they should go to.",
+            f"This stage has {len(leads):,} leads. Choose the stage to move them to.",
             "moveLeadsTo",
             shown={"stage": stage_id},
         )

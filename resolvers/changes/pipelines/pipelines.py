@@ -1,4 +1,4 @@
-"""Changes of pipelines: made with their stages, renamed, made the default, deleted."""
+"""Changes of pipelines: created with their stages, renamed, made the default, deleted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -74,7 +74,7 @@ DELETE_PIPELINE = Statement(
         """
     ).bindparams(ORG)
 )
-"""Leave a pipeline and its stages as tombstones: history names them."""
+"""Keep a pipeline and its stages as tombstones that history refers to."""
 
 
 async def create_pipeline(
@@ -86,7 +86,7 @@ async def create_pipeline(
     is_default: bool | None = None,
     routes_new_leads: bool | None = None,
 ) -> Mapping[str, Any]:
-    """Make a pipeline with its stages. The first of its type is the default, asked or not.
+    """Create a pipeline with its stages. The first of its type becomes the default in any case.
 
     Raises `Refused`: LAST_OPEN_STAGE without an OPEN stage; PROBABILITY_CONTRADICTS_KIND; INVALID.
     """
@@ -115,8 +115,8 @@ async def create_pipeline(
 async def update_pipeline(
     change: Change, pipeline_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change name, description, default, or whether new leads are routed. The default of a type is only ever handed
-    on, by naming the next.
+    """Change name, description, default, or whether new leads are routed. To replace the
+    default of a type, make another pipeline the default.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the pipeline; INVALID.
     """
@@ -129,7 +129,7 @@ async def update_pipeline(
     if changes.get("is_default") is False:
         raise Refused(
             Refusal.INVALID,
-            f"One {pipeline['type']} pipeline has to be the default. Make another one the default instead.",
+            f"One {pipeline['type']} pipeline must be the default. Make another one the default instead.",
             "isDefault",
             shown={"pipeline": pipeline_id},
         )
@@ -154,7 +154,7 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
     if await change.first(HAS_LEADS, id=pipeline_id) is not None:
         raise Refused(
             Refusal.PIPELINE_NOT_EMPTY,
-            "Leads still stand in this pipeline, closed ones included. Move or delete them first.",
+            "This pipeline still has leads, open or closed. Move or delete them first.",
             "pipelineId",
             shown={"pipeline": pipeline_id},
         )
@@ -167,7 +167,7 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
 
 
 async def _set_default(change: Change, pipeline_id: UUID, is_default: bool) -> None:
-    """Make a pipeline the default of its type, or no longer."""
+    """Make a pipeline the default of its type, or stop it being the default."""
     await change.run(SET_DEFAULT, id=pipeline_id, is_default=is_default)
     change.emit(_about(EventType.PIPELINE_UPDATED, pipeline_id, changes={"isDefault": [not is_default, is_default]}))
 

@@ -11,13 +11,14 @@ from engine.change.records import describe, differing, inserted, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
+from models.rules.entering import LeadField
 from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.stage_kind import StageKind, odds
 from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import EventType, NewEvent
-from models.tables.lead import LeadField
-from models.tables.stage import Stage, StageKind, odds
+from models.tables.stage import Stage
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.pipeline_stages import (
     STAGES_IN_ORDER,
@@ -91,7 +92,7 @@ FOLLOW_KIND = Statement(
         """
     ).bindparams(ORG)
 )
-"""Close or open all leads of a stage, as its new kind says."""
+"""Close or reopen all leads of a stage, according to its new kind."""
 
 
 async def add_stage(
@@ -118,8 +119,8 @@ async def add_stage(
 async def update_stage(
     change: Change, stage_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change a stage. Another kind closes or opens all leads in it, and those that are no longer lost forget why; when
-    only the kind is given, the probability follows it.
+    """Change a stage. Another kind closes or opens all leads in it, and clears the lost reason of those that are no
+    longer lost; when only the kind is given, the probability follows it.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the stage; PROBABILITY_CONTRADICTS_KIND; LAST_OPEN_STAGE; INVALID.
     """
@@ -157,7 +158,7 @@ async def update_stage(
 async def reorder_stages(
     change: Change, pipeline_id: UUID, stage_ids: Sequence[UUID], expected_version: int | None = None
 ) -> Mapping[str, Any]:
-    """Put the stages of a pipeline into a new order, which names each of them once.
+    """Reorder the stages of a pipeline. The new order contains each of them once.
 
     The order is read before the pipeline is locked and again afterwards: a caller who waited for another reordering
     finds it changed and is refused, since that order was not the one that this caller decided on. A caller who looked
@@ -172,8 +173,8 @@ async def reorder_stages(
     if before != shape.ids or len(stage_ids) != len(before) or set(stage_ids) != set(before):
         raise Refused(
             Refusal.CONFLICT,
-            "These are not exactly the pipeline's stages, or somebody else has just changed their order."
-            " Look at the stages as they are now, and send the id of each of them once.",
+            "These are not exactly the pipeline's stages, or their order has just changed."
+            " Read the stages again, and send the id of each of them once.",
             "stageIds",
             shown={"pipeline": pipeline_id},
         )
@@ -191,7 +192,7 @@ async def reorder_stages(
 
 
 def tidy_stage(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
-    """A new stage as it is kept, complete. Raises `Refused`: PROBABILITY_CONTRADICTS_KIND; INVALID."""
+    """A complete new stage, as it is stored. Raises `Refused`: PROBABILITY_CONTRADICTS_KIND; INVALID."""
     kind = given.get("kind") or StageKind.OPEN.value
     chosen = {name: given.get(name) for name in ("name", "rotten_after_days", "required_fields")}
     probability = odds(kind, given.get("probability"), *path, "probability")
@@ -231,7 +232,7 @@ async def _order(change: Change, pipeline_id: UUID) -> list[UUID]:
 
 
 def _end(shape: PipelineStages, kind: str) -> int:
-    """Where a stage goes that was given no position."""
+    """The position of a stage that is given none."""
     if kind != StageKind.OPEN:
         return len(shape.stages)
     return max((at + 1 for at, stage in enumerate(shape.stages) if stage["kind"] == StageKind.OPEN), default=0)
@@ -239,7 +240,9 @@ def _end(shape: PipelineStages, kind: str) -> int:
 
 def _expect_room(count: int, *field: str) -> None:
     if count > MOST_STAGES:
-        raise Refused(Refusal.INVALID, f"A pipeline has at most {MOST_STAGES} stages.", *field)
+        raise Refused(
+            Refusal.INVALID, f"A pipeline has at most {MOST_STAGES} stages. Delete one first, or send fewer.", *field
+        )
 
 
 def _about(type_: EventType, pipeline_id: UUID, stage_id: UUID, **data: Any) -> NewEvent:

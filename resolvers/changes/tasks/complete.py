@@ -1,4 +1,4 @@
-"""Completing tasks, one or many at a time: what they wait for, what follows them, and what comes again by a rule."""
+"""Completing tasks, one or many at a time: what blocks them, the follow-up and the next occurrence."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from resolvers.changes.tasks.repeat import repeat
 from resolvers.changes.tasks.status import end, expect_open
 
 MOST = 500
-"""Tasks that can be completed at once."""
+"""Tasks that one mutation can complete."""
 
 OBSTACLES = Statement(
     text(
@@ -37,7 +37,7 @@ OBSTACLES = Statement(
         """
     ).bindparams(ORG, IDS)
 )
-"""The open subtasks of tasks, and the open tasks that are to be done before them."""
+"""The open subtasks of tasks, and the open tasks that block them."""
 
 
 async def complete_task(
@@ -48,7 +48,7 @@ async def complete_task(
     force: bool | None = False,
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
-    """Do a task, and plan the next one in the same step. One that repeats comes again by its rule.
+    """Complete a task, and schedule its follow-up, in one transaction. A task that repeats gets its next occurrence.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, SUBTASKS_OPEN, TASK_BLOCKED, showing the task; for the follow-up
     what `schedule_follow_up` raises.
@@ -70,13 +70,13 @@ async def complete_task(
 async def complete_tasks(
     change: Change, task_ids: Sequence[UUID], outcome: str | None = None, force: bool | None = False
 ) -> Mapping[str, Any]:
-    """Do up to 500 tasks, with a result for each id. What they wait for may be among them, in any order.
+    """Complete up to 500 tasks, with a result for each id. Tasks that block others may be among them, in any order.
 
     Raises `Refused` INVALID for too many.
     """
     tidy_outcome = prose(outcome, "outcome")
     if not 1 <= len(task_ids) <= MOST:
-        raise Refused(Refusal.INVALID, f"Name 1 to {MOST} tasks, not {len(task_ids):,}.", "taskIds")
+        raise Refused(Refusal.INVALID, f"{len(task_ids):,} tasks are out of range: send 1 to {MOST}.", "taskIds")
     locked = await lock_with_leads(change, task_ids)
     obstacles: dict[UUID, list[Row]] = {}
     for row in [] if force else await change.all(OBSTACLES, ids=list(locked.tasks)):
@@ -116,13 +116,13 @@ def _in_order(locked: LockedTasks, obstacles: Mapping[UUID, Sequence[Row]]) -> d
 
 
 def _expect_completable(task: Row, obstacles: Sequence[Row]) -> None:
-    """Refuse a task that is closed, or that waits for others."""
+    """Refuse a task that is closed or blocked, or has open subtasks."""
     expect_open(task)
     subtasks = [row["title"] for row in obstacles if row["is_subtask"]]
     if subtasks:
         raise Refused(
             Refusal.SUBTASKS_OPEN,
-            f"These parts of it are still open: {_listed(subtasks)}. Complete them first, or send force: true.",
+            f"These subtasks are still open: {_listed(subtasks)}. Complete them first, or send force: true.",
             "taskId",
             shown={"task": task["id"]},
         )
@@ -130,7 +130,7 @@ def _expect_completable(task: Row, obstacles: Sequence[Row]) -> None:
         titles = _listed([row["title"] for row in obstacles])
         raise Refused(
             Refusal.TASK_BLOCKED,
-            f"This has to be done before: {titles}. Complete it first, or send force: true.",
+            f"This task is blocked by: {titles}. Complete what blocks it first, or send force: true.",
             "taskId",
             shown={"task": task["id"]},
         )
@@ -144,7 +144,7 @@ def _listed(titles: Sequence[str]) -> str:
 
 @contextmanager
 def _under(*field: str) -> Iterator[None]:
-    """Around what looks at a part of the input: the path of a refusal begins with that part."""
+    """Prefix the path of a refusal in this block with a part of the input."""
     try:
         yield
     except Refused as refused:

@@ -22,21 +22,21 @@ from resolvers.changes.tasks.repeat import expect_repeatable
 from resolvers.changes.tasks.subtasks import expect_parent
 
 ABOUT = ("lead_id", "contact_id", "customer_id")
-"""What a task is about, which is the same for its parts and for what follows it."""
+"""The records that a task is about; its subtasks and follow-ups are about the same."""
 
 MAKE_TASK = FIELDS.make("deadline", "creator_id", default=("status", "completed_at", "outcome", "overdue_told_at"))
 
 REVISE_TASK = FIELDS.revise("deadline", "overdue_told_at")
 
 DELETE_TASK = Statement(text("DELETE FROM task WHERE org_id = :org_id AND id = :id").bindparams(ORG))
-"""Subtasks and dependencies go with it, by their foreign keys."""
+"""Foreign keys delete its subtasks and dependencies, too."""
 
 FOLLOW_UP = "Follow up"
-"""What a follow-up is called that is given no title."""
+"""The title of a follow-up that is given none."""
 
 
 async def schedule_follow_up(change: Change, lead_id: UUID, **given: Any) -> Mapping[str, Any]:
-    """Plan the next step of a lead: a task on it that is due. Without an assignee it is for the owner of the lead.
+    """Schedule the next step of a lead: a task with a due date. The default assignee is the owner of the lead.
 
     Raises `Refused`: NOT_FOUND; LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN; INVALID.
     """
@@ -46,10 +46,14 @@ async def schedule_follow_up(change: Change, lead_id: UUID, **given: Any) -> Map
 
 
 def tidy_follow_up(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a follow-up as they are kept. Raises `Refused` INVALID, also when it is not due at all."""
+    """The fields of a follow-up as they are stored. Raises `Refused` INVALID, also without a due date."""
     wanted = tidy({**given, "title": FOLLOW_UP if given.get("title") is None else given["title"]})
     if wanted.get("due_at") is None and wanted.get("due_on") is None:
-        raise Refused(Refusal.INVALID, "Say when it is due: at an instant, dueAt, or all day, dueOn.", "dueAt")
+        raise Refused(
+            Refusal.INVALID,
+            "A follow-up needs a due date. Send dueAt for an instant, or dueOn for a whole day.",
+            "dueAt",
+        )
     return wanted
 
 
@@ -94,9 +98,9 @@ async def schedule(
 async def update_task(
     change: Change, task_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change fields of a task. What is left out stays, null empties; where nothing differs, nothing happens.
+    """Update fields of a task. Omitted fields stay, null empties a field; without a difference, nothing happens.
 
-    A lead that it leaves gets an event of its own, if the task is now a step of another lead.
+    When the task moves to another lead, the lead that it leaves gets an event of its own.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; LEAD_CONVERTED; TASK_CLOSED, SUBTASKS_TOO_DEEP,
     DEPENDENCY_CYCLE for a parent; OWNER_INACTIVE; FORBIDDEN; INVALID.
@@ -128,10 +132,10 @@ async def update_task(
 
 
 async def delete_task(change: Change, task_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
-    """Delete a task with its subtasks; what waited for any of them waits no more. The events keep what their fields
-    were.
+    """Delete a task with its subtasks; tasks that they blocked are released. The events keep the fields they had.
 
-    Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; FORBIDDEN for a rep who neither made it nor has to do it.
+    Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; FORBIDDEN for a rep who is neither its creator nor its
+    assignee.
     """
     locked = await lock_family(change, task_id, waiting=True)
     task = locked.task(task_id, expected_version)
@@ -140,7 +144,7 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
     ):
         raise Refused(
             Refusal.FORBIDDEN,
-            "Only a manager, who made it, or who has to do it can delete a task. Cancel it instead.",
+            "Only a manager, the creator or the assignee can delete a task. Cancel it instead.",
             "taskId",
             shown={"task": task_id},
         )

@@ -1,4 +1,4 @@
-"""What has to be done before a task: added and removed, never in a circle."""
+"""The tasks that block a task: added and removed, never in a circle."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -57,7 +57,7 @@ WAITING = Statement(
         """
     ).bindparams(ORG, IDS)
 )
-"""Of each of these tasks that waits, what it waits for."""
+"""The blocked ones of these tasks, each with the tasks that block it."""
 
 REVISE = Statement(
     text(
@@ -80,7 +80,7 @@ WAITING_FOR_LEAD = Statement(
         """
     ).bindparams(ORG, ID)
 )
-"""What waits for a task of a lead and is no step of it itself."""
+"""Tasks outside a lead that wait for a task of the lead."""
 
 PARTS_ELSEWHERE = Statement(
     text(
@@ -92,7 +92,7 @@ PARTS_ELSEWHERE = Statement(
         """
     ).bindparams(ORG, ID)
 )
-"""The subtasks of a lead's tasks that are no steps of it themselves."""
+"""Subtasks of a lead's tasks that are not tasks of the lead themselves."""
 
 DETACH = Statement(
     text(
@@ -107,7 +107,7 @@ DETACH = Statement(
 async def add_task_dependency(
     change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None = None
 ) -> Mapping[str, Any]:
-    """Let a task wait for another. When it does already, nothing happens.
+    """Make a task wait for another. If it already does, nothing happens.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task; DEPENDENCY_CYCLE, naming the circle; INVALID.
     """
@@ -117,7 +117,7 @@ async def add_task_dependency(
 async def remove_task_dependency(
     change: Change, task_id: UUID, blocked_by_id: UUID, expected_version: int | None = None
 ) -> Mapping[str, Any]:
-    """Let a task no longer wait for another. When it does not, nothing happens.
+    """Make a task stop waiting for another. If it does not wait, nothing happens.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the task.
     """
@@ -136,7 +136,11 @@ async def _change(
     if (blocked_by_id in before) == add:
         return shown
     if add and len(before) >= MOST_BLOCKERS:
-        raise Refused(Refusal.INVALID, f"A task waits for up to {MOST_BLOCKERS} others. This one does.", "blockedById")
+        raise Refused(
+            Refusal.INVALID,
+            f"This task already waits for {MOST_BLOCKERS} others, the most it can. Remove one first.",
+            "blockedById",
+        )
     if add:
         await expect_no_cycle(change, task_id, blocked_by_id, "blockedById")
     await change.run(ADD if add else REMOVE, id=task_id, blocked_by_id=blocked_by_id)

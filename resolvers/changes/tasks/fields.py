@@ -1,4 +1,4 @@
-"""The fields of a task that people fill in: what each may hold, and what they must agree on."""
+"""The fields of a task that people fill in: what each may contain, and how they constrain each other."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -72,15 +72,15 @@ FIELDS = Fields(
 EMPTY = FIELDS.empty
 
 DUE = {"due_at", "due_on", "assignee_id"}
-"""What the deadline depends on."""
+"""The fields that the deadline depends on."""
 
 
 def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given fields as they are kept, each looked at by itself. Raises `Refused` INVALID."""
+    """The given fields as they are stored, each checked by itself. Raises `Refused` INVALID."""
     fields = FIELDS.tidy(given)
     if fields.get("due_at") is not None and fields.get("due_on") is not None:
-        raise Refused(Refusal.INVALID, "A task is due at an instant or all day, not both. Leave one out.", "dueOn")
-    # Who gives one means it instead of the other.
+        raise Refused(Refusal.INVALID, "A task is due at an instant or on a day, not both. Leave one out.", "dueOn")
+    # A caller who sends one replaces the other.
     if fields.get("due_at") is not None:
         fields["due_on"] = None
     elif fields.get("due_on") is not None:
@@ -91,7 +91,7 @@ def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
 async def settle(
     change: Change, before: Mapping[str, Any], given: Mapping[str, Any], lead: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The given fields and the deadline that follows, looked at together and with the records they name.
+    """The given fields and the resulting deadline, checked together and against the records they name.
 
     Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; FORBIDDEN for a rep who assigns to others; INVALID.
     """
@@ -107,9 +107,9 @@ async def settle(
 
 
 async def deadline(change: Change, task: Mapping[str, Any], newly_assigned: UUID | None = None) -> datetime | None:
-    """When a task becomes overdue: at its instant, or when its day is over where its assignee lives.
+    """When a task becomes overdue: at its instant, or when its day ends in its assignee's time zone.
 
-    Raises `Refused` for somebody to whom it is newly assigned: NOT_FOUND, OWNER_INACTIVE.
+    Raises `Refused` for a newly assigned member: NOT_FOUND, OWNER_INACTIVE.
     """
     due_at: datetime | None = task["due_at"]
     if newly_assigned is None and task["due_on"] is None:
@@ -127,19 +127,23 @@ async def deadline(change: Change, task: Mapping[str, Any], newly_assigned: UUID
 
 
 async def assignees(change: Change, *member_ids: UUID | None) -> dict[UUID | None, Row]:
-    """These members, whether they are active and where they live, by id; under None, the days of nobody's tasks."""
+    """These members by id, with their status and time zone; None has the time zone for tasks without an assignee."""
     rows = await change.all(KEEP_ASSIGNEES, ids=[id for id in set(member_ids) if id is not None])
     return {row["id"]: row for row in rows}
 
 
 def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, lead: Mapping[str, Any] | None) -> None:
-    """Refuse a rep who assigns a task to somebody else, or takes it away; the owner of its lead may get it."""
+    """Refuse a rep who assigns a task to another member, or unassigns it; the owner of its lead may always get it."""
     allowed = {None, change.actor_id}
     owner = {lead["owner_id"]} if lead else set()
     if from_id in allowed and to_id in allowed | owner:
         return
     if not change.caller.role.includes(Role.MANAGER):
-        raise Refused(Refusal.FORBIDDEN, "Only a manager can give tasks to others, or take them away.", "assigneeId")
+        raise Refused(
+            Refusal.FORBIDDEN,
+            "Only a manager can assign tasks to other members, or unassign them. Ask a manager.",
+            "assigneeId",
+        )
 
 
 def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tasks that a change decides on and the leads they are steps of, locked: leads before tasks, each by id.
+"""The tasks that a change decides on and their leads, locked: leads before tasks, each by id.
 
 A lead is locked `FOR SHARE`: many tasks of it change at once, but none while it moves, changes hands or is converted.
 """
@@ -29,7 +29,7 @@ SHARE_LEADS = Statement(
         """
     ).bindparams(ORG, IDS, bindparam("task_ids", type_=ARRAY(Uuid())))
 )
-"""The leads named, and those that the tasks are steps of."""
+"""The leads named, and the leads of the tasks."""
 
 LOCK_TASKS = Statement(
     text("SELECT * FROM task WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE").bindparams(
@@ -74,18 +74,18 @@ class LockedTasks:
         return task
 
     def subtasks(self, task_id: UUID) -> list[Row]:
-        """The parts of a task, if they were locked with it, the oldest first."""
+        """The subtasks of a task, if they were locked with it, oldest first."""
         return [task for task in self.tasks.values() if task["parent_id"] == task_id]
 
     def lead(self, lead_id: UUID) -> Row:
-        """A lead that a task is to be a step of. Raises `Refused`: NOT_FOUND, LEAD_CONVERTED."""
+        """The lead that a task is to belong to. Raises `Refused`: NOT_FOUND, LEAD_CONVERTED."""
         lead = self.leads.get(lead_id)
         if lead is None:
             raise not_found("lead", "leadId")
         if lead["converted_at"] is not None:
             raise Refused(
                 Refusal.LEAD_CONVERTED,
-                "This lead has become an opportunity, and its open tasks went along. Name the opportunity.",
+                "This lead was converted, and its open tasks moved to the opportunity. Send the id of the opportunity.",
                 "leadId",
                 shown={"lead": lead_id},
             )
@@ -98,7 +98,7 @@ class LockedTasks:
 
 
 async def lock_with_leads(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable[UUID] = ()) -> LockedTasks:
-    """Lock these leads, the leads of these tasks, and the tasks. What is not there is left out."""
+    """Lock these leads, the leads of these tasks, and the tasks. Missing records are left out."""
     wanted = sorted(set(task_ids))
     leads: dict[UUID, Row] = {}
     named = set(lead_ids)

@@ -1,4 +1,4 @@
-"""Recording what time alone brings about: an open task passed its deadline, an event of its organisation's log.
+"""Recording open tasks that pass their deadline, as events in the log of their organisation.
 
 Every process looks again and again, also right after it has started, for open tasks whose deadline has passed and that
 have not been recorded as overdue. The first process records them, in small batches. The mark on the task is set in the
@@ -75,7 +75,7 @@ LOCK_LATE = Statement(
 next time, so nobody waits for this and this waits for nobody. It is no change of the tasks: their version stays."""
 
 Wake = Callable[[UUID], Awaitable[None]]
-"""Tells every process that an organisation's log has grown."""
+"""Notifies every process that an organisation's log has grown."""
 
 
 async def record_overdue(database: Database, now: datetime, wake: Wake) -> None:
@@ -83,27 +83,27 @@ async def record_overdue(database: Database, now: datetime, wake: Wake) -> None:
     async with database.acquire() as connection:
         waiting = [row["org_id"] for row in await LATE.all(connection, now=now)]
     while waiting:
-        waiting = [org_id for org_id in waiting if await _tell_some(database, org_id, now, wake)]
+        waiting = [org_id for org_id in waiting if await _record_some(database, org_id, now, wake)]
         if waiting:
             await asyncio.sleep(BETWEEN)
 
 
-async def _tell_some(database: Database, org_id: UUID, now: datetime, wake: Wake) -> bool:
-    """Tell of a batch of an organisation's tasks; returns whether there may be more. Its failures are its own."""
+async def _record_some(database: Database, org_id: UUID, now: datetime, wake: Wake) -> bool:
+    """Record a batch of an organisation's tasks; returns whether there may be more. Failures do not stop the others."""
     try:
-        told = await _record_batch(database, org_id, now)
-        if told:
+        count = await _record_batch(database, org_id, now)
+        if count:
             await wake(org_id)
     except UNREACHABLE:
         raise
     except Exception:
         log.exception("overdue tasks of the organisation %s could not be recorded", org_id)
         return False
-    return told == BATCH
+    return count == BATCH
 
 
 async def _record_batch(database: Database, org_id: UUID, now: datetime) -> int:
-    """Tell of a batch, in a transaction; returns how many tasks it had."""
+    """Record a batch, in a transaction; returns its number of tasks."""
     async with database.acquire() as connection, connection.transaction():
         tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
         if tasks:
@@ -125,12 +125,12 @@ def _new_event(task: Row) -> NewEvent:
 
 
 @asynccontextmanager
-async def telling_overdue(database: Database, seconds: float, wake: Wake) -> AsyncIterator[None]:
-    """Tell of overdue tasks in the background: at once, and then every so many seconds; 0 leaves it to others."""
+async def recording_overdue(database: Database, seconds: float, wake: Wake) -> AsyncIterator[None]:
+    """Record overdue tasks in the background: at once, then every so many seconds; 0 leaves it to other processes."""
     if seconds == 0:
         yield
         return
-    task = asyncio.create_task(_keep_telling(database, seconds, wake))
+    task = asyncio.create_task(_keep_recording(database, seconds, wake))
     try:
         yield
     finally:
@@ -138,7 +138,7 @@ async def telling_overdue(database: Database, seconds: float, wake: Wake) -> Asy
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_telling(database: Database, seconds: float, wake: Wake) -> None:
+async def _keep_recording(database: Database, seconds: float, wake: Wake) -> None:
     while True:
         try:
             async with database.acquire() as connection:

@@ -1,4 +1,4 @@
-"""What comes after a task that repeats: the day by its rule, at the same time of the clock where its assignee lives."""
+"""The next occurrence of a task that repeats: on a day of its rule, at the same local time of its assignee."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields
 from resolvers.changes.tasks.locks import LockedTasks
 
 DIFFERENT = ("id", "assignee_id", "due_at", "due_on", "deadline", "remind_at", "recurrence")
-"""What is not as it was in the task before."""
+"""Fields that differ from the task before."""
 
 FOLLOWING = inserted(
     Task,
@@ -52,7 +52,7 @@ REPEAT = Statement(
         """
     ).bindparams(ORG)
 )
-"""The tasks that follow others, and are about the same."""
+"""The next occurrences, about the same records as the tasks before."""
 
 
 async def repeat(change: Change, locked: LockedTasks, tasks: Sequence[Row]) -> dict[UUID, UUID]:
@@ -88,16 +88,18 @@ def _following(task: Row, people: Mapping[UUID | None, Row], now: datetime) -> d
 
 
 def expect_repeatable(task: Mapping[str, Any], *field: str) -> None:
-    """Refuse, with INVALID, a rule for a task without a date, for a subtask, or one by which no day comes."""
+    """Refuse, with INVALID, a rule for a task without a date, for a subtask, or a rule that names no day to come."""
     due: date | None = task["due_on"] or task["due_at"]
     if due is None:
-        raise Refused(Refusal.INVALID, "A task that repeats needs a date to count from: dueAt or dueOn.", *field)
+        raise Refused(Refusal.INVALID, "A task that repeats needs a date to count from. Send dueAt or dueOn.", *field)
     if task["parent_id"] is not None:
         raise Refused(
-            Refusal.INVALID, "A subtask cannot repeat: its parent would never be done. Let the parent repeat.", *field
+            Refusal.INVALID,
+            "A subtask cannot repeat, because its parent would never be done. Make the parent repeat instead.",
+            *field,
         )
     if next(parse_rule(task["recurrence"]).days_after(_day(due)), None) is None:
-        raise Refused(Refusal.INVALID, "No day comes by this rule. Look at the days it names.", *field)
+        raise Refused(Refusal.INVALID, "This rule names no day that ever comes. Check its days.", *field)
 
 
 def next_occurrence(task: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> dict[str, Any] | None:
@@ -151,7 +153,7 @@ def _is_after(local: datetime, until: date, *, all_day: bool) -> bool:
 
 
 def _reminder(task: Mapping[str, Any], was: datetime, local: datetime, zone: ZoneInfo) -> datetime | None:
-    """As long before as it was, by the clock: at nine the day before stays at nine the day before."""
+    """The same local time before the due date: at nine the day before stays at nine the day before."""
     if task["remind_at"] is None:
         return None
     before: timedelta = was - task["remind_at"].astimezone(zone).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""The status of tasks: how they end, cancelled or done, and begin again."""
+"""The status of tasks: completed, cancelled and reopened."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -28,7 +28,7 @@ END = Statement(
         """
     ).bindparams(ORG, IDS)
 )
-"""The rule of a task that repeats goes on with the next one, so that completing it again does not repeat it twice."""
+"""The rule moves to the next occurrence, so that completing a reopened task does not repeat it twice."""
 
 BEGIN_AGAIN = Statement(
     text(
@@ -44,7 +44,7 @@ BEGIN_AGAIN = Statement(
 async def cancel_task(
     change: Change, task_id: UUID, reason: str | None = None, expected_version: int | None = None
 ) -> Mapping[str, Any]:
-    """Give a task up, with its open subtasks. One that repeats does not come again.
+    """Cancel a task, with its open subtasks. A task that repeats gets no next occurrence.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, showing the task; INVALID.
     """
@@ -58,9 +58,9 @@ async def cancel_task(
 
 
 async def reopen_task(change: Change, task_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
-    """Take a task up again that was done or cancelled. What became of it stays in its events.
+    """Reopen a task that was completed or cancelled. Its earlier outcome stays in its events.
 
-    The tasks that wait for it are held with it, so that none of them is completed while it begins again.
+    The tasks that wait for it are locked with it, so that none of them is completed while it is reopened.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_OPEN, TASK_CLOSED for its parent, LEAD_CONVERTED, showing the task.
     """
@@ -68,13 +68,13 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
     task = locked.task(task_id, expected_version)
     if task["status"] == TaskStatus.OPEN:
         raise Refused(
-            Refusal.TASK_OPEN, "This task is open: there is nothing to reopen.", "taskId", shown={"task": task_id}
+            Refusal.TASK_OPEN, "This task is already open. Leave it as it is.", "taskId", shown={"task": task_id}
         )
     lead = locked.leads.get(task["lead_id"])
     if lead is not None and lead["converted_at"] is not None:
         raise Refused(
             Refusal.LEAD_CONVERTED,
-            "The lead of this task has become an opportunity since. Make a task there.",
+            "The lead of this task was converted. Create a task on the opportunity instead.",
             "taskId",
             shown={"task": task_id},
         )
@@ -82,7 +82,7 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
     if parent is not None and parent["status"] != TaskStatus.OPEN:
         raise Refused(
             Refusal.TASK_CLOSED,
-            f"It is a part of “{parent['title']}”, which has ended. Reopen that first.",
+            f"Its parent “{parent['title']}” is closed. Reopen the parent first.",
             "taskId",
             shown={"task": task_id},
         )
@@ -95,7 +95,7 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
 async def end(
     change: Change, locked: LockedTasks, tasks: Collection[Row], status: TaskStatus, outcome: str | None
 ) -> None:
-    """Complete or cancel held tasks, with an event for each."""
+    """Complete or cancel locked tasks, with an event for each."""
     await change.run(END, ids=[task["id"] for task in tasks], status=status.value, outcome=outcome)
     changes: dict[str, Any] = {"status": status.value, "outcome": outcome}
     if status is TaskStatus.DONE:
@@ -106,12 +106,12 @@ async def end(
 
 
 def expect_open(task: Row) -> None:
-    """Refuse, with TASK_CLOSED, a task that has ended."""
+    """Refuse, with TASK_CLOSED, a task that is closed."""
     if task["status"] != TaskStatus.OPEN:
         ended = "done" if task["status"] == TaskStatus.DONE else "cancelled"
         raise Refused(
             Refusal.TASK_CLOSED,
-            f"This task is {ended} already. Reopen it first, if it goes on.",
+            f"This task is already {ended}. Reopen it first.",
             "taskId",
             shown={"task": task["id"]},
         )

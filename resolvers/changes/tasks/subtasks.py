@@ -1,6 +1,6 @@
-"""Tasks that wait for others: parents for their subtasks, and blocked tasks for what is to be done before them.
+"""Tasks that wait for others: parents for their subtasks, and blocked tasks for the tasks that block them.
 
-Both are steps of one graph, which has no circle: nobody could finish anything on it.
+Both are edges of one graph, which has no circle: no task on a circle could ever be completed.
 """
 
 from collections import deque
@@ -51,13 +51,13 @@ WAITS = Statement(
         """
     ).bindparams(ORG)
 )
-"""Every step of the graph that can be reached from a task: that one task waits for another."""
+"""Every edge of the graph that can be reached from a task: one task waits for another."""
 
 TITLES = Statement(text("SELECT id, title FROM task WHERE org_id = :org_id AND id = ANY(:ids)").bindparams(ORG, IDS))
 
 
 async def expect_parent(change: Change, locked: LockedTasks, parent_id: UUID, child: Row | None = None) -> Row:
-    """The held task that is to be the parent of a new task, or of `child`.
+    """The locked task that is to be the parent of a new task, or of `child`.
 
     Raises `Refused`: NOT_FOUND, TASK_CLOSED, SUBTASKS_TOO_DEEP, DEPENDENCY_CYCLE, INVALID.
     """
@@ -65,17 +65,25 @@ async def expect_parent(change: Change, locked: LockedTasks, parent_id: UUID, ch
     if parent is None:
         raise not_found("task", "parentId")
     if parent["status"] != TaskStatus.OPEN:
-        raise Refused(Refusal.TASK_CLOSED, "The parent is done or cancelled. Reopen it first.", "parentId")
+        raise Refused(
+            Refusal.TASK_CLOSED,
+            "The parent is done or cancelled. Reopen it first, or choose another parent.",
+            "parentId",
+        )
     family = await change.first(FAMILY, parent_id=parent_id, child_id=child and child["id"])
     assert family is not None
     if parent["parent_id"] is not None or family["children"] or (child and child["id"] == parent_id):
         raise Refused(
             Refusal.SUBTASKS_TOO_DEEP,
-            "Subtasks go one level deep: a subtask has none of its own, and a task with subtasks is none.",
+            "Subtasks are one level deep. Choose a parent that is not a subtask, for a task that has no subtasks.",
             "parentId",
         )
     if family["siblings"] >= MOST_SUBTASKS:
-        raise Refused(Refusal.INVALID, f"A task has up to {MOST_SUBTASKS} subtasks. This one has them.", "parentId")
+        raise Refused(
+            Refusal.INVALID,
+            f"This task already has {MOST_SUBTASKS} subtasks, the most it can. Choose another parent.",
+            "parentId",
+        )
     if child is not None:
         await expect_no_cycle(change, parent_id, child["id"], "parentId")
     return parent

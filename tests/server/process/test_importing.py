@@ -60,9 +60,9 @@ def test_dirty_lines_are_rejected_with_their_reasons(imported, tmp_path: Path) -
     output = imported(content, *MAPPING, "--create-missing")
     assert "3 imported, 0 unchanged, 4 rejected." in output
     assert rejects(tmp_path) == [
-        ("4", "names no stage"),
-        ("5", "created_at: '31/31/2017' is not a date (%m/%d/%Y)"),
-        ("6", "external_id: 'A1' stands on line 2 already"),
+        ("4", "has no stage; name one"),
+        ("5", "created_at: '31/31/2017' is not a date; write it as %m/%d/%Y"),
+        ("6", "external_id: 'A1' is already used on line 2"),
         ("7", "has 3 columns, not 8"),
     ]
     output = imported(HEADER + "A1,Ann,Box,Globex,Won,3/1/2017,4/1/2017,100\n", *MAPPING, "--create-missing")

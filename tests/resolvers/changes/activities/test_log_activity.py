@@ -85,7 +85,7 @@ async def test_a_mistyped_year_is_told_with_the_days_that_can_be(world: World) -
     given = {"leadId": world["Ada"], "type": "CALL", "subject": "Call", "occurredAt": "1026-03-01T10:00:00Z"}
     refused = await world.refused("logActivity", given, "INVALID", "occurredAt")
     today = utc_now().date()
-    expected = [f"1026-03-01 cannot be: it must be from 1900-01-01 to {day}." for day in (today, utc_now().date())]
+    expected = [f"1026-03-01 is out of range: send 1900-01-01 to {day}." for day in (today, utc_now().date())]
     assert refused["userErrors"][0]["message"] in expected
 
 

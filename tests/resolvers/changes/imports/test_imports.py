@@ -183,7 +183,7 @@ async def test_an_id_twice_in_a_file_is_taken_once(database: Database) -> None:
     """The second line with an id is rejected, naming the first."""
     report = await import_deals(database, OPTIONS, [a_deal(2, external_id="A"), a_deal(3, external_id="A")])
     assert report.created == 1
-    assert report.rejected == [(3, "external_id: 'A' stands on line 2 already")]
+    assert report.rejected == [(3, "external_id: 'A' is already used on line 2")]
 
 
 async def test_an_inactive_owner_is_rejected(database: Database) -> None:
@@ -221,20 +221,23 @@ async def test_imported_cards_stand_below_the_others(database: Database, api: An
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"stage": ""}, "names no stage"),
-        ({"title": "  "}, "title: This must not be empty"),
-        ({"value": "-5"}, "value: A value is a number from 0"),
-        ({"value": "12x"}, "value: '12x' is not an amount"),
-        ({"value": "١٢"}, "is not an amount"),
-        ({"value": "NaN"}, "value: 'NaN' is not an amount"),
-        ({"value": "9" * 50}, "is not an amount"),
-        ({"value": "1.005"}, "USD has 2 digits"),
+        ({"stage": ""}, "has no stage; name one"),
+        ({"title": "  "}, "title: This cannot be empty"),
+        ({"value": "-5"}, "value: This amount is out of range"),
+        ({"value": "12x"}, "value: '12x' is not an amount; write one such as 1054.50"),
+        ({"value": "١٢"}, "is not an amount; write one such as 1054.50"),
+        ({"value": "NaN"}, "value: 'NaN' is not an amount; write one such as 1054.50"),
+        ({"value": "9" * 50}, "is not an amount; write one such as 1054.50"),
+        ({"value": "1.005"}, "1.005 has too many decimals"),
         ({"value": "5", "currency": "XXQ"}, "'XXQ' is not a currency"),
         ({"created_at": "2017-13-01"}, "created_at: '2017-13-01' is not a date"),
-        ({"created_at": "0017-01-01"}, "created_at: the year 17 is not between"),
-        ({"closed_at": "2017-01-01", "created_at": "2018-01-01"}, "closed_at lies before created_at"),
-        ({"description": "x" * 20_001}, "holds a text of more than"),
-        ({"owner": "a\0b"}, "holds the NUL character"),
+        ({"created_at": "0017-01-01"}, "created_at: the year 17 is out of range"),
+        (
+            {"closed_at": "2017-01-01", "created_at": "2018-01-01"},
+            "closed_at is before created_at; correct one of them",
+        ),
+        ({"description": "x" * 20_001}, "contains a text of more than"),
+        ({"owner": "a\0b"}, "contains the NUL character; remove it"),
         ({"title": "x" * 301}, "title: This has 301 characters"),
     ],
 )

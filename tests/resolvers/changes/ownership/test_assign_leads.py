@@ -62,7 +62,7 @@ async def test_what_is_not_there_is_reported_and_the_rest_is_given(world: World,
     await world.refused("assignLeads", {**given, "allOrNone": True}, "NOT_FOUND", "leadIds", "1")
     head = await world.head()
     made = await world.change("assignLeads", given, SHOW)
-    missing = "There is no such lead in your organisation."
+    missing = "There is no such lead in your organisation. Check the id."
     assert made["results"] == [
         {"leadId": id, "assigned": id != ids[1], "code": None, "message": None}
         if id != ids[1]

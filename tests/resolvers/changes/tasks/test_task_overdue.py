@@ -16,7 +16,7 @@ from models.database import Database
 from models.rules.ids import parse_id
 from models.tables.base import utc_now
 from resolvers.changes.tasks import overdue
-from resolvers.changes.tasks.overdue import record_overdue, telling_overdue
+from resolvers.changes.tasks.overdue import record_overdue, recording_overdue
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import task
 from tests.support.world import World
@@ -193,7 +193,7 @@ async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
     variables = {"after": (await world.ask("{ cursor }"))["cursor"], "leadId": world["Ada"]}
     caller = Caller(world.organisation, "tester", Role.VIEWER)
     stream = engine.subscribe(engine.documents.prepare(query), variables, caller)
-    async with telling_overdue(world.database, 3600, engine.feed.wake), asyncio.timeout(20):
+    async with recording_overdue(world.database, 3600, engine.feed.wake), asyncio.timeout(20):
         heard = json.loads((await anext(stream)).body)["data"]["events"]
     await stream.aclose()
     assert heard == {
@@ -216,9 +216,9 @@ async def test_a_server_goes_on_looking(database: Database, monkeypatch: pytest.
         raise ConnectionRefusedError
 
     monkeypatch.setattr(overdue, "record_overdue", failing)
-    async with telling_overdue(database, 0.001, nobody), asyncio.timeout(20):
+    async with recording_overdue(database, 0.001, nobody), asyncio.timeout(20):
         for _ in range(3):
             await tried.get()
     before = len(asyncio.all_tasks())
-    async with telling_overdue(database, 0, nobody):
+    async with recording_overdue(database, 0, nobody):
         assert len(asyncio.all_tasks()) == before
