@@ -205,14 +205,14 @@ async def test_a_remembered_token_is_forgotten() -> None:
     await end_revoked(service)
     assert service.authenticator.people == set()
     for _ in range(2):
-        with pytest.raises(NotAllowed, match="no longer an active member"):
+        with pytest.raises(NotAllowed, match="membership is not active"):
             await authenticate()
     engine.found = {}
     assert await authenticate() == who
 
 
 async def test_a_token_is_not_taken_unseen() -> None:
-    """While the database cannot be reached, a token that was not seen before is told to come back."""
+    """While the database cannot be reached, a token that was not seen before gets SERVICE_UNAVAILABLE."""
     engine = Gone()
     engine.found = ConnectionRefusedError()
     with pytest.raises(NotAvailable, match="cannot be reached"):
