@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     def _verifiable(self) -> Self:
         if not (self.demo or self.jwt_secret or self.jwks_url):
             raise ValueError(
-                "set DEALBOARD_JWT_SECRET or DEALBOARD_JWKS_URL, so that tokens can be verified; or try it out with --demo"
+                "set DEALBOARD_JWT_SECRET or DEALBOARD_JWKS_URL, so that tokens can be verified, or pass --demo"
             )
         return self
 
