@@ -1,4 +1,4 @@
-"""Access that is withdrawn: who was deactivated, or whose organisation was suspended, is let go by every process."""
+"""Revoked access: every process disconnects deactivated members, and the members of suspended organisations."""
 
 import os
 import subprocess
@@ -140,7 +140,7 @@ def test_a_deactivated_member_is_let_go_by_every_process(servers: tuple[Served, 
     assert [refusal(served) for served in rita] == [None, None]
 
 
-def test_a_suspended_organisation_is_let_go_by_every_process(servers: tuple[Served, Served], shared: str) -> None:
+def test_every_process_disconnects_a_suspended_organisation(servers: tuple[Served, Served], shared: str) -> None:
     """Its sockets and streams end and nobody of it is let in, until the operator resumes it."""
     stream = {"Accept": "text/event-stream"}
     with ExitStack() as stack:
@@ -160,7 +160,7 @@ def test_a_suspended_organisation_is_let_go_by_every_process(servers: tuple[Serv
 
 
 async def test_who_may_no_longer_ask(world: World, strangers: World, database: Database) -> None:
-    """Only the deactivated of an organisation, and all of a suspended one; of others the same subject may ask on."""
+    """Deactivated members and suspended organisations lose access; the same subject keeps it in other organisations."""
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     here, there = organisation_id(world.organisation), organisation_id(strangers.organisation)
     people = [(here, "rita"), (here, "tester"), (here, "unknown"), (there, "rita"), (there, "unknown")]
