@@ -49,7 +49,7 @@ def test_a_worker_is_replaced_once_the_database_is_back(tmp_path: Path) -> None:
         for worker in workers(served):
             worker.kill()
         said = ""
-        while said.count("has ended (") < 3:
+        while said.count("ended with status") < 3:
             said += served.process.stdout.readline()
         assert "ended with status 2" in said
         assert "dealboard: The database cannot be reached (" in said
