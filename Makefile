@@ -37,7 +37,7 @@ soak: install-dev ## Minutes of killed servers and cut connections: is anything 
 schema: install ## Write the schema as it is in the code
 	$(BIN)/dealboard schema > schema.graphql
 
-docs: install ## Write the reference pages of docs/ as the code is
+docs: install ## Write docs/settings.md, docs/errors.md and docs/metrics.md from the code
 	$(BIN)/python -c "from pathlib import Path; from server.process.reference import write; write(Path('docs'))"
 
 migration: install-dev ## Write the next migration from what the models have and the newest one has not: name=add_something

@@ -1,1 +1,1 @@
-"""How it is served: the ASGI application, authentication, settings, the command line, pages, embedded PostgreSQL."""
+"""Serves the API: the ASGI application, authentication, settings, the command line, pages, embedded PostgreSQL."""

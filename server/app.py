@@ -1,4 +1,4 @@
-"""The application: /graphql over HTTP, Server-Sent Events and WebSockets, the GraphiQL page, and what stands around."""
+"""The application: /graphql over HTTP, Server-Sent Events and WebSockets, the GraphiQL page, health and metrics."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -43,7 +43,7 @@ Start = Callable[[Settings, Database], AbstractAsyncContextManager[Runs]]
 
 
 class Application(Starlette):
-    """A Starlette application that answers at PATH before its router, which would take as long as the rest of it."""
+    """A Starlette application that answers at PATH before its router, which would take as long as the answer."""
 
     def __init__(self, service: Service, graphql: ASGIApp, sockets: ASGIApp, origins: Origins, **more: Any) -> None:
         super().__init__(**more)
@@ -53,11 +53,11 @@ class Application(Starlette):
         self.entrance = CrossOrigin(BodyLimit(self.dispatch, service.settings.max_body_bytes), origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Everything comes in here."""
+        """The entry point of every request and socket."""
         await self.entrance(scope, receive, send)
 
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """GraphQL at once, anything else by the routes."""
+        """Answer GraphQL directly, everything else by the routes."""
         if scope.get("path") != PATH:
             await super().__call__(scope, receive, send)
         elif scope["type"] == "http":
@@ -69,7 +69,7 @@ class Application(Starlette):
 def create_app(
     settings: Settings, database: Database, start: Start | None = None, calls: Calls | None = None
 ) -> Application:
-    """The application on an open database. `start` makes the engine, for as long as the application runs."""
+    """The application on an open database. `start` opens the engine while the application runs."""
     service = Service(settings, calls=calls)
     metrics = service.calls.metrics
     start = start or partial(start_engine, delivered=metrics.delivered)
@@ -90,7 +90,7 @@ def create_app(
         Route("/", to_graphql),
         *health_routes(service, database),
         *([metrics_route(service, look)] if settings.metrics else []),
-        # Listed for those who look at the routes, and for a server that mounts the application below another path.
+        # Listed for readers of the routes, and for a server that mounts the application below another path.
         Route(PATH, graphql),
         WebSocketRoute(PATH, sockets),
         Mount("/graphiql", graphiql_assets()),
@@ -125,13 +125,13 @@ def make_wakeups(url: str) -> Wakeups:
 
 
 async def to_graphql(_: Request) -> Response:
-    """The way from the root to where things are."""
+    """Redirect the root to the API and GraphiQL."""
     return RedirectResponse(PATH)
 
 
 async def not_found(_: Request, failure: Exception) -> Response:
-    """What the routes refuse, in the same shape as every other refusal."""
+    """An error of the routes, in the shape of every other error."""
     status = failure.status_code if isinstance(failure, HTTPException) else 500
     headers = failure.headers if isinstance(failure, HTTPException) else None
-    body = encode_errors([error(Code.BAD_REQUEST, f"There is nothing here ({status}): GraphQL is at {PATH}.")])
+    body = encode_errors([error(Code.BAD_REQUEST, f"Nothing is at this address ({status}). Send GraphQL to {PATH}.")])
     return Response(body, status, headers, media_type=RESPONSE.decode())

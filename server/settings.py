@@ -1,4 +1,4 @@
-"""Settings: typed, from the environment (`DEALBOARD_…`) or the command line, each explained."""
+"""Settings: typed and described, from the environment (`DEALBOARD_…`) or the command line."""
 
 import difflib
 import os
@@ -12,98 +12,106 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "DEALBOARD_"
 SHORTEST_SECRET = 32
-"""Bytes that a secret for HS256 must have at least. Source: RFC 7518, section 3.2."""
+"""Fewest bytes of a secret for HS256. Source: RFC 7518, section 3.2."""
 
 NOT_SETTINGS = {"DEALBOARD_TEST_DATABASE_URL", "DEALBOARD_BENCH_DATABASE_URL"}
 """Variables with our prefix that only tests and benchmarks read."""
 
 
 class WrongSettings(Exception):
-    """Settings that cannot be used, in one line that says how to mend them."""
+    """Settings that cannot be used, in one line that says how to fix them."""
 
 
 class Settings(BaseSettings):
-    """Everything that can be set."""
+    """Every setting of the server."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
-    demo: bool = Field(False, description="Demo mode: a demo organisation, a generated secret and a printed token.")
-    database_url: str | None = Field(
-        None, description="PostgreSQL 15 or later; without it one is started from a wheel."
-    )
+    demo: bool = Field(False, description="Demo mode: create a demo organisation, generate a secret and print a token.")
+    database_url: str | None = Field(None, description="URL of PostgreSQL 15 or later. Empty: the embedded PostgreSQL.")
     data_dir: Path = Field(Path(".data"), description="Folder of the embedded PostgreSQL and of the demo secret.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 chooses a free one.")
-    workers: int = Field(1, ge=1, le=64, description="Processes that serve.")
-    pool_size: int = Field(10, ge=1, le=500, description="Connections to PostgreSQL per process.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on. 0 picks a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes on the same port.")
+    pool_size: int = Field(10, ge=1, le=500, description="Maximum number of PostgreSQL connections per process.")
     statement_cache_size: int = Field(
-        256, ge=0, description="Prepared statements per connection; 0 behind PgBouncer in transaction mode."
+        256, ge=0, description="Prepared statements per connection. Set 0 behind PgBouncer in transaction mode."
     )
-    jwt_secret: str | None = Field(None, description="Secret of tokens signed with HS256; 32 bytes or more.")
-    jwks_url: str | None = Field(None, description="Where the public keys of tokens signed with RS256 or ES256 are.")
+    jwt_secret: str | None = Field(None, description="Secret that verifies tokens signed with HS256: 32 bytes or more.")
+    jwks_url: str | None = Field(
+        None, description="URL of the public keys (JWKS) that verify tokens signed with RS256 or ES256."
+    )
     jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("HS256", "RS256", "ES256"), description="Signature algorithms that are accepted, separated by commas."
+        ("HS256", "RS256", "ES256"), description="Accepted signature algorithms, separated by commas."
     )
-    jwt_issuer: str | None = Field(None, description="The `iss` that tokens must have; not checked when empty.")
-    jwt_audience: str | None = Field(None, description="The `aud` that tokens must have; not checked when empty.")
-    claim_subject: str = Field("sub", description="The claim that names the person.")
-    claim_organisation: str = Field("org_id", description="The claim that names the organisation, or a list of them.")
-    claim_role: str = Field("role", description="The claim that names the role: viewer, rep, manager or admin.")
-    claim_name: str = Field("name", description="The claim with the person's name.")
-    claim_email: str = Field("email", description="The claim with the person's e-mail address.")
+    jwt_issuer: str | None = Field(None, description="Required `iss` claim of tokens. Empty: not checked.")
+    jwt_audience: str | None = Field(None, description="Required `aud` claim of tokens. Empty: not checked.")
+    claim_subject: str = Field("sub", description="Claim that identifies the member.")
+    claim_organisation: str = Field("org_id", description="Claim with the key of the organisation, or a list of keys.")
+    claim_role: str = Field("role", description="Claim with the role: viewer, rep, manager or admin.")
+    claim_name: str = Field("name", description="Claim with the member's name.")
+    claim_email: str = Field("email", description="Claim with the member's e-mail address.")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Origins of browser apps that may call, separated by commas; * for all."
+        (), description="Origins of browser apps that may call the API, separated by commas. * allows every origin."
     )
-    max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body.")
-    max_depth: int = Field(15, ge=1, le=30, description="Deepest nesting of a query.")
-    max_aliases: int = Field(100, ge=0, description="Most aliases in a query, fragments written out.")
-    max_fields: int = Field(1_000, ge=1, description="Most fields in a query, fragments written out.")
-    max_root_fields: int = Field(20, ge=1, description="Most root fields in an operation.")
-    max_tokens: int = Field(1_200, ge=10, description="Most lexical tokens in a query.")
-    max_cost: int = Field(50_000, ge=1, description="Most rows that a query may be estimated to read.")
-    socket_init_timeout: float = Field(5.0, gt=0, description="Seconds in which a WebSocket must authenticate.")
-    socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings of a WebSocket.")
+    max_body_bytes: int = Field(1_000_000, ge=1_000, description="Maximum size of a request body, in bytes.")
+    max_depth: int = Field(15, ge=1, le=30, description="Maximum nesting of an operation.")
+    max_aliases: int = Field(
+        100, ge=0, description="Maximum number of aliases in an operation, with fragments expanded."
+    )
+    max_fields: int = Field(
+        1_000, ge=1, description="Maximum number of fields in an operation, with fragments expanded."
+    )
+    max_root_fields: int = Field(20, ge=1, description="Maximum number of root fields in an operation.")
+    max_tokens: int = Field(1_200, ge=10, description="Maximum number of lexical tokens in a document.")
+    max_cost: int = Field(50_000, ge=1, description="Maximum number of rows that a query is estimated to read.")
+    socket_init_timeout: float = Field(5.0, gt=0, description="Seconds that a WebSocket has to authenticate.")
+    socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings on a WebSocket.")
     send_timeout: float = Field(
-        10.0, gt=0, description="Seconds in which a client must read what waits for it; then it is disconnected."
+        10.0, gt=0, description="Seconds that a client has to read pending data before it is disconnected."
     )
-    max_subscriptions_per_socket: int = Field(100, ge=1, description="Most operations at once on a WebSocket.")
+    max_subscriptions_per_socket: int = Field(
+        100, ge=1, description="Maximum number of concurrent operations on a WebSocket."
+    )
     max_connections_per_member: int = Field(
-        100, ge=1, description="Most sockets and streams at once of one member, per process."
+        100, ge=1, description="Maximum number of open sockets and streams of a member, per process."
     )
-    max_messages_per_second: int = Field(200, ge=1, description="Most messages in a second on a WebSocket.")
+    max_messages_per_second: int = Field(200, ge=1, description="Maximum number of messages per second on a WebSocket.")
     shutdown_timeout: float = Field(
-        10.0, gt=0, description="Seconds in which the server ends after a signal to stop; requests finish meanwhile."
+        10.0, gt=0, description="Seconds that running requests have to finish after a signal to stop."
     )
     events_url: str | None = Field(
         None,
-        description="What carries wake-ups between processes: redis://…, or a direct postgresql://… when database_url"
-        " leads to a pooler. Without it, the database.",
+        description="Carrier of wake-ups between processes: redis://…, or a direct postgresql://… where"
+        " DEALBOARD_DATABASE_URL points to a connection pooler. Empty: the database.",
     )
-    event_poll_seconds: float = Field(1.0, gt=0, description="Seconds after which a lost wake-up is made good.")
+    event_poll_seconds: float = Field(
+        1.0, gt=0, description="Seconds after which events are delivered whose wake-up was lost."
+    )
     event_retention_days: int = Field(
         90,
         ge=0,
-        description="Days that a subscription can go back with `after`; 0: for ever.",
+        description="Days of events that a subscription can replay with `after`. 0: all of them.",
     )
     keep_change_log: bool = Field(
         True,
-        description="Keep for ever what was changed and by whom; otherwise only the timelines of existing leads are"
-        " kept for longer than a subscription can go back.",
+        description="Keep the change log forever. Otherwise, only the timelines of existing leads are kept beyond"
+        " DEALBOARD_EVENT_RETENTION_DAYS.",
     )
     overdue_interval: float = Field(
-        15.0, ge=0, description="Seconds between two looks for tasks that have become overdue; 0: another server looks."
+        15.0, ge=0, description="Seconds between checks for overdue tasks. 0: another server checks."
     )
-    log_level: str = Field("info", description="How much is logged: debug, info, warning or error.")
+    log_level: str = Field("info", description="Lowest level that is logged: debug, info, warning or error.")
     log_format: Literal["text", "json"] = Field(
-        "text", description="How it is logged: text for people, or json, which also has a line for each operation."
+        "text", description="Log format: text for people, or json for programs, which adds a line for each operation."
     )
-    metrics: bool = Field(True, description="Answer at /metrics, in Prometheus' form.")
+    metrics: bool = Field(True, description="Serve metrics for Prometheus at /metrics.")
     metrics_token: str | None = Field(
-        None, description="The bearer token that /metrics asks for; without it, anybody may look."
+        None, description="Bearer token that /metrics requires. Empty: /metrics is public."
     )
     otlp_endpoint: str | None = Field(
         None,
-        description="Where a span of each operation is sent by OpenTelemetry, such as http://127.0.0.1:4318/v1/traces.",
+        description="URL that OpenTelemetry spans are sent to, such as http://127.0.0.1:4318/v1/traces.",
     )
 
     @field_validator("jwt_algorithms", "allowed_origins", mode="before")
@@ -143,22 +151,22 @@ class Settings(BaseSettings):
     @classmethod
     def _long_enough(cls, value: str | None) -> str | None:
         if value and len(value.encode()) < SHORTEST_SECRET:
-            raise ValueError(f"must have at least {SHORTEST_SECRET} bytes; make one with `openssl rand -base64 48`")
+            raise ValueError(f"must have at least {SHORTEST_SECRET} bytes; generate one with `openssl rand -base64 48`")
         return value or None
 
     @model_validator(mode="after")
     def _verifiable(self) -> Self:
         if not (self.demo or self.jwt_secret or self.jwks_url):
             raise ValueError(
-                "set DEALBOARD_JWT_SECRET or DEALBOARD_JWKS_URL, so that tokens can be verified; to try it: --demo"
+                "set DEALBOARD_JWT_SECRET or DEALBOARD_JWKS_URL, so that tokens can be verified, or pass --demo"
             )
         return self
 
 
 def load_settings(**given: Any) -> Settings:
-    """The settings from the environment, overridden by what is given. Raises `WrongSettings`.
+    """The settings from the environment, overridden by `given`. Raises `WrongSettings`.
 
-    In demo mode without a secret, one is made and kept in the data folder.
+    In demo mode without a secret, one is generated and kept in the data folder.
     """
     _refuse_unknown()
     chosen = {name: value for name, value in given.items() if value is not None}
@@ -174,7 +182,7 @@ def load_settings(**given: Any) -> Settings:
 
 
 def demo_secret(folder: Path) -> str:
-    """The secret of demo mode, made once and readable by its owner only."""
+    """The secret of demo mode: generated once, and readable only by its owner."""
     path = folder / "demo-secret"
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import Code
+from models.rules.refusal import Refusal
+from server.observe.metrics import Metrics
 from server.process.reference import PAGES
 from server.settings import Settings
 from server.transport.close_codes import CLOSE_CODES
@@ -29,16 +31,35 @@ def test_every_setting_and_code_is_explained() -> None:
 
 
 def test_every_close_code_is_listed() -> None:
-    """Each number that a socket is closed with has its meaning."""
+    """Each code that the server closes a socket with has its meaning, and no other code is listed."""
     closed = {
-        argument.value
+        node.value
         for path in SOURCES
+        if path.name != "close_codes.py"
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("Closing", "Ending", "close")
-        for argument in node.args[:1]
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, int)
+        if isinstance(node, ast.Constant)
+        and type(node.value) is int
+        and (1000 < node.value < 1016 or node.value > 4399)
+        if node.value < 5000
     }
-    assert closed <= CLOSE_CODES.keys()
+    assert closed == CLOSE_CODES.keys()
+
+
+def test_every_metric_is_listed() -> None:
+    """Each metric that `/metrics` answers with has its row, with its type and its help."""
+    rows = (ROOT / "docs" / "metrics.md").read_text().splitlines()
+    for metric in Metrics().registry.collect():
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        (row,) = [row for row in rows if row.startswith(f"| `{name}` |")]
+        assert f"| {metric.type} |" in row
+        assert row.endswith(f"| {metric.documentation} |")
+
+
+def test_every_code_and_setting_has_its_row() -> None:
+    """Each code of `errors` and `userErrors` and each setting is the first cell of a row."""
+    text = (ROOT / "docs" / "errors.md").read_text() + (ROOT / "docs" / "settings.md").read_text()
+    first = set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE))
+    assert first == {*Code, *Refusal, *(f"DEALBOARD_{name.upper()}" for name in Settings.model_fields)}
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))

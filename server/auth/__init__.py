@@ -1,1 +1,1 @@
-"""Who is calling: tokens, keys and revoked access."""
+"""Identifies callers: tokens, keys and revoked access."""

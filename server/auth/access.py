@@ -2,7 +2,7 @@
 request.
 
 A token is checked against the database when it is seen for the first time. From then on the process asks every second
-about all who are there: those whose tokens it remembers, and those with a socket or a stream open.
+about every caller whose token it remembers or who has an open socket or stream.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from server.transport.service import Service
 log = logging.getLogger("dealboard.access")
 
 REASONS = {
-    Revoked.DEACTIVATED: "You are no longer an active member here. Ask an admin to activate you.",
+    Revoked.DEACTIVATED: "Your membership is not active. Ask an admin to activate it.",
     Revoked.SUSPENDED: "This organisation is suspended. Ask the operator of this server.",
 }
 
 FORBIDDEN = 4403
-"""The code that a socket is closed with, as one whose token admits nobody is."""
+"""The close code of a socket whose caller has no access, as for a refused token."""
 
 
 async def expect_access(service: Service, who: Caller) -> None:
@@ -32,14 +32,14 @@ async def expect_access(service: Service, who: Caller) -> None:
     try:
         found = await service.engine.revoked([who.person])
     except UNREACHABLE as failure:
-        raise NotAvailable("The database cannot be reached right now. Send this again in a moment.") from failure
+        raise NotAvailable("The database cannot be reached. Retry in a moment.") from failure
     if found:
         raise NotAllowed(REASONS[found[who.person]])
 
 
 @asynccontextmanager
 async def ending_revoked(service: Service, seconds: float) -> AsyncIterator[None]:
-    """Look every so many seconds for callers to disconnect, in the background."""
+    """Check every `seconds` for callers whose access was revoked, in the background."""
     task = asyncio.create_task(_keep_looking(service, seconds))
     try:
         yield
@@ -54,7 +54,7 @@ async def _keep_looking(service: Service, seconds: float) -> None:
         try:
             await end_revoked(service)
         except UNREACHABLE:
-            """Nobody can be answered now either; the next look finds them."""
+            """Without a database there are no answers to withhold; the next check finds these callers."""
         except Exception:
             log.exception("revoked access could not be looked up")
 

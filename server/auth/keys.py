@@ -1,7 +1,7 @@
 """The keys that tokens are verified with: a shared secret, or the public keys behind a JWKS URL.
 
-Which of the two is used depends on the family of the token's algorithm alone. So a public key can never be taken for a
-secret, whatever a token claims.
+The algorithm of the token alone decides which of the two is used. A public key can therefore never serve as a secret,
+whatever a token claims.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PUBLIC_ALGORITHMS = frozenset(
 )
 
 LIFETIME = 600.0
-"""Seconds after which public keys are fetched anew, so that a withdrawn key ends."""
+"""Seconds after which public keys are fetched again, so that revoked keys stop working."""
 
 PAUSE = 30.0
 """Seconds between two fetches, however many unknown key ids arrive."""
@@ -35,7 +35,7 @@ Fetch = Callable[[], list[jwt.PyJWK]]
 
 
 class Keys:
-    """Finds the key for a token's header."""
+    """Finds the key that verifies a token."""
 
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.jwt_secret
@@ -46,17 +46,19 @@ class Keys:
         )
 
     async def find(self, header: Mapping[str, Any]) -> tuple[Any, str]:
-        """The key, and the one algorithm that it may verify. Raises NotAuthenticated or NotAvailable."""
+        """The key, and the one algorithm that it verifies. Raises NotAuthenticated or NotAvailable."""
         algorithm = header.get("alg")
         if algorithm not in self.algorithms:
             allowed = ", ".join(sorted(self.algorithms)) or "none, because neither a secret nor a JWKS URL is set"
-            raise NotAuthenticated(f"This token is not signed as it must be. Algorithms that count here: {allowed}.")
+            raise NotAuthenticated(
+                f"This token is signed with another algorithm than this server accepts. Accepted: {allowed}."
+            )
         if algorithm in SECRET_ALGORITHMS or self._public is None:
             return self._secret, str(algorithm)
         kid = header.get("kid")
         found = await self._public.find(kid if isinstance(kid, str) else None, str(algorithm))
         if found is None:
-            raise NotAuthenticated("This token is signed with a key that is not known here: get a new token.")
+            raise NotAuthenticated("This token is signed with an unknown key: get a new token.")
         return found, str(algorithm)
 
 
@@ -86,7 +88,9 @@ class PublicKeys:
             await self._update()
             found = self._find(kid, algorithm)
         if self._fetched is None:
-            raise NotAvailable("Tokens cannot be checked now: the server of their keys does not answer. Try again.")
+            raise NotAvailable(
+                "Tokens cannot be verified: the server of their keys does not answer. Retry in a moment."
+            )
         return found
 
     def _find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
@@ -96,13 +100,13 @@ class PublicKeys:
         return next((key for key in usable if key.key_id == kid), None)
 
     def _due(self) -> bool:
-        # While a fetch is under way it is due for everybody, so that all wait for it.
+        # While a fetch runs it is due for every caller, so that all of them wait for it.
         return self._lock.locked() or self._tried is None or self._clock() - self._tried >= PAUSE
 
     async def _update(self) -> None:
         before = self._tried
         async with self._lock:
-            if self._tried != before:  # somebody else has fetched while this one waited
+            if self._tried != before:  # another caller has fetched while this one waited
                 return
             try:
                 self._keys = await asyncio.to_thread(self._fetch)

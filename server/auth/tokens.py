@@ -1,7 +1,7 @@
-"""Who is asking: a bearer token (a JWT) and the `orgid` header become a Scope.
+"""Authentication: a bearer token (a JWT) and the `orgid` header become a `Caller`.
 
-401 means that the token proves nothing (none, expired, badly signed, a claim missing); 403 that it is good but names
-other organisations; 400 that it names several and `orgid` does not say which.
+401: the token is missing, expired, wrongly signed or lacks a claim. 403: the token is valid but names other
+organisations. 400: the token names several organisations and `orgid` names none of them.
 """
 
 import time
@@ -19,29 +19,29 @@ from server.settings import Settings
 from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated
 
 LEEWAY = 10.0
-"""Seconds by which the clocks of the issuer and of this machine may differ."""
+"""Seconds that the clocks of the issuer and of this machine may differ."""
 
 REMEMBERED = 4096
 """Tokens whose verification is remembered."""
 
 AGAIN = 300.0
-"""Seconds after which a remembered token is verified again, so that a withdrawn key ends."""
+"""Seconds after which a remembered token is verified again, so that revoked keys stop working."""
 
 LONGEST = 200
-"""Characters of an organisation's key, of a subject, a name and an e-mail address."""
+"""Most characters of an organisation's key, of a subject, a name and an e-mail address."""
 
 LONGEST_TOKEN = 8192
-"""Characters of a token."""
+"""Most characters of a token."""
 
 LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
-"""The latest end of a token that a datetime can hold."""
+"""The latest expiry that a datetime can hold. Later ones count as this one."""
 
 Admit = Callable[[Caller], Awaitable[None]]
 """Refuses callers whose access was revoked, however good the token is."""
 
 
 class Authenticator:
-    """Turns credentials into a Scope, and remembers the good ones for a while."""
+    """Turns credentials into a `Caller`, and remembers verified ones for a while."""
 
     def __init__(self, settings: Settings, keys: Keys | None = None, admit: Admit | None = None) -> None:
         self.settings = settings
@@ -50,10 +50,10 @@ class Authenticator:
         self._scopes: OrderedDict[tuple[str | None, str | None], tuple[float, Caller]] = OrderedDict()
 
     async def authenticate(self, authorization: str | None, orgid: str | None) -> Caller:
-        """The scope of `Bearer <JWT>` (or the bare JWT) in the organisation `orgid`.
+        """The caller of `Bearer <JWT>` (or the bare JWT) in the organisation `orgid`.
 
         `orgid` may be left out when the token names exactly one. Raises NotAuthenticated, NotAllowed, BadRequest, or
-        NotAvailable when the keys cannot be had.
+        NotAvailable when the keys cannot be fetched.
         """
         key = (authorization, orgid)
         remembered = self._scopes.get(key)
@@ -73,12 +73,12 @@ class Authenticator:
 
     @property
     def people(self) -> set[Person]:
-        """Whose tokens are remembered."""
+        """The callers whose tokens are remembered."""
         now = time.time()
         return {caller.person for until, caller in self._scopes.values() if until > now}
 
     def forget(self, person: Person) -> None:
-        """Verify the tokens of a person anew."""
+        """Forget the tokens of a person, so that they are verified again."""
         for key in [key for key, (_, caller) in self._scopes.items() if caller.person == person]:
             del self._scopes[key]
 
@@ -98,17 +98,23 @@ class Authenticator:
         except jwt.ExpiredSignatureError as wrong:
             raise NotAuthenticated("This token has expired: get a new one.") from wrong
         except jwt.ImmatureSignatureError as wrong:
-            raise NotAuthenticated("This token is not valid yet: compare its issuer's clock with this one.") from wrong
+            raise NotAuthenticated(
+                "This token is not valid yet: check the clocks of its issuer and of this server."
+            ) from wrong
         except jwt.MissingRequiredClaimError as wrong:
-            raise NotAuthenticated(f"This token has no `{wrong.claim}` claim, which is required.") from wrong
+            raise NotAuthenticated(
+                f"This token has no `{wrong.claim}` claim, which is required: get one that has it."
+            ) from wrong
         except jwt.InvalidIssuerError as wrong:
-            raise NotAuthenticated("This token is from another issuer (`iss`) than the one trusted here.") from wrong
+            raise NotAuthenticated(
+                "This token is from an untrusted issuer (`iss`): get one from the issuer that this server trusts."
+            ) from wrong
         except jwt.InvalidAudienceError as wrong:
-            raise NotAuthenticated("This token is meant for another audience (`aud`).") from wrong
+            raise NotAuthenticated("This token is for another audience (`aud`): get one for this server.") from wrong
         except jwt.InvalidSignatureError as wrong:
-            raise NotAuthenticated("This token is not signed with the key of this server.") from wrong
+            raise NotAuthenticated("This token is not signed with the key of this server: get a new one.") from wrong
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as wrong:
-            raise NotAuthenticated("This token is not a well-formed JWT.") from wrong
+            raise NotAuthenticated("This token is not a well-formed JWT: send the token as it was issued.") from wrong
         return claims
 
     def _scope(self, claims: Mapping[str, Any], orgid: str | None) -> Caller:
@@ -123,14 +129,14 @@ class Authenticator:
         )
 
     def _organisation(self, claim: Any, orgid: str | None) -> str:
-        """The organisation asked for, or the only one that the token names."""
+        """The requested organisation, or the only one that the token names."""
         name = self.settings.claim_organisation
         named = [claim] if isinstance(claim, str) else claim
         if not isinstance(named, list) or not named or not all(isinstance(key, str) and _sound(key) for key in named):
             raise NotAuthenticated(f"The `{name}` claim of this token must name an organisation, or a list of them.")
         if orgid is None:
             if len(set(named)) > 1:
-                raise BadRequest(f"This token names {len(set(named))} organisations: say which one as `orgid`.")
+                raise BadRequest(f"This token names {len(set(named))} organisations: name one of them as `orgid`.")
             return str(named[0])
         if not _sound(orgid):
             raise BadRequest(f"`orgid` must be 1 to {LONGEST} printable characters.")
@@ -174,7 +180,7 @@ def _sound(value: str) -> bool:
 
 
 def _optional(value: Any) -> str | None:
-    """A claim that only decorates: dropped rather than refused when it cannot be stored."""
+    """An optional claim: dropped, not refused, when it cannot be stored."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         return None
     return value.encode(errors="replace").decode()[:LONGEST]

@@ -21,29 +21,29 @@ from server.observe.metrics import Metrics
 log = logging.getLogger("dealboard.calls")
 
 NOTHING = "none"
-"""In place of an operation's name and kind, when it was refused before they were known."""
+"""The name and kind of an operation that was refused before they were known."""
 
 CANCELLED = "CANCELLED"
-"""In place of an error's code: the client has gone, or the server stopped, before there was an answer."""
+"""The code of a call whose client disconnected, or whose server stopped, before there was an answer."""
 
 REQUEST_ID = re.compile(rb"[\w.:/+=@-]{1,100}")
 
 BROKEN = (Code.INTERNAL_SERVER_ERROR, Code.SERVICE_UNAVAILABLE)
-"""Codes that are no fault of the client's."""
+"""Codes of failures that the server causes."""
 
 current: ContextVar["Call | None"] = ContextVar("current", default=None)
 """The call that the running code serves."""
 
 
 def blame(code: str) -> None:
-    """What the call that the running code serves has come to."""
+    """Set the code of the call that the running code serves."""
     call = current.get()
     if call is not None:
         call.code = code
 
 
 class Tracer(Protocol):
-    """Takes calls that have ended."""
+    """Records calls that have ended."""
 
     def trace(self, call: "Call", seconds: float) -> None: ...
 
@@ -79,7 +79,7 @@ class Call:
         self.began = perf_counter()
 
     def runs(self, prepared: Prepared) -> None:
-        """What is run is known now."""
+        """Record the name and kind of the operation, once they are known."""
         self.operation, self.kind = prepared.name, prepared.kind
 
     def describe(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Calls:
         self.tracer = tracer
 
     def ended(self, call: Call, seconds: float) -> None:
-        """Tell of a call that has ended."""
+        """Record a call that has ended."""
         self.metrics.called(call.operation, call.kind, call.code, seconds)
         level = logging.WARNING if call.code in BROKEN else self.level
         if log.isEnabledFor(level):

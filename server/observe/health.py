@@ -1,6 +1,6 @@
-"""For who watches over the process.
+"""Addresses for operators.
 
-/healthz says that it is alive, /readyz that requests may be sent to it, and /metrics how it is doing.
+/healthz reports that the process is alive, /readyz whether it can serve requests, and /metrics its figures.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ PATIENCE = 3.0
 
 @dataclass
 class Probe:
-    """Whether the database answers and its tables are current. However many ask at once, it is asked once.
+    """Whether the database answers and its tables are current. Concurrent requests share one check.
 
     A check that gets no answer in time goes on, and the next request waits for the same one: neither a database
     that hangs nor a pool that is exhausted is asked for more and more connections.
@@ -35,7 +35,7 @@ class Probe:
     asking: asyncio.Task[tuple[bool, bool]] | None = None
 
     async def answers(self) -> tuple[bool, bool]:
-        """Both, as far as they were found out in time."""
+        """Both, and False for both when there is no answer in time."""
         if self.asking is None or self.asking.done():
             self.asking = asyncio.create_task(self._ask())
         await asyncio.wait([self.asking], timeout=PATIENCE)
@@ -49,7 +49,7 @@ class Probe:
 
 
 def health_routes(service: Service, database: Database) -> list[Route]:
-    """The two addresses. They need no token, and say no more than what works."""
+    """The two addresses. They need no token, and report only what works."""
     probe = Probe(database)
 
     async def healthz(_: Request) -> Response:
@@ -71,14 +71,14 @@ def health_routes(service: Service, database: Database) -> list[Route]:
 
 
 def look_at(service: Service, database: Database) -> None:
-    """Write down for /metrics what is a state."""
+    """Update the gauges of /metrics."""
     engine = getattr(service, "engine", None)
     feed = engine.feed if isinstance(engine, Engine) else None
     service.calls.metrics.look(database.pool, len(service.connections), feed)
 
 
 def metrics_route(service: Service, look: Callable[[], None]) -> Route:
-    """The address of the metrics. It needs a token where the settings have one."""
+    """The address of the metrics. It requires a token if the settings have one."""
     token = service.settings.metrics_token
     wanted = f"Bearer {token}".encode()
 

@@ -1,4 +1,4 @@
-"""Logs: one line for each record, as text for people or as JSON for programs, with the call that it belongs to.
+"""Logs: one line for each record, as text for people or as JSON for programs, with its call.
 
 The message of a failure is left out: PostgreSQL and Python quote values in it, and those belong to customers. What is
 logged is its type, where it came from, and of PostgreSQL the SQLSTATE and the constraint.
@@ -15,7 +15,7 @@ from server.observe.calls import current
 from server.settings import Settings
 
 OWN = ("code", "duration_ms")
-"""What only records about calls have."""
+"""Attributes that only records of calls have."""
 
 
 class TextFormatter(logging.Formatter):
@@ -49,7 +49,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(settings: Settings) -> None:
-    """Log to standard error as the settings say: ours from their level on, of libraries what is wrong."""
+    """Log to standard error: our records from the level of the settings on, those of libraries from WARNING on."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     root = logging.getLogger()
@@ -78,7 +78,7 @@ def _failure(record: logging.LogRecord) -> str | None:
 
 
 def _described(failure: BaseException, seen: set[int]) -> list[str]:
-    """Where a failure came from, and before it what caused it."""
+    """The cause of a failure, if any, then its traceback and type."""
     seen.add(id(failure))
     lines = []
     cause = failure.__cause__ or (None if failure.__suppress_context__ else failure.__context__)

@@ -1,8 +1,8 @@
-"""Metrics in Prometheus' form, at /metrics: what a process has done, and how it is doing.
+"""Metrics for Prometheus, at /metrics: what a process has done, and its current state.
 
-With `--workers`, whichever worker is asked answers for all of them: each writes its figures to files that the others
-can read, in the folder that PROMETHEUS_MULTIPROC_DIR names
-(https://prometheus.github.io/client_python/multiprocess/). What is a state and not a sum is then written every second.
+With `--workers`, any worker answers for all of them: each writes its figures to files that the others can read, in the
+folder that PROMETHEUS_MULTIPROC_DIR names (https://prometheus.github.io/client_python/multiprocess/). Gauges are then
+updated every second.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from engine.live.feed import Feed
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 EVERY = 1.0
-"""Seconds between two looks at what is a state, with several workers."""
+"""Seconds between updates of the gauges, with several workers."""
 
 MOST_NAMES = 200
 """Operations that are counted by name. Clients choose the names, so those that come later are counted together."""
@@ -27,7 +27,7 @@ MOST_NAMES = 200
 OTHERS = "other"
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""The bounds that durations are counted by."""
+"""The bounds of the buckets of durations."""
 
 
 class Metrics:
@@ -51,32 +51,38 @@ class Metrics:
             return Histogram(f"dealboard_{name}", text, labels, registry=own, buckets=SECONDS)
 
         kinds = ("operation", "kind")
-        self.operations = counter("operations", "Operations that have ended, by their first code.", (*kinds, "code"))
+        self.operations = counter(
+            "operations", "Operations that have ended, by the code of their first error, or OK.", (*kinds, "code")
+        )
         self.durations = histogram("operation_seconds", "Time to answer a query or a mutation.", kinds)
-        self.statements = histogram("statement_seconds", "Time of an SQL statement, as the process sees it.")
-        self.waits = histogram("pool_wait_seconds", "Time that a connection of the pool was waited for.")
-        self.pool = gauge("pool_connections", "Connections of the pool, by what they do.", labels=("state",))
-        self.connections = gauge("connections", "Sockets and streams that are open.")
-        self.closed = counter("sockets_closed", "Sockets that were closed from this side, by code.", ("code",))
-        self.subscribers = gauge("subscribers", "Subscriptions that are served.")
-        self.streams = gauge("streams", "Different subscriptions: each renders an event once for all its subscribers.")
-        self.waiting = gauge("events_waiting", "Events that wait for subscribers to take them.")
-        self.longest = gauge("events_waiting_longest", "Those that wait for the slowest subscriber.", "livemax")
+        self.statements = histogram(
+            "statement_seconds", "Time of an SQL statement, including the way to PostgreSQL and back."
+        )
+        self.waits = histogram("pool_wait_seconds", "Time that an operation waited for a connection of the pool.")
+        self.pool = gauge(
+            "pool_connections", "Connections of the pool: idle, used, and the most there can be.", labels=("state",)
+        )
+        self.connections = gauge("connections", "Open sockets and streams.")
+        self.closed = counter("sockets_closed", "Sockets that the server closed, by close code.", ("code",))
+        self.subscribers = gauge("subscribers", "Active subscriptions.")
+        self.streams = gauge("streams", "Distinct subscriptions: each renders an event once for all its subscribers.")
+        self.waiting = gauge("events_waiting", "Events in the queues of subscribers.")
+        self.longest = gauge("events_waiting_longest", "Events in the longest queue of a subscriber.", "livemax")
         self.behind = gauge(
-            "events_behind", "How many events the log of an organisation is ahead of its reader, at most.", "livemax"
+            "events_behind", "Events that the reader furthest behind has not read from its log.", "livemax"
         )
         self.deliveries = histogram(
-            "event_delivery_seconds", "Time from an event to when all its subscribers have it in their queues."
+            "event_delivery_seconds", "Time from an event until it is in the queues of all its subscribers."
         )
-        self.wakeups = gauge("wakeups_connected", "Whether wake-ups come from the other processes.", "livemin")
-        self.reconnects = counter("wakeups_reconnects", "How often the line for wake-ups was opened again.")
+        self.wakeups = gauge("wakeups_connected", "Whether wake-ups from other processes arrive: 1 or 0.", "livemin")
+        self.reconnects = counter("wakeups_reconnects", "Reconnections of the line for wake-ups.")
         self._seen_reconnects = 0
         self.waited: Callable[[float], None] = self.waits.observe
         self.ran: Callable[[float], None] = self.statements.observe
         self.delivered: Callable[[float], None] = self.deliveries.observe
 
     def called(self, operation: str, kind: str, code: str, seconds: float) -> None:
-        """An operation has ended."""
+        """Count an operation that has ended."""
         if operation not in self.names:
             if len(self.names) >= MOST_NAMES:
                 operation = OTHERS
@@ -86,7 +92,7 @@ class Metrics:
             self.durations.labels(operation, kind).observe(seconds)
 
     def look(self, pool: asyncpg.Pool, connections: int, feed: Feed | None) -> None:
-        """Write down what is a state."""
+        """Update the gauges."""
         self.pool.labels("idle").set(pool.get_idle_size())
         self.pool.labels("used").set(pool.get_size() - pool.get_idle_size())
         self.pool.labels("most").set(pool.get_max_size())
@@ -109,7 +115,7 @@ class Metrics:
 
     @asynccontextmanager
     async def looking(self, look: Callable[[], None]) -> AsyncIterator[None]:
-        """With several workers, look every second, because another one may be asked."""
+        """With several workers, update the gauges every second, because any worker may answer."""
         task = asyncio.create_task(_every(EVERY, look)) if self.shared else None
         try:
             yield

@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry: one span for each operation, under the trace that the client's `traceparent` names.
+"""Traces by OpenTelemetry: one span for each operation, within the trace of the client's `traceparent`.
 
-Not one for each field: that takes several times as long as the fields themselves. Needs the extra `tracing`. What the
-exporter can be configured with beyond its endpoint, it reads from the variables OTEL_… that OpenTelemetry specifies.
+There is no span for each field: it would take several times as long as the field itself. Needs the extra `tracing`.
+The variables OTEL_… that OpenTelemetry specifies configure the exporter beyond its endpoint.
 """
 
 import asyncio
@@ -15,17 +15,17 @@ from server.observe.calls import BROKEN, Call
 from server.settings import Settings, WrongSettings
 
 FAREWELL = 3.0
-"""Seconds in which a process that ends sends the spans that wait."""
+"""Seconds that a stopping process has to send its remaining spans."""
 
 
 @asynccontextmanager
 async def opened_tracer(settings: Settings) -> AsyncIterator["OpenTelemetry | None"]:
-    """What traces calls, if the settings say where to. Raises `WrongSettings` when the extra is not installed."""
+    """The tracer of calls, if the settings have an endpoint. Raises `WrongSettings` without the extra."""
     if settings.otlp_endpoint is None:
         yield None
         return
     if find_spec("opentelemetry") is None:
-        raise WrongSettings("DEALBOARD_OTLP_ENDPOINT: install what it needs with `pip install dealboard[tracing]`.")
+        raise WrongSettings("DEALBOARD_OTLP_ENDPOINT: install its dependencies with `pip install dealboard[tracing]`.")
     tracer = OpenTelemetry(settings.otlp_endpoint)
     try:
         yield tracer
@@ -37,7 +37,7 @@ class OpenTelemetry:
     """Sends spans to an OTLP endpoint, in batches and from a thread of its own."""
 
     def __init__(self, endpoint: str) -> None:
-        # An optional extra is imported where it is asked for.
+        # An optional extra is imported only where it is used.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
         from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -55,7 +55,7 @@ class OpenTelemetry:
         self.broken = Status(StatusCode.ERROR)
 
     def trace(self, call: Call, seconds: float) -> None:
-        """Make the span of a call that has ended. Names are those of the semantic conventions for GraphQL."""
+        """Record the span of a call that has ended. Names follow the semantic conventions for GraphQL."""
         carrier = {name: call.headers.get(name.encode(), b"").decode("latin-1") for name in self.propagator.fields}
         span = self.tracer.start_span(
             f"{call.kind} {call.operation}",
@@ -76,7 +76,7 @@ class OpenTelemetry:
         span.end(call.started + round(seconds * 1e9))
 
     def close(self) -> None:
-        """Send what waits. When the endpoint is away, it is tried again for longer than anybody should wait for."""
+        """Send the remaining spans. The exporter retries an unreachable endpoint for longer than a stop should take."""
         sending = Thread(target=self.provider.shutdown, daemon=True)
         sending.start()
         sending.join(FAREWELL)

@@ -1,6 +1,6 @@
-"""The page for people: GraphiQL, from assets that were built beforehand (`make graphiql`).
+"""The GraphiQL page, from assets that `make graphiql` builds.
 
-The page asks no other host for anything. In demo mode it opens with examples that work, and a token.
+The page loads nothing from other hosts. In demo mode it opens with working examples and a token.
 """
 
 import os
@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parent
 BUILT = FOLDER / "dist"
 EXAMPLES = FOLDER / "examples"
 START = FOLDER / "start.graphql"
-"""What the page opens with where there is no token to run examples with."""
+"""The operation that the page opens with outside demo mode."""
 
 LIFETIME = timedelta(days=30)
 
@@ -39,25 +39,25 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-"""The page loads only what comes from here; the editor sets styles of its own. It may hold a token: nobody keeps it."""
+"""The page loads only from this server; the editor sets styles of its own. It may hold a token, so it is not cached."""
 
 PAGE = Template((FOLDER / "page.html").read_text())
 MISSING = Template((FOLDER / "missing.html").read_text())
 
-NO_NPM = "There is no npm here, which fetches and bundles them: install Node.js 18 or later with npm,"
-NPM = "npm, which fetches and bundles them, is here:"
+NO_NPM = "npm fetches and bundles them, and is missing: install Node.js 18 or later with npm,"
+NPM = "npm, which fetches and bundles them, is installed:"
 
 TEMPLATE = {"Authorization": "Bearer <your token>", "orgid": "<your organisation>"}
-"""What the headers editor shows where no token is at hand."""
+"""What the headers editor shows where the page has no token."""
 
 
 def graphiql_page(settings: Settings) -> ASGIApp:
-    """The page as it is for these settings; one that says what is missing when the assets are not built."""
+    """The page for these settings; without built assets, one that says how to build them."""
     return GraphiQLPage(settings)
 
 
 class GraphiQLPage:
-    """GraphiQL's page, made anew for each request: tokens expire, and assets may be built while the server runs."""
+    """The GraphiQL page, rendered for each request: tokens expire, and assets may be built while the server runs."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -68,7 +68,7 @@ class GraphiQLPage:
 
 
 def render(settings: Settings, url: str) -> Response:
-    """The page. `url` is where it is asked for."""
+    """The page. `url` is its own address."""
     try:
         names = orjson.loads((BUILT / "manifest.json").read_bytes())
     except FileNotFoundError:
@@ -91,12 +91,12 @@ def page_content(settings: Settings) -> dict[str, Any]:
 
 
 def has_demo_token(settings: Settings) -> bool:
-    """Whether the page may hand out a token: in demo mode, when tokens can be signed here."""
+    """Whether the page contains a token: in demo mode, when tokens can be signed here."""
     return settings.demo and settings.jwt_secret is not None
 
 
 def headers(settings: Settings) -> dict[str, str]:
-    """What to send: a token that works in demo mode, otherwise a template that says what to fill in."""
+    """The headers to send: a working token in demo mode, otherwise a template to fill in."""
     if not has_demo_token(settings):
         return TEMPLATE
     token = make_token(
@@ -111,27 +111,27 @@ def examples() -> list[str]:
 
 
 def curl(url: str, headers: dict[str, str]) -> str:
-    """A command that asks the API at `url` who is asking."""
+    """A command that queries `viewer` at `url`."""
     sent = {"Content-Type": "application/json", **headers}
     body = '{"query": "{ viewer { role organisation { name } } }"}'
     return " \\\n  ".join([f"curl {url}", *(f"-H '{name}: {value}'" for name, value in sent.items()), f"-d '{body}'"])
 
 
 def graphiql_assets() -> ASGIApp:
-    """The built assets; none, while they are not built."""
+    """The built assets; none before they are built."""
     return Assets(directory=BUILT / "assets", check_dir=False)
 
 
 class Assets(StaticFiles):
-    """Files whose names hold a hash of what they are, so browsers may keep them; compressed at build time."""
+    """Files named by a hash of their content, so that browsers may cache them; compressed at build time."""
 
     async def check_config(self) -> None:
-        """The folder may come later: `make graphiql` works beside a running server."""
+        """Check nothing: `make graphiql` may create the folder while the server runs."""
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """The file, to be kept for a year."""
+        """The file, cacheable for a year."""
         packed = f"{os.fspath(full_path)}.gz"
         takes = Headers(scope=scope).get("accept-encoding", "")
         if "gzip" in takes and os.path.exists(packed):

@@ -1,4 +1,4 @@
-// Bundles GraphiQL into dist/, with hashed names and compressed copies, so that the page needs no other host.
+// Bundles GraphiQL into dist/, with hashed names and compressed copies, so that the page loads nothing from other hosts.
 import { build } from "esbuild";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 const ASSETS = "dist/assets";
 const FONT = /url\(["']?data:font\/(woff2?);(?:charset=[^;]+;)?base64,([^"')]+)["']?\)/g;
 
-// GraphiQL's style sheet carries its fonts for all alphabets (370 kB). As files, a browser takes only those it needs.
+// GraphiQL's style sheet carries its fonts for all alphabets (370 kB). As files, a browser loads only those it needs.
 const fonts = {
   name: "fonts",
   setup({ onResolve, onLoad }) {

@@ -60,9 +60,9 @@ def serve(
     demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Start with a demo organisation.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that serve, on the same port.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes on the same port.")] = None,
 ) -> None:
-    """Serve the API, with the settings below from the environment."""
+    """Serve the API. The settings listed below come from the environment."""
     settings = settings_for(demo=demo, host=host, port=port, workers=workers)
     with suppress(KeyboardInterrupt):
         run(serve_app(settings))
@@ -70,7 +70,7 @@ def serve(
 
 @app.command(hidden=True)
 def work(descriptor: int) -> None:
-    """Serve as one of several workers. `dealboard serve --workers` starts this; it is of no use by itself."""
+    """Serve as one of several workers. `dealboard serve --workers` starts this; do not run it yourself."""
     run(serve_as_worker(descriptor))
 
 
@@ -80,14 +80,14 @@ def migrate() -> None:
 
     async def work() -> None:
         async with open_database(settings_for_work()):
-            Console().print("The tables are current.")
+            Console().print("The tables are up to date.")
 
     run(work())
 
 
 @app.command(hidden=True)
 def migration(name: str) -> None:
-    """Write the next migration, for those who change the models: `make migration name=add_something` calls this."""
+    """Write the next migration after a change to the models. `make migration name=add_something` runs this."""
     with TemporaryDirectory(prefix="dealboard-draft-") as folder, embedded(Path(folder)) as url:
         try:
             typer.echo(run(draft(url, name)))
@@ -98,11 +98,11 @@ def migration(name: str) -> None:
 @app.command()
 def token(
     org: Annotated[str, typer.Option(help="Key of the organisation.")],
-    user: Annotated[str, typer.Option(help="The person: the `sub` claim.")],
-    role: Annotated[Role, typer.Option(help="What the person may do.", case_sensitive=False)] = Role.REP,
+    user: Annotated[str, typer.Option(help="The member: the `sub` claim.")],
+    role: Annotated[Role, typer.Option(help="Role of the member.", case_sensitive=False)] = Role.REP,
     expires: Annotated[str, typer.Option(help="Lifetime: 45m, 12h or 30d.")] = "30d",
 ) -> None:
-    """Print a token for a person of an organisation."""
+    """Print a token for a member of an organisation."""
     match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", expires)
     if match is None:
         raise Fault(f"--expires {expires}: write a number and a unit, such as 45m, 12h or 30d.")
@@ -122,11 +122,11 @@ def schema() -> None:
 
 @app.command()
 def explain(
-    query: Annotated[str, typer.Argument(help="The operation.")],
+    query: Annotated[str, typer.Argument(help="The GraphQL operation.")],
     org: Annotated[str, typer.Option(help="Key of the organisation.")] = "demo",
     variables: Annotated[str, typer.Option(help="The variables, as a JSON object.")] = "{}",
 ) -> None:
-    """Print the SQL of a query and the plan that PostgreSQL follows for it."""
+    """Print the SQL of a query and PostgreSQL's plan for it."""
     try:
         values = orjson.loads(variables)
     except orjson.JSONDecodeError as wrong:
@@ -147,12 +147,12 @@ def explain(
 
 @app.command()
 def demo() -> None:
-    """Make the demo organisation, unless it is there."""
+    """Create the demo organisation, unless it exists."""
 
     async def work() -> None:
         async with open_database(settings_for_work()) as database:
             await load_demo(database)
-            Console().print(f"The organisation {DEMO_ORGANISATION!r} is there.")
+            Console().print(f"The organisation {DEMO_ORGANISATION!r} exists.")
 
     run(work())
 
@@ -162,7 +162,7 @@ app.command("import")(import_command)
 
 @app.command()
 def suspend(org: Annotated[str, typer.Option(help="Key of the organisation.")]) -> None:
-    """Let nobody of an organisation in, until it is resumed. Its records stay."""
+    """Revoke the access of an organisation's members until it is resumed. Its records stay."""
 
     async def work() -> None:
         async with open_database(settings_for_work()) as database:
@@ -170,12 +170,12 @@ def suspend(org: Annotated[str, typer.Option(help="Key of the organisation.")]) 
                 raise _unknown(org)
 
     run(work())
-    Console().print(f"The organisation {org!r} is suspended: within a second or two its sockets are closed everywhere.")
+    Console().print(f"The organisation {org!r} is suspended: its members are disconnected within two seconds.")
 
 
 @app.command()
 def resume(org: Annotated[str, typer.Option(help="Key of the organisation.")]) -> None:
-    """Let the people of a suspended organisation in again."""
+    """Restore the access of a suspended organisation's members."""
 
     async def work() -> None:
         async with open_database(settings_for_work()) as database:
@@ -183,15 +183,15 @@ def resume(org: Annotated[str, typer.Option(help="Key of the organisation.")]) -
                 raise _unknown(org)
 
     run(work())
-    Console().print(f"The people of the organisation {org!r} are let in.")
+    Console().print(f"The organisation {org!r} is resumed: its members have access again.")
 
 
 def _unknown(org: str) -> Fault:
-    return Fault(f"--org {org}: there is no such organisation. Its key is what its tokens and `orgid` call it.")
+    return Fault(f"--org {org}: there is no such organisation. Send the key that its tokens and `orgid` carry.")
 
 
 UsageError: Any = typer.BadParameter.__base__
-"""What typer raises for a command line that it cannot read; it publishes only this subclass of it."""
+"""Raised by typer for a malformed command line. typer exports only its subclass `BadParameter`."""
 
 
 def main() -> None:

@@ -38,10 +38,10 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 async def load_demo(database: Database, *, seed: int = 1) -> None:
-    """Make the demo organisation, unless it has pipelines already. One transaction."""
+    """Create the demo organisation, unless it has pipelines already. One transaction."""
     org_id = organisation_id(DEMO_ORGANISATION)
     async with database.acquire() as connection, connection.transaction():
-        # Two servers that start at once on one database must not both make it.
+        # Only one of two servers that start together on one database creates it.
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('dealboard demo'))")
         if await connection.fetchval("SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)", org_id):
             return
@@ -52,7 +52,7 @@ async def load_demo(database: Database, *, seed: int = 1) -> None:
 
 
 async def _copy(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:
-    """Write rows that may leave different columns out."""
+    """Write rows, each of which may omit columns."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     await connection.copy_records_to_table(
         table, columns=columns, records=[tuple(row.get(name) for name in columns) for row in rows]
@@ -176,7 +176,7 @@ class Demo:
     def _history(
         self, lead: dict[str, Any], pipeline: dict[str, Any], stages: list[dict[str, Any]], age: float
     ) -> None:
-        """Let the lead wander through the open stages, and perhaps end."""
+        """Move the lead through the open stages, and close some leads."""
         open_stages = [stage for stage in stages if stage["kind"] == "OPEN"]
         ends = [stage for stage in stages if stage["kind"] != "OPEN"]
         path = open_stages[: self.random.randint(1, len(open_stages))]
@@ -223,7 +223,7 @@ class Demo:
         )
 
     def _tasks(self) -> None:
-        """A next step for most of what is open, a done one for much of the rest."""
+        """An open task for three in four open leads, a completed one for half of the closed leads."""
         for lead in self.rows["lead"]:
             is_open = "closed_at" not in lead
             if self.random.random() < (0.25 if is_open else 0.5):

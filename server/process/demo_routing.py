@@ -14,7 +14,7 @@ FROM_FAIRS = {"and": [{"source": {"equals": "Trade fair"}}, {"customerIndustry":
 def routing_rows(
     add: Add, pipeline: Mapping[str, Any], manager: Mapping[str, Any], reps: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Add a pool and two rules; returns the places in the pool, which have no id of their own."""
+    """Add a pool and two rules; returns the rows of the pool's members, which have no id of their own."""
     (pool,) = add("pool", [{"name": POOL, "strategy": "ROUND_ROBIN", "turn": 0}], 200)
     rules = (
         ("Energy and health from fairs", FROM_FAIRS, manager["id"], None),

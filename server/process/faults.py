@@ -1,4 +1,4 @@
-"""What goes wrong on the command line: one line that says the way out."""
+"""Errors of the command line: one line that says how to fix them."""
 
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ class Fault(Exception):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end. Failures that are to be expected become a `Fault`."""
+    """Run to the end. Expected failures become a `Fault`."""
     try:
         return uvloop.run(work)
     except WrongSettings as wrong:
@@ -26,7 +26,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def settings_for(**given: Any) -> Settings:
-    """The settings, overridden by what is given. Raises `Fault`."""
+    """The settings, overridden by `given`. Raises `Fault`."""
     try:
         return load_settings(**given)
     except WrongSettings as wrong:
@@ -34,7 +34,7 @@ def settings_for(**given: Any) -> Settings:
 
 
 def settings_for_work() -> Settings:
-    """The settings of commands that verify no token: without a way to verify them, those of demo mode."""
+    """The settings of commands that verify no token. Where none could be verified, those of demo mode."""
     try:
         return load_settings()
     except WrongSettings as wrong:

@@ -1,4 +1,4 @@
-"""`dealboard import`: deals from a CSV file, with a column mapping, a progress bar and a file of what was rejected."""
+"""`dealboard import`: deals from a CSV file, with a column mapping, a progress bar and a file of rejected lines."""
 
 import csv
 import re
@@ -27,7 +27,7 @@ _COLUMN = re.compile(r"\{([^{}]+)\}")
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is read: which column holds which field, and how the texts are written."""
+    """How a file is read: the column of each field, and the format of values."""
 
     columns: Mapping[str, str]
     title: str | None
@@ -51,20 +51,20 @@ def import_command(
     map_: Annotated[
         list[str] | None, typer.Option("--map", help=f"field=column, once per field. {FIELDS_HELP}")
     ] = None,
-    title: Annotated[str | None, typer.Option(help='Title made from columns: "{product} for {account}".')] = None,
+    title: Annotated[str | None, typer.Option(help='Title built from columns: "{product} for {account}".')] = None,
     date_format: Annotated[str | None, typer.Option(help='Such as "%m/%d/%Y"; without it YYYY-MM-DD.')] = None,
     stage: Annotated[list[str] | None, typer.Option(help="name in the file=name of the stage.")] = None,
-    stages: Annotated[str | None, typer.Option(help="Order of stages that are made: names with commas.")] = None,
+    stages: Annotated[str | None, typer.Option(help="Stages to create, in order, separated by commas.")] = None,
     won: Annotated[list[str] | None, typer.Option(help="A stage in which deals are won.")] = None,
     lost: Annotated[list[str] | None, typer.Option(help="A stage in which deals are lost.")] = None,
-    currency: Annotated[str, typer.Option(help="Currency where the file names none.")] = "USD",
-    type_: Annotated[PipelineType, typer.Option("--type", help="Type of a pipeline that is made.")] = (
+    currency: Annotated[str, typer.Option(help="Currency of lines that name none.")] = "USD",
+    type_: Annotated[PipelineType, typer.Option("--type", help="Type of the pipeline, if it is created.")] = (
         PipelineType.OPPORTUNITY
     ),
     create_missing: Annotated[
-        bool, typer.Option(help="Make the pipeline, stages, members, customers and contacts that are missing.")
+        bool, typer.Option(help="Create missing pipelines, stages, members, customers and contacts.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option(help="Do everything, report it, and keep nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Report what an import would do, and keep nothing.")] = False,
 ) -> None:
     """Import deals from a CSV file, in one transaction. A second import of the same ids changes nothing."""
     if currency.upper() not in PRECISION:
@@ -129,7 +129,7 @@ def read_file(file: Path) -> tuple[list[str], list[FileLine]]:
 
 
 def columns_of(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """The column of each field: as mapped, or of the same name. Raises `Fault`."""
+    """The column of each field: the mapped one, or the one of the same name. Raises `Fault`."""
     for name, column in mapping.items():
         if name not in FIELDS:
             raise Fault(f"--map {name}={column}: there is no field {name!r}. Fields are {', '.join(FIELDS)}.")
@@ -141,7 +141,7 @@ def columns_of(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, s
 def read_deals(
     header: Sequence[str], lines: Sequence[FileLine], layout: Layout
 ) -> tuple[list[Deal], list[tuple[int, str]]]:
-    """What can be taken of the lines, and what cannot, with the reason."""
+    """The deals of the valid lines; and the number of each rejected line, with the reason."""
     deals: list[Deal] = []
     rejected: list[tuple[int, str]] = []
     for line in lines:
@@ -165,7 +165,7 @@ def _deal(header: Sequence[str], line: FileLine, layout: Layout) -> Deal:
 
 
 def _title(cells: Mapping[str, str], given: Mapping[str, str], template: str | None) -> str:
-    """The title by the template; where a column of it is empty, what is left of them."""
+    """The title by the template. Where one of its columns is empty, the others joined by a dash."""
     if template is None:
         found = (given.get(name, "").strip() for name in ("customer", "contact", "contact_email", "external_id"))
         return next((text for text in found if text), "")
@@ -187,7 +187,7 @@ def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     for pair in given or ():
         name, equals, value = pair.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise Fault(f"{option} {pair}: write two names with = between them.")
+            raise Fault(f"{option} {pair}: write two names separated by =.")
         pairs[name.strip()] = value.strip()
     return pairs
 
@@ -195,7 +195,7 @@ def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
 def write_rejected(
     file: Path, header: Sequence[str], lines: Sequence[FileLine], rejected: Sequence[tuple[int, str]]
 ) -> Path | None:
-    """Write the rejected lines beside the file, with line number and reason; remove what an earlier import left."""
+    """Write the rejected lines beside the file, with number and reason. Without any, remove an earlier such file."""
     path = file.with_suffix(".rejected.csv")
     if not rejected:
         path.unlink(missing_ok=True)
@@ -227,9 +227,9 @@ def _tell(report: Report, options: Import, rejected: Path | None) -> None:
     console.print(f"{report.created:,} imported, {report.unchanged:,} unchanged, {len(report.rejected):,} rejected.")
     if report.made:
         console.print(
-            "Made: "
+            "Created: "
             + ", ".join(f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in report.made.items())
             + "."
         )
     if rejected is not None:
-        console.print(f"What was rejected, and why, is in {rejected}.", soft_wrap=True)
+        console.print(f"The rejected lines, with reasons, are in {rejected}.", soft_wrap=True)

@@ -1,7 +1,7 @@
 """The embedded default: a private PostgreSQL from a wheel, in a data folder of its own.
 
 It is started by the first process that needs it and stopped by the last one that leaves, so that an import beside a
-running server does not take its database away. A process that was killed leaves it running; the next one adopts it.
+running server does not stop its database. A process that was killed leaves it running; the next one adopts it.
 Data survives either way.
 """
 
@@ -20,12 +20,12 @@ SETTINGS = {
     "effective_cache_size": "1GB",
     "max_wal_size": "4GB",
 }
-"""What differs from PostgreSQL's defaults; written into the data folder when it is made."""
+"""What differs from PostgreSQL's defaults; written into the data folder when it is created."""
 
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[str]:
-    """Start PostgreSQL in `folder` (made when missing) and yield its URL; stop it at the end, unless others use it.
+    """Start PostgreSQL in `folder` (created if missing) and yield its URL; stop it at the end, unless others use it.
 
     As root the wheel creates a system user of its own, which must be able to reach the folder.
     """
@@ -58,7 +58,7 @@ def embedded(folder: Path) -> Iterator[str]:
 
 
 def _is_last(users: IO[str]) -> bool:
-    """Whether nobody else uses it, and nobody will before this process is done with it."""
+    """Whether no other process uses it, or can before this one is done with it."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

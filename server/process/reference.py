@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
 from prometheus_client import Metric
+from pydantic.fields import FieldInfo
 
 from engine.errors import Code
 from schema.api import graphql_schema
@@ -20,28 +23,56 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def settings_page() -> str:
-    """Every setting: its variable, its default and what it is for."""
+    """Every setting: its variable, type, default and description."""
     rows = [
-        (f"`{PREFIX}{name.upper()}`", "" if field.default is None else f"`{_shown(field.default)}`", field.description)
+        (f"`{PREFIX}{name.upper()}`", setting_type(field), _default(field.default), field.description)
         for name, field in Settings.model_fields.items()
     ]
     return f"""# Settings
 
-Settings are environment variables. `dealboard serve --help` lists the same as options. A variable that starts with
-`{PREFIX}` and names no setting is refused.
+Set them as environment variables. `dealboard serve --help` prints the same list. An empty variable counts as unset; a
+variable that starts with `{PREFIX}` and names no setting stops the server with a message.
 
-{table(("variable", "default", "for"), rows)}
+{table(("variable", "type", "default", "description"), rows)}
 """
 
 
+def setting_type(field: FieldInfo) -> str:
+    """The type of a setting in words, with its bounds: `integer, from 1 to 64`."""
+    types = [part for part in get_args(field.annotation) if part is not NoneType] or [field.annotation]
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(f"`{value}`" for value in types)
+    bounds = {name: value for bound in field.metadata for name, value in _bounds(bound)}
+    least, most, above = bounds.get("ge"), bounds.get("le"), bounds.get("gt")
+    limits = (
+        f"from {least} to {most}"
+        if least is not None and most is not None
+        else f"at least {least}"
+        if least is not None
+        else f"above {above}"
+        if above is not None
+        else ""
+    )
+    name = "list" if get_origin(field.annotation) is tuple else TYPES[types[0]]
+    return f"{name}, {limits}" if limits else name
+
+
+TYPES: dict[Any, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "path"}
+"""The types of settings in words."""
+
+
+def _bounds(constraint: Any) -> list[tuple[str, Any]]:
+    return [(name, getattr(constraint, name)) for name in ("ge", "le", "gt") if hasattr(constraint, name)]
+
+
 def errors_page() -> str:
-    """Every code that a client can meet: in errors, in `userErrors`, and when a socket is closed."""
+    """Every code of `errors`, of `userErrors` and of closed sockets."""
     refusals = graphql_schema.type_map["UserErrorCode"]
     values = [(f"`{name}`", value.description) for name, value in refusals.values.items()]  # type: ignore[attr-defined]
     codes = [(f"`{code}`", STATUSES.get(code, 400), code.description) for code in Code]
     return f"""# Errors
 
-Branch on codes; messages are for people and may change.
+Programs decide on codes. Messages are for people and may change.
 
 ## Errors of a request
 
@@ -62,7 +93,7 @@ Branch on codes; messages are for people and may change.
 
 
 def metrics_page() -> str:
-    """Every metric at /metrics: its name, its kind, its labels and what it counts."""
+    """Every metric at /metrics: its name, type, labels and help."""
     metrics: list[tuple[Metric, Sequence[str]]] = [
         (metric, getattr(one, "_labelnames", ()))
         for one in vars(Metrics()).values()
@@ -80,9 +111,10 @@ def metrics_page() -> str:
     ]
     return f"""# Metrics
 
-`/metrics` answers in Prometheus' form for all workers of a server. A histogram has `_bucket`, `_count` and `_sum`.
+`/metrics` serves the metrics of all workers of a server in the text format of Prometheus. Durations are in seconds. A
+histogram has the series `_bucket`, `_count` and `_sum`.
 
-{table(("metric", "kind", "labels", "counts"), rows)}
+{table(("metric", "type", "labels", "help"), rows)}
 """
 
 
@@ -96,7 +128,8 @@ def write(folder: Path) -> None:
         (folder / name).write_text(page())
 
 
-def _shown(default: object) -> str:
-    if isinstance(default, tuple):
-        return ",".join(map(str, default))
-    return str(default).lower() if isinstance(default, bool) else str(default)
+def _default(value: object) -> str:
+    if value in (None, ()):
+        return ""
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"`{text.lower() if isinstance(value, bool) else text}`"

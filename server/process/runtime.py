@@ -1,4 +1,4 @@
-"""What a process runs on: the database of the settings, embedded or given, migrated and open."""
+"""The database that a process runs on: embedded or external, migrated and open; and tokens signed here."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -31,7 +31,7 @@ async def open_url(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def open_migrated(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the database, which is started when it is embedded, and migrated. Raises `WrongSettings`."""
+    """The URL of the database: started if embedded, and migrated. Raises `WrongSettings`."""
     async with open_url(settings) as url:
         await _expect_usable(url)
         await migrate(url)
@@ -39,7 +39,7 @@ async def open_migrated(settings: Settings) -> AsyncIterator[str]:
 
 
 def connect(settings: Settings, url: str, metrics: Metrics | None = None) -> AbstractAsyncContextManager[Database]:
-    """Open the database at the URL as the settings say."""
+    """Open the database at the URL with the pool that the settings describe."""
     return Database.open(
         url,
         max_size=settings.pool_size,
@@ -51,7 +51,7 @@ def connect(settings: Settings, url: str, metrics: Metrics | None = None) -> Abs
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database of the settings: started when it is embedded, migrated, open. Raises `WrongSettings`."""
+    """The database of the settings: started if embedded, migrated and open. Raises `WrongSettings`."""
     async with open_migrated(settings) as url, connect(settings, url) as database:
         yield database
 
@@ -62,24 +62,22 @@ async def _expect_usable(url: str) -> None:
     except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
         raise WrongSettings(
             f"DEALBOARD_DATABASE_URL: cannot connect ({type(error).__name__}: {error})."
-            " Check the address and that PostgreSQL runs, or leave it out for the embedded one."
+            " Check the address and that PostgreSQL runs, or unset it to use the embedded one."
         ) from error
     try:
         version = int(await connection.fetchval("SHOW server_version_num"))
     finally:
         await connection.close()
     if version < OLDEST_POSTGRES:
-        raise WrongSettings(
-            f"DEALBOARD_DATABASE_URL: this PostgreSQL is version {version // 10_000}; 15 is the oldest."
-        )
+        raise WrongSettings(f"DEALBOARD_DATABASE_URL: this PostgreSQL is version {version // 10_000}. Use 15 or later.")
 
 
 def make_token(
     settings: Settings, *, organisation: str, subject: str, role: Role, lifetime: timedelta, name: str | None = None
 ) -> str:
-    """A token signed with the settings' secret. Raises `WrongSettings` when there is none to sign with."""
+    """A token signed with the secret of the settings. Raises `WrongSettings` without one."""
     if not settings.jwt_secret:
-        raise WrongSettings("DEALBOARD_JWT_SECRET: set it, so that tokens can be signed here.")
+        raise WrongSettings("DEALBOARD_JWT_SECRET: set it to sign tokens here.")
     claims = {
         settings.claim_subject: subject,
         settings.claim_organisation: organisation,

@@ -1,7 +1,7 @@
 """Serving: the database, the application and uvicorn, from the first line printed to the last connection closed.
 
 With several workers, the process that was started prepares the database and keeps the workers running; each of them is
-a server of its own on the same port, and they hear of each other's changes as separate machines would.
+a server of its own on the same port, and they learn of each other's changes as separate machines do.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ async def serve_as_worker(descriptor: int) -> None:
 
 
 class Server(uvicorn.Server):
-    """A server that says so once it answers."""
+    """A server that calls `announce` once it answers, and drains its connections when it stops."""
 
     draining: asyncio.Task[None] | None = None
 
@@ -116,11 +116,11 @@ class Server(uvicorn.Server):
         self.announce = announce
 
     def stop(self) -> None:
-        """End, as a signal would."""
+        """Stop, as after a signal."""
         self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End in order; at the second signal at once."""
+        """Stop gracefully; at the second signal, immediately."""
         if self.should_exit:
             self.force_exit = True
             self.pool.terminate()
@@ -148,7 +148,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End on Ctrl-C and SIGTERM, and do not raise the signal again: the database is still to be closed."""
+        """Stop on Ctrl-C and SIGTERM without raising the signal again: the database still has to be closed."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
@@ -165,7 +165,7 @@ class Server(uvicorn.Server):
 
 
 def print_address(settings: Settings, port: int) -> None:
-    """Say where the server is, and in demo mode what to send."""
+    """Print the address of the server, and in demo mode the headers to send."""
     console = Console()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     console.print(f"\n[bold]Dealboard[/] answers at [link]http://{host}:{port}/graphql[/]")
@@ -173,15 +173,15 @@ def print_address(settings: Settings, port: int) -> None:
         token = make_token(
             settings, organisation=DEMO_ORGANISATION, subject=DEMO_SUBJECT, role=Role.ADMIN, lifetime=DEMO_LIFETIME
         )
-        console.print("Open it in a browser: GraphiQL has working examples and the token filled in.")
-        console.print("\nFor other clients, an admin of the demo organisation:")
+        console.print("Open it in a browser: GraphiQL starts with working examples and a token.")
+        console.print("\nOther clients send these headers, as an admin of the demo organisation:")
         console.print(f"  Authorization: Bearer {token}", soft_wrap=True, highlight=False)
         console.print(f"  orgid: {DEMO_ORGANISATION}", highlight=False)
-    console.print("\nCtrl-C stops everything.")
+    console.print("\nPress Ctrl-C to stop.")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises `WrongSettings` when the address cannot be had."""
+    """A socket bound to the address. Raises `WrongSettings` when that is not possible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -190,6 +190,6 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise WrongSettings(
-            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or choose another --port."
+            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses the port, or choose another --port."
         ) from error
     return listener

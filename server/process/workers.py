@@ -1,7 +1,7 @@
-"""Several processes on one port: the parent binds it, starts the workers, and starts another where one has ended.
+"""Several processes on one port: the parent binds it, starts the workers, and replaces each one that ends.
 
-Between the parent and each worker stands a pair of connected sockets; the worker has its end as standard input. The
-settings go down, a byte comes up when the worker answers, and when either side is gone the other one knows.
+A pair of connected sockets links the parent to each worker, which has its end as standard input. The parent sends the
+settings; the worker sends a byte once it answers; when either process ends, the other notices.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Workers:
         """Those that have been asked to end and have not yet."""
 
     async def run(self) -> None:
-        """Keep them running until a signal comes. Raises `WrongSettings` when not even the first ones can start."""
+        """Keep them running until a signal comes. Raises `WrongSettings` when the first ones cannot start."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
@@ -70,9 +70,9 @@ class Workers:
                 loop.remove_signal_handler(number)
 
     def _stop(self) -> None:
-        """End the workers; at the second signal at once.
+        """Stop the workers; at the second signal, immediately.
 
-        As long as a process holds the listener, the system takes connections that nobody serves.
+        As long as a process holds the listener, the system accepts connections that no process serves.
         """
         if self.stopping.is_set():
             for process in self.ending:
@@ -81,7 +81,7 @@ class Workers:
         self.listener.close()
 
     async def _keep(self) -> None:
-        """Run one worker after the other, until all are to stop."""
+        """Run a worker, and another whenever it ends, until all stop."""
         loop = asyncio.get_running_loop()
         pause = 0.0
         served = False
@@ -92,10 +92,10 @@ class Workers:
             if self.stopping.is_set():
                 return
             if not served:
-                raise WrongSettings("A worker could not be started; what it says is above.")
+                raise WrongSettings("A worker could not start. Fix the error that it printed above.")
             pause = 0.0 if loop.time() - began > SHORT_LIFE else min(2 * pause + 0.1, SHORT_LIFE)
             log.warning(
-                "worker %d has ended (%d), another one is started", worker.process.pid, worker.process.returncode
+                "worker %d ended with status %d; starting another one", worker.process.pid, worker.process.returncode
             )
             await _first(self.stopping.wait(), asyncio.sleep(pause))
 
@@ -107,14 +107,14 @@ class Workers:
                 stdin=theirs.fileno(),
                 pass_fds=[self.listener.fileno()],
                 env={**os.environ, SHARED: self.folder},
-                start_new_session=True,  # Ctrl-C reaches the parent only, which then ends them in order
+                start_new_session=True,  # Ctrl-C reaches the parent only, which then stops them in order
             )
         reader, writer = await asyncio.open_connection(sock=ours)
         writer.write(self.settings.model_dump_json().encode() + b"\n")
         return Worker(process, reader, writer)
 
     async def _watch(self, worker: Worker, first: bool) -> bool:
-        """Wait until the worker ends, or end it when all are to stop. Returns whether it has served."""
+        """Wait until the worker ends, or stop it when all stop. Returns whether it has served."""
         process = worker.process
         served = await _first(worker.reader.read(1), self.stopping.wait()) == READY
         if served and first:
@@ -163,7 +163,7 @@ class Parent:
         self.writer.write(READY)
 
     def when_gone(self, stop: Callable[[], None]) -> None:
-        """Call this when the parent is gone: nobody else would end this worker."""
+        """Call `stop` when the parent has ended: no other process stops this worker."""
 
         async def wait() -> None:
             await self.reader.read()
@@ -173,7 +173,7 @@ class Parent:
 
 
 async def _first(*waits: Coroutine[Any, Any, T]) -> T | None:
-    """Wait for the first of these and cancel the others; returns what the first one given was, if it has ended."""
+    """Wait for the first of these and cancel the others; returns the result of the one given first, if it has ended."""
     tasks = [asyncio.create_task(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""No request body is read beyond the limit: a longer one is refused by its Content-Length, or as soon as it is."""
+"""No request body is read beyond the limit: it is refused by its Content-Length, or once it exceeds the limit."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,7 +12,9 @@ class BodyTooLarge(BadRequest):
     status = 413
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The body is larger than {limit:,} bytes, the limit (setting DEALBOARD_MAX_BODY_BYTES).")
+        super().__init__(
+            f"The body is larger than the limit of {limit:,} bytes (DEALBOARD_MAX_BODY_BYTES): send a smaller one."
+        )
 
 
 class BodyLimit:
@@ -23,7 +25,7 @@ class BodyLimit:
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse by the declared length; where none is declared, count what arrives."""
+        """Refuse by the declared length; without one, count the bytes that arrive."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

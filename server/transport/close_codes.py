@@ -7,18 +7,18 @@ from collections.abc import Mapping
 
 CLOSE_CODES: Mapping[int, str] = {
     1012: "The server stops or is replaced. Reconnect at once; the reason ends with the last cursor, if any.",
-    1013: "The keys that tokens are checked with cannot be had now. Reconnect later.",
-    4400: "A message that is not one of the protocol's: not JSON, not text, too long, or a field missing or of a wrong"
-    " type. Mend the client.",
+    1013: "The keys that verify tokens cannot be fetched. Reconnect later.",
+    4400: "A message is not one of the protocol: not JSON, not text, too long, or with a field missing or of a wrong"
+    " type. Fix the client; the reason says what is wrong.",
     4401: "`subscribe` came before the connection was acknowledged. Wait for `connection_ack`.",
-    4403: "The token does not admit the caller, it has expired, the member was deactivated or the organisation was"
+    4403: "The token is invalid or has expired, the member was deactivated or the organisation was"
     " suspended. The reason says which, and ends with the last cursor, if any.",
-    4406: "The client does not speak graphql-transport-ws.",
-    4408: "`connection_init` did not come in time.",
-    4409: "`subscribe` with the id of an operation that is still running.",
-    4413: "The client did not read what was sent to it. The reason ends with its last cursor, if any.",
-    4429: "A second `connection_init`.",
+    4406: "The client does not offer the subprotocol graphql-transport-ws. Offer it.",
+    4408: "`connection_init` did not arrive in time. Send it when the socket opens.",
+    4409: "`subscribe` has the id of an operation that is still running. Use another id.",
+    4413: "The client did not read what was sent to it. Reconnect; the reason ends with the last cursor, if any.",
+    4429: "The client sent a second `connection_init`. Send one per socket.",
     4430: "The member has too many open sockets and streams. Close one.",
-    4431: "Too many messages in a second. Send fewer.",
-    4500: "Something went wrong on the server. It is in the log.",
+    4431: "The client sends too many messages per second. Send fewer.",
+    4500: "The server failed; its log has the details. Reconnect later.",
 }

@@ -1,7 +1,7 @@
-"""Who is connected for longer than a request: sockets and streams, which are ended when their time has come.
+"""Open sockets and streams, by member.
 
-They are ended when the server stops, when their member is deactivated and when their organisation is suspended; and a
-member has no more of them than the setting allows.
+The server ends them when it stops, when their member is deactivated and when their organisation is suspended. A member
+has at most as many as the setting allows.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Ending:
     reason: str
 
 
-RESTART = Ending(1012, "Service restart: come back")
+RESTART = Ending(1012, "Service restart: reconnect")
 
 End = Callable[[Ending], None]
 
@@ -43,12 +43,12 @@ class Connections:
 
     @property
     def members(self) -> list[Person]:
-        """All open sockets and streams."""
+        """The members who have open sockets or streams."""
         return list(self._ends)
 
     @contextmanager
     def joined(self, who: Caller, end: End) -> Iterator[None]:
-        """While a connection is open. `end` is called when it is to end. Raises `TooMany`."""
+        """Count a connection while it is open. `end` is called to end it. Raises `TooMany`."""
         member = who.person
         ends = self._ends.setdefault(member, set())
         if len(ends) >= self.most:
@@ -66,7 +66,7 @@ class Connections:
                 self._empty.set()
 
     def end(self, member: Person, ending: Ending) -> None:
-        """End whatever a member has open."""
+        """End every socket and stream of a member."""
         for end in list(self._ends.get(member, ())):
             end(ending)
 

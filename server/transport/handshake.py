@@ -1,4 +1,4 @@
-"""The opening of a WebSocket: where the page comes from, and which subprotocol it speaks."""
+"""The opening of a WebSocket: the origin of the page, and the subprotocol."""
 
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -10,7 +10,7 @@ from server.transport.service import Service
 from server.transport.sockets import Socket
 
 PROTOCOL = "graphql-transport-ws"
-"""The only one. The older `graphql-ws` cannot refuse an operation that is begun before its sender is known."""
+"""The only one. The older `graphql-ws` cannot refuse an operation that starts before its sender is known."""
 
 
 class Sockets:
@@ -21,7 +21,7 @@ class Sockets:
         self.origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Admit the connection, then serve it until it closes."""
+        """Accept the connection, then serve it until it closes."""
         websocket = WebSocket(scope, receive, send)
         if not self.origins.allows(websocket.headers.get("origin"), websocket.headers.get("host")):
             await _deny(scope, send)
@@ -29,7 +29,7 @@ class Sockets:
         if PROTOCOL not in scope["subprotocols"]:
             # Accepted first, because a refused handshake cannot carry a code.
             await websocket.accept()
-            await websocket.close(4406, f"Subprotocol not acceptable: {PROTOCOL} is spoken here")
+            await websocket.close(4406, f"Subprotocol not acceptable: use {PROTOCOL}")
             return
         headers = dict(scope["headers"])
         id_ = request_id(headers)
@@ -38,11 +38,11 @@ class Sockets:
 
 
 async def _deny(scope: Scope, send: Send) -> None:
-    """Refuse the handshake with 403, and say why where the server can."""
+    """Refuse the handshake with 403, and with the reason where the server supports it."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
-    body = NotAllowed("Pages of this origin may not connect: add it to the setting DEALBOARD_ALLOWED_ORIGINS.").body
+    body = NotAllowed("Pages of this origin may not connect: add the origin to DEALBOARD_ALLOWED_ORIGINS.").body
     headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
     await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})

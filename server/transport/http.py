@@ -1,7 +1,7 @@
 """GraphQL over HTTP: POST with JSON, and GET for queries (https://graphql.github.io/graphql-over-http/draft/).
 
-With `application/graphql-response+json` the status says what happened. With the older `application/json` every
-well-formed request gets 200, because a client of that time cannot distinguish our 4xx from a proxy's.
+With `application/graphql-response+json` the status reports the result. With the older `application/json` every
+well-formed request gets 200, because its clients cannot distinguish our 4xx from a proxy's.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ NEEDS_STREAM = (
 
 
 class Gone(Exception):
-    """The client went away before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 class GraphQL:
@@ -50,7 +50,7 @@ class GraphQL:
         self.page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; nothing that a client sends makes it raise."""
+        """Answer one request. Nothing that a client sends makes this raise."""
         headers = dict(scope["headers"])
         taken = accepts(headers.get(b"accept", b"")[:LONGEST])
         method = scope["method"]
@@ -95,7 +95,9 @@ class GraphQL:
             prepared = engine.documents.prepare(asked.query, asked.operation_name)
             call.runs(prepared)
             if prepared.kind == "mutation" and method == "GET":
-                raise BadRequest("A mutation changes something: send it with POST.", status=405, headers=ALLOW_POST)
+                raise BadRequest(
+                    "Mutations are not allowed with GET: send this one with POST.", status=405, headers=ALLOW_POST
+                )
             if prepared.kind == "subscription":
                 if not taken.stream:
                     raise BadRequest(NEEDS_STREAM, status=406)
@@ -134,7 +136,7 @@ class GraphQL:
 
 
 def _naming(send: Send, id_: str) -> Send:
-    """Sends the same, with the request id as a header."""
+    """`send`, with the request id as a header of the response."""
     header = (b"x-request-id", id_.encode())
 
     async def named(message: Message) -> None:
@@ -148,7 +150,7 @@ def _naming(send: Send, id_: str) -> Send:
 def _check(method: str, headers: Mapping[bytes, bytes], taken: Accepts) -> None:
     """Refuse by the method and the headers alone."""
     if method not in ("GET", "POST"):
-        raise BadRequest("GraphQL is asked with POST, or with GET for queries.", status=405, headers=ALLOW)
+        raise BadRequest("Send GraphQL with POST, or queries with GET.", status=405, headers=ALLOW)
     if taken.json is None and not taken.stream:
         raise BadRequest(f"`Accept` must take {RESPONSE.decode()}, {JSON.decode()} or {STREAM.decode()}.", status=406)
     if method == "POST":
@@ -172,7 +174,7 @@ def _seen(headers: Mapping[bytes, bytes]) -> str | None:
 
 
 async def _body(receive: Receive) -> bytes:
-    """The whole body. How long it may be is BodyLimit's to say."""
+    """The whole body. `BodyLimit` limits its length."""
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.request" and not message.get("more_body", False):

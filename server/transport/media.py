@@ -1,4 +1,4 @@
-"""Which media type a request is in, and which its sender takes: Content-Type and Accept (RFC 9110, section 12.5.1)."""
+"""The media types of a request and its response: Content-Type and Accept (RFC 9110, section 12.5.1)."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,12 +9,12 @@ STREAM = b"text/event-stream"
 PAGE = b"text/html"
 
 LONGEST = 500
-"""Bytes of a header that are read; what was read is remembered."""
+"""Bytes of a header that are read. Results are cached by these bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepts:
-    """What the sender takes: JSON of which type, if any; a stream of events, and whether rather than JSON; a page."""
+    """What the sender accepts: the media type of JSON, if any; a stream, and whether it is preferred; a page."""
 
     json: bytes | None
     stream: bool = False
@@ -31,10 +31,10 @@ class _Range:
 
 @lru_cache(maxsize=256)
 def accepts(header: bytes) -> Accepts:
-    """What an Accept header takes. An empty one, or none: `application/graphql-response+json`.
+    """What an Accept header accepts. Empty or missing, it means `application/graphql-response+json`.
 
     Of two types with the same quality the first one in the header counts: GraphQL over HTTP asks for the "highest
-    priority media type listed". A stream and a page must be named; `*/*` does not stand for them.
+    priority media type listed". A stream and a page must be named; `*/*` does not include them.
     """
     if not header.strip():
         return Accepts(RESPONSE)
@@ -74,7 +74,7 @@ def _ranges(header: bytes) -> list[_Range]:
 
 
 def _best(ranges: list[_Range], media: bytes) -> _Range | None:
-    """The range that decides on a type: the most specific one. None when nothing takes it, or it is taken at q=0."""
+    """The most specific range that matches a media type. None without one, or when its quality is 0."""
     for pattern in (media, media.split(b"/")[0] + b"/*", b"*/*"):
         for found in ranges:
             if found.media == pattern:

@@ -1,4 +1,4 @@
-"""Which web pages may talk to this server: one setting for cross-origin requests and for the handshake of sockets."""
+"""The web pages that may call this server: one setting for cross-origin requests and the handshake of sockets."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -12,16 +12,16 @@ HEADERS = b"authorization, content-type, orgid, accept"
 
 
 class Origins:
-    """The allowed origins. `*` allows every one; the origin that the server itself answers under always is."""
+    """The allowed origins. `*` allows all; the server's own origin is always allowed."""
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self.everyone = "*" in allowed
         self.allowed = frozenset(origin.rstrip("/").lower() for origin in allowed)
 
     def allows(self, origin: str | None, host: str | None) -> bool:
-        """Whether a page of this origin may. Callers that are no web pages send none, and may.
+        """Whether a page of this origin may call. Clients other than browsers send no origin, and may.
 
-        The scheme of the own origin is not compared: behind a proxy that ends TLS it is not known here.
+        The scheme of the own origin is not compared: it is unknown behind a proxy that terminates TLS.
         """
         if origin is None or self.everyone or origin.lower() in self.allowed:
             return True
@@ -29,14 +29,14 @@ class Origins:
 
 
 class CrossOrigin:
-    """ASGI middleware: answers preflights, and lets pages of allowed origins read the answers (CORS)."""
+    """ASGI middleware: answers preflights, and allows pages of allowed origins to read responses (CORS)."""
 
     def __init__(self, app: ASGIApp, origins: Origins) -> None:
         self.app = app
         self.origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add what a browser needs, when there is an Origin."""
+        """Add the headers of CORS, when there is an Origin."""
         origin = header(scope, b"origin") if scope["type"] == "http" else None
         if origin is None:
             await self.app(scope, receive, send)

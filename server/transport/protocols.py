@@ -1,7 +1,7 @@
 """uvicorn's protocols, less patient: a client that does not read what is sent to it is disconnected.
 
 What waits for one client is bounded already: uvicorn pauses the sender once 64 kB wait in the write buffer. But it
-waits for ever, also for the place of a close frame, and for the buffer to empty before the connection may end.
+waits forever, also for room for a close frame, and for the buffer to empty before the connection may end.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from websockets.frames import Frame
 from websockets.protocol import State
 
 LINGER = 30.0
-"""Seconds that a closed socket has to take what was sent before, the close frame included."""
+"""Seconds that the client of a closed socket has to read what was sent, the close frame included."""
 
 
 class Stuck(Exception):
-    """The client has taken nothing for too long."""
+    """The client has read nothing for too long."""
 
 
 def socket_protocol(patience: float) -> type[asyncio.Protocol]:
@@ -25,7 +25,7 @@ def socket_protocol(patience: float) -> type[asyncio.Protocol]:
 
     class SocketProtocol(WebSocketsSansIOProtocol):
         async def send(self, message: Any) -> None:
-            """Send; what ends the connection does not wait for its turn."""
+            """Send; a close frame does not wait for its turn."""
             if message["type"] == "websocket.close":
                 self.writable.set()
                 await super().send(message)
@@ -41,17 +41,17 @@ def socket_protocol(patience: float) -> type[asyncio.Protocol]:
             await super().send(message)
 
         def handle_close(self, event: Frame) -> None:
-            """The client ends the connection; one that does not read may not keep it half closed."""
+            """The client closes the connection; one that does not read cannot keep it half closed."""
             super().handle_close(event)
             self._linger()
 
         def shutdown(self) -> None:
-            """The server stops. A socket whose client is leaving gets no close frame: a second one is an error."""
+            """The server stops. A socket that its client is closing gets no close frame: a second one is an error."""
             if self.close_sent or not self.handshake_complete or self.conn.state is State.OPEN:
                 super().shutdown()
 
         def _linger(self) -> None:
-            """Wait for the buffer to empty, but not for ever."""
+            """Wait for the buffer to empty, but not forever."""
             if self.close_timer is not None:
                 self.close_timer.cancel()
             if not self.disconnected:
@@ -67,18 +67,18 @@ def http_protocol(patience: float) -> type[asyncio.Protocol]:
         stuck: asyncio.TimerHandle | None = None
 
         def pause_writing(self) -> None:
-            """The buffer is full: from now on time runs."""
+            """The buffer is full: start the timer."""
             super().pause_writing()
             self._calm()
             self.stuck = self.loop.call_later(patience, self.transport.abort)
 
         def resume_writing(self) -> None:
-            """The client has taken most of it."""
+            """The client has read most of it: stop the timer."""
             super().resume_writing()
             self._calm()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            """Nothing is left to be done."""
+            """The connection has ended: stop the timer."""
             self._calm()
             super().connection_lost(exc)
 

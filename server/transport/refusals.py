@@ -1,11 +1,11 @@
-"""Requests that are turned away before GraphQL sees them.
+"""Requests that are refused before GraphQL sees them.
 
 Refused                 anything below: an HTTP status, a code, and a message that says what to do
     BadRequest          400 BAD_REQUEST           the request cannot be understood
-    NotAuthenticated    401 UNAUTHENTICATED       no token, or one that proves nothing
-    NotAllowed          403 FORBIDDEN             a good token, but not for this organisation; or a strange origin
-    TooManyConnections  429 RATE_LIMITED          a member has as many connections as one may have
-    NotAvailable        503 SERVICE_UNAVAILABLE   what is needed to answer cannot be reached
+    NotAuthenticated    401 UNAUTHENTICATED       no token, or an invalid one
+    NotAllowed          403 FORBIDDEN             a valid token, but not for this organisation; or another origin
+    TooManyConnections  429 RATE_LIMITED          a member has as many connections as are allowed
+    NotAvailable        503 SERVICE_UNAVAILABLE   the database or the keys cannot be reached
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class RefusedRequest(Exception):
-    """A request that is turned away."""
+    """A refused request."""
 
     status = 400
     code: str = Code.BAD_REQUEST
@@ -30,7 +30,7 @@ class RefusedRequest(Exception):
 
     @property
     def body(self) -> bytes:
-        """The GraphQL response that says so."""
+        """The GraphQL response with the error."""
         return encode_errors([error(self.code, self.message)])
 
 
@@ -39,7 +39,7 @@ class BadRequest(RefusedRequest):
 
 
 class NotAuthenticated(RefusedRequest):
-    """Who is asking is not proven."""
+    """The caller is not authenticated."""
 
     status = 401
     code = Code.UNAUTHENTICATED
@@ -47,7 +47,7 @@ class NotAuthenticated(RefusedRequest):
 
 
 class NotAllowed(RefusedRequest):
-    """Who is asking is proven, but may not do this here."""
+    """The caller is authenticated, but has no access here."""
 
     status = 403
     code = Code.FORBIDDEN
@@ -66,12 +66,12 @@ class TooManyConnections(RefusedRequest):
 
     @property
     def body(self) -> bytes:
-        """The GraphQL response that says so, and how many they are."""
+        """The GraphQL response with the error and the limit."""
         return encode_errors([error(self.code, self.message, limit=self.most)])
 
 
 class NotAvailable(RefusedRequest):
-    """Something that is needed cannot be reached now; the same request may succeed later."""
+    """The database or the keys cannot be reached; the same request may succeed later."""
 
     status = 503
     code = Code.SERVICE_UNAVAILABLE

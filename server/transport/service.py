@@ -1,4 +1,4 @@
-"""What the transports share: the engine they ask, who may ask, and what one GraphQL request consists of."""
+"""What the transports share: the engine, authentication, and the parameters of a GraphQL request."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from server.transport.connections import Connections
 from server.transport.refusals import BadRequest
 
 DEEPEST = 64
-"""Objects and lists within each other in the variables."""
+"""Most levels of objects and lists in the variables."""
 
 PARAMETERS = ("query", "operationName", "variables", "extensions")
 
@@ -39,7 +39,7 @@ class Response(Protocol):
 
 
 class Runs(Protocol):
-    """What a transport asks of the engine."""
+    """The part of the engine that a transport uses."""
 
     @property
     def documents(self) -> Documents: ...
@@ -54,7 +54,7 @@ class Runs(Protocol):
 
 
 class Service:
-    """The engine, which is set while the app runs, and what stands before it."""
+    """The engine, which is set while the app runs, with its settings, calls, connections and authenticator."""
 
     engine: Runs
 
@@ -78,7 +78,7 @@ class GraphQLRequest:
 
 @asynccontextmanager
 async def following(results: AsyncIterator[Frame]) -> AsyncIterator[AsyncIterator[Frame]]:
-    """The results of a subscription, which is ended at the end, so that it lets go of what it holds."""
+    """The results of a subscription, which is closed at the end, so that it releases what it holds."""
     try:
         yield results
     finally:
@@ -95,7 +95,7 @@ def request_in_json(body: bytes | str) -> GraphQLRequest:
 def request_in_object(value: object) -> GraphQLRequest:
     """The request in a decoded object. Raises BadRequest that names the parameter and its type."""
     if not isinstance(value, dict):
-        hint = " Requests are not batched: send each one by itself." if isinstance(value, list) else ""
+        hint = " Batches are not supported: send each request by itself." if isinstance(value, list) else ""
         raise BadRequest(f"A GraphQL request is one JSON object with a `query`, not {_named(value)}.{hint}")
     query, name, variables = value.get("query"), value.get("operationName"), value.get("variables")
     if not isinstance(query, str):
@@ -106,7 +106,7 @@ def request_in_object(value: object) -> GraphQLRequest:
         if not isinstance(variables, dict):
             raise BadRequest(f"`variables` must be an object, not {_named(variables)}.")
         if _deep(variables):
-            raise BadRequest(f"`variables` are nested more than {DEEPEST} levels deep.")
+            raise BadRequest(f"`variables` are nested too deeply: send at most {DEEPEST} levels.")
     extensions = value.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(f"`extensions` must be an object, not {_named(extensions)}.")
@@ -124,7 +124,7 @@ def request_in_url(query_string: bytes) -> GraphQLRequest:
         if name not in PARAMETERS:
             continue
         if name in value:
-            raise BadRequest(f"`{name}` stands twice in this URL.")
+            raise BadRequest(f"`{name}` is in this URL twice: send it once.")
         is_json = name in ("variables", "extensions")
         value[name] = _parsed(text, f"`{name}`") if is_json and text else text or None
     return request_in_object(value)

@@ -71,7 +71,7 @@ class Socket:
         }
 
     async def serve(self) -> None:
-        """Take messages until the connection ends; then end everything that was begun for it, and wait for it."""
+        """Handle messages until the connection ends; then end its operations, and wait for them."""
         self._in(self.service.settings.socket_init_timeout, self._late)
         try:
             while (message := await self.websocket.receive())["type"] == "websocket.receive":
@@ -91,7 +91,7 @@ class Socket:
             self.joined.close()
 
     def end(self, ending: Ending) -> None:
-        """Close the connection soon: once the changes that are under way are done and answered."""
+        """Close the connection once its running mutations have ended and their results are sent."""
         self._spawn(self._end(ending))
 
     async def _end(self, ending: Ending) -> None:
@@ -107,13 +107,13 @@ class Socket:
         self.closed = True
         self.service.calls.metrics.closed.labels(code).inc()
         self._drop_all()
-        with suppress(RuntimeError, WebSocketDisconnect):  # the client may be faster
+        with suppress(RuntimeError, WebSocketDisconnect):  # the client may have closed it first
             await self.websocket.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
 
     async def send(self, text: str) -> bool:
-        """Send one message after those before it. Once the connection is closed it is dropped, and False returned.
+        """Send one message after those before it. Once the connection is closed, drop it and return False.
 
-        Everything that leaves the socket passes here.
+        Everything that the socket sends passes here.
         """
         async with self.sending:
             if self.closed:
@@ -123,7 +123,7 @@ class Socket:
             except (RuntimeError, WebSocketDisconnect):
                 self.closed = True
             except Stuck:
-                self._spawn(self.close(4413, self._with_cursor("Too slow: nothing was taken for too long")))
+                self._spawn(self.close(4413, self._with_cursor("Too slow: the client read nothing for too long")))
             else:
                 return True
         return False
@@ -138,13 +138,13 @@ class Socket:
         await take(message)
 
     def _count(self) -> None:
-        """Count the messages of a second. A burst at the turn of two seconds is forgiven."""
+        """Count the messages of a second. A burst across two seconds is allowed."""
         now, most = time.monotonic(), self.service.settings.max_messages_per_second
         if now - self.second >= 1:
             self.second, self.messages = now, 0
         self.messages += 1
         if self.messages > most:
-            raise Closing(4431, f"Too many messages: at most {most} a second")
+            raise Closing(4431, f"Too many messages: send at most {most} a second")
 
     async def _init(self, message: dict[str, Any]) -> None:
         if self.initialised:
@@ -187,7 +187,7 @@ class Socket:
 
     async def _complete(self, message: dict[str, Any]) -> None:
         operation = self.operations.pop(id_of(message), None)
-        if operation is not None:  # otherwise it has ended by itself meanwhile
+        if operation is not None:  # otherwise it has already ended
             operation.drop()
 
     async def _ping(self, message: dict[str, Any]) -> None:
@@ -213,7 +213,7 @@ class Socket:
         self._spawn(self.close(4408, "Connection initialisation timeout"))
 
     def _watch(self, ping: bool = False) -> None:
-        """Close when the token has expired; until then ping, so that no proxy takes the connection for dead."""
+        """Close when the token has expired; until then ping, so that no proxy considers the connection dead."""
         left = float("inf")
         if self.who is not None and self.who.expires_at is not None:
             left = self.who.expires_at.timestamp() + LEEWAY - time.time()

@@ -2,8 +2,8 @@
 
 https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
 
-Each event of a subscription has its cursor as `id`. A client that comes back sends the last one in the header
-`Last-Event-ID`, as EventSource does by itself, and goes on after it
+Each event of a subscription has its cursor as `id`. A client that reconnects sends the last one in the header
+`Last-Event-ID`, as EventSource does by itself, and continues after it
 (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 """
 
@@ -24,7 +24,7 @@ from server.transport.connections import Ending
 from server.transport.service import following
 
 HEARTBEAT = 15.0
-"""Seconds of silence after which a comment is sent, so that no proxy takes the stream for dead."""
+"""Seconds of silence after which a comment is sent, so that no proxy considers the stream dead."""
 
 HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -53,10 +53,10 @@ async def send_events(
     send: Send,
     ended: asyncio.Future[Ending] | None = None,
 ) -> None:
-    """Send each result as a `next` event until they end, the client leaves or its token expires; then `complete`.
+    """Send each result as a `next` event until they end, the client disconnects or its token expires; then `complete`.
 
-    A refusal or a failure is sent as a `next` with its errors: a stream that has begun has no other way to say it.
-    When it is `ended` from outside, a comment says why, and there is no `complete`, so that clients come back.
+    Errors are sent as a `next`: a stream that has begun has no other way to report them. When it is `ended` by the
+    server, a comment gives the reason, and there is no `complete`, so that clients reconnect.
     """
     await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
     await _send(send, COMMENT)
@@ -105,7 +105,7 @@ async def _relay(
 
 
 async def _next(results: AsyncIterator[Frame]) -> Frame | None:
-    """The next result; None at the end. What goes wrong becomes the last result."""
+    """The next result; None at the end. A failure becomes the last result."""
     try:
         return await anext(results, None)
     except RequestError as refused:

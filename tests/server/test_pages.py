@@ -65,7 +65,9 @@ async def test_other_files_are_not_served(client: AsyncClient) -> None:
         assert (await client.get(path)).status_code == 404
 
 
-@pytest.mark.parametrize(("npm", "said"), [(None, "There is no npm here"), ("/usr/bin/npm", "npm, which fetches")])
+@pytest.mark.parametrize(
+    ("npm", "said"), [(None, "npm fetches and bundles them, and is missing"), ("/usr/bin/npm", "npm, which fetches")]
+)
 async def test_without_assets_the_page_says_what_is_missing(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, npm: str | None, said: str
 ) -> None:

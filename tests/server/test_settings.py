@@ -74,3 +74,12 @@ def test_what_is_given_overrides_the_environment(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DEALBOARD_PORT", "1234")
     assert load_settings().port == 1234
     assert load_settings(port=4321).port == 4321
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deployments pass variables on that have no value: these mean the default, not an empty issuer or token."""
+    monkeypatch.setenv("DEALBOARD_JWT_SECRET", SECRET)
+    unset = load_settings()
+    for name in Settings.model_fields.keys() - {"jwt_secret", "data_dir"}:
+        monkeypatch.setenv(f"DEALBOARD_{name.upper()}", "")
+    assert load_settings() == unset

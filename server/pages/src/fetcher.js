@@ -1,5 +1,5 @@
-// Sends operations: queries and mutations by POST, subscriptions over graphql-transport-ws. What stands in the headers
-// editor goes as headers there, and as the payload of `connection_init` here; so an edited token counts at once.
+// Sends operations: queries and mutations by POST, subscriptions over graphql-transport-ws. The content of the headers
+// editor is sent as headers, or as the payload of `connection_init`, so an edited token is used immediately.
 import { getOperationAST, parse } from "graphql";
 import { createClient } from "graphql-ws";
 
@@ -10,7 +10,7 @@ socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
 
 let socket = { key: null, client: null };
 
-// The fetcher of GraphiQL. It asks for the schema before its editors are there: then with the headers `atFirst`.
+// The fetcher of GraphiQL, which requests the schema before its editors exist: then with the headers `atFirst`.
 export function createFetcher(atFirst) {
   let first = true;
   return (params, { headers } = {}) => {
@@ -22,13 +22,13 @@ export function createFetcher(atFirst) {
   };
 }
 
-// The operation to run, from the text itself: what GraphiQL knows of it comes late when a tab was just changed.
+// The operation to run, from the text itself: what GraphiQL passes is stale when a tab was just changed.
 function operationOf({ query, operationName }) {
   try {
     const document = parse(query);
     return getOperationAST(document, operationName) ?? getOperationAST(document);
   } catch {
-    return null; // The server says what is wrong with it.
+    return null; // The server reports what is wrong with it.
   }
 }
 
@@ -43,11 +43,11 @@ export async function send(params, headers, signal) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(`The answer is not JSON (${response.status} ${response.statusText}): ${text.slice(0, 200)}`);
+    throw new Error(`The response is not JSON (${response.status} ${response.statusText}): ${text.slice(0, 200)}`);
   }
 }
 
-// Not an async generator: its `return` would wait for the next event before it lets go of the subscription.
+// Not an async generator: its `return` would wait for the next event before it ends the subscription.
 function subscribe(params, headers) {
   const asked = { ...params, variables: { ...params.variables } };
   const events = client(headers).iterate(asked);
@@ -61,7 +61,7 @@ function subscribe(params, headers) {
   };
 }
 
-// When the connection was lost, the client sends the operation again as it is then: after the last event that was shown.
+// After a lost connection the client sends the operation again, with `after` as the last event that was shown.
 function goingOn({ variables }) {
   return (result) => {
     const [event] = Object.values(result.value?.data ?? {});
@@ -77,7 +77,7 @@ function client(headers) {
   const key = JSON.stringify(headers);
   if (socket.key !== key) {
     socket.client?.dispose();
-    // A refused token is shown at once instead of being tried again; a server that restarts, or is away, is waited for.
+    // A refused token is shown immediately and not retried; a server that restarts or cannot be reached is retried.
     const shouldRetry = (failure) => failure.code !== FORBIDDEN;
     socket = { key, client: createClient({ url: socketUrl.href, connectionParams: headers, shouldRetry }) };
   }

@@ -1,4 +1,4 @@
-// GraphiQL for Dealboard: what stands in the headers editor goes with every request, over HTTP and over the socket.
+// GraphiQL for Dealboard: the headers editor applies to every request, over HTTP and over the socket.
 import "graphiql/style.css";
 import "./page.css";
 import { GraphiQL } from "graphiql";
@@ -27,16 +27,16 @@ function App({ tabs }) {
   const [response, setResponse] = useState();
   const [attempt, setAttempt] = useState(0);
   const schema = useRef({ known: false, retried: false });
-  // GraphiQL asks for the schema whenever it gets another fetcher, and whenever it gets another `onSchemaChange`.
+  // GraphiQL requests the schema whenever its `fetcher` or its `onSchemaChange` changes.
   const fetcher = useMemo(() => createFetcher(parsed(headers) ?? {}), [attempt]);
   const onSchemaChange = useCallback(() => {
     schema.current.known = true;
     if (schema.current.retried) {
-      setResponse(""); // It shows why there was no schema before.
+      setResponse(""); // It still shows why the schema could not be loaded.
     }
   }, []);
 
-  // New headers are what new tabs start with. While there is no schema, they may be the ones that get it.
+  // New tabs start with the edited headers. While there is no schema, it is requested again with them.
   function onEditHeaders(edited) {
     if (edited === headers || !parsed(edited)) {
       return;

@@ -1,10 +1,10 @@
-// What GraphiQL keeps in the browser, under a name of ours: another application on this port may have a GraphiQL, too.
+// What GraphiQL stores in the browser, under our own prefix: another application on this port may use GraphiQL, too.
 const OURS = "dealboard:";
 const WORK = ["tabState", "query", "variables", "headers", "operationName"].map((name) => `graphiql:${name}`);
 const HISTORY = ["queries", "favorites"].map((name) => `graphiql:${name}`);
 
-// Where GraphiQL keeps theme, layout and history; and, with `work`, the tabs. Null where the browser keeps nothing.
-// Headers are never kept: what comes back from the history has these `headers`.
+// The storage of theme, layout and history; and, with `work`, of the tabs. Null where the browser has no storage.
+// Headers are never stored: items of the history are restored with `headers`.
 export function createStorage({ work, headers }) {
   try {
     localStorage.getItem(OURS);
@@ -26,7 +26,7 @@ export function createStorage({ work, headers }) {
   };
 }
 
-// The headers outlive a reload, but not the window: a token is not left behind in the browser.
+// The headers survive a reload, but not the window, so that no token stays behind in the browser.
 export const lastHeaders = {
   get() {
     try {
@@ -39,12 +39,12 @@ export const lastHeaders = {
     try {
       sessionStorage.setItem(`${OURS}headers`, headers);
     } catch {
-      // They are then asked for again.
+      // The user then enters them again after a reload.
     }
   },
 };
 
-// A history holds one list; this is it with these headers, or none, in each of its items.
+// The history with `headers` in each of its items, or without any.
 function withHeaders(history, headers) {
   const changed = (_, value) => (Array.isArray(value) ? value.map((item) => ({ ...item, headers })) : value);
   return JSON.stringify(JSON.parse(history, changed));

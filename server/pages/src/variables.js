@@ -1,4 +1,4 @@
-// The variables of the examples, from what is there: a lead that can be moved on, and the cursor of this moment.
+// The variables of the examples, from the demo data: a lead that can be moved, and the current cursor.
 import { send } from "./fetcher.js";
 
 const QUERY = "{ cursor pipelines(type: OPPORTUNITY) { stages { id leads(first: 1) { nodes { id } } } } }";
@@ -10,18 +10,18 @@ export async function findVariables(headers) {
     const { data } = await send({ query: QUERY }, headers, AbortSignal.timeout(PATIENCE));
     return { after: data.cursor, input: data.pipelines.map(nextMove).find(Boolean) ?? UNKNOWN.input };
   } catch {
-    // The page is worth more than its examples.
+    // The page works without variables for its examples.
     return UNKNOWN;
   }
 }
 
-// Those of the variables that the operation declares, as GraphiQL shows them.
+// The variables that the operation declares, as GraphiQL shows them.
 export function variablesOf(query, all) {
   const declared = Object.entries(all).filter(([name]) => query.includes(`$${name}:`));
   return declared.length ? JSON.stringify(Object.fromEntries(declared), null, 2) : undefined;
 }
 
-// The first lead of the first stage that has any, and the stage after it.
+// The first lead of the first stage with leads, and the next stage.
 function nextMove({ stages }) {
   const at = stages.findIndex((stage) => stage.leads.nodes.length > 0);
   if (at < 0 || at + 1 >= stages.length) {

@@ -148,7 +148,7 @@ async def test_memory_stays_flat_with_a_hundred_clients_that_stop_reading(tmp_pa
             assert heard[1] == heard[0]
             for taken, code, reason in ends:
                 after = heard[0][len(taken) - 1]
-                assert (code, reason) == (4413, f"Too slow: nothing was taken for too long; after={after}")
+                assert (code, reason) == (4413, f"Too slow: the client read nothing for too long; after={after}")
                 assert taken == heard[0][: len(taken)]
             back = await stack.enter_async_context(subscribed(served, after, another))
             await received(back, EVENTS - len(taken), taken)

@@ -1,4 +1,4 @@
-"""Access that is withdrawn: who was deactivated, or whose organisation was suspended, is let go by every process."""
+"""Revoked access: every process disconnects deactivated members, and the members of suspended organisations."""
 
 import os
 import subprocess
@@ -140,7 +140,7 @@ def test_a_deactivated_member_is_let_go_by_every_process(servers: tuple[Served, 
     assert [refusal(served) for served in rita] == [None, None]
 
 
-def test_a_suspended_organisation_is_let_go_by_every_process(servers: tuple[Served, Served], shared: str) -> None:
+def test_every_process_disconnects_a_suspended_organisation(servers: tuple[Served, Served], shared: str) -> None:
     """Its sockets and streams end and nobody of it is let in, until the operator resumes it."""
     stream = {"Accept": "text/event-stream"}
     with ExitStack() as stack:
@@ -160,7 +160,7 @@ def test_a_suspended_organisation_is_let_go_by_every_process(servers: tuple[Serv
 
 
 async def test_who_may_no_longer_ask(world: World, strangers: World, database: Database) -> None:
-    """Only the deactivated of an organisation, and all of a suspended one; of others the same subject may ask on."""
+    """Deactivated members and suspended organisations lose access; the same subject keeps it in other organisations."""
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     here, there = organisation_id(world.organisation), organisation_id(strangers.organisation)
     people = [(here, "rita"), (here, "tester"), (here, "unknown"), (there, "rita"), (there, "unknown")]
@@ -205,14 +205,14 @@ async def test_a_remembered_token_is_forgotten() -> None:
     await end_revoked(service)
     assert service.authenticator.people == set()
     for _ in range(2):
-        with pytest.raises(NotAllowed, match="no longer an active member"):
+        with pytest.raises(NotAllowed, match="membership is not active"):
             await authenticate()
     engine.found = {}
     assert await authenticate() == who
 
 
 async def test_a_token_is_not_taken_unseen() -> None:
-    """While the database cannot be reached, a token that was not seen before is told to come back."""
+    """While the database cannot be reached, a token that was not seen before gets SERVICE_UNAVAILABLE."""
     engine = Gone()
     engine.found = ConnectionRefusedError()
     with pytest.raises(NotAvailable, match="cannot be reached"):

@@ -170,5 +170,5 @@ def test_any_worker_answers_for_all(tmp_path: Path) -> None:
         assert {figure(text, "pool_connections", state="most") for text in texts} == {20}
         workers(served)[0].kill()
         assert served.process.stdout is not None
-        assert "has ended (-9)" in served.process.stdout.readline()
+        assert "ended with status -9" in served.process.stdout.readline()
         assert count(read()) == 30

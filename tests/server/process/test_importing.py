@@ -78,7 +78,7 @@ def test_dirty_lines_are_rejected_with_their_reasons(imported, tmp_path: Path) -
         ("title,title\n", [], "two columns named 'title'"),
         ("title,stage\n", ["--map", "owner=agent"], "no column 'agent'. It has title, stage"),
         ("title,stage\n", ["--map", "boss=title"], "no field 'boss'"),
-        ("title,stage\n", ["--map", "owner"], "two names with = between"),
+        ("title,stage\n", ["--map", "owner"], "two names separated by ="),
         ("title,stage\n", ["--title", "{nothing}"], "no column 'nothing'"),
         ("title,stage\n", ["--currency", "DOLLARS"], "ISO 4217"),
         ("title,stage\nDeal,Open\n", [], "--create-missing"),
@@ -98,7 +98,7 @@ def test_a_file_of_a_spreadsheet_is_read(imported) -> None:
     """A byte order mark, Windows line ends and quoted cells are nothing special."""
     output = imported(b'\xef\xbb\xbftitle,stage\r\n"Deal, large",Open\r\n', "--create-missing")
     assert "1 imported, 0 unchanged, 0 rejected." in output
-    assert "Made: 1 pipeline, 1 stage." in output
+    assert "Created: 1 pipeline, 1 stage." in output
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the published data set is not beside this checkout")

@@ -27,7 +27,7 @@ def test_workers_serve_as_one_and_are_replaced(tmp_path: Path) -> None:
             assert [heard(socket) for socket in sockets] == [lead] * 8
         first[0].kill()
         assert served.process.stdout is not None
-        assert f"worker {first[0].pid} has ended (-9)" in served.process.stdout.readline()
+        assert f"worker {first[0].pid} ended with status -9" in served.process.stdout.readline()
         with subscribed(served) as socket:
             lead = move(served)
             assert heard(socket) == lead
@@ -49,9 +49,9 @@ def test_a_worker_is_replaced_once_the_database_is_back(tmp_path: Path) -> None:
         for worker in workers(served):
             worker.kill()
         said = ""
-        while said.count("has ended (") < 3:
+        while said.count("ended with status") < 3:
             said += served.process.stdout.readline()
-        assert "has ended (2)" in said
+        assert "ended with status 2" in said
         assert "dealboard: The database cannot be reached (" in said
         assert "Traceback" not in said
         stack.enter_context(embedded(tmp_path / "shared"))

@@ -37,7 +37,7 @@ async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:
                 await other.alive()
         assert stand_in.counted < ENDLESS["to"] / 1000
         stuck.connection.transport.resume_reading()
-        assert await stuck.closed() == (4413, "Too slow: nothing was taken for too long")
+        assert await stuck.closed() == (4413, "Too slow: the client read nothing for too long")
         await other.alive()
 
 
@@ -107,7 +107,7 @@ async def test_a_drain_ends_streams_so_that_they_come_back(stand_in: StandIn) ->
         while not (await anext(lines)).startswith("data:"):
             """Until the stream has begun."""
         await asyncio.wait_for(app.service.connections.drain(), 20)
-        assert [line async for line in lines] == ["", ": Service restart: come back", ""]
+        assert [line async for line in lines] == ["", ": Service restart: reconnect", ""]
         assert stand_in.finished == ["subscription"]
         assert len(app.service.connections) == 0
 
@@ -139,7 +139,7 @@ async def test_messages_in_a_second_are_limited(stand_in: StandIn) -> None:
                 await client.send(type="ping")
             except ConnectionClosed:
                 break
-        assert await client.closed() == (4431, "Too many messages: at most 20 a second")
+        assert await client.closed() == (4431, "Too many messages: send at most 20 a second")
 
 
 async def test_a_drain_waits_for_a_change(stand_in: StandIn) -> None:
@@ -152,7 +152,7 @@ async def test_a_drain_waits_for_a_change(stand_in: StandIn) -> None:
         draining = asyncio.create_task(app.service.connections.drain())
         stand_in.release.set()
         assert (await client.take())["payload"] == {"data": {"held": 1}}
-        assert await client.closed() == (1012, "Service restart: come back")
+        assert await client.closed() == (1012, "Service restart: reconnect")
         await asyncio.wait_for(draining, 20)
 
 
@@ -185,7 +185,7 @@ def test_a_stream_over_the_end_of_its_server(tmp_path: Path) -> None:
             assert found == leads
             assert events(ids[0], 1)[:2] == (ids[1:], leads[1:])
             served.process.send_signal(signal.SIGTERM)
-            assert list(rest) == ["", ": Service restart: come back", ""]
+            assert list(rest) == ["", ": Service restart: reconnect", ""]
         assert served.process.wait(60) == 0
 
 
@@ -204,7 +204,7 @@ def test_a_server_that_stops(tmp_path: Path) -> None:
             socket.recv(60)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
-        assert closed.value.rcvd.reason.startswith("Service restart: come back; after=")
+        assert closed.value.rcvd.reason.startswith("Service restart: reconnect; after=")
         assert served.process.wait(60) == 0
 
 
@@ -232,7 +232,7 @@ async def test_a_server_whose_database_does_not_answer_stops_in_time(database: D
             served.process.send_signal(signal.SIGTERM)
             answer = await change
             told = (await client.take())["payload"]
-            assert await client.closed() == (1012, "Service restart: come back")
+            assert await client.closed() == (1012, "Service restart: reconnect")
             assert await asyncio.to_thread(served.process.wait, 60) == 0
     assert (answer.status_code, answer.json()) == (200, told)
     assert [error["extensions"]["code"] for error in told["errors"]] == ["SERVICE_UNAVAILABLE"]

@@ -250,7 +250,7 @@ async def test_the_token_comes_in_the_payload(stand_in: StandIn, name: str, sche
         ({"Authorization": token(exp=1)}, "expired"),
         ({"Authorization": token(secret="the secret of somebody else, also long")}, "not signed with the key"),
         ({"Authorization": token(), "orgid": "other"}, "not for the organisation"),
-        ({"Authorization": token(org_id=["a", "b"])}, "say which one"),
+        ({"Authorization": token(org_id=["a", "b"])}, "name one of them"),
         ({"Authorization": token(), "orgid": "o" * 5000}, "printable characters"),
         ({"Authorization": token(org_id="ä" * 100), "orgid": "ö" * 100}, "not for"),
     ],
@@ -275,7 +275,7 @@ async def test_keys_out_of_reach_close_with_1013(stand_in: StandIn, monkeypatch:
     """It is not the client's fault: the code says to try again later."""
 
     async def authenticate(*_: Any) -> Any:
-        raise NotAvailable("Tokens cannot be checked now.")
+        raise NotAvailable("Tokens cannot be verified.")
 
     monkeypatch.setattr("server.auth.tokens.Authenticator.authenticate", authenticate)
     async with socket(stand_in) as client:
