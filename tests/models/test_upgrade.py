@@ -144,7 +144,7 @@ async def test_a_newer_database_is_refused(url: str) -> None:
     with pytest.raises(UnknownRevision) as raised:
         await migrate(url)
     assert str(raised.value) == (
-        f"The database is at revision 9999, which a newer version of Dealboard has made; this one ends at {newest}."
+        f"The database is at revision 9999, which a newer version of Dealboard created; this one ends at {newest}."
         " Start the newer version, or restore the backup from before its upgrade."
     )
     assert not await is_current(url)

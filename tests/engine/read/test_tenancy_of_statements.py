@@ -131,7 +131,7 @@ async def test_the_rules_of_a_pipeline_find_leads_of_its_organisation(world: Wor
             assert unlimited(query.query, lambda number: query.args[number - 1] == org_id) == []  # noqa: B023
 
 
-COPIES = {"resolvers/changes/imports/names.py", "server/process/demo.py"}
+COPIES = {"resolvers/changes/imports/copying.py", "server/process/demo.py"}
 """Files that copy rows into tables, and name the organisation in every row that they make."""
 
 
