@@ -22,7 +22,7 @@ from models.tables.event import Event, EventType
 from models.tables.lead import Lead
 from models.tables.stage import Stage
 from resolvers.reads.events.subscriptions import EventFilter
-from resolvers.reads.leads import matching
+from resolvers.reads.lead_lists import matching
 
 ONE: Expression = literal_column("1")
 FALSE: ColumnElement[bool] = literal_column("false")
