@@ -7,7 +7,7 @@ write      leads, history and events by COPY; the event log's counter is taken l
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -24,8 +24,7 @@ from models.tables.event import EventType
 from models.tables.lead import Lead
 from resolvers.changes.imports.copying import Progress, Records
 from resolvers.changes.imports.names import Import, Names
-from resolvers.changes.imports.rows import Deal
-from resolvers.changes.leads.fields import EMPTY
+from resolvers.changes.imports.rows import FOUND, IN_LINES, Deal
 from resolvers.changes.organisation.membership import FOUND_ORGANISATION
 from resolvers.changes.stage_totals import refresh_totals
 
@@ -61,12 +60,6 @@ ADVANCE = Statement(
     ).bindparams(ORG)
 )
 
-IN_LINES = tuple(one.name for one in fields(Deal) if one.name in EMPTY)
-"""Fields of a lead that a line contains as they are stored."""
-
-FOUND = ("contact_id", "customer_id", "owner_id")
-"""Fields of a lead that a line names, to be looked up or created."""
-
 expect_columns(
     Lead,
     (
@@ -74,7 +67,6 @@ expect_columns(
         *("created_at", "updated_at", "version"),
     ),
     default=(
-        *("probability", "score"),  # of no file yet
         *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at"),
         *("converted_at", "converted_to_id", "converted_from_id"),
     ),
@@ -200,7 +192,7 @@ class _Importer:
             "id": lead_id,
             "pipeline_id": self.names.pipeline_id,
             "stage_id": stage["id"],
-            **{name: getattr(deal, name) for name in IN_LINES},
+            **deal.lead,
             "contact_id": contact,
             "customer_id": customer,
             "owner_id": owner,
