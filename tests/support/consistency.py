@@ -34,6 +34,15 @@ RULES = {
         WHERE CASE WHEN step.back = 1 THEN (step.to_stage_id, step.to_pipeline_id) <> (lead.stage_id, lead.pipeline_id)
             ELSE step.next_from IS DISTINCT FROM step.to_stage_id END
     """,
+    "a lead entered its stage at the instant of its last step, and was not updated before it was created": """
+        SELECT lead.id, lead.title FROM lead
+        WHERE lead.updated_at < lead.created_at OR lead.stage_entered_at < lead.created_at
+            OR lead.stage_entered_at IS DISTINCT FROM (
+                SELECT step.occurred_at
+                FROM stage_change AS step JOIN event ON event.org_id = step.org_id AND event.id = step.id
+                WHERE step.org_id = lead.org_id AND step.lead_id = lead.id ORDER BY event.number DESC LIMIT 1
+            )
+    """,
     "totals are the sums over the leads": """
         SELECT * FROM (
             SELECT org_id, stage_id, currency, leads, value, weighted FROM stage_total

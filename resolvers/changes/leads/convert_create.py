@@ -14,7 +14,8 @@ from models.database import Row, Statement
 from models.rules.ids import public_id
 from models.tables.base import new_id
 from models.tables.event import EventType, NewEvent
-from models.tables.lead import Lead, StageChange
+from models.tables.lead import Lead
+from resolvers.changes.leads.entering import step_of
 from resolvers.changes.leads.fields import FIELDS
 from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import LockedLead
@@ -38,8 +39,8 @@ NEW_OPPORTUNITY = inserted(
         "value": "CAST(:value AS numeric)",
         "currency": "CAST(:currency AS text)",
         "converted_from_id": "id",
-        "stage_entered_at": "clock_timestamp()",
-        "created_at": "clock_timestamp()",
+        # One instant for all three, after the locks that were waited for; now() is before them.
+        **dict.fromkeys(("created_at", "updated_at", "stage_entered_at"), "statement_timestamp()"),
     },
     default=(
         *STAYS,
@@ -48,26 +49,13 @@ NEW_OPPORTUNITY = inserted(
     ),
 )
 
-FIRST_STEP = inserted(
-    StageChange,
-    {
-        "org_id": ":org_id",
-        "id": ":event_id",
-        "lead_id": ":id",
-        "to_pipeline_id": ":pipeline_id",
-        "to_stage_id": ":stage_id",
-        "actor_id": ":actor_id",
-        "occurred_at": "clock_timestamp()",
-    },
-    default=("from_pipeline_id", "from_stage_id"),
-)
-
 CREATE = Statement(
     text(
         f"""
         WITH made AS (
             INSERT INTO lead ({NEW_OPPORTUNITY.columns})
             SELECT {NEW_OPPORTUNITY.values} FROM lead WHERE org_id = :org_id AND id = :lead_id
+            RETURNING id AS lead_id, stage_entered_at
         ), linked AS (
             UPDATE lead SET converted_at = clock_timestamp(), closed_at = coalesce(closed_at, clock_timestamp()),
                 converted_to_id = :id, customer_id = coalesce(customer_id, CAST(:customer_id AS uuid)),
@@ -82,7 +70,7 @@ CREATE = Statement(
             WHERE org_id = :org_id AND id = CAST(:contact_id AS uuid) AND customer_id IS NULL
                 AND CAST(:customer_id AS uuid) IS NOT NULL
         )
-        INSERT INTO stage_change ({FIRST_STEP.columns}) VALUES ({FIRST_STEP.values})
+        {step_of("made", ":event_id", first=True)}
         """
     ).bindparams(ORG)
 )

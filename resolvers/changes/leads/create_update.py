@@ -16,9 +16,10 @@ from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.base import new_id
 from models.tables.event import EventType, NewEvent
-from models.tables.lead import Lead, StageChange
+from models.tables.lead import Lead
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage
+from resolvers.changes.leads.entering import step_of
 from resolvers.changes.leads.fields import FIELDS, settle
 from resolvers.changes.leads.move import expect_complete
 from resolvers.changes.leads.place import top_of
@@ -73,28 +74,14 @@ NEW_LEAD = inserted(
     ),
 )
 
-FIRST_STEP = inserted(
-    StageChange,
-    {
-        "org_id": "CAST(:org_id AS uuid)",
-        "id": "CAST(:id AS uuid)",
-        "lead_id": "made.id",
-        "to_pipeline_id": "made.pipeline_id",
-        "to_stage_id": "made.stage_id",
-        "actor_id": "CAST(:actor_id AS uuid)",
-        "occurred_at": "made.stage_entered_at",
-    },
-    default=("from_pipeline_id", "from_stage_id"),
-)
-
 INSERT_LEAD = Statement(
     text(
         f"""
         WITH made AS (
             INSERT INTO lead ({NEW_LEAD.columns}) VALUES ({NEW_LEAD.values})
-            RETURNING id, pipeline_id, stage_id, stage_entered_at
+            RETURNING id AS lead_id, stage_entered_at
         )
-        INSERT INTO stage_change ({FIRST_STEP.columns}) SELECT {FIRST_STEP.values} FROM made
+        {step_of("made", first=True)}
         """
     ).bindparams(ORG)
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe, inserted
+from engine.change.records import describe
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -16,29 +16,17 @@ from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.event import EventType, NewEvent
-from models.tables.lead import StageChange
+from resolvers.changes.leads.entering import ENTERS, step_of
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.place import place_between
 from resolvers.changes.locks import LockedLead, lock_lead
 from resolvers.changes.stage_totals import count
 
-STEP = inserted(
-    StageChange,
-    {
-        **{name: f":{name}" for name in ("org_id", "id", "lead_id", "from_pipeline_id", "from_stage_id")},
-        "to_pipeline_id": ":pipeline_id",
-        "to_stage_id": ":stage_id",
-        "actor_id": ":actor_id",
-        "occurred_at": "moved.stage_entered_at",
-    },
-)
-
 MOVE = Statement(
     text(
         f"""
         WITH moved AS (
-            UPDATE lead SET pipeline_id = :pipeline_id, stage_id = :stage_id, rank = :rank,
-                stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1,
+            UPDATE lead SET {ENTERS}, rank = :rank,
                 closed_at = CASE
                     WHEN CAST(:stays AS boolean) THEN coalesce(closed_at, clock_timestamp())
                     WHEN CAST(:closed AS boolean) THEN clock_timestamp()
@@ -53,9 +41,9 @@ MOVE = Statement(
                 END,
                 qualified_at = CASE WHEN CAST(:qualified AS boolean) THEN clock_timestamp() ELSE qualified_at END
             WHERE org_id = :org_id AND id = :lead_id
-            RETURNING stage_entered_at
+            RETURNING id AS lead_id, stage_entered_at
         )
-        INSERT INTO stage_change ({STEP.columns}) SELECT {STEP.values} FROM moved
+        {step_of("moved")}
         """
     ).bindparams(ORG)
 )
