@@ -14,7 +14,7 @@ from engine.publish.fields import column, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from engine.read.variants import Variants
-from models.tables.event import EventType
+from models.event_types import EventType
 from resolvers.reads.events import event_fields, subscriptions
 from schema.types.activity import Activity
 from schema.types.lead import Lead

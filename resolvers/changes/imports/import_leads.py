@@ -12,15 +12,17 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import text
 
 from engine.change.records import expect_columns
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
+from models.event_keys import key
+from models.event_types import EventType, Plain
 from models.rules.rank import spread
 from models.rules.stage_kind import StageKind
 from models.tables.base import new_id
-from models.tables.event import EventType
 from models.tables.lead import Lead
 from resolvers.changes.imports.copying import Progress, Records
 from resolvers.changes.imports.names import Import, Names
@@ -31,14 +33,19 @@ from resolvers.changes.stage_totals import refresh_totals
 
 ONE_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(:key AS text), 0))"))
 
+CREATED = Plain(EventType.LEAD_CREATED)
+"""What is recorded of each lead."""
+
+EXTERNAL_ID = key(EventType.LEAD_MERGED, "external_id")
+
 KNOWN_IDS = Statement(
     text(
-        """
+        f"""
         SELECT external_id FROM lead
         WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND external_id IS NOT NULL
-        UNION SELECT data ->> 'externalId' FROM event
-        WHERE org_id = :org_id AND type = 'lead.merged' AND pipeline_id = :pipeline_id
-            AND data ->> 'externalId' IS NOT NULL
+        UNION SELECT data ->> '{EXTERNAL_ID}' FROM event
+        WHERE org_id = :org_id AND type = '{EventType.LEAD_MERGED}' AND pipeline_id = :pipeline_id
+            AND data ->> '{EXTERNAL_ID}' IS NOT NULL
         """
     ).bindparams(ORG)
 )
@@ -186,13 +193,13 @@ class _Importer:
         self.records.rows["event"].append(
             {
                 "id": new_id(),
-                "type": EventType.LEAD_CREATED,
+                "type": CREATED.type,
                 "mutation": "import",
                 "lead_id": lead_id,
                 "owner_id": owner,
                 "pipeline_id": self.names.pipeline_id,
                 "stage_id": stage["id"],
-                "data": "{}",
+                "data": orjson.dumps(CREATED.data()).decode(),
             }
         )
         return {

@@ -16,9 +16,10 @@ from sqlalchemy.types import TypeEngine
 from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args, Slot
+from models.event_types import EventType
 from models.rules.ids import parse_id
 from models.rules.text import spelled
-from models.tables.event import Event, EventType
+from models.tables.event import Event
 from models.tables.lead import Lead
 from models.tables.stage import Stage
 from resolvers.reads.events.subscriptions import EventFilter

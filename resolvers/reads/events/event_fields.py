@@ -10,7 +10,7 @@ from engine.read.any_of import AnyOf
 from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
-from models.tables.event import EventType
+from models.event_types import EventType
 from models.tables.lead import Lead
 from models.tables.member import Member
 from resolvers.reads.nodes import find

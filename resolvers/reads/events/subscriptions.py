@@ -12,8 +12,9 @@ from engine.read.json_text import Expression, among, quoted
 from engine.read.redirects import named, resolved, together
 from engine.read.rows import ORG, Rows, rows
 from engine.read.slots import Args, Slot
+from models.event_types import EventType
 from models.rules.ids import parse_id
-from models.tables.event import Event, EventLog, EventType
+from models.tables.event import Event, EventLog
 from models.tables.lead import Lead
 
 
