@@ -7,7 +7,7 @@ field is a key of `data`. `EventData` says how fields become keys, `event_keys` 
 from dataclasses import dataclass
 from typing import Literal
 
-from models.tables.event import Changes, Described, EventData, RecordData
+from models.tables.event import Changes, Described, Ended, EventData, RecordData
 
 
 class EventType(Described):
@@ -176,15 +176,15 @@ class Logged(RecordData):
 
 
 @dataclass(frozen=True)
-class Deleted(RecordData):
-    """The record as it was."""
+class Deleted(Ended):
+    """Nothing but the record."""
 
     type: Literal[EventType.LEAD_DELETED, EventType.ACTIVITY_DELETED]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskDeleted(RecordData):
-    """The task as it was, with its status."""
+class TaskDeleted(Ended):
+    """The task, and its status."""
 
     type: Literal[EventType.TASK_DELETED] = EventType.TASK_DELETED
     status: str
@@ -194,8 +194,8 @@ MergedType = Literal[EventType.LEAD_MERGED, EventType.CONTACT_MERGED, EventType.
 
 
 @dataclass(frozen=True)
-class Merged(RecordData):
-    """The record as it was, and the id of the one it was merged into."""
+class Merged(Ended):
+    """The record, and the id of the one it was merged into."""
 
     type: MergedType
     into: str

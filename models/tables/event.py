@@ -131,6 +131,11 @@ class RecordData(EventData):
 
 
 @dataclass(frozen=True)
+class Ended(RecordData):
+    """A record that is there no longer, as it was. Reads show its fields as the changes of the event."""
+
+
+@dataclass(frozen=True)
 class NewEvent:
     """An event before it has its number. `record_id` names what it happened to when none of the others does."""
 

@@ -8,7 +8,7 @@ write      leads, history and events by COPY; the event log's counter is taken l
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -59,12 +59,6 @@ LAST_RANKS = Statement(
             ORDER BY rank DESC, id DESC LIMIT 1
         ) AS rank FROM stage WHERE stage.org_id = :org_id AND stage.pipeline_id = :pipeline_id
         """
-    ).bindparams(ORG)
-)
-
-ADVANCE = Statement(
-    text(
-        "UPDATE event_log SET head = head + :count WHERE org_id = :org_id RETURNING head - :count AS before"
     ).bindparams(ORG)
 )
 
@@ -147,7 +141,7 @@ class _Importer:
             await self.records.copy(table)
         await self.records.copy("lead", self.progress)
         await self.records.copy("stage_change")
-        await self._events()
+        await self.records.copy_events()
         await refresh_totals(self.connection, self.org_id, [stage["id"] for stage in self.names.stages.values()])
         self.report.created = len(leads)
 
@@ -244,14 +238,3 @@ class _Importer:
         for stage_id, column in columns.items():
             for lead, rank in zip(column, spread(len(column), last.get(stage_id)), strict=True):
                 lead["rank"] = rank
-
-    async def _events(self) -> None:
-        """Number the events and write them; nothing else is waited for while the log's counter is locked."""
-        events = self.records.rows["event"]
-        if not events:
-            return
-        before = await ADVANCE.value(self.connection, org_id=self.org_id, count=len(events))
-        at = datetime.now(UTC)
-        for number, event in enumerate(events, before + 1):
-            event.update(org_id=self.org_id, number=number, occurred_at=at)
-        await self.records.copy("event")
