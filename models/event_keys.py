@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 from models.event_types import EventType
 from models.rules.text import spelled
 from models.tables.base import Base
-from models.tables.event import EventData
+from models.tables.event import EventData, RecordData
 
 
 def _shapes(of: type[EventData]) -> Iterator[type[EventData]]:
@@ -32,9 +32,9 @@ def key(type_: EventType, name: str) -> str:
     Raises `TypeError` when they hold no such field. Called when modules are imported, so that a misspelled name fails
     there instead of reading null.
     """
-    names = {field.name for shape in SHAPES[type_] for field in fields(shape)} - {"type"}
-    if "record" in names:
-        names |= {*Base.metadata.tables[type_.partition(".")[0]].c.keys()} - {"record"}
+    names = {field.name for shape in SHAPES[type_] for field in fields(shape)} - {"type", "record"}
+    if issubclass(SHAPES[type_][0], RecordData):
+        names |= set(Base.metadata.tables[type_.partition(".")[0]].c.keys())
     if name not in names:
         raise TypeError(f"Events of type {type_} hold no {name}.")
     return spelled(name)
