@@ -6,16 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from engine.change.records import ID, describe, differing, inserted, public, rewrite
+from engine.change.records import ID, describe, differing, inserted, rewrite
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, EventType, Plain
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from models.tables.lead import Lead
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage
@@ -24,6 +25,7 @@ from resolvers.changes.leads.fields import FIELDS, settle
 from resolvers.changes.leads.move import expect_complete
 from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import lock_lead
+from resolvers.changes.ownership.assign import handed
 from resolvers.changes.ownership.route import route_new
 from resolvers.changes.stage_totals import count
 
@@ -107,7 +109,7 @@ async def create_lead(
     expect_complete(fields, stage, "stageId" if stage_id else "title")
     lead_id = new_id()
     new_event = NewEvent(
-        EventType.LEAD_CREATED,
+        Plain(EventType.LEAD_CREATED),
         lead_id=lead_id,
         owner_id=fields["owner_id"],
         pipeline_id=stage["pipeline_id"],
@@ -162,10 +164,9 @@ async def update_lead(
     count(change, now, standing.stage, 1)
     others = {name: value for name, value in changes.items() if name != "owner_id"}
     if others:
-        change.emit(NewEvent.of_lead(EventType.LEAD_UPDATED, now, **describe(lead, others)))
+        change.emit(NewEvent.of_lead(Changed(EventType.LEAD_UPDATED, describe(lead, others)), now))
     if "owner_id" in changes:
-        hands = {"from": public("owner_id", lead["owner_id"]), "to": public("owner_id", now["owner_id"])}
-        change.emit(NewEvent.of_lead(EventType.LEAD_ASSIGNED, now, **hands))
+        change.emit(handed(lead, now["owner_id"]))
     return {"lead": lead_id}
 
 

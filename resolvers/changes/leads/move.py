@@ -11,11 +11,12 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import EnteredStage, EventType, Plain
 from models.rules.entering import missing_fields
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes.leads.entering import ENTERS, step_of
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.place import place_between
@@ -97,7 +98,7 @@ async def move_lead(
         await change.run(REORDER, lead_id=lead_id, rank=place)
         change.emit(
             NewEvent(
-                EventType.LEAD_MOVED,
+                Plain(EventType.LEAD_MOVED),
                 lead_id=lead_id,
                 owner_id=lead["owner_id"],
                 pipeline_id=lead["pipeline_id"],
@@ -149,14 +150,13 @@ async def enter(
     closed = kind != StageKind.OPEN
     why = (lost_reason or (lead["lost_reason"] if kind == was else None)) if closed else None
     new_event = NewEvent(
-        EventType.LEAD_STAGE_CHANGED,
+        EnteredStage(changes=None if why == lead["lost_reason"] else describe(lead, {"lost_reason": why})),
         lead_id=lead["id"],
         owner_id=lead["owner_id"],
         pipeline_id=stage["pipeline_id"],
         stage_id=stage["id"],
         from_pipeline_id=lead["pipeline_id"],
         from_stage_id=lead["stage_id"],
-        data={} if why == lead["lost_reason"] else describe(lead, {"lost_reason": why}),
     )
     await change.run(
         MOVE,

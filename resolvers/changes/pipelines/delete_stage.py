@@ -10,9 +10,10 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import EnteredStage, StageDeleted
 from models.rules import rank
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.leads.entering import ENTERS, step_of
 from resolvers.changes.pipeline_stages import arrange, expect_open_stage, lock_stages_around, take_stages
@@ -91,11 +92,10 @@ async def delete_stage(
     await arrange(change, shape, [other["id"] for other in kept])
     change.emit(
         NewEvent(
-            EventType.STAGE_DELETED,
+            StageDeleted(name=stage["name"], moved_leads=len(leads)),
             pipeline_id=stage["pipeline_id"],
             stage_id=stage_id,
             record_id=stage_id,
-            data={"name": stage["name"], "movedLeads": len(leads)},
         )
     )
     return {
@@ -109,17 +109,16 @@ async def delete_stage(
 async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Row) -> None:
     """Move all leads of a stage, which is taken as the target is, to the end of the target."""
     last = await change.first(LAST_RANK, stage_id=target["id"])
-    reasons = {lead["id"]: data for lead, data in await losing_reason(change, stage["id"], target["kind"])}
+    reasons = {lead["id"]: changes for lead, changes in await losing_reason(change, stage["id"], target["kind"])}
     new_events = [
         NewEvent(
-            EventType.LEAD_STAGE_CHANGED,
+            EnteredStage(changes=reasons.get(lead["id"])),
             lead_id=lead["id"],
             owner_id=lead["owner_id"],
             pipeline_id=target["pipeline_id"],
             stage_id=target["id"],
             from_pipeline_id=stage["pipeline_id"],
             from_stage_id=stage["id"],
-            data=reasons.get(lead["id"], {}),
         )
         for lead in leads
     ]
