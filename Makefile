@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 WORKERS ?= 2
 
-.PHONY: run test test-quick check mutants bench soak install install-dev graphiql examples schema docs migration lock clean
+.PHONY: run test test-quick check mutants bench soak install install-dev graphiql examples schema released docs migration lock clean
 
 run: install graphiql ## Start the demo: database, API and GraphiQL on http://127.0.0.1:8000/graphql
 	@exec $(BIN)/dealboard serve --demo
@@ -36,6 +36,9 @@ soak: install-dev ## Minutes of killed servers and cut connections: is anything 
 
 schema: install ## Write the schema as it is in the code
 	$(BIN)/dealboard schema > schema.graphql
+
+released: install-dev ## At a release: keep the schema, which later ones are compared with
+	$(BIN)/python -m tests.support.contract
 
 docs: install ## Write docs/settings.md, docs/errors.md and docs/metrics.md from the code
 	$(BIN)/python -c "from pathlib import Path; from server.process.reference import write; write(Path('docs'))"

@@ -8,6 +8,7 @@ import resolvers.reads.activities
 import resolvers.reads.contacts
 import resolvers.reads.events.subscriptions
 import resolvers.reads.events.timelines
+import resolvers.reads.lead_lists
 import resolvers.reads.leads
 import resolvers.reads.members
 import resolvers.reads.nodes
@@ -61,7 +62,7 @@ class Query:
         role=Role.VIEWER,
     )
     leads: Connection[Lead] = connection(
-        resolvers.reads.leads.leads,
+        resolvers.reads.lead_lists.leads,
         "The leads and opportunities of your organisation, newest first by default.",
         filters={"filter": Argument(LeadFilter | None, "Only the leads that match this filter.")},
         order=LeadOrder,

@@ -6,8 +6,8 @@ import resolvers.reads.events.board_events
 import resolvers.reads.events.subscriptions
 from engine.publish.fields import Argument
 from engine.publish.fields import events as live
+from models.event_types import EventType
 from models.rules.roles import Role
-from models.tables.event import EventType
 from schema.filters.lead import LeadFilter
 from schema.types.board import BoardChanged
 from schema.types.event import Event, StageChanged

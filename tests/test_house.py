@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from graphql.pyutils import camel_to_snake
 
+from models.event_types import EventType
 from schema.api import graphql_schema
 
 ROOT = Path(__file__).parents[1]
@@ -156,6 +157,20 @@ def test_names_are_not_logic(path: Path) -> None:
     }
     assert "globals" not in called
     assert read - printed == set()
+
+
+SPELLED_OUT = re.compile(rf"\b({'|'.join(re.escape(type_) for type_ in EventType)})\b")
+
+NAMING_EVENTS = [path for path in FILES if path.relative_to(ROOT).parts[0] in ("engine", "resolvers", "schema")]
+
+
+@pytest.mark.parametrize("path", NAMING_EVENTS, ids=str)
+def test_types_of_events_are_not_spelled_out(path: Path) -> None:
+    """Code names a type by its member of `EventType`, also within SQL, so that a misspelled type fails at import."""
+    tree = ast.parse(path.read_text())
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert [node.lineno for node in texts if node not in docstrings and SPELLED_OUT.search(node.value)] == []
 
 
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))

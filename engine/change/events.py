@@ -80,8 +80,8 @@ async def append(
         actor_id=actor_id,
         mutation=mutation,
         ids=[one.id for one in new_events],
-        types=[one.type for one in new_events],
-        data=[orjson.dumps(one.data).decode() for one in new_events],
+        types=[one.what.type for one in new_events],
+        data=[orjson.dumps(one.what.data()).decode() for one in new_events],
         **{f"{name}s": [getattr(one, name) for one in new_events] for name in NAMED},
         **(beside.values() if beside else {}),
     )

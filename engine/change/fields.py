@@ -9,6 +9,7 @@ from models.database import Statement
 from models.rules.numbers import Quantity, within
 from models.rules.text import spelled
 from models.tables.base import Base
+from models.tables.event import Snapshot
 
 Rule = Callable[..., Any]
 """Called with the value of an input and the path of its field; returns the value to store, or raises `Refused`."""
@@ -68,6 +69,6 @@ class Fields:
         """The statement that updates these fields and `others`, and counts the version."""
         return revise(self.model, *self.names, *others)
 
-    def public(self, record: Mapping[str, Any]) -> dict[str, Any]:
+    def public(self, record: Mapping[str, Any]) -> Snapshot:
         """The fields of a record as events hold them, by public name."""
-        return {spelled(name): public(name, record[name]) for name in self.names}
+        return Snapshot({spelled(name): public(name, record[name]) for name in self.names})

@@ -15,6 +15,7 @@ from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import spelled
 from models.tables.base import REFERENCES, Base
+from models.tables.event import Changes
 
 ID = bindparam("id", type_=Uuid())
 IDS = bindparam("ids", type_=ARRAY(Uuid()))
@@ -101,10 +102,9 @@ def _precision(value: Any) -> Any:
     return value.as_tuple().exponent if isinstance(value, Decimal) else None
 
 
-def describe(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+def describe(row: Row, changes: Mapping[str, Any]) -> Changes:
     """How an event describes an update: each field by its public name, with the values before and after."""
-    changed = {name: [public(name, row[name]), public(name, value)] for name, value in changes.items()}
-    return {"changes": {spelled(name): pair for name, pair in changed.items()}}
+    return {spelled(name): [public(name, row[name]), public(name, value)] for name, value in changes.items()}
 
 
 def public(name: str, value: Any) -> Any:

@@ -1,12 +1,12 @@
 """Publishing enums: each value with its description."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
 import strawberry
 
-from engine.read.paging import Direction
+from engine.read.paging import Direction, Order
 
 
 def publish(enum: type[Enum], description: str, *, name: str | None = None, **values: str) -> None:
@@ -18,10 +18,11 @@ def publish(enum: type[Enum], description: str, *, name: str | None = None, **va
         value.description = values[value.name]
 
 
-def ordering(noun: str, orders: Iterable[str], **values: str) -> Any:
+def ordering(noun: str, orders: Mapping[str, Order]) -> Any:
     """The input `<Noun>Order` for a list that can be sorted by `orders`, with its enum `<Noun>OrderField`."""
     fields = Enum(f"{noun}OrderField", {name: name for name in orders})  # type: ignore[misc]
-    publish(fields, f"What a list of {noun.lower()}s can be sorted by.", **values)
+    descriptions = {name: order.description for name, order in orders.items()}
+    publish(fields, f"What a list of {noun.lower()}s can be sorted by.", **descriptions)
     order = type(
         f"{noun}Order",
         (),

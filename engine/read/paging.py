@@ -48,9 +48,10 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """One way to sort: by a column of the rows, then by id."""
+    """One way to sort: by a column of the rows, then by id. `description` is published where callers can choose it."""
 
     column: Callable[[Any], Any]
+    description: str = ""
     nullable: bool = False
 
 

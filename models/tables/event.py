@@ -1,77 +1,18 @@
 """The event log of each organisation, the counter that numbers it, and remembered outcomes of changes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NewType, Self
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from models.rules.text import spelled
 from models.tables.base import Base, belongs_to_organisation, new_id
-
-
-class EventType(StrEnum):
-    """What can happen: the record's noun and what happened to it, with the description that is published."""
-
-    description: str
-
-    def __new__(cls, value: str, description: str = "") -> Self:
-        """A member that is its value, and knows its description."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.description = description
-        return member
-
-    LEAD_CREATED = "lead.created", "A lead was created."
-    LEAD_UPDATED = "lead.updated", "Fields of a lead changed: see `changes`."
-    LEAD_ASSIGNED = "lead.assigned", "A lead got another owner, or none."
-    LEAD_STAGE_CHANGED = "lead.stage_changed", "A lead entered another stage."
-    LEAD_MOVED = "lead.moved", "A card changed its place within its column."
-    LEAD_QUALIFIED = "lead.qualified", "A lead was qualified: found worth pursuing. It also enters its next stage."
-    LEAD_DISQUALIFIED = "lead.disqualified", "A lead was disqualified: closed as not worth pursuing."
-    LEAD_REOPENED = "lead.reopened", "A closed lead was reopened."
-    LEAD_CONVERTED = "lead.converted", "A lead was converted into an opportunity."
-    LEAD_MERGED = "lead.merged", "A lead was merged into another lead, because both were the same."
-    LEAD_DELETED = "lead.deleted", "A lead was deleted."
-    TASK_SCHEDULED = "task.scheduled", "A task was created."
-    TASK_UPDATED = "task.updated", "Fields of a task changed: see `changes`."
-    TASK_COMPLETED = "task.completed", "A task was completed."
-    TASK_CANCELLED = "task.cancelled", "A task was cancelled."
-    TASK_REOPENED = "task.reopened", "A completed or cancelled task was reopened."
-    TASK_OVERDUE = (
-        "task.overdue",
-        "A task passed its deadline while still open. Recorded once for each deadline, soon after it passes.",
-    )
-    TASK_DELETED = "task.deleted", "A task was deleted."
-    ACTIVITY_LOGGED = "activity.logged", "Somebody logged a call, an e-mail, a meeting or a note."
-    ACTIVITY_UPDATED = "activity.updated", "A logged activity was corrected: see `changes`."
-    ACTIVITY_DELETED = "activity.deleted", "A logged activity was deleted."
-    PIPELINE_CREATED = "pipeline.created", "A pipeline was created."
-    PIPELINE_UPDATED = "pipeline.updated", "A pipeline, or its routing rules, changed."
-    PIPELINE_DELETED = "pipeline.deleted", "A pipeline was deleted."
-    STAGE_ADDED = "stage.added", "A stage was added to a pipeline."
-    STAGE_UPDATED = "stage.updated", "A stage changed."
-    STAGE_DELETED = "stage.deleted", "A stage was deleted."
-    STAGES_REORDERED = "stages.reordered", "The stages of a pipeline were reordered."
-    CONTACT_CREATED = "contact.created", "A contact was created."
-    CONTACT_UPDATED = "contact.updated", "A contact changed."
-    CONTACT_ARCHIVED = "contact.archived", "A contact was archived."
-    CONTACT_RESTORED = "contact.restored", "An archived contact was restored."
-    CONTACT_MERGED = "contact.merged", "A contact was merged into another contact, because both were the same."
-    CUSTOMER_CREATED = "customer.created", "A customer was created."
-    CUSTOMER_UPDATED = "customer.updated", "A customer changed."
-    CUSTOMER_ARCHIVED = "customer.archived", "A customer was archived."
-    CUSTOMER_RESTORED = "customer.restored", "An archived customer was restored."
-    CUSTOMER_MERGED = "customer.merged", "A customer was merged into another customer, because both were the same."
-    MEMBER_UPDATED = "member.updated", "A member changed, was activated or was deactivated."
-    POOL_CREATED = "pool.created", "A pool of members who share incoming leads was created."
-    POOL_UPDATED = "pool.updated", "A pool changed."
-    POOL_DELETED = "pool.deleted", "A pool was deleted."
-    ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
 
 
 class EventLog(Base):
@@ -137,11 +78,68 @@ class Outcome(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class Described(StrEnum):
+    """An enum whose members know their descriptions."""
+
+    description: str
+
+    def __new__(cls, value: str, description: str = "") -> Self:
+        """A member that is its value, and knows its description."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+
+Changes = Mapping[str, Sequence[Any]]
+"""Each changed field by its public name, with its value before and its value after."""
+
+Snapshot = NewType("Snapshot", Mapping[str, Any])
+"""The fields of a record by their public names, as `Fields.public` returns them."""
+
+
+@dataclass(frozen=True)
+class EventData:
+    """What an event holds besides the records that it names; `models/event_types.py` declares it for each type.
+
+    Every field but `type` is a key of `data`, spelled as the API spells fields: `closed_at` is `closedAt`, `from_` is
+    `from`. A field with a default is left out of `data` when it is None.
+    """
+
+    type: str
+
+    def data(self) -> dict[str, Any]:
+        """What `data` holds."""
+        values = {field: getattr(self, field.name) for field in fields(self) if field.name != "type"}
+        return {
+            spelled(field.name): value
+            for field, value in values.items()
+            if value is not None or field.default is MISSING
+        }
+
+
+@dataclass(frozen=True)
+class RecordData(EventData):
+    """The fields of the record, each a key of its own beside those of the event."""
+
+    record: Snapshot
+
+    def data(self) -> dict[str, Any]:
+        """What `data` holds."""
+        held = super().data()
+        return {**held.pop("record"), **held}
+
+
+@dataclass(frozen=True)
+class Ended(RecordData):
+    """A record that is there no longer, as it was. Reads show its fields as the changes of the event."""
+
+
 @dataclass(frozen=True)
 class NewEvent:
     """An event before it has its number. `record_id` names what it happened to when none of the others does."""
 
-    type: EventType
+    what: EventData
     lead_id: UUID | None = None
     owner_id: UUID | None = None
     pipeline_id: UUID | None = None
@@ -149,18 +147,16 @@ class NewEvent:
     from_pipeline_id: UUID | None = None
     from_stage_id: UUID | None = None
     record_id: UUID | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
 
     @classmethod
-    def of_lead(cls, type_: EventType, lead: Mapping[str, Any], record_id: UUID | None = None, **data: Any) -> Self:
+    def of_lead(cls, what: EventData, lead: Mapping[str, Any], record_id: UUID | None = None) -> Self:
         """An event of a lead, where it stands; or of a record of the lead's."""
         return cls(
-            type_,
+            what,
             lead_id=lead["id"],
             owner_id=lead["owner_id"],
             pipeline_id=lead["pipeline_id"],
             stage_id=lead["stage_id"],
             record_id=record_id,
-            data=data,
         )

@@ -12,13 +12,14 @@ from engine.change.records import ID, describe, differing, not_null, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, Deleted, EventType, Logged
 from models.rules.numbers import FIRST_DAY, within
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose
 from models.tables.activity import Activity
 from models.tables.base import new_id, utc_now
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent, Snapshot
 from resolvers.changes.locks import expect_found, expect_version
 
 LONGEST = 7 * 24 * 3600
@@ -101,7 +102,7 @@ async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[s
     activity_id = new_id()
     await change.run(MAKE, id=activity_id, lead_id=lead_id, author_id=change.actor_id, **wanted)
     await change.run(TOUCH, id=lead_id)
-    change.emit(NewEvent.of_lead(EventType.ACTIVITY_LOGGED, lead, activity_id, **public_fields(wanted)))
+    change.emit(NewEvent.of_lead(Logged(record=public_fields(wanted)), lead, activity_id))
     return {"activity": activity_id, "lead": lead_id}
 
 
@@ -119,7 +120,8 @@ async def update_activity(
     if changes:
         await rewrite(change, REVISE, activity, changes)
         await change.run(TOUCH, id=lead["id"])
-        change.emit(NewEvent.of_lead(EventType.ACTIVITY_UPDATED, lead, activity_id, **describe(activity, changes)))
+        updated = Changed(EventType.ACTIVITY_UPDATED, describe(activity, changes))
+        change.emit(NewEvent.of_lead(updated, lead, activity_id))
     return {"activity": activity_id, "lead": lead["id"]}
 
 
@@ -131,7 +133,8 @@ async def delete_activity(change: Change, activity_id: UUID, expected_version: i
     lead, activity = await _locked_activity(change, activity_id, expected_version)
     await change.run(DELETE, id=activity_id)
     await change.run(TOUCH, id=lead["id"])
-    change.emit(NewEvent.of_lead(EventType.ACTIVITY_DELETED, lead, activity_id, **public_fields(activity)))
+    deleted = Deleted(EventType.ACTIVITY_DELETED, public_fields(activity))
+    change.emit(NewEvent.of_lead(deleted, lead, activity_id))
     return {"deleted_activity_id": f"activity_{activity_id}", "lead": lead["id"]}
 
 
@@ -166,6 +169,6 @@ async def _locked_activity(change: Change, activity_id: UUID, expected_version: 
     return lead, activity
 
 
-def public_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+def public_fields(fields: Mapping[str, Any]) -> Snapshot:
     """The fields of an activity as its events hold them."""
     return FIELDS.public(fields)

@@ -11,12 +11,13 @@ from sqlalchemy import text
 
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import EventType
 
 DELETE_PLACES = Statement(
     text(
-        """
+        f"""
         DELETE FROM event
-        WHERE org_id = :org_id AND number >= :from_number AND number < :to_number AND type = 'lead.moved'
+        WHERE org_id = :org_id AND number >= :from_number AND number < :to_number AND type = '{EventType.LEAD_MOVED}'
         """
     ).bindparams(ORG)
 )
@@ -24,10 +25,10 @@ DELETE_PLACES = Statement(
 
 DELETE = Statement(
     text(
-        """
+        f"""
         DELETE FROM event
         WHERE org_id = :org_id AND number >= :from_number AND number < :to_number AND (
-            type = 'lead.moved' OR lead_id IS NULL OR NOT EXISTS (
+            type = '{EventType.LEAD_MOVED}' OR lead_id IS NULL OR NOT EXISTS (
                 SELECT FROM lead WHERE lead.org_id = event.org_id AND lead.id = event.lead_id
             ) AND NOT EXISTS (
                 SELECT FROM merged_record AS merged WHERE merged.org_id = event.org_id AND merged.id = event.lead_id
@@ -40,10 +41,10 @@ DELETE = Statement(
 
 DELETE_OF_GONE_LEADS = Statement(
     text(
-        """
+        f"""
         DELETE FROM event USING event AS ended
         WHERE ended.org_id = :org_id AND ended.number >= :from_number AND ended.number < :to_number
-            AND ended.type = 'lead.deleted'
+            AND ended.type = '{EventType.LEAD_DELETED}'
             AND event.org_id = ended.org_id AND event.lead_id = ended.lead_id AND event.number < :from_number
         """
     ).bindparams(ORG)

@@ -1,1 +1,1 @@
-"""Conditions on a lead: fields, operators, the tree, and their SQL."""
+"""What leads are found by: orders, parts of the filter, and conditions with their fields, operators, tree and SQL."""

@@ -1,15 +1,22 @@
-"""The fields that conditions can test: one table, from which their operators, their SQL and their input are made."""
+"""What leads are found by: the orders of their lists, the parts of their filter, and the fields of conditions.
+
+Each is one table. Resolvers take its SQL from it; the schema takes its inputs, with their descriptions.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.read.paging import Order
 from engine.read.rows import rows
 from models.records import RECORDS
+from models.rules.money import as_currency
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.contact import Contact, Customer
+from models.tables.lead import Lead
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage
+from resolvers.conditions.filters import FilterPart, FilterValue, equals, flag, found_in, has_one_of, of_kind, within
 from resolvers.conditions.operators import Field, Kind
 from resolvers.reads import leads
 from resolvers.reads.tasks.tasks import has_next
@@ -20,6 +27,54 @@ NAMING = {f"{record.noun}Id": record.noun for record in RECORDS.values() if reco
 
 def _column(name: str) -> Callable[[Any], Any]:
     return lambda lead: getattr(lead, name)
+
+
+def _by(name: str, description: str) -> Order:
+    """Sorted by a column of the lead."""
+    return Order(_column(name), description, nullable=bool(Lead.__table__.c[name].nullable))
+
+
+ORDERS: Mapping[str, Order] = {
+    "BOARD": _by("rank", "By the place on the board, as people arranged the cards."),
+    "CREATED_AT": _by("id", "By when they came in."),
+    "UPDATED_AT": _by("updated_at", "By when they last changed."),
+    "TITLE": _by("title", "By title."),
+    "VALUE": _by("value", "By value, whatever the currency."),
+    "EXPECTED_CLOSE_DATE": _by("expected_close_date", "By when they are expected to close."),
+    "SCORE": _by("score", "By score."),
+    "STAGE_ENTERED_AT": _by("stage_entered_at", "By when they entered the stage they stand in."),
+}
+"""Every order of a list of leads."""
+
+FILTERS: Mapping[str, FilterPart] = {
+    "pipeline_ids": has_one_of("pipeline_id", "pipeline", "In one of these pipelines."),
+    "stage_ids": has_one_of("stage_id", "stage", "In one of these stages."),
+    "owner_ids": has_one_of("owner_id", "member", "Worked on by one of these members."),
+    "contact_ids": has_one_of("contact_id", "contact", "With one of these contacts."),
+    "customer_ids": has_one_of("customer_id", "customer", "With one of these customers."),
+    "kind": FilterPart(FilterValue.PIPELINE_TYPE, of_kind, "Only leads, or only opportunities."),
+    "unowned": flag(
+        lambda lead: lead.owner_id.is_(None),
+        "True: only leads without an owner. False: only leads with an owner.",
+    ),
+    "closed": flag(
+        lambda lead: lead.closed_at.is_not(None),
+        "True: only what is won, lost or disqualified. False: only what is still open.",
+    ),
+    "has_next_task": flag(has_next, "True: only what has an open task. False: only what has no next step."),
+    "currency": equals("currency", "Only values in this currency, an ISO 4217 code.", as_currency),
+    "value": within("value", FilterValue.AMOUNTS, "Only values in this range, in whatever currency."),
+    "expected_close_date": within(
+        "expected_close_date", FilterValue.DAYS, "Only what is expected to close in these days."
+    ),
+    "created_at": within("created_at", FilterValue.INSTANTS, "Only what came in during this time."),
+    "search": FilterPart(
+        FilterValue.TEXT,
+        found_in,
+        "Only what holds this text of up to 200 characters in title, contact or customer, in upper or lower case.",
+    ),
+}
+"""Every part of a lead filter. A list holds the leads that match all parts that are given."""
 
 
 def _of(model: type[Any], id: str, name: str) -> Callable[[Any], Any]:

@@ -14,9 +14,9 @@ from engine.read.slots import Args, Slot
 from models.tables.contact import Contact, Customer
 
 ORDERS = {
-    "NAME": Order(lambda row: func.lower(row.name, type_=Text())),
-    "CREATED_AT": Order(lambda row: row.id),
-    "UPDATED_AT": Order(lambda row: row.updated_at),
+    "NAME": Order(lambda row: func.lower(row.name, type_=Text()), "By name."),
+    "CREATED_AT": Order(lambda row: row.id, "By when they were added."),
+    "UPDATED_AT": Order(lambda row: row.updated_at, "By when they last changed."),
 }
 
 

@@ -1,120 +1,23 @@
-"""Leads and opportunities: finding and reading them."""
+"""Leads and opportunities: one of them, and what is computed of it."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Date,
-    DateTime,
-    Numeric,
-    Text,
-    any_,
-    case,
-    exists,
-    func,
-    literal_column,
-    or_,
-)
+from sqlalchemy import Numeric, case, func, literal_column
 
-from engine.read.filters import between, holds, one_of
 from engine.read.json_text import Expression
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.redirects import all_named, named
+from engine.read.redirects import named
 from engine.read.rows import Rows, rows
-from engine.read.slots import Args, Slot
-from models.rules.money import as_currency
+from engine.read.slots import Args
 from models.rules.stage_kind import StageKind
-from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
-from resolvers.reads.tasks.tasks import has_next
-
-ORDERS = {
-    "BOARD": Order(lambda lead: lead.rank),
-    "CREATED_AT": Order(lambda lead: lead.id),
-    "UPDATED_AT": Order(lambda lead: lead.updated_at),
-    "TITLE": Order(lambda lead: lead.title),
-    "VALUE": Order(lambda lead: lead.value, nullable=True),
-    "EXPECTED_CLOSE_DATE": Order(lambda lead: lead.expected_close_date, nullable=True),
-    "SCORE": Order(lambda lead: lead.score, nullable=True),
-    "STAGE_ENTERED_AT": Order(lambda lead: lead.stage_entered_at),
-}
 
 
 def lead(root: Any, args: Args) -> Rows:
     """One lead by id."""
     return rows(Lead, named("lead", args["id"]))
-
-
-def leads(root: Any, args: Args) -> Page:
-    """The leads of the organisation that match the filter, newest first."""
-    return page(matching(rows(Lead), args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
-
-
-def in_stage(stage: Any, args: Args) -> Page:
-    """The leads of a stage, in the order of the board."""
-    found = rows(Lead)
-    found = found.where(found.entity.stage_id == stage.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("BOARD", Direction.ASC))
-
-
-def of_contact(contact: Any, args: Args) -> Page:
-    """The leads of a contact."""
-    found = rows(Lead)
-    found = found.where(found.entity.contact_id == contact.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
-
-
-def of_customer(customer: Any, args: Args) -> Page:
-    """The leads of a customer."""
-    found = rows(Lead)
-    found = found.where(found.entity.customer_id == customer.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
-
-
-def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
-    """The rows that match every given part of the filter; a part that is null or omitted matches all."""
-    if not wanted:
-        return found
-    given = {name: value for name, value in wanted.items() if value is not None}
-    return found.where(*(FILTERS[name](found.entity, value) for name, value in given.items()))
-
-
-def _of_kind(lead: Any, kind: Any) -> ColumnElement[bool]:
-    pipeline = rows(Pipeline, lead.pipeline_id)
-    return exists(pipeline.where(pipeline.entity.type == literal_column(f"'{kind.value}'")).select(literal_column("1")))
-
-
-def _found_in(lead: Any, search: Slot) -> ColumnElement[bool]:
-    """Whether title, contact or customer hold the text."""
-    contact, customer = rows(Contact, lead.contact_id), rows(Customer, lead.customer_id)
-    one: Expression = literal_column("1")
-    return or_(
-        holds(search, lead.title),
-        exists(contact.where(holds(search, contact.entity.name, contact.entity.email)).select(one)),
-        exists(customer.where(holds(search, customer.entity.name)).select(one)),
-    )
-
-
-FILTERS: Mapping[str, Any] = {
-    "pipeline_ids": lambda lead, ids: one_of(lead.pipeline_id, "pipeline", ids),
-    "stage_ids": lambda lead, ids: one_of(lead.stage_id, "stage", ids),
-    "owner_ids": lambda lead, ids: one_of(lead.owner_id, "member", ids),
-    "contact_ids": lambda lead, ids: lead.contact_id == any_(all_named("contact", ids)),
-    "customer_ids": lambda lead, ids: lead.customer_id == any_(all_named("customer", ids)),
-    "kind": _of_kind,
-    "unowned": lambda lead, wanted: lead.owner_id.is_(None) if wanted else lead.owner_id.is_not(None),
-    "closed": lambda lead, wanted: lead.closed_at.is_not(None) if wanted else lead.closed_at.is_(None),
-    "has_next_task": lambda lead, wanted: has_next(lead) if wanted else ~has_next(lead),
-    "currency": lambda lead, code: lead.currency == code.bind(Text(), as_currency),
-    "value": lambda lead, limits: between(lead.value, limits, Numeric(), "min", "max"),
-    "expected_close_date": lambda lead, limits: between(lead.expected_close_date, limits, Date(), "from_", "to"),
-    "created_at": lambda lead, limits: between(lead.created_at, limits, DateTime(timezone=True), "from_", "to"),
-    "search": _found_in,
-}
-"""What each part of a lead filter asks of a lead."""
 
 
 def kind(lead: Any, args: Args) -> Expression:
@@ -147,16 +50,6 @@ def chance(lead: Any, stage: Any) -> Expression:
         (is_open, func.coalesce(lead.probability, stage.probability)),
         else_=stage.probability,
     )
-
-
-def contact(lead: Any, args: Args) -> Rows:
-    """The contact."""
-    return rows(Contact, lead.contact_id)
-
-
-def customer(lead: Any, args: Args) -> Rows:
-    """The customer."""
-    return rows(Customer, lead.customer_id)
 
 
 def history(lead: Any, args: Args) -> Page:

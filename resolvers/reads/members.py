@@ -13,8 +13,8 @@ from models.tables.lead import Lead
 from models.tables.member import Member
 
 ORDERS = {
-    "NAME": Order(lambda member: member.name),
-    "CREATED_AT": Order(lambda member: member.id),
+    "NAME": Order(lambda member: member.name, "By name."),
+    "CREATED_AT": Order(lambda member: member.id, "By when they joined."),
 }
 
 

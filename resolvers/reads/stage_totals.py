@@ -15,7 +15,7 @@ from engine.read.rows import Rows, Same, rows
 from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.stage import StageTotal
-from resolvers.reads.leads import matching
+from resolvers.reads.lead_lists import matching
 from resolvers.reads.record_leads import Worth
 from resolvers.reads.tasks.tasks import has_next
 

@@ -5,6 +5,7 @@ from typing import Any
 import strawberry
 
 from engine.publish.fields import optional
+from engine.publish.parts import input_of
 from engine.publish.scalars import Date, DateTime, Decimal_
 from engine.read.arguments import python_name
 from models.rules.stage_kind import StageKind
@@ -128,17 +129,14 @@ TESTS = {
 """The input that tests a field of each kind; a choice has one for each set of values."""
 
 
-def _tests() -> type:
-    """An input with a test for each field of the table."""
-    annotations = {}
-    for name, field in FIELDS.items():
-        test: Any = CHOICES[field.choices] if field.choices else TESTS[field.kind]
-        annotations[python_name(name)] = test | None
-    described = {python_name(name): optional(field.description) for name, field in FIELDS.items()}
-    return strawberry.input(type("Tests", (), {"__annotations__": annotations, **described}), description="Tests.")
-
-
-Tests: Any = _tests()
+Tests: Any = input_of(
+    "Tests",
+    "A test of each field.",
+    {
+        python_name(name): (CHOICES[field.choices] if field.choices else TESTS[field.kind], field.description)
+        for name, field in FIELDS.items()
+    },
+)
 
 
 @strawberry.input(

@@ -3,7 +3,7 @@
 import strawberry
 
 from engine.publish.fields import optional
-from models.tables.event import EventType
+from models.event_types import EventType
 from schema.filters.lead import DateTimeRange
 
 

@@ -1,25 +1,18 @@
 """How leads can be filtered and sorted."""
 
+from typing import Any
+
 import strawberry
 
 from engine.publish.enums import ordering
 from engine.publish.fields import optional
+from engine.publish.parts import input_of
 from engine.publish.scalars import Date, DateTime, Decimal_
 from models.tables.pipeline import PipelineType
-from resolvers.reads import leads
+from resolvers.conditions.fields import FILTERS, ORDERS
+from resolvers.conditions.filters import FilterValue
 
-LeadOrder = ordering(
-    "Lead",
-    leads.ORDERS,
-    BOARD="By the place on the board, as people arranged the cards.",
-    CREATED_AT="By when they came in.",
-    UPDATED_AT="By when they last changed.",
-    TITLE="By title.",
-    VALUE="By value, whatever the currency.",
-    EXPECTED_CLOSE_DATE="By when they are expected to close.",
-    SCORE="By score.",
-    STAGE_ENTERED_AT="By when they entered the stage they stand in.",
-)
+LeadOrder = ordering("Lead", ORDERS)
 
 
 @strawberry.input(description="Amounts from `min` to `max`, both included. Leave one out for no limit on that side.")
@@ -40,21 +33,19 @@ class DateTimeRange:
     to: DateTime | None = optional("The last instant.")
 
 
-@strawberry.input(description="Which leads are wanted. A lead must pass every part that is given.")
-class LeadFilter:
-    pipeline_ids: list[strawberry.ID] | None = optional("In one of these pipelines.")
-    stage_ids: list[strawberry.ID] | None = optional("In one of these stages.")
-    owner_ids: list[strawberry.ID] | None = optional("Worked on by one of these members.")
-    contact_ids: list[strawberry.ID] | None = optional("With one of these contacts.")
-    customer_ids: list[strawberry.ID] | None = optional("With one of these customers.")
-    kind: PipelineType | None = optional("Only leads, or only opportunities.")
-    unowned: bool | None = optional("True: only leads without an owner. False: only leads with an owner.")
-    closed: bool | None = optional("True: only what is won, lost or disqualified. False: only what is still open.")
-    has_next_task: bool | None = optional("True: only what has an open task. False: only what has no next step.")
-    currency: str | None = optional("Only values in this currency, an ISO 4217 code.")
-    value: DecimalRange | None = optional("Only values in this range, in whatever currency.")
-    expected_close_date: DateRange | None = optional("Only what is expected to close in these days.")
-    created_at: DateTimeRange | None = optional("Only what came in during this time.")
-    search: str | None = optional(
-        "Only what holds this text of up to 200 characters in title, contact or customer, in upper or lower case."
-    )
+TYPES = {
+    FilterValue.IDS: list[strawberry.ID],
+    FilterValue.FLAG: bool,
+    FilterValue.TEXT: str,
+    FilterValue.PIPELINE_TYPE: PipelineType,
+    FilterValue.AMOUNTS: DecimalRange,
+    FilterValue.DAYS: DateRange,
+    FilterValue.INSTANTS: DateTimeRange,
+}
+"""The type of what each part of a filter takes."""
+
+LeadFilter: Any = input_of(
+    "LeadFilter",
+    "Which leads are wanted. A lead must pass every part that is given.",
+    {name: (TYPES[part.takes], part.description) for name, part in FILTERS.items()},
+)

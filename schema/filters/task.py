@@ -9,7 +9,7 @@ from resolvers.reads.tasks import tasks
 from resolvers.reads.tasks.due import DuePeriod
 from schema.filters.lead import DateRange
 
-TaskOrder = ordering("Task", tasks.ORDERS, DUE="By when it is due.", CREATED_AT="By when it was made.")
+TaskOrder = ordering("Task", tasks.ORDERS)
 
 publish(
     DuePeriod,

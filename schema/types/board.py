@@ -6,7 +6,7 @@ import models
 from engine.publish.enums import publish
 from engine.publish.fields import column, read, to_one
 from engine.publish.scalars import DateTime
-from models.tables.event import EventType
+from models.event_types import EventType
 from resolvers.reads.events import board_events as boards
 from resolvers.reads.events import event_fields as event_log
 from resolvers.reads.events import subscriptions as events

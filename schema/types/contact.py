@@ -10,7 +10,7 @@ from engine.publish.enums import ordering
 from engine.publish.fields import Argument, column, connection, id_field, optional, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
-from resolvers.reads import contacts, leads
+from resolvers.reads import contacts, lead_lists
 from resolvers.reads import record_leads as deal_totals
 from resolvers.reads.tasks import tasks
 from schema.filters.lead import LeadFilter, LeadOrder
@@ -26,9 +26,8 @@ Tasks = Connection[Annotated["Task", strawberry.lazy("schema.types.task")]]
 LEADS = {"filter": Argument(LeadFilter | None, "Only the leads that match this filter.")}
 TASKS = {"filter": Argument(TaskFilter | None, "Only the tasks that match this filter.")}
 
-ORDERS = {"NAME": "By name.", "CREATED_AT": "By when they were added.", "UPDATED_AT": "By when they last changed."}
-ContactOrder = ordering("Contact", contacts.ORDERS, **ORDERS)
-CustomerOrder = ordering("Customer", contacts.ORDERS, **ORDERS)
+ContactOrder = ordering("Contact", contacts.ORDERS)
+CustomerOrder = ordering("Customer", contacts.ORDERS)
 
 
 @strawberry.input(description="Which contacts are wanted. A contact must pass every part that is given.")
@@ -89,7 +88,7 @@ class Customer(Node):
         order=ContactOrder,
     )
     leads: Leads = connection(
-        leads.of_customer,
+        lead_lists.of_customer,
         "The leads and opportunities with this customer, newest first by default.",
         filters=LEADS,
         order=LeadOrder,
@@ -114,7 +113,7 @@ class Contact(Node):
     notes: str | None = column("notes", "Anything else worth knowing.")
     customer: Customer | None = to_one(models.Customer, "customer_id", "The company the person works for.")
     leads: Leads = connection(
-        leads.of_contact,
+        lead_lists.of_contact,
         "The leads and opportunities with this person, newest first by default.",
         filters=LEADS,
         order=LeadOrder,

@@ -2,11 +2,11 @@
 
 from engine.publish.enums import publish
 from engine.read.paging import Direction
+from models.event_types import EventType
 from models.rules.entering import LeadField
 from models.rules.refusal import Refusal
 from models.rules.roles import Role
 from models.rules.stage_kind import StageKind
-from models.tables.event import EventType
 from models.tables.pipeline import PipelineType
 from models.tables.task import TaskPriority, TaskStatus
 

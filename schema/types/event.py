@@ -14,7 +14,7 @@ from engine.publish.fields import column, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from engine.read.variants import Variants
-from models.tables.event import EventType
+from models.event_types import EventType
 from resolvers.reads.events import event_fields, subscriptions
 from schema.types.activity import Activity
 from schema.types.lead import Lead
@@ -107,7 +107,8 @@ class LeadAssigned(Event):
     from_owner: Member | None = read(event_fields.from_owner, "The owner before; null when it had none.")
     to_owner: Member | None = read(event_fields.to_owner, "The owner after; null when it has none.")
     rule: str | None = read(
-        event_fields.text("rule"), "The name of the routing rule that assigned it; null when a member did."
+        event_fields.text(EventType.LEAD_ASSIGNED, "rule"),
+        "The name of the routing rule that assigned it; null when a member did.",
     )
 
 
@@ -131,13 +132,13 @@ class LeadQualified(Event):
 
 @of(EventType.LEAD_DISQUALIFIED)
 class LeadDisqualified(Event):
-    reason: str | None = read(event_fields.text("reason"), "Why it was disqualified.")
-    notes: str | None = read(event_fields.text("notes"), "Further notes.")
+    reason: str | None = read(event_fields.text(EventType.LEAD_DISQUALIFIED, "reason"), "Why it was disqualified.")
+    notes: str | None = read(event_fields.text(EventType.LEAD_DISQUALIFIED, "notes"), "Further notes.")
 
 
 @of(EventType.LEAD_REOPENED)
 class LeadReopened(Event):
-    reason: str | None = read(event_fields.text("reason"), "Why it had been closed.")
+    reason: str | None = read(event_fields.text(EventType.LEAD_REOPENED, "reason"), "Why it had been closed.")
 
 
 @of(EventType.LEAD_CONVERTED)
@@ -152,7 +153,7 @@ class LeadMerged(Event):
 
 @of(EventType.LEAD_DELETED)
 class LeadDeleted(Event):
-    title: str | None = read(event_fields.text("title"), "The title it had.")
+    title: str | None = read(event_fields.text(EventType.LEAD_DELETED, "title"), "The title it had.")
 
 
 @of(EventType.TASK_SCHEDULED)
@@ -187,7 +188,7 @@ class TaskOverdue(TaskEvent):
 
 @of(EventType.TASK_DELETED)
 class TaskDeleted(TaskEvent):
-    title: str | None = read(event_fields.text("title"), "The title it had.")
+    title: str | None = read(event_fields.text(EventType.TASK_DELETED, "title"), "The title it had.")
 
 
 @of(EventType.ACTIVITY_LOGGED)
@@ -202,7 +203,7 @@ class ActivityUpdated(ActivityEvent):
 
 @of(EventType.ACTIVITY_DELETED)
 class ActivityDeleted(ActivityEvent):
-    subject: str | None = read(event_fields.text("subject"), "The subject it had.")
+    subject: str | None = read(event_fields.text(EventType.ACTIVITY_DELETED, "subject"), "The subject it had.")
 
 
 @strawberry.type(

@@ -11,7 +11,7 @@ from engine.publish.node import Node
 from engine.publish.scalars import DateTime, Decimal_
 from models.rules.entering import LeadField
 from models.rules.stage_kind import StageKind
-from resolvers.reads import leads, stage_totals, stages
+from resolvers.reads import lead_lists, stage_totals, stages
 from schema.filters.lead import LeadFilter, LeadOrder
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Stage(Node):
         models.Pipeline, "pipeline_id", "The pipeline it is a step of."
     )
     leads: Connection[Annotated["Lead", strawberry.lazy("schema.types.lead")]] = connection(
-        leads.in_stage,
+        lead_lists.in_stage,
         "The cards of the column, in board order by default.",
         filters={"filter": Argument(LeadFilter | None, "Only the leads that match this filter.")},
         order=LeadOrder,

@@ -1,10 +1,12 @@
 """What holds after any change, whatever was done: checked over all rows of all organisations."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 
 from models import Base, organisation_id
 from models.database import Database
+from tests.support.event_data import is_declared
 
 RULES = {
     "the log has no gap, and its head is its last number": """
@@ -33,6 +35,15 @@ RULES = {
         ) AS step ON true
         WHERE CASE WHEN step.back = 1 THEN (step.to_stage_id, step.to_pipeline_id) <> (lead.stage_id, lead.pipeline_id)
             ELSE step.next_from IS DISTINCT FROM step.to_stage_id END
+    """,
+    "a lead entered its stage at the instant of its last step, and was not updated before it was created": """
+        SELECT lead.id, lead.title FROM lead
+        WHERE lead.updated_at < lead.created_at OR lead.stage_entered_at < lead.created_at
+            OR lead.stage_entered_at IS DISTINCT FROM (
+                SELECT step.occurred_at
+                FROM stage_change AS step JOIN event ON event.org_id = step.org_id AND event.id = step.id
+                WHERE step.org_id = lead.org_id AND step.lead_id = lead.id ORDER BY event.number DESC LIMIT 1
+            )
     """,
     "totals are the sums over the leads": """
         SELECT * FROM (
@@ -151,10 +162,23 @@ only a reopened one names it. That it went from one lead to another is told to b
 to somebody names the new owner in both of its events."""
 
 
+EVENT_DATA = """
+    SELECT DISTINCT ON (type, keys) type, data FROM event, LATERAL (
+        SELECT string_agg(key, ' ' ORDER BY key) AS keys FROM jsonb_object_keys(data) AS key
+    ) AS held
+"""
+"""An event of each type with each set of keys that occurs."""
+
+
 async def expect_consistent(database: Database) -> None:
-    """Every rule holds."""
+    """Every rule holds, and events hold what their types declare."""
     broken = {rule: await database.pool.fetch(statement) for rule, statement in RULES.items()}
     told = [f"{rule}: {[dict(row) for row in found]}" for rule, found in broken.items() if found]
+    told += [
+        f"an event holds what its type declares: {dict(event)}"
+        for event in await database.pool.fetch(EVENT_DATA)
+        if not is_declared(event["type"], json.loads(event["data"]))
+    ]
     assert not told, "\n".join(told)
 
 

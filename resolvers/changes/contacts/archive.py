@@ -11,10 +11,11 @@ from engine.change.records import ID, describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import Changed, ChangedType, EventType
 from models.rules.refusal import not_found
 from models.tables.base import utc_now
 from models.tables.contact import Contact, Customer
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_version
 
 TAKE = {
@@ -37,7 +38,7 @@ SET = {
     for noun in TAKE
 }
 
-EVENTS = {
+EVENTS: Mapping[str, tuple[ChangedType, ChangedType]] = {
     "contact": (EventType.CONTACT_ARCHIVED, EventType.CONTACT_RESTORED),
     "customer": (EventType.CUSTOMER_ARCHIVED, EventType.CUSTOMER_RESTORED),
 }
@@ -73,6 +74,6 @@ async def _set(
     expect_version(record, expected_version, **{noun: id})
     if (record["archived_at"] is None) != (archived_at is None):
         await change.run(SET[noun], id=id, archived_at=archived_at)
-        data = describe(record, {"archived_at": archived_at})
-        change.emit(NewEvent(EVENTS[noun][archived_at is None], record_id=id, data=data))
+        changes = describe(record, {"archived_at": archived_at})
+        change.emit(NewEvent(Changed(EVENTS[noun][archived_at is None], changes), record_id=id))
     return {noun: id}

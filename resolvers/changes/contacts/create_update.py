@@ -13,11 +13,12 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import Changed, EventType, Plain
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line, optional_line, prose
 from models.tables.base import new_id
 from models.tables.contact import Contact, Customer
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_found, expect_version
 
 LONGEST_EMAIL = 254
@@ -76,7 +77,7 @@ async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
     await expect_found(change, "customer", fields["customer_id"], "customerId")
     contact_id = new_id()
     await change.run(MAKE_CONTACT, id=contact_id, **fields)
-    change.emit(NewEvent(EventType.CONTACT_CREATED, record_id=contact_id))
+    change.emit(NewEvent(Plain(EventType.CONTACT_CREATED), record_id=contact_id))
     return {"contact": contact_id}
 
 
@@ -93,7 +94,8 @@ async def update_contact(
     await expect_found(change, "customer", changes.get("customer_id"), "customerId")
     if changes:
         await rewrite(change, REVISE_CONTACT, contact, changes)
-        change.emit(NewEvent(EventType.CONTACT_UPDATED, record_id=contact_id, data=describe(contact, changes)))
+        updated = Changed(EventType.CONTACT_UPDATED, describe(contact, changes))
+        change.emit(NewEvent(updated, record_id=contact_id))
     return {"contact": contact_id}
 
 
@@ -102,7 +104,7 @@ async def create_customer(change: Change, **given: Any) -> Mapping[str, Any]:
     customer_id = new_id()
     with expect_unique():
         await change.run(MAKE_CUSTOMER, id=customer_id, **{**CUSTOMER_FIELDS.empty, **CUSTOMER_FIELDS.tidy(given)})
-    change.emit(NewEvent(EventType.CUSTOMER_CREATED, record_id=customer_id))
+    change.emit(NewEvent(Plain(EventType.CUSTOMER_CREATED), record_id=customer_id))
     return {"customer": customer_id}
 
 
@@ -119,5 +121,6 @@ async def update_customer(
     if changes:
         with expect_unique():
             await rewrite(change, REVISE_CUSTOMER, customer, changes)
-        change.emit(NewEvent(EventType.CUSTOMER_UPDATED, record_id=customer_id, data=describe(customer, changes)))
+        updated = Changed(EventType.CUSTOMER_UPDATED, describe(customer, changes))
+        change.emit(NewEvent(updated, record_id=customer_id))
     return {"customer": customer_id}

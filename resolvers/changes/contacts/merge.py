@@ -10,10 +10,11 @@ from engine.change.records import IDS, describe, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, Merged
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import spelled
-from models.tables.event import EventType, NewEvent
+from models.tables.event import EventData, NewEvent
 from resolvers.changes.contacts.merge_kinds import CONTACT, CUSTOMER, KEEPS, LEAD, UPDATED, MergeKind
 from resolvers.changes.locks import KEEP, expect_version
 from resolvers.changes.ownership.rules import RULES, reshaped
@@ -198,17 +199,11 @@ async def _merge(
         latest = {"last_activity_at": max(worked_on, default=None)}
     if filled or latest:
         await rewrite(change, kind.revise, winner, {**latest, **filled})
-    change.emit(
-        _about(
-            kind,
-            kind.merged,
-            loser,
-            into=public_id(kind.noun, winner["id"]),
-            **kind.fields.public(loser),
-        )
-    )
+    merged = Merged(kind.merged, kind.fields.public(loser), public_id(kind.noun, winner["id"]))
+    change.emit(_about(kind, merged, loser))
     if filled:
-        change.emit(_about(kind, UPDATED[kind.noun], {**winner, **filled}, **describe(winner, filled)))
+        updated = Changed(UPDATED[kind.noun], describe(winner, filled))
+        change.emit(_about(kind, updated, {**winner, **filled}))
     return shown
 
 
@@ -230,15 +225,17 @@ async def _point_at(change: Change, kind: MergeKind, name: str, winner_id: UUID,
     """Let what names the loser name the winner, with an event for each; returns how many did."""
     table, column = kind.named_by[name]
     pointed = await change.all(kind.point[name], winner_id=winner_id, loser_id=loser_id)
-    data = {"changes": {spelled(column): [public_id(kind.noun, loser_id), public_id(kind.noun, winner_id)]}}
+    updated = Changed(
+        UPDATED[table], {spelled(column): [public_id(kind.noun, loser_id), public_id(kind.noun, winner_id)]}
+    )
     for row in pointed:
         about = {key: row[key] for key in ("lead_id", "owner_id", "pipeline_id", "stage_id")}
         record_id = None if table == "lead" else row["id"]
-        change.emit(NewEvent(UPDATED[table], **about, record_id=record_id, data=data))
+        change.emit(NewEvent(updated, **about, record_id=record_id))
     return len(pointed)
 
 
-def _about(kind: MergeKind, type_: EventType, record: Mapping[str, Any], **data: Any) -> NewEvent:
+def _about(kind: MergeKind, what: EventData, record: Mapping[str, Any]) -> NewEvent:
     if kind is not LEAD:
-        return NewEvent(type_, record_id=record["id"], data=data)
-    return NewEvent.of_lead(type_, record, **data)
+        return NewEvent(what, record_id=record["id"])
+    return NewEvent.of_lead(what, record)

@@ -9,14 +9,14 @@ from engine.change.fields import Fields
 from engine.change.records import IDS
 from engine.read.rows import ORG
 from models.database import Statement
-from models.tables.event import EventType
+from models.event_types import ChangedType, EventType, MergedType
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
 
 KEEPS = ("external_id",)
 """Fields that are not filled from the other record: they name it in another system."""
 
-UPDATED = {
+UPDATED: Mapping[str, ChangedType] = {
     "lead": EventType.LEAD_UPDATED,
     "task": EventType.TASK_UPDATED,
     "activity": EventType.ACTIVITY_UPDATED,
@@ -103,7 +103,7 @@ class MergeKind:
     """What can be merged: its table, what names it, and the fields that are filled."""
 
     noun: str
-    merged: EventType
+    merged: MergedType
     named_by: Mapping[str, tuple[str, str]]
     fields: Fields
     revise: Statement
@@ -115,7 +115,7 @@ class MergeKind:
 
 
 def _kind(
-    noun: str, merged: EventType, named_by: Mapping[str, tuple[str, str]], fields: Fields, revise: Statement
+    noun: str, merged: MergedType, named_by: Mapping[str, tuple[str, str]], fields: Fields, revise: Statement
 ) -> MergeKind:
     point = {name: _point(*where) for name, where in named_by.items()}
     count = {name: _count(*where) for name, where in named_by.items()}

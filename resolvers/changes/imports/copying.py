@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from models.database import Connection
+from sqlalchemy import text
+
+from engine.read.rows import ORG
+from models.database import Connection, Statement
 from models.tables.base import new_id
 
 BATCH = 2_000
@@ -15,6 +18,12 @@ BATCH = 2_000
 
 Progress = Callable[[int], None]
 """Called with the number of rows that were just copied."""
+
+ADVANCE = Statement(
+    text(
+        "UPDATE event_log SET head = head + :count WHERE org_id = :org_id RETURNING head - :count AS before"
+    ).bindparams(ORG)
+)
 
 
 @dataclass
@@ -44,3 +53,14 @@ class Records:
             records = [tuple(row.get(name) for name in columns) for row in batch]
             await self.connection.copy_records_to_table(table, columns=columns, records=records)
             progress(len(batch))
+
+    async def copy_events(self) -> None:
+        """Number the events and write them; nothing else is waited for while the log's counter is locked."""
+        events = self.rows["event"]
+        if not events:
+            return
+        before = await ADVANCE.value(self.connection, org_id=self.org_id, count=len(events))
+        at = datetime.now(UTC)
+        for number, event in enumerate(events, before + 1):
+            event.update(org_id=self.org_id, number=number, occurred_at=at)
+        await self.copy("event")

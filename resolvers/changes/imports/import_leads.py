@@ -7,38 +7,44 @@ write      leads, history and events by COPY; the event log's counter is taken l
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import text
 
 from engine.change.records import expect_columns
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
+from models.event_keys import key
+from models.event_types import EventType, Plain
 from models.rules.rank import spread
 from models.rules.stage_kind import StageKind
 from models.tables.base import new_id
-from models.tables.event import EventType
 from models.tables.lead import Lead
 from resolvers.changes.imports.copying import Progress, Records
 from resolvers.changes.imports.names import Import, Names
-from resolvers.changes.imports.rows import Deal
-from resolvers.changes.leads.fields import EMPTY
+from resolvers.changes.imports.rows import FOUND, IN_LINES, Deal
 from resolvers.changes.organisation.membership import FOUND_ORGANISATION
 from resolvers.changes.stage_totals import refresh_totals
 
 ONE_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(:key AS text), 0))"))
 
+CREATED = Plain(EventType.LEAD_CREATED)
+"""What is recorded of each lead."""
+
+EXTERNAL_ID = key(EventType.LEAD_MERGED, "external_id")
+
 KNOWN_IDS = Statement(
     text(
-        """
+        f"""
         SELECT external_id FROM lead
         WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND external_id IS NOT NULL
-        UNION SELECT data ->> 'externalId' FROM event
-        WHERE org_id = :org_id AND type = 'lead.merged' AND pipeline_id = :pipeline_id
-            AND data ->> 'externalId' IS NOT NULL
+        UNION SELECT data ->> '{EXTERNAL_ID}' FROM event
+        WHERE org_id = :org_id AND type = '{EventType.LEAD_MERGED}' AND pipeline_id = :pipeline_id
+            AND data ->> '{EXTERNAL_ID}' IS NOT NULL
         """
     ).bindparams(ORG)
 )
@@ -55,17 +61,6 @@ LAST_RANKS = Statement(
     ).bindparams(ORG)
 )
 
-ADVANCE = Statement(
-    text(
-        "UPDATE event_log SET head = head + :count WHERE org_id = :org_id RETURNING head - :count AS before"
-    ).bindparams(ORG)
-)
-
-IN_LINES = tuple(one.name for one in fields(Deal) if one.name in EMPTY)
-"""Fields of a lead that a line contains as they are stored."""
-
-FOUND = ("contact_id", "customer_id", "owner_id")
-"""Fields of a lead that a line names, to be looked up or created."""
 
 expect_columns(
     Lead,
@@ -74,7 +69,6 @@ expect_columns(
         *("created_at", "updated_at", "version"),
     ),
     default=(
-        *("probability", "score"),  # of no file yet
         *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at"),
         *("converted_at", "converted_to_id", "converted_from_id"),
     ),
@@ -140,7 +134,7 @@ class _Importer:
             await self.records.copy(table)
         await self.records.copy("lead", self.progress)
         await self.records.copy("stage_change")
-        await self._events()
+        await self.records.copy_events()
         await refresh_totals(self.connection, self.org_id, [stage["id"] for stage in self.names.stages.values()])
         self.report.created = len(leads)
 
@@ -186,13 +180,13 @@ class _Importer:
         self.records.rows["event"].append(
             {
                 "id": new_id(),
-                "type": EventType.LEAD_CREATED,
+                "type": CREATED.type,
                 "mutation": "import",
                 "lead_id": lead_id,
                 "owner_id": owner,
                 "pipeline_id": self.names.pipeline_id,
                 "stage_id": stage["id"],
-                "data": "{}",
+                "data": orjson.dumps(CREATED.data()).decode(),
             }
         )
         return {
@@ -200,7 +194,7 @@ class _Importer:
             "id": lead_id,
             "pipeline_id": self.names.pipeline_id,
             "stage_id": stage["id"],
-            **{name: getattr(deal, name) for name in IN_LINES},
+            **deal.lead,
             "contact_id": contact,
             "customer_id": customer,
             "owner_id": owner,
@@ -237,14 +231,3 @@ class _Importer:
         for stage_id, column in columns.items():
             for lead, rank in zip(column, spread(len(column), last.get(stage_id)), strict=True):
                 lead["rank"] = rank
-
-    async def _events(self) -> None:
-        """Number the events and write them; nothing else is waited for while the log's counter is locked."""
-        events = self.records.rows["event"]
-        if not events:
-            return
-        before = await ADVANCE.value(self.connection, org_id=self.org_id, count=len(events))
-        at = datetime.now(UTC)
-        for number, event in enumerate(events, before + 1):
-            event.update(org_id=self.org_id, number=number, occurred_at=at)
-        await self.records.copy("event")

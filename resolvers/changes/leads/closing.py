@@ -1,6 +1,5 @@
 """What becomes of leads whose stage changes its kind, or that move on together: how they are closed or opened."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -9,6 +8,7 @@ from engine.change.records import describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.tables.event import Changes
 
 STAYS_LOST = """(
     CAST(:kind AS text) = 'LOST' OR (CAST(:kind AS text) = 'OPEN' AND disqualified_at IS NOT NULL)
@@ -47,8 +47,8 @@ LOSING_REASON = Statement(
 )
 
 
-async def losing_reason(change: Change, stage_id: UUID, kind: str) -> list[tuple[Row, dict[str, Any]]]:
-    """The leads of a stage that will no longer be lost where the kind is this, each with what its event says of it.
+async def losing_reason(change: Change, stage_id: UUID, kind: str) -> list[tuple[Row, Changes]]:
+    """The leads of a stage that will no longer be lost where the kind is this, each with what changes about it.
 
     To be asked before they are closed or opened, while the stage is taken and its leads are held.
     """

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,10 +10,12 @@ from engine.change.records import describe, inserted
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, Converted, EventType, Plain
 from models.rules.ids import public_id
 from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
-from models.tables.lead import Lead, StageChange
+from models.tables.event import Changes, NewEvent
+from models.tables.lead import Lead
+from resolvers.changes.leads.entering import step_of
 from resolvers.changes.leads.fields import FIELDS
 from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import LockedLead
@@ -38,8 +39,8 @@ NEW_OPPORTUNITY = inserted(
         "value": "CAST(:value AS numeric)",
         "currency": "CAST(:currency AS text)",
         "converted_from_id": "id",
-        "stage_entered_at": "clock_timestamp()",
-        "created_at": "clock_timestamp()",
+        # One instant for all three, after the locks that were waited for; now() is before them.
+        **dict.fromkeys(("created_at", "updated_at", "stage_entered_at"), "statement_timestamp()"),
     },
     default=(
         *STAYS,
@@ -48,26 +49,13 @@ NEW_OPPORTUNITY = inserted(
     ),
 )
 
-FIRST_STEP = inserted(
-    StageChange,
-    {
-        "org_id": ":org_id",
-        "id": ":event_id",
-        "lead_id": ":id",
-        "to_pipeline_id": ":pipeline_id",
-        "to_stage_id": ":stage_id",
-        "actor_id": ":actor_id",
-        "occurred_at": "clock_timestamp()",
-    },
-    default=("from_pipeline_id", "from_stage_id"),
-)
-
 CREATE = Statement(
     text(
         f"""
         WITH made AS (
             INSERT INTO lead ({NEW_OPPORTUNITY.columns})
             SELECT {NEW_OPPORTUNITY.values} FROM lead WHERE org_id = :org_id AND id = :lead_id
+            RETURNING id AS lead_id, stage_entered_at
         ), linked AS (
             UPDATE lead SET converted_at = clock_timestamp(), closed_at = coalesce(closed_at, clock_timestamp()),
                 converted_to_id = :id, customer_id = coalesce(customer_id, CAST(:customer_id AS uuid)),
@@ -82,7 +70,7 @@ CREATE = Statement(
             WHERE org_id = :org_id AND id = CAST(:contact_id AS uuid) AND customer_id IS NULL
                 AND CAST(:customer_id AS uuid) IS NOT NULL
         )
-        INSERT INTO stage_change ({FIRST_STEP.columns}) VALUES ({FIRST_STEP.values})
+        {step_of("made", ":event_id", first=True)}
         """
     ).bindparams(ORG)
 )
@@ -106,7 +94,7 @@ async def create_opportunity(
     lead, opportunity_id = standing.lead, new_id()
     value, currency = worth
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
-    created = NewEvent(EventType.LEAD_CREATED, lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
+    created = NewEvent(Plain(EventType.LEAD_CREATED), lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
     await change.run(
         CREATE,
         id=opportunity_id,
@@ -124,33 +112,32 @@ async def create_opportunity(
     count(change, lead, standing.stage, -1)
     count(change, {**lead, "closed_at": True}, standing.stage, 1)
     count(change, {"value": value, "currency": currency, "probability": None, "closed_at": None}, stage, 1)
-    told_of = {"opportunityId": public_id("lead", opportunity_id), **_joined(lead, customer)}
-    change.emit(NewEvent.of_lead(EventType.LEAD_CONVERTED, lead, **told_of))
+    converted = Converted(opportunity_id=public_id("lead", opportunity_id), changes=_joined(lead, customer))
+    change.emit(NewEvent.of_lead(converted, lead))
     if contact is not None and (joined := _joined(contact, customer)):
-        change.emit(NewEvent(EventType.CONTACT_UPDATED, record_id=contact["id"], data=joined))
+        change.emit(NewEvent(Changed(EventType.CONTACT_UPDATED, joined), record_id=contact["id"]))
     change.emit(created)
     return opportunity_id
 
 
-def _joined(record: Row, customer: UUID | None) -> dict[str, Any]:
-    """The changes of a record that gets this customer, if it has none."""
+def _joined(record: Row, customer: UUID | None) -> Changes | None:
+    """The changes of a record that gets this customer; None if it has one."""
     if customer is None or record["customer_id"] is not None:
-        return {}
+        return None
     return describe(record, {"customer_id": customer})
 
 
 def record_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: Row, tasks: Sequence[UUID]) -> None:
     """Emit an event for each task that is now one of the opportunity's."""
-    carried = describe({"lead_id": lead["id"]}, {"lead_id": opportunity_id})
+    carried = Changed(EventType.TASK_UPDATED, describe({"lead_id": lead["id"]}, {"lead_id": opportunity_id}))
     for task_id in tasks:
         change.emit(
             NewEvent(
-                EventType.TASK_UPDATED,
+                carried,
                 lead_id=opportunity_id,
                 owner_id=lead["owner_id"],
                 pipeline_id=stage["pipeline_id"],
                 stage_id=stage["id"],
                 record_id=task_id,
-                data=carried,
             )
         )

@@ -10,11 +10,12 @@ from engine.change.records import describe, make, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, EventType, Plain
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import optional_line
 from models.tables.base import new_id
 from models.tables.contact import Customer
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 
 SIMILAR = Statement(
     text(
@@ -115,7 +116,7 @@ async def make_customer(change: Change, described: Mapping[str, str | None]) -> 
     """Create the customer. Returns its id."""
     customer_id = new_id()
     await change.run(CREATE, id=customer_id, **described)
-    change.emit(NewEvent(EventType.CUSTOMER_CREATED, record_id=customer_id))
+    change.emit(NewEvent(Plain(EventType.CUSTOMER_CREATED), record_id=customer_id))
     return customer_id
 
 
@@ -127,7 +128,8 @@ async def fill_customer(change: Change, customer_id: UUID, contact: Row) -> None
     changes = {name: value for name, value in known.items() if value is not None and customer[name] is None}
     if changes:
         await rewrite(change, FILL, customer, changes)
-        change.emit(NewEvent(EventType.CUSTOMER_UPDATED, record_id=customer_id, data=describe(customer, changes)))
+        updated = Changed(EventType.CUSTOMER_UPDATED, describe(customer, changes))
+        change.emit(NewEvent(updated, record_id=customer_id))
 
 
 def _domain(contact: Row | None) -> str | None:

@@ -6,23 +6,26 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from engine.change.records import ID, describe, differing, inserted, public, rewrite
+from engine.change.records import ID, describe, differing, inserted, rewrite
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, EventType, Plain
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
-from models.tables.lead import Lead, StageChange
+from models.tables.event import NewEvent
+from models.tables.lead import Lead
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage
+from resolvers.changes.leads.entering import step_of
 from resolvers.changes.leads.fields import FIELDS, settle
 from resolvers.changes.leads.move import expect_complete
 from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import lock_lead
+from resolvers.changes.ownership.assign import handed
 from resolvers.changes.ownership.route import route_new
 from resolvers.changes.stage_totals import count
 
@@ -73,28 +76,14 @@ NEW_LEAD = inserted(
     ),
 )
 
-FIRST_STEP = inserted(
-    StageChange,
-    {
-        "org_id": "CAST(:org_id AS uuid)",
-        "id": "CAST(:id AS uuid)",
-        "lead_id": "made.id",
-        "to_pipeline_id": "made.pipeline_id",
-        "to_stage_id": "made.stage_id",
-        "actor_id": "CAST(:actor_id AS uuid)",
-        "occurred_at": "made.stage_entered_at",
-    },
-    default=("from_pipeline_id", "from_stage_id"),
-)
-
 INSERT_LEAD = Statement(
     text(
         f"""
         WITH made AS (
             INSERT INTO lead ({NEW_LEAD.columns}) VALUES ({NEW_LEAD.values})
-            RETURNING id, pipeline_id, stage_id, stage_entered_at
+            RETURNING id AS lead_id, stage_entered_at
         )
-        INSERT INTO stage_change ({FIRST_STEP.columns}) SELECT {FIRST_STEP.values} FROM made
+        {step_of("made", first=True)}
         """
     ).bindparams(ORG)
 )
@@ -120,7 +109,7 @@ async def create_lead(
     expect_complete(fields, stage, "stageId" if stage_id else "title")
     lead_id = new_id()
     new_event = NewEvent(
-        EventType.LEAD_CREATED,
+        Plain(EventType.LEAD_CREATED),
         lead_id=lead_id,
         owner_id=fields["owner_id"],
         pipeline_id=stage["pipeline_id"],
@@ -175,10 +164,9 @@ async def update_lead(
     count(change, now, standing.stage, 1)
     others = {name: value for name, value in changes.items() if name != "owner_id"}
     if others:
-        change.emit(NewEvent.of_lead(EventType.LEAD_UPDATED, now, **describe(lead, others)))
+        change.emit(NewEvent.of_lead(Changed(EventType.LEAD_UPDATED, describe(lead, others)), now))
     if "owner_id" in changes:
-        hands = {"from": public("owner_id", lead["owner_id"]), "to": public("owner_id", now["owner_id"])}
-        change.emit(NewEvent.of_lead(EventType.LEAD_ASSIGNED, now, **hands))
+        change.emit(handed(lead, now["owner_id"]))
     return {"lead": lead_id}
 
 

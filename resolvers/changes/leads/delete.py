@@ -10,8 +10,9 @@ from engine.change.records import ID
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import Deleted, EventType, TaskDeleted
 from models.rules.refusal import Refusal, Refused
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes import activities as activity_changes
 from resolvers.changes.leads.fields import FIELDS
 from resolvers.changes.locks import lock_lead
@@ -48,14 +49,14 @@ async def delete_lead(change: Change, lead_id: UUID, expected_version: int | Non
     released = await release_from(change, lead_id)
     # A change of one of these locks the lead first, so they stay as they are found.
     for activity in await change.all(ACTIVITIES, id=lead_id):
-        fields = activity_changes.public_fields(activity)
-        change.emit(NewEvent.of_lead(EventType.ACTIVITY_DELETED, lead, activity["id"], **fields))
+        logged = Deleted(EventType.ACTIVITY_DELETED, activity_changes.public_fields(activity))
+        change.emit(NewEvent.of_lead(logged, lead, activity["id"]))
     for task in await change.all(TASKS, id=lead_id):
-        fields = {"status": task["status"], **task_fields.public_fields(task)}
-        change.emit(NewEvent.of_lead(EventType.TASK_DELETED, lead, task["id"], **fields))
+        step = TaskDeleted(record=task_fields.public_fields(task), status=task["status"])
+        change.emit(NewEvent.of_lead(step, lead, task["id"]))
     await change.run(DELETE_LEAD, id=lead_id)
     count(change, lead, standing.stage, -1)
-    change.emit(NewEvent.of_lead(EventType.LEAD_DELETED, lead, **FIELDS.public(lead)))
+    change.emit(NewEvent.of_lead(Deleted(EventType.LEAD_DELETED, FIELDS.public(lead)), lead))
     for new_event in released:
         change.emit(new_event)
     return {"deleted_lead_id": f"lead_{lead_id}", "stage": lead["stage_id"]}

@@ -11,9 +11,10 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Disqualified, EventType, Plain, Reopened
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import prose
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.move import enter, expect_complete
 from resolvers.changes.leads.place import top_of
@@ -108,7 +109,7 @@ async def qualify_lead(change: Change, lead_id: UUID, expected_version: int | No
             shown={"lead": lead_id},
         )
     expect_complete(standing.lead, target, shown={"lead": lead_id})
-    change.emit(NewEvent.of_lead(EventType.LEAD_QUALIFIED, standing.lead))
+    change.emit(NewEvent.of_lead(Plain(EventType.LEAD_QUALIFIED), standing.lead))
     await enter(change, standing, target, await top_of(change, lead_id, target["id"]), qualified=True)
     return {"lead": lead_id}
 
@@ -125,8 +126,8 @@ async def disqualify_lead(
     if target is not None:
         expect_complete(standing.lead, target, shown={"lead": lead_id})
     # Where it moves, the event of the move says how its reason changed.
-    changed = describe(standing.lead, {"lost_reason": why}) if target is None else {}
-    change.emit(NewEvent.of_lead(EventType.LEAD_DISQUALIFIED, standing.lead, reason=why, notes=more, **changed))
+    changes = describe(standing.lead, {"lost_reason": why}) if target is None else None
+    change.emit(NewEvent.of_lead(Disqualified(reason=why, notes=more, changes=changes), standing.lead))
     if target is not None:
         place = await top_of(change, lead_id, target["id"])
         await enter(change, standing, target, place, lost_reason=why, disqualified=True)
@@ -156,13 +157,12 @@ async def reopen_lead(change: Change, lead_id: UUID, expected_version: int | Non
     if target is None:
         raise Refused(Refusal.NO_NEXT_STAGE, "This pipeline has no open stage. Move the lead to another pipeline.")
     lead = standing.lead
-    was: dict[str, Any] = {"closedAt": instant(lead["closed_at"]), "reason": lead["lost_reason"]}
     stays = target["id"] == lead["stage_id"]
+    changes = describe(lead, {"lost_reason": None}) if stays and lead["lost_reason"] is not None else None
     if not stays:
         expect_complete(lead, target, shown={"lead": lead_id})
-    elif lead["lost_reason"] is not None:
-        was |= describe(lead, {"lost_reason": None})
-    change.emit(NewEvent.of_lead(EventType.LEAD_REOPENED, standing.lead, **was))
+    reopened = Reopened(closed_at=instant(lead["closed_at"]), reason=lead["lost_reason"], changes=changes)
+    change.emit(NewEvent.of_lead(reopened, lead))
     if stays:
         await change.run(OPEN_AGAIN, lead_id=lead_id)
         count(change, lead, standing.stage, -1)

@@ -10,10 +10,11 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG, Rows, rows
 from engine.read.slots import Args
 from models.database import Statement
+from models.event_types import Changed, EventType
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from models.tables.organisation import LostReason
 from resolvers.changes.locks import LOCK_ORGANISATION
 
@@ -96,8 +97,8 @@ async def set_lost_reasons(change: Change, reasons: Sequence[str]) -> Mapping[st
     before = [row["name"] for row in await change.all(OFFERED)]
     if names != before:
         await change.run(OFFER, ids=[new_id() for _ in names], names=names)
-        changes = {"lostReasons": [before, names]}
-        change.emit(NewEvent(EventType.ORGANISATION_UPDATED, record_id=change.org_id, data={"changes": changes}))
+        updated = Changed(EventType.ORGANISATION_UPDATED, {"lostReasons": [before, names]})
+        change.emit(NewEvent(updated, record_id=change.org_id))
     return {"lost_reasons": [{"name": name} for name in names]}
 
 

@@ -6,39 +6,28 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe, inserted
+from engine.change.records import describe
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import EnteredStage, EventType, Plain
 from models.rules.entering import missing_fields
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
-from models.tables.event import EventType, NewEvent
-from models.tables.lead import StageChange
+from models.tables.event import NewEvent
+from resolvers.changes.leads.entering import ENTERS, step_of
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.place import place_between
 from resolvers.changes.locks import LockedLead, lock_lead
 from resolvers.changes.stage_totals import count
 
-STEP = inserted(
-    StageChange,
-    {
-        **{name: f":{name}" for name in ("org_id", "id", "lead_id", "from_pipeline_id", "from_stage_id")},
-        "to_pipeline_id": ":pipeline_id",
-        "to_stage_id": ":stage_id",
-        "actor_id": ":actor_id",
-        "occurred_at": "moved.stage_entered_at",
-    },
-)
-
 MOVE = Statement(
     text(
         f"""
         WITH moved AS (
-            UPDATE lead SET pipeline_id = :pipeline_id, stage_id = :stage_id, rank = :rank,
-                stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1,
+            UPDATE lead SET {ENTERS}, rank = :rank,
                 closed_at = CASE
                     WHEN CAST(:stays AS boolean) THEN coalesce(closed_at, clock_timestamp())
                     WHEN CAST(:closed AS boolean) THEN clock_timestamp()
@@ -53,9 +42,9 @@ MOVE = Statement(
                 END,
                 qualified_at = CASE WHEN CAST(:qualified AS boolean) THEN clock_timestamp() ELSE qualified_at END
             WHERE org_id = :org_id AND id = :lead_id
-            RETURNING stage_entered_at
+            RETURNING id AS lead_id, stage_entered_at
         )
-        INSERT INTO stage_change ({STEP.columns}) SELECT {STEP.values} FROM moved
+        {step_of("moved")}
         """
     ).bindparams(ORG)
 )
@@ -109,7 +98,7 @@ async def move_lead(
         await change.run(REORDER, lead_id=lead_id, rank=place)
         change.emit(
             NewEvent(
-                EventType.LEAD_MOVED,
+                Plain(EventType.LEAD_MOVED),
                 lead_id=lead_id,
                 owner_id=lead["owner_id"],
                 pipeline_id=lead["pipeline_id"],
@@ -161,14 +150,13 @@ async def enter(
     closed = kind != StageKind.OPEN
     why = (lost_reason or (lead["lost_reason"] if kind == was else None)) if closed else None
     new_event = NewEvent(
-        EventType.LEAD_STAGE_CHANGED,
+        EnteredStage(changes=None if why == lead["lost_reason"] else describe(lead, {"lost_reason": why})),
         lead_id=lead["id"],
         owner_id=lead["owner_id"],
         pipeline_id=stage["pipeline_id"],
         stage_id=stage["id"],
         from_pipeline_id=lead["pipeline_id"],
         from_stage_id=lead["stage_id"],
-        data={} if why == lead["lost_reason"] else describe(lead, {"lost_reason": why}),
     )
     await change.run(
         MOVE,

@@ -14,11 +14,12 @@ from engine.change.records import describe, differing, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, EventType
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.text import line, optional_line
 from models.rules.time_zone import time_zone
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from models.tables.member import Member
 from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
@@ -112,7 +113,7 @@ async def update_member(
     await rewrite(change, REVISE_MEMBER, member, changes)
     if "time_zone" in changes:
         await change.run(MOVE_DEADLINES, id=member_id, time_zone=changes["time_zone"])
-    change.emit(NewEvent(EventType.MEMBER_UPDATED, record_id=member_id, data=describe(member, changes)))
+    change.emit(NewEvent(Changed(EventType.MEMBER_UPDATED, describe(member, changes)), record_id=member_id))
     return {"member": member_id}
 
 

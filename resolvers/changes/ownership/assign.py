@@ -6,13 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
+from engine.change.records import public
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Assigned, Routed
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_found, expect_version
 
 MOST = 500
@@ -106,26 +108,23 @@ async def assign_leads(
     return {"results": results, "leads": list(done)}
 
 
-async def give(change: Change, given: Sequence[tuple[Row, UUID | None]], **data: Any) -> None:
+async def give(change: Change, given: Sequence[tuple[Row, UUID | None]]) -> None:
     """Write the owners of locked leads, with an event for each that really changes hands."""
     changed = [(lead, owner) for lead, owner in given if lead["owner_id"] != owner]
     if not changed:
         return
     await change.run(ASSIGN, ids=[lead["id"] for lead, _ in changed], owners=[owner for _, owner in changed])
     for lead, owner in changed:
-        change.emit(handed(lead, owner, **data))
+        change.emit(handed(lead, owner))
 
 
-def handed(lead: Mapping[str, Any], owner_id: UUID | None, **data: Any) -> NewEvent:
-    """The event of a lead that is assigned to another owner, or to none."""
-    return NewEvent(
-        EventType.LEAD_ASSIGNED,
-        lead_id=lead["id"],
-        owner_id=owner_id,
-        pipeline_id=lead["pipeline_id"],
-        stage_id=lead["stage_id"],
-        data={"from": _member(lead["owner_id"]), "to": _member(owner_id), **data},
-    )
+def handed(lead: Mapping[str, Any], owner_id: UUID | None, rule: Row | None = None) -> NewEvent:
+    """The event of a lead that is assigned to another owner, or to none; by a routing rule, if one is named."""
+    from_, to = public("owner_id", lead["owner_id"]), public("owner_id", owner_id)
+    what = Assigned(from_=from_, to=to)
+    if rule is not None:
+        what = Routed(from_=from_, to=to, rule=rule["name"], pool_id=public("pool_id", rule["pool_id"]))
+    return NewEvent.of_lead(what, {**lead, "owner_id": owner_id})
 
 
 def _expect_allowed(change: Change, lead: Row, member_id: UUID | None) -> None:
@@ -145,10 +144,6 @@ def _whom(given: Mapping[str, UUID | None]) -> UUID | None:
     if "member_id" not in given:
         raise Refused(Refusal.INVALID, "Name the member to assign to, or send null for nobody.", "memberId")
     return given["member_id"]
-
-
-def _member(id: UUID | None) -> str | None:
-    return None if id is None else public_id("member", id)
 
 
 def _result(lead_id: UUID, refused: Refused | None = None) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from engine.change.records import describe, differing, inserted, not_null, rewri
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import Changed, EventType, Plain, Removed
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.sharing import PoolStrategy
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from models.tables.routing import Pool, PoolMember
 from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
@@ -116,7 +117,7 @@ async def create_pool(
     pool_id = new_id()
     await change.run(MAKE_POOL, id=pool_id, **fields)
     await change.run(ARRANGE, pool_id=pool_id, member_ids=list(member_ids))
-    change.emit(NewEvent(EventType.POOL_CREATED, record_id=pool_id))
+    change.emit(NewEvent(Plain(EventType.POOL_CREATED), record_id=pool_id))
     return {"pool": pool_id}
 
 
@@ -136,11 +137,11 @@ async def update_pool(
     before = [row["member_id"] for row in await change.all(PLACES, pool_id=pool_id)]
     members: list[UUID] = before if named is None else named
     changes = differing(pool, wanted)
-    data = describe(pool, changes)
+    described = dict(describe(pool, changes))
     if members != before:
         await _expect_members(change, members, before)
         changes["turn"] = members.index(before[pool["turn"]]) if before[pool["turn"]] in members else 0
-        data["changes"]["memberIds"] = [[public_id("member", id) for id in ids] for ids in (before, members)]
+        described["memberIds"] = [[public_id("member", id) for id in ids] for ids in (before, members)]
     if not changes:
         return {"pool": pool_id}
     await rewrite(change, REVISE_POOL, pool, changes)
@@ -148,7 +149,7 @@ async def update_pool(
         await change.run(ARRANGE, pool_id=pool_id, member_ids=members)
     elif "strategy" in changes:
         await change.run(FORGET_CREDIT, pool_id=pool_id)
-    change.emit(NewEvent(EventType.POOL_UPDATED, record_id=pool_id, data=data))
+    change.emit(NewEvent(Changed(EventType.POOL_UPDATED, described), record_id=pool_id))
     return {"pool": pool_id}
 
 
@@ -167,7 +168,7 @@ async def delete_pool(change: Change, pool_id: UUID, expected_version: int | Non
             shown={"pool": pool_id},
         )
     await change.run(DELETE, id=pool_id)
-    change.emit(NewEvent(EventType.POOL_DELETED, record_id=pool_id, data={"name": pool["name"]}))
+    change.emit(NewEvent(Removed(EventType.POOL_DELETED, pool["name"]), record_id=pool_id))
     return {"deleted_pool_id": public_id("pool", pool_id)}
 
 

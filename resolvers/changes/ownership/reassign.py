@@ -10,8 +10,9 @@ from engine.change.records import describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, EventType
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes.locks import expect_found
 from resolvers.changes.ownership.assign import give
 from resolvers.changes.ownership.shares import Shared, lock_pools
@@ -106,8 +107,8 @@ async def reassign_all(
     for task, assignee_id in zip(tasks, assignees, strict=True):
         about = held.get(task["lead_id"])
         now = dict(about, owner_id=owners.get(about["id"], about["owner_id"])) if about else NO_LEAD
-        data = describe({"assignee_id": from_member_id}, {"assignee_id": assignee_id})
-        change.emit(NewEvent.of_lead(EventType.TASK_UPDATED, now, task["id"], **data))
+        changes = describe({"assignee_id": from_member_id}, {"assignee_id": assignee_id})
+        change.emit(NewEvent.of_lead(Changed(EventType.TASK_UPDATED, changes), now, task["id"]))
     return {
         "lead_count": len(leads),
         "task_count": len(tasks),

@@ -221,10 +221,7 @@ async def _write(change: Change, shared: Shared, routes: Sequence[Route]) -> Non
     await change.run(ASSIGN, ids=[one.lead["id"] for one in given], owners=[one.owner_id for one in given])
     await shared.remember(change, [one.owner_id for one in given if one.owner_id is not None])
     for one in given:
-        assert one.rule is not None
-        pool = one.rule["pool_id"]
-        by = {"rule": one.rule["name"], "poolId": None if pool is None else public_id("pool", pool)}
-        change.emit(handed(one.lead, one.owner_id, **by))
+        change.emit(handed(one.lead, one.owner_id, one.rule))
 
 
 def _result(route: Route) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from engine.change.records import IDS, inserted, public
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, EventType
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line, spelled
 from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from models.tables.routing import RoutingRule
 from resolvers.changes.pipeline_stages import RESHAPED, PipelineStages, lock_stages
 from resolvers.changes.pipelines.stages import KNOWN_STAGES
@@ -113,8 +114,9 @@ async def set_routing_rules(
 async def reshaped(change: Change, pipeline_id: UUID, before: Sequence[Row], after: Sequence[Row]) -> None:
     """Count other rules as a change of their pipeline, which is held, with its event."""
     await change.run(RESHAPED, id=pipeline_id)
-    data = {"changes": {"routingRules": [_public([as_rule(row) for row in rules]) for rules in (before, after)]}}
-    change.emit(NewEvent(EventType.PIPELINE_UPDATED, pipeline_id=pipeline_id, record_id=pipeline_id, data=data))
+    changes = {"routingRules": [_public([as_rule(row) for row in rules]) for rules in (before, after)]}
+    updated = Changed(EventType.PIPELINE_UPDATED, changes)
+    change.emit(NewEvent(updated, pipeline_id=pipeline_id, record_id=pipeline_id))
 
 
 def as_rule(row: Row) -> dict[str, Any]:

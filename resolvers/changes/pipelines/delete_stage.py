@@ -6,16 +6,16 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import inserted
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import EnteredStage, StageDeleted
 from models.rules import rank
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import EventType, NewEvent
-from models.tables.lead import StageChange
+from models.tables.event import NewEvent
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
+from resolvers.changes.leads.entering import ENTERS, step_of
 from resolvers.changes.pipeline_stages import arrange, expect_open_stage, lock_stages_around, take_stages
 from resolvers.changes.stage_totals import refresh_totals
 
@@ -31,21 +31,6 @@ LAST_RANK = Statement(
     ).bindparams(ORG)
 )
 
-STEPS = inserted(
-    StageChange,
-    {
-        "org_id": "CAST(:org_id AS uuid)",
-        "id": "moved.id",
-        "lead_id": "moved.lead_id",
-        "from_pipeline_id": "CAST(:from_pipeline_id AS uuid)",
-        "from_stage_id": "CAST(:from_stage_id AS uuid)",
-        "to_pipeline_id": "CAST(:pipeline_id AS uuid)",
-        "to_stage_id": "CAST(:stage_id AS uuid)",
-        "actor_id": "CAST(:actor_id AS uuid)",
-        "occurred_at": "moved.stage_entered_at",
-    },
-)
-
 MOVE_ALL = Statement(
     text(
         f"""
@@ -53,12 +38,11 @@ MOVE_ALL = Statement(
             SELECT * FROM unnest(CAST(:lead_ids AS uuid[]), CAST(:ranks AS text[]), CAST(:ids AS uuid[]))
                 AS moving (lead_id, rank, id)
         ), moved AS (
-            UPDATE lead SET {CLOSING}, pipeline_id = :pipeline_id, stage_id = :stage_id, rank = moving.rank,
-                stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+            UPDATE lead SET {ENTERS}, rank = moving.rank, {CLOSING}
             FROM moving WHERE lead.org_id = :org_id AND lead.id = moving.lead_id
             RETURNING moving.id, lead.id AS lead_id, lead.stage_entered_at
         )
-        INSERT INTO stage_change ({STEPS.columns}) SELECT {STEPS.values} FROM moved
+        {step_of("moved", "moved.id")}
         """
     ).bindparams(ORG)
 )
@@ -108,11 +92,10 @@ async def delete_stage(
     await arrange(change, shape, [other["id"] for other in kept])
     change.emit(
         NewEvent(
-            EventType.STAGE_DELETED,
+            StageDeleted(name=stage["name"], moved_leads=len(leads)),
             pipeline_id=stage["pipeline_id"],
             stage_id=stage_id,
             record_id=stage_id,
-            data={"name": stage["name"], "movedLeads": len(leads)},
         )
     )
     return {
@@ -126,17 +109,16 @@ async def delete_stage(
 async def _move_all(change: Change, leads: Sequence[Row], stage: Row, target: Row) -> None:
     """Move all leads of a stage, which is taken as the target is, to the end of the target."""
     last = await change.first(LAST_RANK, stage_id=target["id"])
-    reasons = {lead["id"]: data for lead, data in await losing_reason(change, stage["id"], target["kind"])}
+    reasons = {lead["id"]: changes for lead, changes in await losing_reason(change, stage["id"], target["kind"])}
     new_events = [
         NewEvent(
-            EventType.LEAD_STAGE_CHANGED,
+            EnteredStage(changes=reasons.get(lead["id"])),
             lead_id=lead["id"],
             owner_id=lead["owner_id"],
             pipeline_id=target["pipeline_id"],
             stage_id=target["id"],
             from_pipeline_id=stage["pipeline_id"],
             from_stage_id=stage["id"],
-            data=reasons.get(lead["id"], {}),
         )
         for lead in leads
     ]

@@ -11,10 +11,11 @@ from engine.change.records import describe, differing, make, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import Changed, EventType, Plain, Removed
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, prose
 from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
+from models.tables.event import EventData, NewEvent
 from models.tables.pipeline import Pipeline, PipelineType
 from resolvers.changes.locks import LOCK_ORGANISATION, TAKE_STAGES
 from resolvers.changes.pipeline_stages import expect_open_stage, lock_stages
@@ -108,7 +109,7 @@ async def create_pipeline(
         routes_new_leads=bool(routes_new_leads),
     )
     await insert_stages(change, pipeline_id, tidied)
-    change.emit(NewEvent(EventType.PIPELINE_CREATED, pipeline_id=pipeline_id, record_id=pipeline_id))
+    change.emit(_about(Plain(EventType.PIPELINE_CREATED), pipeline_id))
     return {"pipeline": pipeline_id}
 
 
@@ -139,7 +140,7 @@ async def update_pipeline(
             await _set_default(change, before["id"], False)
     if changes:
         await rewrite(change, REVISE_PIPELINE, pipeline, changes)
-        change.emit(_about(EventType.PIPELINE_UPDATED, pipeline_id, **describe(pipeline, changes)))
+        change.emit(_about(Changed(EventType.PIPELINE_UPDATED, describe(pipeline, changes)), pipeline_id))
     return {"pipeline": pipeline_id}
 
 
@@ -159,7 +160,7 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
             shown={"pipeline": pipeline_id},
         )
     await change.run(DELETE_PIPELINE, id=pipeline_id)
-    change.emit(_about(EventType.PIPELINE_DELETED, pipeline_id, name=pipeline["name"]))
+    change.emit(_about(Removed(EventType.PIPELINE_DELETED, pipeline["name"]), pipeline_id))
     heir = await change.first(OLDEST, type=pipeline["type"]) if pipeline["is_default"] else None
     if heir is not None:
         await _set_default(change, heir["id"], True)
@@ -169,8 +170,9 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
 async def _set_default(change: Change, pipeline_id: UUID, is_default: bool) -> None:
     """Make a pipeline the default of its type, or stop it being the default."""
     await change.run(SET_DEFAULT, id=pipeline_id, is_default=is_default)
-    change.emit(_about(EventType.PIPELINE_UPDATED, pipeline_id, changes={"isDefault": [not is_default, is_default]}))
+    updated = Changed(EventType.PIPELINE_UPDATED, {"isDefault": [not is_default, is_default]})
+    change.emit(_about(updated, pipeline_id))
 
 
-def _about(type_: EventType, pipeline_id: UUID, **data: Any) -> NewEvent:
-    return NewEvent(type_, pipeline_id=pipeline_id, record_id=pipeline_id, data=data)
+def _about(what: EventData, pipeline_id: UUID) -> NewEvent:
+    return NewEvent(what, pipeline_id=pipeline_id, record_id=pipeline_id)

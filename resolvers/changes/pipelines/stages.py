@@ -11,13 +11,14 @@ from engine.change.records import describe, differing, inserted, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
+from models.event_types import Changed, EventType, Plain, Reordered
 from models.rules.entering import LeadField
 from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind, odds
 from models.rules.text import line
 from models.tables.base import new_id
-from models.tables.event import EventType, NewEvent
+from models.tables.event import EventData, NewEvent
 from models.tables.stage import Stage
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.pipeline_stages import (
@@ -112,7 +113,7 @@ async def add_stage(
     at = within(position, 0, len(shape.stages), "position") if position is not None else _end(shape, tidied["kind"])
     (stage_id,) = await insert_stages(change, pipeline_id, [tidied], at)
     await arrange(change, shape, [*shape.ids[:at], stage_id, *shape.ids[at:]])
-    change.emit(_about(EventType.STAGE_ADDED, pipeline_id, stage_id))
+    change.emit(_about(Plain(EventType.STAGE_ADDED), pipeline_id, stage_id))
     return {"stage": stage_id, "pipeline": pipeline_id}
 
 
@@ -148,10 +149,10 @@ async def update_stage(
         await change.run(FOLLOW_KIND, stage_id=stage_id, from_kind=stage["kind"], kind=kind)
     if decisive:
         await refresh_totals(change.connection, change.org_id, [stage_id])
-    change.emit(_about(EventType.STAGE_UPDATED, stage["pipeline_id"], stage_id, **describe(stage, changes)))
-    for lead, data in reopened:
-        ids = {name: lead[name] for name in ("owner_id", "pipeline_id", "stage_id")}
-        change.emit(NewEvent(EventType.LEAD_UPDATED, lead_id=lead["id"], **ids, data=data))
+    updated = Changed(EventType.STAGE_UPDATED, describe(stage, changes))
+    change.emit(_about(updated, stage["pipeline_id"], stage_id))
+    for lead, reason in reopened:
+        change.emit(NewEvent.of_lead(Changed(EventType.LEAD_UPDATED, reason), lead))
     return {"stage": stage_id}
 
 
@@ -180,14 +181,8 @@ async def reorder_stages(
         )
     if list(stage_ids) != before:
         await arrange(change, shape, stage_ids)
-        change.emit(
-            NewEvent(
-                EventType.STAGES_REORDERED,
-                pipeline_id=pipeline_id,
-                record_id=pipeline_id,
-                data={"from": [f"stage_{id}" for id in before], "to": [f"stage_{id}" for id in stage_ids]},
-            )
-        )
+        reordered = Reordered(from_=[f"stage_{id}" for id in before], to=[f"stage_{id}" for id in stage_ids])
+        change.emit(NewEvent(reordered, pipeline_id=pipeline_id, record_id=pipeline_id))
     return {"pipeline": pipeline_id}
 
 
@@ -245,5 +240,5 @@ def _expect_room(count: int, *field: str) -> None:
         )
 
 
-def _about(type_: EventType, pipeline_id: UUID, stage_id: UUID, **data: Any) -> NewEvent:
-    return NewEvent(type_, pipeline_id=pipeline_id, stage_id=stage_id, record_id=stage_id, data=data)
+def _about(what: EventData, pipeline_id: UUID, stage_id: UUID) -> NewEvent:
+    return NewEvent(what, pipeline_id=pipeline_id, stage_id=stage_id, record_id=stage_id)

@@ -10,11 +10,11 @@ from engine.change.records import describe, differing, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, EventType, Scheduled, TaskDeleted
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
 from models.rules.text import spelled
 from models.tables.base import new_id
-from models.tables.event import EventType
 from resolvers.changes.tasks.dependencies import release
 from resolvers.changes.tasks.fields import EMPTY, FIELDS, assignees, public_fields, settle, tidy
 from resolvers.changes.tasks.locks import LockedTasks, lock_family, lock_with_leads
@@ -90,7 +90,7 @@ async def schedule(
         expect_repeatable(fields, "recurrence")
     task = {**fields, "id": new_id()}
     await change.run(MAKE_TASK, **task, creator_id=change.actor_id)
-    change.emit(locked.about(EventType.TASK_SCHEDULED, task, **public_fields(fields)))
+    change.emit(locked.about(Scheduled(record=public_fields(fields)), task))
     task_id: UUID = task["id"]
     return task_id
 
@@ -124,10 +124,10 @@ async def update_task(
         await rewrite(change, REVISE_TASK, task, {**changes, **again})
         changes.pop("deadline", None)
         if None not in (task["lead_id"], now["lead_id"]) and "lead_id" in changes:
-            change.emit(locked.about(EventType.TASK_UPDATED, task, **describe(task, {"lead_id": now["lead_id"]})))
-        change.emit(
-            locked.about(EventType.TASK_UPDATED, task if now["lead_id"] is None else now, **describe(task, changes))
-        )
+            left = Changed(EventType.TASK_UPDATED, describe(task, {"lead_id": now["lead_id"]}))
+            change.emit(locked.about(left, task))
+        updated = Changed(EventType.TASK_UPDATED, describe(task, changes))
+        change.emit(locked.about(updated, task if now["lead_id"] is None else now))
     return {"task": task_id}
 
 
@@ -152,7 +152,7 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
     released = await release(change, locked, {row["id"] for row in gone})
     await change.run(DELETE_TASK, id=task_id)
     for deleted in gone:
-        change.emit(locked.about(EventType.TASK_DELETED, deleted, status=deleted["status"], **public_fields(deleted)))
+        change.emit(locked.about(TaskDeleted(record=public_fields(deleted), status=deleted["status"]), deleted))
     for new_event in released:
         change.emit(new_event)
     return {"deleted_task_id": f"task_{task_id}", "lead": task["lead_id"]}

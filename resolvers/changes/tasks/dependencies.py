@@ -10,9 +10,10 @@ from engine.change.records import ID, IDS, describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, EventType
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import EventType, NewEvent
+from models.tables.event import NewEvent
 from resolvers.changes.tasks.locks import LockedTasks, lock_with_leads
 from resolvers.changes.tasks.subtasks import expect_no_cycle
 
@@ -167,7 +168,7 @@ async def _detach(change: Change, locked: LockedTasks, parts: Sequence[Row]) -> 
     parents = {row["id"]: row["parent_id"] for row in parts}
     alone = [task for task in found if task["parent_id"] == parents[task["id"]]]
     await change.run(DETACH, ids=[task["id"] for task in alone])
-    return [locked.about(EventType.TASK_UPDATED, task, **describe(task, {"parent_id": None})) for task in alone]
+    return [locked.about(Changed(EventType.TASK_UPDATED, describe(task, {"parent_id": None})), task) for task in alone]
 
 
 async def release(change: Change, locked: LockedTasks, gone: Collection[UUID]) -> list[NewEvent]:
@@ -184,4 +185,4 @@ async def release(change: Change, locked: LockedTasks, gone: Collection[UUID]) -
 
 def _waits_for(locked: LockedTasks, task: Row, before: Sequence[UUID], after: Sequence[UUID]) -> NewEvent:
     pair = [[public_id("task", id) for id in ids] for ids in (before, after)]
-    return locked.about(EventType.TASK_UPDATED, task, changes={"blockedBy": pair})
+    return locked.about(Changed(EventType.TASK_UPDATED, {"blockedBy": pair}), task)

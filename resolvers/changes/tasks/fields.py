@@ -18,6 +18,7 @@ from models.rules.roles import Role
 from models.rules.rrule import parse_rule, rule_text
 from models.rules.text import line, prose
 from models.rules.time_zone import end_of_day, time_zone
+from models.tables.event import Snapshot
 from models.tables.task import Task, TaskPriority
 from resolvers.changes.locks import expect_found
 
@@ -146,6 +147,6 @@ def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, 
         )
 
 
-def public_fields(task: Mapping[str, Any]) -> dict[str, Any]:
+def public_fields(task: Mapping[str, Any]) -> Snapshot:
     """The fields of a task as its events hold them."""
     return FIELDS.public(task)

@@ -15,7 +15,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import EventType, NewEvent
+from models.tables.event import EventData, NewEvent
 from resolvers.changes.locks import expect_version
 
 SHARE_LEADS = Statement(
@@ -91,10 +91,10 @@ class LockedTasks:
             )
         return lead
 
-    def about(self, type_: EventType, task: Mapping[str, Any], **data: Any) -> NewEvent:
+    def about(self, what: EventData, task: Mapping[str, Any]) -> NewEvent:
         """An event of a task, which is also one of its lead."""
         lead = self.leads.get(task["lead_id"]) or dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))
-        return NewEvent.of_lead(type_, lead, task["id"], **data)
+        return NewEvent.of_lead(what, lead, task["id"])
 
 
 async def lock_with_leads(change: Change, task_ids: Iterable[UUID] = (), lead_ids: Iterable[UUID] = ()) -> LockedTasks:

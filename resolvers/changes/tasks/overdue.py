@@ -21,7 +21,8 @@ from sqlalchemy import text
 from engine.change.events import append
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Row, Statement
-from models.tables.event import EventType, NewEvent
+from models.event_types import Overdue
+from models.tables.event import NewEvent
 
 log = logging.getLogger("dealboard.overdue")
 
@@ -114,13 +115,12 @@ async def _record_batch(database: Database, org_id: UUID, now: datetime) -> int:
 
 def _new_event(task: Row) -> NewEvent:
     return NewEvent(
-        EventType.TASK_OVERDUE,
+        Overdue(deadline=task["deadline"].isoformat()),
         lead_id=task["lead_id"],
         owner_id=task["owner_id"],
         pipeline_id=task["pipeline_id"],
         stage_id=task["stage_id"],
         record_id=task["id"],
-        data={"deadline": task["deadline"].isoformat()},
     )
 
 

@@ -13,12 +13,12 @@ from engine.change.records import inserted
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Scheduled
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused
 from models.rules.rrule import parse_rule, rule_text
 from models.rules.time_zone import end_of_day, time_zone
 from models.tables.base import new_id, utc_now
-from models.tables.event import EventType
 from models.tables.task import Task
 from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields
 from resolvers.changes.tasks.locks import LockedTasks
@@ -68,8 +68,8 @@ async def repeat(change: Change, locked: LockedTasks, tasks: Sequence[Row]) -> d
     columns = {f"{name}s": [task[name] for task in made.values()] for name in DIFFERENT}
     await change.run(REPEAT, task_ids=list(made), **columns)
     for task_id, task in made.items():
-        told = public_fields(task)
-        change.emit(locked.about(EventType.TASK_SCHEDULED, task, **told, repeats=public_id("task", task_id)))
+        scheduled = Scheduled(record=public_fields(task), repeats=public_id("task", task_id))
+        change.emit(locked.about(scheduled, task))
     return {task_id: task["id"] for task_id, task in made.items()}
 
 

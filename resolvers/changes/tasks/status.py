@@ -10,9 +10,9 @@ from engine.change.records import IDS, describe, differing
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
+from models.event_types import Changed, ChangedType, EventType
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import prose
-from models.tables.event import EventType
 from models.tables.task import TaskStatus
 from resolvers.changes.tasks.fields import deadline
 from resolvers.changes.tasks.locks import LockedTasks, lock_family
@@ -88,7 +88,8 @@ async def reopen_task(change: Change, task_id: UUID, expected_version: int | Non
         )
     await change.run(BEGIN_AGAIN, id=task_id, deadline=await deadline(change, task))
     changes = {"status": TaskStatus.OPEN.value, "completed_at": None, "outcome": None}
-    change.emit(locked.about(EventType.TASK_REOPENED, task, **describe(task, differing(task, changes))))
+    reopened = Changed(EventType.TASK_REOPENED, describe(task, differing(task, changes)))
+    change.emit(locked.about(reopened, task))
     return {"task": task_id, "lead": task["lead_id"]}
 
 
@@ -100,9 +101,9 @@ async def end(
     changes: dict[str, Any] = {"status": status.value, "outcome": outcome}
     if status is TaskStatus.DONE:
         changes["recurrence"] = None
-    type_ = EventType.TASK_COMPLETED if status is TaskStatus.DONE else EventType.TASK_CANCELLED
+    type_: ChangedType = EventType.TASK_COMPLETED if status is TaskStatus.DONE else EventType.TASK_CANCELLED
     for task in tasks:
-        change.emit(locked.about(type_, task, **describe(task, differing(task, changes))))
+        change.emit(locked.about(Changed(type_, describe(task, differing(task, changes))), task))
 
 
 def expect_open(task: Row) -> None:

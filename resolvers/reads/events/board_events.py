@@ -16,13 +16,15 @@ from sqlalchemy.types import TypeEngine
 from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args, Slot
+from models.event_types import EventType
 from models.rules.ids import parse_id
 from models.rules.text import spelled
-from models.tables.event import Event, EventType
+from models.tables.event import Event
 from models.tables.lead import Lead
 from models.tables.stage import Stage
-from resolvers.reads.events.subscriptions import EventFilter
-from resolvers.reads.leads import matching
+from resolvers.reads.events.event_fields import CHANGES
+from resolvers.reads.events.subscriptions import FROM_OWNER, EventFilter
+from resolvers.reads.lead_lists import matching
 
 ONE: Expression = literal_column("1")
 FALSE: ColumnElement[bool] = literal_column("false")
@@ -84,10 +86,10 @@ class Before:
 
 def _before(event: Any, name: str) -> Expression:
     """What an event says that a field of its lead was, as JSON; SQL's null when it does not name the field."""
-    changes = event.data.op("->")(quoted("changes"))
+    changes = event.data.op("->")(quoted(CHANGES))
     was: Expression = changes.op("->")(quoted(spelled(name))).op("->")(literal_column("0"))
     if name == "owner_id":
-        given_from = case((event.type == quoted(EventType.LEAD_ASSIGNED), event.data.op("->")(quoted("from"))))
+        given_from = case((event.type == quoted(EventType.LEAD_ASSIGNED), event.data.op("->")(quoted(FROM_OWNER))))
         was = func.coalesce(was, given_from)
     # Tasks and activities of the lead have fields of the same names.
     return case((func.starts_with(event.type, quoted("lead.")), was))

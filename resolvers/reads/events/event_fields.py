@@ -10,7 +10,9 @@ from engine.read.any_of import AnyOf
 from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
-from models.tables.event import EventType
+from models.event_keys import SHAPES, key
+from models.event_types import EventType
+from models.tables.event import Ended
 from models.tables.lead import Lead
 from models.tables.member import Member
 from resolvers.reads.nodes import find
@@ -32,15 +34,12 @@ def mutation(event: Any, args: Args) -> Expression:
 LITERAL: Callable[[str], Expression] = literal_column
 
 
-ENDS = (
-    EventType.LEAD_DELETED,
-    EventType.LEAD_MERGED,
-    EventType.TASK_DELETED,
-    EventType.ACTIVITY_DELETED,
-    EventType.CONTACT_MERGED,
-    EventType.CUSTOMER_MERGED,
-)
+ENDS = tuple(type_ for type_, shapes in SHAPES.items() if issubclass(shapes[0], Ended))
 """What ends a record: `data` holds its fields, and into which record it was merged."""
+
+INTO = key(EventType.LEAD_MERGED, "into")
+
+CHANGES = key(EventType.LEAD_UPDATED, "changes")
 
 
 class ChangedField:
@@ -49,8 +48,8 @@ class ChangedField:
 
     def __init__(self, event: Any) -> None:
         ends = among(event.type, ENDS)
-        fields = event.data.op("-")(literal_column("'into'", Text()))
-        pairs = func.jsonb_each(case((ends, fields), else_=event.data[literal_column("'changes'", Text())]))
+        fields = event.data.op("-")(quoted(INTO))
+        pairs = func.jsonb_each(case((ends, fields), else_=event.data[quoted(CHANGES)]))
         entry = pairs.table_valued(column("key", Text()), column("value", JSONB())).render_derived()
         self.clause = entry
         self.field: Expression = entry.c.key
@@ -75,21 +74,23 @@ def changes(event: Any, args: Args) -> Rows:
     return Rows(ChangedField, found, (found.is_shown,))
 
 
-def text(name: str) -> Callable[[Any, Args], Expression]:
-    """A part of what the event holds, as text."""
+def text(type_: EventType, name: str) -> Callable[[Any, Args], Expression]:
+    """A field of what events of a type hold, as text. Raises `TypeError` when they hold no such field."""
+    held = key(type_, name)
 
     def resolver(event: Any, args: Args) -> Expression:
-        found: Expression = event.data.op("->>")(quoted(name))
+        found: Expression = event.data.op("->>")(quoted(held))
         return cast(found, Text)
 
     return resolver
 
 
-def named(name: str, model: Any) -> Callable[[Any, Args], Rows]:
-    """The record whose public id the event holds under this name."""
+def named(type_: EventType, name: str, model: Any) -> Callable[[Any, Args], Rows]:
+    """The record whose public id events of a type hold in a field. Raises `TypeError` when they hold no such field."""
+    held = key(type_, name)
 
     def resolver(event: Any, args: Args) -> Rows:
-        public: Any = event.data.op("->>")(quoted(name))
+        public: Any = event.data.op("->>")(quoted(held))
         return rows(model, cast(func.right(public, literal_column("36")), Uuid))
 
     return resolver
@@ -114,12 +115,15 @@ def record(event: Any, args: Args) -> AnyOf:
     return AnyOf(find, _prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
 
 
+DEADLINE = key(EventType.TASK_OVERDUE, "deadline")
+
+
 def deadline(event: Any, args: Args) -> Expression:
     """The deadline that a task had when it passed."""
-    return cast(event.data.op("->>")(quoted("deadline")), DateTime(timezone=True))
+    return cast(event.data.op("->>")(quoted(DEADLINE)), DateTime(timezone=True))
 
 
-from_owner = named("from", Member)
-to_owner = named("to", Member)
-opportunity = named("opportunityId", Lead)
-merged_into = named("into", Lead)
+from_owner = named(EventType.LEAD_ASSIGNED, "from_", Member)
+to_owner = named(EventType.LEAD_ASSIGNED, "to", Member)
+opportunity = named(EventType.LEAD_CONVERTED, "opportunity_id", Lead)
+merged_into = named(EventType.LEAD_MERGED, "into", Lead)

@@ -12,9 +12,13 @@ from engine.read.json_text import Expression, among, quoted
 from engine.read.redirects import named, resolved, together
 from engine.read.rows import ORG, Rows, rows
 from engine.read.slots import Args, Slot
+from models.event_keys import key
+from models.event_types import EventType
 from models.rules.ids import parse_id
-from models.tables.event import Event, EventLog, EventType
+from models.tables.event import Event, EventLog
 from models.tables.lead import Lead
+
+FROM_OWNER = key(EventType.LEAD_ASSIGNED, "from_")
 
 
 def _cursor(number: Expression) -> Expression:
@@ -71,7 +75,7 @@ class EventFilter(EventSelection):
             wanted.append(event.lead_id == any_(together(named("lead", self.lead_id))))
         if self.owner_id is not None:
             owner_id = self.owner_id.bind(Uuid(), _id("member"))
-            taken_from = cast(func.right(event.data.op("->>")(quoted("from")), literal_column("36")), Uuid)
+            taken_from = cast(func.right(event.data.op("->>")(quoted(FROM_OWNER)), literal_column("36")), Uuid)
             was_owner = case((event.type == quoted(EventType.LEAD_ASSIGNED), taken_from))
             wanted.append((event.owner_id == owner_id) | (was_owner == owner_id))
         return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))

@@ -11,8 +11,9 @@ from engine.read.json_text import among, quoted
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import Entity, Rows, rows
 from engine.read.slots import Args
+from models.event_types import EventType
 from models.rules.ids import split_id
-from models.tables.event import Event, EventType
+from models.tables.event import Event
 from models.tables.merged_record import MergedRecord
 
 ORDERS = {"NUMBER": Order(lambda event: event.number)}

@@ -12,7 +12,7 @@ from graphql import GraphQLInterfaceType
 from engine.caller import Caller
 from engine.engine import Engine
 from models import Role
-from models.tables.event import EventType
+from models.event_types import EventType
 from schema.api import graphql_schema
 from tests.support.mutations import mutation_of
 from tests.support.recipes import RECIPES

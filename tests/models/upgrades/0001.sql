@@ -47,7 +47,7 @@ INSERT INTO event (org_id, number, id, type, occurred_at, actor_id, lead_id, own
     occurred_at, actor_id, lead_id, CASE WHEN lead_id = pg_temp.id(31) THEN pg_temp.id(1) END, to_pipeline_id, to_stage_id,
     from_pipeline_id, from_stage_id, lead_id, 'moveLead', '{}' FROM stage_change;
 INSERT INTO event (org_id, number, id, type, occurred_at, actor_id, record_id, mutation, data) VALUES
-  (pg_temp.org(), 5, pg_temp.id(44), 'contact.created', now(), pg_temp.id(1), pg_temp.id(6), 'createContact', '{"name": "Hank"}');
+  (pg_temp.org(), 5, pg_temp.id(44), 'contact.created', now(), pg_temp.id(1), pg_temp.id(6), 'createContact', '{}');
 INSERT INTO merged_record (org_id, id, into_id) VALUES (pg_temp.org(), pg_temp.id(7), pg_temp.id(6));
 INSERT INTO outcome (org_id, subject, key, fingerprint, result) VALUES (pg_temp.org(), 'ann', 'once', 'f', '{"id": 1}');
 INSERT INTO pool (org_id, id, name, strategy, turn) VALUES (pg_temp.org(), pg_temp.id(50), 'Inbound', 'WEIGHTED', 1);

@@ -16,7 +16,7 @@ import orjson
 
 from models import Base, organisation_id
 from models.database import Database
-from models.tables.event import EventType
+from models.event_types import EventType
 
 DEMO, OTHER, EMPTY = "demo", "other", "empty"
 """The keys of the organisations; nothing was ever done in the last one."""

@@ -16,7 +16,7 @@ from models.database import Database
 from resolvers.changes.imports import import_leads as imports
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.names import Import, ImportFailed
-from resolvers.changes.imports.rows import Deal, Rejected, read_deal
+from resolvers.changes.imports.rows import IN_LINES, Deal, Rejected, read_deal
 
 ORG = organisation_id("acme")
 OPTIONS = Import("acme", "Sales", stages=["Open", "Won", "Lost"], won=["won"], lost=["LOST"], create_missing=True)
@@ -25,8 +25,8 @@ TABLES = ("pipeline", "stage", "member", "customer", "contact", "lead", "stage_c
 
 def a_deal(number: int, **given: Any) -> Deal:
     """A deal that can be taken."""
-    fields: dict[str, Any] = dict.fromkeys(Deal.__dataclass_fields__)
-    return Deal(**(fields | {"line": number, "title": f"Deal {number}", "stage": "Open"} | given))
+    lead = {name: given.pop(name, None) for name in IN_LINES} | {"title": f"Deal {number}"}
+    return Deal(number, given.pop("stage", "Open"), lead, **given)
 
 
 def many(count: int, seed: int = 1) -> list[Deal]:
@@ -73,7 +73,8 @@ async def test_a_large_file_is_imported_whole(database: Database, api: Any) -> N
     (pipeline,) = (await api(query, organisation="acme"))["data"]["pipelines"]
     assert (pipeline["name"], pipeline["type"]) == ("Sales", "OPPORTUNITY")
     won = [deal for deal in deals if deal.stage == "Won"]
-    expected = {"count": len(won), "values": [{"currency": "USD", "value": str(sum(deal.value for deal in won))}]}
+    value = sum(deal.lead["value"] for deal in won)
+    expected = {"count": len(won), "values": [{"currency": "USD", "value": str(value)}]}
     by_name = {stage["name"]: stage for stage in pipeline["stages"]}
     assert list(by_name) == ["Open", "Won", "Lost"]
     assert (by_name["Won"]["kind"], by_name["Won"]["totals"]) == ("WON", expected)
@@ -134,7 +135,9 @@ async def test_a_second_import_changes_nothing(database: Database) -> None:
     again = await import_deals(database, OPTIONS, deals)
     assert (again.created, again.unchanged, dict(again.made)) == (0, 50, {})
     assert await counts(database) == before
-    more = await import_deals(database, OPTIONS, [*deals, replace(deals[0], line=99, external_id="new")])
+    more = await import_deals(
+        database, OPTIONS, [*deals, replace(deals[0], line=99, lead={**deals[0].lead, "external_id": "new"})]
+    )
     assert (more.created, more.unchanged) == (1, 50)
 
 
@@ -230,6 +233,12 @@ async def test_imported_cards_stand_below_the_others(database: Database, api: An
         ({"value": "9" * 50}, "is not an amount; write one such as 1054.50"),
         ({"value": "1.005"}, "1.005 has too many decimals"),
         ({"value": "5", "currency": "XXQ"}, "'XXQ' is not a currency"),
+        ({"score": "1.5"}, "score: '1.5' is not a whole number of 32 bits; write one such as 42"),
+        ({"score": "1_0"}, "score: '1_0' is not a whole number of 32 bits; write one such as 42"),
+        ({"score": "2147483648"}, "score: '2147483648' is not a whole number of 32 bits; write one such as 42"),
+        ({"score": "-2147483649"}, "score: '-2147483649' is not a whole number of 32 bits; write one such as 42"),
+        ({"probability": "101"}, "probability: 101 is out of range: send 0 to 100."),
+        ({"external_id": "x" * 301}, "external_id: This has 301 characters"),
         ({"created_at": "2017-13-01"}, "created_at: '2017-13-01' is not a date"),
         ({"created_at": "0017-01-01"}, "created_at: the year 17 is out of range"),
         (
@@ -252,5 +261,19 @@ def test_amounts_and_dates_are_read_as_people_write_them() -> None:
     """Thousands may be grouped, currencies lower case, and dates in the format that was named."""
     given = {"title": "Deal", "stage": "Open", "value": "1,054.5", "currency": "eur", "created_at": "3/1/2017"}
     deal = read_deal(2, given, currency="USD", date_format="%m/%d/%Y")
-    assert (deal.value, deal.currency) == (Decimal("1054.50"), "EUR")
+    assert (deal.lead["value"], deal.lead["currency"]) == (Decimal("1054.50"), "EUR")
     assert deal.created_at == datetime(2017, 3, 1, tzinfo=UTC)
+
+
+def test_what_is_empty_is_left_out() -> None:
+    """Empty cells are fields without a value, and a currency without a value is nothing."""
+    given = dict.fromkeys(IN_LINES, " ") | {"title": "Deal", "stage": "Open", "currency": "XXQ"}
+    deal = read_deal(2, given, currency="USD", date_format=None)
+    assert deal.lead == dict.fromkeys(IN_LINES) | {"title": "Deal"}
+
+
+@pytest.mark.parametrize(("text", "number"), [("-2147483648", -(2**31)), ("2147483647", 2**31 - 1), (" 07 ", 7)])
+def test_a_number_of_32_bits_is_read(text: str, number: int) -> None:
+    """Either end fits; spaces and leading zeros do no harm."""
+    given = {"title": "Deal", "stage": "Open", "score": text}
+    assert read_deal(2, given, currency="USD", date_format=None).lead["score"] == number

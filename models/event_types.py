@@ -1,0 +1,235 @@
+"""What can happen, and what an event of each type holds in `data`.
+
+Each class is the data of one type of event, or of several that hold the same: its `type` lists them, and every other
+field is a key of `data`. `EventData` says how fields become keys, `event_keys` gives the keys to what reads them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.tables.event import Changes, Described, Ended, EventData, RecordData
+
+
+class EventType(Described):
+    """What can happen: the record's noun and what happened to it, with the description that is published."""
+
+    LEAD_CREATED = "lead.created", "A lead was created."
+    LEAD_UPDATED = "lead.updated", "Fields of a lead changed: see `changes`."
+    LEAD_ASSIGNED = "lead.assigned", "A lead got another owner, or none."
+    LEAD_STAGE_CHANGED = "lead.stage_changed", "A lead entered another stage."
+    LEAD_MOVED = "lead.moved", "A card changed its place within its column."
+    LEAD_QUALIFIED = "lead.qualified", "A lead was qualified: found worth pursuing. It also enters its next stage."
+    LEAD_DISQUALIFIED = "lead.disqualified", "A lead was disqualified: closed as not worth pursuing."
+    LEAD_REOPENED = "lead.reopened", "A closed lead was reopened."
+    LEAD_CONVERTED = "lead.converted", "A lead was converted into an opportunity."
+    LEAD_MERGED = "lead.merged", "A lead was merged into another lead, because both were the same."
+    LEAD_DELETED = "lead.deleted", "A lead was deleted."
+    TASK_SCHEDULED = "task.scheduled", "A task was created."
+    TASK_UPDATED = "task.updated", "Fields of a task changed: see `changes`."
+    TASK_COMPLETED = "task.completed", "A task was completed."
+    TASK_CANCELLED = "task.cancelled", "A task was cancelled."
+    TASK_REOPENED = "task.reopened", "A completed or cancelled task was reopened."
+    TASK_OVERDUE = (
+        "task.overdue",
+        "A task passed its deadline while still open. Recorded once for each deadline, soon after it passes.",
+    )
+    TASK_DELETED = "task.deleted", "A task was deleted."
+    ACTIVITY_LOGGED = "activity.logged", "Somebody logged a call, an e-mail, a meeting or a note."
+    ACTIVITY_UPDATED = "activity.updated", "A logged activity was corrected: see `changes`."
+    ACTIVITY_DELETED = "activity.deleted", "A logged activity was deleted."
+    PIPELINE_CREATED = "pipeline.created", "A pipeline was created."
+    PIPELINE_UPDATED = "pipeline.updated", "A pipeline, or its routing rules, changed."
+    PIPELINE_DELETED = "pipeline.deleted", "A pipeline was deleted."
+    STAGE_ADDED = "stage.added", "A stage was added to a pipeline."
+    STAGE_UPDATED = "stage.updated", "A stage changed."
+    STAGE_DELETED = "stage.deleted", "A stage was deleted."
+    STAGES_REORDERED = "stages.reordered", "The stages of a pipeline were reordered."
+    CONTACT_CREATED = "contact.created", "A contact was created."
+    CONTACT_UPDATED = "contact.updated", "A contact changed."
+    CONTACT_ARCHIVED = "contact.archived", "A contact was archived."
+    CONTACT_RESTORED = "contact.restored", "An archived contact was restored."
+    CONTACT_MERGED = "contact.merged", "A contact was merged into another contact, because both were the same."
+    CUSTOMER_CREATED = "customer.created", "A customer was created."
+    CUSTOMER_UPDATED = "customer.updated", "A customer changed."
+    CUSTOMER_ARCHIVED = "customer.archived", "A customer was archived."
+    CUSTOMER_RESTORED = "customer.restored", "An archived customer was restored."
+    CUSTOMER_MERGED = "customer.merged", "A customer was merged into another customer, because both were the same."
+    MEMBER_UPDATED = "member.updated", "A member changed, was activated or was deactivated."
+    POOL_CREATED = "pool.created", "A pool of members who share incoming leads was created."
+    POOL_UPDATED = "pool.updated", "A pool changed."
+    POOL_DELETED = "pool.deleted", "A pool was deleted."
+    ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
+
+
+@dataclass(frozen=True)
+class Plain(EventData):
+    """Nothing further: the records that the event names say it all."""
+
+    type: Literal[
+        EventType.LEAD_CREATED,
+        EventType.LEAD_MOVED,
+        EventType.LEAD_QUALIFIED,
+        EventType.PIPELINE_CREATED,
+        EventType.STAGE_ADDED,
+        EventType.CONTACT_CREATED,
+        EventType.CUSTOMER_CREATED,
+        EventType.POOL_CREATED,
+    ]
+
+
+ChangedType = Literal[
+    EventType.LEAD_UPDATED,
+    EventType.TASK_UPDATED,
+    EventType.TASK_COMPLETED,
+    EventType.TASK_CANCELLED,
+    EventType.TASK_REOPENED,
+    EventType.ACTIVITY_UPDATED,
+    EventType.PIPELINE_UPDATED,
+    EventType.STAGE_UPDATED,
+    EventType.CONTACT_UPDATED,
+    EventType.CONTACT_ARCHIVED,
+    EventType.CONTACT_RESTORED,
+    EventType.CUSTOMER_UPDATED,
+    EventType.CUSTOMER_ARCHIVED,
+    EventType.CUSTOMER_RESTORED,
+    EventType.MEMBER_UPDATED,
+    EventType.POOL_UPDATED,
+    EventType.ORGANISATION_UPDATED,
+]
+
+
+@dataclass(frozen=True)
+class Changed(EventData):
+    """The fields that changed."""
+
+    type: ChangedType
+    changes: Changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assigned(EventData):
+    """The owner before and after, as ids of members; null for none."""
+
+    type: Literal[EventType.LEAD_ASSIGNED] = EventType.LEAD_ASSIGNED
+    from_: str | None
+    to: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routed(Assigned):
+    """The same, for a lead that a routing rule assigned: the rule's name, and its pool unless it names a member."""
+
+    rule: str
+    pool_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnteredStage(EventData):
+    """The lost reason, where it changed with the stage. The stages are columns of the event."""
+
+    type: Literal[EventType.LEAD_STAGE_CHANGED] = EventType.LEAD_STAGE_CHANGED
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disqualified(EventData):
+    """Why, and further notes. `changes` only where the lead stays in its stage: else `lead.stage_changed` has them."""
+
+    type: Literal[EventType.LEAD_DISQUALIFIED] = EventType.LEAD_DISQUALIFIED
+    reason: str
+    notes: str | None
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reopened(EventData):
+    """When the lead had been closed, and why. `changes` as in `Disqualified`."""
+
+    type: Literal[EventType.LEAD_REOPENED] = EventType.LEAD_REOPENED
+    closed_at: str
+    reason: str | None
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted(EventData):
+    """The id of the opportunity; `changes` if the lead got its customer."""
+
+    type: Literal[EventType.LEAD_CONVERTED] = EventType.LEAD_CONVERTED
+    opportunity_id: str
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduled(RecordData):
+    """The task; of the next occurrence of one that repeats, also the id of that one."""
+
+    type: Literal[EventType.TASK_SCHEDULED] = EventType.TASK_SCHEDULED
+    repeats: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logged(RecordData):
+    """The activity."""
+
+    type: Literal[EventType.ACTIVITY_LOGGED] = EventType.ACTIVITY_LOGGED
+
+
+@dataclass(frozen=True)
+class Deleted(Ended):
+    """Nothing but the record."""
+
+    type: Literal[EventType.LEAD_DELETED, EventType.ACTIVITY_DELETED]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDeleted(Ended):
+    """The task, and its status."""
+
+    type: Literal[EventType.TASK_DELETED] = EventType.TASK_DELETED
+    status: str
+
+
+MergedType = Literal[EventType.LEAD_MERGED, EventType.CONTACT_MERGED, EventType.CUSTOMER_MERGED]
+
+
+@dataclass(frozen=True)
+class Merged(Ended):
+    """The record, and the id of the one it was merged into."""
+
+    type: MergedType
+    into: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overdue(EventData):
+    """The deadline that passed."""
+
+    type: Literal[EventType.TASK_OVERDUE] = EventType.TASK_OVERDUE
+    deadline: str
+
+
+@dataclass(frozen=True)
+class Removed(EventData):
+    """The name that the record had."""
+
+    type: Literal[EventType.PIPELINE_DELETED, EventType.POOL_DELETED]
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageDeleted(EventData):
+    """The name that the stage had, and how many leads moved to another stage."""
+
+    type: Literal[EventType.STAGE_DELETED] = EventType.STAGE_DELETED
+    name: str
+    moved_leads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reordered(EventData):
+    """The ids of the stages in their order before and after."""
+
+    type: Literal[EventType.STAGES_REORDERED] = EventType.STAGES_REORDERED
+    from_: list[str]
+    to: list[str]

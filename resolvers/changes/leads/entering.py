@@ -1,0 +1,34 @@
+"""Entering a stage, in SQL: what it writes on a lead, and the step that it adds to the history."""
+
+from engine.change.records import inserted
+from models.tables.lead import StageChange
+
+ENTERS = """
+    pipeline_id = :pipeline_id, stage_id = :stage_id, stage_entered_at = clock_timestamp(),
+    updated_at = clock_timestamp(), version = version + 1
+"""
+"""The assignments of an UPDATE of leads that enter another stage, beside their rank and how they are closed."""
+
+
+def step_of(entered: str, id: str = ":id", *, first: bool = False) -> str:
+    """The INSERT of a step for each row of `entered`, a CTE with the `lead_id` and `stage_entered_at` of leads.
+
+    `id` is the step's id, which is that of its event. Binds the stages, with their pipelines, and `actor_id`; the
+    `first` step of a lead is from nowhere.
+    """
+    left = ("from_pipeline_id", "from_stage_id")
+    columns, values = inserted(
+        StageChange,
+        {
+            "org_id": "CAST(:org_id AS uuid)",
+            "id": f"CAST({id} AS uuid)",
+            "lead_id": f"{entered}.lead_id",
+            **({} if first else {name: f"CAST(:{name} AS uuid)" for name in left}),
+            "to_pipeline_id": "CAST(:pipeline_id AS uuid)",
+            "to_stage_id": "CAST(:stage_id AS uuid)",
+            "actor_id": "CAST(:actor_id AS uuid)",
+            "occurred_at": f"{entered}.stage_entered_at",
+        },
+        default=left if first else (),
+    )
+    return f"INSERT INTO stage_change ({columns}) SELECT {values} FROM {entered}"
