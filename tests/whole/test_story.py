@@ -97,7 +97,6 @@ class Story(RuleBasedStateMachine):
         """An organisation without leads."""
         self.wait(self.world.database.pool.execute("DELETE FROM lead"))
         self.wait(self.world.database.pool.execute("UPDATE stage_total SET leads = 0, value = 0, weighted = 0"))
-        self.wait(self.world.database.pool.execute("UPDATE event SET type = 'lead.deleted' WHERE lead_id IS NOT NULL"))
         type(self).rounds += 1
 
     @rule(stage=st.sampled_from(sorted(KINDS)))
