@@ -24,7 +24,7 @@ BANNED = {
 }
 """A pattern, and what to write instead."""
 
-FOLDERS = ("models", "engine", "resolvers", "schema", "server", "bench", "docs", "examples")
+FOLDERS = ("models", "engine", "resolvers", "schema", "server", "bench", "docs", "examples", "tests")
 TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "schema.graphql", "pyproject.toml")
 SKIPPED = {"node_modules", "dist", "versions", "__pycache__"}
 
