@@ -1,4 +1,4 @@
-"""deleteLead: history and tasks go with it; the event keeps what it was."""
+"""deleteLead: history and tasks are deleted as well; the event keeps the fields."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ SHOW = "deletedLeadId lead { title version } stage { name totals { count values 
 
 
 async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
-    """The totals follow; an event for each record that goes tells what it was; the events before them stay."""
+    """The totals follow, each deleted record has an event with its fields, and earlier events stay."""
     ada = {"leadId": world["Ada"]}
     task = (await world.change("createTask", {**ada, "title": "Call"}, "task { id }"))["task"]["id"]
     told = await world.change("logActivity", {**ada, "type": "NOTE", "subject": "Nice"}, "activity { id }")
@@ -77,7 +77,8 @@ async def test_what_waited_for_its_tasks_is_told(world: World) -> None:
 
 
 async def test_parts_of_its_tasks_that_are_no_steps_of_it_stay(world: World) -> None:
-    """They are parts of nothing then, and told so; what waits for them goes on waiting, and parts of its own go."""
+    """Such parts lose their parent, with an event each; what waits for them keeps waiting, and their own parts are
+    deleted."""
     ids = {}
     for name, given in (
         ("Write", {"leadId": world["Ada"]}),
@@ -110,13 +111,13 @@ async def test_parts_of_its_tasks_that_are_no_steps_of_it_stay(world: World) -> 
 
 
 async def test_its_external_id_is_free_again(world: World) -> None:
-    """Another lead may take it."""
+    """Another lead may take the external id."""
     await world.change("deleteLead", {"leadId": world["Ada"]})
     await world.change("createLead", {"title": "A", "externalId": "crm-1"})
 
 
 async def test_refuses_another_version(world: World) -> None:
-    """And shows the lead as it is."""
+    """The conflict returns the lead as it is."""
     stale = {"leadId": world["Ada"], "expectedVersion": 9}
     shown = await world.refused("deleteLead", stale, "CONFLICT", "expectedVersion", show=SHOW)
     assert shown["lead"] == {"title": "Ada", "version": 1}
@@ -124,7 +125,7 @@ async def test_refuses_another_version(world: World) -> None:
 
 
 async def test_refuses_what_was_converted_and_what_it_became(world: World) -> None:
-    """Both ends tell one story."""
+    """Neither a converted lead nor its opportunity is deleted, because each refers to the other."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     await world.change("qualifyLead", {"leadId": world["Bob"]})
     made = await world.change("convertLead", {"leadId": world["Bob"]}, "opportunity { id }")
@@ -134,14 +135,14 @@ async def test_refuses_what_was_converted_and_what_it_became(world: World) -> No
 
 
 async def test_a_rep_may_not(world: World) -> None:
-    """Not even her own: a manager does."""
+    """Deleting a lead requires the role manager, also for the owner."""
     body = await world.attempt("deleteLead", {"leadId": world["Bob"]}, subject="rita", role=Role.REP)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
     await world.change("deleteLead", {"leadId": world["Bob"]}, subject="mia", role=Role.MANAGER)
 
 
 async def test_of_twenty_at_once_one_deletes(world: World) -> None:
-    """The others no longer find it, and so do moves and updates that come too late."""
+    """The other deletions no longer find the lead, and neither do late moves and updates."""
     head = await world.head()
     ada = {"leadId": world["Ada"]}
     bodies = await asyncio.gather(
