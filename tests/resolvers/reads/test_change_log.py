@@ -1,4 +1,4 @@
-"""The change log: what was changed, from what to what, by whom, when and by which mutation; append only."""
+"""The change log: what changed, before and after, by whom, when and by which mutation; append only."""
 
 import re
 from typing import Any
@@ -15,30 +15,30 @@ CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $fir
 } }"""
 
 WRITES = re.compile(r"\b(?:UPDATE|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO)\s+(?:ONLY\s+)?event\b(?!_)")
-"""What changes or removes rows of the log."""
+"""Statements that change or remove rows of the log."""
 
 RETENTION = {statement for group in PRUNE.values() for statement in group}
-"""What removes places within a column that nobody can go back to, and, where the server is told not to keep the change
-log, the rest of it. Nothing else does."""
+"""Statements that remove places within a column that no subscriber can resume from, and, where the server is set not to
+keep the change log, the rest of it. No others do."""
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_the_log_is_only_appended_to(name: str) -> None:
-    """No statement changes a row of it, and none but those that keep it to its set age removes one."""
+    """No statement changes a row of the log, and only the retention of old events removes any."""
     statement = NAMED[name]
     assert bool(WRITES.search(statement.sql)) == (statement in RETENTION)
     assert not re.search(r"\bevent\b.*ON CONFLICT.*DO UPDATE", statement.sql, re.DOTALL)
 
 
 def test_a_changed_log_would_be_noticed() -> None:
-    """The test above finds each way to write to it, and is not misled by the counter of the log."""
+    """The test above finds each way to write to the log, and is not misled by the log's counter."""
     for wrong in ("UPDATE event SET type = ''", "DELETE FROM event AS e", "DELETE FROM ONLY event", "TRUNCATE event"):
         assert WRITES.search(wrong)
     assert not WRITES.search("UPDATE event_log SET head = 1")
 
 
 async def test_the_log_tells_who_changed_what(world: World, strangers: World) -> None:
-    """The newest first, filtered by record, actor, type and time; nothing of another organisation."""
+    """Changes are listed from the newest, filtered by record, actor, type and time, without other organisations'."""
     await world.change("updateLead", {"leadId": world["Ada"], "title": "Ada Abel", "ownerId": None}, **MIA)
     await strangers.change("updateLead", {"leadId": strangers["Ada"], "title": "Theirs"}, **MIA)
 
@@ -64,7 +64,7 @@ async def test_the_log_tells_who_changed_what(world: World, strangers: World) ->
 
 
 async def test_the_log_tells_what_is_gone(world: World) -> None:
-    """Of what was deleted or merged, each field that was not empty, from what it was to nothing."""
+    """For a deleted or merged record, each field that was not empty is listed with its last value."""
 
     async def held(type_: str) -> dict[str, Any]:
         [node] = (await world.ask(CHANGE_LOG, {"first": 1, "filter": {"types": [type_]}}))["changeLog"]["nodes"]
