@@ -1,4 +1,4 @@
-"""The words of the glossary are kept: what a native reader stumbles over does not come back."""
+"""The words of the glossary are used: those that a native reader stumbles over do not return."""
 
 import io
 import re
@@ -42,7 +42,7 @@ FILES = sorted(path for path in files() if path != Path(__file__))
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that people read: of Python, its texts and comments."""
+    """The lines that people read: of Python files, only strings and comments."""
     text = path.read_text()
     if path.suffix != ".py":
         yield from enumerate(text.splitlines(), 1)
@@ -54,7 +54,7 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_banned_word_is_used(path: Path) -> None:
-    """Each line of prose, published or not, is free of the words that the glossary replaces."""
+    """No line of prose, published or not, has a word that the glossary replaces."""
     found = [
         f"line {line}: {match[0]!r}, say: {instead}"
         for line, text in prose(path)
@@ -68,5 +68,5 @@ def test_no_banned_word_is_used(path: Path) -> None:
     "text", ["What this lets through.", "It was put away.", "whoever asks", "an event tells of it"]
 )
 def test_a_banned_word_would_be_noticed(text: str) -> None:
-    """The patterns match what they are meant for."""
+    """Each of the patterns' targets is matched."""
     assert any(re.search(pattern, text) for pattern in BANNED)

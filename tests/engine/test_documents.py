@@ -106,7 +106,7 @@ def test_a_long_value_is_not_sent_back(documents: Documents) -> None:
     assert len(message) < LONGEST_MESSAGE + 50
 
 
-def test_a_thousand_mistakes_are_not_all_told(documents: Documents) -> None:
+def test_a_thousand_mistakes_are_not_all_listed(documents: Documents) -> None:
     """The list of errors is cut at its limit."""
     with pytest.raises(RequestError) as caught:
         documents.prepare("{ a { " + " ".join(f"z{i}" for i in range(500)) + " } }")

@@ -145,7 +145,7 @@ def test_examples(text: str, start: str, days: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "'' is not part of a rule"),
         ("WEEKLY", "'WEEKLY' is not part of a rule"),
@@ -175,7 +175,7 @@ def test_examples(text: str, start: str, days: str) -> None:
         ("FREQ=WEEKLY;WKST=1", "WKST=1 is not valid"),
     ],
 )
-def test_what_cannot_be_is_told(text: str, told: str) -> None:
+def test_what_cannot_be_is_refused(text: str, message: str) -> None:
     """Each refusal names the part and says what to write instead."""
-    with pytest.raises(ValueError, match=re.escape(told)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         parse_rule(text)

@@ -72,7 +72,7 @@ class Asking:
         self.turn += 1
         return len(self.leads)
 
-    async def let_go(self) -> float:
+    async def disconnected(self) -> float:
         """How many sockets were closed because their client did not read."""
         text = (await self.client.get(self.served.url.replace("/graphql", "/metrics"))).text
         return figure(text, "sockets_closed_total", code="4413") or 0
@@ -129,7 +129,7 @@ async def test_memory_stays_flat_with_a_hundred_clients_that_stop_reading(tmp_pa
             ]
             made = 0
             async with asyncio.timeout(120):
-                while await asking.let_go() < STUCK:  # sending the events may take less time than PATIENCE
+                while await asking.disconnected() < STUCK:  # sending the events may take less time than PATIENCE
                     made += await asking.happen() if made < EVENTS else 0
                     most = max(most, process.memory_info().rss)
             # A closed connection is not kept for ever, so what is left is read at once; no events happen meanwhile, so

@@ -187,7 +187,7 @@ GONE_BY_TWO_STEPS = {
 
 
 @pytest.mark.parametrize("case", GONE_BY_TWO_STEPS)
-async def test_who_comes_back_is_told_of_every_card_that_has_left(world: World, engine: Engine, case: str) -> None:
+async def test_who_comes_back_sees_every_card_that_has_left(world: World, engine: Engine, case: str) -> None:
     """Bob is on the board of the snapshot and then leaves it; what happens to him afterwards does not hide that."""
     wanted, steps = GONE_BY_TWO_STEPS[case]
     filter = wanted and {name: [world[value]] if name == "ownerIds" else value for name, value in wanted.items()}
@@ -205,7 +205,7 @@ async def test_who_comes_back_is_told_of_every_card_that_has_left(world: World, 
     assert "LEFT" in kinds
 
 
-async def test_columns_that_change_are_told(world: World, engine: Engine) -> None:
+async def test_columns_that_change_are_sent(world: World, engine: Engine) -> None:
     """An added, renamed, deleted or reordered stage sends all the columns as they are now."""
     async with watching(world, engine) as take:
         await world.change("addStage", {"pipelineId": world["Sales"], "name": "Trial", "position": 1})
@@ -258,7 +258,7 @@ async def drag(world: World, random: Random) -> None:
         await world.attempt(mutation, given)
 
 
-async def test_a_card_is_told_that_its_task_has_left(world: World, engine: Engine) -> None:
+async def test_a_card_hears_that_its_task_has_left(world: World, engine: Engine) -> None:
     """Where only cards with a next step are shown, the card leaves when its task moves to another lead or to none."""
     task = await world.change("scheduleFollowUp", {"leadId": world["Ada"], "dueOn": "2031-01-01"}, "task { id }")
     async with watching(world, engine, filter={"hasNextTask": True}) as take:

@@ -49,21 +49,21 @@ async def listening(world: World, engine: Engine, **variables: Any) -> AsyncIter
 
 
 @pytest.mark.parametrize("name", RECIPES)
-async def test_every_mutation_is_told(world: World, engine: Engine, name: str) -> None:
+async def test_every_mutation_is_sent(world: World, engine: Engine, name: str) -> None:
     """Each event of each mutation arrives in order, with its actor and its mutation."""
     given = await RECIPES[name](world)
     head = await world.head()
     async with listening(world, engine) as take:
         await world.change(mutation_of(name), given)
         stored = await world.events(head)
-        told = await take(len(stored))
-    assert [event["eventId"] for event in told] == [f"event_{event['id']}" for event in stored]
-    assert {event["mutation"] for event in told} == {mutation_of(name)}
-    assert {event["actor"]["name"] for event in told} == {"tester"}
-    assert [event["type"] for event in told] == [EventType(event["type"]).name for event in stored]
+        delivered = await take(len(stored))
+    assert [event["eventId"] for event in delivered] == [f"event_{event['id']}" for event in stored]
+    assert {event["mutation"] for event in delivered} == {mutation_of(name)}
+    assert {event["actor"]["name"] for event in delivered} == {"tester"}
+    assert [event["type"] for event in delivered] == [EventType(event["type"]).name for event in stored]
 
 
-async def test_who_follows_an_owner_is_told_of_leads_that_go(world: World, engine: Engine) -> None:
+async def test_who_follows_an_owner_hears_of_leads_that_go(world: World, engine: Engine) -> None:
     """What is assigned to Rita and taken from her is sent, live and in a replay; what Mia then does with it is not."""
     after = (await world.ask("{ cursor }"))["cursor"]
     async with listening(world, engine, ownerId=world["rita"]) as live:
@@ -71,17 +71,17 @@ async def test_who_follows_an_owner_is_told_of_leads_that_go(world: World, engin
         await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["mia"]})
         await world.change("assignLead", {"leadId": world["Ada"], "memberId": None})
         await world.change("updateLead", {"leadId": world["Bob"], "title": "Bob Ltd"})
-        told = await live(3)
-    assert [(event["type"], event["toOwner"]) for event in told if "toOwner" in event] == [
+        delivered = await live(3)
+    assert [(event["type"], event["toOwner"]) for event in delivered if "toOwner" in event] == [
         ("LEAD_ASSIGNED", {"name": "rita"}),
         ("LEAD_ASSIGNED", {"name": "mia"}),
     ]
-    assert told[2]["type"] == "LEAD_UPDATED"
+    assert delivered[2]["type"] == "LEAD_UPDATED"
     async with listening(world, engine, ownerId=world["rita"], after=after) as later:
-        assert await later(3) == told
+        assert await later(3) == delivered
 
 
-async def test_a_change_is_told_field_by_field(world: World, engine: Engine) -> None:
+async def test_a_change_is_sent_field_by_field(world: World, engine: Engine) -> None:
     """The event holds what each field was before and what it is now: text as it is, null as null."""
     async with listening(world, engine) as take:
         await world.change("updateLead", {"leadId": world["Ada"], "title": "Ada Ltd", "value": "5", "source": "Fair"})
@@ -95,7 +95,7 @@ async def test_a_change_is_told_field_by_field(world: World, engine: Engine) -> 
     ]
 
 
-async def test_a_story_is_told_by_its_types(world: World, engine: Engine) -> None:
+async def test_a_story_is_sent_by_its_types(world: World, engine: Engine) -> None:
     """Each step of a lead's life is an event of its own type, with fields of its own."""
     lead = {"leadId": world["Ada"]}
     async with listening(world, engine, leadId=world["Ada"]) as take:
@@ -103,12 +103,12 @@ async def test_a_story_is_told_by_its_types(world: World, engine: Engine) -> Non
         await world.change("scheduleFollowUp", {**lead, "title": "Call", "dueOn": "2031-01-01"})
         await world.change("moveLead", {**lead, "stageId": world["Talking"]})
         await world.change("disqualifyLead", {**lead, "reason": "No budget"})
-        told = await take(5)
+        delivered = await take(5)
         await world.change("reopenLead", lead)
         await take(2)
         await world.change("deleteLead", lead)
         gone, deleted = await take(2)
-    assigned, scheduled, moved, disqualified, lost = told
+    assigned, scheduled, moved, disqualified, lost = delivered
     assert (assigned["__typename"], assigned["fromOwner"], assigned["toOwner"]) == (
         "LeadAssigned",
         None,

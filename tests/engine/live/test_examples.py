@@ -175,7 +175,7 @@ async def house(make_board: Any, database: Database, postgres_url: str, tmp_path
             yield house
 
 
-async def test_whatever_happens_every_event_is_told_once(house: House) -> None:
+async def test_whatever_happens_every_event_is_printed_once(house: House) -> None:
     """After a cut, a kill, a drain and an expired token, the output equals the event table, also from a given
     cursor."""
     first = await house.start()
@@ -227,9 +227,9 @@ async def test_history_that_is_gone_is_made_good_by_a_snapshot(house: House) -> 
 
         server, house.relay.target = house.relay.target, None
         house.relay.cut()
-        told = len(house.expected)
+        printed = len(house.expected)
         await house.move()
-        del house.expected[told:]
+        del house.expected[printed:]
         await house.database.pool.execute("UPDATE event SET occurred_at = now() - interval '100 days'")
         await prune(house.database, utc_now() - timedelta(days=90), PRUNE[True])
         house.relay.target = server

@@ -117,7 +117,7 @@ async def test_the_last_event_stays_and_numbers_go_on(make_board: Any, database:
         await listener.until(1)
 
 
-async def test_too_old_a_cursor_is_told_how_to_begin_again(make_board: Any, database: Database) -> None:
+async def test_too_old_a_cursor_learns_how_to_begin_again(make_board: Any, database: Database) -> None:
     """A cursor whose next events were deleted is refused; the one before the oldest kept event is good."""
     board = await make_board()
     cursors = [await board.cursor()]
@@ -186,7 +186,7 @@ async def test_pruning_does_not_hold_up_changes(make_board: Any, database: Datab
             await connection.execute("SELECT FROM event WHERE number = 3 FOR UPDATE")
             pruning = asyncio.create_task(prune(database, OLD, PRUNE[True]))
             while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                """Until the batch has come to this event."""
+                """The batch has not come to this event yet."""
             payload = await board.move(board.leads[1], "New")
             assert payload["userErrors"] == []
         await pruning

@@ -92,7 +92,7 @@ async def test_a_slow_subscriber_misses_nothing(make_board: Any, monkeypatch: py
 
 
 @pytest.mark.parametrize("kind", ["pipelineId", "leadId", "ownerId"])
-async def test_filters_let_only_their_own_through(make_board: Any, kind: str) -> None:
+async def test_filters_deliver_only_what_matches(make_board: Any, kind: str) -> None:
     """A filter by pipeline, lead or owner delivers only what matches it, live and in a replay alike."""
     board = await make_board(leads=2)
     wanted = {"pipelineId": board.pipeline, "leadId": board.leads[0], "ownerId": board.members[0]}[kind]

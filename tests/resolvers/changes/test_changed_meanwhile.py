@@ -31,7 +31,7 @@ async def one_into_the_other(world: World, *steps: Step) -> list[set[str]]:
             attempt = world.attempt(mutation_of(name), given, shown(name))
             doing.append(asyncio.create_task(attempt))
             while await database.pool.fetchval(WAITING) < count:
-                """The change reaches the point where it waits."""
+                """The change has not come to its lock yet."""
     found = [codes(body) for body in await asyncio.gather(*doing)]
     await expect_consistent(database)
     return found
@@ -285,11 +285,11 @@ async def test_rules_are_changed_and_merged_into_in_turn(world: World, merges_fi
     ]
     assert await one_into_the_other(world, *(steps if merges_first else reversed(steps))) == [set(), set()]
     data = [orjson.loads(event["data"]) for event in await world.events() if event["type"] == "pipeline.updated"]
-    told = [one["changes"]["routingRules"] for one in data if "routingRules" in one["changes"]]
-    assert len(told) == 3
-    assert all(before[1] == after[0] for before, after in pairwise(told))
-    assert loser not in str(told[-1][1])
-    assert winner in str(told[-1][1])
+    recorded = [one["changes"]["routingRules"] for one in data if "routingRules" in one["changes"]]
+    assert len(recorded) == 3
+    assert all(before[1] == after[0] for before, after in pairwise(recorded))
+    assert loser not in str(recorded[-1][1])
+    assert winner in str(recorded[-1][1])
 
 
 @pytest.mark.parametrize("routed", [False, True])
@@ -313,7 +313,7 @@ async def test_who_is_given_a_lead_may_be_leaving(world: World, monkeypatch: pyt
         ):
             doing.append(asyncio.create_task(world.attempt(name, fields, subject=subject)))
             while await database.pool.fetchval(WAITING) < count:
-                """The change reaches the point where it waits."""
+                """The change has not come to its lock yet."""
     assert [codes(body) for body in await asyncio.gather(*doing)] == [set(), set()]
     await expect_consistent(database)
 

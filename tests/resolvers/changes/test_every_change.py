@@ -66,7 +66,7 @@ def concerns(event: Row, table: str, row: Row) -> bool:
     return row["id"] in (event["record_id"], event["lead_id"] if table == "lead" else None)
 
 
-def tells(event: Row, name: str, old: Row, new: Row) -> bool:
+def holds_change(event: Row, name: str, old: Row, new: Row) -> bool:
     """Whether an event holds the values of a record's column before and after."""
     data = json.loads(event["data"])
     if name in COLUMNS and event["type"] == "lead.stage_changed":
@@ -101,7 +101,7 @@ def describe(name: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-async def test_every_changed_record_is_told(world: World, name: str) -> None:
+async def test_every_changed_record_has_its_event(world: World, name: str) -> None:
     """Each record that is created, changed or deleted has an event, which holds each changed field."""
     given = await RECIPES[name](world)
     before, head = await records(world), await world.head()
@@ -136,7 +136,7 @@ def missing(table: str, old: Row, new: Row, own: Sequence[Row], events: Sequence
     return [
         (table, name, old[name], new[name])
         for name in sorted(changed(old, new))
-        if not any(tells(event, name, old, new) for event in own)
+        if not any(holds_change(event, name, old, new) for event in own)
         and not any(merges(event, name, old, new) for event in events)
     ]
 
@@ -147,7 +147,7 @@ def test_no_table_of_records_is_forgotten() -> None:
     assert {table.name for table in Base.metadata.sorted_tables if "id" in table.columns} - parts == set(RECORDS)
 
 
-async def test_a_conversion_tells_of_all_it_touches(world: World) -> None:
+async def test_a_conversion_records_all_it_touches(world: World) -> None:
     """The filled customer, the contact that joins it and each task carried over have one event each."""
     given = await RECIPES["convertLead"](world)
     contact = {"contactId": world["contact of rita"], "email": "rita@acme.example", "phone": "+1 555 0100"}
@@ -175,7 +175,7 @@ async def test_a_conversion_tells_of_all_it_touches(world: World) -> None:
     assert await world.events(head) == []
 
 
-async def test_a_move_tells_why_it_was_lost(world: World) -> None:
+async def test_a_move_records_why_it_was_lost(world: World) -> None:
     """A reopened lead's event holds that the reason was removed; a move between open stages changes no reason."""
     moves = (("Talking", None), ("Lost", "Too dear"), ("Offer", None))
     head = await world.head()

@@ -152,7 +152,7 @@ async def test_twenty_at_once_leave_everything_whole(world: World, name: str) ->
 
 
 @every_recipe
-async def test_every_change_is_told(world: World, name: str) -> None:
+async def test_every_change_has_its_event(world: World, name: str) -> None:
     """A change emits at least one event, with its mutation and its actor; a refused change emits none."""
     given = await RECIPES[name](world)
     head = await world.head()

@@ -51,7 +51,7 @@ async def test_is_the_open_task_that_is_due_first(world: World) -> None:
     assert await next_task(world, "Ada") == "Some time"
 
 
-async def test_a_due_next_step_counts_however_late_and_whosever(world: World) -> None:
+async def test_a_due_next_step_counts_however_late_and_of_any_assignee(world: World) -> None:
     """An overdue task stays the next step, and its assignee does not matter."""
     await task(world, "Long ago", leadId=world["Ada"], dueOn="2020-05-01", assigneeId=None)
     await task(world, "To come", leadId=world["Ada"], dueOn="2031-05-01")

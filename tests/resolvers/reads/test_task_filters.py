@@ -88,7 +88,7 @@ async def test_by_status_and_priority(world: World) -> None:
 
 
 async def test_a_day_is_overdue_where_its_assignee_lives(world: World) -> None:
-    """Whoever asks, the same day is past in one zone and not in the other; closed tasks are never overdue."""
+    """For any caller, the same day is past in one zone and not in the other; closed tasks are never overdue."""
     clocks = Clocks()
     await live_in(world, clocks.ahead, "rita", "tester")
     await live_in(world, clocks.behind, "mia")
@@ -107,7 +107,7 @@ async def test_a_day_is_overdue_where_its_assignee_lives(world: World) -> None:
         assert await world.task("Day of mia", "overdue", **who) == {"overdue": False}
 
 
-async def test_due_today_is_the_day_of_whoever_asks(world: World) -> None:
+async def test_due_today_is_the_day_of_the_caller(world: World) -> None:
     """Due today is all day today or at an instant between the caller's midnights, open or closed."""
     clocks = Clocks()
     await live_in(world, clocks.here, "rita", "mia")
@@ -181,7 +181,7 @@ NO_ZONES = ["", "Mars/Phobos", "localtime", "posixrules", "posix/UTC", "right/Eu
 
 
 @pytest.mark.parametrize("zone", [*NO_ZONES, "x" * 10_000])
-async def test_what_is_no_zone_is_told(world: World, zone: str) -> None:
+async def test_what_is_no_zone_is_refused(world: World, zone: str) -> None:
     """The message says how a zone is written."""
     query = "query($zone: String) { tasks(filter: {due: TODAY, timeZone: $zone}) { nodes { title } } }"
     with pytest.raises(RequestError) as refused:

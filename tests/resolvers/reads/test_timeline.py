@@ -51,7 +51,7 @@ async def a_day(world: World) -> None:
     world.ids["Again"] = made["task"]["id"]
 
 
-async def test_a_timeline_tells_all_of_a_day(world: World) -> None:
+async def test_a_timeline_shows_all_of_a_day(world: World) -> None:
     """The events are listed from the newest; reorders within a stage are left out."""
     await a_day(world)
     found = await page(world, TIMELINE, first=100)
@@ -72,7 +72,7 @@ async def test_a_timeline_tells_all_of_a_day(world: World) -> None:
     assert (found["totalCount"], found["pageInfo"]["hasNextPage"]) == (8, False)
 
 
-async def test_each_type_tells_its_own(world: World) -> None:
+async def test_each_type_shows_its_own(world: World) -> None:
     """Stages, owners, tasks, activities and changed fields are on the events of their types."""
     await a_day(world)
     query = """query($id: ID!) { lead(id: $id) { timeline(first: 100) { nodes {

@@ -24,7 +24,7 @@ async def last_activity(world: World, title: str = "Ada") -> Any:
     return (await world.lead(title, "lastActivityAt"))["lastActivityAt"]
 
 
-async def test_everything_that_is_told_is_kept(world: World) -> None:
+async def test_everything_that_is_logged_is_kept(world: World) -> None:
     """All fields are stored with their author and held by the event as clients know them; the lead keeps its
     version."""
     head = await world.head()
@@ -81,7 +81,7 @@ async def test_what_has_not_happened_yet_is_refused(world: World) -> None:
     await world.refused("logActivity", {**given, "occurredAt": tomorrow.isoformat()}, "INVALID", "occurredAt")
 
 
-async def test_a_mistyped_year_is_told_with_the_days_that_can_be(world: World) -> None:
+async def test_a_mistyped_year_is_refused_with_the_days_that_can_be(world: World) -> None:
     """The message names the range: from 1900 until today."""
     given = {"leadId": world["Ada"], "type": "CALL", "subject": "Call", "occurredAt": "1026-03-01T10:00:00Z"}
     refused = await world.refused("logActivity", given, "INVALID", "occurredAt")

@@ -145,8 +145,8 @@ async def test_a_dry_run_changes_nothing(world: World) -> None:
     """A dry run answers what would be filled and moved."""
     head = await world.head()
     given = {"winnerId": world["contact of mia"], "loserId": world["contact of rita"], "dryRun": True}
-    told = await world.change("mergeContacts", given, "movedLeads filledFields")
-    assert told["movedLeads"] == 1
+    reported = await world.change("mergeContacts", given, "movedLeads filledFields")
+    assert reported["movedLeads"] == 1
     assert await world.events(head) == []
     assert (await world.ask(CONTACT, {"id": world["contact of rita"]}))["contact"]["id"] == world["contact of rita"]
 

@@ -80,7 +80,7 @@ async def test_a_large_file_is_imported_whole(database: Database, api: Any) -> N
     assert by_name["Lost"]["totals"]["count"] == sum(deal.stage == "Lost" for deal in deals)
 
 
-async def test_what_a_deal_tells_is_kept(database: Database, api: Any) -> None:
+async def test_what_a_deal_says_is_kept(database: Database, api: Any) -> None:
     """The lead has the owner, account, contact, value, stage and dates of its line; a won deal is closed on its day."""
     began, ended = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 2, tzinfo=UTC)
     deal = a_deal(

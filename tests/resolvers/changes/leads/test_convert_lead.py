@@ -159,20 +159,20 @@ async def test_a_closed_lead_is_not_converted(qualified: World) -> None:
     await world.refused("convertLead", {"leadId": world["Ada"]}, "LEAD_CLOSED", "leadId")
 
 
-async def test_a_dry_run_tells_and_changes_nothing(qualified: World) -> None:
+async def test_a_dry_run_reports_and_changes_nothing(qualified: World) -> None:
     """The answer says what would be created, where, and with how many tasks; no row changes."""
     world = qualified
     head = await world.head()
     given = {"leadId": world["Ada"], "createCustomer": {"name": "Ada Ltd"}, "dryRun": True}
-    told = await world.change("convertLead", given, SHOW + " pipeline { name } stage { name } title")
-    assert (told["opportunity"], told["createsCustomer"], told["tasksCarriedOver"]) == (None, True, 1)
-    assert (told["pipeline"]["name"], told["stage"]["name"], told["title"]) == ("Deals", "Opened", "Ada")
+    preview = await world.change("convertLead", given, SHOW + " pipeline { name } stage { name } title")
+    assert (preview["opportunity"], preview["createsCustomer"], preview["tasksCarriedOver"]) == (None, True, 1)
+    assert (preview["pipeline"]["name"], preview["stage"]["name"], preview["title"]) == ("Deals", "Opened", "Ada")
     assert await world.events(head) == []
     assert (await world.lead("Ada", "convertedAt"))["convertedAt"] is None
 
 
 @pytest.mark.parametrize("of", ["lead", "contact", "input", "lead and contact", "nothing", "lead, but one is made"])
-async def test_a_dry_run_tells_the_customer(qualified: World, of: str) -> None:
+async def test_a_dry_run_reports_the_customer(qualified: World, of: str) -> None:
     """The dry run names the customer that the opportunity would get, or that it would be created, as the real run
     does."""
     world = qualified
@@ -185,11 +185,11 @@ async def test_a_dry_run_tells_the_customer(qualified: World, of: str) -> None:
     given = {**lead, **({"customerId": world["Acme"]} if of == "input" else {})}
     if "made" in of:
         given["createCustomer"] = {"name": "Ada Ltd"}
-    told = await world.change("convertLead", {**given, "dryRun": True}, SHOW)
+    preview = await world.change("convertLead", {**given, "dryRun": True}, SHOW)
     done = await world.change("convertLead", given, SHOW)
-    assert told["createsCustomer"] == done["createsCustomer"] == ("made" in of)
-    told_id, done_id = (made["customer"] and made["customer"]["id"] for made in (told, done))
-    assert told_id == (None if "made" in of else done_id)
+    assert preview["createsCustomer"] == done["createsCustomer"] == ("made" in of)
+    preview_id, done_id = (made["customer"] and made["customer"]["id"] for made in (preview, done))
+    assert preview_id == (None if "made" in of else done_id)
     assert done["opportunity"]["customer"] == (done_id and {"id": done_id})
     assert (done_id == world["Acme"]) == (of != "nothing" and "made" not in of)
 

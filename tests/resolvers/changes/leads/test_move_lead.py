@@ -416,7 +416,7 @@ async def at_once(world: World, *inputs: dict[str, Any]) -> None:
         await log.execute("SELECT FROM event_log WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
         moves = [asyncio.create_task(world.change("moveLead", given)) for given in inputs]
         while await database.pool.fetchval(WAITING) < len(moves):
-            """Each move reaches the point where it waits."""
+            """Not every move has come to its lock yet."""
     await asyncio.gather(*moves)
     await expect_consistent(database)
 

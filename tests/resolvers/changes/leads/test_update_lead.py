@@ -16,7 +16,7 @@ SHOW = """lead {
 }"""
 
 
-async def test_changes_what_is_given_and_tells_it(world: World) -> None:
+async def test_changes_what_is_given_and_records_it(world: World) -> None:
     """All fields at once count one version, with one event for the fields and one for the owner."""
     head = await world.head()
     given = {

@@ -79,15 +79,15 @@ async def test_the_first_rule_that_fits_decides(world: World) -> None:
     await expect_consistent(world.database)
 
 
-async def test_a_dry_run_tells_the_same_and_changes_nothing(world: World) -> None:
+async def test_a_dry_run_reports_the_same_and_changes_nothing(world: World) -> None:
     """No table changes, and the leads returned still have no owner."""
     await rules(world, {"poolId": await pool(world, "rita", "mia", strategy="WEIGHTED")})
     before = await tables(world.database)
-    told = await route(world, dryRun=True)
+    preview = await route(world, dryRun=True)
     assert await tables(world.database) == before
     done = await route(world)
-    assert told == done
-    assert told["routedCount"] == 3
+    assert preview == done
+    assert preview["routedCount"] == 3
 
 
 async def test_only_a_stage_and_only_what_came_later(world: World) -> None:
@@ -102,7 +102,7 @@ async def test_only_a_stage_and_only_what_came_later(world: World) -> None:
     await world.refused("routeUnassigned", given, "INVALID", "stageId")
 
 
-async def test_whoever_has_left_is_passed_over(world: World) -> None:
+async def test_who_has_left_is_passed_over(world: World) -> None:
     """The other members of the pool share; a rule for a deactivated member routes nothing and says so."""
     await rules(
         world,

@@ -120,17 +120,17 @@ async def test_lost_leads_keep_why_and_when(world: World) -> None:
 
 
 @pytest.mark.parametrize("target", ["New", "Won"])
-async def test_what_is_lost_no_more_tells_so(world: World, target: str) -> None:
+async def test_what_is_lost_no_more_says_so(world: World, target: str) -> None:
     """The stage change of a lead that loses its lost reason holds that reason; other leads' events do not."""
     await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Too dear"})
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
     head = await world.head()
     await world.change("deleteStage", {"stageId": world["Lost"], "moveLeadsTo": world[target]})
     moved = [event for event in await world.events(head) if event["type"] == "lead.stage_changed"]
-    told = {event["lead_id"]: json.loads(event["data"]) for event in moved}
+    recorded = {event["lead_id"]: json.loads(event["data"]) for event in moved}
     kept = {} if target == "New" else {"changes": {"lostReason": ["No budget", None]}}
     forgotten = {"changes": {"lostReason": ["Too dear", None]}}
-    assert told == {parse_id("lead", world["Ada"]): kept, parse_id("lead", world["Bob"]): forgotten}
+    assert recorded == {parse_id("lead", world["Ada"]): kept, parse_id("lead", world["Bob"]): forgotten}
     assert (await world.lead("Bob", "lostReason"))["lostReason"] is None
     assert (await world.lead("Ada", "lostReason"))["lostReason"] == ("No budget" if target == "New" else None)
     await expect_consistent(world.database)

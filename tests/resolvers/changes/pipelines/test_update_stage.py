@@ -103,7 +103,7 @@ async def test_a_disqualified_lead_is_not_reopened(world: World) -> None:
     await expect_consistent(world.database)
 
 
-async def test_leads_that_are_lost_no_more_tell_so(world: World) -> None:
+async def test_leads_that_are_lost_no_more_say_so(world: World) -> None:
     """Each lead that loses its lost reason has an event that holds it, also in its timeline."""
     await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Too dear"})
     await world.change("moveLead", {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "No budget"})

@@ -47,8 +47,8 @@ async def test_takes_its_open_parts_along(world: World) -> None:
         {"title": "Bind", "status": "CANCELLED", "outcome": "Not needed"},
         {"title": "Write", "status": "DONE", "outcome": "Ten pages"},
     ]
-    told = [(event["type"], event["record_id"]) for event in await world.events(head)]
-    assert told == [("task.cancelled", parse_id("task", world[name])) for name in ("Print", "Bind", "Prepare")]
+    recorded = [(event["type"], event["record_id"]) for event in await world.events(head)]
+    assert recorded == [("task.cancelled", parse_id("task", world[name])) for name in ("Print", "Bind", "Prepare")]
     await expect_consistent(world.database)
 
 

@@ -74,8 +74,8 @@ async def test_the_next_step_is_planned_in_the_same_change(world: World) -> None
 
 
 @pytest.mark.parametrize(("noun", "name"), [("contact", "contact of mia"), ("customer", "Acme")])
-async def test_what_follows_is_about_the_same_though_that_was_put_away(world: World, noun: str, name: str) -> None:
-    """The next step and a subtask can name only the same contact; just a newly named one must not be archived."""
+async def test_what_follows_is_about_the_same_though_that_was_archived(world: World, noun: str, name: str) -> None:
+    """The next step and a subtask keep the archived contact or customer; a new task cannot name it."""
     await task(world, "Call", **{f"{noun}Id": world[name]})
     await world.change(f"archive{noun.capitalize()}", {f"{noun}Id": world[name]})
     about = {noun: {"id": world[name]}}
@@ -91,7 +91,7 @@ async def test_what_follows_is_about_the_same_though_that_was_put_away(world: Wo
 
 
 async def test_whose_the_next_step_is(world: World) -> None:
-    """The named member; else the task's assignee, the lead's owner, or the caller, whoever of them is active first."""
+    """The named member; else the first active one of the task's assignee, the lead's owner and the caller."""
 
     async def follow_up(name: str, given: dict[str, Any], who: dict[str, Any]) -> str | None:
         given = {"taskId": world[name], "followUp": {"dueOn": "2031-05-01", **given}}

@@ -56,8 +56,8 @@ async def test_what_they_wait_for_may_be_among_them(world: World) -> None:
     head = await world.head()
     made = await world.change("completeTasks", {"taskIds": [world[name] for name in mixed]}, SHOW)
     assert all(row["completed"] for row in made["results"])
-    told = [event["record_id"] for event in await world.events(head)]
-    assert told == [parse_id("task", world[name]) for name in [*names, "Parent"]]
+    recorded = [event["record_id"] for event in await world.events(head)]
+    assert recorded == [parse_id("task", world[name]) for name in [*names, "Parent"]]
     await expect_consistent(world.database)
 
 

@@ -17,7 +17,7 @@ SHOW = """task {
 }"""
 
 
-async def test_keeps_everything_and_tells_it(world: World) -> None:
+async def test_keeps_everything_and_records_it(world: World) -> None:
     """One event holds all fields and belongs to the lead."""
     head = await world.head()
     given = {
@@ -59,8 +59,8 @@ async def test_keeps_everything_and_tells_it(world: World) -> None:
     assert (event["type"], event["mutation"]) == ("task.scheduled", "create_task")
     assert event["record_id"] == parse_id("task", made["id"])
     assert event["lead_id"] == parse_id("lead", world["Ada"])
-    told = json.loads(event["data"])
-    assert {name: told[name] for name in ("title", "dueOn", "dueAt", "assigneeId", "leadId", "parentId")} == {
+    recorded = json.loads(event["data"])
+    assert {name: recorded[name] for name in ("title", "dueOn", "dueAt", "assigneeId", "leadId", "parentId")} == {
         "title": "Send the offer",
         "dueOn": "2031-05-01",
         "dueAt": None,
@@ -146,7 +146,7 @@ async def test_a_subtask_is_about_the_same_as_its_parent(world: World) -> None:
 
 
 async def test_subtasks_go_one_level_deep(world: World) -> None:
-    """A subtask has no parts, a closed task gets none, and neither a parent's part nor such a parent repeats."""
+    """A subtask has no parts of its own and does not repeat, and a closed task gets no parts."""
     await task(world, "Print", parentId=await task(world, "Prepare"))
     part = {"title": "Part", "parentId": world["Prepare"]}
     await world.refused("createTask", {**part, "parentId": world["Print"]}, "SUBTASKS_TOO_DEEP", "parentId")

@@ -27,15 +27,19 @@ async def test_is_gone_with_its_parts(world: World) -> None:
         ("task.deleted", "delete_task", parse_id("task", world[name]), parse_id("lead", world["Ada"]))
         for name in ("Print", "Bind", "Prepare")
     ]
-    told = [json.loads(event["data"]) for event in events]
-    assert [(row["title"], row["status"]) for row in told] == [("Print", "OPEN"), ("Bind", "DONE"), ("Prepare", "OPEN")]
-    assert (told[2]["notes"], told[2]["dueOn"], told[2]["recurrence"]) == ("Soon", "2031-05-01", "FREQ=DAILY")
+    deleted = [json.loads(event["data"]) for event in events]
+    assert [(row["title"], row["status"]) for row in deleted] == [
+        ("Print", "OPEN"),
+        ("Bind", "DONE"),
+        ("Prepare", "OPEN"),
+    ]
+    assert (deleted[2]["notes"], deleted[2]["dueOn"], deleted[2]["recurrence"]) == ("Soon", "2031-05-01", "FREQ=DAILY")
     assert [await world.task(name, "title") for name in ("Prepare", "Print", "Bind")] == [None] * 3
     assert await world.task("Send", "blocked blockedBy { title }") == {"blocked": False, "blockedBy": []}
     await expect_consistent(world.database)
 
 
-async def test_what_waited_is_told(world: World) -> None:
+async def test_what_waited_is_recorded(world: World) -> None:
     """Each task that waited for it or for a part of it gets a version, and an event with its blockers before and after;
     a part that waited for another part is deleted with it."""
     for name, parent in (("Prepare", None), ("Print", "Prepare"), ("Bind", "Prepare"), ("Write", None)):
@@ -47,8 +51,8 @@ async def test_what_waited_is_told(world: World) -> None:
         await world.change("addTaskDependency", {"taskId": world[waiting], "blockedById": world[awaited]})
     head = await world.head()
     await world.change("deleteTask", {"taskId": world["Prepare"]})
-    told = [event for event in await world.events(head) if event["type"] == "task.updated"]
-    assert [(event["record_id"], event["lead_id"], json.loads(event["data"])["changes"]) for event in told] == [
+    released = [event for event in await world.events(head) if event["type"] == "task.updated"]
+    assert [(event["record_id"], event["lead_id"], json.loads(event["data"])["changes"]) for event in released] == [
         (
             parse_id("task", world["Send"]),
             parse_id("lead", world["Ada"]),

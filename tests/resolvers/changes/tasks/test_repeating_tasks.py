@@ -53,8 +53,8 @@ async def test_the_next_is_like_the_one_before(world: World) -> None:
     completed, scheduled = await world.events(head)
     assert json.loads(completed["data"])["changes"]["recurrence"] == ["FREQ=WEEKLY;COUNT=3", None]
     assert (scheduled["type"], scheduled["record_id"]) == ("task.scheduled", parse_id("task", following["id"]))
-    told = json.loads(scheduled["data"])
-    assert (told["repeats"], told["dueOn"], told["title"]) == (world["Call"], "2031-05-08", "Call")
+    recorded = json.loads(scheduled["data"])
+    assert (recorded["repeats"], recorded["dueOn"], recorded["title"]) == (world["Call"], "2031-05-08", "Call")
     await expect_consistent(world.database)
 
 

@@ -57,7 +57,7 @@ def recorded(world: World) -> Recorded:
     return look
 
 
-async def test_each_is_told_once(world: World, recorded: Recorded) -> None:
+async def test_each_is_recorded_once(world: World, recorded: Recorded) -> None:
     """The longest overdue come first, over several batches; closed, undated and upcoming tasks are left out."""
     for nth, name in enumerate(("Fourth", "Second", "First", "Third")):
         await task(world, name, dueAt=f"2020-05-0{(4, 2, 1, 3)[nth]}T09:00:00Z")
@@ -70,7 +70,7 @@ async def test_each_is_told_once(world: World, recorded: Recorded) -> None:
     await expect_consistent(world.database)
 
 
-async def test_the_event_tells_of_task_and_lead(world: World, recorded: Recorded) -> None:
+async def test_the_event_names_task_and_lead(world: World, recorded: Recorded) -> None:
     """The event has no actor, and the task keeps its fields and its version."""
     await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["rita"]})
     await task(world, "Call", leadId=world["Ada"], dueAt="2020-05-01T09:30:00.250Z")
@@ -92,7 +92,7 @@ async def test_the_event_tells_of_task_and_lead(world: World, recorded: Recorded
     assert await world.task("Call", "version overdue") == {"version": 1, "overdue": True}
 
 
-async def test_it_is_told_again_for_another_due_time(world: World, recorded: Recorded) -> None:
+async def test_it_is_recorded_again_for_another_due_time(world: World, recorded: Recorded) -> None:
     """A new deadline is recorded once it passes; no other edit leads to a new event."""
     call = {"taskId": await task(world, "Call", dueAt="2020-05-01T00:00:00Z")}
     assert await recorded() == ["Call"]
@@ -108,7 +108,7 @@ async def test_it_is_told_again_for_another_due_time(world: World, recorded: Rec
 
 
 @pytest.mark.parametrize("end", ["completeTask", "cancelTask"])
-async def test_it_is_told_again_when_it_was_reopened(world: World, recorded: Recorded, end: str) -> None:
+async def test_it_is_recorded_again_when_it_was_reopened(world: World, recorded: Recorded, end: str) -> None:
     """A reopened task is open and overdue again."""
     call = {"taskId": await task(world, "Call", dueOn="2020-05-01")}
     assert await recorded() == ["Call"]
@@ -145,13 +145,13 @@ async def test_many_look_at_once(world: World, strangers: World) -> None:
         await asyncio.gather(*(record_overdue(world.database, utc_now(), nobody) for _ in range(5)))
         left = await world.database.pool.fetchval("SELECT count(*) FROM task WHERE overdue_told_at IS NULL")
     for place, head in zip((world, strangers), heads, strict=True):
-        told = [event["record_id"] for event in await place.events(head)]
-        assert sorted(told) == sorted(parse_id("task", place[f"Call {nth}"]) for nth in range(7))
+        found = [event["record_id"] for event in await place.events(head)]
+        assert sorted(found) == sorted(parse_id("task", place[f"Call {nth}"]) for nth in range(7))
     await expect_consistent(world.database)
 
 
 @pytest.mark.parametrize("held", ["lead", "task"])
-async def test_what_is_being_changed_is_told_the_next_time(world: World, recorded: Recorded, held: str) -> None:
+async def test_what_is_being_changed_is_recorded_the_next_time(world: World, recorded: Recorded, held: str) -> None:
     """Neither waits for the other: the rest is recorded meanwhile."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
     await task(world, "Write", leadId=world["Bob"], dueOn="2020-05-01")
@@ -162,7 +162,7 @@ async def test_what_is_being_changed_is_told_the_next_time(world: World, recorde
     assert await recorded() == ["Call"]
 
 
-async def test_what_could_not_be_told_is_told_the_next_time(
+async def test_what_could_not_be_recorded_is_recorded_the_next_time(
     world: World, strangers: World, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a failure in between, nothing is marked as recorded, and another organisation's tasks are."""

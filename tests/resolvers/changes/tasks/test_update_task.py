@@ -18,7 +18,7 @@ SHOW = """task {
 }"""
 
 
-async def test_changes_what_is_given_and_tells_it(world: World) -> None:
+async def test_changes_what_is_given_and_records_it(world: World) -> None:
     """One version and one event, which belongs to the task's new lead; its old lead gets an event that the task has
     left."""
     await task(world, "Prepare")
@@ -74,7 +74,7 @@ async def test_changes_what_is_given_and_tells_it(world: World) -> None:
     await expect_consistent(world.database)
 
 
-async def test_a_lead_is_told_that_a_task_has_left(world: World) -> None:
+async def test_a_lead_records_that_a_task_has_left(world: World) -> None:
     """The old lead's timeline has the event, whether the task moved to another lead or to none; joining is one
     event."""
     await task(world, "Call", leadId=world["Ada"])
