@@ -11,16 +11,16 @@ import orjson
 from graphql import GraphQLError
 
 LONGEST_MESSAGE = 600
-"""Characters of a message that are sent. graphql-core quotes the offending value in full, be it a megabyte."""
+"""Characters of an error message. graphql-core quotes the offending value in full, even a megabyte."""
 
 
 class Code(StrEnum):
-    """`extensions.code` of an error: what a program may branch on. Messages are for people and may change."""
+    """`extensions.code` of an error: for programs to branch on. Messages are for people and may change."""
 
     description: str
 
     def __new__(cls, value: str, description: str = "") -> Self:
-        """A member that is its value, and knows its description."""
+        """A member equals its value, and has its description."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.description = description
@@ -105,7 +105,7 @@ class Code(StrEnum):
 
 
 class RequestError(Exception):
-    """A request that is refused before anything of it is executed; every error carries `extensions.code`."""
+    """A request that is refused before any of it is executed; every error carries `extensions.code`."""
 
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__("; ".join(error.message for error in errors))
@@ -128,12 +128,12 @@ def refusal(code: str, message: str, **extensions: Any) -> RequestError:
 
 
 def code_of(graphql_error: GraphQLError) -> str:
-    """The code of an error; BAD_REQUEST where none was given."""
+    """The code of an error; BAD_REQUEST if it has none."""
     return str((graphql_error.extensions or {}).get("code", Code.BAD_REQUEST))
 
 
 def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
-    """The errors as the GraphQL specification (section 7.1.2) shapes them, with long messages shortened."""
+    """The errors in the format of the GraphQL specification (section 7.1.2), with long messages shortened."""
     return [{**graphql_error.formatted, "message": _shortened(graphql_error.message)} for graphql_error in errors]
 
 

@@ -1,4 +1,4 @@
-"""What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
+"""What a client learns of a failure: a refusal in full, anything unexpected only by the id it is logged under."""
 
 import logging
 from uuid import uuid4
@@ -13,11 +13,11 @@ log = logging.getLogger("dealboard.engine")
 
 
 def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLError:
-    """What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
+    """The errors for a client: a refusal in full, anything unexpected only by the id it is logged under."""
     if isinstance(failure, RequestError):
         raise failure
     if isinstance(failure, RecursionError):
-        # SQLAlchemy ran out of stack: the limits refuse every document that is known to do that.
+        # SQLAlchemy ran out of stack: the limits refuse every document that is known to cause that.
         raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
     if isinstance(failure, GraphQLError):
         found = error(Code.BAD_USER_INPUT, failure.message)
@@ -41,7 +41,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
 
 
 def history_gone() -> RequestError:
-    """The refusal of a cursor whose following events are no longer all kept."""
+    """The refusal of a cursor whose following events were partly deleted."""
     return refusal(
         Code.CURSOR_EXPIRED,
         "after: the events that follow this cursor are no longer all kept. Start again from what is now: query `cursor`"
@@ -50,5 +50,5 @@ def history_gone() -> RequestError:
 
 
 def bad_input(wrong: BadInput) -> RequestError:
-    """The refusal of a value that cannot be used."""
+    """The refusal of an invalid value."""
     return RequestError([error(Code.BAD_USER_INPUT, wrong.message)])

@@ -1,4 +1,4 @@
-"""What every record has in common: an id by which it can be fetched again."""
+"""What every record has in common: an id that finds it."""
 
 import strawberry
 

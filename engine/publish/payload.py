@@ -1,4 +1,4 @@
-"""What every change takes and answers: an idempotency key, and what went wrong."""
+"""What every mutation takes and returns: an idempotency key, and user errors."""
 
 import strawberry
 

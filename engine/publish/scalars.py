@@ -1,4 +1,4 @@
-"""Scalars that take exactly what their standard allows, and nothing that Python would let pass besides."""
+"""Scalars that accept exactly what their standard allows, and not what Python accepts beyond it."""
 
 import re
 from datetime import UTC, date, datetime
@@ -18,7 +18,7 @@ _INSTANT = re.compile(
 
 
 def parse_decimal(value: Any) -> Decimal:
-    """A decimal written as a string (`"1054.00"`) or a whole number. Floats are refused: they are not exact."""
+    """A decimal written as a string (`"1054.00"`) or a whole number. Floats are refused, because they are not exact."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
         return Decimal(value)
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
@@ -40,7 +40,7 @@ def parse_date(value: Any) -> date:
 
 
 def parse_instant(value: Any) -> datetime:
-    """An instant with its offset; what has none is refused, since nobody could say when it is. Source: RFC 3339."""
+    """An instant with its offset; without an offset it is refused, because it would be ambiguous. Source: RFC 3339."""
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         try:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
@@ -53,7 +53,7 @@ def parse_instant(value: Any) -> datetime:
 
 
 def parse_cursor(value: Any) -> PageCursor:
-    """A cursor of a list, as it came."""
+    """A cursor of a list, unchanged."""
     if not isinstance(value, str):
         raise GraphQLError(f"{_shown(value)} is not a cursor. Send a cursor exactly as it came, as a string.")
     try:
