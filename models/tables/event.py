@@ -1,4 +1,4 @@
-"""The event log of each organisation, the counter that numbers it, and remembered outcomes of changes."""
+"""The event log of each organisation, the counter that numbers it, and stored results of changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from models.tables.base import Base, belongs_to_organisation, new_id
 
 
 class EventType(StrEnum):
-    """What can happen: the record's noun and what happened to it, with the description that is published."""
+    """The types of events: the record's noun and what happened to it, with the published description."""
 
     description: str
 
     def __new__(cls, value: str, description: str = "") -> Self:
-        """A member that is its value, and knows its description."""
+        """A member equals its value, and has its description."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.description = description
@@ -75,11 +75,11 @@ class EventType(StrEnum):
 
 
 class EventLog(Base):
-    """Where an organisation's log stands: the number of its last event, and of the oldest one that can be gone back to.
+    """The bounds of an organisation's event log: the number of its last event, and of the oldest one to resume from.
 
-    From `tail` on no number is missing; of what is older, something has been deleted. The row is updated, last, in the
+    From `tail` on no number is missing; before it, some events were deleted. The row is updated, last, in the
     transaction that writes the events, so numbers have no gaps and their order is commit order. An identity column
-    would be neither.
+    would give neither.
     """
 
     __tablename__ = "event_log"
@@ -91,10 +91,10 @@ class EventLog(Base):
 
 
 class Event(Base):
-    """Something that happened, for subscriptions, webhooks, automations and the activity log. Never changed.
+    """An event, for subscriptions, webhooks, automations and the activity log. Never changed.
 
-    It names records without foreign keys: it outlives them. `record_id` is the record that the type speaks of,
-    `mutation` the change that it came from; `data` holds what is particular to the type.
+    It names records without foreign keys, because it outlives them. `record_id` is the record that the type is about,
+    `mutation` the change that caused it; `data` holds what is specific to the type.
     """
 
     __tablename__ = "event"
@@ -124,7 +124,7 @@ class Event(Base):
 
 
 class Outcome(Base):
-    """The remembered outcome of a change that was sent with an idempotency key, for one caller."""
+    """The stored result of a change that was sent with an idempotency key, for one caller."""
 
     __tablename__ = "outcome"
     __table_args__ = (belongs_to_organisation(), Index("outcome_created_idx", "org_id", "created_at"))
@@ -139,7 +139,7 @@ class Outcome(Base):
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event before it has its number. `record_id` names what it happened to when none of the others does."""
+    """An event before it has its number. `record_id` names its record when none of the other ids does."""
 
     type: EventType
     lead_id: UUID | None = None
@@ -154,7 +154,7 @@ class NewEvent:
 
     @classmethod
     def of_lead(cls, type_: EventType, lead: Mapping[str, Any], record_id: UUID | None = None, **data: Any) -> Self:
-        """An event of a lead, where it stands; or of a record of the lead's."""
+        """An event of a lead, with its stage and owner; or of a record that belongs to the lead."""
         return cls(
             type_,
             lead_id=lead["id"],

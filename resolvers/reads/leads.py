@@ -88,7 +88,7 @@ def _of_kind(lead: Any, kind: Any) -> ColumnElement[bool]:
 
 
 def _found_in(lead: Any, search: Slot) -> ColumnElement[bool]:
-    """Whether title, contact or customer hold the text."""
+    """Whether title, contact or customer contain the text."""
     contact, customer = rows(Contact, lead.contact_id), rows(Customer, lead.customer_id)
     one: Expression = literal_column("1")
     return or_(
@@ -114,7 +114,7 @@ FILTERS: Mapping[str, Any] = {
     "created_at": lambda lead, limits: between(lead.created_at, limits, DateTime(timezone=True), "from_", "to"),
     "search": _found_in,
 }
-"""What each part of a lead filter asks of a lead."""
+"""The condition of each part of a lead filter."""
 
 
 def kind(lead: Any, args: Args) -> Expression:
@@ -128,9 +128,9 @@ def probability(lead: Any, args: Args) -> Expression:
 
 
 def weighted_value(lead: Any, args: Args) -> Expression:
-    """Value times probability, rounded once at the currency's precision, which is the scale the value is kept at.
+    """Value times probability, rounded once to the currency's precision, which is the scale of the stored value.
 
-    A division would round before that.
+    A division would round earlier.
     """
     return rows(Stage, lead.stage_id).value(
         lambda stage: func.round(

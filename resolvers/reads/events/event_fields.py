@@ -1,4 +1,4 @@
-"""What an event says beyond when and by whom: the record it is about, and the fields that changed."""
+"""What an event holds beyond its time and its actor: the record it is about, and the changed fields."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ def type(event: Any, args: Args) -> Expression:
 
 
 def mutation(event: Any, args: Args) -> Expression:
-    """The mutation that it came from, as it is published: `convert_lead` is convertLead."""
+    """The mutation that caused the event, by its published name: `convert_lead` is convertLead."""
     space, nothing, one, rest = map(LITERAL, ("' '", "''", "1", "2"))
     words: Any = func.initcap(func.replace(event.mutation, quoted("_"), space))
     joined: Any = func.replace(words, space, nothing)
@@ -40,12 +40,12 @@ ENDS = (
     EventType.CONTACT_MERGED,
     EventType.CUSTOMER_MERGED,
 )
-"""What ends a record: `data` holds its fields, and into which record it was merged."""
+"""Events that end a record: `data` holds its fields, and the record it was merged into."""
 
 
 class ChangedField:
-    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; of what ends a record,
-    a field that was not empty."""
+    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; for an event that ends
+    a record, a field that was not empty."""
 
     def __init__(self, event: Any) -> None:
         ends = among(event.type, ENDS)
@@ -70,13 +70,13 @@ class ChangedField:
 
 
 def changes(event: Any, args: Args) -> Rows:
-    """Each field that was changed, by name."""
+    """Each field that changed, by name."""
     found = ChangedField(event)
     return Rows(ChangedField, found, (found.is_shown,))
 
 
 def text(name: str) -> Callable[[Any, Args], Expression]:
-    """A part of what the event holds, as text."""
+    """A part of the event's data, as text."""
 
     def resolver(event: Any, args: Args) -> Expression:
         found: Expression = event.data.op("->>")(quoted(name))
@@ -96,7 +96,7 @@ def named(name: str, model: Any) -> Callable[[Any, Args], Rows]:
 
 
 def _prefix(event: Any) -> Expression:
-    """The type of the record that an event is about: of `lead.created`, lead."""
+    """The type of the record that an event is about: lead for `lead.created`."""
     return case(
         (event.type == quoted(EventType.STAGES_REORDERED), quoted("pipeline")),
         else_=func.split_part(event.type, quoted("."), literal_column("1"), type_=Text()),
@@ -104,18 +104,18 @@ def _prefix(event: Any) -> Expression:
 
 
 def record_id(event: Any, args: Args) -> Expression:
-    """The public id of the record it happened to, also when it is there no longer."""
+    """The public id of the event's record, also when it was deleted."""
     id = cast(func.coalesce(event.record_id, event.lead_id), Text)
     return _prefix(event).concat(literal_column("'_'", Text())).concat(id)
 
 
 def record(event: Any, args: Args) -> AnyOf:
-    """The record it happened to, as it is now."""
+    """The event's record, as it is now."""
     return AnyOf(find, _prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
 
 
 def deadline(event: Any, args: Args) -> Expression:
-    """The deadline that a task had when it passed."""
+    """The deadline of the task when it passed."""
     return cast(event.data.op("->>")(quoted("deadline")), DateTime(timezone=True))
 
 
