@@ -138,7 +138,10 @@ class _Recent(Generic[Value]):
 
 def _over_parser_limit(code: Code, tokens: int) -> RequestError:
     if code == Code.TOO_DEEP:
-        return refusal(code, "This document is nested too deeply to be read. Ask for less, or in several requests.")
+        return refusal(
+            code,
+            "This document is nested too deeply to be parsed. Select fewer levels, or split it into several requests.",
+        )
     message = (
         f"This document has more than {tokens:,} tokens, which is the limit (setting DEALBOARD_MAX_TOKENS). "
         "Pass values as variables, use fragments, or split it into several requests."
@@ -154,12 +157,12 @@ def _choose(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     }
     names = ", ".join(sorted(f'"{found}"' for found in operations if found)[:10])
     if not operations:
-        raise _unresolved("This document holds no operation, only fragments.")
+        raise _unresolved("This document has only fragments. Add an operation.")
     if name is None and len(operations) == 1:
         return next(iter(operations.values()))
     if name is None:
         raise _unresolved(
-            f"This document holds {len(operations)} operations: say which by operationName. It has {names}."
+            f"This document holds {len(operations)} operations: send the name of one as operationName. It has {names}."
         )
     if name not in operations:
         raise _unresolved(f'This document has no operation "{name}"; it has {names or "one without a name"}.')

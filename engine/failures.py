@@ -18,7 +18,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         raise failure
     if isinstance(failure, RecursionError):
         # SQLAlchemy ran out of stack: the limits refuse every document that is known to cause that.
-        raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
+        raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Select fewer levels.")])
     if isinstance(failure, GraphQLError):
         found = error(Code.BAD_USER_INPUT, failure.message)
         found.path = path
@@ -27,7 +27,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         log.warning("the database cannot be reached: %s", type(failure).__name__)
         found = error(
             Code.SERVICE_UNAVAILABLE,
-            "The database cannot be reached right now. Send this again in a moment; a change that has an idempotency"
+            "The database cannot be reached right now. Try again in a moment; a change that has an idempotency"
             " key is done once, however often it is sent.",
         )
         found.path = path
@@ -44,7 +44,7 @@ def history_gone() -> RequestError:
     """The refusal of a cursor whose following events were partly deleted."""
     return refusal(
         Code.CURSOR_EXPIRED,
-        "after: the events that follow this cursor are no longer all kept. Start again from what is now: query `cursor`"
+        "after: some events after this cursor were deleted. Start again from the present state: query `cursor`"
         " together with the records that you show, in one operation, and subscribe `after` that cursor.",
     )
 

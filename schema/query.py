@@ -1,4 +1,4 @@
-"""The root of every read: what can be asked."""
+"""The root type of reads."""
 
 import strawberry
 
@@ -138,7 +138,7 @@ class Query:
         resolvers.reads.members.members,
         "The members of your organisation, by name by default.",
         filters={
-            "active": Argument(bool | None, "Only those who still work here, or only those who do not."),
+            "active": Argument(bool | None, "True: only active members. False: only inactive members."),
             "role": Argument(Role | None, "Only those with this role."),
             **SEARCH,
         },

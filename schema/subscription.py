@@ -1,4 +1,4 @@
-"""The root of everything live: what can be subscribed to."""
+"""The root type of subscriptions."""
 
 import strawberry
 

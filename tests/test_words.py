@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[1]
 BANNED = {
     r"\b(?:tells?|told|telling)\b": "describes, reports, says, records",
     r"\blets? (?:it |them |all |nothing |none |everything )?through\b": "matches",
-    r"\b[Ww]hat came of\b": "Result of `x`",
+    r"\bwhat came of\b": "Result of `x`",
     r"\bput(?:s|ting)? away\b": "archived",
     r"\bone (?:talks|sells) to\b": "the person you deal with; the company you sell to",
     r"\bis so or not so\b": "is true or false",
-    r"\b[Ww]ho(?:so)?ever\b": "anyone who, the member who",
+    r"\bwho(?:m|s)?(?:so)?ever\b": "anyone who, the member who",
     r"\bmay no longer ask\b": "access was revoked",
     r"\b(?:is|are|was|were|be) let go\b": "disconnected",
     r"\bput into another order\b": "reordered",
@@ -59,14 +59,14 @@ def test_no_banned_word_is_used(path: Path) -> None:
         f"line {line}: {match[0]!r}, say: {instead}"
         for line, text in prose(path)
         for pattern, instead in BANNED.items()
-        for match in re.finditer(pattern, text)
+        for match in re.finditer(pattern, text, re.IGNORECASE)
     ]
     assert found == []
 
 
 @pytest.mark.parametrize(
-    "text", ["What this lets through.", "It was put away.", "whoever asks", "an event tells of it"]
+    "text", ["What this lets through.", "It was put away.", "whoever asks", "an event tells of it", "Told by Rita."]
 )
 def test_a_banned_word_would_be_noticed(text: str) -> None:
     """Each of the patterns' targets is matched."""
-    assert any(re.search(pattern, text) for pattern in BANNED)
+    assert any(re.search(pattern, text, re.IGNORECASE) for pattern in BANNED)

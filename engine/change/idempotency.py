@@ -52,7 +52,7 @@ async def recall(connection: Connection, caller: Caller, idempotency: Idempotenc
     if found is None or found["fingerprint"] != idempotency.fingerprint:
         raise Refused(
             Refusal.IDEMPOTENCY_KEY_REUSED,
-            "This idempotency key was used for another change. Make a new key for each change.",
+            "This idempotency key was used for another change. Send a new key with each change.",
             "idempotencyKey",
         )
     remembered: Mapping[str, Any] = orjson.loads(found["result"])

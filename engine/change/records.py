@@ -129,5 +129,5 @@ def instant(value: datetime) -> str:
 def not_null(value: Any, *field: str) -> Any:
     """The value, which must not be null. Raises `Refused` INVALID for a field that cannot be emptied."""
     if value is None:
-        raise Refused(Refusal.INVALID, "This cannot be null. Leave it out to keep what it is.", *field)
+        raise Refused(Refusal.INVALID, "This cannot be null. Omit it to keep the present value.", *field)
     return value

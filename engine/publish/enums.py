@@ -21,14 +21,14 @@ def publish(enum: type[Enum], description: str, *, name: str | None = None, **va
 def ordering(noun: str, orders: Iterable[str], **values: str) -> Any:
     """The input `<Noun>Order` for a list that can be sorted by `orders`, with its enum `<Noun>OrderField`."""
     fields = Enum(f"{noun}OrderField", {name: name for name in orders})  # type: ignore[misc]
-    publish(fields, f"What a list of {noun.lower()}s can be sorted by.", **values)
+    publish(fields, f"The fields that a list of {noun.lower()}s can be sorted by.", **values)
     order = type(
         f"{noun}Order",
         (),
         {
             "__annotations__": {"field": fields, "direction": Direction},
-            "field": strawberry.field(description="What to sort by."),
-            "direction": strawberry.field(description="Which end comes first.", default=Direction.ASC),
+            "field": strawberry.field(description="The field to sort by."),
+            "direction": strawberry.field(description="The direction of the sort.", default=Direction.ASC),
         },
     )
     return strawberry.input(order, description=f"How to sort a list of {noun.lower()}s.")

@@ -36,10 +36,10 @@ class Argument(NamedTuple):
 ReadResolver = Callable[[Any, Args], Any]
 
 PAGING: Mapping[str, Argument] = {
-    "first": Argument(int | None, "How many to return, from the start: 1 to 100. Without it, 20."),
-    "after": Argument(Cursor | None, "Return what comes after this cursor: the `endCursor` of the page before."),
-    "last": Argument(int | None, "How many to return, from the end: 1 to 100."),
-    "before": Argument(Cursor | None, "Return what comes before this cursor: the `startCursor` of the page after."),
+    "first": Argument(int | None, "The number of items to return, from the start: 1 to 100. Default: 20."),
+    "after": Argument(Cursor | None, "Return items after this cursor: the `endCursor` of the previous page."),
+    "last": Argument(int | None, "The number of items to return, from the end: 1 to 100."),
+    "before": Argument(Cursor | None, "Return items before this cursor: the `startCursor` of the next page."),
 }
 
 
@@ -110,7 +110,7 @@ def connection(
     """A field that is a Relay connection; `order` is the type of its `orderBy`, if it can be sorted."""
     arguments = dict(PAGING) | dict(filters or {})
     if order is not None:
-        arguments["order_by"] = Argument(order | None, "What to sort by.")
+        arguments["order_by"] = Argument(order | None, "The field to sort by.")
     return read(resolver, description, arguments=arguments, role=role)
 
 
@@ -121,7 +121,7 @@ def change(function: Callable[..., Any], input: Any, description: str, *, role: 
 
     Its published description ends with the role that it requires, so that an app knows what to offer to whom.
     """
-    arguments = {"input": Argument(input, "What to do.")}
+    arguments = {"input": Argument(input, "The input of the mutation.")}
     above = "" if role is Role.ADMIN else " or above"
     return _field(
         f"{description} Needs the role {role}{above}.", {CHANGE: function, OWN_IDS: own_ids, ROLE: role}, arguments

@@ -47,7 +47,7 @@ def parse_instant(value: Any) -> datetime:
         except (ValueError, OverflowError):
             pass
     raise GraphQLError(
-        f"{_shown(value)} is not an instant. Send date, time and offset as RFC 3339 has it,"
+        f"{_shown(value)} is not an instant. Send date, time and offset in the format of RFC 3339,"
         ' such as "2026-11-23T09:30:00Z".'
     )
 
@@ -94,21 +94,21 @@ SCALARS: dict[object, Any] = {
     ),
     DateTime: strawberry.scalar(
         name="DateTime",
-        description='An instant, with its offset from UTC: "2026-11-23T09:30:00Z". Answers are in UTC.',
+        description='An instant, with its offset from UTC: "2026-11-23T09:30:00Z". Responses are in UTC.',
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=lambda instant: instant.isoformat(),
         parse_value=parse_instant,
     ),
     Cursor: strawberry.scalar(
         name="Cursor",
-        description="A place in a list. Opaque: take it from `pageInfo` or an edge and send it back as it came.",
+        description="A place in a list. Opaque: take it from `pageInfo` or an edge and send it back unchanged.",
         specified_by_url="https://relay.dev/graphql/connections.htm#sec-Cursor",
         serialize=_as_it_is,
         parse_value=parse_cursor,
     ),
     ConditionTree: strawberry.scalar(
         name="ConditionTree",
-        description="A condition as a JSON object of the shape of the input `Condition`: it can be sent back as one.",
+        description="A condition as a JSON object in the shape of the input `Condition`, so it can be sent back.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc8259#section-4",
         serialize=_as_it_is,
     ),

@@ -82,7 +82,7 @@ class Arguments:
             if self.variables[key] is None and isinstance(type_, GraphQLNonNull):
                 # Validation allows a nullable variable here because there is a default; null is not the same as
                 # omitted.
-                raise BadInput(f"{name}: null cannot be used here. Send a value, or leave the variable out.")
+                raise BadInput(f"{name}: null is not accepted here. Send a value, or omit the variable.")
             return self._settled(type_, self.variables[key], name, lambda variables: variables[key])
         if isinstance(node, NullValueNode):
             return None

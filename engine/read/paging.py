@@ -57,7 +57,7 @@ class Order:
 def page_size(count: Any) -> int:
     """Check `first` or `last`: 1 to 100."""
     if not 1 <= count <= MAX_SIZE:
-        raise ValueError(f"{count} is out of range. Ask for 1 to {MAX_SIZE} and page with a cursor.")
+        raise ValueError(f"{count} is out of range. Send 1 to {MAX_SIZE}, and page with a cursor.")
     return int(count)
 
 
@@ -122,7 +122,7 @@ class Page:
         order, is_null = cursor.shape
         if order != self.name:
             raise BadInput(
-                f"{cursor.name}: this cursor belongs to the order {order}, not to {self.name}, which is asked for."
+                f"{cursor.name}: this cursor belongs to the order {order}, not to {self.name}."
                 " Keep orderBy the same while paging, or start without a cursor."
             )
         if is_null and not self.order.nullable:
@@ -235,7 +235,7 @@ def page(
     """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select."""
     first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
     if (first is not None or after is not None) and (last is not None or before is not None):
-        raise BadInput("Ask for first and after, or for last and before, not for both.")
+        raise BadInput("Send first and after, or last and before, not both.")
     chosen = args.get("order_by")
     name, direction = (chosen["field"].name, Direction(chosen["direction"])) if chosen else default
     backward = last is not None or before is not None

@@ -79,7 +79,7 @@ def _instant(value: Any, field: Field) -> datetime:
 
 def _days(value: Any, field: Field) -> int:
     if not 0 <= value <= MOST_DAYS:
-        raise ValueError(f"{value} cannot be: days are from 0 to {MOST_DAYS}.")
+        raise ValueError(f"{value} is out of range: send 0 to {MOST_DAYS}.")
     return int(value)
 
 

@@ -93,10 +93,10 @@ def _parsed(given: Mapping[str, Any], path: tuple[str, ...], room: Iterator[int]
             raise WrongCondition("A group needs at least one condition. Add one, or leave the group out.", *path)
         return Group(key, tuple(_parsed(part, (*path, str(at)), room, depth + 1) for at, part in enumerate(value)))
     if key not in FIELDS:
-        raise WrongCondition(f"{key!r} is no field that can be tested.", *path)
+        raise WrongCondition(f"{key!r} is not a field of a condition. Use a field of the input `Condition`.", *path)
     operator, operand = _only(value, path)
     if operator not in OPERATORS[FIELDS[key].kind]:
-        raise WrongCondition(f"{operator!r} is no test for this field.", *path, operator)
+        raise WrongCondition(f"{operator!r} is not an operator of this field. Use one of its input.", *path, operator)
     if isinstance(operand, list):  # otherwise it comes later, and is counted then
         _expect_few(operand, (*path, operator))
     return Check(key, operator, operand)
@@ -105,7 +105,7 @@ def _parsed(given: Mapping[str, Any], path: tuple[str, ...], room: Iterator[int]
 def _only(given: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, Any]:
     """The one key of an object, and its value."""
     if len(given) != 1:
-        raise WrongCondition("Exactly one key has to stand here.", *path)
+        raise WrongCondition("Send exactly one key here.", *path)
     ((key, value),) = given.items()
     return spelled(key), value
 
@@ -126,7 +126,7 @@ def settled(condition: Condition, path: tuple[str, ...] = ()) -> Condition:
 def _settled(check: Check, path: tuple[str, ...]) -> Any:
     field, operand, value = FIELDS[check.field], OPERATORS[check.kind][check.operator], check.value
     if value is None:
-        raise WrongCondition("A value has to stand here.", *path)
+        raise WrongCondition("Send a value here.", *path)
     if operand.parts is not None:
         given = {spelled(name): part for name, part in value.items() if part is not None}
         parts = {name: _scalar(operand.parts[name], field, part, (*path, name)) for name, part in given.items()}
@@ -155,7 +155,7 @@ def _scalar(scalar: Scalar, field: Field, value: Any, path: tuple[str, ...]) -> 
 def _agreeing(parts: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     """Parts that make sense together: a range that is not empty, amounts as fine as their currency."""
     if not parts:
-        raise WrongCondition("Give at least one end.", *path)
+        raise WrongCondition("Send at least one end.", *path)
     if "currency" in parts:
         parts |= _as_fine_as(parts["currency"], parts, path)
     for low, high in (("min", "max"), ("from", "to")):

@@ -1,4 +1,4 @@
-"""Changes of who works on what: their inputs and payloads."""
+"""Changes of owners and assignees: their inputs and payloads."""
 
 import strawberry
 

@@ -37,7 +37,7 @@ class AddStagePayload(Payload):
 @strawberry.input(description="Fields of a stage to update. Omitted fields stay as they are.")
 class UpdateStageInput(ChangeInput):
     stage_id: strawberry.ID = id_of("stage", "The stage to update.")
-    name: str | None = optional("What the column is called: up to 300 characters. It cannot be null.")
+    name: str | None = optional("The name of the column: up to 300 characters. It cannot be null.")
     kind: StageKind | None = optional(
         "Whether deals here are in progress, won or lost. All leads in the stage are closed or opened "
         "with it; the last OPEN stage stays OPEN. It cannot be null."
@@ -55,7 +55,7 @@ class UpdateStagePayload(Payload):
     stage: Stage | None = ref(models.Stage, "The stage as it is now.")
 
 
-@strawberry.input(description="Which stage should go, and where its leads go.")
+@strawberry.input(description="Which stage to delete, and where to move its leads.")
 class DeleteStageInput(ChangeInput):
     stage_id: strawberry.ID = id_of("stage", "The stage to delete. The last OPEN stage of a pipeline stays.")
     move_leads_to: strawberry.ID | None = optional(
@@ -68,16 +68,16 @@ class DeleteStageInput(ChangeInput):
 
 @strawberry.type(description="Result of `deleteStage`.")
 class DeleteStagePayload(Payload):
-    deleted_stage_id: strawberry.ID | None = outcome("The id of the stage that is gone; null when it was kept.")
-    moved_leads: int | None = outcome("How many leads moved on; each has its own event.")
+    deleted_stage_id: strawberry.ID | None = outcome("The id of the deleted stage; null when the mutation was refused.")
+    moved_leads: int | None = outcome("How many leads were moved; each has its own event.")
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, without the stage.")
-    target_stage: Stage | None = ref(models.Stage, "The stage that the leads went to.")
-    stage: Stage | None = ref(models.Stage, "The stage as it is, when it was refused to delete it.")
+    target_stage: Stage | None = ref(models.Stage, "The stage that the leads were moved to.")
+    stage: Stage | None = ref(models.Stage, "The stage as it is, when the mutation was refused.")
 
 
-@strawberry.input(description="The order that the columns of a board should have.")
+@strawberry.input(description="The new order of the columns of a board.")
 class ReorderStagesInput(ChangeInput):
-    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose stages get another order.")
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose stages to reorder.")
     stage_ids: list[strawberry.ID] = id_of(
         "stage",
         "The ids of all its stages, each once, from left to right. Any other list is refused with CONFLICT, an id "
@@ -91,7 +91,7 @@ class ReorderStagesInput(ChangeInput):
 
 @strawberry.type(description="Result of `reorderStages`.")
 class ReorderStagesPayload(Payload):
-    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline; its `stages` are in the order that holds now.")
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, with its `stages` in their present order.")
 
 
 @strawberry.type(description="The mutations of stages.")

@@ -1,4 +1,4 @@
-"""How tasks end, begin again, and wait for each other: inputs and payloads."""
+"""Completing, cancelling and reopening tasks, and dependencies between them: inputs and payloads."""
 
 import strawberry
 

@@ -1,4 +1,4 @@
-"""Changes of tasks: their inputs and payloads. How tasks end stands in `task_completion`."""
+"""Changes of tasks: their inputs and payloads, except for those in `task_completion`."""
 
 import strawberry
 
@@ -18,7 +18,7 @@ EXPECTED_VERSION = "Refuse with CONFLICT unless the task is at this version."
 @strawberry.input(description="What one says of a task, whatever it is about.")
 class TaskFields:
     notes: str | None = optional("Anything that helps to do it: up to 20,000 characters.")
-    priority: TaskPriority | None = optional("How pressing it is; NORMAL unless said otherwise. It cannot be null.")
+    priority: TaskPriority | None = optional("The priority; NORMAL by default. It cannot be null.")
     due_at: DateTime | None = optional("The instant it is due at. Instead of `dueOn`.")
     due_on: Date | None = optional(
         "The day it is due on, all day: until that day ends in the assignee's time zone. Instead of `dueAt`."
@@ -57,7 +57,7 @@ class ScheduleFollowUpPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead it is a step of.")
 
 
-@strawberry.input(description="Something that somebody has to do.")
+@strawberry.input(description="A new task.")
 class CreateTaskInput(ChangeInput, TaskFields, TaskLinks):
     title: str = strawberry.field(description="What is to be done: up to 300 characters.")
 
@@ -71,8 +71,8 @@ class CreateTaskPayload(Payload):
 class UpdateTaskInput(ChangeInput, TaskFields, TaskLinks):
     task_id: strawberry.ID = id_of("task", "The task to update.")
     title: str | None = optional("What is to be done: up to 300 characters. It cannot be null.")
-    priority: TaskPriority | None = optional("How pressing it is. It cannot be null.")
-    assignee_id: strawberry.ID | None = optional("Who has to do it; null for nobody.", id="member")
+    priority: TaskPriority | None = optional("The priority. It cannot be null.")
+    assignee_id: strawberry.ID | None = optional("The assignee; null for nobody.", id="member")
     parent_id: strawberry.ID | None = optional("The task it is part of, one level deep; null for none.", id="task")
     expected_version: int | None = optional(EXPECTED_VERSION)
 

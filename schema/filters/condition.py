@@ -38,7 +38,7 @@ class NumberRange:
 @strawberry.input(one_of=True, description="A test of a text, in upper or lower case. Texts have 1 to 200 characters.")
 class TextCondition:
     equals: str | None = optional("It is this text.")
-    contains: str | None = optional("It holds this text.")
+    contains: str | None = optional("It contains this text.")
     starts_with: str | None = optional("It begins with this text.")
     ends_with: str | None = optional("It ends with this text: `@example.com`.")
     in_: list[str] | None = optional("It is one of these texts, up to 100.", name="in")
@@ -85,7 +85,7 @@ class DateCondition:
 class DateTimeCondition:
     before: DateTime | None = optional("It is earlier.")
     after: DateTime | None = optional("It is later.")
-    within: DateTimeRange | None = optional("It is in this time.")
+    within: DateTimeRange | None = optional("It is in this period.")
     within_last_days: int | None = optional("It is at most so many times 24 hours ago: 0 to 3650.")
     is_set: bool | None = optional(IS_SET)
 
@@ -125,7 +125,7 @@ TESTS = {
     Kind.BOOLEAN: BooleanCondition,
     Kind.ID: IdCondition,
 }
-"""The input that tests a field of each kind; a choice has one for each set of values."""
+"""The input that tests a field of each kind; a choice has one per set of values."""
 
 
 def _tests() -> type:

@@ -1,4 +1,4 @@
-"""How leads can be filtered and sorted."""
+"""The filters and orders of leads."""
 
 import strawberry
 
@@ -11,14 +11,14 @@ from resolvers.reads import leads
 LeadOrder = ordering(
     "Lead",
     leads.ORDERS,
-    BOARD="By the place on the board, as people arranged the cards.",
-    CREATED_AT="By when they came in.",
-    UPDATED_AT="By when they last changed.",
+    BOARD="By position on the board, as people arranged the cards.",
+    CREATED_AT="By the time of creation.",
+    UPDATED_AT="By the time of the last change.",
     TITLE="By title.",
-    VALUE="By value, whatever the currency.",
-    EXPECTED_CLOSE_DATE="By when they are expected to close.",
+    VALUE="By value, regardless of the currency.",
+    EXPECTED_CLOSE_DATE="By the expected closing date.",
     SCORE="By score.",
-    STAGE_ENTERED_AT="By when they entered the stage they stand in.",
+    STAGE_ENTERED_AT="By the time they entered their current stage.",
 )
 
 
@@ -40,7 +40,7 @@ class DateTimeRange:
     to: DateTime | None = optional("The last instant.")
 
 
-@strawberry.input(description="Which leads are wanted. A lead must pass every part that is given.")
+@strawberry.input(description="Filters leads. A lead must match every part that is given.")
 class LeadFilter:
     pipeline_ids: list[strawberry.ID] | None = optional("In one of these pipelines.")
     stage_ids: list[strawberry.ID] | None = optional("In one of these stages.")
@@ -50,11 +50,11 @@ class LeadFilter:
     kind: PipelineType | None = optional("Only leads, or only opportunities.")
     unowned: bool | None = optional("True: only leads without an owner. False: only leads with an owner.")
     closed: bool | None = optional("True: only what is won, lost or disqualified. False: only what is still open.")
-    has_next_task: bool | None = optional("True: only what has an open task. False: only what has no next step.")
+    has_next_task: bool | None = optional("True: only leads with an open task. False: only leads without one.")
     currency: str | None = optional("Only values in this currency, an ISO 4217 code.")
-    value: DecimalRange | None = optional("Only values in this range, in whatever currency.")
-    expected_close_date: DateRange | None = optional("Only what is expected to close in these days.")
-    created_at: DateTimeRange | None = optional("Only what came in during this time.")
+    value: DecimalRange | None = optional("Only values in this range, in any currency.")
+    expected_close_date: DateRange | None = optional("Only leads expected to close on these days.")
+    created_at: DateTimeRange | None = optional("Only leads created during this time.")
     search: str | None = optional(
         "Only what holds this text of up to 200 characters in title, contact or customer, in upper or lower case."
     )

@@ -32,7 +32,7 @@ publish(
 class BoardChanged:
     cursor: str = read(events.cursor, "The place of this event. Subscribe `after` it to go on where you stopped.")
     occurred_at: DateTime = column("occurred_at", "When it happened.")
-    type: EventType = read(event_log.type, "What happened.")
+    type: EventType = read(event_log.type, "The type of the event.")
     actor: Member | None = to_one(
         models.Member, "actor_id", "Who did it; null when it was done by the system or an import."
     )

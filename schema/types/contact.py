@@ -26,15 +26,15 @@ Tasks = Connection[Annotated["Task", strawberry.lazy("schema.types.task")]]
 LEADS = {"filter": Argument(LeadFilter | None, "Only the leads that match this filter.")}
 TASKS = {"filter": Argument(TaskFilter | None, "Only the tasks that match this filter.")}
 
-ORDERS = {"NAME": "By name.", "CREATED_AT": "By when they were added.", "UPDATED_AT": "By when they last changed."}
+ORDERS = {"NAME": "By name.", "CREATED_AT": "By the time of creation.", "UPDATED_AT": "By the time of the last change."}
 ContactOrder = ordering("Contact", contacts.ORDERS, **ORDERS)
 CustomerOrder = ordering("Customer", contacts.ORDERS, **ORDERS)
 
 
 @strawberry.input(description="Which contacts are wanted. A contact must pass every part that is given.")
 class ContactFilter:
-    customer_id: strawberry.ID | None = optional("Who works for this customer.")
-    has_customer: bool | None = optional("True: only who works for a known company. False: only who does not.")
+    customer_id: strawberry.ID | None = optional("Only contacts of this customer.")
+    has_customer: bool | None = optional("True: only contacts of a customer. False: only contacts without one.")
     has_email: bool | None = optional("True: only with an e-mail address. False: only without.")
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
@@ -68,7 +68,7 @@ class DealTotals:
     open_count: int = read(deal_totals.open_count, "How many are open.")
     won_count: int = read(deal_totals.won_count, "How many were won.")
     lost_count: int = read(deal_totals.lost_count, "How many were lost or disqualified.")
-    values: list[CurrencyTotal] = read(deal_totals.values, "What they are worth, currency by currency.", rows=2)
+    values: list[CurrencyTotal] = read(deal_totals.values, "Their value, by currency.", rows=2)
 
 
 @strawberry.type(description="A company you sell to. Salespeople also say account.")
@@ -97,7 +97,7 @@ class Customer(Node):
     tasks: Tasks = connection(
         tasks.of_customer, "The tasks about this customer, the next due first.", filters=TASKS, order=TaskOrder
     )
-    totals: DealTotals = read(deal_totals.of_customer, "What its leads and opportunities come to.")
+    totals: DealTotals = read(deal_totals.of_customer, "Totals of its leads and opportunities.")
     created_at: DateTime = column("created_at", "When the record was created.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
@@ -122,7 +122,7 @@ class Contact(Node):
     tasks: Tasks = connection(
         tasks.of_contact, "The tasks about this person, the next due first.", filters=TASKS, order=TaskOrder
     )
-    totals: DealTotals = read(deal_totals.of_contact, "What the leads and opportunities with this person come to.")
+    totals: DealTotals = read(deal_totals.of_contact, "Totals of the leads and opportunities with this person.")
     archived: bool = read(contacts.archived, "Whether the contact is archived: hidden from lists and pickers.")
     created_at: DateTime = column("created_at", "When the record was created.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")

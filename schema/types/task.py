@@ -33,7 +33,7 @@ class Task(Node):
         "deadline",
         "When it becomes overdue: at its instant, or when its day is over in the assignee's time zone.",
     )
-    overdue: bool = read(tasks.overdue, "Whether it is open and late: its deadline has passed.")
+    overdue: bool = read(tasks.overdue, "Whether it is overdue: open, and past its deadline.")
     remind_at: DateTime | None = column("remind_at", "When to remind the assignee.")
     recurrence: str | None = column(
         "recurrence",

@@ -51,7 +51,7 @@ def test_the_operation_is_chosen_by_name(documents: Documents) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "said"),
     [
-        ("query A { s } query B { s }", None, '2 operations: say which by operationName. It has "A", "B"'),
+        ("query A { s } query B { s }", None, '2 operations: send the name of one as operationName. It has "A", "B"'),
         ("query A { s }", "C", 'no operation "C"; it has "A"'),
         ("{ s }", "C", 'no operation "C"; it has one without a name'),
         ("query A { s }", "a", 'no operation "a"'),
