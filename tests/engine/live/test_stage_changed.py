@@ -145,7 +145,7 @@ async def test_a_refused_move_is_not_delivered(make_board: Any) -> None:
     [
         ({"after": "nonsense"}, "not an event cursor"),
         ({"after": encode_cursor(organisation_id("strangers"), 0)}, "another organisation"),
-        ({"after": encode_cursor(organisation_id("demo"), 99)}, "from the future"),
+        ({"after": encode_cursor(organisation_id("demo"), 99)}, "ahead of the event log"),
         ({"leadId": "stage_01a20acb-6f30-7a44-ada8-8d78c3702463"}, "id of a Stage"),
         ({"leadId": "x"}, "not an id"),
         ({"ownerId": "\0"}, "not an id"),
