@@ -27,9 +27,9 @@ class StageInput:
         description="Whether deals here are in progress, won or lost.", default=StageKind.OPEN
     )
     probability: int | None = optional(
-        PROBABILITY + "Left out, it is 0 in an OPEN stage; a WON stage always has 100, a LOST one 0."
+        PROBABILITY + "If omitted, it is 0 in an OPEN stage; a WON stage always has 100, a LOST one 0."
     )
-    rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Left out, never.")
+    rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "If omitted, never.")
     required_fields: list[LeadField] | None = optional(REQUIRED_FIELDS)
 
 
@@ -47,7 +47,7 @@ class CreatePipelineInput(ChangeInput):
         "Whether it becomes the default of its type, used when no pipeline is named. The first pipeline "
         "of a type is its default in any case."
     )
-    routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "Left out, they are not.")
+    routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "If omitted, they are not.")
 
 
 @strawberry.type(description="Result of `createPipeline`.")

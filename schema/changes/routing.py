@@ -42,7 +42,7 @@ class UpdatePoolInput(ChangeInput):
     name: str | None = optional("The name of the pool: up to 300 characters. It cannot be null.")
     strategy: PoolStrategy | None = optional("How it chooses who gets the next lead. It cannot be null.")
     member_ids: list[strawberry.ID] | None = optional(
-        MEMBER_IDS + " Whose turn it was keeps it. It cannot be null.", id="member"
+        MEMBER_IDS + " The member with the next turn keeps it. It cannot be null.", id="member"
     )
     expected_version: int | None = optional(EXPECTED_VERSION)
 
@@ -79,7 +79,8 @@ class RoutingRuleInput:
 class SetRoutingRulesInput(ChangeInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline that they are for.")
     rules: list[RoutingRuleInput] = strawberry.field(
-        description="All rules, in order, up to 100: the first that fits a lead decides. What is not listed is gone."
+        description="All rules, in order, up to 100: the first that matches a lead decides. Rules that are not "
+        "listed are deleted."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the pipeline is at this version.")
 
@@ -94,7 +95,7 @@ class RouteUnassignedInput(ChangeInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose open leads without an owner are routed.")
     stage_id: strawberry.ID | None = optional("Only those in this stage of the pipeline.", id="stage")
     after_lead_id: strawberry.ID | None = optional(
-        "Only those that came in after this lead: the `lastLeadId` of a call that could not look at all.", id="lead"
+        "Only leads created after this lead: the `lastLeadId` of a call that did not reach all leads.", id="lead"
     )
     dry_run: bool | None = optional("True: only report what would happen, and change nothing.")
 
@@ -113,7 +114,7 @@ publish(
 @strawberry.type(description="A lead that was assigned.")
 class RoutedLead:
     lead: Lead = to_one(models.Lead, "lead_id", "The lead as it is now.")
-    owner: Member = to_one(models.Member, "owner_id", "Who got it; in a dry run, who would.")
+    owner: Member = to_one(models.Member, "owner_id", "The new owner; in a dry run, the member who would be.")
     rule: RoutingRule = to_one(models.RoutingRule, "rule_id", "The rule that decided.")
 
 
@@ -130,7 +131,7 @@ class RouteUnassignedPayload(Payload):
     routed_count: int | None = outcome("How many leads were assigned.")
     unrouted_count: int | None = outcome("How many leads were not assigned.")
     has_more: bool | None = outcome(
-        "Whether there are more: at most 10,000 are looked at in one call. Call again, with `afterLeadId`."
+        "Whether there are more: one call considers at most 10,000. Call again, with `afterLeadId`."
     )
     last_lead_id: strawberry.ID | None = outcome("The id of the last lead considered; null without any.")
     routed: list[RoutedLead] | None = items(
@@ -140,7 +141,7 @@ class RouteUnassignedPayload(Payload):
     )
     unrouted: list[UnroutedLead] | None = items(
         {"lead_id": Uuid(), "rule_id": Uuid(), "reason": Text(), "message": Text()},
-        "Each lead that was given to nobody, and why, in the order they came in.",
+        "Each lead that was not assigned, and why, oldest first.",
         rows=2_000,
     )
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline.")

@@ -58,8 +58,10 @@ class NumberCondition:
 
 @strawberry.input(
     one_of=True,
-    description="A test of an amount of money. Only values in the currency that is named pass: amounts in different "
-    "currencies are never compared.",
+    description=(
+        "A test of an amount of money. Only values in the given currency match: amounts in different currencies are"
+        " never compared."
+    ),
 )
 class MoneyCondition:
     equals: Amount | None = optional("It is this amount.")
@@ -71,7 +73,7 @@ class MoneyCondition:
     is_set: bool | None = optional(IS_SET)
 
 
-@strawberry.input(one_of=True, description="A test of a day. Today is the day it is in your organisation's time zone.")
+@strawberry.input(one_of=True, description="A test of a day. Today is the date in your organisation's time zone.")
 class DateCondition:
     before: Date | None = optional("It is an earlier day.")
     after: Date | None = optional("It is a later day.")

@@ -22,19 +22,19 @@ LeadOrder = ordering(
 )
 
 
-@strawberry.input(description="Amounts from `min` to `max`, both included. Leave one out for no limit on that side.")
+@strawberry.input(description="Amounts from `min` to `max`, both included. Omit one for no limit on that side.")
 class DecimalRange:
     min: Decimal_ | None = optional("The smallest amount.")
     max: Decimal_ | None = optional("The largest amount.")
 
 
-@strawberry.input(description="Days from `from` to `to`, both included. Leave one out for no limit on that side.")
+@strawberry.input(description="Days from `from` to `to`, both included. Omit one for no limit on that side.")
 class DateRange:
     from_: Date | None = optional("The first day.", name="from")
     to: Date | None = optional("The last day.")
 
 
-@strawberry.input(description="Instants from `from` to `to`, both included. Leave one out for no limit on that side.")
+@strawberry.input(description="Instants from `from` to `to`, both included. Omit one for no limit on that side.")
 class DateTimeRange:
     from_: DateTime | None = optional("The first instant.", name="from")
     to: DateTime | None = optional("The last instant.")
@@ -49,12 +49,13 @@ class LeadFilter:
     customer_ids: list[strawberry.ID] | None = optional("With one of these customers.")
     kind: PipelineType | None = optional("Only leads, or only opportunities.")
     unowned: bool | None = optional("True: only leads without an owner. False: only leads with an owner.")
-    closed: bool | None = optional("True: only what is won, lost or disqualified. False: only what is still open.")
+    closed: bool | None = optional("True: only leads that are won, lost or disqualified. False: only open leads.")
     has_next_task: bool | None = optional("True: only leads with an open task. False: only leads without one.")
     currency: str | None = optional("Only values in this currency, an ISO 4217 code.")
     value: DecimalRange | None = optional("Only values in this range, in any currency.")
     expected_close_date: DateRange | None = optional("Only leads expected to close on these days.")
     created_at: DateTimeRange | None = optional("Only leads created during this time.")
     search: str | None = optional(
-        "Only what holds this text of up to 200 characters in title, contact or customer, in upper or lower case."
+        "Only leads whose title, contact or customer contains this text of up to 200 characters, in upper or lower "
+        "case."
     )

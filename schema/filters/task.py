@@ -13,7 +13,7 @@ TaskOrder = ordering("Task", tasks.ORDERS, DUE="By the due date.", CREATED_AT="B
 
 publish(
     DuePeriod,
-    "A stretch of days around today, by the calendar of a time zone.",
+    "A period of days around today, by the calendar of a time zone.",
     TODAY="Today.",
     THIS_WEEK="From this week's Monday to its Sunday, both included.",
 )
@@ -33,10 +33,10 @@ class TaskFilter:
     is_subtask: bool | None = optional("True: only subtasks. False: only tasks that are not subtasks.")
     overdue: bool | None = optional("True: only overdue tasks. False: only tasks that are not overdue.")
     due: DuePeriod | None = optional(
-        "Due in this period, done or not: all day on one of its days, or at an instant in them."
+        "Due in this period, open or not: all day on one of its days, or at an instant on one of them."
     )
     due_days: DateRange | None = optional("Due on one of these days: all day, or at an instant on one of them.")
     time_zone: str | None = optional(
-        "The time zone whose days `due` and `dueDays` mean, as the IANA database names it: `Europe/Paris`. "
-        "Without it, yours."
+        "The time zone of the days in `due` and `dueDays`, as the IANA database names it: `Europe/Paris`. Without it,"
+        " yours."
     )

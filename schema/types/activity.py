@@ -34,7 +34,7 @@ class Activity(Node):
     subject: str = column("subject", "What it was about, in one line.")
     body: str | None = column("body", "What was said, in any number of lines.")
     outcome: str | None = column("outcome", "The outcome.")
-    occurred_at: DateTime = column("occurred_at", "When it was done.")
+    occurred_at: DateTime = column("occurred_at", "When it happened.")
     duration: int | None = column("duration", "Its duration, in seconds.")
     participants: list[str] = column("participants", "Who else took part: names or addresses.")
     author: Member | None = to_one(models.Member, "author_id", "The member who logged it; null when it was imported.")
@@ -47,7 +47,7 @@ class Activity(Node):
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
 
 
-@strawberry.input(description="Which activities are wanted. An activity must pass every part that is given.")
+@strawberry.input(description="Filters activities. An activity must match every part that is given.")
 class ActivityFilter:
     types: list[ActivityType] | None = optional("Of one of these kinds, up to 100.")
     author_ids: list[strawberry.ID] | None = optional("Logged by one of these members.")

@@ -31,7 +31,7 @@ ContactOrder = ordering("Contact", contacts.ORDERS, **ORDERS)
 CustomerOrder = ordering("Customer", contacts.ORDERS, **ORDERS)
 
 
-@strawberry.input(description="Which contacts are wanted. A contact must pass every part that is given.")
+@strawberry.input(description="Filters contacts. A contact must match every part that is given.")
 class ContactFilter:
     customer_id: strawberry.ID | None = optional("Only contacts of this customer.")
     has_customer: bool | None = optional("True: only contacts of a customer. False: only contacts without one.")
@@ -39,15 +39,15 @@ class ContactFilter:
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
 
-@strawberry.input(description="Which customers are wanted. A customer must pass every part that is given.")
+@strawberry.input(description="Filters customers. A customer must match every part that is given.")
 class CustomerFilter:
-    has_contacts: bool | None = optional("True: only where one knows somebody. False: only where one knows nobody.")
+    has_contacts: bool | None = optional("True: only customers with a contact. False: only customers without one.")
     has_website: bool | None = optional("True: only with a web address. False: only without.")
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
 
 SEARCH = {
-    "search": Argument(str | None, "Only those that hold this text of up to 200 characters, in upper or lower case.")
+    "search": Argument(str | None, "Only those that contain this text of up to 200 characters, in upper or lower case.")
 }
 
 KEPT = {
@@ -60,11 +60,13 @@ CUSTOMERS = {**KEPT, "filter": Argument(CustomerFilter | None, "Only the custome
 
 
 @strawberry.type(
-    description="What leads and opportunities come to: how many there are, how they ended, what they are worth. A lead "
-    "that was converted is counted once, as the opportunity that it became."
+    description=(
+        "Totals of leads and opportunities: how many, how they ended, and their value. A lead that was converted is"
+        " counted once, as the opportunity that it became."
+    )
 )
 class DealTotals:
-    count: int = read(deal_totals.count, "How many there are.")
+    count: int = read(deal_totals.count, "The number of leads and opportunities.")
     open_count: int = read(deal_totals.open_count, "How many are open.")
     won_count: int = read(deal_totals.won_count, "How many were won.")
     lost_count: int = read(deal_totals.lost_count, "How many were lost or disqualified.")

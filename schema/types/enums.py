@@ -12,7 +12,7 @@ from models.tables.task import TaskPriority, TaskStatus
 
 publish(
     Direction,
-    "Which end of a sorted list comes first. What has no value comes last either way.",
+    "Which end of a sorted list comes first. Records without a value come last either way.",
     name="OrderDirection",
     ASC="The smallest, oldest or alphabetically first comes first.",
     DESC="The largest, newest or alphabetically last comes first.",

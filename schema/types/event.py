@@ -205,9 +205,7 @@ class ActivityDeleted(ActivityEvent):
     subject: str | None = read(event_fields.text("subject"), "The subject it had.")
 
 
-@strawberry.type(
-    description="Something that happened to any other record: a pipeline, a stage, a contact, a customer, a member …"
-)
+@strawberry.type(description="An event of any other record: a pipeline, a stage, a contact, a customer, a member …")
 class RecordChanged(Event):
     record: Node | None = read(
         event_fields.record, "The record it is about, as it is now; null when it has been deleted."

@@ -67,4 +67,4 @@ class Viewer:
     )
 
 
-MemberOrder = ordering("Member", members.ORDERS, NAME="By name.", CREATED_AT="By when they joined.")
+MemberOrder = ordering("Member", members.ORDERS, NAME="By name.", CREATED_AT="By the time they joined.")
