@@ -35,7 +35,7 @@ async def test_an_answer_of_the_database_reaches_the_client(database: Database, 
 
 
 async def test_graphiql_can_read_the_schema(database: Database) -> None:
-    """Its introspection query is within the limits."""
+    """GraphiQL's introspection query is within the limits."""
     query = get_introspection_query(directive_is_repeatable=True, schema_description=True, specified_by_url=True)
     async with asking(database) as client:
         body = (await client.post("/graphql", json={"query": query})).json()

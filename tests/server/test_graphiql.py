@@ -121,7 +121,7 @@ async def test_stopping_ends_the_subscription(windows: Windows) -> None:
 
 
 async def test_a_subscription_outlives_a_server_that_is_away(browser: Browser, server: Served) -> None:
-    """It reconnects by itself, also when the first tries fail, and resumes after the last event shown."""
+    """The page reconnects by itself, also when the first tries fail, and resumes after the last event shown."""
     async with Relay.listening() as relay:
         target = relay.target = urlsplit(server.url).port
         windows = Windows(browser, f"http://127.0.0.1:{relay.port}/graphql")

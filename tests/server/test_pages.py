@@ -46,7 +46,8 @@ async def test_the_page_loads_from_its_own_server_only(client: AsyncClient) -> N
 
 
 async def test_assets_may_be_kept_for_ever(client: AsyncClient) -> None:
-    """Their names change with their content. Clients that accept compression get them compressed, others do not."""
+    """Assets have names that change with their content. Clients that accept compression get them compressed, others do
+    not."""
     names = orjson.loads((pages.BUILT / "manifest.json").read_bytes())
     for name, media_type in ((names["script"], "text/javascript"), (names["style"], "text/css")):
         plain = await client.get(f"/graphiql/{name}", headers={"Accept-Encoding": "identity"})

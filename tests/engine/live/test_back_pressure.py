@@ -109,7 +109,7 @@ async def left(client: Client) -> tuple[list[str], int | None, str]:
 
 
 async def test_memory_stays_flat_with_a_hundred_clients_that_stop_reading(tmp_path: Path) -> None:
-    """They are closed with 4413 and the last cursor they were sent; a client that resumes from it gets every event
+    """The clients are closed with 4413 and the last cursor they were sent; one that resumes from it gets every event
     once."""
     limits = {"DEALBOARD_SEND_TIMEOUT": str(PATIENCE), "DEALBOARD_MAX_CONNECTIONS_PER_MEMBER": "1000"}
     with serving(tmp_path, **limits) as served:

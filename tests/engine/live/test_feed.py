@@ -72,7 +72,7 @@ async def test_a_replay_waits_for_the_database(make_board: Any, monkeypatch: pyt
 
 
 async def test_a_stream_that_cannot_be_rendered_ends_alone(make_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its subscribers get an error; those of other streams of the organisation get what they asked for."""
+    """The stream's subscribers get an error; those of other streams of the organisation get what they asked for."""
     board = await make_board()
     render = board.engine._render
 

@@ -225,7 +225,7 @@ async def test_what_is_archived_meanwhile_is_not_named(world: World, noun: str, 
 
 
 async def test_a_task_is_not_done_before_what_is_reopened_meanwhile(world: World) -> None:
-    """Its blocker was completed when the caller looked, and is open again when the change runs."""
+    """The task's blocker was completed when the caller looked, and is open again when the change runs."""
     waiting, awaited = await task(world, "Send"), await task(world, "Write")
     await world.change("addTaskDependency", {"taskId": waiting, "blockedById": awaited})
     await world.change("completeTask", {"taskId": awaited})

@@ -45,7 +45,7 @@ async def test_counts_own_open_tasks_by_when_they_are_due(world: World) -> None:
 
 
 async def test_today_is_a_day_of_the_zone(world: World) -> None:
-    """It is a day in the caller's zone or in the named one, and each task is counted once in either."""
+    """Today is a day in the caller's zone or in the named one, and each task is counted once in either."""
     clocks = Clocks()
     await world.sql("UPDATE member SET time_zone = $1 WHERE subject = 'rita'", clocks.behind)
     for days in range(3):

@@ -62,7 +62,8 @@ async def test_by_what_they_are_about(world: World) -> None:
 
 
 async def test_by_whose_they_are(world: World) -> None:
-    """`mine` finds the caller's, and null finds unassigned tasks; a caller without any change has none."""
+    """`mine` finds the caller's tasks, and `assigned: false` the unassigned ones; a caller without any change has
+    none."""
     for name in ("rita", "mia", None):
         await task(world, f"For {name}", assigneeId=name and world[name])
     assert await found(world, {"mine": True}, **RITA) == ["For rita"]

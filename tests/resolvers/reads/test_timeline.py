@@ -134,7 +134,8 @@ async def test_pages_hold_every_event_once_while_more_happens(world: World, size
 
 
 async def test_activities_are_sorted_by_when_they_were_done(world: World) -> None:
-    """They are in order of occurrence, not of logging, ties by age; each once over all pages, while more are logged."""
+    """Activities are in order of occurrence, not of logging, ties by age; each once over all pages, while more are
+    logged."""
     await note(world, "March", occurredAt="2025-03-01T00:00:00Z")
     for subject in ("January", "January too", "January as well"):
         await note(world, subject, occurredAt="2025-01-01T00:00:00Z", type="CALL")

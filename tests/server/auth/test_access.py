@@ -141,7 +141,7 @@ def test_a_deactivated_member_is_disconnected_by_every_process(servers: tuple[Se
 
 
 def test_every_process_disconnects_a_suspended_organisation(servers: tuple[Served, Served], shared: str) -> None:
-    """Its sockets and streams end and its members are refused, until the operator resumes it."""
+    """The organisation's sockets and streams end and its members are refused, until the operator resumes it."""
     stream = {"Accept": "text/event-stream"}
     with ExitStack() as stack:
         sockets = [stack.enter_context(subscribed(served)) for served in servers]
@@ -194,7 +194,7 @@ def service_of(engine: Gone) -> Service:
 
 
 async def test_a_remembered_token_is_forgotten() -> None:
-    """It admits its bearer until the next check, and then no more until access is restored."""
+    """A cached token admits its bearer until the next check, and then no more until access is restored."""
     engine = Gone()
     service = service_of(engine)
     authenticate = partial(service.authenticator.authenticate, f"Bearer {token()}", None)

@@ -219,8 +219,8 @@ async def test_issuer_and_audience_are_checked_when_set() -> None:
 
 
 async def test_a_good_token_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is remembered for its organisation until it expires or a revoked key must show; a bad one is not
-    remembered."""
+    """A good token is cached for its organisation until it expires or a revoked key must show; a bad one is not
+    cached."""
     verified = 0
     decode = jwt.decode
 

@@ -61,7 +61,7 @@ def attributes(of: Any) -> dict[str, str]:
 
 
 def test_a_served_operation_is_a_span(tmp_path: Path) -> None:
-    """It has the name, kind, code and duration of the operation, and continues the trace of the client."""
+    """The span has the name, kind, code and duration of the operation, and continues the trace of the client."""
     with collecting() as (endpoint, spans):
         with serving(tmp_path, DEALBOARD_OTLP_ENDPOINT=endpoint) as served:
             before = time.time_ns()

@@ -142,7 +142,7 @@ def test_a_newer_database_is_one_line(dealboard: Dealboard, postgres_url: str) -
 
 @pytest.mark.parametrize("command", ["suspend", "resume"])
 def test_an_unknown_organisation_is_one_line(command: str, dealboard: Dealboard, postgres_url: str) -> None:
-    """An unknown key gets one line that quotes it, and nothing changes."""
+    """An unknown key gets one line that quotes it."""
     result = dealboard(command, "--org", "nobody", DEALBOARD_DATABASE_URL=postgres_url)
     assert result.returncode == 2
     assert result.stderr.startswith("dealboard: --org nobody: there is no such organisation.")

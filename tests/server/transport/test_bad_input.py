@@ -215,7 +215,7 @@ async def test_who_proves_nothing_gets_nothing(client: AsyncClient, known: Mappi
 
 
 async def test_a_long_body_of_unknown_length(client: AsyncClient, world: World) -> None:
-    """It is refused as one that declares its length is; the next request is answered."""
+    """The body is refused as one that declares its length is; the next request is answered."""
 
     async def ten_megabytes() -> AsyncIterator[bytes]:
         for _ in range(100):

@@ -25,7 +25,7 @@ ENDLESS = {"to": 10_000_000, "width": 4096}
 
 
 async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:
-    """Its subscription ends, and it is closed with 4413; another socket is not affected."""
+    """The client's subscription ends, and it is closed with 4413; another socket is not affected."""
     app = application(stand_in, send_timeout=0.2, max_messages_per_second=100_000)
     async with listening(app) as port, narrow(port) as stuck, another(port) as other:
         await stuck.init()
@@ -42,7 +42,7 @@ async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:
 
 
 async def test_a_client_that_leaves_and_does_not_read(stand_in: StandIn) -> None:
-    """Its close frame is read while messages to it still wait, and the server then stops in order."""
+    """The client's close frame is read while messages to it still wait, and the server then stops in order."""
     app = application(stand_in, send_timeout=60)
     async with listening(app) as port, narrow(port) as stuck, another(port) as other:
         await stuck.init()
@@ -189,7 +189,7 @@ def test_a_stream_over_the_end_of_its_server(tmp_path: Path) -> None:
 
 
 def test_a_server_that_stops(tmp_path: Path) -> None:
-    """It was ready; SIGTERM closes sockets with 1012 and the last cursor they were sent, and the server ends."""
+    """A ready server that gets SIGTERM closes sockets with 1012 and the last cursor they were sent, and ends."""
     with serving(tmp_path) as served, subscribed(served) as socket:
         base = served.url.removesuffix("/graphql")
         assert httpx2.get(f"{base}/healthz", timeout=20).json() == {"alive": True}

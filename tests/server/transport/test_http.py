@@ -56,7 +56,7 @@ async def test_a_query_by_get(client: AsyncClient) -> None:
 
 
 async def test_a_mutation_by_get_is_405(client: AsyncClient, stand_in: StandIn) -> None:
-    """Each answer type refuses it with the right method in `Allow`, and nothing changes."""
+    """A mutation by GET is refused for each answer type with the right method in `Allow`, and nothing changes."""
     for accept in (RESPONSE, "application/json", "text/event-stream"):
         response = await client.get("/graphql", params={"query": "mutation { add(n: 1) }"}, headers={"Accept": accept})
         refused(response, 405, "BAD_REQUEST", "POST")
@@ -92,7 +92,7 @@ async def test_other_methods_are_405(client: AsyncClient, method: str) -> None:
     ],
 )
 async def test_the_type_of_the_answer_is_negotiated(client: AsyncClient, accept: str | None, media: str) -> None:
-    """It is the best type that the client accepts, by quality and then by order; by default the modern one."""
+    """The type is the best that the client accepts, by quality and then by order; by default the modern one."""
     if accept is None:
         del client.headers["Accept"]
     response = await ask(client, "{ hello }", **({} if accept is None else {"Accept": accept}))
@@ -126,7 +126,7 @@ async def test_json_in_utf_8_may_say_so(client: AsyncClient, content_type: str) 
 
 
 async def test_a_compressed_body_is_415(client: AsyncClient) -> None:
-    """It is not decompressed: a small body could become a huge one."""
+    """A compressed body is not decompressed: a small body could become a huge one."""
     refused(await post(client, b"...", **{"Content-Encoding": "gzip"}), 415, "BAD_REQUEST", "compressed")
 
 
@@ -169,7 +169,7 @@ async def test_a_compressed_body_is_415(client: AsyncClient) -> None:
 )
 @pytest.mark.parametrize("accept", [RESPONSE, "application/json", "text/event-stream"])
 async def test_a_malformed_request_is_400(client: AsyncClient, accept: str, body: bytes, said: str) -> None:
-    """Each of them gets 400 with a GraphQL body that says what is wrong; never 500."""
+    """A malformed request gets 400 with a GraphQL body that says what is wrong; never 500."""
     refused(await post(client, body, Accept=accept), 400, "BAD_REQUEST", said)
 
 
@@ -203,7 +203,7 @@ async def test_a_malformed_url_is_400(client: AsyncClient, query_string: str, sa
     ],
 )
 async def test_the_status_of_a_refused_operation(client: AsyncClient, query: str, code: str) -> None:
-    """With the modern type it is 400; with application/json 200, because the request itself was well-formed."""
+    """With the modern type the status is 400; with application/json 200, because the request itself was well-formed."""
     refused(await ask(client, query, Accept=RESPONSE), 400, code)
     refused(await ask(client, query, Accept="application/json"), 200, code)
 
@@ -244,7 +244,7 @@ async def test_the_token_and_orgid_say_who_asks(client: AsyncClient) -> None:
 
 
 async def test_a_body_over_the_limit_is_413(stand_in: StandIn) -> None:
-    """It is refused by its declared length or, without one, as soon as it is too long; nothing is parsed."""
+    """The body is refused by its declared length or, without one, as soon as it is too long; nothing is parsed."""
     app = application(stand_in, max_body_bytes=1000)
 
     async def answer(headers: list[tuple[bytes, bytes]], *chunks: bytes) -> tuple[int, int, bytes]:

@@ -24,7 +24,8 @@ async def client(stand_in: StandIn) -> AsyncIterator[Client]:
 
 
 async def test_a_subscription_from_its_begin_to_its_end(client: Client) -> None:
-    """It is acknowledged, sends each event as `next` in order, then `complete`; its id is free again at once."""
+    """A subscription is acknowledged, sends each event as `next` in order, then `complete`; its id is free again at
+    once."""
     assert client.connection.subprotocol == PROTOCOL
     await client.init()
     for _ in range(2):
@@ -235,7 +236,7 @@ async def test_no_other_subprotocol(stand_in: StandIn, subprotocols: Any, code: 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", ""])
 async def test_the_token_comes_in_the_payload(stand_in: StandIn, name: str, scheme: str) -> None:
-    """It is accepted with or without the scheme, in any spelling of the name, with `orgid` beside it."""
+    """The token is accepted with or without the scheme, in any spelling of the name, with `orgid` beside it."""
     async with socket(stand_in) as client:
         await client.init(**{name: scheme + token(org_id=["acme", "zeta"]), "orgid": "zeta"})
         await client.subscribe("a", "{ who }")
@@ -273,7 +274,7 @@ async def test_an_init_of_the_wrong_shape_closes_with_4400(client: Client, paylo
 
 
 async def test_keys_out_of_reach_close_with_1013(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not the client's fault, so the code says to try again later."""
+    """Missing keys are not the client's fault, so the code says to try again later."""
 
     async def authenticate(*_: Any) -> Any:
         raise NotAvailable("Tokens cannot be verified.")
@@ -285,8 +286,8 @@ async def test_keys_out_of_reach_close_with_1013(stand_in: StandIn, monkeypatch:
 
 
 async def test_an_expired_token_ends_the_connection(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until it expires all is delivered; then the socket is closed with 4403 and the last cursor, and its operations
-    end."""
+    """Until the token expires all is delivered; then the socket is closed with 4403 and the last cursor, and its
+    operations end."""
     end = int(time.time()) + 3600
     async with socket(stand_in, socket_ping_interval=60) as client:
         monkeypatch.setattr(server.transport.sockets, "LEEWAY", time.time() + 3 - end)

@@ -213,7 +213,7 @@ async def test_silence_is_filled_with_comments(
 async def test_an_expired_token_ends_the_stream(
     client: AsyncClient, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until it expires all is delivered; then the last result says so."""
+    """Until the token expires all is delivered; then the last result says so."""
     end = int(time.time()) + 3600
     client.headers.update(bearer(exp=end))
     monkeypatch.setattr(server.transport.streams, "LEEWAY", time.time() + 3 - end)

@@ -33,8 +33,8 @@ async def qualified(world: World) -> World:
 
 
 async def test_makes_an_opportunity(qualified: World) -> None:
-    """It is in the first open stage of the default pipeline, linked both ways, with contact, owner, value and open
-    tasks."""
+    """The opportunity is in the first open stage of the default pipeline, linked both ways, with contact, owner, value
+    and open tasks."""
     world = qualified
     head = await world.head()
     made = await world.change("convertLead", {"leadId": world["Ada"]}, SHOW)

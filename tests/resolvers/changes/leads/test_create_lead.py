@@ -102,7 +102,7 @@ async def test_a_title_is_enough(world: World) -> None:
     ],
 )
 async def test_a_value_has_its_currency(world: World, given: dict, value: str | None, currency: str) -> None:
-    """Without a currency it is the organisation's, and the value has that currency's precision."""
+    """The currency is the organisation's by default, and the value has the precision of its currency."""
     made = await world.change("createLead", {"title": "A", **given}, SHOW)
     assert (made["lead"]["value"], made["lead"]["currency"]) == (value, currency)
     await expect_consistent(world.database)
@@ -221,7 +221,7 @@ async def test_a_rep_makes_leads_for_nobody_or_for_herself(world: World) -> None
 
 
 async def test_twenty_at_once_are_twenty(world: World) -> None:
-    """Each has its number in the log and its place in the totals; one external id is taken once."""
+    """Each of twenty leads has its number in the log and its place in the totals; one external id is taken once."""
     bodies = await asyncio.gather(
         *(world.attempt("createLead", {"title": f"A{at}", "value": "10", "externalId": "once"}) for at in range(10)),
         *(world.attempt("createLead", {"title": f"B{at}", "value": "10"}) for at in range(10)),

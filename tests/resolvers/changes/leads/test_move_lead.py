@@ -86,7 +86,7 @@ DROPS: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("drop", DROPS)
 async def test_a_card_of_another_stage_is_dropped(world: World, drop: str) -> None:
-    """It is on top without neighbours, else right below the one or right above the other; no other card moves."""
+    """A card without neighbours is on top, else right below the one or right above the other; no other card moves."""
     neighbours, wanted = DROPS[drop]
     head, before = await world.head(), await steps(world)
     made = await world.change("moveLead", move(world, "Dan", "New", **neighbours), SHOW)
@@ -456,7 +456,7 @@ async def test_one_lead_moved_by_two_at_once(world: World) -> None:
 
 
 async def test_of_twenty_with_the_same_version_one_moves(world: World) -> None:
-    """The others get CONFLICT, and a single event is emitted."""
+    """Nineteen moves get CONFLICT, and a single event is emitted."""
     head = await world.head()
     given = move(world, "Ada", "Talking", expectedVersion=1)
     bodies = await asyncio.gather(*(world.attempt("moveLead", given) for _ in range(20)))

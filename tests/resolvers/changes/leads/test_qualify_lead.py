@@ -12,7 +12,7 @@ TOTALS = "name totals { count values { currency value weightedValue } }"
 
 
 async def test_a_qualified_lead_is_on_top_of_the_next_open_stage(world: World) -> None:
-    """It has the instant of its qualification, and both events hold what happened and the stage before."""
+    """The lead has the instant of its qualification, and both events hold what happened and the stage before."""
     head = await world.head()
     made = await world.change("qualifyLead", {"leadId": world["Ada"]}, SHOW)
     assert made["lead"] == {
@@ -64,7 +64,7 @@ async def test_stages_where_deals_end_are_passed_over(world: World) -> None:
 
 
 async def test_a_lead_is_qualified_once(world: World) -> None:
-    """It stays qualified after it is lost and reopened; the refusal returns the lead as it is."""
+    """A lead stays qualified after it is lost and reopened; the refusal returns the lead as it is."""
     ada = {"leadId": world["Ada"]}
     await world.change("qualifyLead", ada)
     shown = await world.refused("qualifyLead", ada, "ALREADY_QUALIFIED", show=SHOW)

@@ -46,7 +46,7 @@ async def test_totals_follow(world: World) -> None:
 
 
 async def test_a_lead_that_was_closed_where_it_stands_is_reopened_there(world: World) -> None:
-    """It keeps its place and enters no stage, and one event records all of it."""
+    """The lead keeps its place and enters no stage, and one event records all of it."""
     fay = {"leadId": world["Fay"]}
     given = {**fay, "reason": "Gone"}
     closed_at = (await world.change("disqualifyLead", given, SHOW))["lead"]["closedAt"]
@@ -116,7 +116,7 @@ async def test_an_open_lead_cannot_be_reopened(world: World) -> None:
 
 
 async def test_a_converted_lead_cannot_be_reopened(world: World) -> None:
-    """Its opportunity takes its place, and can be reopened itself."""
+    """The opportunity takes the lead's place, and can be reopened itself."""
     made = await world.change("convertLead", await RECIPES["convertLead"](world), "opportunity { id }")
     await world.refused("reopenLead", {"leadId": world["Ada"]}, "LEAD_CONVERTED")
     deal = {"leadId": made["opportunity"]["id"]}

@@ -15,7 +15,7 @@ MANY = """
 INSERT INTO pool (org_id, id, name, strategy)
 SELECT $1, gen_random_uuid(), 'Pool ' || nth, 'ROUND_ROBIN' FROM generate_series(1, $2::int) AS nth
 """
-"""As many pools as an organisation is given to reach the limit."""
+"""Inserts pools, to bring an organisation near its limit."""
 
 
 async def test_makes_a_pool(world: World) -> None:

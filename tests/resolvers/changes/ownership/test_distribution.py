@@ -22,7 +22,8 @@ def load(nth: int, capacity: int = 1, room: int | None = None, active: bool = Tr
 
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 200))
 def test_round_robin_differs_by_at_most_one(active: list[bool], leads: int) -> None:
-    """At any time this holds for all present members; absent ones get nothing, and no one gets their turn twice."""
+    """At any time present members' counts differ by at most one; absent ones get nothing, and no one gets their turn
+    twice."""
     pool = sharing("ROUND_ROBIN", [load(nth, active=is_active) for nth, is_active in enumerate(active)])
     for _ in range(leads):
         pool.next()

@@ -9,7 +9,7 @@ SHOW = "deletedPipelineId pipeline { name version }"
 
 
 async def test_deletes_an_empty_pipeline(world: World) -> None:
-    """It is no longer found, listed or entered, and one event records it."""
+    """A deleted pipeline is no longer found, listed or entered, and one event records it."""
     head = await world.head()
     made = await world.change("deletePipeline", {"pipelineId": world["Empty"]}, SHOW)
     assert made == {"deletedPipelineId": world["Empty"], "pipeline": None, "userErrors": []}
@@ -43,7 +43,7 @@ async def test_the_oldest_of_the_type_inherits_the_default(world: World) -> None
 
 
 async def test_the_last_pipeline_can_go(world: World) -> None:
-    """After that, a lead needs a new pipeline first."""
+    """Without any pipeline, a lead needs a new one first."""
     given = {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]}
     made = await world.change("createPipeline", given, "pipeline { id }")
     await world.change("deletePipeline", {"pipelineId": made["pipeline"]["id"]})

@@ -51,7 +51,7 @@ async def test_deletes_an_empty_stage(world: World) -> None:
 
 
 async def test_its_leads_move_on(world: World) -> None:
-    """They are at the end of the other stage, in order, each with history, event and version; totals follow."""
+    """The leads are at the end of the other stage, in order, each with history, event and version; totals follow."""
     head = await world.head()
     made = await world.change("deleteStage", {"stageId": world["New"], "moveLeadsTo": world["Talking"]}, SHOW)
     assert made["movedLeads"] == 3
@@ -187,7 +187,7 @@ async def test_two_stages_swept_into_each_other(world: World) -> None:
 
 
 async def test_ten_thousand_leads_move_at_once(world: World, engine: Engine) -> None:
-    """They keep their order and have an event each, with a fixed number of statements, not one per lead."""
+    """The leads keep their order and have an event each, with a fixed number of statements, not one per lead."""
     count = 10_000
     org_id, stage = organisation_id("demo"), parse_id("stage", world["Offer"])
     await world.sql(

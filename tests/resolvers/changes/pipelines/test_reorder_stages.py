@@ -106,7 +106,7 @@ async def test_of_two_at_once_one_wins(world: World) -> None:
 
 
 async def test_of_twenty_with_the_same_version_one_wins(world: World) -> None:
-    """The others are shown the winner's order."""
+    """One order is stored, and the other callers are shown it."""
     head = await world.head()
     wanted = [NAMES[at:] + NAMES[:at] for at in range(1, 5)] * 5
     bodies = await asyncio.gather(

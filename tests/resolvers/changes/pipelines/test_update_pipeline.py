@@ -69,7 +69,7 @@ async def test_refusals(world: World) -> None:
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """The others get a conflict with the pipeline as the winner left it."""
+    """One update is made; the others get a conflict with the pipeline as the winner left it."""
     show = "pipeline { name version }"
     bodies = await asyncio.gather(
         *(

@@ -157,7 +157,7 @@ async def test_the_last_open_stage_stays_open(world: World) -> None:
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """The others get a conflict."""
+    """One update is made; the others get a conflict."""
     bodies = await asyncio.gather(
         *(
             world.attempt("updateStage", {"stageId": world["New"], "probability": at, "expectedVersion": 1})

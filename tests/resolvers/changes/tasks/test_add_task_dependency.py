@@ -19,7 +19,8 @@ async def wait(world: World, waiting: str, awaited: str) -> None:
 
 
 async def test_lets_a_task_wait(world: World) -> None:
-    """Both tasks show it; the one that waits has a version, and an event with its blockers before and after."""
+    """Both tasks show the dependency; the one that waits has a version, and an event with its blockers before and
+    after."""
     send = {"taskId": await task(world, "Send", leadId=world["Ada"]), "blockedById": await task(world, "Write")}
     head = await world.head()
     made = await world.change("addTaskDependency", {**send, "expectedVersion": 1}, SHOW, **RITA)
@@ -174,7 +175,7 @@ async def test_a_part_that_is_waited_for_cannot_wait_for_its_parent(world: World
 
 
 async def test_changes_at_once_do_not_close_a_circle(world: World) -> None:
-    """Each is right alone: of those made together, one is refused, with two tasks or with more."""
+    """Each dependency is right alone: of those added together, one is refused, with two tasks or with more."""
     for size in (2, 3, 5):
         names = [f"{size}-{at}" for at in range(size)]
         for name in names:

@@ -77,7 +77,7 @@ async def test_refusals(world: World) -> None:
 
 
 async def test_cancelled_or_completed_but_not_both(world: World) -> None:
-    """Of ten of each at once, one succeeds; a cancelled task does not repeat."""
+    """Of ten cancellations and ten completions at once, one succeeds; a cancelled task does not repeat."""
     for at in range(3):
         call = {"taskId": await task(world, f"Call {at}", dueOn="2031-05-01", recurrence="FREQ=DAILY")}
         head = await world.head()

@@ -50,7 +50,7 @@ async def test_is_done_with_its_outcome(world: World) -> None:
 
 
 async def test_the_next_step_is_planned_in_the_same_change(world: World) -> None:
-    """It is about the same lead, contact and customer, for the same assignee, and its event follows the completion."""
+    """The next step has the same lead, contact, customer and assignee, and its event follows the completion."""
     links = {"leadId": world["Bob"], "contactId": world["contact of mia"], "customerId": world["Acme"]}
     await task(world, "Call", **links, assigneeId=world["mia"], parentId=await task(world, "Prepare"))
     head = await world.head()
@@ -125,7 +125,7 @@ async def test_whose_the_next_step_is(world: World) -> None:
 async def test_without_the_next_step_nothing_is_done(
     world: World, follow_up: dict[str, Any], code: str, path: tuple[str, ...]
 ) -> None:
-    """Both are done or neither; the refusal names the field of the follow-up."""
+    """The completion and the follow-up are made together or not at all; the refusal names the follow-up's field."""
     if "assigneeId" in follow_up:
         follow_up = {**follow_up, "assigneeId": world[follow_up["assigneeId"]]}
     given = {"taskId": await task(world, "Call"), "followUp": follow_up}

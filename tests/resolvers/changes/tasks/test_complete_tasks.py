@@ -62,7 +62,7 @@ async def test_what_they_wait_for_may_be_among_them(world: World) -> None:
 
 
 async def test_who_waits_for_another_that_is_left_open_stays_open(world: World) -> None:
-    """This applies along a chain as well; with `force`, all are completed."""
+    """A task whose blocker stays open stays open, also along a chain; with `force`, all are completed."""
     for name in ("First", "Second", "Third", "Free"):
         await task(world, name)
     for later, earlier in (("Second", "First"), ("Third", "Second")):

@@ -84,7 +84,7 @@ async def test_a_title_is_enough(world: World) -> None:
 
 
 async def test_whose_it_is_when_nobody_is_named(world: World) -> None:
-    """It is the lead's owner, or the caller if there is none or an inactive one; null assigns the task to nobody."""
+    """The assignee is the lead's owner, or the caller if there is none or an inactive one; null assigns to nobody."""
     bob = {"title": "Call", "leadId": world["Bob"]}
     for given, who, expected in (
         (bob, MIA, "rita"),

@@ -12,7 +12,7 @@ SHOW = "deletedTaskId lead { title nextTask { title } tasks { totalCount } }"
 
 
 async def test_is_gone_with_its_parts(world: World) -> None:
-    """Each has an event with all its fields, the parts first, and nothing waits for it any more."""
+    """Each deleted task has an event with all its fields, the parts first, and nothing waits for it any more."""
     await task(world, "Prepare", leadId=world["Ada"], dueOn="2031-05-01", notes="Soon", recurrence="FREQ=DAILY")
     for name in ("Print", "Bind"):
         await task(world, name, parentId=world["Prepare"])
@@ -92,7 +92,7 @@ async def test_a_part_is_deleted_alone(world: World) -> None:
 
 
 async def test_who_may(world: World) -> None:
-    """Its creator, its assignee and managers may delete it; another rep is refused and shown the task."""
+    """A task's creator, its assignee and managers may delete it; another rep is refused and shown the task."""
     for name, assignee in (("Made", None), ("Given", "rita"), ("Other", "mia"), ("Any", "rita")):
         await task(world, name, assigneeId=assignee and world[assignee])
     made = await world.change("createTask", {"title": "Own", "assigneeId": None}, "task { id }", **RITA)
@@ -112,7 +112,7 @@ async def test_a_stale_version_is_refused(world: World) -> None:
 
 
 async def test_of_twenty_at_once_one_deletes_it(world: World) -> None:
-    """The others no longer find it, also while parts are being added."""
+    """One call deletes the task; the others no longer find it, also while parts are being added."""
     prepare = await task(world, "Prepare")
     head = await world.head()
     bodies = await asyncio.gather(

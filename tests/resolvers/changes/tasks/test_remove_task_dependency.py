@@ -20,7 +20,8 @@ async def waiting(world: World) -> dict[str, str]:
 
 
 async def test_a_task_no_longer_waits(world: World) -> None:
-    """Both tasks show it; the one that waited has a version, and an event with its blockers before and after."""
+    """Both tasks show the change; the one that waited has a version, and an event with its blockers before and
+    after."""
     send = await waiting(world)
     head = await world.head()
     made = await world.change("removeTaskDependency", {**send, "expectedVersion": 2}, SHOW, **RITA)

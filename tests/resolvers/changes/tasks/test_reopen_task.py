@@ -103,7 +103,7 @@ async def test_not_on_a_lead_that_was_converted_since(world: World) -> None:
 
 
 async def test_of_twenty_at_once_one_reopens_it(world: World) -> None:
-    """The others are refused because it is open."""
+    """One call reopens the task; the others are refused because it is open."""
     call = {"taskId": await task(world, "Call")}
     await world.change("completeTask", call)
     bodies = await asyncio.gather(*(world.attempt("reopenTask", call) for _ in range(20)))

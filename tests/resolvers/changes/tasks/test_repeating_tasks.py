@@ -26,7 +26,8 @@ async def complete(world: World, task_id: str, **who: Any) -> Any:
 
 
 async def test_the_next_is_like_the_one_before(world: World) -> None:
-    """It has the same subject, assignee and creator, and its event is TASK_SCHEDULED with the task it repeats."""
+    """The next task has the same subject, assignee and creator, and is recorded as scheduled, with the task it
+    repeats."""
     links = {"leadId": world["Bob"], "contactId": world["contact of mia"], "customerId": world["Acme"]}
     given = {"notes": "Ask", "priority": "HIGH", "assigneeId": world["rita"], "remindAt": "2031-05-01T07:00:00Z"}
     await task(world, "Call", **links, **given, dueOn="2031-05-01", recurrence="FREQ=WEEKLY;COUNT=3")
@@ -75,8 +76,8 @@ async def test_until_its_rule_ends(world: World) -> None:
 
 
 async def test_nine_stays_nine_where_the_assignee_lives(world: World) -> None:
-    """It does not matter who completes it: Berlin's clocks change on 30 March 2031; unassigned tasks use the
-    organisation's."""
+    """Clocks change in Berlin on 30 March 2031; it does not matter who completes a task; unassigned tasks use the
+    organisation's zone."""
     await world.sql("UPDATE organisation SET time_zone = 'America/New_York'")
     await world.sql("UPDATE member SET time_zone = 'Europe/Berlin' WHERE subject = 'rita'")
     daily = {"dueAt": "2031-03-29T08:00:00Z", "recurrence": "FREQ=DAILY"}

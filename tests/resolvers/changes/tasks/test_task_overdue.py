@@ -152,7 +152,7 @@ async def test_many_look_at_once(world: World, strangers: World) -> None:
 
 @pytest.mark.parametrize("held", ["lead", "task"])
 async def test_what_is_being_changed_is_recorded_the_next_time(world: World, recorded: Recorded, held: str) -> None:
-    """Neither waits for the other: the rest is recorded meanwhile."""
+    """Neither the change nor the search waits for the other: the remaining tasks are recorded meanwhile."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
     await task(world, "Write", leadId=world["Bob"], dueOn="2020-05-01")
     name = "Ada" if held == "lead" else "Call"
@@ -208,7 +208,7 @@ async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
 
 
 async def test_a_server_goes_on_looking(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It does so after any failure, and not at all where the setting leaves it to another server."""
+    """A server keeps looking after any failure, and does not look where the setting leaves it to another server."""
     tried: asyncio.Queue[datetime] = asyncio.Queue()
 
     async def failing(_: Database, now: datetime, wake: overdue.Wake) -> None:
