@@ -119,7 +119,7 @@ def test_ends_grow_in_steps(seed: int) -> None:
 @pytest.mark.parametrize("downwards", [True, False])
 @pytest.mark.parametrize("seed", range(2))
 def test_ten_thousand_drops_beside_one_card_stay_short(seed: int, downwards: bool) -> None:
-    """Each right below the same card, or each right above it: at most 167 digits.
+    """Ten thousand cards dropped right below the same card, or right above it, need at most 167 digits.
 
     The first halves the gap, but for half a part. From then on the neighbour that was dropped last is the longer one,
     so each drop leaves 30 of 32 parts: 0.0931 bits. A gap of one step, of eight digits, lies 27.6 bits below the whole.

@@ -1,7 +1,7 @@
-"""A right input for every mutation, in the organisation of `world.build`: what the tests of all mutations start from.
+"""A valid input for every mutation, in the organisation of `world.build`: where the tests of all mutations start.
 
-A recipe prepares what its mutation needs and returns the input. It names every id that the input can hold, so that
-each can be replaced by another organisation's; what cannot stand together has recipes of its own.
+A recipe prepares what its mutation needs and returns the input. It names every id that the input can hold, so that each
+can be replaced by another organisation's; fields that exclude each other have recipes of their own.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,6 +1,6 @@
-"""Two organisations full of what makes reading hard: ties, gaps, odd texts, several currencies, deleted stages.
+"""Two organisations full of records that are hard to read: ties, gaps, odd texts, several currencies, deleted stages.
 
-It is the same in every run, and it is written into the tables as it stands, so that no change is trusted to make it.
+The data is the same in every run, and is written straight into the tables, so that it does not depend on any change.
 """
 
 import itertools

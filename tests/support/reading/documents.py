@@ -1,4 +1,4 @@
-"""Generated queries: hypothesis-graphql makes the first draft, and what it leaves out is put in here.
+"""Generated queries: hypothesis-graphql drafts them, and this module adds what it leaves out.
 
 It draws fields and arguments from the schema. This adds what people also write: arguments left out, ids and cursors
 that exist, aliases, fragments, `@include` and `@skip`, `__typename`, deeper and wider selections, and variables.

@@ -102,10 +102,11 @@ def fields_of(type_: Any, fields: dict[str, Any], depth: int, everything: bool, 
 
 
 def operations() -> Iterator[tuple[str, str]]:
-    """An operation for each root field, with all that can be asked below it; each with few and with all arguments.
+    """An operation for each root field, with everything that can be selected below it, each with few and with all
+    arguments.
 
-    What a field reads depends on the record that it belongs to, not on how one came to that: it is enough that the
-    changes, the subscriptions and a few of the queries are asked two records deep, with all arguments.
+    A field's value depends on its record, not on the path to that record, so it is enough to select the changes, the
+    subscriptions and a few of the queries two records deep, with all arguments.
     """
     for root, name in FIELDS:
         field = root.fields[name]

@@ -1,7 +1,7 @@
 """A plain reference executor: the published schema, graphql-core's own executor, and Python over rows in memory.
 
-It knows the rules of reading a second time, written independently of the SQL. What it refuses, it refuses as a whole,
-before anything is run, as Dealboard does.
+It implements the rules of reading a second time, independently of the SQL. Like Dealboard, it refuses an operation as a
+whole, before it runs anything.
 """
 
 import json

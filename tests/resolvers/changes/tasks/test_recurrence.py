@@ -45,7 +45,7 @@ def following(task: dict[str, Any], zone: str = "UTC", now: datetime = LONG_AGO)
     ],
 )
 def test_at_the_same_time_of_the_clock(zone: str, when: str, expected: str) -> None:
-    """Nine stays nine when clocks change; what is skipped does not come, what comes twice is meant the first time.
+    """Nine stays nine when clocks change; a skipped time does not occur, and a repeated one counts the first time.
 
     Samoa had no 30 December 2011; in Chile midnight is skipped in September, but not the day.
     """
