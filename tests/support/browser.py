@@ -124,9 +124,9 @@ async def answer(page: Page, shown: str = '"data"') -> dict[str, Any]:
 
 
 async def write(page: Page, editor: str, text: str) -> None:
-    """Put this text into an editor in place of what stands there, as if it were pasted.
+    """Replace the content of an editor with this text, as if it were pasted.
 
-    Again, when the page itself was still filling the editor, or took the focus away.
+    Tries again when the page itself was still filling the editor, or took the focus away.
     """
     async with asyncio.timeout(60):
         while True:
