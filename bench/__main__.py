@@ -1,6 +1,6 @@
-"""`make bench`: measures the cases round by round, and prints and writes what was found.
+"""`make bench`: measures the cases round by round, then prints and writes the results.
 
-The contestants of a case take turns in short rounds, so that whatever else the machine does meets all of them alike.
+The contestants of a case take turns in short rounds, so that other load on the machine affects all of them alike.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from bench.work import work
 from server.process.postgres import embedded
 
 GROWING = ("growth", "timeline", "tasks")
-"""The cases whose contestants are the same thing in organisations of different sizes."""
+"""The cases that run the same contestant in organisations of different sizes."""
 ALL = ("board", "lead", "move", "order", *CHANGES, *GROWING)
 BOUNDS: dict[tuple[str, str], dict[str, float]] = {
     ("board", "limit"): {"least": 0.85},
@@ -50,7 +50,7 @@ BOUNDS: dict[tuple[str, str], dict[str, float]] = {
     ("order", "without a log"): {},
     **{(name, "limit"): {"least": 0.6} for name in CHANGES},
 }
-"""What is compared with whom, by case, and what is to be reached."""
+"""Which contestants to compare, by case, and the bound to reach."""
 GROWTH = 1.5
 """How much longer a board or a page may take in the largest organisation than in the smallest one."""
 
@@ -92,7 +92,7 @@ def main(
             names = sorted({one.server for case in cases for one in case.contestants})
             servers = {name: stack.enter_context(running(name, url)) for name in names}
             load = stack.enter_context(loading())
-            sent: Counter[tuple[str, str]] = Counter()  # cases of the same data go on where the one before ended
+            sent: Counter[tuple[str, str]] = Counter()  # cases with the same data continue where the case before ended
             for case in cases:
                 data = case.name, case.where
                 sent[data] += expect_right(case, servers, sent[data])
@@ -105,7 +105,7 @@ def main(
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The server to measure on: given, or the embedded one in a folder that is kept."""
+    """The server to measure on: the given one, or the embedded one in a folder that is kept."""
     if given := os.environ.get("DEALBOARD_BENCH_DATABASE_URL"):
         yield given
         return
@@ -148,7 +148,7 @@ async def prepared(server_url: str, chosen: Sequence[str], mode: Mode) -> tuple[
 
 
 async def work_cases(url: str, mode: Mode) -> list[Case]:
-    """The cases that are about work, in organisations with different amounts of it."""
+    """The cases with tasks and events, in organisations with different numbers of them."""
     works = {}
     for size in mode.sizes:
         console.log(f"an organisation with {size:,} tasks, and as many events of a lead")
@@ -157,7 +157,7 @@ async def work_cases(url: str, mode: Mode) -> list[Case]:
 
 
 def measure(case: Case, servers: dict[str, Server], load: Load, mode: Mode, sent: int) -> tuple[list[Measured], int]:
-    """All rounds of a case, from the request `sent` on; also returns the request to go on with."""
+    """All rounds of a case, from the request `sent` on; also returns the request to continue with."""
     found = [Measured(one.name) for one in case.contestants]
     for nth in range(-1, mode.rounds):
         for one, result in zip(case.contestants, found, strict=True):
@@ -183,7 +183,7 @@ def measure(case: Case, servers: dict[str, Server], load: Load, mode: Mode, sent
 
 
 def ratios(case: Case, measured: list[Measured]) -> list[Ratio]:
-    """Ours against each of the others; of growth, the time of the largest against that of the smallest."""
+    """Ours against each of the others; for growth, the time of the largest against that of the smallest."""
     if case.name in GROWING:
         small, *larger = measured
         return [
@@ -202,7 +202,7 @@ def _divided(of: list[float], to: list[float]) -> list[float]:
 
 
 def expect_right(case: Case, servers: dict[str, Server], sent: int) -> int:
-    """Stop unless the contestants answer, and answer the same. Returns how many requests were used up for it."""
+    """Stop unless all contestants answer, and answer the same. Returns the number of requests used for it."""
     used = 0 if case.same else 1
     answers = {
         one.name: ask(servers[one.server].port, one.requests[(sent + nth * used) % len(one.requests)])
@@ -219,7 +219,7 @@ def expect_right(case: Case, servers: dict[str, Server], sent: int) -> int:
 
 
 def refused(data: dict[str, Any]) -> bool:
-    """Whether a change was not made: a refusal takes less time."""
+    """Whether a change was refused, because a refusal takes less time."""
     return any(isinstance(payload, dict) and payload.get("userErrors") for payload in data.values())
 
 

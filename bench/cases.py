@@ -14,12 +14,12 @@ from bench.dealboard import token
 from bench.work import Work
 
 PAGE = 50
-"""Leads of each stage on the board, tasks or events in a list."""
+"""Leads of each stage on the board; tasks or events in a list."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One side of a case: a server, and the ready HTTP requests that it gets in turn."""
+    """One side of a case: a server, and the finished HTTP requests that it gets in turn."""
 
     name: str
     server: str
@@ -28,7 +28,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Case:
-    """The same thing asked in several ways, over so many connections; `same` says that the answers must be equal."""
+    """One request in several variants, over so many connections; `same` means that the answers must be equal."""
 
     name: str
     connections: int
@@ -66,7 +66,7 @@ def lead_cases(place: Place) -> list[Case]:
 
 
 def move_cases(place: Place) -> list[Case]:
-    """A lead moved to the top of the next stage, and from the last to the first: never to where it stands."""
+    """A lead moved to the top of the next stage, and from the last to the first: never within its stage."""
     contestants = [
         Contestant("limit", "limit", bare_moves("move", moves(place))),
         Contestant("dealboard", "dealboard", asked_moves(moves(place))),
@@ -76,7 +76,7 @@ def move_cases(place: Place) -> list[Case]:
 
 def order_cases(one: Place, many: Sequence[Place]) -> list[Case]:
     """The price of order: hand-written moves with the log, whose counter all changes of an organisation wait for, and
-    the same without; of one organisation, and of many in turn."""
+    the same without the log; in one organisation, and in many in turn."""
     fewest = min(len(place.leads) for place in many)
     in_turn = [step for steps in zip(*(moves(place, fewest) for place in many), strict=True) for step in steps]
     return [
@@ -97,11 +97,11 @@ def order_cases(one: Place, many: Sequence[Place]) -> list[Case]:
 
 
 Move = tuple[Place, str, str]
-"""Where, the lead, and the stage to move it to."""
+"""The organisation, the lead, and the stage to move it to."""
 
 
 def moves(place: Place, leads: int | None = None) -> list[Move]:
-    """All leads, or so many, to the next stage, again and again until all are back where they stood."""
+    """All leads, or so many, moved to the next stage, again and again until all are back where they started."""
     count = len(place.stages)
     standing = list(zip(place.leads, place.standing, strict=True))[:leads]
     return [(place, lead, place.stages[(at + step) % count]) for step in range(1, count + 1) for lead, at in standing]
@@ -118,7 +118,7 @@ def asked_moves(steps: Sequence[Move]) -> list[str]:
 
 
 def change_cases(name: str, place: Crowd) -> list[Case]:
-    """A change of a lead, of another one each time: most can be made only once."""
+    """A change of a lead, a different one each time, because most changes can be made only once."""
     mutation, given = CHANGES[name]
     inputs = [{"leadId": lead, **given(place)} for lead in place.leads]
     bare_requests = [
@@ -139,7 +139,7 @@ CHANGES: Mapping[str, tuple[str, Callable[[Crowd], Mapping[str, Any]]]] = {
         lambda place: {"title": "Call", "dueAt": "2031-01-01T00:00:00Z", "assigneeId": place.member},
     ),
 }
-"""The mutation of each case, and what it takes besides the lead."""
+"""The mutation of each case, and its input besides the lead."""
 
 
 def growth_cases(places: Mapping[int, Place]) -> list[Case]:
@@ -149,7 +149,7 @@ def growth_cases(places: Mapping[int, Place]) -> list[Case]:
 
 
 def timeline_cases(works: Mapping[int, Work]) -> list[Case]:
-    """Pages of what happened to one lead, the newest and older ones, where different amounts have happened to it."""
+    """Pages of the timeline of one lead, the newest and older ones, for leads with different numbers of events."""
     contestants = [
         Contestant(
             f"{size:,}", "dealboard", pages(work, queries.TIMELINE, {"id": work.lead}, cursors("NUMBER", work.events))
@@ -160,7 +160,7 @@ def timeline_cases(works: Mapping[int, Work]) -> list[Case]:
 
 
 def tasks_cases(works: Mapping[int, Work]) -> list[Case]:
-    """Pages of what one member has to do, the next due and later ones, where there are different amounts to do."""
+    """Pages of the tasks of one member, the next due and later ones, for members with different numbers of tasks."""
     contestants = [
         Contestant(f"{size:,}", "dealboard", pages(work, queries.TASKS, {}, cursors("DUE", work.tasks)))
         for size, work in works.items()
@@ -169,7 +169,7 @@ def tasks_cases(works: Mapping[int, Work]) -> list[Case]:
 
 
 def pages(work: Work, query: str, variables: Mapping[str, Any], after: Sequence[str]) -> list[str]:
-    """The requests for the first page of a list, and for the page behind each of these cursors."""
+    """The requests for the first page of a list, and for the page after each of these cursors."""
     return [post(work, query, {**variables, "first": PAGE, "after": cursor}) for cursor in (None, *after)]
 
 

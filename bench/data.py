@@ -1,6 +1,6 @@
-"""The data that is measured on: organisations of a given number of leads, made from a seed and loaded by COPY.
+"""The data to measure on: organisations of a given number of leads, generated from a seed and loaded by COPY.
 
-It is kept between runs and made anew when the tables or the files that make it change.
+It is kept between runs, and generated again when the tables or the files that generate it change.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ DATABASE = "dealboard_bench"
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 OWNERS = 24
 NEIGHBOURS = 200
-"""Small organisations beside the ones that are measured, so that no table is a single page."""
+"""Small organisations beside the measured ones, so that no table is a single page."""
 NEIGHBOUR = 20
 """Leads of each of them."""
 STAGES = (
@@ -36,7 +36,7 @@ STAGES = (
     ("Won", "WON", 100, 18),
     ("Lost", "LOST", 0, 12),
 )
-"""Name, kind, probability, and which share of the leads, in percent, stands there."""
+"""Name, kind, probability, and the share of the leads in percent."""
 
 
 def words(text: str) -> list[str]:
@@ -57,7 +57,7 @@ class Place:
     key: str
     pipeline: str
     stages: tuple[str, ...]
-    """Public ids of the stages where work goes on, in order."""
+    """Public ids of the open stages, in order."""
     leads: tuple[str, ...]
     """Public ids of some leads in these stages, spread over the organisation."""
     standing: tuple[int, ...]
@@ -71,7 +71,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Crowd:
-    """An organisation with many leads that wait for the same change."""
+    """An organisation with many leads that are ready for the same change."""
 
     key: str
     leads: tuple[str, ...]
@@ -84,7 +84,7 @@ class Crowd:
 
 
 class Maker:
-    """Makes the records of one organisation; the same seed makes the same."""
+    """Generates the records of one organisation; the same seed generates the same records."""
 
     def __init__(self, key: str, leads: int) -> None:
         self.random = Random(key)
@@ -111,7 +111,7 @@ class Maker:
         return f"{self.random.choice(FIRST)} {self.random.choice(LAST)}"
 
     def tables(self) -> Iterator[tuple[str, list[str], Iterator[tuple[Any, ...]]]]:
-        """Each table with the names of its columns and its rows, in the order in which they refer to each other."""
+        """Each table with the names of its columns and its rows, in the order of their references."""
         org_id, random = self.org_id, self.random
         yield "organisation", ["id", "key", "name"], iter([(org_id, self.key, "Bench")])
         yield "event_log", ["org_id", "head"], iter([(org_id, 0)])
@@ -177,7 +177,7 @@ class Maker:
             )
 
     def _tasks(self) -> Iterator[tuple[Any, ...]]:
-        """Every lead has a done task, and nine of ten an open one."""
+        """Every lead has a completed task, and nine of ten have an open one."""
         random = self.random
         for nth, id in enumerate(self.lead_ids):
             due = NOW + timedelta(hours=random.randrange(-200, 1500))
@@ -205,7 +205,8 @@ TOTALS = """
 
 
 async def prepare(server_url: str) -> str:
-    """The URL of the database to measure in, on this server; made anew when tables or generator are other ones."""
+    """The URL of the database to measure in, on this server; its data is generated again when tables or generator
+    changed."""
     url = urlunsplit(urlsplit(server_url)._replace(path=f"/{DATABASE}"))
     connection = await asyncpg.connect(server_url)
     try:
@@ -229,7 +230,7 @@ async def prepare(server_url: str) -> str:
 
 
 def fingerprint() -> str:
-    """Changes when the data has to be made anew: with the tables, and with what makes it."""
+    """Changes when the data has to be generated again: with the tables, and with the files that generate it."""
     here = Path(__file__)
     files = sorted((here.parent.parent / "models" / "migrations" / "versions").glob("*.py"))
     makers = here, here.with_name("work.py")
@@ -247,7 +248,7 @@ async def _fingerprint(url: str) -> Any:
 
 
 async def place(url: str, key: str, leads: int, *, fresh: bool = False) -> Place:
-    """The organisation of that key with so many leads: as it was left, or made anew when it must be `fresh`."""
+    """The organisation of that key with so many leads: as it was left, or generated again if it must be `fresh`."""
     connection = await asyncpg.connect(url)
     try:
         org_id = organisation_id(key)
@@ -280,11 +281,11 @@ WITH leads AS (
 )
 UPDATE lead SET qualified_at = now() WHERE org_id = $1
 """
-"""What makes an organisation's opportunities qualified leads, with a pipeline that they can be converted into."""
+"""Turns an organisation's opportunities into qualified leads, with a pipeline to convert them into."""
 
 
 async def crowd(url: str, key: str, leads: int, prepare: str = "") -> Crowd:
-    """A fresh organisation whose open leads can all be changed; `prepare` is run on it before."""
+    """A fresh organisation whose open leads can all be changed; `prepare` is run on it first."""
     await place(url, key, leads, fresh=True)
     connection = await asyncpg.connect(url)
     try:
@@ -303,7 +304,7 @@ async def crowd(url: str, key: str, leads: int, prepare: str = "") -> Crowd:
 async def load(connection: asyncpg.Connection, maker: Maker) -> None:
     """Write an organisation's rows, in place of those it had."""
     async with connection.transaction():
-        # The rows are right by construction; checking eight foreign keys a lead takes most of the time.
+        # The rows are correct by construction; checking eight foreign keys per lead takes most of the time.
         if await connection.fetchval("SELECT usesuper FROM pg_user WHERE usename = current_user"):
             await connection.execute("SET LOCAL session_replication_role = replica")
         for table in reversed(models.Base.metadata.sorted_tables):

@@ -13,7 +13,7 @@ from server.settings import load_settings
 SETTINGS = load_settings(
     jwt_secret="not a secret, as nothing but made-up data is behind it",
     pool_size=POOL,
-    overdue_interval=0,  # which of the made-up tasks are late depends on the day
+    overdue_interval=0,  # which of the generated tasks are overdue depends on the day
 )
 
 
@@ -25,7 +25,7 @@ def token(organisation: str) -> str:
 
 
 def create_app(url: str) -> Any:
-    """The application of server.app, with a database that is opened when it starts."""
+    """The application of server.app, with a database that is opened at startup."""
     return Opened(url)
 
 
@@ -37,7 +37,7 @@ class Opened:
         self.app: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Hand over to the application."""
+        """Pass the call on to the application."""
         if scope["type"] == "lifespan":
             async with Database.open(self.url, min_size=POOL, max_size=POOL) as database:
                 self.app = create_dealboard(SETTINGS, database)

@@ -1,7 +1,7 @@
 """The limit: bare Starlette routes that run hand-written SQL over asyncpg and return its text.
 
-What is known to be fast is done here too: text put together with `concat`, to-one records joined rather than looked up
-in subqueries, generic plans without JIT, and no round trip to reset a connection.
+The known optimisations are applied here, too: text concatenated with `concat`, to-one records joined rather than looked
+up in subqueries, generic plans without JIT, and no round trip to reset a connection.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -170,7 +170,7 @@ def create_app(url: str) -> Starlette:
 
 
 async def _keep(connection: asyncpg.Connection) -> None:
-    """Nothing that is done here leaves anything behind in a session."""
+    """Keep the connection as it is: nothing here changes its session."""
 
 
 async def board(request: Request) -> Response:
@@ -195,7 +195,7 @@ async def move(request: Request) -> Response:
 
 
 async def unlogged_move(request: Request) -> Response:
-    """The same without an event: no counter of the organisation, no row in the log. It shows what the log costs."""
+    """The same without an event: no counter of the organisation, no row in the log. It shows the cost of the log."""
     return await _moved(request, logged=False)
 
 
@@ -209,7 +209,7 @@ async def _moved(request: Request, logged: bool) -> Response:
 
 
 async def change(request: Request) -> Response:
-    """Make one of the changes of `limit_changes`, and show the lead."""
+    """Make one of the changes of `limit_changes`, and return the lead."""
     org_id, lead_id, member_id = (UUID(request.path_params[name]) for name in ("org_id", "lead_id", "member_id"))
     async with request.app.state.pool.acquire() as connection:
         async with connection.transaction():

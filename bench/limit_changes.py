@@ -1,7 +1,7 @@
-"""The limit of changes: the statements that a change runs, one after the other in one transaction, and nothing around.
+"""The limit of changes: the statements of a change, one after the other in one transaction, and nothing around them.
 
-They are the same statements, so that what is measured is what Dealboard adds to them: reading the request,
-authentication, the rules, and making the payload.
+They are the same statements, so the difference is what Dealboard adds to them: reading the request, authentication, the
+rules, and building the payload.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,14 +30,14 @@ NO_TOTALS: dict[str, list[Any]] = {"stages": [], "currencies": [], "leads": [], 
 
 
 async def one(statement: Statement, connection: Any, **values: Any) -> Row:
-    """The row that a statement finds."""
+    """The row that a statement returns."""
     found = await statement.first(connection, **values)
     assert found is not None
     return found
 
 
 async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *types: str, **totals: Any) -> None:
-    """Write the events, and what the totals change by."""
+    """Write the events, and the changes of the totals."""
     count = len(types)
     await APPEND.run(
         connection,
@@ -59,14 +59,14 @@ async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *type
 
 
 async def actor(connection: Any, org_id: UUID) -> UUID:
-    """The member who does it."""
+    """The member who makes the change."""
     found = await one(FIND_MEMBER, connection, org_id=org_id, subject="member-0")
     member_id: UUID = found["id"]
     return member_id
 
 
 async def assign(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUID) -> None:
-    """Give a lead to a member."""
+    """Assign a lead to a member."""
     actor_id = await actor(connection, org_id)
     await one(locking.KEEP["member"], connection, org_id=org_id, id=member_id)
     (lead,) = await assignment.LOCK_LEADS.all(connection, org_id=org_id, ids=[lead_id])
@@ -88,7 +88,7 @@ async def follow_up(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUI
 
 
 async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None:
-    """Move a lead to the next open stage, and stamp it."""
+    """Move a lead to the next open stage, and mark it as qualified."""
     actor_id = await actor(connection, org_id)
     peeked = await one(lifecycle.PEEK, connection, org_id=org_id, lead_id=lead_id)
     here = {"org_id": org_id, "stage_id": peeked["stage_id"]}
@@ -118,7 +118,7 @@ async def qualify(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
 
 
 async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None:
-    """Make an opportunity of a qualified lead."""
+    """Convert a qualified lead into an opportunity."""
     actor_id = await actor(connection, org_id)
     target = await one(
         conversion_target.TARGET, connection, org_id=org_id, lead_id=lead_id, pipeline_id=None, stage_id=None
@@ -149,7 +149,7 @@ async def convert(connection: Any, org_id: UUID, lead_id: UUID, _: UUID) -> None
 
 
 def _totals(stages: list[Any], lead: Any) -> dict[str, list[Any]]:
-    """As many rows of totals as the change touches; by how much makes no difference to the time."""
+    """As many rows of totals as the change touches; the amounts make no difference to the time."""
     amount = lead["value"] or 0
     ids = sorted(stage["id"] for stage in stages)
     return {

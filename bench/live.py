@@ -1,7 +1,7 @@
-"""`python -m bench.live`: what an event costs with a thousand subscribers, and how soon they have it.
+"""`python -m bench.live`: the cost of an event with a thousand subscribers, and how soon they receive it.
 
-The contestants take turns, so that whatever else the machine does meets all of them alike. Times are from sending the
-request that makes the event. Dealboard's is a moveLead with its transaction; the others are handed the finished event.
+The contestants take turns, so that other load on the machine affects all of them alike. Times start when the request
+that causes the event is sent. Dealboard's is a moveLead with its transaction; the others receive the finished event.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 @dataclass
 class Contestant:
-    """One server, the documents that its sockets subscribe with, and what makes an event there."""
+    """One server, the documents that its sockets subscribe with, and the requests that cause an event there."""
 
     title: str
     server: Server
@@ -51,7 +51,7 @@ class Contestant:
     made: "Events"
 
     def open(self, load: Load, sockets: int) -> None:
-        """Open the sockets, and wait until all of them get events."""
+        """Open the sockets, and wait until all of them receive events."""
         init = {"type": "connection_init", "payload": self.made.headers}
         load.do("open", self.title, self.server.port, sockets, init, self.documents)
         for _ in range(10):
@@ -69,7 +69,7 @@ class Contestant:
 
 
 class Events:
-    """Requests that make an event: moves of leads of the organisation, or a body that is passed on."""
+    """Requests that cause an event: moves of leads of the organisation, or a body that is passed on."""
 
     def __init__(self, place: Place | None = None, body: str = "") -> None:
         self.place = place
@@ -78,7 +78,7 @@ class Events:
         self.made = 0
 
     def next(self, count: int) -> list[str]:
-        """The next ones."""
+        """The next requests."""
         return [self._request() for _ in range(count)]
 
     def _request(self) -> str:
@@ -105,8 +105,8 @@ def main(
     late: Annotated[bool, typer.Option(help="Measure delays within and between processes, too.")] = True,
     idle: Annotated[int, typer.Option(help="Sockets whose memory is measured; 0 for none.")] = 5_000,
 ) -> None:
-    """Measure it."""
-    # All sockets are of one member.
+    """Run the measurement."""
+    # All sockets belong to one member.
     with environment(DEALBOARD_MAX_CONNECTIONS_PER_MEMBER="10000"), postgres() as server_url, loading() as load:
         url = asyncio.run(prepare(server_url))
         found, other = (asyncio.run(place(url, key, 600, fresh=True)) for key in ORGANISATIONS)
@@ -184,7 +184,7 @@ def delays(url: str, place: Place, load: Load) -> None:
 
 @contextmanager
 def environment(**variables: str) -> Iterator[None]:
-    """Variables for the servers that are started meanwhile; empty ones are left out."""
+    """Variables for the servers that start meanwhile; empty ones are left out."""
     given = {name: value for name, value in variables.items() if value}
     os.environ.update(given)
     try:
@@ -195,7 +195,7 @@ def environment(**variables: str) -> Iterator[None]:
 
 
 def memory(url: str, place: Place, load: Load, sockets: int) -> None:
-    """What a subscriber costs who hears nothing."""
+    """The memory of a subscriber that receives nothing."""
     with running("dealboard", url) as server:
         contestant = Contestant("idle", server, [f"subscription {OURS}"], Events(place))
         contestant.open(load, 10)

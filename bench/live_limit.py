@@ -1,4 +1,4 @@
-"""The limit of live delivery: bare Starlette sockets, to each of which the same text is sent when somebody posts it."""
+"""The limit of live delivery: bare Starlette sockets that all receive the same text, which a request posts."""
 
 from typing import Any
 

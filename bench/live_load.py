@@ -1,7 +1,8 @@
-"""Subscribers by the thousand: a process that opens sockets, has an event made, and notes when each socket got it.
+"""Subscribers by the thousand: a process that opens sockets, triggers an event, and records when each socket received
+it.
 
-It speaks just as much of the WebSocket protocol as that takes, so that it uses little of the processor that the servers
-need. It reads jobs as lines of JSON and answers each with a line.
+It implements only the part of the WebSocket protocol that it needs, to leave the processor to the servers. It reads
+jobs as lines of JSON and answers each with a line.
 """
 
 import asyncio
@@ -46,13 +47,13 @@ class Fleet:
         self.all = asyncio.Event()
 
     def expect(self, events: int) -> None:
-        """From now on, so many events for each socket."""
+        """From now on, expect so many events for each socket."""
         self.got, self.due, self.first = 0, events * len(self.sockets), 0.0
         self.late = []
         self.all.clear()
 
     def note(self, payload: bytes) -> None:
-        """An event has come."""
+        """Count an event that arrived."""
         self.last = time.perf_counter()
         self.first = self.first or self.last
         self.got += 1
@@ -77,12 +78,12 @@ class Socket(asyncio.Protocol):
         self.open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the protocol."""
+        """Request the protocol."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.write(UPGRADE.encode())
 
     def data_received(self, data: bytes) -> None:
-        """Take whole frames."""
+        """Process whole frames."""
         self.buffer += data
         if not self.open:
             head, found, rest = self.buffer.partition(b"\r\n\r\n")
@@ -114,7 +115,7 @@ class Socket(asyncio.Protocol):
 
 
 class Jobs:
-    """What can be asked of this process."""
+    """The jobs of this process."""
 
     def __init__(self) -> None:
         self.fleets: dict[str, Fleet] = {}
@@ -139,7 +140,8 @@ class Jobs:
         return {}
 
     async def event(self, name: str, port: int, requests: Sequence[str]) -> dict[str, Any]:
-        """Send requests one after the other, each of which makes an event; wait until every socket has got all."""
+        """Send requests one after the other, each of which causes an event; wait until every socket has received
+        all."""
         fleet = self.fleets[name]
         fleet.expect(len(requests))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -170,13 +172,13 @@ def _same(socket: Socket) -> Socket:
 
 
 class Load:
-    """The process, from the side of the one who gives it jobs."""
+    """The process, from the side of its client."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
 
     def do(self, job: str, *arguments: Any) -> dict[str, Any]:
-        """Have a job done. Raises `RuntimeError` when it fails."""
+        """Run a job. Raises `RuntimeError` when it fails."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(orjson.dumps([job, *arguments]) + b"\n")
@@ -189,7 +191,7 @@ class Load:
 
 @contextmanager
 def loading() -> Iterator[Load]:
-    """The load process, started and ended."""
+    """The load process, started here and ended afterwards."""
     command = [sys.executable, "-m", "bench.live_load"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -201,7 +203,7 @@ def loading() -> Iterator[Load]:
 
 
 async def main() -> None:
-    """Do jobs until there are no more."""
+    """Run jobs until there are no more."""
     jobs = Jobs()
     reader = asyncio.StreamReader(limit=2**24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -1,4 +1,4 @@
-"""The usual way of live delivery: Strawberry's own sockets, and broadcaster's memory backend as it is."""
+"""The usual way of live delivery: Strawberry's own sockets, and broadcaster's own memory backend."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ class Named:
 
 @strawberry.type
 class StageChanged:
-    """A move; it arrives complete, so nothing is loaded for any subscriber."""
+    """A move; it arrives complete, so nothing is loaded per subscriber."""
 
     cursor: str
     occurred_at: str
@@ -37,23 +37,23 @@ class StageChanged:
 
 @strawberry.type
 class Query:
-    """What every schema has."""
+    """The query type that every schema needs."""
 
     hello: str = "hello"
 
 
 @strawberry.type
 class Subscription:
-    """The one that is measured."""
+    """The subscription that is measured."""
 
     @strawberry.subscription
     async def stage_changed(self) -> AsyncGenerator[StageChanged, None]:
         """Every move."""
         async with broadcast.subscribe("moves") as moves:
             async for event in moves:  # type: ignore[union-attr]
-                told = orjson.loads(event.message)  # type: ignore[union-attr]
-                parts = {key: Named(**told[key]) for key in ("lead", "from_stage", "to_stage")}
-                yield StageChanged(cursor=told["cursor"], occurred_at=told["occurred_at"], **parts)
+                move = orjson.loads(event.message)  # type: ignore[union-attr]
+                parts = {key: Named(**move[key]) for key in ("lead", "from_stage", "to_stage")}
+                yield StageChanged(cursor=move["cursor"], occurred_at=move["occurred_at"], **parts)
 
 
 def create_app(url: str) -> Any:

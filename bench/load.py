@@ -1,7 +1,7 @@
-"""The load: a process that sends ready-made HTTP/1.1 requests over kept connections and takes the time.
+"""The load: a process that sends ready-made HTTP/1.1 requests over kept connections and measures the time.
 
-It reads a job as a line of JSON and answers with a line. It only counts the bytes of an answer, so that it takes little
-of the processor that the servers need.
+It reads a job as a line of JSON and answers with a line. It only counts the bytes of a response, to leave the processor
+to the servers.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import uvloop
 
 @dataclass
 class Run:
-    """One run: the requests, taken in turn by all connections, until the time is over."""
+    """One run: all connections take the requests in turn, until the time is over."""
 
     requests: list[bytes]
     until: float
@@ -36,7 +36,7 @@ class Run:
 
 
 class Client(asyncio.Protocol):
-    """One connection: sends a request when the answer to the one before is complete."""
+    """One connection: sends a request once the response to the one before is complete."""
 
     transport: asyncio.Transport
 
@@ -57,7 +57,7 @@ class Client(asyncio.Protocol):
         self.transport.write(self.run.next())
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes."""
+        """Count the bytes received."""
         if self.missing == 0:
             data = self.head + data
             end = data.find(b"\r\n\r\n")
@@ -79,7 +79,7 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
     def _length(self, head: bytes) -> int | None:
-        """The length of the body, when the answer is good."""
+        """The length of the body, if the response is a success."""
         lower = head.lower()
         at = lower.find(b"\r\ncontent-length:")
         if not head.startswith(b"HTTP/1.1 200") or at < 0:
@@ -90,13 +90,13 @@ class Client(asyncio.Protocol):
         return length
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The server is not expected to close."""
+        """The server must not close the connection."""
         if not self.done.done():
             self.done.set_exception(exc or RuntimeError("the server closed the connection"))
 
 
 async def run(port: int, requests: list[bytes], connections: int, seconds: float, start: int) -> dict[str, object]:
-    """Send requests for so long, from the request `start` on, and report how it went."""
+    """Send requests for so long, from the request `start` on, and report the result."""
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     found = Run(requests, began + seconds, start, [], set())
@@ -118,7 +118,7 @@ async def run(port: int, requests: list[bytes], connections: int, seconds: float
 
 
 class Load:
-    """The load process, from the side of the one who gives it jobs."""
+    """The load process, from the side of its client."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -126,7 +126,7 @@ class Load:
     def run(
         self, port: int, requests: Sequence[str], *, connections: int, seconds: float, start: int = 0
     ) -> dict[str, float]:
-        """Do a job: rate, p50 and p99 in milliseconds."""
+        """Run a job: rate, p50 and p99 in milliseconds."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(orjson.dumps([port, requests, connections, seconds, start]) + b"\n")
@@ -140,7 +140,7 @@ class Load:
 
 @contextmanager
 def loading() -> Iterator[Load]:
-    """The load process, started and ended."""
+    """The load process, started here and ended afterwards."""
     command = [sys.executable, "-m", "bench.load"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -152,7 +152,7 @@ def loading() -> Iterator[Load]:
 
 
 def main() -> None:
-    """Do jobs until there are no more."""
+    """Run jobs until there are no more."""
     for line in sys.stdin.buffer:
         port, requests, connections, seconds, start = orjson.loads(line)
         texts = [request.encode() for request in requests]

@@ -1,4 +1,4 @@
-"""A Redis server of one's own, which can be stopped and started again on the same port."""
+"""A Redis server for one run, which can be stopped and started again on the same port."""
 
 import shutil
 import socket
@@ -19,11 +19,11 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The server's URL."""
         return f"redis://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start, and wait until it takes connections."""
+        """Start, and wait until it accepts connections."""
         command = shutil.which("redis-server")
         assert command, "redis-server is missing: apt-get install redis-server"
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
@@ -39,7 +39,7 @@ class RedisServer:
                 return
 
     def stop(self) -> None:
-        """Kill it: nothing is said to its clients."""
+        """Kill it, without a word to its clients."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()

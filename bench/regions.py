@@ -1,8 +1,8 @@
-"""`python -m bench.regions <folder>`: the deals of a real sales team, routed anew over its agents by region.
+"""`python -m bench.regions <folder>`: the deals of a real sales team, routed again among its agents by region.
 
 The folder holds `sales_pipeline.csv` and `sales_teams.csv` of "CRM Sales Opportunities" (Maven Analytics). Each deal
-gets the regional office of its agent as its source; then the open deals are taken from everybody, and a rule for each
-region gives them to the pool of its agents.
+gets the regional office of its agent as its source; then the open deals lose their owners, and a rule for each region
+assigns them to the pool of its agents.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ console = Console()
 
 
 def joined(folder: Path, file: Path) -> dict[str, list[str]]:
-    """Write the deals with the region of each; returns the agents who have deals, by region."""
+    """Write the deals with the region of each; returns the agents with deals, by region."""
     with (folder / "sales_teams.csv").open(encoding="utf-8-sig", newline="") as lines:
         region_of = {line["sales_agent"]: line["regional_office"] for line in csv.DictReader(lines)}
     with (folder / "sales_pipeline.csv").open(encoding="utf-8-sig", newline="") as lines:
@@ -58,7 +58,7 @@ def joined(folder: Path, file: Path) -> dict[str, list[str]]:
 
 
 def imported(file: Path, url: str) -> None:
-    """Take the deals in by the command line, as anybody would."""
+    """Import the deals through the command line."""
     options = ["--org", ORG, "--pipeline", "Hardware", "--title", "{product} for {account}", "--create-missing"]
     options += ["--date-format", "%m/%d/%Y", "--stages", "Prospecting,Engaging,Won,Lost", "--won", "Won"]
     options += ["--lost", "Lost", *(part for pair in MAPPED.items() for part in ("--map", "=".join(pair)))]
@@ -67,7 +67,7 @@ def imported(file: Path, url: str) -> None:
 
 
 class Client:
-    """Asks the API as an admin of the organisation."""
+    """Calls the API as an admin of the organisation."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -89,7 +89,7 @@ class Client:
 
 
 async def route(url: str, agents: dict[str, list[str]]) -> None:
-    """Take the open deals from everybody, set the rules, route, and report how."""
+    """Remove the owners of the open deals, set the rules, route, and report the result."""
     async with Database.open(url) as database, Feed.open(database, CRM) as feed:
         call = Client(Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed))
         members = (await call("{ members(first: 100) { nodes { id name } } }"))["members"]["nodes"]
@@ -121,7 +121,7 @@ async def route(url: str, agents: dict[str, list[str]]) -> None:
 
 
 def main(folder: Annotated[Path, typer.Argument(help="Where the CSV files are.")]) -> None:
-    """Route the open deals of the data set over its agents by region."""
+    """Route the open deals of the data set among its agents by region."""
     with tempfile.TemporaryDirectory(prefix="dealboard-regions-", ignore_cleanup_errors=True) as place:
         file = Path(place) / "deals.csv"
         agents = joined(folder, file)

@@ -1,4 +1,4 @@
-"""What was measured, as a table for people and as files for comparing runs."""
+"""The results, as a table for people and as files for comparing runs."""
 
 import json
 import platform
@@ -23,13 +23,13 @@ class Measured:
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
-    """Processor time of the server's process for each request, in milliseconds."""
+    """CPU time of the server's process for each request, in milliseconds."""
     size: float = 0
 
 
 @dataclass
 class Ratio:
-    """How two contestants compare, round by round: what of, to what, and the bound that is to be reached."""
+    """How two contestants compare, round by round: the quantity, the pair, and the bound to reach."""
 
     case: str
     of: str
@@ -40,7 +40,7 @@ class Ratio:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the median keeps to the bound; None without one."""
+        """Whether the median is within the bound; None without one."""
         if self.least is None and self.most is None:
             return None
         found = median(self.values)
@@ -65,7 +65,7 @@ class Report:
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def print(self, console: Console) -> None:
-        """As tables."""
+        """Print the results as tables."""
         for title, header, rows in self._tables():
             table = Table(*header, title=title, title_justify="left")
             for column in table.columns[1:]:
@@ -75,7 +75,7 @@ class Report:
             console.print(table)
 
     def write(self) -> Path:
-        """As files: JSON and Markdown, under the time of the run and as the latest."""
+        """Write the results as JSON and Markdown, under the time of the run and as the latest."""
         RESULTS.mkdir(exist_ok=True)
         parts = [f"# {self.at}, {self.mode}\n\nPython {platform.python_version()}, PostgreSQL {self.postgres}"]
         for title, header, rows in self._tables():

@@ -1,4 +1,4 @@
-"""The servers that are compared: each in a process of its own, with the same uvicorn, pool size and PostgreSQL."""
+"""The compared servers: each in a process of its own, with the same uvicorn, pool size and PostgreSQL."""
 
 import os
 import socket
@@ -27,7 +27,7 @@ class Server:
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time it has used so far."""
+        """CPU time it has used so far."""
         with open(f"/proc/{self.process.pid}/schedstat", encoding="ascii") as file:
             return int(file.read().split()[0]) / 1e9
 
@@ -47,7 +47,7 @@ def running(name: str, url: str) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until it takes connections."""
+    """Wait until the server accepts connections."""
     until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
@@ -65,7 +65,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """Serve one of them."""
+    """Serve one of the contestants."""
     name, port = sys.argv[1], int(sys.argv[2])
     create_app: Callable[[str], Any] = import_module(f"bench.{name}").create_app
     uvicorn.run(

@@ -1,8 +1,7 @@
 """`python -m bench.soak`: is anything lost, doubled or out of order, whatever happens to processes and connections?
 
 Writers move leads through several servers while subscribers listen, and one disturbance follows the other. In the end
-each subscriber's list of events must equal the event table's, exactly, and so must the moves of each lead that were
-answered.
+each subscriber's list of events must equal the event table's, exactly, and so must the answered moves of each lead.
 """
 
 import asyncio
@@ -48,11 +47,11 @@ CALM = 1.5
 """Seconds between two disturbances."""
 
 QUIET = 2.5
-"""Seconds in which nothing more may come once everything has: longer than it takes to make good a lost wake-up."""
+"""Seconds without any event once everything has arrived: longer than it takes to recover from a lost wake-up."""
 
 
 class Silent(Wakeups):
-    """Tells nobody."""
+    """Wakes no other process."""
 
     async def publish(self, channel: str, message: Any) -> None:
         """Drop it."""
@@ -60,7 +59,7 @@ class Silent(Wakeups):
 
 @dataclass
 class Board:
-    """A board, and a way to change it without waking anybody."""
+    """A board, and a way to change it without a wake-up."""
 
     engine: Engine
     stages: list[str] = field(default_factory=list)
@@ -71,7 +70,7 @@ class Board:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str) -> AsyncIterator["Board"]:
-        """Make it."""
+        """Create the board."""
         async with Database.open(url) as database, Feed.open(database, CRM, 1, Silent()) as feed:
             board = cls(Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed))
             stages = [{"name": name} for name in COLUMNS]
@@ -103,7 +102,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found. `wrong` says in words what should not be."""
+    """The result. `wrong` describes each fault in words."""
 
     events: int
     moves: int
@@ -116,7 +115,8 @@ class Verdict:
 async def soak(
     folder: Path, seconds: float, *, redis: bool, nodes: Sequence[int], subscribers: int, only: Sequence[str] = ()
 ) -> Verdict:
-    """Run it: until the time is over, and at least until everything (or `only` some of it) has happened once."""
+    """Run the soak until the time is over, and at least until every disturbance (or `only` some of them) has happened
+    once."""
     house = House(folder, list(nodes), redis)
     try:
         await house.start()
@@ -171,7 +171,7 @@ async def _disturb(every: dict[str, Disturb], seconds: float) -> Counter[str]:
 
 
 async def _compare(house: House, subscribers: Sequence[Subscriber], moves: Sequence[tuple[str, str]]) -> list[str]:
-    """What differs between the event table, what the writers were answered, and what the subscribers were given."""
+    """The differences between the event table, the answers to the writers, and what the subscribers received."""
     connection: Any = await asyncpg.connect(house.url)
     found = await connection.fetch(
         "SELECT number, type, lead_id, stage_id FROM event WHERE org_id = $1 ORDER BY number",
@@ -188,9 +188,9 @@ async def _compare(house: House, subscribers: Sequence[Subscriber], moves: Seque
         await _arrived(subscriber, len(expected[subscriber.query]))
     await asyncio.sleep(QUIET)
     for nth, subscriber in enumerate(subscribers):
-        told = expected[subscriber.query]
-        wrong += [f"subscriber {nth} {words}" for words in difference(subscriber.numbers, list(told))]
-        other = [number for number, event in subscriber.told.items() if event != told.get(number, event)]
+        events = expected[subscriber.query]
+        wrong += [f"subscriber {nth} {words}" for words in difference(subscriber.numbers, list(events))]
+        other = [number for number, event in subscriber.received.items() if event != events.get(number, event)]
         wrong += [f"subscriber {nth} received something else for {other[:10]}"] if other else []
         wrong += [f"subscriber {nth} was refused: {failure}" for failure in subscriber.failures]
     return wrong
@@ -201,7 +201,7 @@ def _ids(row: Any) -> tuple[str, str]:
 
 
 def astray(answered: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]) -> list[str]:
-    """In words, which leads did not go through the stages, in order, that the writers were answered."""
+    """In words, which leads did not pass through the stages, in order, that the writers' answers say."""
     return [
         f"{lead} was moved {len(wanted)} times and went {len(went)} steps, or others"
         for lead in sorted({lead for lead, _ in (*answered, *found)})
@@ -211,7 +211,7 @@ def astray(answered: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]
 
 
 async def _arrived(subscriber: Subscriber, count: int) -> None:
-    """Give a subscriber a minute to get what it has not got yet."""
+    """Give a subscriber a minute to receive what it lacks."""
     end = time.monotonic() + 60
     while len(subscriber.numbers) < count and time.monotonic() < end:
         subscriber.came.clear()
@@ -222,7 +222,7 @@ async def _arrived(subscriber: Subscriber, count: int) -> None:
 
 
 def difference(got: Sequence[int], expected: Sequence[int]) -> list[str]:
-    """In words, how a list of numbers differs from what it should be."""
+    """In words, how a list of numbers differs from the expected one."""
     words = []
     if missing := sorted(set(expected) - set(got)):
         words.append(f"missed {len(missing)}: {missing[:10]}")
@@ -242,9 +242,9 @@ def main(
     ] = "postgresql,redis",
     subscribers: Annotated[int, typer.Option(help="Subscribers.")] = 12,
 ) -> None:
-    """Run it, print what was found, and fail when anything was lost, doubled or out of order."""
+    """Run the soak, print the result, and fail when an event was lost, doubled or out of order."""
     console = Console(width=None if sys.stdout.isatty() else 120)
-    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # it logs at length each connection that is cut
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # asyncpg logs each connection that is cut at length
     wrong = False
     for carrier in carriers.split(","):
         with tempfile.TemporaryDirectory(prefix="dealboard-soak-", ignore_cleanup_errors=True) as folder:

@@ -48,7 +48,7 @@ class Loaders:
         self.totals = DataLoader(load_fn=self._totals)
 
     async def all(self, statement: Any) -> Sequence[Any]:
-        """The records that a statement finds."""
+        """The records that a statement returns."""
         async with self.sessions() as session:
             return (await session.scalars(statement)).all()
 
@@ -140,18 +140,18 @@ class Lead:
 
     @strawberry.field
     async def owner(self, info: Info) -> Named | None:
-        """Who works on it."""
+        """The lead's owner."""
         id = self.record.owner_id
         return None if id is None else Named.of("member", await loaders(info).members.load(id))
 
     @strawberry.field
     async def stage(self, info: Info) -> Named:
-        """Where it stands."""
+        """The lead's stage."""
         return Named.of("stage", await loaders(info).stages.load(self.record.stage_id))
 
     @strawberry.field
     async def next_task(self, info: Info) -> Task | None:
-        """The next step."""
+        """The lead's next task."""
         found = await loaders(info).next_tasks.load(self.record.id)
         if found is None:
             return None
@@ -160,7 +160,7 @@ class Lead:
 
 @strawberry.type
 class PageInfo:
-    """Where a page lies."""
+    """The position of a page."""
 
     has_next_page: bool
     end_cursor: str | None
@@ -191,7 +191,7 @@ class CurrencyTotal:
 
 @strawberry.type
 class StageTotals:
-    """What stands in a stage."""
+    """The totals of a stage."""
 
     count: int
     values: list[CurrencyTotal]
@@ -214,7 +214,7 @@ class Stage:
 
     @strawberry.field
     async def totals(self, info: Info) -> StageTotals:
-        """What stands in it."""
+        """The totals of the stage."""
         found = await loaders(info).totals.load(self.record.id)
         values = [CurrencyTotal.of(total) for total in found if total.currency and total.leads]
         return StageTotals(count=sum(total.leads for total in found), values=values)
@@ -256,7 +256,7 @@ class Pipeline:
 
 @strawberry.type
 class Query:
-    """What can be read."""
+    """The queries of the schema."""
 
     @strawberry.field
     async def pipeline(self, info: Info, id: strawberry.ID) -> Pipeline | None:
@@ -278,7 +278,7 @@ class Query:
 
 
 def cursor(lead: models.Lead) -> str:
-    """Where the next page goes on."""
+    """The cursor after which the next page starts."""
     return b64encode(json.dumps(["BOARD", lead.rank, str(lead.id)]).encode()).decode()
 
 

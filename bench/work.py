@@ -1,4 +1,4 @@
-"""Organisations with little on the board and much behind it: many tasks, and a lead to which as much has happened."""
+"""Organisations with few cards and much work: many tasks, and a lead with as many events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from models.tables.base import organisation_id
 
 LEADS = 100
 BESIDE = 4
-"""After so many events of the busiest lead comes one of another: a log is nowhere about a single lead for long."""
+"""After so many events of the busiest lead comes one of another lead: no log is about a single lead for long."""
 SEEN = 20
-"""Places in the lists from which the next page is asked for."""
+"""Places in the lists after which the next page is requested."""
 
 EVENT_COLUMNS = words(
     "org_id number id type occurred_at actor_id lead_id owner_id pipeline_id stage_id from_pipeline_id from_stage_id"
@@ -39,15 +39,15 @@ class Work:
 
     key: str
     lead: str
-    """Public id of the busiest lead."""
+    """The public id of the busiest lead."""
     events: tuple[tuple[int, UUID], ...]
     """Numbers and ids of some of its events, spread over all of them."""
     tasks: tuple[tuple[str, UUID], ...]
-    """Deadlines and ids of some tasks that the caller has to do, spread over all of them."""
+    """Deadlines and ids of some of the caller's tasks, spread over all of them."""
 
 
 class Worker(Maker):
-    """Makes so many open tasks, most of them the first member's, and so many events of the first lead."""
+    """Generates so many open tasks, most of them the first member's, and so many events of the first lead."""
 
     def __init__(self, key: str, size: int) -> None:
         super().__init__(key, LEADS)
@@ -55,7 +55,7 @@ class Worker(Maker):
         self.total = size + size // BESIDE
 
     def tables(self) -> Iterator[tuple[str, list[str], Iterator[tuple[Any, ...]]]]:
-        """Those of any organisation, the activities that were logged, and the event log."""
+        """The tables of any organisation, the logged activities, and the event log."""
         for name, columns, rows in super().tables():
             if name == "event_log":
                 rows = iter([(self.org_id, self.total)])
@@ -116,7 +116,7 @@ class Worker(Maker):
 
 
 async def work(url: str, size: int) -> Work:
-    """The organisation with so many tasks, and so many events of one lead: as it was left, or made now."""
+    """The organisation with so many tasks, and so many events of one lead: as it was left, or generated now."""
     worker = Worker(f"bench-work-{size}", size)
     connection = await asyncpg.connect(url)
     try:

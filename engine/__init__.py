@@ -1,1 +1,1 @@
-"""GraphQL into one statement, one transaction, one stream, one run. Knows no lead."""
+"""Turns GraphQL into one statement, one transaction, one stream, one run. Knows no noun of the CRM."""

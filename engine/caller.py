@@ -1,4 +1,4 @@
-"""The caller: on whose behalf a request runs. One person in one organisation."""
+"""The caller on whose behalf a request runs: one person in one organisation."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from models.rules.roles import Role
 from models.tables.base import organisation_id
 
 Person = tuple[UUID, str]
-"""Somebody in an organisation: its id, and the subject of the tokens."""
+"""A person in an organisation: the organisation's id, and the subject of the person's tokens."""
 
 
 class Revoked(StrEnum):
@@ -38,5 +38,5 @@ class Caller:
 
     @cached_property
     def person(self) -> Person:
-        """Who that is, whatever the token says besides."""
+        """The person behind the caller, whatever else the token says."""
         return self.org_id, self.subject

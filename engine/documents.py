@@ -1,4 +1,4 @@
-"""Documents: parsed, measured, validated, and the operation chosen; once for each text and operation name."""
+"""Documents: parsed, measured, validated, and the operation chosen; once per text and operation name."""
 
 import re
 from collections import OrderedDict
@@ -27,16 +27,16 @@ MOST_ERRORS = 20
 """Validation errors of one document that are reported."""
 
 LONGEST_TEXT = 100_000
-"""Characters of one document. Only values written into the text make it longer, and those belong into variables."""
+"""Characters of one document. Only values written into the text make it longer, and those belong in variables."""
 
 LONGEST_NAME = 100
-"""Characters of an operation's name that logs, metrics and traces keep."""
+"""Characters of an operation's name in logs, metrics and traces."""
 
 MOST_TEXT = 300_000
-"""Characters of text that are kept with their syntax trees, which take up to 350 bytes a character."""
+"""Characters of text that are cached with their syntax trees, which take up to 350 bytes a character."""
 
 MOST_REFUSED_TEXT = 1_000_000
-"""Characters of refused text that are kept, with the errors only."""
+"""Characters of refused text that are cached, with their errors alone."""
 
 PARSER_LIMITS = (
     (re.compile(r"contains more than \d+ (tokens|comments)"), Code.TOO_MANY_TOKENS),
@@ -46,7 +46,7 @@ PARSER_LIMITS = (
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A valid document and the operation to run: one object for each text and operation name, while it is cached."""
+    """A valid document and the operation to run: one object per text and operation name, while it is cached."""
 
     text: str
     document: DocumentNode
@@ -56,19 +56,20 @@ class Prepared:
 
 
 class Documents:
-    """Prepares documents, and remembers both the valid and the refused ones, the least recently used go first."""
+    """Prepares documents, and caches both valid and refused ones; drops the least recently used first."""
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, size: int = 1000) -> None:
         self.schema = schema
         self.limits = limits
         self._prepared = _Recent[Prepared](size, MOST_TEXT)
-        # Apart, so that a stream of refused documents does not push out the valid ones.
+        # Kept apart, so that a stream of refused documents does not push out the valid ones.
         self._refused = _Recent[list[GraphQLError]](size // 4 + 1, MOST_REFUSED_TEXT)
 
     def prepare(self, text: str, operation_name: str | None = None) -> Prepared:
         """The operation of that name in the document, or its only one. An empty name is no name.
 
-        Raises RequestError: not GraphQL, over a limit, not valid against the schema, or no such operation.
+        Raises `RequestError` for a document that is not GraphQL, over a limit, or invalid against the schema, and for
+        an unknown operation.
         """
         key = (text, operation_name or None)
         prepared = self._prepared.get(key)
@@ -87,7 +88,7 @@ class Documents:
 
     def _prepare(self, text: str, operation_name: str | None) -> Prepared:
         document = self._parse(text)
-        # First what is over a limit: some of the stock rules take quadratic time.
+        # The limits are checked first: some of the standard rules take quadratic time.
         errors = exceeded(self.schema, document, self.limits)
         errors = errors or validate(self.schema, document, specified_rules, max_errors=MOST_ERRORS)
         if errors:
@@ -113,7 +114,7 @@ class Documents:
 
 
 class _Recent(Generic[Value]):
-    """The most recently used values by document key, bounded by their number and by the length of their texts."""
+    """The most recently used values by document key, bounded by their number and by the total length of their texts."""
 
     def __init__(self, size: int, characters: int) -> None:
         self.size = size
@@ -137,7 +138,10 @@ class _Recent(Generic[Value]):
 
 def _over_parser_limit(code: Code, tokens: int) -> RequestError:
     if code == Code.TOO_DEEP:
-        return refusal(code, "This document is nested too deeply to be read. Ask for less, or in several requests.")
+        return refusal(
+            code,
+            "This document is nested too deeply to be parsed. Select fewer levels, or split it into several requests.",
+        )
     message = (
         f"This document has more than {tokens:,} tokens, which is the limit (setting DEALBOARD_MAX_TOKENS). "
         "Pass values as variables, use fragments, or split it into several requests."
@@ -153,12 +157,12 @@ def _choose(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     }
     names = ", ".join(sorted(f'"{found}"' for found in operations if found)[:10])
     if not operations:
-        raise _unresolved("This document holds no operation, only fragments.")
+        raise _unresolved("This document has only fragments. Add an operation.")
     if name is None and len(operations) == 1:
         return next(iter(operations.values()))
     if name is None:
         raise _unresolved(
-            f"This document holds {len(operations)} operations: say which by operationName. It has {names}."
+            f"This document holds {len(operations)} operations: send the name of one as operationName. It has {names}."
         )
     if name not in operations:
         raise _unresolved(f'This document has no operation "{name}"; it has {names or "one without a name"}.')
@@ -170,6 +174,7 @@ def _unresolved(message: str) -> RequestError:
 
 
 def _coded(found: GraphQLError, code: Code) -> GraphQLError:
-    """The error with a code, its own or this one; without the syntax tree and the stack, which the cache would keep."""
+    """The error with a code, its own or this one; without the syntax tree and the stack, which the cache would keep
+    alive."""
     extensions = {"code": str(code), **(found.extensions or {})}
     return GraphQLError(found.message, source=found.source, positions=found.positions, extensions=extensions)

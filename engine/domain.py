@@ -1,4 +1,4 @@
-"""What the engine is given about the records that it serves. It names none of them itself."""
+"""What the engine needs to know of the records it serves. The engine itself names none of them."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from models.database import Connection, Database, Statement
 
 @dataclass(frozen=True)
 class Domain:
-    """The rules and statements of one domain, which a process gives to its engine and its feed.
+    """The rules and statements of one domain, which a process passes to its engine and its feed.
 
     - `expect_member`: the id of the caller's member record, made on the first change. Raises `Refused` FORBIDDEN.
     - `find_revoked`: those of the people whose access was revoked, and why.

@@ -1,6 +1,6 @@
-"""Runs operations: a query as one statement, a mutation as one transaction a field, a subscription from the event log.
+"""Runs operations: a query as one statement, each mutation field as one transaction, a subscription from the event log.
 
-Introspection stays with graphql-core. Whatever is unexpected is logged under an id, and the client gets that id.
+graphql-core answers introspection. An unexpected failure is logged under an id, which the client gets.
 """
 
 import logging
@@ -42,16 +42,16 @@ from models.rules.refusal import Refused
 log = logging.getLogger("dealboard.engine")
 
 OK = "OK"
-"""In place of an error's code: there was none."""
+"""The code of an answer without errors."""
 
 NO_VARIABLES = VariableValues({}, {})
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete response body. `executed` is false when nothing was run, so that HTTP can say 4xx.
+    """A complete response body. `executed` is false when nothing was run, so that HTTP can answer 4xx.
 
-    `code` is the first of its errors' codes, those for the user included, for those who watch.
+    `code` is the first code of its errors, user errors included, for logs and metrics.
     """
 
     body: bytes
@@ -60,7 +60,7 @@ class Answer:
 
 
 class Engine:
-    """Answers prepared operations from one database."""
+    """Runs prepared operations on one database."""
 
     def __init__(
         self, schema: GraphQLSchema, database: Database, documents: Documents, feed: Feed, plans: int = 1000
@@ -89,7 +89,7 @@ class Engine:
     ) -> AsyncGenerator[Frame]:
         """The results of a subscription, each a complete body. Raises `RequestError` at once when it is refused.
 
-        It goes on after the cursor `seen`, if there is one, instead of its argument `after`.
+        It resumes after the cursor `seen`, if there is one, rather than after its argument `after`.
         """
         values = self._coerced(prepared, variables)
         plan = self._plan(prepared, values, caller)
@@ -103,17 +103,17 @@ class Engine:
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
         async with aclosing(self.feed.follow(caller.org_id, key, render, wants, after)) as rendered:
             try:
-                async for _, told in rendered:
-                    yield told
+                async for _, frame in rendered:
+                    yield frame
             except HistoryGone:
                 raise history_gone() from None
 
     async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
-        """Those of the people whose access was revoked."""
+        """The given people whose access was revoked."""
         return await self.feed.domain.find_revoked(self.database, people)
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> str:
-        """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""
+        """The SQL of a query and the plan with which PostgreSQL ran it. Raises `RequestError` as `execute` does."""
         values = self._coerced(prepared, variables)
         plan = self._plan(prepared, values, caller)
         if prepared.kind != "query" or plan.compiled is None:
@@ -136,7 +136,8 @@ class Engine:
         return values
 
     def _plan(self, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
-        """The compiled operation, from the cache or made now; refused when the caller's role does not reach for it."""
+        """The compiled operation, from the cache or compiled now. Raises `RequestError` when the caller's role is too
+        low for it."""
         key = (prepared, shape(values.coerced))
         plan = self.plans.get(key)
         if plan is None:
@@ -171,7 +172,7 @@ class Engine:
             try:
                 text = await self._read(plan.compiled.statement.sql, arguments)
             except UNREACHABLE:
-                # A connection that has been lost is noticed by using it. A read can be done again on another one.
+                # A lost connection is noticed only when it is used. A read can be repeated on another one.
                 text = await self._read(plan.compiled.statement.sql, arguments)
         if plan.introspection is None:
             return b'{"data":' + text.encode() + b"}"
@@ -188,7 +189,7 @@ class Engine:
     async def _mutate(self, plan: Plan, values: VariableValues, caller: Caller) -> Answer:
         for shown in (plan.payloads or {}).values():
             if shown.compiled is not None:
-                # What the payloads ask for is checked first: nothing may be refused once something has been changed.
+                # The payloads are compiled first: nothing may be refused once something has changed.
                 self._bound(shown.compiled, values, caller, **shown.ids({}))
         data: dict[str, Any] = {}
         errors: list[GraphQLError] = []
@@ -214,7 +215,7 @@ class Engine:
     async def _change(
         self, field: Any, payload: PayloadPlan, fields: Any, values: VariableValues, caller: Caller, codes: list[str]
     ) -> Any:
-        """Do one change and read what its payload shows. Why it is refused is added to the codes."""
+        """Make one change and read the records of its payload. The codes of a refusal are added to the codes."""
         metadata = field.extensions[DEFINITION].metadata
         mutation = Mutation(python_name(fields[0].node.name.value), metadata[CHANGE], metadata[OWN_IDS])
         try:
@@ -249,8 +250,7 @@ class Engine:
             if after > bounds.head:
                 raise refusal(
                     Code.BAD_USER_INPUT,
-                    "after: this cursor is from the future: the log has not come that far."
-                    " Query `cursor` for where it stands.",
+                    "after: this cursor is ahead of the event log. Query `cursor` for its present end.",
                 )
             if after + 1 < bounds.tail:
                 raise history_gone()

@@ -11,16 +11,16 @@ import orjson
 from graphql import GraphQLError
 
 LONGEST_MESSAGE = 600
-"""Characters of a message that are sent. graphql-core quotes the offending value in full, be it a megabyte."""
+"""Characters of an error message. graphql-core quotes the offending value in full, even a megabyte."""
 
 
 class Code(StrEnum):
-    """`extensions.code` of an error: what a program may branch on. Messages are for people and may change."""
+    """`extensions.code` of an error: for programs to branch on. Messages are for people and may change."""
 
     description: str
 
     def __new__(cls, value: str, description: str = "") -> Self:
-        """A member that is its value, and knows its description."""
+        """A member equals its value, and has its description."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.description = description
@@ -28,7 +28,7 @@ class Code(StrEnum):
 
     BAD_REQUEST = (
         "BAD_REQUEST",
-        "The request is not one that GraphQL over HTTP allows. Mend it; the message says how.",
+        "The request is not valid GraphQL over HTTP. Correct it as the message says.",
     )
     UNAUTHENTICATED = (
         "UNAUTHENTICATED",
@@ -36,11 +36,11 @@ class Code(StrEnum):
     )
     FORBIDDEN = (
         "FORBIDDEN",
-        "The caller may not do this: too low a role, another organisation, or revoked access. Ask an admin.",
+        "The caller's role is too low, the organisation is not the token's, or access was revoked. Ask an admin.",
     )
     GRAPHQL_PARSE_FAILED = (
         "GRAPHQL_PARSE_FAILED",
-        "The document is not GraphQL. `locations` names the line.",
+        "The document has a syntax error. `locations` names the line.",
     )
     GRAPHQL_VALIDATION_FAILED = (
         "GRAPHQL_VALIDATION_FAILED",
@@ -48,19 +48,19 @@ class Code(StrEnum):
     )
     OPERATION_RESOLUTION_FAILURE = (
         "OPERATION_RESOLUTION_FAILURE",
-        "The document holds several operations and `operationName` names none of them. Send one that it holds.",
+        "`operationName` selects no operation of the document. Send the name of one that it has.",
     )
     BAD_USER_INPUT = (
         "BAD_USER_INPUT",
-        "A variable or an argument cannot be used. The message names it and says what to send.",
+        "A variable or an argument is invalid. The message names it and says what to send.",
     )
     CURSOR_EXPIRED = (
         "CURSOR_EXPIRED",
-        "The events after this cursor are no longer all kept. Query records and `cursor` anew, then subscribe.",
+        "Some events after this cursor were deleted. Query the records and `cursor` again, then subscribe.",
     )
     TOO_DEEP = (
         "TOO_DEEP",
-        "The document is nested too deeply. Ask for less at once.",
+        "The document is nested too deeply. Select fewer levels.",
     )
     TOO_LONG = (
         "TOO_LONG",
@@ -72,7 +72,7 @@ class Code(StrEnum):
     )
     TOO_MANY_FIELDS = (
         "TOO_MANY_FIELDS",
-        "The document has too many fields, fragments written out. Split it.",
+        "The document has too many fields, with fragments expanded. Split it.",
     )
     TOO_MANY_ROOT_FIELDS = (
         "TOO_MANY_ROOT_FIELDS",
@@ -80,7 +80,7 @@ class Code(StrEnum):
     )
     TOO_MANY_SUBSCRIPTIONS = (
         "TOO_MANY_SUBSCRIPTIONS",
-        "The socket has as many subscriptions as are allowed. Complete one, or open another socket.",
+        "The socket has the maximum number of subscriptions. Complete one, or open another socket.",
     )
     TOO_MANY_TOKENS = (
         "TOO_MANY_TOKENS",
@@ -92,20 +92,20 @@ class Code(StrEnum):
     )
     RATE_LIMITED = (
         "RATE_LIMITED",
-        "The caller has too much open or sends too much. Wait, and send it again.",
+        "The caller has too many connections or sends too many messages. Wait, then try again.",
     )
     SERVICE_UNAVAILABLE = (
         "SERVICE_UNAVAILABLE",
-        "The database or the keys for tokens cannot be reached. Send it again in a moment.",
+        "The database or the keys that verify tokens cannot be reached. Try again in a moment.",
     )
     INTERNAL_SERVER_ERROR = (
         "INTERNAL_SERVER_ERROR",
-        "Something went wrong on the server. `extensions.errorId` is the id under which the log says what.",
+        "Something went wrong on the server. `extensions.errorId` identifies the entry in its log.",
     )
 
 
 class RequestError(Exception):
-    """A request that is refused before anything of it is executed; every error carries `extensions.code`."""
+    """A request that is refused before any of it is executed; every error carries `extensions.code`."""
 
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__("; ".join(error.message for error in errors))
@@ -128,12 +128,12 @@ def refusal(code: str, message: str, **extensions: Any) -> RequestError:
 
 
 def code_of(graphql_error: GraphQLError) -> str:
-    """The code of an error; BAD_REQUEST where none was given."""
+    """The code of an error; BAD_REQUEST if it has none."""
     return str((graphql_error.extensions or {}).get("code", Code.BAD_REQUEST))
 
 
 def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
-    """The errors as the GraphQL specification (section 7.1.2) shapes them, with long messages shortened."""
+    """The errors in the format of the GraphQL specification (section 7.1.2), with long messages shortened."""
     return [{**graphql_error.formatted, "message": _shortened(graphql_error.message)} for graphql_error in errors]
 
 

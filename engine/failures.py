@@ -1,4 +1,4 @@
-"""What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
+"""What a client learns of a failure: a refusal in full, anything unexpected only by the id it is logged under."""
 
 import logging
 from uuid import uuid4
@@ -13,12 +13,12 @@ log = logging.getLogger("dealboard.engine")
 
 
 def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLError:
-    """What a client learns of a failure: a refusal as it is, anything unexpected only by the id it is logged under."""
+    """The errors for a client: a refusal in full, anything unexpected only by the id it is logged under."""
     if isinstance(failure, RequestError):
         raise failure
     if isinstance(failure, RecursionError):
-        # SQLAlchemy ran out of stack: the limits refuse every document that is known to do that.
-        raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Ask for less.")])
+        # SQLAlchemy ran out of stack: the limits refuse every document that is known to cause that.
+        raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Select fewer levels.")])
     if isinstance(failure, GraphQLError):
         found = error(Code.BAD_USER_INPUT, failure.message)
         found.path = path
@@ -27,7 +27,7 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         log.warning("the database cannot be reached: %s", type(failure).__name__)
         found = error(
             Code.SERVICE_UNAVAILABLE,
-            "The database cannot be reached right now. Send this again in a moment; a change that has an idempotency"
+            "The database cannot be reached right now. Try again in a moment; a change that has an idempotency"
             " key is done once, however often it is sent.",
         )
         found.path = path
@@ -41,14 +41,14 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
 
 
 def history_gone() -> RequestError:
-    """The refusal of a cursor whose following events are no longer all kept."""
+    """The refusal of a cursor whose following events were partly deleted."""
     return refusal(
         Code.CURSOR_EXPIRED,
-        "after: the events that follow this cursor are no longer all kept. Start again from what is now: query `cursor`"
+        "after: some events after this cursor were deleted. Start again from the present state: query `cursor`"
         " together with the records that you show, in one operation, and subscribe `after` that cursor.",
     )
 
 
 def bad_input(wrong: BadInput) -> RequestError:
-    """The refusal of a value that cannot be used."""
+    """The refusal of an invalid value."""
     return RequestError([error(Code.BAD_USER_INPUT, wrong.message)])

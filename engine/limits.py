@@ -1,7 +1,7 @@
 """How much one document may ask for: depth, aliases, fields, root fields and rows.
 
-Every fragment is measured once and its measure is reused wherever it is spread, so measuring takes time in proportion
-to the text, whatever the fragments multiply to. It runs before the stock rules, some of which take quadratic time.
+Every fragment is measured once and its measure is reused wherever it is spread, so the time is in proportion to the
+text, however many fields the fragments expand to. It runs before the standard rules, some of which take quadratic time.
 """
 
 from collections.abc import Iterable
@@ -35,16 +35,16 @@ from graphql import (
 from engine.errors import Code, error
 
 ROWS = "dealboard-rows"
-"""The key of `GraphQLField.extensions` under which a list field says how many rows to expect."""
+"""The key of `GraphQLField.extensions` under which a list field declares its expected number of rows."""
 
 LIST_ROWS = 10
-"""Rows expected of a plain list that does not say."""
+"""Expected rows of a plain list that does not declare any."""
 
 REPEATS = 100
-"""How often one response name may be asked for in one place. Stock validation compares each pair of them."""
+"""How often one place may select the same response name. Standard validation compares each pair of them."""
 
 NESTING = 150
-"""Selection sets within each other, through fragments too, that are followed."""
+"""The depth to which nested selection sets are followed, through fragments too."""
 
 SATURATED = 10**9
 """Counts stop here."""
@@ -52,7 +52,7 @@ SATURATED = 10**9
 
 @dataclass(frozen=True)
 class Limits:
-    """What one document may hold; and the page sizes with which its rows are estimated."""
+    """What one document may contain, and the page sizes with which its rows are estimated."""
 
     depth: int = 15
     aliases: int = 100
@@ -65,7 +65,7 @@ class Limits:
 
 
 class Measure(NamedTuple):
-    """What a selection set amounts to, with every fragment written out. `cost` is in rows for one parent row."""
+    """The measure of a selection set, with every fragment expanded. `cost` is in rows for one parent row."""
 
     depth: int = 0
     fields: int = 0
@@ -74,7 +74,7 @@ class Measure(NamedTuple):
     cost: int = 0
 
     def beside(self, other: "Measure") -> "Measure":
-        """This and another one in the same selection set."""
+        """The sum of this and another measure in the same selection set."""
         return Measure(
             max(self.depth, other.depth),
             min(self.fields + other.fields, SATURATED),
@@ -88,7 +88,7 @@ NOTHING = Measure()
 
 
 class NestedTooDeeply(Exception):
-    """Selection sets stand within each other more than NESTING times."""
+    """Selection sets are nested deeper than NESTING."""
 
 
 class Ruler:
@@ -107,7 +107,8 @@ class Ruler:
         return self._selections(node.selection_set, self.schema.get_root_type(node.operation), 0)
 
     def loose(self) -> list[FragmentDefinitionNode]:
-        """The fragments that the measured operations do not reach, measured. They are refused, but validated before."""
+        """The fragments that the measured operations do not reach, measured. Validation refuses them, but reads them
+        first."""
         found = []
         for name, definition in self.fragments.items():
             if name not in self._measured:
@@ -116,7 +117,8 @@ class Ruler:
         return found
 
     def fragment(self, name: str, level: int = 0) -> Measure:
-        """The measure of a fragment, taken once. A missing one and a cycle count nothing: other rules refuse both."""
+        """The measure of a fragment, taken once. A missing one and a cycle count as nothing: other rules refuse
+        both."""
         if name in self._measured:
             measured = self._measured[name]
             self.cyclic = self.cyclic or measured is None
@@ -124,7 +126,7 @@ class Ruler:
         definition = self.fragments.get(name)
         if definition is None:
             return NOTHING
-        self._measured[name] = None  # under way
+        self._measured[name] = None  # being measured
         parent = self.schema.get_type(definition.type_condition.name.value)
         self._measured[name] = measure = self._selections(definition.selection_set, parent, level)
         return measure
@@ -150,7 +152,7 @@ class Ruler:
             return Measure(depth=1, fields=1, aliases=alias, width=1)
         field = _definition(parent, node.name.value)
         inner = self._selections(node.selection_set, get_named_type(field.type) if field else None, level + 1)
-        # Introspection has its own depth rule among the stock ones, and reads no rows.
+        # Introspection has a depth rule of its own among the standard rules, and reads no rows.
         hidden = node.name.value in ("__schema", "__type")
         return Measure(
             depth=1 if hidden else inner.depth + 1,
@@ -161,13 +163,13 @@ class Ruler:
         )
 
     def _cost(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None, inner: int) -> int:
-        """The rows of this field and of all below it, for one row of its parent."""
+        """The rows of this field and of all fields below it, for one row of its parent."""
         if parent is not None and parent.name.endswith(("Connection", "Edge")):
-            return inner  # the field that holds the connection has counted its rows
+            return inner  # the field that returns the connection has counted its rows
         return self._rows(node, field) * (1 + inner)
 
     def _rows(self, node: FieldNode, field: GraphQLField) -> int:
-        """How many rows this field gives for one row of its parent."""
+        """How many rows this field returns for one row of its parent."""
         if "first" in field.args or "last" in field.args:
             return self._page(node)
         is_list = is_list_type(get_nullable_type(field.type))
@@ -182,13 +184,13 @@ class Ruler:
             if isinstance(value, VariableNode):
                 return maximum
             if isinstance(value, IntValueNode):
-                # Beyond nine digits Python may refuse to convert; more than the maximum is refused where rows are read.
+                # Python may refuse to convert more than nine digits; a read refuses more than the maximum anyway.
                 return min(int(value.value), maximum) if len(value.value) < 10 else maximum
         return self.limits.page_size
 
 
 def exceeded(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> list[GraphQLError]:
-    """The limits that a document exceeds: which, by how much, and the setting that moves it. Empty if none."""
+    """The limits that a document exceeds: which, by how much, and the setting that changes it. Empty if none."""
     ruler = Ruler(schema, document, limits)
     try:
         operations = [ruler.operation(node) for node in ruler.operations]
@@ -196,16 +198,16 @@ def exceeded(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> l
     except NestedTooDeeply:
         return [_too_much(Code.TOO_DEEP, "nests fields and fragments {} levels deep", NESTING + 1, NESTING)]
     if ruler.cyclic:
-        # What follows would walk in circles. This rule alone says where, in linear time.
+        # The rest would walk in circles. This one rule names the cycle, in linear time.
         return validate(schema, document, [NoFragmentCyclesRule])
-    # Fields are counted over all definitions together, because all of them are validated.
+    # Fields are counted over all definitions together, because validation reads all of them.
     fields = sum(m.fields for m in (*operations, *(ruler.fragment(node.name.value) for node in loose)))
     depth, _, aliases, width, cost = (max(values) for values in zip(NOTHING, *operations, strict=True))
     checks = (
         (Code.TOO_DEEP, "nests fields {} levels deep", depth, limits.depth, "max_depth"),
         (Code.TOO_MANY_ALIASES, "uses {} aliases", aliases, limits.aliases, "max_aliases"),
-        (Code.TOO_MANY_FIELDS, "asks for {} fields, fragments written out", fields, limits.fields, "max_fields"),
-        (Code.TOO_MANY_ROOT_FIELDS, "asks for {} root fields", width, limits.root_fields, "max_root_fields"),
+        (Code.TOO_MANY_FIELDS, "selects {} fields, with fragments expanded", fields, limits.fields, "max_fields"),
+        (Code.TOO_MANY_ROOT_FIELDS, "selects {} root fields", width, limits.root_fields, "max_root_fields"),
         (Code.TOO_COSTLY, "may read {} rows", cost, limits.cost, "max_cost"),
     )
     errors = [_too_much(*check) for check in checks if check[2] > check[3]]
@@ -215,19 +217,17 @@ def exceeded(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> l
 def _too_much(code: Code, text: str, value: int, limit: int, setting: str | None = None) -> GraphQLError:
     amount = f"{value:,}" if value < SATURATED else f"more than {SATURATED:,}"
     where = f" (setting DEALBOARD_{setting.upper()})" if setting else ""
-    message = (
-        f"This document {text.format(amount)}; the limit is {limit:,}{where}. Ask for less, or in several requests."
-    )
-    return error(code, message, value=value, limit=limit)
+    found = f"This document {text.format(amount)}; the limit is {limit:,}{where}."
+    return error(code, f"{found} Select less, or split it into several requests.", value=value, limit=limit)
 
 
 def _repeated(ruler: Ruler, roots: Iterable[ExecutableDefinitionNode]) -> list[GraphQLError]:
-    """Refuse a response name that stands too often in one place. The number of fields has been limited before this."""
+    """Refuse a response name that is selected too often in one place. The number of fields was limited before this."""
     stack = [[node.selection_set] for node in roots]
     while stack:
         for name, nodes in _merged(stack.pop(), ruler.fragments).items():
             if len(nodes) > REPEATS:
-                text = f'asks {{}} times for "{name}" in one place'
+                text = f'selects "{name}" {{}} times in one place'
                 return [_too_much(Code.TOO_MANY_FIELDS, text, len(nodes), REPEATS)]
             inner = [node.selection_set for node in nodes if node.selection_set is not None]
             if inner:
@@ -238,7 +238,7 @@ def _repeated(ruler: Ruler, roots: Iterable[ExecutableDefinitionNode]) -> list[G
 def _merged(
     selection_sets: Iterable[SelectionSetNode], fragments: dict[str, FragmentDefinitionNode]
 ) -> dict[str, list[FieldNode]]:
-    """The fields that selection sets ask for together, by response name; each fragment is entered once."""
+    """The fields that selection sets select together, by response name; each fragment is entered once."""
     fields: dict[str, list[FieldNode]] = {}
     entered: set[str] = set()
     stack = list(selection_sets)

@@ -20,7 +20,7 @@ from engine.read.slots import BadInput
 from models.rules.roles import Role
 
 DEEPEST = 6000
-"""SQLAlchemy compiles a statement by recursion, some thirty calls for each level of a document; Python allows 1,000."""
+"""SQLAlchemy compiles a statement by recursion, some thirty calls per level of a document; Python allows 1,000."""
 
 sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
 
@@ -39,7 +39,7 @@ class Plan:
 
 
 def make_plan(schema: GraphQLSchema, prepared: Prepared, values: VariableValues) -> Plan:
-    """Compile an operation for variables of this shape. Raises `RequestError` for what cannot be used."""
+    """Compile an operation for variables of this shape. Raises `RequestError` for an invalid value."""
     compiler = Compiler(schema, prepared, values)
     root, grouped = compiler.root()
     asked = {key: fields[0].node.name.value for key, fields in grouped.items()}
@@ -65,7 +65,7 @@ def make_plan(schema: GraphQLSchema, prepared: Prepared, values: VariableValues)
 
 
 def _introspection(prepared: Prepared, grouped: Grouped, own: Grouped) -> DocumentNode | None:
-    """The part of the operation that asks about the schema itself, as a document of its own."""
+    """The part of the operation that queries the schema itself, as a document of its own."""
     nodes = [field.node for key, fields in grouped.items() if key not in own for field in fields]
     if not nodes:
         return None

@@ -1,7 +1,7 @@
 """The database: one asyncpg pool, and statements written in SQLAlchemy, compiled once and then only bound.
 
-SQLAlchemy describes the tables and builds the SQL; asyncpg runs it. Between them stands `Statement`, so that neither
-a session nor a result object is created during a request.
+SQLAlchemy describes the tables and builds the SQL; asyncpg runs it. `Statement` is the link between them, so that
+neither a session nor a result object is created during a request.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 """A row of a result, by column."""
 
 DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
-"""Writes `$1`-style parameters with casts, as asyncpg wants them."""
+"""Writes `$1`-style parameters with casts, as asyncpg requires."""
 
 SESSION = {
     "application_name": "dealboard",
@@ -37,20 +37,20 @@ LARGEST_KEPT = 32_000
 
 
 class WrongArguments(TypeError):
-    """A statement was given a value that it does not bind, or not given one that it binds."""
+    """A statement got a value that it does not bind, or lacked one that it binds."""
 
 
 STATEMENTS: "WeakSet[Statement]" = WeakSet()
-"""Every statement there is, by weak reference: those of a module stay, those of a request go with its plan."""
+"""All statements, by weak reference: those of a module stay, those of a request are freed with its plan."""
 
 
 class Statement:
-    """A SQLAlchemy statement, compiled on first use. Parameters are given by the names of its `bindparam`s.
+    """A SQLAlchemy statement, compiled on first use. Parameters are passed by the names of its `bindparam`s.
 
     It takes exactly the values that it binds. A surplus one is a field that would not be written, or an organisation
     that the statement is not limited to.
 
-    Each registers itself in `STATEMENTS`, so that a rule for all of them can be held against all of them.
+    Each statement registers itself in `STATEMENTS`, so that a rule can be checked against all of them.
     """
 
     def __init__(self, construct: Executable) -> None:
@@ -78,7 +78,7 @@ class Statement:
 
     @property
     def given(self) -> frozenset[str]:
-        """The names of the values to give: the parameters without the constants written into the construct."""
+        """The names of the values to pass: the parameters without the constants written into the construct."""
         return self._compiled[2]
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
@@ -111,7 +111,7 @@ class Statement:
         return await connection.fetchval(self.sql, *self.arguments(values))
 
     async def run(self, connection: Connection, **values: Any) -> None:
-        """Run it for its effect."""
+        """Run the statement for its effect."""
         await connection.execute(self.sql, *self.arguments(values))
 
 
@@ -124,7 +124,7 @@ def ignore(seconds: float) -> None:
 
 
 class Acquired:
-    """A connection of a pool while the block runs; reports how long it was waited for."""
+    """A connection of a pool while the block runs; reports how long the caller waited for it."""
 
     __slots__ = ("connection", "pool", "waited")
 
@@ -166,11 +166,11 @@ class Database:
         waited: Observe = ignore,
         ran: Observe = ignore,
     ) -> AsyncIterator[Self]:
-        """Connect, and disconnect at the end. `waited` observes how long each connection was waited for, and `ran` how
-        long each statement took.
+        """Connect, and disconnect at the end. `waited` observes the wait for each connection, and `ran` the duration of
+        each statement.
 
-        Set `statement_cache_size=0` behind a PgBouncer in transaction mode. Nothing that is done on a connection of the
-        pool may outlast its transaction: `SET LOCAL`, `pg_advisory_xact_lock`, and LISTEN on a connection of its own.
+        Set `statement_cache_size=0` behind a PgBouncer in transaction mode. Nothing done on a connection of the pool
+        may outlast its transaction: use `SET LOCAL` and `pg_advisory_xact_lock`, and LISTEN on a connection of its own.
         """
 
         async def observe(connection: asyncpg.Connection) -> None:
@@ -208,4 +208,4 @@ UNREACHABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.InsufficientResourcesError,
 )
-"""What is raised while the database is away, restarts or is full: the same may work a little later."""
+"""Exceptions while the database is unreachable, restarting or full: the same call may work a little later."""

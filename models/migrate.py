@@ -1,4 +1,4 @@
-"""Bringing a database to the tables of this version, by alembic, whatever version it is at."""
+"""Upgrades a database, whatever its version, to the tables of this one, through alembic."""
 
 import asyncio
 from importlib.resources import files
@@ -48,7 +48,7 @@ def _version(connection: Connection) -> str | None:
 async def migrate(url: str, revision: str = "head") -> None:
     """Create or upgrade the tables. Does nothing when they are current; waits while another process migrates.
 
-    `revision` stops there, for tests of the way from it. Raises `UnknownRevision`.
+    `revision` stops at that revision, for tests of the upgrade from it. Raises `UnknownRevision`.
     """
     engine = create_async_engine(asyncpg_url(url))
     try:

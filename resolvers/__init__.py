@@ -1,1 +1,1 @@
-"""What is asked and what is done: reads as SQL expressions, changes as one transaction. Knows no GraphQL types."""
+"""The CRM: reads as SQL expressions, and changes as one transaction each. Knows no GraphQL types."""

@@ -1,4 +1,5 @@
-"""What is published: Strawberry types, inputs, payloads and the three roots. Translates, decides nothing."""
+"""The published schema: Strawberry types, inputs, payloads and the three root types. Translates, decides nothing."""
 
-# First, because Strawberry makes an enum of its own, without descriptions, of one that a type names earlier.
+# This comes first, because Strawberry would otherwise create an enum of its own, without descriptions, for one that a
+# type names earlier.
 import schema.types.enums  # noqa: F401

@@ -1,4 +1,4 @@
-"""The schema: the roots and the scalars, put together."""
+"""The schema, assembled from the root types and the scalars."""
 
 import strawberry
 from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, print_schema
@@ -18,16 +18,16 @@ api = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    types=[*Node.__subclasses__(), *EVENTS],  # what no field names by its own type
+    types=[*Node.__subclasses__(), *EVENTS],  # types that no field names directly
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 
 graphql_schema: GraphQLSchema = api._schema
-"""The same as graphql-core sees it: what documents are validated against."""
+"""The same schema for graphql-core, against which documents are validated."""
 
 for type_ in graphql_schema.type_map.values():
     if isinstance(type_, GraphQLInputObjectType):
-        # Strawberry checks it by a rule of its own. So it is printed, validated and coerced as the standard has it.
+        # Strawberry checks it by a rule of its own, so it is printed, validated and coerced as the standard requires.
         type_.is_one_of = type_.extensions[DEFINITION].is_one_of
     for published in type_.fields.values() if isinstance(type_, GraphQLObjectType) else ():
         definition = published.extensions.get(DEFINITION)

@@ -1,4 +1,4 @@
-"""The root of every change: the mutations of each noun, which stand beside their inputs."""
+"""The root type of changes: the mutations of each noun, which are declared beside their inputs."""
 
 import strawberry
 

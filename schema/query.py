@@ -1,4 +1,4 @@
-"""The root of every read: what can be asked."""
+"""The root type of reads."""
 
 import strawberry
 
@@ -39,7 +39,7 @@ def _by_id(noun: str) -> dict[str, Argument]:
     return {"id": Argument(strawberry.ID, f"The id of the {noun}.")}
 
 
-@strawberry.type(description="Everything that can be read. A whole query is answered as of one instant.")
+@strawberry.type(description="Everything that can be read. A whole query reads the state of one instant.")
 class Query:
     viewer: Viewer = read(resolvers.reads.members.viewer, "You, your role and your organisation.", role=Role.VIEWER)
     pipelines: list[Pipeline] = read(
@@ -70,8 +70,8 @@ class Query:
     )
     matching_leads: Connection[Lead] = connection(
         resolvers.conditions.sql.matching_leads,
-        "The leads and opportunities that meet a condition, newest first by default: what a rule with this "
-        "condition would be about.",
+        "The leads and opportunities that match a condition, newest first by default: those that a rule with this "
+        "condition would apply to.",
         filters={"condition": Argument(Condition, "The condition a lead must match.")},
         order=LeadOrder,
         role=Role.VIEWER,
@@ -84,15 +84,14 @@ class Query:
     )
     activities: Connection[Activity] = connection(
         resolvers.reads.activities.activities,
-        "The activities that people logged, in your whole organisation, newest first.",
+        "The activities that people logged in your whole organisation, newest first.",
         filters={"filter": Argument(ActivityFilter | None, "Only the activities that match this filter.")},
         role=Role.VIEWER,
     )
     change_log: Connection[Event] = connection(
         resolvers.reads.events.timelines.change_log,
-        "Everything that was changed in your organisation: what, from what to what, by whom, when and by which "
-        "mutation; the newest first. Nothing in it is ever changed, and nothing is taken out of it unless the server "
-        "is configured to.",
+        "Every change in your organisation, newest first: the fields before and after, by whom, when and by which "
+        "mutation. Entries are never changed, and never removed unless the server is configured to.",
         filters={"filter": Argument(EventFilter | None, "Only the events that match this filter.")},
         role=Role.VIEWER,
     )
@@ -139,7 +138,7 @@ class Query:
         resolvers.reads.members.members,
         "The members of your organisation, by name by default.",
         filters={
-            "active": Argument(bool | None, "Only those who still work here, or only those who do not."),
+            "active": Argument(bool | None, "True: only active members. False: only inactive members."),
             "role": Argument(Role | None, "Only those with this role."),
             **SEARCH,
         },
@@ -153,7 +152,7 @@ class Query:
     )
     cursor: str = read(
         resolvers.reads.events.subscriptions.head,
-        "Where the event log stands in this very snapshot. Subscribe `after` it, and you miss nothing.",
+        "The end of the event log in the same snapshot. Subscribe `after` it to miss nothing.",
         role=Role.VIEWER,
     )
     node: Node | None = read(

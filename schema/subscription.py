@@ -1,4 +1,4 @@
-"""The root of everything live: what can be subscribed to."""
+"""The root type of subscriptions."""
 
 import strawberry
 
@@ -14,12 +14,13 @@ from schema.types.event import Event, StageChanged
 
 FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
-    "lead_id": Argument(strawberry.ID | None, "Only this lead, and what was merged into it."),
-    "owner_id": Argument(strawberry.ID | None, "Only leads that this member works on, is given or has to give away."),
+    "lead_id": Argument(strawberry.ID | None, "Only this lead, and the leads that were merged into it."),
+    "owner_id": Argument(strawberry.ID | None, "Only leads that this member owns, gets or loses."),
     "after": Argument(
         str | None,
-        "Start after this cursor: everything since then is delivered first, exactly once. Without it, from now on."
-        " When what follows it is no longer kept, the subscription ends with the code CURSOR_EXPIRED.",
+        "Start after this cursor: everything since then is delivered first, exactly once. Without it, the "
+        "subscription starts now. If events after it were deleted, the subscription ends with the code "
+        "CURSOR_EXPIRED.",
     ),
 }
 
@@ -30,7 +31,7 @@ FILTERS = {
 class Subscription:
     stage_changed: StageChanged = live(
         resolvers.reads.events.subscriptions.stage_changes,
-        "Leads that enter another stage, in the order in which it happened.",
+        "Leads that enter another stage, in the order in which they did.",
         arguments=FILTERS,
         role=Role.VIEWER,
     )
@@ -38,14 +39,14 @@ class Subscription:
         resolvers.reads.events.subscriptions.happened,
         "Everything that happens, in the order in which it happened.",
         arguments={
-            "types": Argument(list[EventType] | None, "Only what is of one of these types, up to 100."),
+            "types": Argument(list[EventType] | None, "Only events of these types, up to 100."),
             **FILTERS,
         },
         role=Role.VIEWER,
     )
     board_changed: BoardChanged = live(
         resolvers.reads.events.board_events.board_changes,
-        "Everything that changes a board: cards that enter, leave, move or change, for the cards that pass a filter."
+        "Everything that changes a board: cards that enter, leave, move or change, for the cards that match a filter."
         " Changes of contacts, customers and members themselves, such as a new name, are delivered by `events` only.",
         arguments={
             "pipeline_id": Argument(strawberry.ID, "The pipeline whose board it is."),

@@ -1,4 +1,4 @@
-"""What tests share: a real PostgreSQL, one database a worker, and the API through its engine."""
+"""Fixtures for all tests: a real PostgreSQL, one database per worker, and the API through its engine."""
 
 import os
 import tempfile
@@ -56,8 +56,8 @@ async def migrated(postgres_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def database(migrated: Database) -> Database:
     """An empty database. Commits are real; every table is emptied before the next test."""
-    # TRUNCATE makes new files for each table and index: it takes ten times as long for the few rows of a test. As a
-    # replica PostgreSQL does not look for what refers to each row, which would take a minute for many.
+    # TRUNCATE creates new files for each table and index, which takes ten times as long for the few rows of a test. As
+    # a replica, PostgreSQL skips the foreign key checks, which would take a minute in tests with many rows.
     async with migrated.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL session_replication_role = replica")
         await connection.execute("; ".join(f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables))
@@ -66,7 +66,7 @@ async def database(migrated: Database) -> Database:
 
 @pytest.fixture(scope="session")
 def compiled() -> BoundStatement:
-    """Documents and plans, which depend on nothing but the schema: each is made once a worker, not once a test."""
+    """Documents and plans depend on nothing but the schema: each is compiled once per worker, not once per test."""
     return Documents(graphql_schema, Limits()), OrderedDict()
 
 
@@ -102,7 +102,7 @@ def api(engine: Engine) -> Api:
 
 @pytest.fixture
 async def world(api: Api, database: Database) -> World:
-    """An organisation to change things in: the caller's."""
+    """The caller's organisation, in which tests change things."""
     return await build(api, database, "demo")
 
 

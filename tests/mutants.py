@@ -48,7 +48,7 @@ IN_UPDATE_TASK = "tests/resolvers/changes/tasks/test_update_task.py"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong rule: what it says, the text in a file that is replaced, and the tests that notice it."""
+    """A wrong rule: its description, the text in a file that is replaced, and the tests that notice it."""
 
     name: str
     file: str
@@ -157,7 +157,7 @@ def outcome(mutant: Mutant | None, tests: tuple[str, ...]) -> subprocess.Complet
 
 
 def main() -> int:
-    """Run all mutants; 1 when one survives, or when that cannot be known."""
+    """Run all mutants; returns 1 when one survives or when the outcome is unknown."""
     console = Console()
     if wrong := misplaced():
         console.print("Not exactly once in its file: " + "; ".join(wrong) + ". Adapt these mutants to the code.")

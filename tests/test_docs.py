@@ -1,4 +1,4 @@
-"""The documentation is complete and leads somewhere: reference pages, links and paths."""
+"""The documentation is complete and its references lead somewhere: pages, links and paths."""
 
 import ast
 import re
@@ -25,7 +25,7 @@ def test_reference_pages_are_current(name: str) -> None:
 
 
 def test_every_setting_and_code_is_explained() -> None:
-    """None is without a description."""
+    """Each setting and each code has a description."""
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
     assert [code for code in Code if not code.description] == []
 
@@ -46,7 +46,7 @@ def test_every_close_code_is_listed() -> None:
 
 
 def test_every_metric_is_listed() -> None:
-    """Each metric that `/metrics` answers with has its row, with its type and its help."""
+    """Each metric of `/metrics` has its row, with its type and its help."""
     rows = (ROOT / "docs" / "metrics.md").read_text().splitlines()
     for metric in Metrics().registry.collect():
         name = f"{metric.name}_total" if metric.type == "counter" else metric.name
@@ -64,7 +64,7 @@ def test_every_code_and_setting_has_its_row() -> None:
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
-    """Each relative link names a file, and each path in backticks that looks like one of ours does."""
+    """Each relative link names a file, and so does each path in backticks that looks like one of the repository."""
     text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
     assert [link for link in links if link and not (path.parent / link).exists()] == []

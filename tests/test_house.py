@@ -1,4 +1,4 @@
-"""The house stands as it was designed: imports run one way, rooms stay small, and what is public says what it does."""
+"""The structure stays as it was designed: imports run one way, folders stay small, public names are documented."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py")
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Every module that is imported, with the node that does it."""
+    """Each imported module, with the node that imports it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((name.name, node) for name in node.names)
@@ -28,7 +28,8 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_run_one_way(path: Path) -> None:
-    """A file imports from its own floor and those below: models, resolvers, schema, server; never from tests."""
+    """A file imports from its own layer and those below: models, engine, resolvers, schema, server; never from
+    tests."""
     floor = FLOORS.index(path.relative_to(ROOT).parts[0])
     forbidden = {*FLOORS[floor + 1 :], "tests", "bench"}
     found = [name for name, _ in imports(ast.parse(path.read_text())) if name.split(".")[0] in forbidden]
@@ -37,7 +38,7 @@ def test_imports_run_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_import_of_ours_hides_in_a_function(path: Path) -> None:
-    """What a file depends on stands at its top, or under TYPE_CHECKING there."""
+    """A file's dependencies are listed at its top, if need be under TYPE_CHECKING."""
     tree = ast.parse(path.read_text())
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     hidden = [name for function in functions for name, _ in imports(function) if name.split(".")[0] in FLOORS]
@@ -58,14 +59,14 @@ def test_public_names_are_explained(path: Path) -> None:
 
 
 def _described(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether it has a docstring, or a GraphQL description, which says the same to more readers."""
+    """Whether it has a docstring, or a GraphQL description, which serves more readers."""
     decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
     described = any("description=" in text or text.startswith("of(EventType.") for text in decorators)
     return described or ast.get_docstring(node) is not None
 
 
 def test_nothing_is_called_utils() -> None:
-    """A name says what a file is about; these names say nothing."""
+    """A name says what a file is about; these names do not."""
     assert [path for path in FILES if path.stem in {"utils", "util", "helpers", "helper", "common", "misc"}] == []
 
 
@@ -80,14 +81,14 @@ def test_each_mutation_has_its_test_file() -> None:
 NOUNLESS = re.compile(
     r"models\.(?:database|records|rules\.(?!chance|entering|sharing|stage_kind)\w+|tables\.(?:base|event|merged_record))"
 )
-"""What the engine may use of the models: nothing that is about one noun of the CRM."""
+"""The modules of models that the engine may use: none is about a noun of the CRM."""
 
 NOUNS = {"lead", "leads", "stage", "stages", "pipeline", "pipelines", "contact", "customer", "opportunity", "owner_id"}
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if "engine" in path.relative_to(ROOT).parts[:1]], ids=str)
 def test_the_engine_knows_no_lead(path: Path) -> None:
-    """It imports no noun of the CRM, and names none: `resolvers/domain.py` gives it what depends on them."""
+    """The engine neither imports nor names a noun of the CRM: `resolvers/domain.py` provides what depends on one."""
     tree = ast.parse(path.read_text())
     imported = [name for name, _ in imports(tree) if name.startswith("models") and not NOUNLESS.fullmatch(name)]
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -115,7 +116,7 @@ def test_what_is_asked_depends_on_nothing_that_is_done(path: Path) -> None:
 
 
 def test_rooms_and_files_stay_small() -> None:
-    """At most 15 files in a folder of the product, and 250 lines in a file."""
+    """A product folder has at most 15 files, and a file 250 lines."""
     folders = Counter(path.parent for path in FILES if path.name != "__init__.py")
     assert {str(folder.relative_to(ROOT)): count for folder, count in folders.items() if count > 15} == {}
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in FILES}
@@ -128,7 +129,7 @@ LONG = {
     "engine/limits.py",
     "resolvers/conditions/sql.py",
 }
-"""Files that hold more than one idea still. The list only gets shorter."""
+"""Files that still hold more than one idea. The list only gets shorter."""
 
 
 def test_a_class_name_is_used_once() -> None:
@@ -145,7 +146,7 @@ def test_a_class_name_is_used_once() -> None:
 
 @pytest.mark.parametrize("path", [path for path in FILES if "versions" not in path.parts], ids=str)
 def test_names_are_not_logic(path: Path) -> None:
-    """Nothing looks itself up by name: no `globals()`, and `__name__` only where a person reads it."""
+    """Nothing is looked up by name: no `globals()`, and `__name__` only where a person reads it."""
     tree = ast.parse(path.read_text())
     called = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     read = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "__name__"}

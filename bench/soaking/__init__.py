@@ -1,1 +1,1 @@
-"""The parts of the soak test: what is run, who writes, who listens, and what is done to them."""
+"""The parts of the soak test: the servers, the writers, the subscribers, and the disturbances."""

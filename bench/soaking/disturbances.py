@@ -1,4 +1,4 @@
-"""What is done to servers, PostgreSQL, Redis and subscribers while changes are made. Each brings back what it took."""
+"""Disturbances of servers, PostgreSQL, Redis and subscribers while changes are made. Each restores what it stopped."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ Disturb = Callable[[], Awaitable[None]]
 
 
 class Disturbances:
-    """Everything that can be done. `silently` makes a change without a wake-up to any process."""
+    """All disturbances. `silently` makes a change without a wake-up to any process."""
 
     def __init__(self, house: House, subscribers: Sequence[Subscriber], silently: Disturb) -> None:
         self.house = house
@@ -24,7 +24,7 @@ class Disturbances:
         self.silently = silently
 
     def all(self) -> dict[str, Disturb]:
-        """Every disturbance that fits the house, by what it does."""
+        """Every disturbance that applies to the house, by its description."""
         found: dict[str, Disturb] = {
             "sockets cut": self.cut_sockets,
             "server killed": self.kill_server,
@@ -64,7 +64,7 @@ class Disturbances:
         random.choice([node for node in self.house.nodes if node.workers > 1]).hit(signal.SIGKILL)
 
     async def freeze_server(self) -> None:
-        """One process does not run for three seconds; its connections stand."""
+        """One process stops for three seconds; its connections stay open."""
         node = random.choice(self.house.nodes)
         for pid in node.pids():
             os.kill(pid, signal.SIGSTOP)
@@ -73,7 +73,7 @@ class Disturbances:
             os.kill(pid, signal.SIGCONT)
 
     async def terminate_backends(self) -> None:
-        """Every connection to the database is cut by PostgreSQL itself."""
+        """PostgreSQL cuts every connection to the database."""
         connection: Any = await asyncpg.connect(self.house.url)
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -82,13 +82,13 @@ class Disturbances:
         await connection.close()
 
     async def stop_postgres(self) -> None:
-        """No database for five seconds."""
+        """PostgreSQL is stopped for five seconds."""
         await asyncio.to_thread(self.house.stop_postgres)
         await asyncio.sleep(5)
         await asyncio.to_thread(self.house.start_postgres)
 
     async def restart_redis(self) -> None:
-        """No Redis for a second, and nothing of what it knew."""
+        """Redis is stopped for a second, and loses its state."""
         assert self.house.redis is not None
         self.house.redis.stop()
         await asyncio.sleep(1)

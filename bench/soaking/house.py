@@ -1,4 +1,4 @@
-"""What is soaked: servers, PostgreSQL and Redis, each of which can be hurt and brought back."""
+"""The system under test: servers, PostgreSQL and Redis, each of which can be stopped and restarted."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ HEADERS = {"Authorization": f"Bearer {jwt.encode(_CLAIMS, SECRET, 'HS256')}", "o
 
 @dataclass
 class Node:
-    """One `dealboard serve`, on a port that stays the same."""
+    """One `dealboard serve`, on a fixed port."""
 
     environment: dict[str, str]
     workers: int = 1
@@ -37,11 +37,11 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The node's URL."""
         return f"http://127.0.0.1:{self.port}/graphql"
 
     def start(self) -> None:
-        """Start it."""
+        """Start the node."""
         options = ["--port", str(self.port), "--workers", str(self.workers)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "server", "serve", *options],
@@ -52,7 +52,7 @@ class Node:
         )
 
     async def answers(self) -> None:
-        """Wait until it answers."""
+        """Wait until the node answers."""
         async with httpx2.AsyncClient(timeout=5) as client, asyncio.timeout(120):
             while True:
                 with suppress(httpx2.TransportError):
@@ -61,19 +61,19 @@ class Node:
                 await asyncio.sleep(0.1)
 
     def pids(self) -> list[int]:
-        """Its processes that answer requests."""
+        """The ids of its processes that serve requests."""
         assert self.process is not None
         if self.workers == 1:
             return [self.process.pid]
         return [child.pid for child in psutil.Process(self.process.pid).children()]
 
     def hit(self, number: signal.Signals) -> None:
-        """Send a signal to one of its processes that answer requests."""
+        """Send a signal to one of its processes that serve requests."""
         with suppress(ProcessLookupError, psutil.NoSuchProcess, IndexError):
             os.kill(random.choice(self.pids()), number)
 
     async def end(self, number: signal.Signals) -> None:
-        """End the whole of it."""
+        """End all of its processes."""
         if self.process is not None:
             self.process.send_signal(number)
             await asyncio.to_thread(self.process.wait, 60)
@@ -105,7 +105,7 @@ class House:
             self.nodes.append(node)
 
     async def stop(self) -> None:
-        """Stop everything, whatever state it is in."""
+        """Stop everything, whatever its state."""
         for node in self.nodes:
             await node.end(signal.SIGTERM)
         if self.redis is not None:

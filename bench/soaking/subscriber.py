@@ -1,4 +1,4 @@
-"""Who listens: a subscriber that comes back after its last cursor whenever its socket is gone."""
+"""A subscriber that resumes after its last cursor whenever its socket is lost."""
 
 import asyncio
 import random
@@ -18,19 +18,19 @@ EVERYTHING = "subscription ($after: String) { events(after: $after) { cursor typ
 STAGES = "subscription ($after: String) { stageChanged(after: $after) { cursor lead { id } toStage { id } } }"
 
 EXPECTED = {None, 1001, 1006, 1012, 1013, 4408}
-"""Codes that a connection may end with when servers and PostgreSQL come and go; any other one is a fault."""
+"""Codes with which a connection may end when servers and PostgreSQL come and go; any other one is a fault."""
 
 
 @dataclass
 class Subscriber:
-    """One client with one subscription: the numbers of all events that it was given, in the order they came, and what
-    received for each."""
+    """One client with one subscription: the numbers of all events that it received, in order of arrival, and the
+    content of each."""
 
     urls: Callable[[], Sequence[str]]
     query: str
     after: str
     numbers: list[int] = field(default_factory=list)
-    told: dict[int, Any] = field(default_factory=dict)
+    received: dict[int, Any] = field(default_factory=dict)
     reconnects: int = -1
     failures: list[Any] = field(default_factory=list)
     socket: ClientConnection | None = None
@@ -65,13 +65,13 @@ class Subscriber:
                     (event,) = message["payload"]["data"].values()
                     self.after = event.pop("cursor")
                     self.numbers.append(int.from_bytes(b64decode(self.after)[16:]))
-                    self.told[self.numbers[-1]] = event
+                    self.received[self.numbers[-1]] = event
                     self.came.set()
                 case _:
                     self.failures.append(message)
                     return
 
     def cut(self) -> None:
-        """Break its connection without a word."""
+        """Break its connection without a close frame."""
         if self.socket is not None:
             self.socket.transport.abort()

@@ -1,4 +1,4 @@
-"""Who writes: moves its own leads from stage to stage, through whichever server answers, each move exactly once."""
+"""A writer moves its own leads from stage to stage, through any server that answers, each move exactly once."""
 
 import asyncio
 import random
@@ -19,12 +19,12 @@ PAUSE = 0.2
 """Seconds between two moves of a writer, at most."""
 
 RETRIED = {"SERVICE_UNAVAILABLE"}
-"""What a server that has lost its database says. Whether the move was committed is not known then."""
+"""Refusals of a server that has lost its database: whether the move was committed is unknown then."""
 
 
 @dataclass
 class Writer:
-    """One client that moves leads which nobody else moves, so that each of its moves is into another stage."""
+    """One client that moves leads which no other client moves, so that each of its moves is into another stage."""
 
     urls: Callable[[], Sequence[str]]
     leads: list[str]
@@ -34,7 +34,7 @@ class Writer:
     retries: int = 0
 
     async def run(self, until: asyncio.Event) -> None:
-        """Move until asked to stop. A move that has begun is finished."""
+        """Move leads until asked to stop. A move that has begun is finished."""
         places = dict.fromkeys(self.leads, 0)
         async with httpx2.AsyncClient(timeout=10, headers=HEADERS) as client:
             while not until.is_set():
@@ -46,7 +46,7 @@ class Writer:
                 await asyncio.sleep(PAUSE * random.random())
 
     async def _move(self, client: httpx2.AsyncClient, given: dict[str, Any]) -> None:
-        """Send a move until its outcome is known; the key makes sure that it happens once."""
+        """Send a move until its outcome is known; the key makes sure that it is made once."""
         while True:
             try:
                 answer = await client.post(

@@ -26,8 +26,8 @@ NAMED = tuple(
 def appending(beside: str = "") -> Statement:
     """The statement that numbers events and writes them.
 
-    `beside` is a further CTE of the same statement. It waits for the counter's lock when it reads from `log`, so what
-    it writes is only ever written by the transaction that holds the lock: no two can deadlock over it.
+    `beside` is another CTE of the same statement. If it reads from `log`, it waits for the counter's lock, so only the
+    transaction that holds the lock writes its rows: no two transactions can deadlock over them.
     """
     columns = ", ".join(NAMED)
     return Statement(
@@ -53,15 +53,15 @@ APPEND = appending()
 
 
 class Beside(Protocol):
-    """What a change writes in the statement that appends its events."""
+    """What a change writes in the same statement that appends its events."""
 
     @property
     def statement(self) -> Statement:
-        """What appends events, with the CTE of this."""
+        """The statement that appends events, with this CTE."""
         ...
 
     def values(self) -> Mapping[str, Any]:
-        """The parameters of the statement, besides those of the events."""
+        """The parameters of the statement, except for those of the events."""
         ...
 
 
@@ -73,7 +73,8 @@ async def append(
     actor_id: UUID | None = None,
     mutation: str | None = None,
 ) -> None:
-    """Append events to an organisation's log, last in their transaction. Nobody does what time alone brings about."""
+    """Append events to an organisation's log, as the last statement of their transaction. Events that time alone causes
+    have no actor."""
     await (beside.statement if beside else APPEND).run(
         connection,
         org_id=org_id,

@@ -1,4 +1,4 @@
-"""The fields of a record that people fill in: declared once per record, each with the rule that its values follow."""
+"""The fields of a record that people fill in: declared once per record, each with the rule for its values."""
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
@@ -12,11 +12,11 @@ from models.tables.base import Base
 from models.tables.event import Snapshot
 
 Rule = Callable[..., Any]
-"""Called with the value of an input and the path of its field; returns the value to store, or raises `Refused`."""
+"""Takes the value of an input and the path of its field; returns the value to store, or raises `Refused`."""
 
 
 def as_given(value: Any, *field: str) -> Any:
-    """Any value, unchanged: the type of the input field is rule enough."""
+    """Any value, unchanged, where the type of the input field is the only rule."""
     return value
 
 
@@ -30,7 +30,7 @@ def required(rule: Rule = as_given) -> Rule:
 
 
 def between(least: Quantity, most: Quantity) -> Rule:
-    """The rule for a number or a date from `least` to `most`, both included; null passes."""
+    """The rule for a number or a date between `least` and `most`, both inclusive; null passes."""
 
     def expected(value: Quantity | None, *field: str) -> Quantity | None:
         return None if value is None else within(value, least, most, *field)
@@ -41,13 +41,13 @@ def between(least: Quantity, most: Quantity) -> Rule:
 class Fields:
     """The fields of a record that people fill in, by column, each with its rule.
 
-    A column that is added here is accepted by inputs, inserted, updated, and shown by events.
+    Inputs accept a column that is added here, statements insert and update it, and events show it.
     """
 
     def __init__(self, model: type[Base], defaults: Mapping[str, Any] = MappingProxyType({}), /, **rules: Rule) -> None:
-        """Declare fields of a model; `defaults` are the values of those that are not null when left out.
+        """Declare the fields of a model; `defaults` are the values of omitted fields that are not null.
 
-        Raises `TypeError` for a field or a default that names no column or no field.
+        Raises `TypeError` for a field that is not a column, or a default without a field.
         """
         if wrong := {*(rules.keys() - model.__table__.c.keys()), *(defaults.keys() - rules.keys())}:
             raise TypeError(f"{model.__name__} has no fields {', '.join(sorted(wrong))}.")
@@ -55,7 +55,7 @@ class Fields:
         self.rules = rules
         self.names = tuple(rules)
         self.empty: Mapping[str, Any] = MappingProxyType({**dict.fromkeys(rules), **defaults})
-        """A record of which nothing is known."""
+        """A record with every field empty."""
 
     def tidy(self, given: Mapping[str, Any], *path: str) -> dict[str, Any]:
         """The given fields as they are stored. Raises `Refused` INVALID, with the field's path below `path`."""

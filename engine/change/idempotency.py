@@ -1,4 +1,4 @@
-"""Idempotency keys: a change that is sent again is not done again; what it showed the first time is returned."""
+"""Idempotency keys: a change that is sent again is not made again; the first result is returned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CLAIM = Statement(
         """
     )
 )
-"""Take an idempotency key. Another transaction with the same key waits here until this one ends."""
+"""Claims an idempotency key. Another transaction with the same key waits here until this one ends."""
 
 REMEMBER = Statement(
     text(
@@ -37,14 +37,14 @@ RECALL = Statement(
 
 @dataclass(frozen=True)
 class Idempotency:
-    """The key that a caller chose for a change, and a fingerprint of everything else that was sent with it."""
+    """The key that a caller chose for a change, and a fingerprint of everything else in the request."""
 
     key: str
     fingerprint: str
 
 
 async def recall(connection: Connection, caller: Caller, idempotency: Idempotency) -> Mapping[str, Any] | None:
-    """What a change with this key showed before, or None when this is the first, which now holds the key."""
+    """The result of an earlier change with this key, or None if this is the first, which then holds the key."""
     who = {"org_id": caller.org_id, "subject": caller.subject, "key": idempotency.key}
     if await CLAIM.first(connection, **who, fingerprint=idempotency.fingerprint) is not None:
         return None
@@ -52,7 +52,7 @@ async def recall(connection: Connection, caller: Caller, idempotency: Idempotenc
     if found is None or found["fingerprint"] != idempotency.fingerprint:
         raise Refused(
             Refusal.IDEMPOTENCY_KEY_REUSED,
-            "This idempotency key was used for another change. Make a new key for each change.",
+            "This idempotency key was used for another change. Send a new key with each change.",
             "idempotencyKey",
         )
     remembered: Mapping[str, Any] = orjson.loads(found["result"])
@@ -60,6 +60,6 @@ async def recall(connection: Connection, caller: Caller, idempotency: Idempotenc
 
 
 async def remember(connection: Connection, caller: Caller, idempotency: Idempotency, shown: Mapping[str, Any]) -> None:
-    """Keep what a change showed, under its key."""
+    """Store the result of a change under its key."""
     result = orjson.dumps(dict(shown), default=str).decode()
     await REMEMBER.run(connection, org_id=caller.org_id, subject=caller.subject, key=idempotency.key, result=result)

@@ -22,7 +22,7 @@ LONGEST_KEY = 200
 def change_input(
     field: GraphQLField, node: FieldNode, variables: VariableValues
 ) -> tuple[dict[str, Any], Idempotency | None]:
-    """The keyword arguments of a change, and its idempotency key. Raises `Refused` for what cannot be taken."""
+    """The keyword arguments of a change, and its idempotency key. Raises `Refused` for an invalid value."""
     given = get_argument_values(field, node, variables)["input"]
     type_ = get_named_type(field.args["input"].type)
     assert isinstance(type_, GraphQLInputObjectType)
@@ -37,7 +37,7 @@ def change_input(
 
 
 def _converted(type_: GraphQLInputObjectType, given: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """An input with Python names, and UUIDs in the place of ids."""
+    """An input with Python names, and with UUIDs in place of public ids."""
     converted = {}
     for name, value in given.items():
         field = type_.fields[name]

@@ -1,4 +1,5 @@
-"""Payloads: the records that a mutation shows are read as any read is, in one statement; the rest is made here."""
+"""Payloads: one statement reads the records that a mutation returns, as any read does; the other fields are built
+here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from engine.read.rows import ROOT, Rows, rows
 
 @dataclass(frozen=True, eq=False)
 class PayloadPlan:
-    """How a payload is made: the statement that reads its records, one column each, and the type's other fields."""
+    """How to build a payload: the statement that reads its records, one column each, and the type's other fields."""
 
     type: GraphQLObjectType
     grouped: Grouped
@@ -34,7 +35,7 @@ class PayloadPlan:
     compiler: Compiler
 
     def ids(self, shown: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters that name the records, from what the change showed."""
+        """The parameters that name the records, from the result of the change."""
         ids = {_parameter(name): shown.get(name) for name in self._references() - self.items.keys()}
         for name, columns in self.items.items():
             found = shown.get(name)
@@ -53,12 +54,12 @@ class PayloadPlan:
         }
 
     def _record(self, fields: Fields, shown: Mapping[str, Any], text: str | None) -> orjson.Fragment:
-        """Records that were read; nothing may have been when the change shows none, or an empty list of them."""
+        """The records that were read; none are read if the change returns none, or an empty list."""
         named = shown.get(python_name(fields[0].node.name.value))
         return orjson.Fragment("null" if named is None else text or ("[]" if named == [] else "null"))
 
     def _plain(self, type_: GraphQLObjectType, fields: Fields, values: Mapping[str, Any]) -> Any:
-        """A field whose value the change itself gave."""
+        """A field whose value is the change's own result."""
         name = fields[0].node.name.value
         if name == "__typename":
             return type_.name
@@ -108,7 +109,7 @@ def _named_rows(model: type[Any], name: str, listed: bool) -> Rows:
 
 
 class Items:
-    """Objects of a payload that are made from values of the change: a row each, with these columns."""
+    """Objects of a payload that are built from the change's own values: a row each, with these columns."""
 
     def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
         lists = [bindparam(_parameter(name, key), type_=ARRAY(type_)) for key, type_ in columns.items()]

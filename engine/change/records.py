@@ -25,14 +25,15 @@ STAMPS = ("created_at", "updated_at", "version")
 
 
 class Insertion(NamedTuple):
-    """The columns of an INSERT and their values, each as the text of a list, in the same order."""
+    """The columns of an INSERT and their values, both as text in the same order."""
 
     columns: str
     values: str
 
 
 def inserted(model: type[Base], values: Mapping[str, str], *, default: Collection[str] = ()) -> Insertion:
-    """The lists of an INSERT of a whole row, from SQL expressions by column. Raises as `expect_columns` does."""
+    """The column and value lists of an INSERT of a whole row, from SQL expressions by column. Raises as
+    `expect_columns` does."""
     expect_columns(model, values, default=default)
     return Insertion(", ".join(values), ", ".join(values.values()))
 
@@ -59,7 +60,7 @@ def expect_columns(model: type[Base], written: Collection[str], *, default: Coll
 
 
 def make(model: type[Base], *fields: str, default: Collection[str] = ()) -> Statement:
-    """The statement that makes a record with these fields. Raises as `expect_columns` does."""
+    """The statement that inserts a record with these fields. Raises as `expect_columns` does."""
     expect_columns(model, ("org_id", "id", *fields), default=default)
     columns = model.__table__.c
     return Statement(
@@ -70,7 +71,7 @@ def make(model: type[Base], *fields: str, default: Collection[str] = ()) -> Stat
 
 
 def revise(model: type[Base], *fields: str) -> Statement:
-    """The statement that sets these fields of a record and counts its version."""
+    """The statement that sets these fields of a record and increments its version."""
     columns = model.__table__.c
     return Statement(
         update(model.__table__)  # type: ignore[arg-type]
@@ -84,13 +85,13 @@ def revise(model: type[Base], *fields: str) -> Statement:
 
 
 async def rewrite(change: Change, statement: Statement, row: Row, changes: Mapping[str, Any]) -> None:
-    """Run a statement of `revise` for a record: its fields as they are, but for the changes."""
+    """Run a statement of `revise` for a record: its present fields, with the changes applied."""
     kept = statement.given - changes.keys() - {"org_id"}
     await change.run(statement, **{name: row[name] for name in kept}, **changes)
 
 
 def differing(row: Row, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the wanted fields that the record does not have yet; an amount also when only its precision differs."""
+    """The wanted fields that differ from the record's; an amount also differs if only its precision does."""
     return {
         name: value
         for name, value in wanted.items()
@@ -108,7 +109,7 @@ def describe(row: Row, changes: Mapping[str, Any]) -> Changes:
 
 
 def public(name: str, value: Any) -> Any:
-    """A field's value as events hold it: ids as clients know them, amounts, dates and instants as text."""
+    """A field's value in an event: public ids; amounts, dates and instants as text."""
     if isinstance(value, UUID):
         return public_id(REFERENCES[name], value)
     if isinstance(value, Decimal):
@@ -119,14 +120,14 @@ def public(name: str, value: Any) -> Any:
 
 
 def instant(value: datetime) -> str:
-    """An instant as reads show it: in UTC, and as PostgreSQL writes it in JSON, without zeros after its last digit."""
+    """An instant as reads return it: in UTC, and in PostgreSQL's JSON format, without trailing zeros."""
     second, point, rest = value.astimezone(UTC).isoformat().partition(".")
     digits, zone = rest[:6].rstrip("0"), rest[6:]
     return f"{second}{point}{digits}{zone}"
 
 
 def not_null(value: Any, *field: str) -> Any:
-    """The value, unless it is null. Raises `Refused` INVALID for a field that cannot be emptied."""
+    """The value, which must not be null. Raises `Refused` INVALID for a field that cannot be emptied."""
     if value is None:
-        raise Refused(Refusal.INVALID, "This cannot be null. Leave it out to keep what it is.", *field)
+        raise Refused(Refusal.INVALID, "This cannot be null. Omit it to keep the present value.", *field)
     return value

@@ -24,12 +24,12 @@ from models.rules.refusal import Refusal, Refused
 from models.tables.event import NewEvent
 
 ATTEMPTS = 5
-"""How often a change is tried when PostgreSQL breaks a deadlock at its expense."""
+"""How often a change is tried if PostgreSQL aborts it to break a deadlock."""
 
 
 @dataclass
 class Change:
-    """What a change works with: its transaction, who does it, its own name, and what it leaves for the end."""
+    """The context of a change: its transaction, its caller, its name, and what it writes at the end."""
 
     connection: Connection
     caller: Caller
@@ -56,27 +56,28 @@ class Change:
         await statement.run(self.connection, org_id=self.org_id, **values)
 
     async def merged(self, ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-        """Those of the ids that stand for other records, and the ids of these."""
+        """The ids that belong to merged records, and the ids of the records they were merged into."""
         return {row["id"]: row["into_id"] for row in await self.all(MERGED, ids=list(ids))} if ids else {}
 
     def emit(self, new_event: NewEvent) -> None:
-        """Add an event to the log when the change is complete."""
+        """Add an event, which is written to the log at the end of the change."""
         self.new_events.append(new_event)
 
     async def finish(self) -> None:
-        """Write the events, and what is written beside them."""
+        """Write the events, and the rows that are written beside them."""
         if self.new_events:
             await append(self.connection, self.org_id, self.new_events, self.beside, self.actor_id, self.mutation)
 
 
 ChangeFunction = Callable[..., Awaitable[Mapping[str, Any]]]
-"""Does a change, given the `Change` and the fields of its input; returns what the payload shows, by field."""
+"""Makes a change, given the `Change` and the fields of its input; returns the values of the payload, by field."""
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """A mutation by its name in events. It names records by the ids of those that were merged into them, too, unless
-    it takes only `own_ids`: to delete a record one has to have seen that record, not one of those it was made of."""
+    """A mutation by its name in events. The ids of merged records stand for the records they were merged into, unless
+    it takes only `own_ids`: to delete a record, a caller must have seen that record, not one that was merged into
+    it."""
 
     name: str
     function: ChangeFunction
@@ -91,11 +92,12 @@ async def perform(
     values: Mapping[str, Any],
     idempotency: Idempotency | None = None,
 ) -> Mapping[str, Any]:
-    """Do a change in one transaction and return what its payload shows. Raises `Refused`; then nothing has changed.
+    """Make a change in one transaction and return the values of its payload. Raises `Refused`; then nothing has
+    changed.
 
-    With an idempotency key, a repeated change is not done again: what the first one showed is returned. A refusal
-    changes nothing, so it is not remembered. A change that does not find a record is tried again with the ids of the
-    records that those it names were merged into, so that this costs nothing where all are there.
+    With an idempotency key, a repeated change is not made again: the first result is returned. A refusal changes
+    nothing, so it is not stored. A change that does not find a record is tried again with the ids of merged records
+    replaced, so that merges cost nothing as long as all records exist.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -1,4 +1,4 @@
-"""Unique keys of the tables as refusals: the caller learns which value is taken, and by which field."""
+"""Violations of unique keys as refusals: the caller learns which value is taken, and in which field."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +22,8 @@ TAKEN: Mapping[str, tuple[Refusal, str]] = {
 
 @contextmanager
 def expect_unique(field: str = "externalId") -> Iterator[None]:
-    """Around a statement that may break a unique key. Raises `Refused`, naming the field; the change is over then."""
+    """Wraps a statement that may violate a unique key. Raises `Refused` with the field; the transaction is aborted
+    then."""
     try:
         yield
     except asyncpg.UniqueViolationError as failure:

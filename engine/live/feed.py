@@ -3,9 +3,9 @@
     commit → wake-up (organisation only) → one reader per organisation takes the new rows from the table
            → each distinct stream renders them once → every subscriber of the stream gets the same bytes
 
-The table is the truth: a wake-up carries nothing, so losing one is a delay, never a loss. A reader looks at the table
-when it starts, when it is woken, when wake-ups come again after they were interrupted, and when the heads of the logs,
-which are looked at on a slow timer, say that it is behind.
+The table is the truth: a wake-up carries no event, so losing one is a delay, never a loss. A reader reads the table
+when it starts, when it is woken, when wake-ups resume after an interruption, and when a slow timer finds that the head
+of its log is ahead of it.
 """
 
 import asyncio
@@ -31,21 +31,21 @@ log = logging.getLogger("dealboard.feed")
 HEADS = Statement(
     select(EventLog.org_id, EventLog.head).where(EventLog.org_id == any_(bindparam("org_ids", type_=ARRAY(Uuid()))))
 )
-"""How far the logs of some organisations have come: one statement for all readers of a process."""
+"""The heads of several logs: one statement for all readers of a process."""
 
 
 @dataclass(frozen=True)
 class State:
-    """How a feed is doing, for those who watch over it."""
+    """The state of a feed, for monitoring."""
 
     subscribers: int = 0
     streams: int = 0
     waiting: int = 0
-    """Events that wait for subscribers to take them."""
+    """Events that subscribers have not taken yet."""
     longest: int = 0
-    """Those that wait for the slowest subscriber."""
+    """Those of the slowest subscriber."""
     behind: int = 0
-    """Events that the log of some organisation is ahead of its reader, as far as it is known to have come."""
+    """Events by which an organisation's log, as far as its head is known, is ahead of its reader."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Feed:
         wakeups: Wakeups | None = None,
         delivered: Observe = ignore,
     ) -> AsyncIterator[Self]:
-        """Begin to hear wake-ups, by default only those of this process; end everything at the end.
+        """Start to receive wake-ups, by default only those of this process; stop everything at the end.
 
         `delivered` observes, for each event, its age in seconds when it is in the queues of all its subscribers.
         """
@@ -87,11 +87,11 @@ class Feed:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def wake(self, org_id: UUID) -> None:
-        """Tell every process that the organisation's log has grown. Call it after the commit."""
+        """Notify every process that the organisation's log has grown. Call it after the commit."""
         await self.broadcast.publish(CHANNEL, org_id.hex)
 
     async def bounds(self, org_id: UUID) -> Bounds:
-        """Where an organisation's log begins and ends."""
+        """The first and the last number of an organisation's log."""
         return await patiently(lambda: read_bounds(self.database, org_id))
 
     async def _listen(self) -> None:
@@ -105,14 +105,14 @@ class Feed:
                 reader.woken.set()
 
     async def _look(self) -> None:
-        """Find readers that are behind, whatever became of their wake-ups."""
+        """Find readers that are behind, whether or not their wake-ups arrived."""
         while True:
             await asyncio.sleep(self.poll_seconds)
             try:
                 if self.readers:
                     await patiently(self._look_once)
             except Exception:
-                log.exception("looking at the heads of the logs failed, trying again")
+                log.exception("reading the heads of the event logs failed, trying again")
 
     async def _look_once(self) -> None:
         async with self.database.acquire() as connection:
@@ -125,7 +125,7 @@ class Feed:
                     reader.woken.set()
 
     def state(self) -> State:
-        """How it is doing now."""
+        """The feed's present state."""
         streams = [stream for reader in self.readers.values() for stream in reader.streams.values()]
         waiting = [subscriber.waiting.qsize() for stream in streams for subscriber in stream.subscribers]
         behind = (reader.head - reader.position for reader in self.readers.values())
@@ -133,7 +133,7 @@ class Feed:
 
     @asynccontextmanager
     async def _reader(self, org_id: UUID) -> AsyncIterator[Reader]:
-        """The organisation's reader, which runs while somebody uses it."""
+        """The organisation's reader, which runs while it is in use."""
         reader = self.readers.get(org_id)
         if reader is None:
             reader = self.readers[org_id] = Reader(self.database, self.domain.news, org_id, self.delivered)

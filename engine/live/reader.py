@@ -1,7 +1,7 @@
 """A reader: follows the log of one organisation for all its streams.
 
-The table is the truth. A reader looks at it when it starts and when it is woken, and has its streams render what is
-new.
+The table is the truth. A reader reads it when it starts and when it is woken, and has its streams render the new
+events.
 """
 
 import asyncio
@@ -22,24 +22,24 @@ from models.tables.event import EventLog
 log = logging.getLogger("dealboard.feed")
 
 BATCH = 500
-"""Events that a reader takes from the table at once."""
+"""Events that a reader reads at once."""
 
 AT_ONCE = 4
-"""Streams of an organisation that are rendered at once, so that changes still find a connection."""
+"""Streams of an organisation that are rendered at once, so that changes still get a connection."""
 
 BOUNDS = Statement(select(EventLog.tail, EventLog.head).where(EventLog.org_id == ORG))
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The numbers of the oldest event that can be gone back to and of the last one; `tail` is one more when none is."""
+    """The numbers of the oldest event to resume from and of the last one; `tail` is one more if there is none."""
 
     tail: int = 1
     head: int = 0
 
 
 async def read_bounds(database: Database, org_id: UUID) -> Bounds:
-    """Where an organisation's log begins and ends."""
+    """The first and the last number of an organisation's log."""
     async with database.acquire() as connection:
         found = await BOUNDS.first(connection, org_id=org_id)
     return Bounds(**found) if found else Bounds()
@@ -63,7 +63,7 @@ class Reader:
         self.task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Read until cancelled. The database may come and go: what was missed is read when it is back."""
+        """Read until cancelled. While the database is unreachable it waits, then reads what it missed."""
         while True:
             try:
                 if not self.ready.is_set():
@@ -78,11 +78,11 @@ class Reader:
                 await asyncio.sleep(AGAIN)
 
     async def bounds(self) -> Bounds:
-        """Where the log begins and ends."""
+        """The first and the last number of the log."""
         return await read_bounds(self.database, self.org_id)
 
     async def tail(self) -> int:
-        """Where the log begins."""
+        """The first number of the log."""
         return (await self.bounds()).tail
 
     async def _catch_up(self) -> None:
@@ -93,8 +93,8 @@ class Reader:
                 return
             last = news[-1]["number"]
             if last - self.position > len(news):
-                self._end(HistoryGone())  # this process has slept for longer than events are kept
-            # A stream that appears while others are rendered is behind as well: nothing may be left behind.
+                self._end(HistoryGone())  # this process was paused for longer than events are kept
+            # A stream that is added while others are rendered is behind as well: none may be left behind.
             while behind := {key: stream for key, stream in self.streams.items() if stream.position < last}:
                 ended = await asyncio.gather(*(self._advance(*item, news) for item in behind.items()))
                 for failure in ended:
@@ -105,7 +105,7 @@ class Reader:
             for event in news:
                 self.delivered((now - event["occurred_at"]).total_seconds())
             if len(news) < BATCH:
-                return  # whatever has been committed since wakes the reader again
+                return  # later commits wake the reader again
 
     def _end(self, failure: Exception) -> None:
         for stream in self.streams.values():
@@ -113,7 +113,8 @@ class Reader:
         self.streams.clear()
 
     async def _advance(self, key: Hashable, stream: Stream, news: Sequence[Mapping[str, Any]]) -> Exception | None:
-        """Bring a stream up to date; returns why not, if it should be tried again. One that cannot be rendered ends."""
+        """Bring a stream up to date; returns the failure if it should be tried again. A stream that cannot be rendered
+        ends."""
         try:
             async with self.rendering:
                 await stream.advance(news)

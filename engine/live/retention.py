@@ -1,6 +1,7 @@
-"""How long one can go back to events: what is older is pruned, little by little, by whichever process comes first.
+"""How long subscribers can resume from events: older ones are pruned, in small batches, by whichever process comes
+first.
 
-Which of them are deleted is said by the statements that it is given.
+The statements that it is given decide which of them are deleted.
 """
 
 import asyncio
@@ -20,16 +21,16 @@ from models.tables.base import utc_now
 log = logging.getLogger("dealboard.history")
 
 BATCH = 1_000
-"""Events that one transaction passes."""
+"""Events per transaction."""
 
 EVERY = 3600.0
-"""Seconds between two looks for what has become too old; each process differs a little."""
+"""Seconds between two searches for events that are too old; each process differs a little."""
 
 BETWEEN = 0.05
-"""Seconds between two batches, in which PostgreSQL has time for others."""
+"""Seconds between two batches, in which PostgreSQL can serve others."""
 
 FAILED = 60.0
-"""Seconds before it is tried again after a failure."""
+"""Seconds before the next try after a failure."""
 
 OLD = Statement(
     text(
@@ -59,14 +60,15 @@ RANGE = Statement(
         """
     ).bindparams(ORG)
 )
-"""The numbers that come next: of too old events, as many as fit in a batch."""
+"""The next numbers to prune: as many of the too old events as fit in a batch."""
 
 PASS = Statement(text("UPDATE event_log SET tail = :to_number WHERE org_id = :org_id").bindparams(ORG))
-"""Nobody may go back behind this any more. Done last, because those who append to the log wait for this row."""
+"""Raises the number that subscribers can resume from. Runs last, because changes that append to the log wait for this
+row."""
 
 
 async def prune(database: Database, before: datetime, delete: Sequence[Statement]) -> None:
-    """Prune events from before this instant. Does nothing where another process is at it."""
+    """Prune the events from before this instant. Does nothing while another process is pruning."""
     async with database.acquire() as connection:
         old = await OLD.all(connection, before=before)
     for found in old:
@@ -77,9 +79,9 @@ async def prune(database: Database, before: datetime, delete: Sequence[Statement
 
 
 async def _prune_batch(database: Database, org_id: UUID, before: datetime, delete: Sequence[Statement]) -> bool:
-    """Prune one batch, in a transaction; returns whether there was one."""
+    """Prune one batch in a transaction; returns whether there was one."""
     async with database.acquire() as connection, connection.transaction():
-        await connection.execute("SET LOCAL synchronous_commit = off")  # nobody waits for the disk on our behalf
+        await connection.execute("SET LOCAL synchronous_commit = off")  # nobody waits for this to reach the disk
         if not await ALONE.value(connection):
             return False
         return await _pass(connection, org_id, before, delete)
@@ -98,7 +100,7 @@ async def _pass(connection: Connection, org_id: UUID, before: datetime, delete: 
 
 @asynccontextmanager
 async def pruning(database: Database, days: int, delete: Sequence[Statement]) -> AsyncIterator[None]:
-    """Prune events of more than so many days, again and again in the background; 0 keeps all of them for ever."""
+    """Prune events older than so many days, repeatedly and in the background; 0 keeps all events."""
     if days == 0:
         yield
         return

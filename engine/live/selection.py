@@ -1,4 +1,4 @@
-"""Which events a subscription asks for, and where it starts: cursors of the event log."""
+"""Which events a subscription selects, and where it starts: cursors of the event log."""
 
 from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
@@ -12,12 +12,13 @@ from engine.read.slots import BadInput, Slot
 
 
 def encode_cursor(org_id: UUID, number: int) -> str:
-    """The opaque cursor of an organisation's event: both in 24 bytes, so a stranger's cursor is known as one."""
+    """The opaque cursor of an organisation's event. Its 24 bytes hold both, so that a stranger's cursor is
+    recognised."""
     return b64encode(org_id.bytes + number.to_bytes(8)).decode()
 
 
 def decode_cursor(text: str) -> tuple[UUID, int]:
-    """The organisation and the number that a cursor names. Raises `ValueError` when it is no cursor."""
+    """The organisation and the number of a cursor. Raises `ValueError` for any other text."""
     try:
         raw = b64decode(text, validate=True)
     except (Base64Error, ValueError):
@@ -28,12 +29,12 @@ def decode_cursor(text: str) -> tuple[UUID, int]:
 
 
 class EventSelection(ABC):
-    """The events that a subscription asks for, and the cursor that it starts after."""
+    """The events that a subscription selects, and the cursor that it starts after."""
 
     after: Slot | None
 
     def row(self, event: Any) -> Any:
-        """An event as the fields of the subscription's type see it."""
+        """An event as the fields of the subscription's type read it."""
         return event
 
     @abstractmethod
@@ -43,13 +44,13 @@ class EventSelection(ABC):
 
     @abstractmethod
     def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-        """The same conditions for an event at hand, so that nothing is rendered for a stream that does not want it."""
+        """The same conditions for a single event, so that nothing is rendered for a stream that does not select it."""
 
     def start(self, variables: Mapping[str, Any], org_id: UUID, seen: str | None = None) -> int | None:
-        """The number to start after; None is from now on. Raises `BadInput` for a cursor that is not of this log.
+        """The number to start after; None means from now on. Raises `BadInput` for a cursor of another log.
 
-        `seen` is the cursor of the last event a client received, if its transport carries one. It wins over `after`,
-        because a client that comes back by itself sends the operation as it was.
+        `seen` is the cursor of the last event that a client received, if its transport carries one. It takes precedence
+        over `after`, because a client that reconnects by itself sends its first operation again.
         """
         if seen is None:
             if self.after is None:

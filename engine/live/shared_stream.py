@@ -1,7 +1,7 @@
-"""A stream: all subscribers that asked for exactly the same. Each event is rendered once for all of them.
+"""A stream: all subscribers of exactly the same operation. Each event is rendered once for all of them.
 
-A subscriber first replays what lies between its cursor and the stream's position, straight from the table, and goes on
-with what the stream renders after that: no gap, no double. One that is too slow goes back to replaying.
+A subscriber first replays the events between its cursor and the stream's position, straight from the table, and
+continues with those that the stream renders after that: no gap, no double. One that is too slow returns to replaying.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 from models.database import UNREACHABLE
 
 PAGE = 100
-"""Events that are rendered by one statement."""
+"""Events per statement that renders them."""
 
 QUEUE = 256
-"""Rendered events that may wait for one subscriber; beyond that it goes back to reading the table at its own pace."""
+"""Rendered events that may wait for one subscriber; beyond that it reads the table again at its own pace."""
 
 AGAIN = 0.5
-"""Seconds before the database is asked again when it could not be reached."""
+"""Seconds between two tries while the database is unreachable."""
 
 
 class Frame(NamedTuple):
@@ -39,11 +39,11 @@ Found = TypeVar("Found")
 
 
 class HistoryGone(Exception):
-    """Events that should follow are no longer kept."""
+    """Some of the events that should follow were deleted."""
 
 
 async def patiently(ask: Callable[[], Awaitable[Found]]) -> Found:
-    """The answer of the database, asked again for as long as it cannot be reached."""
+    """The database's answer, requested again for as long as it is unreachable."""
     while True:
         try:
             return await ask()
@@ -53,27 +53,27 @@ async def patiently(ask: Callable[[], Awaitable[Found]]) -> Found:
 
 @dataclass(eq=False)
 class Subscriber:
-    """One who listens to a stream: what waits to be taken, and whether it has to catch up from the table first."""
+    """A subscriber of a stream: the events it has not taken yet, and whether it must first catch up from the table."""
 
     waiting: asyncio.Queue[Rendered | None] = field(default_factory=lambda: asyncio.Queue(QUEUE))
     behind: bool = False
     failure: Exception | None = None
 
     def offer(self, rendered: Rendered) -> None:
-        """Queue an event, or note that the subscriber is too slow for it."""
+        """Queue an event, or record that the subscriber is too slow for it."""
         try:
             self.waiting.put_nowait(rendered)
         except asyncio.QueueFull:
             self.behind = True
 
     def fail(self, failure: Exception) -> None:
-        """End with this, after what waits has been taken."""
+        """End with this failure, once the waiting events have been taken."""
         self.failure = failure
         with suppress(asyncio.QueueFull):
             self.waiting.put_nowait(None)
 
     async def take(self) -> Rendered | None:
-        """The next event; None when the rest has to be read from the table. Raises what it ended with."""
+        """The next event; None when the rest has to be read from the table. Raises the failure it ended with."""
         if self.waiting.empty():
             if self.failure is not None:
                 raise self.failure
@@ -84,19 +84,19 @@ class Subscriber:
 
 @dataclass(eq=False)
 class Stream:
-    """All who asked exactly the same, served up to `position`."""
+    """All subscribers of the same operation, served up to `position`."""
 
     render: Render
     wants: Callable[[Mapping[str, Any]], bool]
     position: int
     tail: Callable[[], Awaitable[int]]
-    """The number of the oldest event of the log that can be gone back to."""
+    """The number of the oldest event of the log to resume from."""
     subscribers: set[Subscriber] = field(default_factory=set)
     past: dict[tuple[int, int], asyncio.Future[Sequence[Rendered]]] = field(default_factory=dict)
-    """Pages of the past that are being rendered, by the numbers after which and up to which they go."""
+    """Pages of the past that are being rendered, by their first and last position."""
 
     async def advance(self, news: Sequence[Mapping[str, Any]]) -> None:
-        """Render what is new and hand it to every subscriber."""
+        """Render the new events and pass them to every subscriber."""
         last: int = news[-1]["number"]
         if any(self.wants(event) for event in news):
             while page := await self.render(self.position, last, PAGE):
@@ -110,12 +110,12 @@ class Stream:
         self.position = last
 
     def fail(self, failure: Exception) -> None:
-        """End every subscription with this."""
+        """End every subscription with this failure."""
         for subscriber in self.subscribers:
             subscriber.fail(failure)
 
     async def follow(self, position: int) -> AsyncGenerator[Rendered]:
-        """Replay up to where the stream stands, then go with it; again whenever it was too fast.
+        """Replay up to the stream's position, then follow it; replay again whenever the subscriber fell behind.
 
         Raises `HistoryGone` rather than leave an event out.
         """
@@ -139,7 +139,8 @@ class Stream:
                 self.subscribers.discard(subscriber)
 
     async def _past(self, after: int, to: int) -> Sequence[Rendered]:
-        """A page of the past. All who come back to the same place at the same time, after a restart, share one."""
+        """A page of the past. Subscribers who resume from the same position at the same time, as after a restart, share
+        one."""
         page = self.past.get((after, to))
         if page is None:
             page = self.past[after, to] = asyncio.ensure_future(self._read_past(after, to))
@@ -148,7 +149,7 @@ class Stream:
 
     async def _read_past(self, after: int, to: int) -> Sequence[Rendered]:
         page = await patiently(lambda: self.render(after, to, PAGE))
-        # Asked afterwards: whatever this page could not see any more, the tail has passed by now.
+        # The tail is read afterwards: if events of this page were deleted before it was read, the tail has passed them.
         if await patiently(self.tail) > after + 1:
             raise HistoryGone
         return page

@@ -1,13 +1,13 @@
-"""Wake-ups: the signal to every process that the logs of some organisations have grown, behind broadcaster's interface.
+"""Wake-ups: the signal to every process that the logs of some organisations have grown, on broadcaster's interface.
 
 Wakeups              within one process
 └ SharedWakeups      between processes, over a line that is supervised: opened anew for as long as it takes
   ├ PostgresWakeups  LISTEN and NOTIFY                          (postgres_wakeups.py)
   └ RedisWakeups     SUBSCRIBE and PUBLISH                      (redis_wakeups.py)
 
-A wake-up names organisations and nothing else, so that losing one is a delay and never a loss. They are merged wherever
-they wait, so nothing here grows with the number of changes. There is one channel for all: a process listens once,
-for all its subscribers.
+A wake-up names organisations and nothing else, so that losing one is a delay and never a loss. Waiting wake-ups are
+merged, so nothing here grows with the number of changes. There is one channel for all: a process listens once, for all
+its subscribers.
 """
 
 import asyncio
@@ -29,29 +29,30 @@ EVERYTHING = "*"
 """In place of an organisation: all of them, because wake-ups may have been missed."""
 
 MOST = 10_000
-"""Organisations that wait at once; with more, everything is looked at."""
+"""Organisations that may wait at once; with more, all logs are read."""
 
 PER_MESSAGE = 200
-"""Organisations in one message: PostgreSQL carries less than 8,000 bytes."""
+"""Organisations per message: PostgreSQL carries less than 8,000 bytes."""
 
 GATHERING = 0.003
-"""Seconds between two messages. What is committed meanwhile goes together; the first one never waits."""
+"""Seconds between two messages. Commits in between are sent together; the first one never waits."""
 
 HEARTBEAT = 10.0
-"""Seconds after which the line is tried, and in which it has to answer."""
+"""Seconds after which an idle line is tested, and within which it has to answer."""
 
 FAREWELL = 1.0
-"""Seconds that a process which ends gives to what it still has to send."""
+"""Seconds in which a process that ends can send its last wake-ups."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds before the line is opened again; doubled each time, and less a random part, so that not all come at once."""
+"""Seconds before the line is opened again; doubled each time, minus a random part, so that processes do not reconnect
+at once."""
 
 
 POOLED = "Behind a pooler, such as PgBouncer, set DEALBOARD_EVENTS_URL to the direct address of PostgreSQL."
 
 
 class Wakeups(BroadcastBackend):
-    """Wake-ups within this process. Its state is for those who watch over it."""
+    """Wake-ups within this process. Its state is for monitoring."""
 
     def __init__(self) -> None:
         self.stands = asyncio.Event()
@@ -63,15 +64,15 @@ class Wakeups(BroadcastBackend):
 
     @property
     def connected(self) -> bool:
-        """Whether wake-ups come from wherever they should. When not, events are late, but none is lost."""
+        """Whether wake-ups arrive from all processes. If not, events are late, but none is lost."""
         return self.stands.is_set()
 
     async def connect(self) -> None:
-        """Begin. There is nothing that could fail."""
+        """Start. Nothing here can fail."""
         self.stands.set()
 
     async def disconnect(self) -> None:
-        """End."""
+        """Stop."""
         self.stands.clear()
 
     async def subscribe(self, group: str) -> None:
@@ -85,7 +86,7 @@ class Wakeups(BroadcastBackend):
         self._arrive(message)
 
     async def next_published(self) -> Event:
-        """The organisations that have been named since the last call, separated by commas."""
+        """The organisations named since the last call, separated by commas."""
         await self._news.wait()
         self._news.clear()
         arrived, self._arrived = self._arrived, set()
@@ -99,19 +100,19 @@ class Wakeups(BroadcastBackend):
 
 
 class Line(Protocol):
-    """An open connection to the other processes. Whatever fails is raised, and ends it."""
+    """An open connection to the other processes. Any failure is raised, and ends it."""
 
     async def send(self, message: str) -> None:
-        """Reach all who listen, the sender included."""
+        """Send to all listeners, including this process."""
 
     async def listen(self, heard: Callable[[str], None]) -> None:
         """Pass on every message until the line breaks, then raise."""
 
 
 class SharedWakeups(Wakeups):
-    """Wake-ups over a line. Those of this process arrive whether it stands or not; the others when it stands.
+    """Wake-ups over a line. Those of this process always arrive; those of others arrive while the line is open.
 
-    Whenever the line has been opened, everything is looked at, because nobody knows what was missed.
+    Each time the line is opened, all logs are read, because wake-ups may have been missed.
     """
 
     def __init__(self) -> None:
@@ -130,11 +131,11 @@ class SharedWakeups(Wakeups):
         """Connect and listen; disconnect at the end."""
 
     async def connect(self) -> None:
-        """Begin to open the line. It is used as soon as it stands: a process can do without it for a while."""
+        """Start to open the line. It is used once it is open: a process works without it for a while."""
         self._supervision = asyncio.create_task(self._supervise())
 
     async def disconnect(self) -> None:
-        """Send what waits, unless the line does not stand, and end."""
+        """Send what waits, unless the line is down, and stop."""
         if self._supervision is None:
             return
         if self.connected:
@@ -173,7 +174,7 @@ class SharedWakeups(Wakeups):
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _send(self, line: Line) -> None:
-        """Send what is due, and now and then try whether the line still carries."""
+        """Send waiting wake-ups, and test from time to time whether the line still works."""
         await self._try(line)
         self._stands()
         while True:
@@ -198,14 +199,14 @@ class SharedWakeups(Wakeups):
             raise
 
     async def _try(self, line: Line) -> None:
-        """Send nothing and wait until it comes back. Raises `ConnectionError` when it does not."""
+        """Send an empty message and wait until it comes back. Raises `ConnectionError` when it does not."""
         self._echo.clear()
         try:
             async with asyncio.timeout(HEARTBEAT):
                 await line.send(f"{self._sender}:")
                 await self._echo.wait()
         except TimeoutError as late:
-            raise ConnectionError(f"what is sent does not come back. {POOLED}") from late
+            raise ConnectionError(f"messages sent over the line do not come back. {POOLED}") from late
 
     def _stands(self) -> None:
         if self._stood:

@@ -1,7 +1,7 @@
-"""Wake-ups by PostgreSQL's LISTEN and NOTIFY, on a connection of their own.
+"""Wake-ups over PostgreSQL's LISTEN and NOTIFY, on a connection of their own.
 
-A NOTIFY holds a lock of the whole server while its transaction commits. Inside the transactions of changes that halves
-how many commit in a second; here it follows them, many changes in one, and does not wait for the disk.
+A NOTIFY holds a server-wide lock while its transaction commits. Inside the transactions of changes that halves the rate
+of commits; here it follows them, many changes in one, and does not wait for the disk.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from engine.live.wakeups import CHANNEL, HEARTBEAT, POOLED, Line, SharedWakeups
 
 SESSION = {
     "application_name": "dealboard wake-ups",
-    "synchronous_commit": "off",  # a message that a crash of PostgreSQL loses is made good like any other
+    "synchronous_commit": "off",  # a message that is lost in a crash of PostgreSQL is recovered like any other
 }
 
 
 class PostgresWakeups(SharedWakeups):
-    """Wake-ups over the PostgreSQL at `url`, which must be reached directly, not through a pooler of transactions."""
+    """Wake-ups over the PostgreSQL at `url`, which must be the direct address, not a transaction pooler."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class PostgresWakeups(SharedWakeups):
         try:
             connection: Any = await asyncpg.connect(self.url, timeout=HEARTBEAT, server_settings=SESSION)
         except asyncpg.ProtocolViolationError as refused:
-            # A pooler does not take the session's settings. With SET they would stay on a connection that others use.
+            # A pooler refuses these settings at the start. With SET they would stay on a connection that others use.
             raise ConnectionError(f"{refused}. {POOLED}") from refused
         try:
             line = PostgresLine(connection)
@@ -52,12 +52,12 @@ class PostgresLine:
         connection.add_termination_listener(lambda _: self.broken.set())
 
     def receive(self, _connection: object, _pid: int, _channel: str, message: object) -> None:
-        """Take a message. Those before `listen` may be dropped: everything is looked at then."""
+        """Receive a message. Those before `listen` may be dropped, because all logs are read then."""
         if self.heard is not None:
             self.heard(str(message))
 
     async def send(self, message: str) -> None:
-        """Notify all who listen."""
+        """Notify all listeners."""
         await self.connection.execute("SELECT pg_notify($1, $2)", CHANNEL, message)
 
     async def listen(self, heard: Callable[[str], None]) -> None:

@@ -1,6 +1,6 @@
-"""Wake-ups by Redis: one connection that subscribes, one that publishes, each seen to be lost at once.
+"""Wake-ups over Redis: one connection that subscribes and one that publishes, whose loss is noticed at once.
 
-redis-py's own pub/sub object connects again by itself and says nothing of what it missed, so it is not used.
+redis-py's own pub/sub object reconnects by itself and does not report what it missed, so it is not used.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class RedisLine:
         self.publishing = publishing
 
     async def send(self, message: str) -> None:
-        """Publish to all who have subscribed."""
+        """Publish to all subscribers."""
         await self.publishing.send_command("PUBLISH", CHANNEL, message)
         await self.publishing.read_response()
 

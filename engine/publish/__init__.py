@@ -1,1 +1,1 @@
-"""How a Strawberry field names what answers it."""
+"""How a Strawberry field names what resolves it."""

@@ -46,10 +46,10 @@ def _edge_cursor(last: bool) -> Any:
     return lambda page, args: page.edge_cursor(last)
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = read(_more(True), "Whether there is more after this page.")
-    has_previous_page: bool = read(_more(False), "Whether there is more before this page.")
+    has_next_page: bool = read(_more(True), "Whether the list has items after this page.")
+    has_previous_page: bool = read(_more(False), "Whether the list has items before this page.")
     start_cursor: Cursor | None = read(
         _edge_cursor(False), "The cursor of the first item; null when the page is empty."
     )
@@ -58,9 +58,9 @@ class PageInfo:
     )
 
 
-@strawberry.type(description="An item of a list, with its place.")
+@strawberry.type(description="An item of a list, with its cursor.")
 class Edge(Generic[NodeType]):
-    cursor: Cursor = read(_cursor, "The place of this item in the list.")
+    cursor: Cursor = read(_cursor, "The cursor of this item.")
     node: NodeType = read(_row, "The item itself.")
 
 
@@ -70,5 +70,5 @@ class Edge(Generic[NodeType]):
 class Connection(Generic[NodeType]):
     edges: list[Edge[NodeType]] = read(_each_edge, "The items of the page, each with its cursor.")
     nodes: list[NodeType] = read(_each_node, "The items of the page.")
-    page_info: PageInfo = read(_here, "Whether there is more, and the cursors to go on with.")
-    total_count: int = read(_total, "How many items the whole list has. Counted only when asked for.")
+    page_info: PageInfo = read(_here, "Whether there are more pages, and the cursors to fetch them with.")
+    total_count: int = read(_total, "The number of items in the whole list. Counted only when selected.")

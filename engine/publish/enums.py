@@ -28,8 +28,8 @@ def ordering(noun: str, orders: Mapping[str, Order]) -> Any:
         (),
         {
             "__annotations__": {"field": fields, "direction": Direction},
-            "field": strawberry.field(description="What to sort by."),
-            "direction": strawberry.field(description="Which end comes first.", default=Direction.ASC),
+            "field": strawberry.field(description="The field to sort by."),
+            "direction": strawberry.field(description="The direction of the sort.", default=Direction.ASC),
         },
     )
     return strawberry.input(order, description=f"How to sort a list of {noun.lower()}s.")

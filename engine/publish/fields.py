@@ -1,4 +1,4 @@
-"""How a published field is tied to what answers it.
+"""How a published field is tied to what resolves it.
 
 A field of a read names a read resolver (engine.read.rows); a field of a change names a change; a payload's field names
 the record it shows. The ties are kept in the field's metadata and followed by engine.read.compiler and
@@ -26,7 +26,7 @@ REF, ITEMS, EXPECTED_ROWS = "ref", "items", "rows"
 
 
 class Argument(NamedTuple):
-    """An argument of a field: its type as an annotation, and what it is for."""
+    """An argument of a field: its type as an annotation, and its description."""
 
     type: Any
     description: str
@@ -36,10 +36,10 @@ class Argument(NamedTuple):
 ReadResolver = Callable[[Any, Args], Any]
 
 PAGING: Mapping[str, Argument] = {
-    "first": Argument(int | None, "How many to return, from the start: 1 to 100. Without it, 20."),
-    "after": Argument(Cursor | None, "Return what comes after this cursor: the `endCursor` of the page before."),
-    "last": Argument(int | None, "How many to return, from the end: 1 to 100."),
-    "before": Argument(Cursor | None, "Return what comes before this cursor: the `startCursor` of the page after."),
+    "first": Argument(int | None, "The number of items to return, from the start: 1 to 100. Default: 20."),
+    "after": Argument(Cursor | None, "Return items after this cursor: the `endCursor` of the previous page."),
+    "last": Argument(int | None, "The number of items to return, from the end: 1 to 100."),
+    "before": Argument(Cursor | None, "Return items before this cursor: the `startCursor` of the next page."),
 }
 
 
@@ -66,7 +66,8 @@ def read(
     role: Role | None = None,
     rows: int | None = None,
 ) -> Any:
-    """A field answered by SQL. `role` is what a root field needs; `rows`, how many a plain list is expected to have."""
+    """A field that SQL resolves. `role` is the role that a root field requires; `rows`, the expected length of a plain
+    list."""
     return _field(description, {READ: resolver, ROLE: role, EXPECTED_ROWS: rows}, arguments)
 
 
@@ -81,7 +82,7 @@ def column(name: str, description: str) -> Any:
 
 
 def to_one(model: type[Any], name: str, description: str) -> Any:
-    """A field that is the record of `model` whose id a column of the parent's row holds."""
+    """A field that is the record of `model` whose id is in a column of the parent's row."""
 
     def resolver(row: Any, args: Args) -> Rows:
         return rows(model, getattr(row, name))
@@ -109,18 +110,18 @@ def connection(
     """A field that is a Relay connection; `order` is the type of its `orderBy`, if it can be sorted."""
     arguments = dict(PAGING) | dict(filters or {})
     if order is not None:
-        arguments["order_by"] = Argument(order | None, "What to sort by.")
+        arguments["order_by"] = Argument(order | None, "The field to sort by.")
     return read(resolver, description, arguments=arguments, role=role)
 
 
 def change(function: Callable[..., Any], input: Any, description: str, *, role: Role, own_ids: bool = False) -> Any:
-    """A mutation, done by `function` in one transaction with the fields of `input` as its keyword arguments.
+    """A mutation: `function` makes it in one transaction, with the fields of `input` as its keyword arguments.
 
     With `own_ids`, the id of a record that was merged into another does not stand for the other.
 
-    Its published description ends with the role that it needs, so that an app knows what to offer to whom.
+    Its published description ends with the role that it requires, so that an app knows what to offer to whom.
     """
-    arguments = {"input": Argument(input, "What to do.")}
+    arguments = {"input": Argument(input, "The input of the mutation.")}
     above = "" if role is Role.ADMIN else " or above"
     return _field(
         f"{description} Needs the role {role}{above}.", {CHANGE: function, OWN_IDS: own_ids, ROLE: role}, arguments
@@ -128,22 +129,22 @@ def change(function: Callable[..., Any], input: Any, description: str, *, role: 
 
 
 def events(resolver: ReadResolver, description: str, *, arguments: Mapping[str, Argument], role: Role) -> Any:
-    """A subscription, answered from the event log by the rows that `resolver` names."""
+    """A subscription, resolved from the event log with the rows that `resolver` selects."""
     return _field(description, {EVENTS: resolver, ROLE: role}, arguments)
 
 
 def ref(model: type[Any], description: str) -> Any:
-    """A payload's field that shows a record of `model`, as it is after the change."""
+    """A payload's field that returns a record of `model`, as it is after the change."""
     return _field(description, {REF: model}, None)
 
 
 def items(columns: Mapping[str, TypeEngine[Any]], description: str, *, rows: int) -> Any:
-    """A payload's list of objects that are made from values of the change, which are the columns of a row each."""
+    """A payload's list of objects that are built from the change's own values, a row each."""
     return _field(description, {ITEMS: columns, EXPECTED_ROWS: rows}, None)
 
 
 def outcome(description: str) -> Any:
-    """A payload's field that the change itself answers."""
+    """A payload's field whose value the change itself returns."""
     return _field(description, {}, None)
 
 
@@ -153,6 +154,6 @@ def id_of(prefix: str, description: str, **options: Any) -> Any:
 
 
 def optional(description: str, *, id: str | None = None, name: str | None = None) -> Any:
-    """An input field that may be left out; with `id`, it takes the id of a record of that prefix."""
+    """An input field that may be omitted; with `id`, it takes the id of a record of that prefix."""
     metadata = {IDS: id} if id else {}
     return strawberry.field(description=description, name=name, default=strawberry.UNSET, metadata=metadata)

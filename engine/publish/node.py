@@ -1,10 +1,10 @@
-"""What every record has in common: an id by which it can be fetched again."""
+"""What every record has in common: an id that finds it."""
 
 import strawberry
 
 
-@strawberry.interface(description="A record that can be fetched again by its id, with `node` or `nodes`.")
+@strawberry.interface(description="A record that `node` and `nodes` find by its id.")
 class Node:
     id: strawberry.ID = strawberry.field(
-        description="The record's id: opaque, unique everywhere, and sorted by age. Its prefix names the type."
+        description="The record's id: opaque, globally unique, and sorted by age. Its prefix names the type."
     )

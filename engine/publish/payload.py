@@ -1,4 +1,4 @@
-"""What every change takes and answers: an idempotency key, and what went wrong."""
+"""What every mutation takes and returns: an idempotency key, and user errors."""
 
 import strawberry
 
@@ -10,7 +10,7 @@ from models.rules.refusal import Refusal
 class UserError:
     code: Refusal = outcome("The kind of refusal, for programs to branch on.")
     message: str = outcome("What is wrong and what to do, for a person.")
-    field: list[str] | None = outcome("The path of the input field at fault; null when it is no single one.")
+    field: list[str] | None = outcome("The path of the input field at fault; null when no single field is.")
 
 
 @strawberry.interface(description="The result of a mutation.")
@@ -21,7 +21,7 @@ class Payload:
 @strawberry.input(description="Fields that every mutation takes.")
 class ChangeInput:
     idempotency_key: str | None = strawberry.field(
-        description="A key of your own making, new for each change: 1 to 200 characters. Sent again, the first "
-        "outcome is returned and nothing is done twice.",
+        description="A key that you generate, new for each change: 1 to 200 characters. If you send it "
+        "again, the first result is returned and nothing is done twice.",
         default=strawberry.UNSET,
     )

@@ -1,4 +1,4 @@
-"""Scalars that take exactly what their standard allows, and nothing that Python would let pass besides."""
+"""Scalars that accept exactly what their standard allows, and not what Python accepts beyond it."""
 
 import re
 from datetime import UTC, date, datetime
@@ -18,7 +18,7 @@ _INSTANT = re.compile(
 
 
 def parse_decimal(value: Any) -> Decimal:
-    """A decimal written as a string (`"1054.00"`) or a whole number. Floats are refused: they are not exact."""
+    """A decimal written as a string (`"1054.00"`) or a whole number. Floats are refused, because they are not exact."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
         return Decimal(value)
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
@@ -40,20 +40,20 @@ def parse_date(value: Any) -> date:
 
 
 def parse_instant(value: Any) -> datetime:
-    """An instant with its offset; what has none is refused, since nobody could say when it is. Source: RFC 3339."""
+    """An instant with its offset; without an offset it is refused, because it would be ambiguous. Source: RFC 3339."""
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         try:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     raise GraphQLError(
-        f"{_shown(value)} is not an instant. Send date, time and offset as RFC 3339 has it,"
+        f"{_shown(value)} is not an instant. Send date, time and offset in the format of RFC 3339,"
         ' such as "2026-11-23T09:30:00Z".'
     )
 
 
 def parse_cursor(value: Any) -> PageCursor:
-    """A cursor of a list, as it came."""
+    """A cursor of a list, unchanged."""
     if not isinstance(value, str):
         raise GraphQLError(f"{_shown(value)} is not a cursor. Send a cursor exactly as it came, as a string.")
     try:
@@ -94,21 +94,21 @@ SCALARS: dict[object, Any] = {
     ),
     DateTime: strawberry.scalar(
         name="DateTime",
-        description='An instant, with its offset from UTC: "2026-11-23T09:30:00Z". Answers are in UTC.',
+        description='An instant, with its offset from UTC: "2026-11-23T09:30:00Z". Responses are in UTC.',
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=lambda instant: instant.isoformat(),
         parse_value=parse_instant,
     ),
     Cursor: strawberry.scalar(
         name="Cursor",
-        description="A place in a list. Opaque: take it from `pageInfo` or an edge and send it back as it came.",
+        description="A place in a list. Opaque: take it from `pageInfo` or an edge and send it back unchanged.",
         specified_by_url="https://relay.dev/graphql/connections.htm#sec-Cursor",
         serialize=_as_it_is,
         parse_value=parse_cursor,
     ),
     ConditionTree: strawberry.scalar(
         name="ConditionTree",
-        description="A condition as a JSON object of the shape of the input `Condition`: it can be sent back as one.",
+        description="A condition as a JSON object in the shape of the input `Condition`, so it can be sent back.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc8259#section-4",
         serialize=_as_it_is,
     ),

@@ -1,4 +1,4 @@
-"""Records of whatever type: an id that says its type, and the object of that type."""
+"""Records of any type: an id that names its type, and the object of that type."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from models.records import RECORDS
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Records of several types: a noun and an id for each, from `source` if there may be many.
+    """Records of several types: a noun and an id for each, from `source` if there can be many.
 
-    `find` names the row of one type that has an id.
+    `find` selects the row of one type with an id.
     """
 
     find: Callable[[str, Expression], Rows]
@@ -24,9 +24,9 @@ class AnyOf:
     source: Any = None
 
     def json(self, build: Callable[[str, Source], Expression]) -> Expression:
-        """A JSON object for the record that noun and id name, or null; in a list of them if there may be many.
+        """A JSON object for the record with this noun and id, or null; in a list if there can be many.
 
-        `build` makes the object of one type, named as it is published, from a source.
+        `build` builds the object of one type, by its published name, from a source.
         """
         item = func.coalesce(*(self._one(noun, build) for noun in RECORDS), NULL)
         return item if self.source is None else select(json_array(item)).select_from(self.source).scalar_subquery()

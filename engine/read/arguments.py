@@ -1,7 +1,7 @@
-"""Arguments as a compiled read sees them: structure at once, scalar values later.
+"""Arguments in a compiled read: structure when it is compiled, scalar values with each execution.
 
-What a value changes in the SQL's shape (null or not, which parts of an input are given, enums, booleans, a cursor's
-order) is taken when the operation is compiled, and stands in `shape`, the key of the compiled statement. Every other
+Values that change the shape of the SQL (null or not, which parts of an input are given, enums, booleans, a cursor's
+order) are fixed when the operation is compiled, and are part of `shape`, the key of the compiled statement. Every other
 scalar is a `Slot`, filled at each execution. So one statement serves all values of one shape.
 """
 
@@ -36,11 +36,11 @@ Register = Callable[[Binder], str]
 
 
 MOST_LISTED = 100
-"""Values of one list that change the SQL, such as those of an enum. Each such list is compiled, and kept as a key."""
+"""Values of one list that change the SQL, such as enum values. Each such list is compiled, and kept as a key."""
 
 
 def shape(value: Any) -> Any:
-    """What of a variable's value changes the SQL: hashable, and the same for all values of one shape."""
+    """The part of a variable's value that changes the SQL: hashable, and the same for all values of one shape."""
     if value is None or isinstance(value, bool | Enum):
         return value
     if isinstance(value, Cursor):
@@ -53,14 +53,14 @@ def shape(value: Any) -> Any:
 
 
 class Arguments:
-    """Makes the arguments of a field from its place in the document and the shape of the variables."""
+    """Builds the arguments of a field from its place in the document and the shape of the variables."""
 
     def __init__(self, variables: Mapping[str, Any], register: Register) -> None:
         self.variables = variables
         self.register = register
 
     def of(self, field: GraphQLField, node: FieldNode) -> Args:
-        """The arguments of a field by their Python names; what is omitted is absent."""
+        """The arguments of a field by their Python names, without the omitted ones."""
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
         found: dict[str, Any] = {}
         for name, definition in field.args.items():
@@ -80,8 +80,9 @@ class Arguments:
             if key not in self.variables:
                 return Undefined
             if self.variables[key] is None and isinstance(type_, GraphQLNonNull):
-                # Validation lets a nullable variable stand here because there is a default; null is not omitted.
-                raise BadInput(f"{name}: null cannot be used here. Send a value, or leave the variable out.")
+                # Validation allows a nullable variable here because there is a default; null is not the same as
+                # omitted.
+                raise BadInput(f"{name}: null is not accepted here. Send a value, or omit the variable.")
             return self._settled(type_, self.variables[key], name, lambda variables: variables[key])
         if isinstance(node, NullValueNode):
             return None
@@ -93,7 +94,7 @@ class Arguments:
         return self._constant(type_, value_from_ast(node, type_), name)
 
     def _constant(self, type_: GraphQLInputType, value: Any, name: str) -> Any:
-        """A value that stands in the document or in the schema."""
+        """A value in the document or in the schema."""
         return self._settled(type_, value, name, lambda _: value)
 
     def _object(self, type_: GraphQLInputObjectType, node: ObjectValueNode, name: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class Arguments:
         return self._slot(name, lambda variables: [item and item.get(variables) for item in items])
 
     def _settled(self, type_: GraphQLInputType, value: Any, name: str, get: Binder) -> Any:
-        """A coerced value, with a slot in the place of each scalar."""
+        """A coerced value, with a slot in place of each scalar."""
         if value is None or value is Undefined:
             return value
         type_ = _nullable(type_)
@@ -155,10 +156,10 @@ def _is_bound(type_: Any) -> bool:
 
 
 def python_name(name: str) -> str:
-    """`orderBy` as Python writes it."""
+    """`orderBy` as Python spells it."""
     written = "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
     return "from_" if written == "from" else written
 
 
 DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
-"""Where a graphql-core field keeps the Strawberry field it was made from."""
+"""Where a graphql-core field holds the Strawberry field it was made from."""

@@ -1,7 +1,7 @@
 """From a GraphQL operation to one SQL statement that returns the finished JSON.
 
-Each selected field contributes an SQL expression over its parent's rows, by the read resolver that its definition
-names. So no field can cause a second statement, and all parts of an answer are of one snapshot.
+Each selected field contributes an SQL expression over its parent's rows, through the read resolver that its definition
+names. So no field can cause a second statement, and all parts of an answer come from one snapshot.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,13 +44,13 @@ Grouped = Mapping[str, Fields]
 
 @dataclass(frozen=True, eq=False)
 class BoundStatement:
-    """A statement, and where its parameters come from."""
+    """A statement, and the sources of its parameters."""
 
     statement: Statement
     binders: Mapping[str, Binder]
 
     def arguments(self, variables: Mapping[str, Any], caller: Caller, **more: Any) -> list[Any]:
-        """The positional arguments for one execution. Raises `BadInput` when a value cannot be used."""
+        """The positional arguments for one execution. Raises `BadInput` for an invalid value."""
         bound = self.statement.given
         of_caller = {
             "org_id": caller.org_id,
@@ -59,7 +59,8 @@ class BoundStatement:
             "organisation": caller.organisation,
         }
         values = {name: value for name, value in of_caller.items() if name in bound} | more
-        for name, get in self.binders.items():  # also what nothing selected makes use of: a wrong value is wrong
+        # Values that the statement does not bind are checked as well: an invalid value is always refused.
+        for name, get in self.binders.items():
             value = _sendable(get(variables))
             if name in bound:
                 values[name] = value
@@ -67,7 +68,7 @@ class BoundStatement:
 
 
 def _sendable(value: Any) -> Any:
-    """A value, or a list of them, that PostgreSQL can take."""
+    """A value, or a list of values, that PostgreSQL accepts."""
     for text in value if isinstance(value, list) else (value,):
         if isinstance(text, str) and (wrong := unstorable(text)):
             raise BadInput(wrong)
@@ -95,14 +96,14 @@ class Compiler:
         return name
 
     def root(self) -> tuple[GraphQLObjectType, Grouped]:
-        """The root type and the fields that are asked of it, by response key."""
+        """The root type and its selected fields, by response key."""
         root = self.schema.get_root_type(self.operation.operation)
         assert root is not None
         collected = collect_fields(self.schema, self.fragments, self.variables, root, self.operation)
         return root, collected.grouped_field_set
 
     def selected(self, type_: GraphQLObjectType, fields: Fields) -> Grouped:
-        """The fields that are asked of an object, by response key; fragments and directives are applied."""
+        """The selected fields of an object, by response key; fragments and directives are applied."""
         collected = collect_subfields(self.schema, self.fragments, self.variables, self.operation, type_, fields)
         return collected.grouped_field_set
 
@@ -111,7 +112,7 @@ class Compiler:
         return self.finished(select(self.object(root, grouped, ROOT)))
 
     def subscription(self, root: GraphQLObjectType, grouped: Grouped) -> tuple[EventSelection, BoundStatement]:
-        """What a subscription watches, and the statement that renders its events: number and `data` of each."""
+        """The events that a subscription selects, and the statement that renders them: number and `data` of each."""
         ((key, fields),) = grouped.items()
         node = fields[0].node
         definition = root.fields[node.name.value]
@@ -139,7 +140,7 @@ class Compiler:
         return self.shown(found, definition.type, fields, source)
 
     def shown(self, found: Any, type_: GraphQLOutputType, fields: Fields, source: Source) -> Expression:
-        """What a read resolver answered, as JSON."""
+        """The result of a read resolver, as JSON."""
         named = get_named_type(type_)
         if isinstance(found, AnyOf):
             return found.json(lambda name, source: self._build(self.schema.type_map[name], fields)(source))
@@ -156,20 +157,20 @@ class Compiler:
         return json_value(found, plain=not listed and (named is GraphQLID or is_enum_type(named)))
 
     def _build(self, type_: Any, fields: Fields) -> Callable[[Source], Expression]:
-        """Makes the JSON object of the selected fields over the row of a source."""
+        """Builds the JSON object of the selected fields over the row of a source."""
         if is_interface_type(type_):
             return self._variants(type_, fields)
         return lambda source: self.object(type_, self.selected(type_, fields), source)
 
     def _variants(self, type_: Any, fields: Fields) -> Callable[[Source], Expression]:
-        """The same for an interface: what is asked of several types alike is built once for all of them."""
+        """The same for an interface: fields that several types select alike are built once for all of them."""
         types = {one.name: one for one in self.schema.get_possible_types(type_)}
         asked = {name: self.selected(one, fields) for name, one in types.items()}
         variants: Variants = type_.extensions[DEFINITION].origin.variants
         order = merged(list(grouped) for grouped in asked.values())
 
         def build(source: Source) -> Expression:
-            # Nothing is joined for a part of the types: it would be looked up for the rows of all others as well.
+            # Nothing is joined for some of the types only: it would be looked up for the rows of all others as well.
             row, alone = source.row, Source(source.row, None)
             if order is None:
                 whole = [(variants.is_one(row, [name]), self.object(types[name], asked[name], alone)) for name in types]
@@ -197,7 +198,7 @@ class Compiler:
 
 
 def _alike(key: str, asked: Mapping[str, Grouped]) -> list[list[str]]:
-    """The types of which this key is asked, those together of which it means the same."""
+    """The types that select this key, grouped by those for which it means the same."""
     found: dict[Any, list[str]] = {}
     for name, grouped in asked.items():
         if key in grouped:

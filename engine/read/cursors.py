@@ -1,6 +1,6 @@
-"""Cursors: places in a sorted list. Opaque to clients, who only send back what they were given.
+"""Cursors: places in a sorted list. Opaque to clients, who only send back what they received.
 
-A cursor is checked as strictly as any other input: what it holds is bound into SQL, and anybody can make one up.
+A cursor is checked as strictly as any other input: its content is bound into SQL, and anybody can forge one.
 """
 
 import re
@@ -33,12 +33,12 @@ class Cursor:
 
     @property
     def shape(self) -> tuple[str, bool]:
-        """What of it changes the SQL: the order, and whether the value is null."""
+        """The part of it that changes the SQL: the order, and whether the value is null."""
         return self.order, self.value is None
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """Read a cursor as a client sends it back. Raises `ValueError` when it is none of ours."""
+        """Read a cursor from a client. Raises `ValueError` when this server did not create it."""
         try:
             order, value, id = orjson.loads(b64decode(text, validate=True))
             if _ORDER.fullmatch(order) and isinstance(value, str | None) and "\0" not in (value or ""):
@@ -48,7 +48,7 @@ class Cursor:
         raise ValueError(NOT_A_CURSOR)
 
     def read(self, type_: TypeEngine[Any]) -> Any:
-        """The value, as asyncpg binds it for a column of this type. Raises `ValueError` when it is not of the type."""
+        """The value, as asyncpg binds it for a column of this type. Raises `ValueError` when it is of another type."""
         try:
             return _read(self.value or "", type_)
         except (ValueError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""Tests that filters share: one of some ids, between two limits, holds a text."""
+"""Conditions that filters share: one of some ids, between two limits, contains a text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from engine.read.slots import Slot
 from models.rules.ids import parse_id
 
 LONGEST_SEARCH = 200
-"""Characters that can be searched for: every one costs time for each record that is looked at."""
+"""Characters of a search: every one costs time for each record that is searched."""
 
 
 def pattern(text: str) -> str:
-    """A LIKE pattern for texts that hold `text` as it stands: `%`, `_` and the backslash mean themselves."""
+    """A LIKE pattern for texts that contain `text`: `%`, `_` and the backslash are literal."""
     if len(text) > LONGEST_SEARCH:
         raise ValueError(f"{len(text):,} characters are too many to search for. Send up to {LONGEST_SEARCH}.")
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -21,7 +21,7 @@ def pattern(text: str) -> str:
 
 
 def holds(search: Slot, *columns: Any) -> ColumnElement[bool]:
-    """Whether one of the columns holds the text that is searched for, whatever its case."""
+    """Whether one of the columns contains the text, in upper or lower case."""
     wanted = search.bind(Text(), pattern)
     return or_(*(column.ilike(wanted) for column in columns))
 
@@ -34,7 +34,7 @@ def one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:
 
 
 def between(column: Any, limits: Mapping[str, Any], type_: Any, low: str, high: str) -> ColumnElement[bool]:
-    """Whether the column lies between the limits that are given, both included."""
+    """Whether the column lies between the given limits, both inclusive."""
     parts = []
     if (least := limits.get(low)) is not None:
         parts.append(column >= least.bind(type_))

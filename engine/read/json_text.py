@@ -1,6 +1,6 @@
-"""JSON put together as text inside PostgreSQL.
+"""JSON concatenated as text inside PostgreSQL.
 
-`json_build_object` looks up the type of every value for every row, which takes as long again as finding the rows.
+`json_build_object` looks up the type of every value for every row, which takes as long as finding the rows.
 """
 
 import re
@@ -18,11 +18,11 @@ NULL: Expression = literal_column("'null'", Text())
 """JSON's null."""
 
 MAX_ARGUMENTS = 100
-"""A PostgreSQL function takes no more, `concat` neither."""
+"""The most arguments of a PostgreSQL function, including `concat`."""
 
 
 def json_array(item: Expression, order: Expression | None = None, only: Expression | None = None) -> Expression:
-    """A JSON array of `item` over the rows: as they come, or in this order; of all, or of `only` some."""
+    """A JSON array of `item` over the rows, unsorted or in this order; of all rows, or of `only` some."""
     comma: Any = literal_column("','")
     items: Any = func.string_agg(item, comma if order is None else aggregate_order_by(comma, order))
     return func.concat(
@@ -31,7 +31,7 @@ def json_array(item: Expression, order: Expression | None = None, only: Expressi
 
 
 def quoted(name: str) -> Expression:
-    """A constant text inside the SQL. Only for names of our own or GraphQL names, which cannot hold a quote."""
+    """A constant text inside the SQL. Only for our own names and GraphQL names, which cannot contain a quote."""
     if not _NAME.fullmatch(name):
         raise ValueError(name)
     return literal_column(f"'{name}'", Text())
@@ -40,8 +40,8 @@ def quoted(name: str) -> Expression:
 def json_object(pairs: Sequence[tuple[str, Expression]]) -> Expression:
     """A JSON object with these keys and JSON values, in this order.
 
-    JSON is put together as text: `json_build_object` looks up the type of every value for every row, which takes as
-    long again as finding the rows.
+    The JSON is concatenated as text: `json_build_object` looks up the type of every value for every row, which takes as
+    long as finding the rows.
     """
     if not pairs:
         return literal_column("'{}'", Text())
@@ -50,7 +50,7 @@ def json_object(pairs: Sequence[tuple[str, Expression]]) -> Expression:
 
 
 def concatenated(texts: Sequence[Expression]) -> Expression:
-    """Texts put together; null is empty, and so is nothing."""
+    """Texts concatenated; null counts as empty, and so does no text at all."""
     if not texts:
         return literal_column("''", Text())
     parts = [func.concat(*texts[at : at + MAX_ARGUMENTS], type_=Text()) for at in range(0, len(texts), MAX_ARGUMENTS)]
@@ -58,19 +58,19 @@ def concatenated(texts: Sequence[Expression]) -> Expression:
 
 
 def json_member(name: str) -> Expression:
-    """The key of a member that others stand before."""
+    """The key of a member that follows others."""
     return _key(name, first=False)
 
 
 def _key(name: str, first: bool) -> Expression:
-    quoted(name)  # refuses what could end the text
+    quoted(name)  # refuses names that could end the text
     return literal_column(f"""'{"{" if first else ","}"{name}":'""", Text())
 
 
 def json_value(value: Expression, plain: bool = False) -> Expression:
-    """A scalar as JSON. `plain` says that it holds nothing that JSON would escape.
+    """A scalar as JSON. `plain` means that it contains nothing that JSON would escape.
 
-    Decimals travel as strings, so that no client reads them as floats.
+    Decimals are strings, so that no client reads them as floats.
     """
     text: Expression = cast(value, Text)
     if (isinstance(value.type, Numeric) and value.type.asdecimal) or plain:
@@ -81,7 +81,7 @@ def json_value(value: Expression, plain: bool = False) -> Expression:
 
 
 def among(value: Expression, names: Iterable[str]) -> ColumnElement[bool]:
-    """Whether a value is one of these constants; none is among nothing."""
+    """Whether a value is one of these constants; false if there are none."""
     texts = [quoted(name) for name in names]
     return value.in_(texts) if texts else literal_column("false")
 

@@ -1,8 +1,8 @@
-"""Relay connections by keyset: pages that stay right under inserts, moves and ties, at any depth, by index walks.
+"""Relay connections by keyset: pages that stay correct under inserts, moves and ties, at any depth, by index walks.
 
-An order is one column, then the id. Its cursor (engine.read.cursors) holds both; a page is what comes after (or before)
-them. Rows whose column is null come last in either direction, so a nullable column loses no row.
-Source: GraphQL Cursor Connections Specification (Relay).
+An order is one column, then the id. Its cursor (engine.read.cursors) holds both, and a page holds what comes after (or
+before) them. Rows whose column is null come last in either direction, so a nullable column loses no row. Source:
+GraphQL Cursor Connections Specification (Relay).
 """
 
 from collections.abc import Callable, Mapping
@@ -58,13 +58,13 @@ class Order:
 def page_size(count: Any) -> int:
     """Check `first` or `last`: 1 to 100."""
     if not 1 <= count <= MAX_SIZE:
-        raise ValueError(f"{count} is out of range. Ask for 1 to {MAX_SIZE} and page with a cursor.")
+        raise ValueError(f"{count} is out of range. Send 1 to {MAX_SIZE}, and page with a cursor.")
     return int(count)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A keyset page of `rows`, and of those `beside` them in the same list. `paging.page` makes it from a field's
+    """A keyset page of `rows`, and of the rows `beside` them in the same list. `paging.page` creates it from a field's
     arguments."""
 
     rows: Rows
@@ -77,7 +77,8 @@ class Page:
     beside: Rows | None = None
 
     def opened(self, lookahead: bool) -> "OpenPage":
-        """The page as a source of rows; with `lookahead`, one row more is read, to know if there is another page."""
+        """The page as a source of rows; with `lookahead`, it reads one row more, to know whether there is another
+        page."""
         limit = self.size + literal_column("1") if lookahead else self.size
         read = self._together([run.limited(limit) for run in self._runs(self.backward)]).limited(limit)
         picked = read.select()
@@ -88,19 +89,19 @@ class Page:
         return OpenPage(self, entity, entity.column("nth", Integer()) if numbered else None)
 
     def passed(self) -> ColumnElement[bool]:
-        """Whether there are rows at the end that the page is not read towards: the cursor's own, or any beyond it."""
+        """Whether there are rows at the end that the page does not read towards: the cursor's own, or any beyond it."""
         if self.cursor is None:
             return literal_column("false")
         one: Expression = literal_column("1")
         return or_(*(exists(run.ordered().select(one)) for run in self._runs(not self.backward, inclusive=True)))
 
     def _runs(self, backward: bool, *, inclusive: bool = False) -> list[Rows]:
-        """The rows beyond the cursor as they are read, in runs, each of them one walk along an index."""
+        """The rows beyond the cursor in reading order, in runs, each of them one walk along an index."""
         parts = [self.rows] if self.beside is None else [self.rows, self.beside]
         return [run for part in parts for run in self._runs_of(part, backward, inclusive)]
 
     def _runs_of(self, part: Rows, backward: bool, inclusive: bool) -> list[Rows]:
-        """One or two runs: rows without a value come last in the list; they are a run of their own, sorted by id."""
+        """One or two runs: rows without a value come last in the list, and are a run of their own, sorted by id."""
         column, key = self.order.column(part.entity), part.entity.id
         runs = [(part, (key,) if column is key else (column, key))]
         if self.order.nullable:
@@ -118,11 +119,11 @@ class Page:
         return (self.direction is Direction.ASC) != backward
 
     def _place(self, cursor: Slot) -> int:
-        """The run that the cursor stands in: 0, or 1 among the rows without a value."""
+        """The run of the cursor: 0, or 1 among the rows without a value."""
         order, is_null = cursor.shape
         if order != self.name:
             raise BadInput(
-                f"{cursor.name}: this cursor belongs to the order {order}, not to {self.name}, which is asked for."
+                f"{cursor.name}: this cursor belongs to the order {order}, not to {self.name}."
                 " Keep orderBy the same while paging, or start without a cursor."
             )
         if is_null and not self.order.nullable:
@@ -130,7 +131,7 @@ class Page:
         return int(is_null)
 
     def _together(self, runs: list[Rows]) -> Rows:
-        """The runs as one source of rows, sorted as they are read."""
+        """The runs as one source of rows, in reading order."""
         if len(runs) == 1:
             return runs[0]
         entity = Entity(self.rows.model, union_all(*(run.select() for run in runs)).subquery())
@@ -145,7 +146,7 @@ def _sorted(columns: tuple[Any, ...], ascending: bool) -> tuple[Expression, ...]
 
 
 def _beyond(cursor: Slot, columns: tuple[Any, ...], ascending: bool, inclusive: bool) -> ColumnElement[bool]:
-    """The keyset condition: beyond the cursor in the direction that is read, or at the cursor."""
+    """The keyset condition: beyond the cursor in reading direction, or at the cursor."""
     values = [cursor.bind(column.type, _reader(column.type)) for column in columns[:-1]]
     here, there = tuple_(*columns), tuple_(*values, cursor.bind(Uuid(), lambda place: place.id))
     if inclusive:
@@ -159,9 +160,9 @@ def _reader(type_: TypeEngine[Any]) -> Callable[[Cursor], Any]:
 
 @dataclass(frozen=True)
 class OpenPage:
-    """The rows of a page inside a statement: `entity` to read their columns from, `nth` numbers them as they are read.
+    """The rows of a page inside a statement: `entity` holds their columns, and `nth` numbers them in reading order.
 
-    `nth` is there when one row more than asked for is read, or when the list is read from its end.
+    `nth` exists when one more row than requested is read, or when the list is read from its end.
     """
 
     page: Page
@@ -195,7 +196,7 @@ class OpenPage:
     def _listed(self, value: Expression, type_: TypeEngine[Any]) -> Any:
         """`value` for each row of the page as an SQL array, in the list's order.
 
-        Where one aggregate is given an order, the others must be too: PostgreSQL sorts the rows for all of them.
+        If one aggregate has an order, the others need the same one: PostgreSQL sorts the rows for all of them.
         """
         order = aggregate_order_by(value, self.nth.desc()) if self.page.backward else value
         return func.array_agg(order, type_=ARRAY(type_)).filter(self.nth <= self.page.size)
@@ -206,7 +207,7 @@ class OpenPage:
 
     @property
     def total(self) -> Expression:
-        """How many rows there are on all pages together."""
+        """The number of rows on all pages together."""
         total: Expression = self.page.rows.select(func.count()).scalar_subquery()
         if self.page.beside is None:
             return total
@@ -214,15 +215,16 @@ class OpenPage:
         return total + select(func.count()).select_from(beside).scalar_subquery()
 
     def json(self, build: Callable[[Source], Expression]) -> ScalarSelect[Any]:
-        """The connection object as a subquery over the page's rows: one object, whatever it is made of."""
+        """The connection object as a subquery over the page's rows: one object, whatever its fields."""
         source = Source(self.entity)
-        # HAVING makes it an aggregate even where nothing is aggregated; PostgreSQL then does not read the rows at all.
+        # HAVING makes it an aggregate even without any aggregate function; PostgreSQL then does not read the rows at
+        # all.
         return source.select(build(source.at(self))).having(literal_column("true")).scalar_subquery()
 
 
 @dataclass(frozen=True)
 class Each:
-    """An object for each row of a page, made from `row`: the page's entity, or the page itself for an edge."""
+    """An object for each row of a page, built from `row`: the page's entity, or the page itself for an edge."""
 
     page: OpenPage
     row: Any
@@ -231,10 +233,10 @@ class Each:
 def page(
     rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], beside: Rows | None = None
 ) -> Page:
-    """The page of `rows` that the arguments `first`/`after` or `last`/`before` and `order_by` ask for."""
+    """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select."""
     first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
     if (first is not None or after is not None) and (last is not None or before is not None):
-        raise BadInput("Ask for first and after, or for last and before, not for both.")
+        raise BadInput("Send first and after, or last and before, not both.")
     chosen = args.get("order_by")
     name, direction = (chosen["field"].name, Direction(chosen["direction"])) if chosen else default
     backward = last is not None or before is not None

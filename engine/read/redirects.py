@@ -1,4 +1,4 @@
-"""Ids of records that were joined into another: they stand for that one."""
+"""Ids of merged records: each stands for the record that its own was merged into."""
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, text
 
@@ -14,17 +14,17 @@ MERGED = Statement(
         ORG, bindparam("ids", type_=ARRAY(Uuid()))
     )
 )
-"""Those of the ids that stand for other records."""
+"""The ids that belong to merged records."""
 
 
 def resolved(id: Expression) -> Expression:
-    """The id, or that of the record which the one with this id was joined into."""
+    """The id, or that of the record into which the record with this id was merged."""
     into = rows(MergedRecord, id).value(lambda merged: merged.into_id)
     return func.coalesce(into, id, type_=Uuid())
 
 
 def named(prefix: str, id: Slot) -> Expression:
-    """The id of the record that a public id names, or stands for."""
+    """The id of the record that a public id names or stands for."""
     return resolved(id.bind(Uuid(), lambda text: parse_id(prefix, text)))
 
 
@@ -41,7 +41,7 @@ def all_resolved(ids: Expression) -> Expression:
 
 
 def together(id: Expression) -> Expression:
-    """The id of a record that is there, and those of all that were joined into it, as an array."""
+    """The id of an existing record, and those of all records that were merged into it, as an array."""
     merged = rows(MergedRecord)
     others = merged.where(merged.entity.into_id == id).select(merged.entity.id).scalar_subquery()
     return func.array_append(func.array(others, type_=ARRAY(Uuid())), id, type_=ARRAY(Uuid()))

@@ -1,4 +1,4 @@
-"""The algebra of reads: which rows a field stands for, and how rows become JSON inside PostgreSQL.
+"""The algebra of reads: which rows a field selects, and how rows become JSON inside PostgreSQL.
 
 A read resolver is a function `(row, args) -> Read` that runs once, when an operation is compiled, not once per row:
 `row` is the SQL alias of the parent, and what it returns is SQL.
@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 from engine.read.json_text import NULL, Expression, json_array
 
 ORG = bindparam("org_id", type_=Uuid())
-"""The caller's organisation. Every row that is read is compared with it by `rows`, the one doorway."""
+"""The caller's organisation. `rows`, the only way to read a table, compares every row with it."""
 
 SUBJECT = bindparam("subject", type_=Text())
 """The `sub` claim of the caller's token."""
@@ -49,7 +49,7 @@ ORGANISATION = bindparam("organisation", type_=Text())
 class Entity:
     """Rows of a table, as they are or picked by a subquery, under a name of their own; its attributes are columns.
 
-    An alias of a mapped class would do the same, but it makes an object for every column of the table each time, and
+    An alias of a mapped class would do the same, but it creates an object for every column of the table each time, and
     a statement took ten times as long to build.
     """
 
@@ -66,7 +66,7 @@ class Entity:
         return found
 
     def column(self, name: str, type_: TypeEngine[Any] | None = None, *, literal: bool = False) -> Expression:
-        """A column that the table need not have; with `literal`, anything that may stand after the name's dot."""
+        """A column that the table need not have; with `literal`, anything that may follow the name's dot."""
         found: Any = column(name, type_, is_literal=literal)
         found.table = self.clause
         return found  # type: ignore[no-any-return]
@@ -77,7 +77,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table that a field stands for; made by `rows`, so that they are of one organisation."""
+    """Rows of one table that a field selects; `rows` creates them, so that they belong to one organisation."""
 
     model: type[Any]
     entity: Any
@@ -86,19 +86,19 @@ class Rows:
     size: Expression | None = None
 
     def where(self, *conditions: ColumnElement[bool]) -> Self:
-        """Fewer rows."""
+        """The rows that also meet these conditions."""
         return replace(self, conditions=self.conditions + conditions)
 
     def ordered(self, *order: Expression) -> Self:
-        """In this order."""
+        """The rows in this order."""
         return replace(self, order=order)
 
     def limited(self, size: Expression) -> Self:
-        """At most so many."""
+        """At most so many rows."""
         return replace(self, size=size)
 
     def first(self) -> Self:
-        """The first in order."""
+        """The first row in this order."""
         return self.limited(literal_column("1"))
 
     def select(self, *columns: Any) -> Select[Any]:
@@ -113,13 +113,13 @@ class Rows:
         )
 
     def value(self, column: Callable[[Any], Any]) -> Expression:
-        """One column of the one row."""
+        """One column of the single row."""
         return self.select(column(self.entity)).scalar_subquery()
 
     def picked(self) -> "Rows":
-        """The same rows, chosen first and read from afterwards.
+        """The same rows, chosen first and read afterwards.
 
-        JSON built below a sort is built for every candidate; so the rows are picked in a subquery that walks the index.
+        JSON built below a sort is built for every candidate, so a subquery that walks the index picks the rows first.
         """
         if not self.order:
             return self
@@ -127,9 +127,9 @@ class Rows:
         return Rows(self.model, chosen, ())
 
     def json_one(self, build: Callable[["Source"], Expression], beside: "Source") -> Expression:
-        """A JSON object built over the one row, or null; the row is joined to the source that it stands beside.
+        """A JSON object built over the single row, or null; the row is joined to its parent's source.
 
-        A join costs half of a subquery for each row, and what several rows point at is read only once.
+        A join costs half as much as a subquery for each row, and reads a row that several others name only once.
         """
         if beside.joined is None:
             return func.coalesce(self.json_or_nothing(build), NULL)
@@ -138,7 +138,7 @@ class Rows:
         return case((row.org_id.is_(None), NULL), else_=build(beside.at(row)))
 
     def json_or_nothing(self, build: Callable[["Source"], Expression]) -> ScalarSelect[Any]:
-        """A JSON object built over the one row, or SQL's NULL."""
+        """A JSON object built over the single row, or SQL's NULL."""
         return self._built(build, lambda item: item)
 
     def json_list(self, build: Callable[["Source"], Expression]) -> ScalarSelect[Any]:
@@ -155,7 +155,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Source:
-    """What objects are made from: `row`, to read columns from, and the to-one records that were joined to it.
+    """What objects are built from: `row`, whose columns are read, and the to-one records that are joined to it.
 
     At the root there is no row, and nothing to join to.
     """
@@ -164,11 +164,11 @@ class Source:
     joined: list[Any] | None = field(default_factory=list)
 
     def at(self, row: Any) -> "Source":
-        """The same, read from another row of it."""
+        """The same source with another of its rows."""
         return replace(self, row=row)
 
     def select(self, *columns: Any) -> Select[Any]:
-        """`columns` over the rows. Everything that is joined must be known by now, so build the columns first.
+        """`columns` over the rows. All joins must be known by now, so build the columns first.
 
         Each join is a LATERAL of at most one row, so it is a nested loop, which keeps the rows and their order.
         """
@@ -189,7 +189,7 @@ class Same:
 
 
 def rows(model: type[Any], id: Expression | None = None) -> Rows:
-    """The doorway of every read: the rows of `model` that belong to the caller's organisation (and have this id)."""
+    """The only way to read a table: the rows of `model` that belong to the caller's organisation (and have this id)."""
     entity = Entity(model)
     found = Rows(model, entity, (entity.org_id == ORG,))
     return found if id is None else found.where(entity.id == id)

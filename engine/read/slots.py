@@ -1,4 +1,4 @@
-"""Arguments whose values come with each execution: the places where a compiled read binds them."""
+"""Arguments whose values arrive with each execution: the places where a compiled read binds them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from engine.read.json_text import Expression
 
 
 class BadInput(Exception):
-    """A value of the caller's that cannot be used. The message says what to do; the path names the argument."""
+    """An invalid value from the caller. The message says what to do; the path names the argument."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -20,10 +20,10 @@ class BadInput(Exception):
 
 @dataclass(frozen=True)
 class Slot:
-    """The place of a scalar argument in a compiled read: the value comes later, with each execution.
+    """The place of a scalar argument in a compiled read; its value arrives with each execution.
 
-    A resolver can bind it into SQL, but not look at it; so a statement never depends on a value. What may change the
-    SQL's shape (null or not, enum values, booleans, the order a cursor belongs to) is known when it is compiled.
+    A resolver can bind it into SQL, but not read it, so a statement never depends on a value. What may change the shape
+    of the SQL (null or not, enum values, booleans, the order a cursor belongs to) is known when it is compiled.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Slot:
     shape: Any = None
 
     def bind(self, type_: TypeEngine[Any], parse: Callable[[Any], Any] | None = None) -> Expression:
-        """A bound parameter. `parse` turns the argument into what asyncpg wants; it may raise `BadInput`."""
+        """A bound parameter. `parse` turns the argument into what asyncpg expects; it may raise `BadInput`."""
         get = self.get
 
         def value(variables: Mapping[str, Any]) -> Any:
@@ -46,4 +46,4 @@ class Slot:
 
 
 Args = Mapping[str, Any]
-"""The arguments of a field, as given: scalars as `Slot`s, enums and booleans as they are, inputs as mappings."""
+"""The arguments of a field: scalars as `Slot`s, enums and booleans as they are, inputs as mappings."""

@@ -1,4 +1,4 @@
-"""Objects of several types that are made from rows of one table: a column of the row says which type."""
+"""Objects of several types that are built from rows of one table: a column of the row decides the type."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ class Variants:
     def is_one(self, row: Any, names: Iterable[str]) -> ColumnElement[bool]:
         """Whether a row is of one of these types."""
         wanted = set(names)
-        told = getattr(row, self.column)
-        own = among(told, [value for name in wanted for value in self.types.get(name, ())])
+        kind = getattr(row, self.column)
+        own = among(kind, [value for name in wanted for value in self.types.get(name, ())])
         if self.other not in wanted:
             return own
-        return or_(own, ~among(told, [value for values in self.types.values() for value in values]))
+        return or_(own, ~among(kind, [value for values in self.types.values() for value in values]))
 
     def typename(self, row: Any) -> Expression:
         """The name of a row's type."""
-        told = getattr(row, self.column)
+        kind = getattr(row, self.column)
         return case(
-            *((among(told, values), quoted(name)) for name, values in self.types.items()), else_=quoted(self.other)
+            *((among(kind, values), quoted(name)) for name, values in self.types.items()), else_=quoted(self.other)
         )
 
 

@@ -1,7 +1,7 @@
-"""Writes the next migration from what the models have and the newest migration has not: `make migration name=…`.
+"""Writes the next migration from the difference between the models and the migrations so far: `make migration name=…`.
 
-The file holds the SQL, as those before it do: tables, then foreign keys, then indexes. It is a draft: what alembic does
-not compare (check constraints, renamed columns, the values of rows that are there) is written by hand.
+The file holds SQL, as earlier migrations do: tables, then foreign keys, then indexes. It is a draft: what alembic does
+not compare (check constraints, renamed columns, values of existing rows) is written by hand.
 """
 
 import re
@@ -23,7 +23,7 @@ from models.migrate import asyncpg_url, migrate
 
 VERSIONS = Path(__file__).parent / "versions"
 RELEASED = Path(__file__).parent / "checksums.txt"
-"""The SHA-256 of each released migration, as `sha256sum` writes it: released, a migration never changes."""
+"""The SHA-256 of each released migration, in the format of `sha256sum`: a released migration never changes."""
 
 WIDTH = 120
 """Characters in a line."""
@@ -45,7 +45,7 @@ def upgrade() -> None:
 
 
 class NoDraft(Exception):
-    """Why there is nothing to write, in one line that says the way out."""
+    """Why there is nothing to write, in one line that says what to do."""
 
 
 def released() -> dict[str, str]:
@@ -55,7 +55,7 @@ def released() -> dict[str, str]:
 
 
 async def differences(url: str) -> list[Any]:
-    """What alembic finds to change in a database before it is what the models describe: nothing when it is current."""
+    """What alembic would change in a database to match the models: nothing when it is current."""
     found: list[Any] = await _on(url, lambda connection: compare_metadata(_context(connection), models.Base.metadata))
     return found
 
@@ -126,7 +126,7 @@ def _apart(found: Iterable[ops.MigrateOperation]) -> Iterator[ops.MigrateOperati
 
 
 def _step(operation: ops.MigrateOperation) -> int:
-    """A sharded database places all tables before it can refer from one to another."""
+    """A sharded database distributes all tables before one can refer to another."""
     order: tuple[type[ops.MigrateOperation], ...] = (
         ops.CreateTableOp,
         ops.AddColumnOp,

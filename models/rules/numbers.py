@@ -13,7 +13,7 @@ FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2200, 12, 31)
 
 
 def within(value: Quantity, least: Quantity, most: Quantity, *field: str) -> Quantity:
-    """The value, when it lies between these two, both included. Raises `Refused` INVALID otherwise."""
+    """The value, if it lies between these two, both inclusive. Raises `Refused` INVALID otherwise."""
     if not least <= value <= most:
         raise Refused(Refusal.INVALID, f"{value} is out of range: send {least} to {most}.", *field)
     return value

@@ -1,4 +1,4 @@
-"""Rules of recurrence, and the days they name. `rrule` parses and writes them.
+"""Recurrence rules, and the days they name. `rrule` parses and writes them.
 
 Source: RFC 5545, section 3.3.10.
 """
@@ -12,14 +12,14 @@ HORIZON = 30
 """Years within which the next day must be. A rule may name a day that never comes, such as 30 February."""
 
 Weekday = tuple[int, int]
-"""The nth of a month or year (from the end when negative; each, when 0), and which day of the week, from Monday, 0."""
+"""Which weekday, from Monday as 0, and the nth of a month or year (from the end when negative; each one when 0)."""
 
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A rule, of days; the time of day stays as it is.
+    """A rule that names days; the time of day stays as it is.
 
-    `count` includes the day that is counted from; `until` is a day, or an instant in UTC, and included.
+    `count` includes the day that is counted from; `until` is an inclusive day, or an inclusive instant in UTC.
     """
 
     freq: str

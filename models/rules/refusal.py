@@ -47,7 +47,7 @@ class Refusal(StrEnum):
 
 
 class Refused(Exception):
-    """A refusal. `field` is the path of the input field at fault; `shown` are records for the payload, by field."""
+    """A refusal. `field` is the path of the input field at fault; `shown` holds records for the payload, by field."""
 
     def __init__(self, code: Refusal, message: str, *field: str, shown: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -58,5 +58,5 @@ class Refused(Exception):
 
 
 def not_found(noun: str, *field: str) -> Refused:
-    """The refusal for an id that names nothing in the caller's organisation."""
+    """The refusal for an id without a record in the caller's organisation."""
     return Refused(Refusal.NOT_FOUND, f"There is no such {noun} in your organisation. Check the id.", *field)

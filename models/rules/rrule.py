@@ -1,4 +1,4 @@
-"""Rules of recurrence as text: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR`.
+"""Recurrence rules as text: `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR`.
 
 Source: RFC 5545, section 3.3.10, limited to the parts that name days: FREQ of DAILY or coarser, INTERVAL,
 COUNT, UNTIL, BYDAY, BYMONTHDAY, BYMONTH, BYSETPOS and WKST.
@@ -20,7 +20,7 @@ _UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}Z)?", re.ASCII)
 
 
 def parse_rule(text: str) -> Recurrence:
-    """The rule that `text` is, with or without `RRULE:` before it. Raises `ValueError`, saying what to correct."""
+    """The rule in `text`, with or without `RRULE:` before it. Raises `ValueError`, saying what to correct."""
     parts: dict[str, str] = {}
     for part in text.strip().upper().removeprefix("RRULE:").split(";"):
         name, equals, value = part.partition("=")

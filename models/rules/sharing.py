@@ -74,7 +74,8 @@ class Sharing:
         return any(place.load.active and (place.load.capacity or not weighted) for place in self.places)
 
     def _round_robin(self) -> Place | None:
-        """The first available from the pointer on, which then stands behind: a member passed over loses the turn."""
+        """The first available member from the pointer on, which moves past it: a member who is skipped loses the
+        turn."""
         for step in range(len(self.places)):
             at = (self.turn + step) % len(self.places)
             if self.places[at].load.available:
@@ -90,7 +91,7 @@ class Sharing:
         """Of the members who are owed enough, the one who would be owed a whole lead first.
 
         After any number of leads each member has the exact share, rounded down or up. Source: R. Tijdeman, The chairman
-        assignment problem, Discrete Mathematics 32 (1980). A skipped member is owed nothing for it.
+        assignment problem, Discrete Mathematics 32 (1980). A skipped member builds up no credit.
         """
         sharing = [place for place in self.places if place.load.available and place.load.capacity]
         if not sharing:

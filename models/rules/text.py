@@ -1,4 +1,4 @@
-"""Texts that people type: tidied before they are stored, and refused when they cannot be."""
+"""Texts that people type: tidied before they are stored, and refused if they cannot be stored."""
 
 from models.rules.refusal import Refusal, Refused
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LINKED = {"CET": "Europe/Brussels", "EET": "Europe/Athens", "MET": "Europe/Brussels", "WET": "Europe/Lisbon"}
-"""Old names that PostgreSQL reads as an offset without a summer, and the zones that they are links to."""
+"""Old names that PostgreSQL reads as an offset without daylight saving time, and the zones that they link to."""
 
 BESIDE = re.compile(r"localtime|posixrules|(posix|right)/.*", re.DOTALL)
 """Other entries of a machine's zone folder: they differ between machines, or PostgreSQL does not know them."""
@@ -28,5 +28,5 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
 
 
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, at which a day is over in a zone: when the next one begins."""
+    """The instant, in UTC, at which a day ends in a zone: when the next one begins."""
     return start_of_day(day + timedelta(days=1), zone)

@@ -1,1 +1,1 @@
-"""The tables, one file a noun."""
+"""The tables, one file per noun."""

@@ -1,7 +1,7 @@
 """What every table shares: the declarative base, typed identifiers and the tenancy key.
 
-`org_id` stands first in every primary key, unique key, foreign key and index, so that one organisation's rows can
-never point at another's, and so that the tables can be sharded by it.
+`org_id` comes first in every primary key, unique key, foreign key and index, so that one organisation's rows can never
+refer to another's, and so that the tables can be sharded by it.
 """
 
 import os
@@ -69,15 +69,15 @@ def refers(table: str, column: str, ondelete: str | None = None) -> ForeignKeyCo
 
 
 def organisation_id(key: str) -> UUID:
-    """The id of the organisation whose key is in tokens: derived from the key, so it takes no look-up."""
+    """The id of the organisation with this key in tokens: derived from the key, so it takes no look-up."""
     return uuid5(NAMESPACE, key)
 
 
 def new_id(at: datetime | None = None) -> UUID:
     """A UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, 12 of the fraction, 62 random ones.
 
-    Ids sort by age: those of one process strictly (section 6.2, methods 3 and 4), those of several as well as their
-    clocks agree. `at` dates the id in the past, for imported and demo records; those of one millisecond come in any
+    Ids sort by age: those of one process strictly (section 6.2, methods 3 and 4), those of several processes as far as
+    their clocks agree. `at` dates the id in the past, for imported and demo records; ids of one millisecond come in any
     order.
     """
     ticks = next(_ticks) if at is None else int(at.timestamp() * 1000) << 12 | int.from_bytes(os.urandom(2)) & 0xFFF
@@ -87,7 +87,7 @@ def new_id(at: datetime | None = None) -> UUID:
 
 
 def _clock() -> Iterator[int]:
-    """The time in 4096ths of a millisecond, each later than the one before."""
+    """The time in 4096ths of a millisecond, later with each call."""
     last = 0
     while True:
         last = max(time.time_ns() * 4096 // 1_000_000, last + 1)
@@ -98,5 +98,5 @@ _ticks = _clock()
 
 
 def utc_now() -> datetime:
-    """This instant, aware, in UTC."""
+    """The present instant, aware, in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The event log of each organisation, the counter that numbers it, and remembered outcomes of changes."""
+"""The event log of each organisation, the counter that numbers it, and stored results of changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -16,11 +16,11 @@ from models.tables.base import Base, belongs_to_organisation, new_id
 
 
 class EventLog(Base):
-    """Where an organisation's log stands: the number of its last event, and of the oldest one that can be gone back to.
+    """The bounds of an organisation's event log: the number of its last event, and of the oldest one to resume from.
 
-    From `tail` on no number is missing; of what is older, something has been deleted. The row is updated, last, in the
+    From `tail` on no number is missing; before it, some events were deleted. The row is updated, last, in the
     transaction that writes the events, so numbers have no gaps and their order is commit order. An identity column
-    would be neither.
+    would give neither.
     """
 
     __tablename__ = "event_log"
@@ -32,10 +32,10 @@ class EventLog(Base):
 
 
 class Event(Base):
-    """Something that happened, for subscriptions, webhooks, automations and the activity log. Never changed.
+    """An event, for subscriptions, webhooks, automations and the activity log. Never changed.
 
-    It names records without foreign keys: it outlives them. `record_id` is the record that the type speaks of,
-    `mutation` the change that it came from; `data` holds what is particular to the type.
+    It names records without foreign keys, because it outlives them. `record_id` is the record that the type is about,
+    `mutation` the change that caused it; `data` holds what is specific to the type.
     """
 
     __tablename__ = "event"
@@ -65,7 +65,7 @@ class Event(Base):
 
 
 class Outcome(Base):
-    """The remembered outcome of a change that was sent with an idempotency key, for one caller."""
+    """The stored result of a change that was sent with an idempotency key, for one caller."""
 
     __tablename__ = "outcome"
     __table_args__ = (belongs_to_organisation(), Index("outcome_created_idx", "org_id", "created_at"))
@@ -137,7 +137,7 @@ class Ended(RecordData):
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event before it has its number. `record_id` names what it happened to when none of the others does."""
+    """An event before it has its number. `record_id` names its record when none of the other ids does."""
 
     what: EventData
     lead_id: UUID | None = None

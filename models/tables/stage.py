@@ -11,7 +11,7 @@ from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, r
 
 
 class Stage(Tenant, Stamped, Base):
-    """One step of a pipeline. `probability` is the chance, in percent, that a deal here will be won.
+    """One step of a pipeline. `probability` is the chance, in percent, that a deal here is won.
 
     `required_fields` are columns of the lead that must be filled before it may enter.
 

@@ -31,8 +31,8 @@ class Task(Tenant, Stamped, Base):
 
     `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
     time zone. It is stored, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
-    rule of RFC 5545 for the tasks that come after this one; a subtask names its `parent_id`. `overdue_told_at` says
-    when the event log recorded that it is overdue, since it was last given a due time or reopened.
+    rule of RFC 5545 for the tasks that follow this one; a subtask names its `parent_id`. `overdue_told_at` is when the
+    event log recorded that the task is overdue, since it was last given a due time or reopened.
     """
 
     __tablename__ = "task"
@@ -83,7 +83,7 @@ class Task(Tenant, Stamped, Base):
 
 
 class TaskDependency(Base):
-    """That a task cannot be done before another."""
+    """One task that cannot be completed before another."""
 
     __tablename__ = "task_dependency"
     __table_args__ = (

@@ -118,7 +118,7 @@ FIELDS: Mapping[str, Field] = {
             lambda lead: leads.probability(lead, {}),
             "The chance of winning it, in percent: its own, or its stage's.",
         ),
-        # The row itself, which has the amount and its currency.
+        # The row itself, which holds the amount and its currency.
         "value": Field(Kind.MONEY, lambda lead: lead, "What the sale would bring in."),
         **_columns(Kind.TEXT, currency="The currency of its value, as an ISO 4217 code."),
         **_columns(Kind.DATE, expected_close_date="The day on which the sale is expected."),
@@ -165,4 +165,4 @@ FIELDS: Mapping[str, Field] = {
         ),
     }.items()
 }
-"""Every field that can be tested, by its published name."""
+"""Every field of conditions, by its published name."""

@@ -1,4 +1,4 @@
-"""The operators of conditions: by which a field of each kind can be tested, and what they compare with."""
+"""The operators of conditions: those for fields of each kind, and the values they compare with."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from models.rules.ids import parse_id
 from models.rules.money import as_currency
 
 MOST_VALUES = 100
-"""Values that `in` may list."""
+"""Values in the list of `in`."""
 
 LONGEST_TEXT = 200
 """Characters of a text to compare with."""
 
 MOST_DAYS = 3650
-"""Days that a test may look back or ahead."""
+"""Days that a test may go back or ahead."""
 
 
 class Kind(StrEnum):
-    """What sort of value a field has: it decides by which operators the field can be tested."""
+    """The kind of a field's value, which decides its operators."""
 
     TEXT = "TEXT"
     NUMBER = "NUMBER"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """A field that can be tested: its kind, its SQL over a lead's row, and the description that is published.
+    """A field of conditions: its kind, its SQL over a lead's row, and its published description.
 
     `choices` are the values of a choice; `prefix` is the noun of the record that an id names.
     """
@@ -48,7 +48,7 @@ class Field:
 
 
 Scalar = Callable[[Any, Field], Any]
-"""Takes a value as it was sent or kept, and returns what it is compared as. Raises `ValueError`."""
+"""Takes a value as it was sent or stored, and returns the value to compare with. Raises `ValueError`."""
 
 
 def _text(value: Any, field: Field) -> str:
@@ -79,7 +79,7 @@ def _instant(value: Any, field: Field) -> datetime:
 
 def _days(value: Any, field: Field) -> int:
     if not 0 <= value <= MOST_DAYS:
-        raise ValueError(f"{value} cannot be: days are from 0 to {MOST_DAYS}.")
+        raise ValueError(f"{value} is out of range: send 0 to {MOST_DAYS}.")
     return int(value)
 
 
@@ -100,20 +100,20 @@ def _id(value: Any, field: Field) -> Any:
 
 @dataclass(frozen=True)
 class Operand:
-    """What an operator compares with: one value, a list of such, or a few by name."""
+    """The operand of an operator: one value, a list of values, or a few by name."""
 
     scalar: Scalar = _text
     many: bool = False
     parts: Mapping[str, Scalar] | None = None
 
     def listed(self, values: Sequence[Any], field: Field) -> list[Any]:
-        """The values of a list as they are compared. Raises `ValueError`."""
+        """The values of a list, ready to compare with. Raises `ValueError`."""
         expect_few(values)
         return [self.scalar(value, field) for value in values]
 
 
 def expect_few(values: Sequence[Any]) -> None:
-    """Refuse a list of no values or of too many. Raises `ValueError`."""
+    """Refuse an empty or too long list of values. Raises `ValueError`."""
     if not 1 <= len(values) <= MOST_VALUES:
         raise ValueError(f"List 1 to {MOST_VALUES} values, not {len(values):,}.")
 

@@ -1,7 +1,7 @@
-"""Conditions as SQL over a lead's row: what each field of the catalogue is there, and what each operator asks.
+"""Conditions as SQL over a lead's row: the SQL of each field of the catalogue, and of each operator.
 
-A condition comes with the arguments of a read, or from where it is kept. Either way its values are bound, never
-written into the SQL. What SQL does not know counts as not met: `and` and `or` keep that, and `not` asks for it.
+The values of a condition, from the arguments of a read or from its stored form, are bound, never written into the SQL.
+NULL counts as not met: `and` and `or` preserve that, and `not` tests for it.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ Predicate = ColumnElement[bool]
 
 
 def matching_leads(root: Any, args: Args) -> Page:
-    """The leads that meet a condition, newest first."""
+    """The leads that match a condition, newest first."""
     found = rows(Lead)
     try:
         condition = parse(args["condition"])
@@ -56,7 +56,7 @@ def matching_leads(root: Any, args: Args) -> Page:
 
 
 def compiled(condition: Condition, lead: Any) -> Predicate:
-    """Whether a lead meets a condition; null where SQL does not know, which is not met."""
+    """Whether a lead matches a condition; null, where SQL yields it, counts as no match."""
     if isinstance(condition, Not):
         return compiled(condition.part, lead).is_not(literal_column("true"))
     if isinstance(condition, Group):
@@ -68,17 +68,17 @@ def compiled(condition: Condition, lead: Any) -> Predicate:
 
 @dataclass(frozen=True)
 class Given:
-    """What a check compares with, to be bound."""
+    """The operand of a check, to be bound."""
 
     check: Check
 
     @property
     def value(self) -> Any:
-        """What was given, as it is."""
+        """The operand as it was given."""
         return self.check.value
 
     def one(self, type_: TypeEngine[Any], then: Callable[[Any], Any] | None = None) -> Expression:
-        """The value, as it is compared or as `then` makes it."""
+        """The value to compare with, or the result of `then` for it."""
         scalar = OPERATORS[self.check.kind][self.check.operator].scalar
         return self._bound(self.value, scalar, type_, then)
 
@@ -89,7 +89,7 @@ class Given:
         return bound
 
     def part(self, name: str, type_: TypeEngine[Any]) -> Expression | None:
-        """One of several values by its name, or None when it was left out."""
+        """One of several values by its name, or None when it was omitted."""
         parts = OPERATORS[self.check.kind][self.check.operator].parts or {}
         given = {spelled(key): part for key, part in self.value.items()}
         return None if given.get(name) is None else self._bound(given[name], parts[name], type_)
@@ -106,7 +106,7 @@ def _same(value: Any) -> Any:
 
 
 Asks = Callable[[Any, Given], Predicate]
-"""Makes the SQL of an operator from a field and what it is compared with."""
+"""Builds the SQL of an operator from a field and its operand."""
 
 
 def _like(shape: Callable[[str], str]) -> Asks:
@@ -155,13 +155,13 @@ def _money_between(money: Any, given: Given) -> Predicate:
 
 
 def _today() -> Expression:
-    """The day it is where the organisation is: the same for everybody who looks."""
+    """Today in the organisation's time zone, the same for every caller."""
     zone = organisations.mine(None, {}).value(lambda organisation: organisation.time_zone)
     return Calendar(func.coalesce(zone, quoted("UTC"), type_=Text())).today
 
 
 def _days(sign: int) -> Asks:
-    """From today so many days back or ahead, both days included."""
+    """From today so many days back or ahead, both days inclusive."""
 
     def asks(day: Any, given: Given) -> Predicate:
         today, days = _today(), given.one(Integer())

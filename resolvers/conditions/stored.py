@@ -1,4 +1,4 @@
-"""Conditions as they are kept: looked at when they are saved, ready to be compiled when they are read back."""
+"""Stored conditions: checked when they are saved, and ready to be compiled when they are read back."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from resolvers.conditions.operators import Kind
 from resolvers.conditions.tree import Condition, Group, Not, WrongCondition, as_data, checks, parse, settled
 
 LARGEST = 20_000
-"""Bytes of a kept condition."""
+"""Bytes of a stored condition."""
 
 NAMED = {
     "pipeline": "",
@@ -27,8 +27,8 @@ NAMED = {
     "contact": "ORDER BY id FOR KEY SHARE",
     "customer": "ORDER BY id FOR KEY SHARE",
 }
-"""The types of records that a condition can name. Contacts and customers are held, against being merged into others
-before the condition is kept; of the rest nothing ever goes."""
+"""The types of records that a condition can name. Contacts and customers are locked, so that none is merged into
+another before the condition is stored; rows of the others are never removed."""
 
 KEEP_KNOWN = Statement(
     text(
@@ -40,16 +40,16 @@ KEEP_KNOWN = Statement(
         + "\nUNION ALL ".join(f" SELECT id FROM held_{noun}" for noun in NAMED)
     ).bindparams(ORG, *(bindparam(f"{noun}_ids", type_=ARRAY(Uuid())) for noun in NAMED))
 )
-"""Those of the ids that name records of the organisation."""
+"""The ids that belong to records of the organisation."""
 
 Named = tuple[str, UUID, tuple[str, ...]]
-"""The type and the id of a record, and the path to where it is named."""
+"""The type and the id of a record, and the path of the id."""
 
 
 def kept(given: Mapping[str, Any], *path: str) -> tuple[dict[str, Any], list[Named]]:
-    """The canonical form of a condition that came with an input, and the records that it names.
+    """The canonical form of a condition from an input, and the records that it names.
 
-    Raises `Refused` INVALID or WRONG_ID, with the path to what is wrong.
+    Raises `Refused` INVALID or WRONG_ID, with the path of the fault.
     """
     try:
         condition = settled(parse(given))
@@ -66,7 +66,7 @@ def kept(given: Mapping[str, Any], *path: str) -> tuple[dict[str, Any], list[Nam
 
 
 async def expect_known(change: Change, named: Sequence[Named]) -> None:
-    """Refuse with NOT_FOUND what conditions name, but is not there."""
+    """Refuse a record that a condition names and that does not exist with NOT_FOUND."""
     if not named:
         return
     ids = {f"{noun}_ids": sorted({id for found, id, _ in named if found == noun}) for noun in NAMED}
@@ -90,7 +90,7 @@ def _named(condition: Condition) -> list[Named]:
 
 
 def stored(data: Mapping[str, Any], register: Callable[[Callable[[Any], Any]], str]) -> Condition:
-    """A kept condition, ready to be compiled. `register` is given each of its values, and names a parameter for it."""
+    """A stored condition, ready to be compiled. `register` takes each of its values, and returns a parameter for it."""
 
     def slot(value: Any) -> Any:
         if isinstance(value, dict):

@@ -1,8 +1,8 @@
-"""Conditions: a typed tree of tests over the fields of a lead, its contact and its customer, kept as JSON.
+"""Conditions: a typed tree of tests over the fields of a lead, its contact and its customer, stored as JSON.
 
     {"and": [part, …]}   {"or": [part, …]}   {"not": part}   {field: {operator: value}}
 
-A test on a field that has no value is not met, whatever the operator, but for `{"isSet": false}`; and `not` is met
+A test on a field without a value is not met, whatever the operator, except for `{"isSet": false}`; and `not` is met
 wherever its part is not.
 """
 
@@ -19,7 +19,7 @@ from resolvers.conditions.fields import FIELDS
 from resolvers.conditions.operators import OPERATORS, Field, Kind, Scalar, expect_few
 
 DEPTH = 10
-"""Levels of a tree, the tests included."""
+"""Levels of a tree, including the tests."""
 
 SIZE = 100
 """Groups, negations and tests of a tree."""
@@ -28,8 +28,8 @@ AND, OR, NOT = "and", "or", "not"
 
 
 class WrongCondition(ValueError):
-    """What is wrong about a condition. `path` leads to it: `("and", "1", "not", "score", "in")`; `is_id` says that it
-    is an id, and none of the right type."""
+    """The fault of a condition. `path` leads to it: `("and", "1", "not", "score", "in")`; `is_id` means that it is an
+    id that is malformed or of the wrong type."""
 
     def __init__(self, message: str, *path: str, is_id: bool = False) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class WrongCondition(ValueError):
 
 @dataclass(frozen=True)
 class Check:
-    """One test of a field; `value` is what it is compared with."""
+    """One test of a field; `value` is what the field is compared with."""
 
     field: str
     operator: str
@@ -71,9 +71,10 @@ Condition = Check | Group | Not
 
 
 def parse(given: Mapping[str, Any]) -> Condition:
-    """The tree that a mapping describes. Its values are taken as they are; `settled` looks at them.
+    """The tree that a mapping describes. Its values are not checked; `settled` checks them.
 
-    Raises `WrongCondition`: too deep, too large, a group or a list of nothing, or no such field or operator.
+    Raises `WrongCondition` for a tree that is too deep or too large, an empty group or list, or an unknown field or
+    operator.
     """
     room = iter(range(SIZE))
     return _parsed(given, (), room)
@@ -93,11 +94,11 @@ def _parsed(given: Mapping[str, Any], path: tuple[str, ...], room: Iterator[int]
             raise WrongCondition("A group needs at least one condition. Add one, or leave the group out.", *path)
         return Group(key, tuple(_parsed(part, (*path, str(at)), room, depth + 1) for at, part in enumerate(value)))
     if key not in FIELDS:
-        raise WrongCondition(f"{key!r} is no field that can be tested.", *path)
+        raise WrongCondition(f"{key!r} is not a field of a condition. Use a field of the input `Condition`.", *path)
     operator, operand = _only(value, path)
     if operator not in OPERATORS[FIELDS[key].kind]:
-        raise WrongCondition(f"{operator!r} is no test for this field.", *path, operator)
-    if isinstance(operand, list):  # otherwise it comes later, and is counted then
+        raise WrongCondition(f"{operator!r} is not an operator of this field. Use one of its input.", *path, operator)
+    if isinstance(operand, list):  # otherwise it is read later, and counted then
         _expect_few(operand, (*path, operator))
     return Check(key, operator, operand)
 
@@ -105,13 +106,13 @@ def _parsed(given: Mapping[str, Any], path: tuple[str, ...], room: Iterator[int]
 def _only(given: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, Any]:
     """The one key of an object, and its value."""
     if len(given) != 1:
-        raise WrongCondition("Exactly one key has to stand here.", *path)
+        raise WrongCondition("Send exactly one key here.", *path)
     ((key, value),) = given.items()
     return spelled(key), value
 
 
 def settled(condition: Condition, path: tuple[str, ...] = ()) -> Condition:
-    """The tree with its values as they are compared. Raises `WrongCondition` for one that cannot be."""
+    """The tree with its values ready to compare with. Raises `WrongCondition` for an invalid one."""
     if isinstance(condition, Not):
         return Not(settled(condition.part, (*path, NOT)))
     if isinstance(condition, Group):
@@ -126,7 +127,7 @@ def settled(condition: Condition, path: tuple[str, ...] = ()) -> Condition:
 def _settled(check: Check, path: tuple[str, ...]) -> Any:
     field, operand, value = FIELDS[check.field], OPERATORS[check.kind][check.operator], check.value
     if value is None:
-        raise WrongCondition("A value has to stand here.", *path)
+        raise WrongCondition("Send a value here.", *path)
     if operand.parts is not None:
         given = {spelled(name): part for name, part in value.items() if part is not None}
         parts = {name: _scalar(operand.parts[name], field, part, (*path, name)) for name, part in given.items()}
@@ -153,9 +154,9 @@ def _scalar(scalar: Scalar, field: Field, value: Any, path: tuple[str, ...]) -> 
 
 
 def _agreeing(parts: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """Parts that make sense together: a range that is not empty, amounts as fine as their currency."""
+    """Checks on values together: a range must not be empty, an amount not finer than its currency."""
     if not parts:
-        raise WrongCondition("Give at least one end.", *path)
+        raise WrongCondition("Send at least one end.", *path)
     if "currency" in parts:
         parts |= _as_fine_as(parts["currency"], parts, path)
     for low, high in (("min", "max"), ("from", "to")):
@@ -173,7 +174,7 @@ def _as_fine_as(currency: str, parts: Mapping[str, Any], path: tuple[str, ...]) 
 
 
 def as_data(condition: Condition) -> dict[str, Any]:
-    """The canonical JSON of a settled tree, with public names and ids: `parse` and `settled` lead back to it."""
+    """The canonical JSON of a settled tree, with public names and ids: `parse` and `settled` read it back."""
     if isinstance(condition, Not):
         return {NOT: as_data(condition.part)}
     if isinstance(condition, Group):

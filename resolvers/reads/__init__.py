@@ -1,1 +1,1 @@
-"""What is asked: read resolvers, which return SQL."""
+"""Read resolvers, which return SQL."""

@@ -25,7 +25,7 @@ def id(activity: Any, args: Args) -> Expression:
 
 
 def lead(activity: Any, args: Args) -> Rows:
-    """The lead it is about."""
+    """The lead that the activity is about."""
     return rows(Lead, activity.lead_id)
 
 
@@ -53,4 +53,4 @@ FILTERS: Mapping[str, Any] = {
     "contact_id": lambda activity, id: activity.contact_id == named("contact", id),
     "occurred_at": lambda activity, limits: between(activity.occurred_at, limits, INSTANT, "from_", "to"),
 }
-"""What each part of a filter asks of an activity."""
+"""The condition of each part of an activity filter."""

@@ -45,7 +45,7 @@ def contact(root: Any, args: Args) -> Rows:
 
 
 def contacts(root: Any, args: Args) -> Page:
-    """The contacts of the organisation, those that hold a text in name, e-mail or phone if asked."""
+    """The contacts of the organisation, optionally those whose name, e-mail address or phone number contains a text."""
     return _contacts(rows(Contact), args)
 
 
@@ -62,7 +62,7 @@ def customer(root: Any, args: Args) -> Rows:
 
 
 def customers(root: Any, args: Args) -> Page:
-    """The customers of the organisation, those that hold a text in their name or website if asked."""
+    """The customers of the organisation, optionally those whose name or website contains a text."""
     found = _kept(rows(Customer), args, CUSTOMER_FILTERS)
     if (search := args.get("search")) is not None:
         found = found.where(holds(search, found.entity.name, found.entity.website))
@@ -70,7 +70,7 @@ def customers(root: Any, args: Args) -> Page:
 
 
 def contacts_of(customer: Any, args: Args) -> Page:
-    """The contacts that work for a customer, those that hold a text in name, e-mail or phone if asked."""
+    """The contacts of a customer, optionally those whose name, e-mail address or phone number contains a text."""
     found = rows(Contact)
     return _contacts(found.where(found.entity.customer_id == customer.id), args)
 
@@ -102,11 +102,11 @@ CONTACT_FILTERS: Mapping[str, Any] = {
     "has_email": _has("email"),
     "has_phone": _has("phone"),
 }
-"""What each part of a filter asks of a contact"""
+"""The condition of each part of a contact filter."""
 
 CUSTOMER_FILTERS: Mapping[str, Any] = {
     "has_contacts": _has_contacts,
     "has_website": _has("website"),
     "has_phone": _has("phone"),
 }
-"""What each part of a filter asks of a customer"""
+"""The condition of each part of a customer filter."""

@@ -31,9 +31,9 @@ def probability(lead: Any, args: Args) -> Expression:
 
 
 def weighted_value(lead: Any, args: Args) -> Expression:
-    """Value times probability, rounded once at the currency's precision, which is the scale the value is kept at.
+    """Value times probability, rounded once to the currency's precision, which is the scale of the stored value.
 
-    A division would round before that.
+    A division would round earlier.
     """
     return rows(Stage, lead.stage_id).value(
         lambda stage: func.round(

@@ -1,4 +1,4 @@
-"""Members: who they are, and who is calling."""
+"""Members: who they are, and who the caller is."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ ORDERS = {
 
 
 def viewer(root: Any, args: Args) -> Same:
-    """The caller: an object of no row."""
+    """The caller: an object without a row."""
     return Same(None)
 
 
@@ -30,7 +30,7 @@ def viewer_member(root: Any, args: Args) -> Rows:
 
 
 def members(root: Any, args: Args) -> Page:
-    """The members of the organisation; those that are active, have a role or hold a text, if asked."""
+    """The members of the organisation; optionally only active ones, those with a role, or those that contain a text."""
     found = rows(Member)
     active = args.get("active")
     if active is not None:
@@ -43,7 +43,7 @@ def members(root: Any, args: Args) -> Page:
 
 
 def open_leads(member: Any, args: Args) -> Expression:
-    """How many open leads a member owns."""
+    """The number of open leads that a member owns."""
     found = rows(Lead)
     lead = found.entity
     return found.where(lead.owner_id == member.id, lead.closed_at.is_(None)).select(func.count()).scalar_subquery()

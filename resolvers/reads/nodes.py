@@ -26,7 +26,7 @@ MODELS: Mapping[str, type[Any]] = {
 
 
 def find(noun: str, id: Expression) -> Rows:
-    """The record of this type and id; of one that was merged, the record that it was merged into."""
+    """The record of this type and id; for a merged one, the record that it was merged into."""
     found = rows(MODELS[noun], resolved(id) if RECORDS[noun].merges else id)
     return found.where(found.entity.deleted_at.is_(None)) if MODELS[noun] is Pipeline else found
 
@@ -40,7 +40,7 @@ def node(root: Any, args: Args) -> AnyOf:
 
 
 def nodes(root: Any, args: Args) -> AnyOf:
-    """The records with these ids, in that order; null for what is not found."""
+    """The records with these ids, in that order; null for each that is not found."""
     slot = args["ids"]
     prefixes = slot.bind(ARRAY(Text()), lambda texts: [prefix for prefix, _ in _split(texts)])
     ids = slot.bind(ARRAY(Uuid()), lambda texts: [id for _, id in _split(texts)])

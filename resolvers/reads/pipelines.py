@@ -1,4 +1,4 @@
-"""Pipelines: reading them, and the changes of their shape."""
+"""Reading pipelines."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def pipeline(root: Any, args: Args) -> Rows:
 
 
 def pipelines(root: Any, args: Args) -> Rows:
-    """The pipelines of the organisation, of one type if asked, oldest first."""
+    """The pipelines of the organisation, optionally of one type, oldest first."""
     found = rows(Pipeline)
     entity = found.entity
     if (type_ := args.get("type")) is not None:

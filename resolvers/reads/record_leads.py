@@ -1,4 +1,4 @@
-"""What the leads and opportunities of a contact or a customer come to: how many, how they ended, and their worth."""
+"""The leads and opportunities of a contact or a customer: how many, how they ended, and their value."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,12 +24,12 @@ class Deals:
     id: Any
 
     def leads(self) -> Rows:
-        """The leads, but for those that were converted: the opportunities that they became are counted."""
+        """The leads without converted ones, because the opportunities that they became are counted."""
         found = rows(Lead)
         return found.where(getattr(found.entity, self.column) == self.id, found.entity.converted_at.is_(None))
 
     def count(self, kind: StageKind | None = None) -> Expression:
-        """How many there are, or how many ended this way; what was closed in an open stage counts as lost."""
+        """The number of leads, or of those that ended this way; one that was closed in an open stage counts as lost."""
         found = self.leads()
         if kind is not None:
             found = found.where(self._ended(found.entity, kind))
@@ -57,33 +57,33 @@ def of_customer(customer: Any, args: Args) -> Same:
 
 
 def count(deals: Deals, args: Args) -> Expression:
-    """How many there are."""
+    """The number of all deals."""
     return deals.count()
 
 
 def open_count(deals: Deals, args: Args) -> Expression:
-    """How many are still being worked on."""
+    """The number of open deals."""
     return deals.count(StageKind.OPEN)
 
 
 def won_count(deals: Deals, args: Args) -> Expression:
-    """How many were won."""
+    """The number of deals that were won."""
     return deals.count(StageKind.WON)
 
 
 def lost_count(deals: Deals, args: Args) -> Expression:
-    """How many were lost or disqualified."""
+    """The number of deals that were lost or disqualified."""
     return deals.count(StageKind.LOST)
 
 
 class Counted(Protocol):
-    """Something that leads are counted of."""
+    """A record that leads are counted for."""
 
     def leads(self) -> Rows: ...
 
 
 class Worth:
-    """What leads are worth in each currency; the columns are those of a stage's total."""
+    """The value of leads in each currency; the columns are those of a stage's total."""
 
     def __init__(self, counted: Counted) -> None:
         found = counted.leads()
@@ -113,5 +113,5 @@ class Worth:
 
 
 def values(deals: Deals, args: Args) -> Rows:
-    """What they are worth, currency by currency."""
+    """The value of the deals, by currency."""
     return Rows(Worth, Worth(deals), ())

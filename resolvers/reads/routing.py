@@ -1,4 +1,4 @@
-"""Pools of members, and the rules that give leads to them: reading them."""
+"""Reading pools of members, and the rules that assign leads to them."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def pools(root: Any, args: Args) -> Rows:
 
 
 def members(pool: Any, args: Args) -> Rows:
-    """Who shares the leads of a pool, in its order."""
+    """The members who share the leads of a pool, in its order."""
     found = rows(PoolMember)
     place = found.entity
     return found.where(place.pool_id == pool.id).ordered(place.position.asc())
@@ -28,10 +28,10 @@ def rules_of(pipeline: Any, args: Args) -> Rows:
 
 
 def rule(item: Any, args: Args) -> Rows:
-    """The rule that decided on a lead."""
+    """The rule that routed a lead."""
     return rows(RoutingRule, item.rule_id)
 
 
 def pool(rule: Any, args: Args) -> Rows:
-    """The pool that a rule gives leads to."""
+    """The pool that a rule assigns leads to."""
     return rows(Pool, rule.pool_id)

@@ -1,4 +1,4 @@
-"""How long leads stay where they are: in each stage, over all their visits, and since when for too long."""
+"""How long leads stay in each stage, over all their visits, and since when they are rotting."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def left_at(step: Any, args: Args) -> Expression:
 
 
 def duration(step: Any, args: Args) -> Expression:
-    """How long the visit was, in whole seconds; of one that goes on, so far."""
+    """The length of the visit, in whole seconds; for the present visit, until now."""
     return _seconds(func.coalesce(left_at(step, args), NOW) - step.occurred_at)
 
 
@@ -91,19 +91,19 @@ def stage(stay: Stay, args: Args) -> Rows:
 
 
 def seconds(stay: Stay, args: Args) -> Expression:
-    """How long all visits were together."""
+    """The length of all visits together."""
     return _seconds(stay.stayed)
 
 
 def _rots_at(lead: Any, stage: Any) -> Expression:
-    """When a lead goes stale that nobody does anything about."""
+    """When a lead starts to rot without activity."""
     since = func.greatest(lead.stage_entered_at, lead.last_activity_at, type_=INSTANT)
     days = func.make_interval(literal_column("0"), literal_column("0"), literal_column("0"), stage.rotten_after_days)
     return cast(since + days, INSTANT)
 
 
 def rotten_since(lead: Any, args: Args) -> Expression:
-    """Since when an open lead has been in an open stage for too long without activity; a task to come pauses it."""
+    """Since when an open lead has been in an open stage for too long without activity; an upcoming task pauses it."""
     planned = rows(Task)
     task = planned.entity
     is_planned = exists(planned.where(task.lead_id == lead.id, task.status == OPEN, task.deadline >= NOW).select(ONE))
@@ -116,5 +116,5 @@ def rotten_since(lead: Any, args: Args) -> Expression:
 
 
 def is_rotten(lead: Any, args: Args) -> Expression:
-    """Whether it has gone stale."""
+    """Whether the lead is rotting."""
     return rotten_since(lead, args).is_not(None)

@@ -1,7 +1,7 @@
-"""What stands in a stage: how many leads, what they are worth, and how many have no next step.
+"""The totals of a stage: how many leads, their value, and how many have no next step.
 
-The totals of whole stages are kept up to date by every change, so a board reads a few rows however many cards it has.
-Those of the leads that pass a filter are counted.
+Every change updates the totals of whole stages, so a board reads a few rows however many cards it has. The totals of
+leads that match a filter are counted.
 """
 
 from collections.abc import Mapping
@@ -24,36 +24,36 @@ ZERO: Expression = literal_column("0")
 
 @dataclass(frozen=True)
 class StageTotals:
-    """The leads that stand in a stage and pass a filter, if there is one."""
+    """The leads in a stage, optionally those that match a filter."""
 
     stage: Any
     filter: Mapping[str, Any] | None
 
     def leads(self) -> Rows:
-        """All of them."""
+        """All of these leads."""
         found = rows(Lead)
         return matching(found.where(found.entity.stage_id == self.stage.id), self.filter)
 
     def kept(self) -> Rows:
-        """The totals that are kept of the whole stage, per currency."""
+        """The stored totals of the whole stage, by currency."""
         found = rows(StageTotal)
         return found.where(found.entity.stage_id == self.stage.id)
 
 
 def of(stage: Any, args: Args) -> Same:
-    """What stands in the stage: an object of the stage's own row."""
+    """The totals of the stage: an object of the stage's own row."""
     return Same(StageTotals(stage, args.get("filter")))
 
 
 def count(totals: StageTotals, args: Args) -> Expression:
-    """How many leads there are."""
+    """The number of leads."""
     if totals.filter:
         return totals.leads().select(func.count()).scalar_subquery()
     return totals.kept().value(lambda total: func.coalesce(func.sum(total.leads), ZERO))
 
 
 def values(totals: StageTotals, args: Args) -> Rows:
-    """What they are worth, per currency."""
+    """Their value, by currency."""
     if totals.filter:
         return Rows(Worth, Worth(totals), ())
     found = totals.kept()
@@ -62,12 +62,12 @@ def values(totals: StageTotals, args: Args) -> Rows:
 
 
 def without_next_task(totals: StageTotals, args: Args) -> Expression:
-    """How many of them are open and have no open task."""
+    """The number of open leads without an open task."""
     found = totals.leads()
     lead = found.entity
     return found.where(lead.closed_at.is_(None), ~has_next(lead)).select(func.count()).scalar_subquery()
 
 
 def weighted(total: Any, args: Args) -> Expression:
-    """Value times probability, rounded once, at the precision that the values are kept at."""
+    """Value times probability, rounded once, at the precision of the stored values."""
     return func.round(total.weighted * literal_column("0.01"), func.scale(total.value), type_=total.value.type)

@@ -1,4 +1,4 @@
-"""Stages: reading them."""
+"""Reading stages."""
 
 from typing import Any
 
@@ -28,29 +28,29 @@ def in_pipeline(pipeline_id: Expression) -> Rows:
 
 
 def terminal(stage: Any, args: Args) -> Expression:
-    """Whether deals end here."""
+    """Whether the stage closes deals."""
     is_terminal: Expression = stage.kind != literal_column(f"'{StageKind.OPEN}'")
     return is_terminal
 
 
 def required_fields(stage: Any, args: Args) -> Expression:
-    """What a lead must have to enter, by the published names."""
+    """The fields that a lead must have to enter, by their published names."""
     return lead_fields(*((field, asks_for(stage, field)) for field in LeadField))
 
 
 def asks_for(stage: Any, field: LeadField) -> ColumnElement[bool]:
-    """Whether the stage asks for a field."""
+    """Whether the stage requires a field."""
     asked: ColumnElement[bool] = quoted(field.value) == func.any(stage.required_fields)
     return asked
 
 
 def lead_fields(*conditions: tuple[LeadField, ColumnElement[bool]]) -> Expression:
-    """Those of the fields whose conditions hold, by the published names."""
+    """The fields whose conditions hold, by their published names."""
     names = [case((condition, quoted(field.name))) for field, condition in conditions]
     return func.array_remove(postgresql.array(names), literal_column("NULL"), type_=ARRAY(Text()))
 
 
 def deleted(stage: Any, args: Args) -> Expression:
-    """Whether only history still names it."""
+    """Whether the stage is deleted, so that only history refers to it."""
     is_deleted: Expression = stage.deleted_at.is_not(None)
     return is_deleted

@@ -1,4 +1,4 @@
-"""Where a lead can go: each stage of its pipeline, and what stands in the way."""
+"""Where a lead can move: each stage of its pipeline, and what prevents it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from resolvers.reads.stages import asks_for, in_pipeline, lead_fields
 
 
 class Transition:
-    """A stage, seen from a lead that could go there. Its attributes are those of the stage."""
+    """A stage, seen from a lead that could move there. Its attributes are those of the stage."""
 
     def __init__(self, stage: Any, lead: Any) -> None:
         self.stage = stage
@@ -30,22 +30,22 @@ class Transition:
 
     @property
     def is_here(self) -> ColumnElement[bool]:
-        """Whether the lead stands in this stage."""
+        """Whether the lead is in this stage."""
         here: ColumnElement[bool] = self.stage.id == self.lead.stage_id
         return here
 
     @property
     def is_over(self) -> ColumnElement[bool]:
-        """Whether the lead has become an opportunity, and stays where it ended."""
+        """Whether the lead was converted into an opportunity, and so stays in its stage."""
         return and_(self.lead.converted_at.is_not(None), ~self.is_here)
 
     def misses(self, field: LeadField) -> ColumnElement[bool]:
-        """Whether the stage asks for a field that the lead has not."""
+        """Whether the stage requires a field that the lead lacks."""
         return and_(~self.is_here, asks_for(self.stage, field), getattr(self.lead, field.value).is_(None))
 
     @property
     def is_incomplete(self) -> ColumnElement[bool]:
-        """Whether anything is missing."""
+        """Whether any required field is missing."""
         return or_(*(self.misses(field) for field in LeadField))
 
 
@@ -66,7 +66,7 @@ def allowed(transition: Transition, args: Args) -> Expression:
 
 
 def needs_reason(transition: Transition, args: Args) -> Expression:
-    """Whether moving there asks for a reason: it would be lost, and is not yet."""
+    """Whether the move requires a reason, because it loses a lead that is not lost yet."""
     was = rows(Stage, transition.lead.stage_id).value(lambda stage: stage.kind)
     lost = quoted(StageKind.LOST)
     lead = transition.lead
@@ -75,12 +75,12 @@ def needs_reason(transition: Transition, args: Args) -> Expression:
 
 
 def missing(transition: Transition, args: Args) -> Expression:
-    """The fields that the stage asks for and the lead has not."""
+    """The fields that the stage requires and the lead lacks."""
     return lead_fields(*((field, transition.misses(field)) for field in LeadField))
 
 
 def refused_because(transition: Transition, args: Args) -> Expression:
-    """The code with which moving there would be refused."""
+    """The code with which the move would be refused."""
     return case(
         (transition.is_over, quoted(Refusal.LEAD_CONVERTED)),
         (transition.is_incomplete, quoted(Refusal.FIELDS_REQUIRED)),

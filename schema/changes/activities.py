@@ -19,7 +19,7 @@ EXPECTED_VERSION = "Refuse with CONFLICT unless the activity is at this version.
 class ActivityFields:
     body: str | None = optional("The text of the activity: up to 20,000 characters.")
     outcome: str | None = optional("The outcome: up to 300 characters.")
-    occurred_at: DateTime | None = optional("When it happened; now if left out. It cannot be null.")
+    occurred_at: DateTime | None = optional("When it happened; if omitted, now. It cannot be null.")
     duration: int | None = optional("How long it took, in seconds: up to a week.")
     participants: list[str] | None = optional(
         "Who else took part: up to 50 names or addresses, of up to 300 characters."

@@ -1,4 +1,4 @@
-"""Changes of who works on what: their inputs and payloads."""
+"""Changes of owners and assignees: their inputs and payloads."""
 
 import strawberry
 
@@ -16,7 +16,7 @@ from schema.types.member import Member
 class AssignLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of("lead", "The lead to assign.")
     member_id: strawberry.ID | None = id_of(
-        "member", "The member to assign it to. Send null for nobody; it cannot be left out."
+        "member", "The member to assign it to. Send null for nobody; it cannot be omitted."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")
 
@@ -30,7 +30,7 @@ class AssignLeadPayload(Payload):
 class AssignLeadsInput(ChangeInput):
     lead_ids: list[strawberry.ID] = id_of("lead", "The leads to assign, up to 500.")
     member_id: strawberry.ID | None = id_of(
-        "member", "The member to assign them to. Send null for nobody; it cannot be left out."
+        "member", "The member to assign them to. Send null for nobody; it cannot be omitted."
     )
     all_or_none: bool | None = optional("Assign none of them when one cannot be assigned.")
 
@@ -55,8 +55,8 @@ class ReassignAllInput(ChangeInput):
     to_member_id: strawberry.ID | None = optional("The member to assign it to; without one, nobody.", id="member")
     to_pool_id: strawberry.ID | None = optional(
         (
-            "The pool that shares the leads out, instead of a member. Daily caps do not apply. Open tasks "
-            "follow their leads; other tasks are then unassigned."
+            "The pool that distributes the leads, instead of a member. Daily caps do not apply. Open tasks follow "
+            "their leads; other tasks are then unassigned."
         ),
         id="pool",
     )
@@ -88,6 +88,6 @@ class AssignmentMutations:
     reassign_all: ReassignAllPayload | None = change(
         reassign.reassign_all,
         ReassignAllInput,
-        "Reassign all work of a member, for example when somebody leaves.",
+        "Reassign all work of a member, for example when a member leaves.",
         role=Role.MANAGER,
     )

@@ -28,7 +28,7 @@ class LeadFields:
         "The value of the sale, in `currency`: not negative, and no finer than the smallest unit of that currency."
     )
     currency: str | None = optional(
-        "The currency of `value`, as an ISO 4217 code such as EUR. Left out, your organisation's."
+        "The currency of `value`, as an ISO 4217 code such as EUR. If omitted, your organisation's."
     )
     probability: int | None = optional(
         "The chance of winning it, in percent, 0 to 100, when it is not that of its stage."
@@ -41,14 +41,14 @@ class LeadFields:
     )
 
 
-@strawberry.input(description="A new lead. It goes on top of its stage.")
+@strawberry.input(description="A new lead. It is placed on top of its stage.")
 class CreateLeadInput(ChangeInput, LeadFields):
     title: str = strawberry.field(description="What the sale is about: up to 300 characters.")
     pipeline_id: strawberry.ID | None = optional(
-        "The pipeline it enters. Left out, that of `stageId`, or else the default pipeline for leads.", id="pipeline"
+        "The pipeline it enters. If omitted, that of `stageId`, or else the default pipeline for leads.", id="pipeline"
     )
     stage_id: strawberry.ID | None = optional(
-        "The stage it enters. Left out, the first OPEN one. In a WON or LOST stage it is closed from the start.",
+        "The stage it enters. If omitted, the first OPEN one. In a WON or LOST stage it is closed from the start.",
         id="stage",
     )
 
@@ -63,7 +63,7 @@ class UpdateLeadInput(ChangeInput, LeadFields):
     lead_id: strawberry.ID = id_of("lead", "The lead to update.")
     title: str | None = optional("What the sale is about: up to 300 characters. It cannot be null.")
     currency: str | None = optional(
-        "The currency of `value`, as an ISO 4217 code such as EUR. A value that has none gets your organisation's. It "
+        "The currency of `value`, as an ISO 4217 code such as EUR. A value without one gets your organisation's. It "
         "cannot be null while there is a value."
     )
     expected_version: int | None = optional(EXPECTED_VERSION)
@@ -96,10 +96,10 @@ class MoveLeadInput(ChangeInput):
     stage_id: strawberry.ID = id_of("stage", "The stage to move it to, in its own pipeline or in another.")
     after_lead_id: strawberry.ID | None = optional("The card directly above its new place.", id="lead")
     before_lead_id: strawberry.ID | None = optional(
-        "The card directly below its new place. With neither neighbour it goes on top.", id="lead"
+        "The card directly below its new place. Without either neighbour it is placed on top.", id="lead"
     )
     lost_reason: str | None = optional(
-        "Why it was lost: needed where a LOST stage is entered, not allowed elsewhere. One of your organisation's lost "
+        "Why it was lost: required to enter a LOST stage, not allowed otherwise. One of your organisation's lost "
         "reasons; if it has none, your own words, up to 300 characters."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")

@@ -20,7 +20,7 @@ class UpdateMemberInput(ChangeInput):
         "cannot be null."
     )
     active: bool | None = optional(
-        "False for somebody who has left: they keep what they own, and get nothing new. You cannot "
+        "False for a member who has left: they keep what they own, and cannot be assigned anything new. You cannot "
         "deactivate yourself, nor the last admin. It cannot be null."
     )
     time_zone: str | None = optional(

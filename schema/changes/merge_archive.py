@@ -156,7 +156,7 @@ class MergeAndArchiveMutations:
     merge_leads: MergeLeadsPayload | None = change(
         merge.merge_leads,
         MergeLeadsInput,
-        "Join one lead into another, because both are the same. Its tasks and activities go along, it leaves the "
-        "board, and the timeline of the one that stays shows both.",
+        "Merge a lead into another, because both are the same. Its tasks and activities move, it leaves the board, "
+        "and the timeline of the lead that stays shows both.",
         role=Role.MANAGER,
     )

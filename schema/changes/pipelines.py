@@ -17,25 +17,25 @@ PROBABILITY = "The chance, in percent, that a deal here will be won: 0 to 100. "
 ROUTES_NEW_LEADS = "Whether new leads without an owner are routed at once, by the routing rules. "
 ROTTEN_AFTER_DAYS = "After how many days without activity a deal here goes stale: 1 to 3650. "
 
-REQUIRED_FIELDS = "The fields a lead must have before it may enter; none if left out."
+REQUIRED_FIELDS = "The fields a lead must have before it may enter; none if omitted."
 
 
 @strawberry.input(description="A stage of a new pipeline.")
 class StageInput:
-    name: str = strawberry.field(description="What the column of the board is called: up to 300 characters.")
+    name: str = strawberry.field(description="The name of the column on the board: up to 300 characters.")
     kind: StageKind = strawberry.field(
         description="Whether deals here are in progress, won or lost.", default=StageKind.OPEN
     )
     probability: int | None = optional(
-        PROBABILITY + "Left out, it is 0 in an OPEN stage; a WON stage always has 100, a LOST one 0."
+        PROBABILITY + "If omitted, it is 0 in an OPEN stage; a WON stage always has 100, a LOST one 0."
     )
-    rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Left out, never.")
+    rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "If omitted, never.")
     required_fields: list[LeadField] | None = optional(REQUIRED_FIELDS)
 
 
 @strawberry.input(description="A new pipeline, with its stages.")
 class CreatePipelineInput(ChangeInput):
-    name: str = strawberry.field(description="What the board is called: up to 300 characters.")
+    name: str = strawberry.field(description="The name of the board: up to 300 characters.")
     type: PipelineType = strawberry.field(
         description="Whether it holds leads or opportunities. It cannot be changed later.", default=PipelineType.LEAD
     )
@@ -47,7 +47,7 @@ class CreatePipelineInput(ChangeInput):
         "Whether it becomes the default of its type, used when no pipeline is named. The first pipeline "
         "of a type is its default in any case."
     )
-    routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "Left out, they are not.")
+    routes_new_leads: bool | None = optional(ROUTES_NEW_LEADS + "If omitted, they are not.")
 
 
 @strawberry.type(description="Result of `createPipeline`.")
@@ -58,7 +58,7 @@ class CreatePipelinePayload(Payload):
 @strawberry.input(description="Fields of a pipeline to update. Omitted fields stay as they are.")
 class UpdatePipelineInput(ChangeInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to update.")
-    name: str | None = optional("What the board is called: up to 300 characters. It cannot be null.")
+    name: str | None = optional("The name of the board: up to 300 characters. It cannot be null.")
     description: str | None = optional("What the pipeline is for: up to 20,000 characters; null for nothing.")
     is_default: bool | None = optional(
         "True makes it the default of its type, instead of the present one. It cannot be null, nor false "

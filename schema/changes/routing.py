@@ -24,7 +24,7 @@ MEMBER_IDS = "The members who share the leads, in order: 1 to 200, each once."
 
 @strawberry.input(description="A new pool.")
 class CreatePoolInput(ChangeInput):
-    name: str = strawberry.field(description="What the pool is called: up to 300 characters.")
+    name: str = strawberry.field(description="The name of the pool: up to 300 characters.")
     member_ids: list[strawberry.ID] = id_of("member", MEMBER_IDS)
     strategy: PoolStrategy = strawberry.field(
         description="How it chooses who gets the next lead.", default=PoolStrategy.ROUND_ROBIN
@@ -39,10 +39,10 @@ class CreatePoolPayload(Payload):
 @strawberry.input(description="Fields of a pool to update. Omitted fields stay as they are.")
 class UpdatePoolInput(ChangeInput):
     pool_id: strawberry.ID = id_of("pool", "The pool to update.")
-    name: str | None = optional("What the pool is called: up to 300 characters. It cannot be null.")
+    name: str | None = optional("The name of the pool: up to 300 characters. It cannot be null.")
     strategy: PoolStrategy | None = optional("How it chooses who gets the next lead. It cannot be null.")
     member_ids: list[strawberry.ID] | None = optional(
-        MEMBER_IDS + " Whose turn it was keeps it. It cannot be null.", id="member"
+        MEMBER_IDS + " The member with the next turn keeps it. It cannot be null.", id="member"
     )
     expected_version: int | None = optional(EXPECTED_VERSION)
 
@@ -66,11 +66,11 @@ class DeletePoolPayload(Payload):
 
 @strawberry.input(description="One routing rule. It gives leads either to a member or to a pool.")
 class RoutingRuleInput:
-    name: str = strawberry.field(description="What the rule is called: up to 300 characters.")
+    name: str = strawberry.field(description="The name of the rule: up to 300 characters.")
     stage_id: strawberry.ID | None = optional(
-        "The stage of the pipeline that it is for; left out, any stage.", id="stage"
+        "The stage of the pipeline that it is for; if omitted, any stage.", id="stage"
     )
-    condition: Condition | None = optional("The condition a lead must match; left out, any lead matches.")
+    condition: Condition | None = optional("The condition a lead must match; if omitted, any lead matches.")
     member_id: strawberry.ID | None = optional("The member who gets the leads.", id="member")
     pool_id: strawberry.ID | None = optional("The pool that gets the leads.", id="pool")
 
@@ -79,7 +79,8 @@ class RoutingRuleInput:
 class SetRoutingRulesInput(ChangeInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline that they are for.")
     rules: list[RoutingRuleInput] = strawberry.field(
-        description="All rules, in order, up to 100: the first that fits a lead decides. What is not listed is gone."
+        description="All rules, in order, up to 100: the first that matches a lead decides. Rules that are not "
+        "listed are deleted."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the pipeline is at this version.")
 
@@ -89,12 +90,12 @@ class SetRoutingRulesPayload(Payload):
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline with its rules as they are now.")
 
 
-@strawberry.input(description="Which leads should get their owners.")
+@strawberry.input(description="Which leads to route.")
 class RouteUnassignedInput(ChangeInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose open leads without an owner are routed.")
     stage_id: strawberry.ID | None = optional("Only those in this stage of the pipeline.", id="stage")
     after_lead_id: strawberry.ID | None = optional(
-        "Only those that came in after this lead: the `lastLeadId` of a call that could not look at all.", id="lead"
+        "Only leads created after this lead: the `lastLeadId` of a call that did not reach all leads.", id="lead"
     )
     dry_run: bool | None = optional("True: only report what would happen, and change nothing.")
 
@@ -103,8 +104,8 @@ publish(
     Unrouted,
     "Why a lead was not routed.",
     name="UnroutedReason",
-    NO_RULE="No rule fits it.",
-    MEMBER_INACTIVE="The member whom the rule names has left.",
+    NO_RULE="No rule matches it.",
+    MEMBER_INACTIVE="The member that the rule names is inactive.",
     DAILY_CAP="The members that the rule names have reached their daily cap.",
     POOL_EMPTY="Nobody in the pool is active and has a capacity.",
 )
@@ -113,26 +114,26 @@ publish(
 @strawberry.type(description="A lead that was assigned.")
 class RoutedLead:
     lead: Lead = to_one(models.Lead, "lead_id", "The lead as it is now.")
-    owner: Member = to_one(models.Member, "owner_id", "Who got it; in a dry run, who would.")
+    owner: Member = to_one(models.Member, "owner_id", "The new owner; in a dry run, the member who would be.")
     rule: RoutingRule = to_one(models.RoutingRule, "rule_id", "The rule that decided.")
 
 
-@strawberry.type(description="A lead that was given to nobody.")
+@strawberry.type(description="A lead that was not assigned.")
 class UnroutedLead:
     lead: Lead = to_one(models.Lead, "lead_id", "The lead.")
     reason: Unrouted = column("reason", "Why, for a program.")
     message: str = column("message", "Why, and what to do, for a person.")
-    rule: RoutingRule | None = to_one(models.RoutingRule, "rule_id", "The rule that fits it; null when none does.")
+    rule: RoutingRule | None = to_one(models.RoutingRule, "rule_id", "The rule that matches it; null when none does.")
 
 
 @strawberry.type(description="Result of `routeUnassigned`.")
 class RouteUnassignedPayload(Payload):
     routed_count: int | None = outcome("How many leads were assigned.")
-    unrouted_count: int | None = outcome("How many were given to nobody.")
+    unrouted_count: int | None = outcome("How many leads were not assigned.")
     has_more: bool | None = outcome(
-        "Whether there are more: at most 10,000 are looked at in one call. Call again, with `afterLeadId`."
+        "Whether there are more: one call considers at most 10,000. Call again, with `afterLeadId`."
     )
-    last_lead_id: strawberry.ID | None = outcome("The id of the last lead that was looked at; null without any.")
+    last_lead_id: strawberry.ID | None = outcome("The id of the last lead considered; null without any.")
     routed: list[RoutedLead] | None = items(
         {"lead_id": Uuid(), "owner_id": Uuid(), "rule_id": Uuid()},
         "Each lead that was assigned, oldest first.",
@@ -140,7 +141,7 @@ class RouteUnassignedPayload(Payload):
     )
     unrouted: list[UnroutedLead] | None = items(
         {"lead_id": Uuid(), "rule_id": Uuid(), "reason": Text(), "message": Text()},
-        "Each lead that was given to nobody, and why, in the order they came in.",
+        "Each lead that was not assigned, and why, oldest first.",
         rows=2_000,
     )
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline.")

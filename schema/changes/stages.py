@@ -22,8 +22,8 @@ STAGE_VERSION = "Refuse with CONFLICT unless the stage is at this version."
 class AddStageInput(ChangeInput, StageInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline to add it to.")
     position: int | None = optional(
-        "Its place among the stages, from 0; those from there on make room. Left out, an OPEN stage goes right after "
-        "the last OPEN one, any other to the end."
+        "Its position among the stages, from 0; the stages from there on shift by one. If omitted, an OPEN stage "
+        "follows the last OPEN one, any other goes to the end."
     )
     expected_version: int | None = optional(PIPELINE_VERSION)
 
@@ -37,15 +37,17 @@ class AddStagePayload(Payload):
 @strawberry.input(description="Fields of a stage to update. Omitted fields stay as they are.")
 class UpdateStageInput(ChangeInput):
     stage_id: strawberry.ID = id_of("stage", "The stage to update.")
-    name: str | None = optional("What the column is called: up to 300 characters. It cannot be null.")
+    name: str | None = optional("The name of the column: up to 300 characters. It cannot be null.")
     kind: StageKind | None = optional(
         "Whether deals here are in progress, won or lost. All leads in the stage are closed or opened "
         "with it; the last OPEN stage stays OPEN. It cannot be null."
     )
-    probability: int | None = optional(PROBABILITY + "Left out, it follows a change to WON or LOST. It cannot be null.")
+    probability: int | None = optional(
+        PROBABILITY + "If omitted, it follows a change to WON or LOST. It cannot be null."
+    )
     rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Null for never.")
     required_fields: list[LeadField] | None = optional(
-        "What must be known of a lead before it may enter; an empty list or null for nothing."
+        "The fields a lead must have before it may enter; an empty list or null for none."
     )
     expected_version: int | None = optional(STAGE_VERSION)
 
@@ -55,12 +57,12 @@ class UpdateStagePayload(Payload):
     stage: Stage | None = ref(models.Stage, "The stage as it is now.")
 
 
-@strawberry.input(description="Which stage should go, and where its leads go.")
+@strawberry.input(description="Which stage to delete, and where to move its leads.")
 class DeleteStageInput(ChangeInput):
     stage_id: strawberry.ID = id_of("stage", "The stage to delete. The last OPEN stage of a pipeline stays.")
     move_leads_to: strawberry.ID | None = optional(
-        "The stage that its leads go to, of the same pipeline or another: to the end, in their order. Needed when any "
-        "stand in it.",
+        "The stage to move its leads to, in the same pipeline or another: to the end, in their order. Required when "
+        "it holds any.",
         id="stage",
     )
     expected_version: int | None = optional(STAGE_VERSION)
@@ -68,30 +70,30 @@ class DeleteStageInput(ChangeInput):
 
 @strawberry.type(description="Result of `deleteStage`.")
 class DeleteStagePayload(Payload):
-    deleted_stage_id: strawberry.ID | None = outcome("The id of the stage that is gone; null when it was kept.")
-    moved_leads: int | None = outcome("How many leads moved on; each has its own event.")
+    deleted_stage_id: strawberry.ID | None = outcome("The id of the deleted stage; null when the mutation was refused.")
+    moved_leads: int | None = outcome("How many leads were moved; each has its own event.")
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, without the stage.")
-    target_stage: Stage | None = ref(models.Stage, "The stage that the leads went to.")
-    stage: Stage | None = ref(models.Stage, "The stage as it is, when it was refused to delete it.")
+    target_stage: Stage | None = ref(models.Stage, "The stage that the leads were moved to.")
+    stage: Stage | None = ref(models.Stage, "The stage as it is, when the mutation was refused.")
 
 
-@strawberry.input(description="The order that the columns of a board should have.")
+@strawberry.input(description="The new order of the columns of a board.")
 class ReorderStagesInput(ChangeInput):
-    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose stages get another order.")
+    pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline whose stages to reorder.")
     stage_ids: list[strawberry.ID] = id_of(
         "stage",
-        "The ids of all its stages, each once, from left to right. Any other list is refused with CONFLICT, an id "
-        "that is not there with NOT_FOUND.",
+        "The ids of all its stages, each once, from left to right. Any other list is refused with CONFLICT, an "
+        "unknown id with NOT_FOUND.",
     )
     expected_version: int | None = optional(
-        PIPELINE_VERSION + " Send it, so that an order changed since you looked is not overwritten; of two reorderings "
+        PIPELINE_VERSION + " Send it to avoid overwriting an order that changed since you read it. Of two reorderings "
         "at the same instant only one is made in any case."
     )
 
 
 @strawberry.type(description="Result of `reorderStages`.")
 class ReorderStagesPayload(Payload):
-    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline; its `stages` are in the order that holds now.")
+    pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, with its `stages` in their present order.")
 
 
 @strawberry.type(description="The mutations of stages.")

@@ -1,4 +1,4 @@
-"""How tasks end, begin again, and wait for each other: inputs and payloads."""
+"""Completing, cancelling and reopening tasks, and dependencies between them: inputs and payloads."""
 
 import strawberry
 
@@ -14,83 +14,83 @@ from schema.types.task import Task
 
 FORCE = "Complete it even if it waits for others or has open subtasks. These stay as they are."
 OUTCOME = "The outcome: up to 20,000 characters."
-NEXT = "The task that comes next, when it repeats: it has a date of its own, and the rule goes on with it."
+NEXT = "The next occurrence, if the task repeats: it has a date of its own, and takes over the rule."
 
 
 @strawberry.input(
-    description="The next step, planned while the one before is completed, about the same lead, contact and customer. "
-    "Give `dueAt` or `dueOn`."
+    description="The next step, scheduled with the completion, about the same lead, contact and customer. Send "
+    "`dueAt` or `dueOn`."
 )
 class NextTaskInput(TaskFields):
-    title: str | None = optional('What is to be done, up to 300 characters; "Follow up" unless said otherwise.')
+    title: str | None = optional('What has to be done, up to 300 characters; "Follow up" by default.')
     assignee_id: strawberry.ID | None = optional(
-        "The assignee; null for nobody. Left out, the assignee of the completed task.", id="member"
+        "The assignee; null for nobody. If omitted, the assignee of the completed task.", id="member"
     )
 
 
-@strawberry.input(description="Which task is completed, its outcome, and what comes next.")
+@strawberry.input(description="Which task to complete, its outcome, and the next step.")
 class CompleteTaskInput(ChangeInput):
-    task_id: strawberry.ID = id_of("task", "The task that is done.")
+    task_id: strawberry.ID = id_of("task", "The task to complete.")
     outcome: str | None = optional(OUTCOME)
-    follow_up: NextTaskInput | None = optional("The next step, made in the same change: both happen, or neither.")
+    follow_up: NextTaskInput | None = optional("The next step, created in the same change: both happen, or neither.")
     force: bool | None = optional(FORCE)
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
 @strawberry.type(description="Result of `completeTask`.")
 class CompleteTaskPayload(Payload):
-    task: Task | None = ref(models.Task, "The task, done.")
-    follow_up: Task | None = ref(models.Task, "The next step that was planned with it.")
+    task: Task | None = ref(models.Task, "The completed task.")
+    follow_up: Task | None = ref(models.Task, "The next step that was scheduled with it.")
     next_occurrence: Task | None = ref(models.Task, NEXT)
     lead: Lead | None = ref(models.Lead, "The lead it was a step of.")
 
 
-@strawberry.input(description="Which tasks are done.")
+@strawberry.input(description="Which tasks to complete.")
 class CompleteTasksInput(ChangeInput):
     task_ids: list[strawberry.ID] = id_of(
-        "task", "The tasks that are done, up to 500. What they wait for may be among them."
+        "task", "The tasks to complete, up to 500. The tasks they wait for may be among them."
     )
     outcome: str | None = optional(OUTCOME)
     force: bool | None = optional(FORCE)
 
 
-@strawberry.type(description="What became of one of several tasks.")
+@strawberry.type(description="The result for one of several tasks.")
 class CompletionResult:
     task_id: strawberry.ID = outcome("The id that was sent.")
-    completed: bool = outcome("Whether it is now done.")
-    code: Refusal | None = outcome("Why not; null when it was completed.")
-    message: str | None = outcome("Why not, for a person; null when it was completed.")
+    completed: bool = outcome("Whether the task was completed.")
+    code: Refusal | None = outcome("Why it was not completed; null when it was.")
+    message: str | None = outcome("Why it was not completed, for a person; null when it was.")
 
 
 @strawberry.type(description="Result of `completeTasks`.")
 class CompleteTasksPayload(Payload):
-    results: list[CompletionResult] | None = outcome("The result for each lead, in the order of the ids sent.")
+    results: list[CompletionResult] | None = outcome("The result for each task, in the order of the ids sent.")
     tasks: list[Task] | None = ref(models.Task, "The tasks that were completed.")
-    next_occurrences: list[Task] | None = ref(models.Task, "The tasks that come next, of those that repeat.")
+    next_occurrences: list[Task] | None = ref(models.Task, "The next occurrences of those that repeat.")
 
 
-@strawberry.input(description="Which task is given up.")
+@strawberry.input(description="Which task to cancel.")
 class CancelTaskInput(ChangeInput):
-    task_id: strawberry.ID = id_of("task", "The task to give up, with its open subtasks. It does not repeat any more.")
-    reason: str | None = optional("Why, up to 20,000 characters: it is kept as the task's outcome.")
+    task_id: strawberry.ID = id_of("task", "The task to cancel, with its open subtasks. It does not repeat any more.")
+    reason: str | None = optional("Why, up to 20,000 characters: stored as the task's outcome.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
 @strawberry.type(description="Result of `cancelTask`.")
 class CancelTaskPayload(Payload):
-    task: Task | None = ref(models.Task, "The task, cancelled.")
+    task: Task | None = ref(models.Task, "The cancelled task.")
     lead: Lead | None = ref(models.Lead, "The lead it was a step of.")
 
 
-@strawberry.input(description="Which task goes on that was done or cancelled.")
+@strawberry.input(description="Which completed or cancelled task to reopen.")
 class ReopenTaskInput(ChangeInput):
-    task_id: strawberry.ID = id_of("task", "The task to take up again.")
+    task_id: strawberry.ID = id_of("task", "The task to reopen.")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
 
 @strawberry.type(description="Result of `reopenTask`.")
 class ReopenTaskPayload(Payload):
-    task: Task | None = ref(models.Task, "The task, open.")
+    task: Task | None = ref(models.Task, "The reopened task.")
     lead: Lead | None = ref(models.Lead, "The lead it is a step of.")
 
 

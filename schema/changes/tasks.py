@@ -1,4 +1,4 @@
-"""Changes of tasks: their inputs and payloads. How tasks end stands in `task_completion`."""
+"""Changes of tasks: their inputs and payloads, except for those in `task_completion`."""
 
 import strawberry
 
@@ -15,22 +15,22 @@ from schema.types.task import Task
 EXPECTED_VERSION = "Refuse with CONFLICT unless the task is at this version."
 
 
-@strawberry.input(description="What one says of a task, whatever it is about.")
+@strawberry.input(description="The fields of a task.")
 class TaskFields:
     notes: str | None = optional("Anything that helps to do it: up to 20,000 characters.")
-    priority: TaskPriority | None = optional("How pressing it is; NORMAL unless said otherwise. It cannot be null.")
+    priority: TaskPriority | None = optional("The priority; NORMAL by default. It cannot be null.")
     due_at: DateTime | None = optional("The instant it is due at. Instead of `dueOn`.")
     due_on: Date | None = optional(
         "The day it is due on, all day: until that day ends in the assignee's time zone. Instead of `dueAt`."
     )
     remind_at: DateTime | None = optional("When to remind the assignee.")
     assignee_id: strawberry.ID | None = optional(
-        "The assignee; null for nobody. Left out when a task is created, the owner of the lead, or you.",
+        "The assignee; null for nobody. If omitted for a new task, the owner of the lead, or you.",
         id="member",
     )
     recurrence: str | None = optional(
-        "How it repeats, as a rule of RFC 5545: `FREQ=WEEKLY;BYDAY=MO,FR`. Completing it makes the next one, at the "
-        "same time of the clock. FREQ is DAILY, WEEKLY, MONTHLY or YEARLY; with INTERVAL, COUNT (this one included) or "
+        "How it repeats, as a rule of RFC 5545: `FREQ=WEEKLY;BYDAY=MO,FR`. Completing it creates the next one, at the"
+        " same time of day. FREQ is DAILY, WEEKLY, MONTHLY or YEARLY; with INTERVAL, COUNT (this one included) or "
         "UNTIL, BYDAY, BYMONTHDAY, BYMONTH, BYSETPOS and WKST. Null ends it."
     )
 
@@ -45,10 +45,10 @@ class TaskLinks:
     )
 
 
-@strawberry.input(description="The next step of a lead, and when. Give `dueAt` or `dueOn`.")
+@strawberry.input(description="The next step of a lead, and when it is due. Send `dueAt` or `dueOn`.")
 class ScheduleFollowUpInput(ChangeInput, TaskFields):
     lead_id: strawberry.ID = id_of("lead", "The lead to follow up on.")
-    title: str | None = optional('What is to be done, up to 300 characters; "Follow up" unless said otherwise.')
+    title: str | None = optional('What has to be done, up to 300 characters; "Follow up" by default.')
 
 
 @strawberry.type(description="Result of `scheduleFollowUp`.")
@@ -57,9 +57,9 @@ class ScheduleFollowUpPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead it is a step of.")
 
 
-@strawberry.input(description="Something that somebody has to do.")
+@strawberry.input(description="A new task.")
 class CreateTaskInput(ChangeInput, TaskFields, TaskLinks):
-    title: str = strawberry.field(description="What is to be done: up to 300 characters.")
+    title: str = strawberry.field(description="What has to be done: up to 300 characters.")
 
 
 @strawberry.type(description="Result of `createTask`.")
@@ -70,9 +70,9 @@ class CreateTaskPayload(Payload):
 @strawberry.input(description="Fields of a task to update. Omitted fields stay as they are; null empties a field.")
 class UpdateTaskInput(ChangeInput, TaskFields, TaskLinks):
     task_id: strawberry.ID = id_of("task", "The task to update.")
-    title: str | None = optional("What is to be done: up to 300 characters. It cannot be null.")
-    priority: TaskPriority | None = optional("How pressing it is. It cannot be null.")
-    assignee_id: strawberry.ID | None = optional("Who has to do it; null for nobody.", id="member")
+    title: str | None = optional("What has to be done: up to 300 characters. It cannot be null.")
+    priority: TaskPriority | None = optional("The priority. It cannot be null.")
+    assignee_id: strawberry.ID | None = optional("The assignee; null for nobody.", id="member")
     parent_id: strawberry.ID | None = optional("The task it is part of, one level deep; null for none.", id="task")
     expected_version: int | None = optional(EXPECTED_VERSION)
 
@@ -82,7 +82,7 @@ class UpdateTaskPayload(Payload):
     task: Task | None = ref(models.Task, "The task as it is now.")
 
 
-@strawberry.input(description="Which task is to go.")
+@strawberry.input(description="Which task to delete.")
 class DeleteTaskInput(ChangeInput):
     task_id: strawberry.ID = id_of("task", "The task to delete, with its subtasks.")
     expected_version: int | None = optional(EXPECTED_VERSION)
@@ -90,7 +90,7 @@ class DeleteTaskInput(ChangeInput):
 
 @strawberry.type(description="Result of `deleteTask`.")
 class DeleteTaskPayload(Payload):
-    deleted_task_id: strawberry.ID | None = outcome("The id of the task that is gone.")
+    deleted_task_id: strawberry.ID | None = outcome("The id of the deleted task; null when the mutation was refused.")
     lead: Lead | None = ref(models.Lead, "The lead it was a step of.")
 
 

@@ -39,7 +39,7 @@ class NumberRange:
 @strawberry.input(one_of=True, description="A test of a text, in upper or lower case. Texts have 1 to 200 characters.")
 class TextCondition:
     equals: str | None = optional("It is this text.")
-    contains: str | None = optional("It holds this text.")
+    contains: str | None = optional("It contains this text.")
     starts_with: str | None = optional("It begins with this text.")
     ends_with: str | None = optional("It ends with this text: `@example.com`.")
     in_: list[str] | None = optional("It is one of these texts, up to 100.", name="in")
@@ -59,8 +59,10 @@ class NumberCondition:
 
 @strawberry.input(
     one_of=True,
-    description="A test of an amount of money. Only values in the currency that is named pass: amounts in different "
-    "currencies are never compared.",
+    description=(
+        "A test of an amount of money. Only values in the given currency match: amounts in different currencies are"
+        " never compared."
+    ),
 )
 class MoneyCondition:
     equals: Amount | None = optional("It is this amount.")
@@ -72,7 +74,7 @@ class MoneyCondition:
     is_set: bool | None = optional(IS_SET)
 
 
-@strawberry.input(one_of=True, description="A test of a day. Today is the day it is in your organisation's time zone.")
+@strawberry.input(one_of=True, description="A test of a day. Today is the date in your organisation's time zone.")
 class DateCondition:
     before: Date | None = optional("It is an earlier day.")
     after: Date | None = optional("It is a later day.")
@@ -86,7 +88,7 @@ class DateCondition:
 class DateTimeCondition:
     before: DateTime | None = optional("It is earlier.")
     after: DateTime | None = optional("It is later.")
-    within: DateTimeRange | None = optional("It is in this time.")
+    within: DateTimeRange | None = optional("It is in this period.")
     within_last_days: int | None = optional("It is at most so many times 24 hours ago: 0 to 3650.")
     is_set: bool | None = optional(IS_SET)
 
@@ -126,7 +128,7 @@ TESTS = {
     Kind.BOOLEAN: BooleanCondition,
     Kind.ID: IdCondition,
 }
-"""The input that tests a field of each kind; a choice has one for each set of values."""
+"""The input that tests a field of each kind; a choice has one per set of values."""
 
 
 Tests: Any = input_of(

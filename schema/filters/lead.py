@@ -1,4 +1,4 @@
-"""How leads can be filtered and sorted."""
+"""The filters and orders of leads."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ from resolvers.conditions.filters import FilterValue
 LeadOrder = ordering("Lead", ORDERS)
 
 
-@strawberry.input(description="Amounts from `min` to `max`, both included. Leave one out for no limit on that side.")
+@strawberry.input(description="Amounts from `min` to `max`, both included. Omit one for no limit on that side.")
 class DecimalRange:
     min: Decimal_ | None = optional("The smallest amount.")
     max: Decimal_ | None = optional("The largest amount.")
 
 
-@strawberry.input(description="Days from `from` to `to`, both included. Leave one out for no limit on that side.")
+@strawberry.input(description="Days from `from` to `to`, both included. Omit one for no limit on that side.")
 class DateRange:
     from_: Date | None = optional("The first day.", name="from")
     to: Date | None = optional("The last day.")
 
 
-@strawberry.input(description="Instants from `from` to `to`, both included. Leave one out for no limit on that side.")
+@strawberry.input(description="Instants from `from` to `to`, both included. Omit one for no limit on that side.")
 class DateTimeRange:
     from_: DateTime | None = optional("The first instant.", name="from")
     to: DateTime | None = optional("The last instant.")

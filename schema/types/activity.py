@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 publish(
     ActivityType,
-    "What kind of thing was done.",
+    "The type of an activity.",
     CALL="A telephone call.",
     EMAIL="An e-mail.",
-    MEETING="A meeting, in one place or over a screen.",
-    NOTE="Nothing that was done: something worth knowing.",
+    MEETING="A meeting, in person or online.",
+    NOTE="A note: something worth knowing.",
 )
 
 
-@strawberry.type(description="Something that somebody did about a lead, as that person logged it.")
+@strawberry.type(description="An activity on a lead, as the person who did it logged it.")
 class Activity(Node):
     id: strawberry.ID = id_field("activity", "The activity's id.")
     type: ActivityType = column("type", "The type of activity.")
     subject: str = column("subject", "What it was about, in one line.")
     body: str | None = column("body", "What was said, in any number of lines.")
     outcome: str | None = column("outcome", "The outcome.")
-    occurred_at: DateTime = column("occurred_at", "When it was done.")
-    duration: int | None = column("duration", "How long it took, in seconds.")
+    occurred_at: DateTime = column("occurred_at", "When it happened.")
+    duration: int | None = column("duration", "Its duration, in seconds.")
     participants: list[str] = column("participants", "Who else took part: names or addresses.")
     author: Member | None = to_one(models.Member, "author_id", "The member who logged it; null when it was imported.")
     lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] = to_one(
@@ -47,10 +47,10 @@ class Activity(Node):
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
 
 
-@strawberry.input(description="Which activities are wanted. An activity must pass every part that is given.")
+@strawberry.input(description="Filters activities. An activity must match every part that is given.")
 class ActivityFilter:
     types: list[ActivityType] | None = optional("Of one of these kinds, up to 100.")
-    author_ids: list[strawberry.ID] | None = optional("Told by one of these members.")
+    author_ids: list[strawberry.ID] | None = optional("Logged by one of these members.")
     lead_id: strawberry.ID | None = optional("About this lead.")
     contact_id: strawberry.ID | None = optional("Done with this person.")
     occurred_at: DateTimeRange | None = optional("Done during this time.")

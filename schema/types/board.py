@@ -17,34 +17,32 @@ from schema.types.stage import Stage
 
 publish(
     BoardChange,
-    "What happened to a board, for the cards that pass your filter.",
-    ENTERED="A card is on the board now that was not before: put it in.",
-    LEFT="A card is not on the board any more: take it out, if you show it.",
-    MOVED="A card got another place, in its column or another one: put it there.",
-    CHANGED="Something about a card was changed: show it as it is now. If you do not show it yet, put it in.",
-    COLUMNS="The board itself was changed: show the columns that `stages` gives. A card that moved has its own event.",
+    "What happened on a board, for the cards that match your filter.",
+    ENTERED="A card has entered the board: add it.",
+    LEFT="A card has left the board: remove it, if you show it.",
+    MOVED="A card has moved within its column or to another one: move it there.",
+    CHANGED="A card has changed: show it as it is now. If you do not show it yet, add it.",
+    COLUMNS="The board itself has changed: show the columns in `stages`. A card that moved has its own event.",
 )
 
 
-@strawberry.type(
-    description="Something that changed a board. Keep your board right by doing what `kind` says, event by event."
-)
+@strawberry.type(description="A change of a board. To keep your board up to date, do what `kind` says, event by event.")
 class BoardChanged:
-    cursor: str = read(events.cursor, "The place of this event. Subscribe `after` it to go on where you stopped.")
+    cursor: str = read(events.cursor, "The place of this event in the log. Subscribe `after` it to continue from here.")
     occurred_at: DateTime = column("occurred_at", "When it happened.")
-    type: EventType = read(event_log.type, "What happened.")
+    type: EventType = read(event_log.type, "The type of the event.")
     actor: Member | None = to_one(
-        models.Member, "actor_id", "Who did it; null when it was done by the system or an import."
+        models.Member, "actor_id", "The member who did it; null when the system or an import did it."
     )
-    kind: BoardChange = read(boards.kind, "What it means for the board.")
+    kind: BoardChange = read(boards.kind, "What the event means for the board.")
     lead_id: strawberry.ID | None = read(boards.lead_id, "Which card it is about; null when it is about the columns.")
     card: Lead | None = read(boards.card, "The card as it is now; null when it is not on the board.")
-    above: Lead | None = read(boards.above, "The card right above it, of those on the board; null on top.")
-    below: Lead | None = read(boards.below, "The card right below it, of those on the board; null at the bottom.")
+    above: Lead | None = read(boards.above, "The card directly above it, of those on the board; null on top.")
+    below: Lead | None = read(boards.below, "The card directly below it, of those on the board; null at the bottom.")
     stages: list[Stage] = read(
         boards.stages,
-        "The columns that it touched; all of them for COLUMNS. `totals(filter)` with your filter are the new totals of"
-        " what you show. Without it they count every card of a column, also those that your filter hides, and no event"
-        " is delivered for those.",
+        "The columns that it affected; all of them for COLUMNS. `totals(filter)` with your filter are the new totals "
+        "of what you show. Without it they count every card of a column, also those that your filter hides, and no "
+        "event is delivered for those.",
         rows=3,
     )

@@ -30,23 +30,23 @@ ContactOrder = ordering("Contact", contacts.ORDERS)
 CustomerOrder = ordering("Customer", contacts.ORDERS)
 
 
-@strawberry.input(description="Which contacts are wanted. A contact must pass every part that is given.")
+@strawberry.input(description="Filters contacts. A contact must match every part that is given.")
 class ContactFilter:
-    customer_id: strawberry.ID | None = optional("Who works for this customer.")
-    has_customer: bool | None = optional("True: only who works for a known company. False: only who does not.")
+    customer_id: strawberry.ID | None = optional("Only contacts of this customer.")
+    has_customer: bool | None = optional("True: only contacts of a customer. False: only contacts without one.")
     has_email: bool | None = optional("True: only with an e-mail address. False: only without.")
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
 
-@strawberry.input(description="Which customers are wanted. A customer must pass every part that is given.")
+@strawberry.input(description="Filters customers. A customer must match every part that is given.")
 class CustomerFilter:
-    has_contacts: bool | None = optional("True: only where one knows somebody. False: only where one knows nobody.")
+    has_contacts: bool | None = optional("True: only customers with a contact. False: only customers without one.")
     has_website: bool | None = optional("True: only with a web address. False: only without.")
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
 
 SEARCH = {
-    "search": Argument(str | None, "Only those that hold this text of up to 200 characters, in upper or lower case.")
+    "search": Argument(str | None, "Only those that contain this text of up to 200 characters, in upper or lower case.")
 }
 
 KEPT = {
@@ -59,15 +59,17 @@ CUSTOMERS = {**KEPT, "filter": Argument(CustomerFilter | None, "Only the custome
 
 
 @strawberry.type(
-    description="What leads and opportunities come to: how many there are, how they ended, what they are worth. A lead "
-    "that was converted is counted once, as the opportunity that it became."
+    description=(
+        "Totals of leads and opportunities: how many, how they ended, and their value. A lead that was converted is"
+        " counted once, as the opportunity that it became."
+    )
 )
 class DealTotals:
-    count: int = read(deal_totals.count, "How many there are.")
+    count: int = read(deal_totals.count, "The number of leads and opportunities.")
     open_count: int = read(deal_totals.open_count, "How many are open.")
     won_count: int = read(deal_totals.won_count, "How many were won.")
     lost_count: int = read(deal_totals.lost_count, "How many were lost or disqualified.")
-    values: list[CurrencyTotal] = read(deal_totals.values, "What they are worth, currency by currency.", rows=2)
+    values: list[CurrencyTotal] = read(deal_totals.values, "Their value, by currency.", rows=2)
 
 
 @strawberry.type(description="A company you sell to. Salespeople also say account.")
@@ -96,7 +98,7 @@ class Customer(Node):
     tasks: Tasks = connection(
         tasks.of_customer, "The tasks about this customer, the next due first.", filters=TASKS, order=TaskOrder
     )
-    totals: DealTotals = read(deal_totals.of_customer, "What its leads and opportunities come to.")
+    totals: DealTotals = read(deal_totals.of_customer, "Totals of its leads and opportunities.")
     created_at: DateTime = column("created_at", "When the record was created.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
@@ -121,7 +123,7 @@ class Contact(Node):
     tasks: Tasks = connection(
         tasks.of_contact, "The tasks about this person, the next due first.", filters=TASKS, order=TaskOrder
     )
-    totals: DealTotals = read(deal_totals.of_contact, "What the leads and opportunities with this person come to.")
+    totals: DealTotals = read(deal_totals.of_contact, "Totals of the leads and opportunities with this person.")
     archived: bool = read(contacts.archived, "Whether the contact is archived: hidden from lists and pickers.")
     created_at: DateTime = column("created_at", "When the record was created.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")

@@ -1,4 +1,4 @@
-"""Enums as they are published: our own, each value with its description."""
+"""The published enums of our own, each value with its description."""
 
 from engine.publish.enums import publish
 from engine.read.paging import Direction
@@ -12,7 +12,7 @@ from models.tables.task import TaskPriority, TaskStatus
 
 publish(
     Direction,
-    "Which end of a sorted list comes first. What has no value comes last either way.",
+    "Which end of a sorted list comes first. Records without a value come last either way.",
     name="OrderDirection",
     ASC="The smallest, oldest or alphabetically first comes first.",
     DESC="The largest, newest or alphabetically last comes first.",
@@ -76,8 +76,8 @@ publish(
     "Why a change was refused. A refused change has changed nothing.",
     name="UserErrorCode",
     NOT_FOUND="There is no such record in your organisation.",
-    INVALID="A value cannot be used; the message says which would do.",
-    WRONG_ID="The id is not one, or it is the id of a record of another type.",
+    INVALID="A value is invalid; the message says what to send.",
+    WRONG_ID="The id is malformed, or belongs to a record of another type.",
     ARCHIVED="The record is archived. Restore it first, or name another.",
     CONFLICT="The record has changed meanwhile. The payload shows it as it is now: look, and decide again.",
     IDEMPOTENCY_KEY_REUSED="The idempotency key was used before, for a different change.",
@@ -95,8 +95,8 @@ publish(
     LEAD_OPEN="The lead is still open.",
     ALREADY_QUALIFIED="The lead is qualified already.",
     NOT_QUALIFIED="Only a qualified lead can become an opportunity.",
-    NO_NEXT_STAGE="There is no stage to go to.",
-    NO_PIPELINE="There is no pipeline of the type that is needed. Create one first.",
+    NO_NEXT_STAGE="There is no stage to move to.",
+    NO_PIPELINE="There is no pipeline of the required type. Create one first.",
     REASON_UNKNOWN="Your organisation has a list of reasons, and this is not one of them.",
     REASON_REQUIRED="A reason must be given.",
     FIELDS_REQUIRED="The stage requires fields that are empty; the message names them.",
@@ -110,4 +110,4 @@ publish(
     DEPENDENCY_CYCLE="Tasks would wait for each other in a circle; the message names it.",
 )
 
-publish(EventType, "What can happen.", **{type_.name: type_.description for type_ in EventType})
+publish(EventType, "The types of events.", **{type_.name: type_.description for type_ in EventType})

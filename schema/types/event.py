@@ -1,7 +1,7 @@
-"""Events: what subscriptions deliver, one type for each kind of thing that happens.
+"""Events: what subscriptions deliver, one type for each type of event.
 
-A type with fields of its own is declared here with `@of(EventType.…)`, which gives it its description. What has no type
-of its own is a `RecordChanged`.
+A type with fields of its own is declared here with `@of(EventType.…)`, which gives it its description. An event without
+a type of its own is a `RecordChanged`.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class FieldChange:
     after: str | None = column("after", "Its value after, in the same form.")
 
 
-@strawberry.interface(description="Something that happened. Each type of event has further fields.")
+@strawberry.interface(description="An event. Each type of event has further fields.")
 class Event:
     variants: ClassVar[Variants]
 
@@ -39,7 +39,7 @@ class Event:
     cursor: str = read(
         subscriptions.cursor, "The place of this event in the log. Subscribe `after` it to continue from here."
     )
-    type: EventType = read(event_fields.type, "What happened.")
+    type: EventType = read(event_fields.type, "The type of the event.")
     occurred_at: DateTime = column("occurred_at", "When it happened.")
     actor: Member | None = to_one(
         models.Member, "actor_id", "The member who did it; null when the system or an import did it."
@@ -59,14 +59,14 @@ class Event:
     )
 
 
-@strawberry.interface(description="Something that happened to a task.")
+@strawberry.interface(description="An event of a task.")
 class TaskEvent(Event):
     variants: ClassVar[Variants]
 
     task: Task | None = to_one(models.Task, "record_id", "The task, as it is now; null when it has been deleted.")
 
 
-@strawberry.interface(description="Something that happened to a logged activity.")
+@strawberry.interface(description="An event of a logged activity.")
 class ActivityEvent(Event):
     variants: ClassVar[Variants]
 
@@ -82,7 +82,7 @@ TYPES: dict[EventType, type[Event]] = {}
 
 
 def of(event_type: EventType) -> Callable[[Published], Published]:
-    """Publish a class as the type of such events, described as `event_type` is."""
+    """Publish a class as the type of such events, with the description of `event_type`."""
 
     def publish(cls: Published) -> Published:
         TYPES[event_type] = strawberry.type(cls, description=event_type.description)
@@ -206,9 +206,7 @@ class ActivityDeleted(ActivityEvent):
     subject: str | None = read(event_fields.text(EventType.ACTIVITY_DELETED, "subject"), "The subject it had.")
 
 
-@strawberry.type(
-    description="Something that happened to any other record: a pipeline, a stage, a contact, a customer, a member …"
-)
+@strawberry.type(description="An event of any other record: a pipeline, a stage, a contact, a customer, a member …")
 class RecordChanged(Event):
     record: Node | None = read(
         event_fields.record, "The record it is about, as it is now; null when it has been deleted."
@@ -221,7 +219,7 @@ def _name(published: type[Event]) -> str:
 
 
 def _variants(interface: type[Event], other: type[Event]) -> Variants:
-    """The published types that implement an interface, by the types of events that they stand for."""
+    """The published types that implement an interface, by the types of events that they represent."""
     types = {_name(cls): [event_type] for event_type, cls in TYPES.items() if issubclass(cls, interface)}
     return Variants("type", types, _name(other))
 
@@ -230,4 +228,4 @@ Event.variants = _variants(Event, RecordChanged)
 TaskEvent.variants = _variants(TaskEvent, TaskUpdated)
 ActivityEvent.variants = _variants(ActivityEvent, ActivityUpdated)
 EVENTS = [*TYPES.values(), RecordChanged, TaskEvent, ActivityEvent]
-"""The types of events, for the schema to know them all."""
+"""The types of events, which the schema must know."""

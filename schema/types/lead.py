@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class StageChange:
     occurred_at: DateTime = column("occurred_at", "When it happened.")
     actor: Member | None = to_one(
-        models.Member, "actor_id", "Who did it; null when it was done by the system or an import."
+        models.Member, "actor_id", "The member who did it; null when the system or an import did it."
     )
     from_stage: Stage | None = to_one(models.Stage, "from_stage_id", "The stage it left; null when the lead was new.")
     from_pipeline: Pipeline | None = to_one(

@@ -36,7 +36,7 @@ class Member(Node):
 @strawberry.type(description="Your organisation: what you see here belongs to it, and nothing else is visible.")
 class Organisation:
     name: str = column("name", "The organisation's name.")
-    key: str = column("key", "What your tokens and the `orgid` header call the organisation.")
+    key: str = column("key", "The organisation's key in tokens and in the `orgid` header.")
     currency: str = column("currency", "The currency used when none is given, as an ISO 4217 code.")
     time_zone: str = column("time_zone", "The organisation's time zone, as the IANA database names it.")
 
@@ -49,15 +49,15 @@ def _role(root: Any, args: Args) -> Expression:
     return ROLE
 
 
-@strawberry.type(description="You: the person whose token the request carries.")
+@strawberry.type(description="The caller: the person whose token the request carries.")
 class Viewer:
-    organisation_key: str = read(_key, "What your token calls your organisation.")
+    organisation_key: str = read(_key, "The key of your organisation in your token.")
     organisation: Organisation | None = read(organisations.mine, "Your organisation; null before its first change.")
-    role: Role = read(_role, "What your token lets you do.")
-    member: Member | None = read(members.viewer_member, "You among the members; null before your first change.")
+    role: Role = read(_role, "Your role, from your token.")
+    member: Member | None = read(members.viewer_member, "Your member record; null before your first change.")
     task_counts: TaskCounts = read(
         task_counts.task_counts,
-        "How many tasks you have to do, and when: the figures of a badge.",
+        "How many open tasks you have, by due date: the numbers of a badge.",
         arguments={
             "time_zone": Argument(
                 str | None,

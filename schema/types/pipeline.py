@@ -15,12 +15,12 @@ from schema.types.stage import Stage
 @strawberry.type(description="The stages that leads go through, from first contact to won or lost: a board.")
 class Pipeline(Node):
     id: strawberry.ID = id_field("pipeline", "The pipeline's id.")
-    name: str = column("name", "What the board is called.")
+    name: str = column("name", "The name of the board.")
     type: PipelineType = column("type", "Whether it holds leads or opportunities.")
     description: str | None = column("description", "What the pipeline is for.")
     is_default: bool = column("is_default", "Whether it is used when no pipeline of its type is named.")
     stages: list[Stage] = read(stages.of_pipeline, "The columns of the board, from left to right.", rows=8)
-    routes_new_leads: bool = column("routes_new_leads", "Whether leads without an owner are routed as they come in.")
+    routes_new_leads: bool = column("routes_new_leads", "Whether new leads without an owner are routed.")
     routing_rules: list[RoutingRule] = read(
         pools.rules_of, "The routing rules for unassigned leads: the first rule that matches decides."
     )

@@ -1,4 +1,4 @@
-"""Routing: pools of members, and the rules that give leads to them."""
+"""Routing: pools of members, and the rules that assign leads to them."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +38,7 @@ class PoolMember:
 @strawberry.type(description="A group of members who share incoming leads.")
 class Pool(Node):
     id: strawberry.ID = id_field("pool", "The pool's id.")
-    name: str = column("name", "What the pool is called.")
+    name: str = column("name", "The name of the pool.")
     strategy: PoolStrategy = column("strategy", "How it chooses who gets the next lead.")
     members: list[PoolMember] = read(pools.members, "The members who share the leads, in order.")
     created_at: DateTime = column("created_at", "When the pool was created.")
@@ -48,7 +48,7 @@ class Pool(Node):
 
 @strawberry.type(description="A routing rule of a pipeline: which leads it matches, and who gets them.")
 class RoutingRule:
-    name: str = column("name", "What the rule is called.")
+    name: str = column("name", "The name of the rule.")
     position: int = column(
         "position", "The position among the rules of the pipeline, from 0: the first that matches wins."
     )

@@ -29,10 +29,10 @@ class CurrencyTotal:
     weighted_value: Decimal_ = read(stage_totals.weighted, "The sum of each value times its chance of being won.")
 
 
-@strawberry.type(description="How many leads a stage holds, and what they are worth.")
+@strawberry.type(description="The number and value of the leads in a stage.")
 class StageTotals:
-    count: int = read(stage_totals.count, "How many leads there are.")
-    values: list[CurrencyTotal] = read(stage_totals.values, "What they are worth, currency by currency.", rows=2)
+    count: int = read(stage_totals.count, "The number of leads.")
+    values: list[CurrencyTotal] = read(stage_totals.values, "Their value, by currency.", rows=2)
     without_next_task: int = read(
         stage_totals.without_next_task, "How many open leads have no open task: no next step is scheduled."
     )
@@ -41,9 +41,9 @@ class StageTotals:
 @strawberry.type(description="One step of a pipeline: a column of the board.")
 class Stage(Node):
     id: strawberry.ID = id_field("stage", "The stage's id.")
-    name: str = column("name", "What the column is called.")
+    name: str = column("name", "The name of the column.")
     kind: StageKind = column("kind", "Whether deals here are in progress, won or lost.")
-    terminal: bool = read(stages.terminal, "Whether deals end here: true for WON and LOST.")
+    terminal: bool = read(stages.terminal, "Whether the stage closes deals: true for WON and LOST.")
     probability: int = column("probability", "The chance, in percent, that a deal here will be won.")
     position: int = column("position", "The position among the stages of the pipeline, from 0.")
     rotten_after_days: int | None = column(
@@ -52,7 +52,7 @@ class Stage(Node):
     required_fields: list[LeadField] = read(
         stages.required_fields, "The fields a lead must have before it may enter.", rows=1
     )
-    deleted: bool = read(stages.deleted, "Whether the stage is deleted; only history still names it.")
+    deleted: bool = read(stages.deleted, "Whether the stage is deleted; only history still refers to it.")
     pipeline: Annotated["Pipeline", strawberry.lazy("schema.types.pipeline")] = to_one(
         models.Pipeline, "pipeline_id", "The pipeline it is a step of."
     )

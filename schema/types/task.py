@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @strawberry.type(description="A task for a member. A task on a lead is a follow-up: the next step of the sale.")
 class Task(Node):
     id: strawberry.ID = id_field("task", "The task's id.")
-    title: str = column("title", "What is to be done.")
+    title: str = column("title", "What has to be done.")
     notes: str | None = column("notes", "Notes for the assignee.")
     status: TaskStatus = column("status", "Whether it is open, completed or cancelled.")
     priority: TaskPriority = column("priority", "The priority.")
@@ -33,12 +33,12 @@ class Task(Node):
         "deadline",
         "When it becomes overdue: at its instant, or when its day is over in the assignee's time zone.",
     )
-    overdue: bool = read(tasks.overdue, "Whether it is open and late: its deadline has passed.")
+    overdue: bool = read(tasks.overdue, "Whether it is overdue: open, and past its deadline.")
     remind_at: DateTime | None = column("remind_at", "When to remind the assignee.")
     recurrence: str | None = column(
         "recurrence",
-        "The rule by which it comes again when it is completed, as RFC 5545 writes it: `FREQ=WEEKLY;BYDAY=MO`. COUNT "
-        "is how many are left, this one included. Once it is done, the rule has gone on with the next one.",
+        "The rule by which it repeats when it is completed, in the format of RFC 5545: `FREQ=WEEKLY;BYDAY=MO`. COUNT "
+        "is how many are left, this one included. Completing the task passes the rule on to the next one.",
     )
     assignee: Member | None = to_one(models.Member, "assignee_id", "The assignee.")
     lead: Annotated["Lead", strawberry.lazy("schema.types.lead")] | None = to_one(
@@ -61,7 +61,7 @@ class Task(Node):
         models.Member, "creator_id", "The member who created it; null when it was imported."
     )
     outcome: str | None = column("outcome", "The outcome, or why it was cancelled.")
-    completed_at: DateTime | None = column("completed_at", "When it was done.")
+    completed_at: DateTime | None = column("completed_at", "When it was completed.")
     created_at: DateTime = column("created_at", "When the record was created.")
     updated_at: DateTime = column("updated_at", "When the record last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

@@ -1,4 +1,4 @@
-"""The figures of a badge."""
+"""The counts of the caller's open tasks."""
 
 import strawberry
 

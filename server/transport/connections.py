@@ -71,7 +71,7 @@ class Connections:
             end(ending)
 
     async def drain(self) -> None:
-        """Tell everybody to come back, and wait until they have gone."""
+        """Ask all clients to reconnect, and wait until they have left."""
         self.leaving = True
         for member in self.members:
             self.end(member, RESTART)

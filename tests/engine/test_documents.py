@@ -1,4 +1,4 @@
-"""Documents: parsed and validated once, the operation chosen, refusals that say why."""
+"""Documents are parsed and validated once, the operation is chosen, and refusals say why."""
 
 import pytest
 from graphql import build_schema
@@ -26,14 +26,14 @@ def refused(documents: Documents, text: str, name: str | None = None) -> tuple[s
     ("text", "kind"), [("{ s }", "query"), ("mutation { m }", "mutation"), ("subscription { e }", "subscription")]
 )
 def test_the_kind_of_an_operation_is_known(documents: Documents, text: str, kind: str) -> None:
-    """What is prepared says what it is, and holds the operation."""
+    """A prepared document knows the kind of its operation, and holds it."""
     prepared = documents.prepare(text)
     assert prepared.kind == kind
     assert prepared.operation in prepared.document.definitions
 
 
 def test_the_same_text_is_the_same_object(documents: Documents) -> None:
-    """Plans are kept by it: one object for a text and a name, another for another; an empty name is none."""
+    """Plans are kept by the prepared object: a text and a name always give the same one; an empty name is no name."""
     prepared = documents.prepare("{ s }")
     assert documents.prepare("{ s }") is prepared
     assert documents.prepare("{ s }", "") is prepared
@@ -42,7 +42,7 @@ def test_the_same_text_is_the_same_object(documents: Documents) -> None:
 
 
 def test_the_operation_is_chosen_by_name(documents: Documents) -> None:
-    """Of several operations the named one is run."""
+    """Of several operations the named one is chosen."""
     text = "query A { s } mutation B { m }"
     assert documents.prepare(text, "A").kind == "query"
     assert documents.prepare(text, "B").kind == "mutation"
@@ -51,14 +51,14 @@ def test_the_operation_is_chosen_by_name(documents: Documents) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "said"),
     [
-        ("query A { s } query B { s }", None, '2 operations: say which by operationName. It has "A", "B"'),
+        ("query A { s } query B { s }", None, '2 operations: send the name of one as operationName. It has "A", "B"'),
         ("query A { s }", "C", 'no operation "C"; it has "A"'),
         ("{ s }", "C", 'no operation "C"; it has one without a name'),
         ("query A { s }", "a", 'no operation "a"'),
     ],
 )
 def test_an_operation_that_is_not_there(documents: Documents, text: str, name: str | None, said: str) -> None:
-    """It is never guessed which operation was meant."""
+    """An operation without a match is refused, never guessed."""
     code, message = refused(documents, text, name)
     assert code == "OPERATION_RESOLUTION_FAILURE"
     assert said in message
@@ -86,7 +86,7 @@ def test_an_operation_that_is_not_there(documents: Documents, text: str, name: s
     ],
 )
 def test_a_document_that_is_refused(documents: Documents, text: str, code: str, said: str) -> None:
-    """Each refusal has its code, says why, and comes again from memory."""
+    """Each refusal has its code and its reason, and is served from memory the second time."""
     first = refused(documents, text)
     assert first[0] == code
     assert said in first[1]
@@ -94,27 +94,27 @@ def test_a_document_that_is_refused(documents: Documents, text: str, code: str, 
 
 
 def test_errors_say_where(documents: Documents) -> None:
-    """Line and column of the mistake are told."""
+    """Errors have the line and column of the mistake."""
     with pytest.raises(RequestError) as caught:
         documents.prepare("{\n  t\n}")
     assert format_errors(caught.value.errors)[0]["locations"] == [{"line": 2, "column": 3}]
 
 
 def test_a_long_value_is_not_sent_back(documents: Documents) -> None:
-    """graphql-core quotes what it was given; the client gets the beginning."""
+    """graphql-core quotes the value it was sent; the client gets only the beginning of it."""
     _, message = refused(documents, '{ s(x: "' + "y" * 50_000 + '") }')
     assert len(message) < LONGEST_MESSAGE + 50
 
 
-def test_a_thousand_mistakes_are_not_all_told(documents: Documents) -> None:
-    """The list of errors is cut."""
+def test_a_thousand_mistakes_are_not_all_listed(documents: Documents) -> None:
+    """The list of errors is cut at its limit."""
     with pytest.raises(RequestError) as caught:
         documents.prepare("{ a { " + " ".join(f"z{i}" for i in range(500)) + " } }")
     assert len(caught.value.errors) <= 21
 
 
 def test_the_oldest_document_is_forgotten(documents: Documents) -> None:
-    """The cache is bounded by count; what was used last stays."""
+    """The cache is bounded by count, and keeps the documents that were used last."""
     kept = documents.prepare("{ s }")
     gone = documents.prepare("{ a { s } }")
     for i in range(9):
@@ -125,7 +125,7 @@ def test_the_oldest_document_is_forgotten(documents: Documents) -> None:
 
 
 def test_long_documents_are_forgotten_sooner(documents: Documents) -> None:
-    """The cache is bounded by the length of its texts, so long documents do not fill the memory."""
+    """The cache is also bounded by the length of its texts, so long documents do not fill the memory."""
     first = documents.prepare("{ s }")
     for i in range(4):
         documents.prepare("{ s }" + " " * (LONGEST_TEXT - 10) + str(i).replace(str(i), "," * i))
@@ -133,7 +133,7 @@ def test_long_documents_are_forgotten_sooner(documents: Documents) -> None:
 
 
 def test_refused_documents_do_not_push_out_valid_ones(documents: Documents) -> None:
-    """A stream of nonsense leaves the documents of the applications where they are."""
+    """A stream of invalid documents leaves the applications' documents in the cache."""
     kept = documents.prepare("{ s }")
     for i in range(50):
         refused(documents, f"{{ nonsense{i} }}")

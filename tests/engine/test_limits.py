@@ -1,4 +1,4 @@
-"""What one document may ask for, and that measuring it is never much work."""
+"""What one document may ask for, and that measuring it stays cheap."""
 
 import sys
 from typing import Any
@@ -42,7 +42,7 @@ def cost(schema: GraphQLSchema, text: str) -> int:
 
 
 def work(schema: GraphQLSchema, text: str) -> int:
-    """How many calls it takes to measure a document: the same on every machine."""
+    """The number of calls it takes to measure a document, which is the same on every machine."""
     document, calls = parse(text), 0
 
     def count(_: Any, event: str, __: Any) -> None:
@@ -65,14 +65,14 @@ def doubling(fragments: int, spread: str) -> str:
 
 
 def test_a_board_is_within_the_limits(schema: GraphQLSchema) -> None:
-    """The query this is all for passes by the defaults, with rows to spare."""
+    """The query of a board passes with the default limits, with rows to spare."""
     text = """query Board($n: Int) { pipeline { stages { totals { count }
       leads(first: $n) { nodes { id title contact { id } lead { title } } pageInfo { hasNextPage } } } } }"""
     assert codes(schema, text) == []
 
 
 def test_graphiql_can_introspect(schema: GraphQLSchema) -> None:
-    """GraphiQL's own query nests deeper than the limit, and passes: the schema is not data."""
+    """GraphiQL's own query nests deeper than the limit and passes, because the schema is not data."""
     assert codes(schema, get_introspection_query(), depth=2, cost=1) == []
 
 
@@ -95,14 +95,14 @@ def test_graphiql_can_introspect(schema: GraphQLSchema) -> None:
 def test_one_more_than_the_limit_is_refused(
     schema: GraphQLSchema, text: str, code: str, limits: dict[str, int]
 ) -> None:
-    """Each limit holds through fragments, and one more makes the same document pass."""
+    """Each limit applies through fragments, and the same document passes when its limit is raised by one."""
     assert codes(schema, text, **limits) == [code]
     name, value = next(iter(limits.items()))
     assert codes(schema, text, **{name: value * 2}) == []
 
 
 def test_a_refusal_says_what_and_which_setting(schema: GraphQLSchema) -> None:
-    """The message and the extensions name the amount, the limit and the setting that moves it."""
+    """The message and the extensions name the amount, the limit and the setting that changes it."""
     [found] = exceeded(schema, parse("{ lead { lead { id } } }"), Limits(depth=2))
     assert "nests fields 3 levels deep; the limit is 2 (setting DEALBOARD_MAX_DEPTH)" in found.message
     assert found.extensions == {"code": "TOO_DEEP", "value": 3, "limit": 2}
@@ -133,7 +133,8 @@ def test_a_refusal_says_what_and_which_setting(schema: GraphQLSchema) -> None:
     ],
 )
 def test_cost_is_the_rows_that_may_be_read(schema: GraphQLSchema, text: str, rows: int) -> None:
-    """Pages count as asked for, variables as the largest page, lists as they state, everything per parent row."""
+    """Pages cost what they ask for, variables the largest page, lists what they declare, and all of it once per parent
+    row."""
     assert max(cost(schema, text), 0) == rows
 
 
@@ -142,13 +143,13 @@ def test_cost_is_the_rows_that_may_be_read(schema: GraphQLSchema, text: str, row
     ["...NEXT ...NEXT", "a: lead { ...NEXT } b: lead { ...NEXT }", "lead { ...NEXT } other { ...NEXT }"],
 )
 def test_doubling_fragments_are_measured_once_each(schema: GraphQLSchema, spread: str) -> None:
-    """24 fragments that each spread the next one twice come to 16 million fields, and are no more work than 24."""
+    """24 fragments that each spread the next one twice stand for 16 million fields, and are no more work than 24."""
     assert "TOO_MANY_FIELDS" in codes(schema, doubling(24, spread))
     assert work(schema, doubling(24, spread)) < 2.1 * work(schema, doubling(12, spread))
 
 
 def test_counts_stop_instead_of_growing(schema: GraphQLSchema) -> None:
-    """200 doublings do not make 60-digit numbers."""
+    """200 doublings do not produce 60-digit numbers."""
     ruler = Ruler(schema, parse(doubling(40, "a: lead { ...NEXT } b: lead { ...NEXT }")), Limits())
     measure = ruler.operation(ruler.operations[0])
     assert measure.fields == measure.aliases == measure.cost == 10**9
@@ -162,27 +163,27 @@ def test_counts_stop_instead_of_growing(schema: GraphQLSchema) -> None:
     ],
 )
 def test_a_fragment_cycle_is_named(schema: GraphQLSchema, text: str) -> None:
-    """A cycle is refused for what it is, whatever it would come to."""
+    """A cycle is refused as a cycle, whatever its cost would be."""
     [found] = exceeded(schema, parse(text), Limits())
     assert "Cannot spread fragment 'A' within itself" in found.message
 
 
 def conflicting(fields: int) -> str:
-    """Fields of one name in one place, each with another argument."""
+    """Fields of one name in one place, each with different arguments."""
     return "{ lead { " + " ".join(f"title(x:{i})" for i in range(fields)) + " } }"
 
 
 def test_many_conflicting_fields_do_not_stall(schema: GraphQLSchema) -> None:
-    """The stock rule compares every pair of fields with one name; beyond 100 of them in one place it is not asked, and
-    what is asked instead is in proportion to the text."""
+    """The standard rule compares every pair of fields of one name; beyond 100 in one place a linear check replaces
+    it."""
     [found] = exceeded(schema, parse(conflicting(198)), Limits())
     assert found.extensions == {"code": "TOO_MANY_FIELDS", "value": 198, "limit": REPEATS}
-    assert '198 times for "title"' in found.message
+    assert 'selects "title" 198 times' in found.message
     assert work(schema, conflicting(900)) < 6.5 * work(schema, conflicting(150))
 
 
 def test_repeats_are_counted_where_fields_merge(schema: GraphQLSchema) -> None:
-    """Fields that stand in different places of the text but in one place of the answer count together."""
+    """Fields in different places of the text count together when they merge in one place of the answer."""
     text = "{ " + " ".join("lead { " + "id " * 30 + "}" for _ in range(4)) + " }"
     assert codes(schema, text) == ["TOO_MANY_FIELDS"]
     apart = "{ " + " ".join(f"l{i}: lead {{ " + "id " * 30 + "}" for i in range(4)) + " }"
@@ -190,7 +191,7 @@ def test_repeats_are_counted_where_fields_merge(schema: GraphQLSchema) -> None:
 
 
 def test_deep_nesting_does_not_exhaust_the_stack(schema: GraphQLSchema) -> None:
-    """What the parser lets pass, nested through inline fragments and spreads, is refused and not followed on."""
+    """Nesting that the parser accepts, through inline fragments and spreads, is refused before it is followed."""
     assert codes(schema, "{ lead { " + "... { " * 180 + "id" + " }" * 182) == ["TOO_DEEP"]
     chain = "{ lead { ...F0 } }" + "".join(f" fragment F{i} on Lead {{ ...F{i + 1} }}" for i in range(2000))
     assert codes(schema, chain) == ["TOO_DEEP"]

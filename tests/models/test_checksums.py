@@ -1,4 +1,4 @@
-"""A released migration never changes; what is added comes after it, and is one file at most until it is released."""
+"""A released migration never changes; an addition comes after it, and is a single file until it is released."""
 
 import hashlib
 import re
@@ -14,12 +14,12 @@ RELEASE = f"to release it, run: cd {VERSIONS.name} && sha256sum {{}} >> ../{RELE
 
 @pytest.mark.parametrize("name", released())
 def test_a_released_migration_never_changes(name: str) -> None:
-    """Databases have run it as it was: what has to change is changed by the next one (`make migration name=…`)."""
+    """Databases have run it as it was, so the next migration makes the change (`make migration name=…`)."""
     assert hashlib.sha256((VERSIONS / name).read_bytes()).hexdigest() == released()[name]
 
 
 def test_only_the_newest_migration_is_not_released() -> None:
-    """Every file is listed, in order, but for one that is last."""
+    """Every migration is listed, in order, except at most the last one."""
     names = [path.name for path in FILES]
     assert names[: len(released())] == list(released())
     open_ones = names[len(released()) :]

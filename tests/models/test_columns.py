@@ -1,4 +1,4 @@
-"""Each column of a record is a field of an input, or is derived: which ones are, and from what."""
+"""Each column of a record is a field of an input or derived: which columns are which, and what they derive from."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -66,7 +66,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "archived_at": "setLostReasons, when it is no longer in the list",
     },
 }
-"""The columns of records that no field of an input holds, and what they follow from."""
+"""The columns of records that no input field holds, and what they derive from."""
 
 FOLLOWING: Mapping[str, str] = {
     "organisation": "made with the first change; its settings are those of the operator",
@@ -80,7 +80,7 @@ FOLLOWING: Mapping[str, str] = {
     "routing_day": "how many leads members were given on a day",
     "task_dependency": "addTaskDependency, removeTaskDependency",
 }
-"""Tables that hold no record that people fill in, and what they are."""
+"""Tables that hold no record that people fill in, and what they hold."""
 
 INPUTS: Mapping[str, tuple[str, ...]] = {
     "pipeline": ("createPipeline", "updatePipeline"),
@@ -105,7 +105,7 @@ ELSEWHERE = {
 
 
 def taken(table: str) -> set[str]:
-    """The columns of a table that fields of inputs hold: those of the record itself, or of a list of them."""
+    """The columns of a table that input fields hold: those of the record itself, or of a list of records."""
     nested = table == "routing_rule"
     found = {
         python_name(path[-1]) for mutation, path in STORED if mutation in INPUTS[table] and len(path) == 1 + nested
@@ -114,7 +114,7 @@ def taken(table: str) -> set[str]:
 
 
 def test_every_table_is_looked_at() -> None:
-    """A new table is a record with inputs, or is listed with what it is."""
+    """A new table is either a record with inputs or listed with its content."""
     assert DERIVED.keys() == INPUTS.keys()
     assert DERIVED.keys() & FOLLOWING.keys() == set()
     assert {table.name for table in Base.metadata.sorted_tables} == DERIVED.keys() | FOLLOWING.keys()
@@ -122,7 +122,7 @@ def test_every_table_is_looked_at() -> None:
 
 @pytest.mark.parametrize("table", DERIVED)
 def test_each_column_is_an_input_or_derived(table: str) -> None:
-    """A column that nobody can fill in says what it follows from; none is both, and no field of an input is neither."""
+    """A column without an input field lists what it derives from; none is both, and no input field is neither."""
     columns = set(Base.metadata.tables[table].columns.keys())
     assert columns - taken(table) == set(DERIVED[table])
     assert taken(table) - columns == set()
@@ -136,12 +136,12 @@ DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "pool_member": ({"given", "credit"},),
     "stage_change": ({"from_pipeline_id", "from_stage_id"}, set()),
 }
-"""Columns that an INSERT into what follows from changes leaves to their defaults; in others none. The history of a lead
+"""Columns that an INSERT into a derived table leaves to their defaults; all others are set. The history of a lead
 begins with a step from nowhere."""
 
 
 def inserts() -> Iterator[tuple[str, str, set[str]]]:
-    """The name of each statement that inserts, the table, and the columns that it lists."""
+    """The name of each statement that inserts, its table, and the columns that it lists."""
     for name, statement in NAMED.items():
         for table, columns in re.findall(r"INSERT INTO (\w+) \(([^)]*)\)", statement.sql):
             yield name, table, set(re.split(r"[\s,]+", columns.strip()))
@@ -152,13 +152,14 @@ INSERTS = [one for one in inserts() if one[1] in FOLLOWING or one[1] == "member"
 
 @pytest.mark.parametrize(("name", "table", "listed"), INSERTS, ids=[f"{name} {table}" for name, table, _ in INSERTS])
 def test_what_follows_from_changes_is_written_whole(name: str, table: str, listed: set[str]) -> None:
-    """An INSERT into the log, the history, totals and the like lists all columns, but for those with these defaults."""
+    """An INSERT into the log, the history, the totals and the like lists all columns, except those with these
+    defaults."""
     left = set(Base.metadata.tables[table].columns.keys()) - listed - {"created_at", "updated_at", "version"}
     assert left in DEFAULTS.get(table, (set(),)), name
 
 
 def test_each_table_that_follows_from_changes_is_written() -> None:
-    """None of these tables escapes the test above."""
+    """Each of these tables has a statement that the test above looks at."""
     assert {table for _, table, _ in INSERTS} == FOLLOWING.keys() | {"member"}
 
 
@@ -174,7 +175,7 @@ class Note(registry(metadata=MetaData()).generate_base()):  # type: ignore[misc]
 
 
 def test_an_insert_lists_every_column() -> None:
-    """Columns and values stand in the order in which they are given; a stamp need not be."""
+    """Columns and values have the same order; a timestamp may be left out."""
     found = inserted(Note, {"body": ":body", "id": "CAST(:id AS int)"}, default=("colour",))
     assert found == Insertion("body, id", ":body, CAST(:id AS int)")
     assert inserted(Note, {"id": "1", "body": "''", "version": "2"}, default=("colour",)).columns == "id, body, version"
@@ -194,13 +195,13 @@ def test_an_insert_lists_every_column() -> None:
 def test_an_insert_that_leaves_a_column_open_is_not_made(
     written: tuple[str, ...], default: tuple[str, ...], fault: str
 ) -> None:
-    """The exception names the columns, so that whoever adds one decides where it comes from."""
+    """The exception names the missing columns, so that a new column gets a source on purpose."""
     with pytest.raises(TypeError) as raised:
         expect_columns(Note, written, default=default)
     assert str(raised.value) == f"An INSERT INTO note has columns {fault}."
 
 
 def test_a_record_is_made_of_all_its_columns() -> None:
-    """`make` looks at the columns, too: a lead is not made of its title alone."""
+    """`make` checks the columns as well: a lead cannot be made of its title alone."""
     with pytest.raises(TypeError, match=r"^An INSERT INTO lead has columns neither written nor named as default: "):
         make(Lead, "title")

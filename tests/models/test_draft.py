@@ -1,4 +1,4 @@
-"""The next migration is drafted from the models: its SQL, applied, leaves no difference."""
+"""The next migration is drafted from the models, and applying its SQL leaves no difference."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def names(folder: Path) -> list[str]:
 
 
 async def test_there_is_nothing_to_draft(url: str, versions: Path) -> None:
-    """The migrations have all that the models have, so no file is written."""
+    """The migrations cover all of the models, so no file is written."""
     before = names(versions)
     with pytest.raises(NoDraft, match="change the models first"):
         await draft(url, "add_campaign", versions)
@@ -57,7 +57,7 @@ async def test_a_name_is_a_word(url: str, versions: Path, name: str) -> None:
 
 
 async def test_a_new_table_and_a_new_column(url: str, versions: Path) -> None:
-    """Tables come first, then columns, foreign keys and indexes; the draft's statements make the difference."""
+    """Tables come first, then columns, foreign keys and indexes, and the draft's statements remove the difference."""
     lead = Base.metadata.tables["lead"]
     columns = lead._columns
     column = Column("motto", Text(), server_default='a "b"')

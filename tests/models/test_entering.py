@@ -1,4 +1,4 @@
-"""Rules on a lead and the stage it stands in, as plain mappings."""
+"""Rules on a lead and its stage, both as plain mappings."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ EMPTY: dict[str, Any] = dict.fromkeys(field.value for field in LeadField)
 
 
 def test_a_stage_lists_the_required_fields_that_a_lead_lacks() -> None:
-    """Filled fields are left out, the rest comes in the order of `LeadField`; zero is a value."""
+    """Filled fields are left out, the rest has the order of `LeadField`, and zero counts as a value."""
     stage = {"required_fields": ["source", "score", "value", "contact_id"]}
     assert missing_fields({**EMPTY, "score": 0}, stage) == [LeadField.CONTACT, LeadField.VALUE, LeadField.SOURCE]
 
@@ -34,6 +34,6 @@ def test_a_stage_that_requires_nothing_admits_an_empty_lead() -> None:
     ],
 )
 def test_the_chance_is_the_leads_own_or_its_stages(kind: str, own: int | None, closed_at: Any, expected: int) -> None:
-    """Where deals end, the stage decides; a lead that was closed in an open stage has no chance left."""
+    """A closing stage decides the chance itself; a lead that was closed in an open stage has no chance left."""
     stage = {"kind": kind, "probability": {"OPEN": 40, "WON": 100, "LOST": 0}[kind]}
     assert chance({"probability": own, "closed_at": closed_at}, stage) == expected

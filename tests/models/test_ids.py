@@ -7,7 +7,8 @@ from models.tables.base import new_id
 
 
 def test_ids_of_a_process_sort_by_age() -> None:
-    """Strictly, however fast they are made; each is an RFC 9562 UUID of version 7 with the time of its making."""
+    """Ids increase strictly, however fast they are made; each is an RFC 9562 UUID of version 7 with its creation
+    time."""
     before = datetime.now(UTC).timestamp()
     made = [new_id() for _ in range(10_000)]
     assert all(first < second for first, second in pairwise(made))
@@ -16,7 +17,7 @@ def test_ids_of_a_process_sort_by_age() -> None:
 
 
 def test_an_id_can_be_dated() -> None:
-    """It lies between those of the milliseconds around it, and no two are the same."""
+    """The id lies between those of the milliseconds before and after, and no two are the same."""
     at = datetime(2017, 3, 1, 12, 0, 0, 123_000, UTC)
     made = {new_id(at) for _ in range(1000)}
     assert len(made) == 1000

@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the models describe."""
+"""The migrations create exactly the tables that the models describe."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ async def empty_url(postgres_url: str):
 
 
 async def test_migrated_tables_equal_the_models(empty_url: str) -> None:
-    """Nothing is left for alembic to change: tables, columns, defaults, indexes and keys agree."""
+    """Alembic finds nothing to change in tables, columns, defaults, indexes and keys."""
 
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -58,7 +58,7 @@ async def test_check_constraints_equal_the_models(empty_url: str) -> None:
 
 
 async def test_two_processes_migrate_at_once(empty_url: str) -> None:
-    """One migrates, the others wait and find nothing to do; doing it again changes nothing."""
+    """One process migrates, the others wait and find nothing to do; a second run changes nothing."""
     assert not await is_current(empty_url)
     await asyncio.gather(*(migrate(empty_url) for _ in range(4)))
     assert await is_current(empty_url)

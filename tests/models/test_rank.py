@@ -20,16 +20,16 @@ LOW, HIGH, LAST = "0" * (WIDTH - 1) + "1", "z" * WIDTH, "z" * 40
 
 BITS = log2(BASE)
 GAP = WIDTH * BITS - log2(STEP)
-"""How far a gap between two ranks a step apart lies below the whole, in powers of two."""
+"""How far a gap between two ranks a step apart lies below the whole range, in powers of two."""
 
 
 def longest(bits: float) -> int:
-    """The digits that are read until a gap that was made smaller by so many bits holds `ROOM` ranks, the most."""
+    """The digits that are read until a gap reduced by so many bits holds `ROOM` ranks, at most."""
     return ceil((log2(ROOM + 1) + GAP + bits) / BITS)
 
 
 def test_digits_sort_as_their_bytes() -> None:
-    """Each digit is one ASCII letter or digit, is there once, and sorts by its byte."""
+    """Each digit is one ASCII letter or digit, occurs once, and sorts by its byte."""
     assert DIGITS.isascii()
     assert DIGITS.isalnum()
     assert list(DIGITS.encode()) == sorted(set(DIGITS.encode()))
@@ -39,7 +39,7 @@ def test_digits_sort_as_their_bytes() -> None:
 @PROPERTY
 @given(ends=st.tuples(RANKS, RANKS).filter(lambda pair: pair[0] != pair[1]), random=SEEDS)
 def test_a_rank_lies_between_its_neighbours(ends: tuple[str, str], random: Random) -> None:
-    """It sorts after the one and before the other byte by byte, and never ends in the lowest digit."""
+    """The new rank sorts after one neighbour and before the other byte by byte, and never ends in the lowest digit."""
     low, high = sorted(ends)
     rank = between(low, high, random)
     assert low.encode() < rank.encode() < high.encode()
@@ -50,7 +50,7 @@ def test_a_rank_lies_between_its_neighbours(ends: tuple[str, str], random: Rando
 @PROPERTY
 @given(rank=RANKS, zeros=st.integers(0, 40), last=TAIL, random=SEEDS)
 def test_there_is_room_right_beside_a_rank(rank: str, zeros: int, last: str, random: Random) -> None:
-    """A neighbour may begin with the whole of the other rank, and go on with any number of the lowest digit."""
+    """A neighbour may begin with the whole of the other rank, followed by any number of the lowest digit."""
     high = rank + DIGITS[0] * zeros + last
     middle = between(rank, high, random)
     assert rank.encode() < middle.encode() < high.encode()
@@ -60,7 +60,7 @@ def test_there_is_room_right_beside_a_rank(rank: str, zeros: int, last: str, ran
 @PROPERTY
 @given(rank=RANKS, random=SEEDS)
 def test_there_is_room_at_both_ends(rank: str, random: Random) -> None:
-    """A rank has others before and after it, none of which ends in the lowest digit."""
+    """Each rank has others before and after it, none of which ends in the lowest digit."""
     above, below = between(None, rank, random), between(rank, None, random)
     assert above.encode() < rank.encode() < below.encode()
     assert not above.endswith(DIGITS[0])
@@ -69,7 +69,7 @@ def test_there_is_room_at_both_ends(rank: str, random: Random) -> None:
 
 @pytest.mark.parametrize("rank", [DIGITS[1], LOW, "0" * 40 + "1"])
 def test_above_the_first_rank_of_eight_digits_they_grow(rank: str) -> None:
-    """Where no step fits any more, ranks go on with more digits, and stay in order."""
+    """Where no step fits any more, ranks get more digits and stay in order."""
     for _ in range(100):
         above = between(None, rank)
         assert above.encode() < rank.encode()
@@ -79,7 +79,7 @@ def test_above_the_first_rank_of_eight_digits_they_grow(rank: str) -> None:
 
 @pytest.mark.parametrize("rank", [HIGH, HIGH + "1", LAST])
 def test_below_the_last_rank_of_eight_digits_they_grow(rank: str) -> None:
-    """Where no step fits any more, ranks go on with more digits, and stay in order."""
+    """Where no step fits any more, ranks get more digits and stay in order."""
     for _ in range(100):
         below = between(rank, None)
         assert rank.encode() < below.encode()
@@ -89,13 +89,13 @@ def test_below_the_last_rank_of_eight_digits_they_grow(rank: str) -> None:
 
 @pytest.mark.parametrize("pair", [("V", "V"), ("W", "V"), ("V1", "V"), ("a", "Z")])
 def test_neighbours_in_the_wrong_order_are_an_error(pair: tuple[str, str]) -> None:
-    """Equal ranks have nothing between them, and neither have those that come the other way round."""
+    """Equal ranks and ranks in the wrong order have nothing between them, which raises an error."""
     with pytest.raises(ValueError, match=f"^'{pair[0]}' does not come before '{pair[1]}'$"):
         between(*pair)
 
 
 def test_the_first_rank_lies_in_the_middle() -> None:
-    """As many cards fit above as below it."""
+    """As many cards fit above the first rank as below it."""
     rank, half = between(None, None), BASE**WIDTH // 2
     assert len(rank) == WIDTH
     assert half <= _number(rank) <= half + STEP
@@ -103,7 +103,7 @@ def test_the_first_rank_lies_in_the_middle() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_ends_grow_in_steps(seed: int) -> None:
-    """Ten thousand cards on top, and as many at the bottom: eight digits each, half a step to a whole one apart."""
+    """Ten thousand cards on top and as many at the bottom take eight digits each, half a step to a whole one apart."""
     random = Random(seed)
     first = between(None, None, random)
     above, below = [first], [first]
@@ -119,7 +119,7 @@ def test_ends_grow_in_steps(seed: int) -> None:
 @pytest.mark.parametrize("downwards", [True, False])
 @pytest.mark.parametrize("seed", range(2))
 def test_ten_thousand_drops_beside_one_card_stay_short(seed: int, downwards: bool) -> None:
-    """Each right below the same card, or each right above it: at most 167 digits.
+    """Ten thousand cards dropped right below the same card, or right above it, need at most 167 digits.
 
     The first halves the gap, but for half a part. From then on the neighbour that was dropped last is the longer one,
     so each drop leaves 30 of 32 parts: 0.0931 bits. A gap of one step, of eight digits, lies 27.6 bits below the whole.
@@ -139,7 +139,8 @@ def test_ten_thousand_drops_beside_one_card_stay_short(seed: int, downwards: boo
 @PROPERTY
 @given(random=SEEDS, sides=st.lists(st.booleans(), min_size=1, max_size=200))
 def test_no_order_of_drops_takes_a_digit_each(random: Random, sides: list[bool]) -> None:
-    """Whichever side of the last card is taken, it holds one of 32 parts at least: five bits, less than a digit."""
+    """Whichever side of the last card is taken, the gap keeps at least one of 32 parts: five bits, less than a
+    digit."""
     low, high = spread(2)
     for count, is_above in enumerate(sides):
         rank = between(low, high, random)
@@ -151,7 +152,7 @@ def test_no_order_of_drops_takes_a_digit_each(random: Random, sides: list[bool])
 @PROPERTY
 @given(random=SEEDS, places=st.lists(st.integers(0, 2**32), max_size=60))
 def test_a_column_stays_in_order(random: Random, places: list[int]) -> None:
-    """Cards dropped anywhere have ranks in the order of the column, each its own."""
+    """Cards dropped anywhere have distinct ranks in the order of the column."""
     column: list[str] = []
     for place in places:
         at = place % (len(column) + 1)
@@ -167,7 +168,7 @@ def test_a_column_stays_in_order(random: Random, places: list[int]) -> None:
     [(None, None), (None, "V"), ("V", None), ("V", "W"), ("V", "V1"), (*spread(2),), (None, LOW), (HIGH, None)],
 )
 def test_two_dropped_at_once_do_not_meet(before: str | None, after: str | None) -> None:
-    """A hundred ranks of one gap are a hundred different ones: half a million or more are drawn from."""
+    """A hundred ranks in one gap are all different: they are drawn from half a million or more."""
     random = Random(5)
     assert len({between(before, after, random) for _ in range(100)}) == 100
 
@@ -175,7 +176,7 @@ def test_two_dropped_at_once_do_not_meet(before: str | None, after: str | None) 
 @PROPERTY
 @given(before=st.none() | RANKS, count=st.integers(0, 50))
 def test_ranks_are_spread_in_order(before: str | None, count: int) -> None:
-    """As many as were asked for, in order, after the one given, and none ends in the lowest digit."""
+    """As many ranks as asked for come in order, after the given one, and none ends in the lowest digit."""
     ranks = spread(count, before)
     assert len(ranks) == count
     assert ranks == sorted(set(ranks))
@@ -184,7 +185,7 @@ def test_ranks_are_spread_in_order(before: str | None, count: int) -> None:
 
 
 def test_ranks_are_spread_a_step_apart() -> None:
-    """From the middle of all, or a step after the one given; each of eight digits."""
+    """Spread ranks have eight digits each, and begin in the middle or a step after the given one."""
     assert [_number(rank) - BASE**WIDTH // 2 for rank in spread(3)] == [1, STEP, 2 * STEP]
     first, second = spread(2, "V")
     assert _number(first) == _number("V0000000") + STEP
@@ -193,7 +194,7 @@ def test_ranks_are_spread_a_step_apart() -> None:
 
 
 def test_ranks_are_spread_after_the_last_of_eight_digits() -> None:
-    """Where no steps fit any more, they go on with more digits, in order."""
+    """Where no steps fit any more, spread ranks get more digits and stay in order."""
     ranks = spread(20, HIGH)
     assert [HIGH, *ranks] == sorted({HIGH, *ranks})
 

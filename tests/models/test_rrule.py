@@ -1,4 +1,4 @@
-"""Rules of recurrence: the days they name are those of RFC 5545, and what cannot be meant is refused."""
+"""Recurrence rules: the days they name are those of RFC 5545, and rules without a meaning are refused."""
 
 import re
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from models.rules.recurrence import Recurrence
 from models.rules.rrule import DAYS, parse_rule, rule_text
 
 YEARS = 4
-"""How far the slow evaluation looks, a day at a time."""
+"""The years that the slow evaluation covers, a day at a time."""
 
 
 def naive_days(rule: Recurrence, start: date) -> Iterator[date]:
-    """The days after `start`, each asked by itself whether the rule names it."""
+    """The days after `start` that the rule names, tested one by one."""
     first, last = start - timedelta(days=366), date(start.year + YEARS, 1, 1)
     days = (first + timedelta(days=at) for at in range((last - first).days))
     for _, together in groupby(days, lambda day: period_of(rule, day)):
@@ -28,7 +28,7 @@ def naive_days(rule: Recurrence, start: date) -> Iterator[date]:
 
 
 def period_of(rule: Recurrence, day: date) -> int:
-    """Which day, week, month or year a day lies in, counted from some fixed one."""
+    """The number of the day, week, month or year that contains a day, counted from a fixed one."""
     if rule.freq == "DAILY":
         return day.toordinal()
     if rule.freq == "WEEKLY":
@@ -37,7 +37,7 @@ def period_of(rule: Recurrence, day: date) -> int:
 
 
 def named(rule: Recurrence, start: date, day: date) -> bool:
-    """Whether every part of the rule but BYSETPOS lets the day through."""
+    """Whether every part of the rule but BYSETPOS matches the day."""
     if (period_of(rule, day) - period_of(rule, start)) % rule.interval:
         return False
     if rule.by_month and day.month not in rule.by_month:
@@ -54,13 +54,13 @@ def named(rule: Recurrence, start: date, day: date) -> bool:
 
 
 def is_month_day(day: date, nth: int) -> bool:
-    """Whether it is the nth of its month, from the end when negative."""
+    """Whether the day is the nth of its month, counted from the end when negative."""
     last = day - timedelta(days=nth + 1)
     return day.day == nth if nth > 0 else last.month == day.month and (last + timedelta(days=1)).day == 1
 
 
 def is_nth(rule: Recurrence, day: date, nth: int) -> bool:
-    """Whether it is the nth of its day of the week in the month, or in the year of a yearly rule without months."""
+    """Whether the day is the nth of its weekday in the month, or in the year for a yearly rule without months."""
     step = timedelta(days=7 if nth > 0 else -7)
     whole_year = rule.freq == "YEARLY" and not rule.by_month
     before = (day - step * back for back in range(60))
@@ -80,7 +80,7 @@ def around_zero(most: int) -> st.SearchStrategy[int]:
 
 @st.composite
 def rules(draw: st.DrawFn) -> str:
-    """Rules of every kind that can be meant, with parts in any order."""
+    """Valid rules of every kind, with their parts in any order."""
     freq = draw(st.sampled_from(("DAILY", "WEEKLY", "MONTHLY", "YEARLY")))
     parts = {"FREQ": freq}
     optional = {
@@ -105,7 +105,7 @@ def rules(draw: st.DrawFn) -> str:
 @settings(deadline=None, max_examples=200)
 @given(rules(), st.dates(date(1999, 1, 1), date(2031, 12, 31)))
 def test_names_the_days_that_a_day_by_day_evaluation_finds(text: str, start: date) -> None:
-    """All of some years, for rules of every kind from any day."""
+    """Rules of every kind, from any day, name all the days of several years."""
     rule = parse_rule(text)
     found = list(takewhile(lambda day: day.year < start.year + YEARS, rule.days_after(start)))
     assert found == list(naive_days(rule, start))
@@ -113,7 +113,7 @@ def test_names_the_days_that_a_day_by_day_evaluation_finds(text: str, start: dat
 
 @given(rules())
 def test_is_written_in_one_way(text: str) -> None:
-    """What is kept means the same as what was sent, and is kept as it is when it is sent again."""
+    """The stored text means the same as what was sent, and stays the same when it is sent again."""
     rule = parse_rule(text)
     assert parse_rule(rule_text(rule)) == rule
     assert rule_text(parse_rule(f" rrule:{rule_text(rule).lower()} ")) == rule_text(rule)
@@ -139,13 +139,13 @@ def test_is_written_in_one_way(text: str) -> None:
     ],
 )
 def test_examples(text: str, start: str, days: str) -> None:
-    """The cases that RFC 5545 lists, where they are of days, and the ends of short months."""
+    """The examples of RFC 5545 that are about days are met, and so are the ends of short months."""
     found = parse_rule(text).days_after(date.fromisoformat(start))
     assert [str(day) for day in islice(found, len(days.split()))] == days.split()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "'' is not part of a rule"),
         ("WEEKLY", "'WEEKLY' is not part of a rule"),
@@ -175,7 +175,7 @@ def test_examples(text: str, start: str, days: str) -> None:
         ("FREQ=WEEKLY;WKST=1", "WKST=1 is not valid"),
     ],
 )
-def test_what_cannot_be_is_told(text: str, told: str) -> None:
+def test_what_cannot_be_is_refused(text: str, message: str) -> None:
     """Each refusal names the part and says what to write instead."""
-    with pytest.raises(ValueError, match=re.escape(told)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         parse_rule(text)

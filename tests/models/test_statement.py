@@ -1,4 +1,4 @@
-"""A statement is given exactly the values that it binds."""
+"""A statement takes exactly the values that it binds."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ SUM = Statement(text("SELECT CAST(:a AS int) + CAST(:b AS int) * CAST(:a AS int)
 
 
 def test_the_order_is_that_of_the_text() -> None:
-    """Values come in the order in which the text first names them, each once, in whatever order they are given."""
+    """Values are sent in the order in which the text first names them, each once, in whatever order they are passed."""
     assert SUM.names == ("a", "b")
     assert SUM.arguments({"b": 2, "a": 1}) == [1, 2]
 
@@ -39,7 +39,7 @@ def test_the_order_is_that_of_the_text() -> None:
     ],
 )
 def test_another_set_of_values_is_wrong(given: Mapping[str, Any], fault: str) -> None:
-    """The exception names what is missing, what is surplus, and the statement."""
+    """The exception names the missing and the surplus values, and the statement."""
     with pytest.raises(WrongArguments) as raised:
         SUM.arguments(given)
     assert str(raised.value) == (
@@ -48,12 +48,12 @@ def test_another_set_of_values_is_wrong(given: Mapping[str, Any], fault: str) ->
 
 
 def test_null_is_a_value() -> None:
-    """A value that is None is given, and sent."""
+    """The value None is passed and sent as null."""
     assert SUM.arguments({"a": None, "b": None}) == [None, None]
 
 
 def test_a_statement_without_parameters_takes_nothing() -> None:
-    """It takes no values, and sends none."""
+    """A statement without parameters sends no values."""
     statement = Statement(text("SELECT 1"))
     assert statement.arguments({}) == []
     with pytest.raises(WrongArguments, match=r"^not bound: org_id\. The statement begins: SELECT 1$"):
@@ -61,7 +61,7 @@ def test_a_statement_without_parameters_takes_nothing() -> None:
 
 
 def test_constants_of_the_construct_are_filled_in() -> None:
-    """A constant has its place among the values; nobody gives it, and nobody can replace it."""
+    """A constant has its place among the values; callers neither pass nor replace it."""
     number = bindparam("number", type_=Integer())
     statement = Statement(select(number + 7, func.coalesce(bindparam("nothing", None, Text()), number)))
     constants = [name for name in statement.names if name not in statement.given]
@@ -104,7 +104,8 @@ async def change(world: World) -> AsyncIterator[Change]:
 
 
 async def test_a_change_runs_only_what_is_limited_to_its_organisation(change: Change) -> None:
-    """A statement that does not bind the organisation is not sent: it could read or write another's rows."""
+    """A statement that does not bind the organisation is not sent, because it could touch another organisation's
+    rows."""
     everybody = Statement(text("SELECT id FROM lead"))
     for run in (change.first, change.all, change.run):
         with pytest.raises(WrongArguments, match=r"^not bound: org_id\. The statement begins: SELECT id FROM lead$"):
@@ -130,8 +131,8 @@ async def test_a_field_that_a_revision_does_not_set_is_not_lost(world: World, ch
 
 
 def test_a_read_is_given_what_it_binds_of_the_caller() -> None:
-    """Of the caller, and of the arguments of the whole operation, a statement gets those that it names; a value that
-    is given to this execution alone has to be one of them."""
+    """A statement gets the values it names, of the caller and of the operation's arguments; a value passed for one
+    execution must be one that it names."""
     caller = Caller("acme", "mia", Role.MANAGER)
     role = bindparam("role", type_=Text())
     compiled = BoundStatement(

@@ -1,4 +1,4 @@
-"""A database of each released revision, with rows in every table, becomes one of this version, and loses nothing."""
+"""A database of each released revision, with rows in every table, is upgraded to this version and loses nothing."""
 
 import json
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ from tests.support.api import BoundStatement
 from tests.support.consistency import expect_consistent
 
 ROWS = Path(__file__).parent / "upgrades"
-"""What is stored at each revision, beside what the files of earlier ones have stored: `NNNN.sql`."""
+"""The rows stored at each revision, in addition to those of earlier files: `NNNN.sql`."""
 
 REVISIONS = [name[:4] for name in released()]
 Rows = dict[str, list[dict[str, Any]]]
@@ -69,7 +69,7 @@ async def stored(url: str) -> Rows:
 
 
 async def fill(url: str, last: str) -> None:
-    """Come to a revision as a database in use does: from one to the next, with rows that were stored at each."""
+    """Migrate to a revision as a database in use does: one revision after the other, with rows stored at each."""
     for revision in REVISIONS[: REVISIONS.index(last) + 1]:
         await migrate(url, revision)
         rows = ROWS / f"{revision}.sql"
@@ -81,7 +81,7 @@ async def fill(url: str, last: str) -> None:
 
 @pytest.mark.parametrize("revision", REVISIONS)
 async def test_an_upgrade_loses_nothing(url: str, revision: str, compiled: BoundStatement) -> None:
-    """Each stored value is found again, the tables are those of the models, and a lead is read and moved."""
+    """Each stored value is found again, the tables equal the models, and a lead can be read and moved."""
     await fill(url, revision)
     before = await stored(url)
     empty = [
@@ -103,7 +103,7 @@ async def test_an_upgrade_loses_nothing(url: str, revision: str, compiled: Bound
 
 
 async def expect_usable(url: str, compiled: BoundStatement) -> None:
-    """What was stored is read, changed, and stays consistent."""
+    """Check that the stored rows can be read and changed, and stay consistent."""
     documents, plans = compiled
     admin = Caller("acme", "ann", Role.ADMIN)
     lead, stage = (UUID(f"01930000-0000-7000-8000-{number:012}") for number in (31, 21))
@@ -135,7 +135,7 @@ async def expect_usable(url: str, compiled: BoundStatement) -> None:
 
 
 async def test_a_newer_database_is_refused(url: str) -> None:
-    """A version that does not know the revision says who does, and leaves the database as it is."""
+    """A version that does not know the revision names what to install, and leaves the database as it is."""
     await migrate(url)
     connection = await asyncpg.connect(url)
     await connection.execute("UPDATE alembic_version SET version_num = '9999'")

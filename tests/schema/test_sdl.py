@@ -1,4 +1,4 @@
-"""The published schema: committed as it is, described without a gap, and named after one pattern."""
+"""The published schema: committed as it is, described without a gap, and named by one pattern."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,8 @@ OBJECTS = {name: type_ for name, type_ in OWN.items() if isinstance(type_, Graph
 
 
 def published() -> Iterator[tuple[str, Any]]:
-    """Everything that can be described, by its path: `Lead`, `Lead.tasks`, `Lead.tasks(first:)`, `StageKind.WON`."""
+    """Everything that can have a description, by its path: `Lead`, `Lead.tasks`, `Lead.tasks(first:)`,
+    `StageKind.WON`."""
     for name, type_ in OWN.items():
         yield name, type_
         if isinstance(type_, GraphQLEnumType):
@@ -42,12 +43,12 @@ def published() -> Iterator[tuple[str, Any]]:
 
 
 def test_the_committed_schema_is_that_of_the_code() -> None:
-    """Whoever reads schema.graphql reads what is served."""
+    """schema.graphql equals the served schema."""
     assert COMMITTED.read_text() == sdl(), "schema.graphql is stale: run `dealboard schema > schema.graphql`"
 
 
 def test_everything_has_a_description() -> None:
-    """A developer in GraphiQL never meets a name without an explanation, which is a sentence."""
+    """Each name in GraphiQL has an explanation, which is a sentence."""
     missing = [path for path, node in published() if not (node.description or "").strip()]
     assert missing == []
     unfinished = [path for path, node in published() if not re.search(r"[.!?`…]$", node.description.strip())]
@@ -68,7 +69,8 @@ def test_names_follow_the_conventions() -> None:
 
 
 def test_a_change_takes_one_input_and_answers_its_payload() -> None:
-    """`convertLead(input: ConvertLeadInput!): ConvertLeadPayload`, with `userErrors: [UserError!]!`."""
+    """Each mutation is like `convertLead(input: ConvertLeadInput!): ConvertLeadPayload`, with `userErrors:
+    [UserError!]!`."""
     mutation = graphql_schema.mutation_type
     assert mutation is not None
     for name, field in mutation.fields.items():
@@ -83,7 +85,7 @@ def test_a_change_takes_one_input_and_answers_its_payload() -> None:
 
 
 def test_a_change_says_which_role_it_needs() -> None:
-    """An app knows from the published schema what to offer to whom."""
+    """An app learns from the published schema what to offer to which role."""
     mutation = graphql_schema.mutation_type
     assert mutation is not None
     for name, field in mutation.fields.items():
@@ -92,15 +94,17 @@ def test_a_change_says_which_role_it_needs() -> None:
 
 
 def test_an_update_speaks_of_no_defaults() -> None:
-    """What is left out of an update stays as it is, so the words of the creating input do not do there."""
+    """An omitted field of an update stays as it is, so the descriptions of the creating input do not fit there."""
     for name, type_ in OWN.items():
         if name.startswith("Update") and isinstance(type_, GraphQLInputObjectType):
             for key, field in type_.fields.items():
-                assert not re.search(r"unless said otherwise|Left out, your", field.description or ""), f"{name}.{key}"
+                assert not re.search(r"by default|[Oo]mitted, (?:your|now|never)", field.description or ""), (
+                    f"{name}.{key}"
+                )
 
 
 def test_what_may_be_missing_is_nullable() -> None:
-    """A record by its id may not be there. Lists always are, even if empty, and hold no gaps; but `nodes` may."""
+    """A record by id may be missing. Lists never are, even if empty, and hold no nulls, except for `nodes`."""
     query = graphql_schema.query_type
     assert query is not None
     nullable = {name for name, field in query.fields.items() if not isinstance(field.type, GraphQLNonNull)}
@@ -110,7 +114,7 @@ def test_what_may_be_missing_is_nullable() -> None:
         for key, field in type_.fields.items():
             text = str(field.type)
             if text.startswith("[") and key != "nodes":
-                # A refused change shows nothing, and an error may be in no field.
+                # a refused change returns no record, and an error may have no field
                 expected = "!]" if name.endswith("Payload") or name == "UserError" else "!]!"
                 assert text.endswith((expected, "!]!")), f"{name}.{key}"
 
@@ -136,7 +140,7 @@ def test_connections_are_like_relay_has_them() -> None:
 
 
 def test_what_has_an_id_can_be_fetched_again() -> None:
-    """Every type with an id is a Node, and so answers to `node(id:)`."""
+    """Every type with an id is a Node, so `node(id:)` finds it."""
     for name, type_ in OBJECTS.items():
         if "id" in type_.fields and isinstance(type_, GraphQLObjectType):
             assert "Node" in {interface.name for interface in type_.interfaces}, name
@@ -144,7 +148,7 @@ def test_what_has_an_id_can_be_fetched_again() -> None:
 
 
 def test_own_scalars_say_where_they_are_specified() -> None:
-    """Each scalar of ours links to the standard that it follows."""
+    """Each custom scalar links to the standard that it follows."""
     scalars = [type_ for type_ in OWN.values() if type(type_).__name__ == "GraphQLScalarType"]
     assert scalars
     assert [scalar.name for scalar in scalars if not scalar.specified_by_url] == []

@@ -1,4 +1,4 @@
-"""The whole application over the real engine: what the transports and the engine promise each other."""
+"""The whole application over the real engine: what the transports and the engine expect of each other."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,14 +28,14 @@ async def asking(database: Database, **given: Any) -> AsyncIterator[AsyncClient]
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 async def test_an_answer_of_the_database_reaches_the_client(database: Database, accept: str) -> None:
-    """The engine's bytes, as JSON and as an event."""
+    """The engine's bytes arrive as JSON and as an event."""
     async with asking(database) as client:
         response = await client.post("/graphql", json={"query": "{ pipelines { id } }"}, headers={"Accept": accept})
     assert '{"data":{"pipelines":[]}}' in response.text.replace(" ", "")
 
 
 async def test_graphiql_can_read_the_schema(database: Database) -> None:
-    """Its introspection query passes the limits."""
+    """GraphiQL's introspection query is within the limits."""
     query = get_introspection_query(directive_is_repeatable=True, schema_description=True, specified_by_url=True)
     async with asking(database) as client:
         body = (await client.post("/graphql", json={"query": query})).json()

@@ -32,14 +32,14 @@ async def plain_url(database: Database) -> AsyncIterator[str]:
     app = create_app(Settings(jwt_secret=SECRET), database)
     served = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="websockets-sansio"))
     running = asyncio.create_task(served.serve(sockets=[listener]))
-    # The socket listens already: whoever connects before the server is up, waits.
+    # The socket is listening already, so a client that connects before the server is up waits.
     yield f"http://127.0.0.1:{listener.getsockname()[1]}/graphql"
     served.should_exit = True
     await running
 
 
 def token(folder: Path, role: Role) -> str:
-    """A token that the demo server takes."""
+    """A token that the demo server accepts."""
     settings = Settings(demo=True, jwt_secret=demo_secret(folder))
     return make_token(settings, organisation="demo", subject="demo-viewer", role=role, lifetime=timedelta(minutes=5))
 
@@ -56,7 +56,7 @@ async def test_the_board_example_shows_the_board(windows: Windows) -> None:
 
 
 async def test_every_example_answers_without_an_error(windows: Windows) -> None:
-    """Whatever tab of the examples is run as it is, it works."""
+    """Each tab of the examples works as it is."""
     page = await windows.open()
     for name in ("Board", "Move", "Find", "Viewer"):
         await open_tab(page, name)
@@ -65,7 +65,8 @@ async def test_every_example_answers_without_an_error(windows: Windows) -> None:
 
 
 async def test_a_move_in_one_window_arrives_in_another(windows: Windows) -> None:
-    """One window subscribes, another moves a lead as its example is: the first shows that lead and both stages."""
+    """The first window subscribes, the second runs its example of a move, and the first shows the lead and both
+    stages."""
     watching, moving = await windows.open(), await windows.open()
     await open_tab(watching, "Live")
     await run(watching)
@@ -82,7 +83,7 @@ async def test_a_move_in_one_window_arrives_in_another(windows: Windows) -> None
 
 
 async def test_an_edited_token_counts_for_queries(windows: Windows, folder: Path) -> None:
-    """With another token in the headers editor, it is somebody else who asks."""
+    """With another token in the headers editor, the caller is another one."""
     page = await windows.open()
     await open_tab(page, "Viewer")
     await edit_headers(page, {"Authorization": f"Bearer {token(folder, Role.VIEWER)}", "orgid": "demo"})
@@ -91,7 +92,7 @@ async def test_an_edited_token_counts_for_queries(windows: Windows, folder: Path
 
 
 async def test_an_edited_token_counts_for_the_socket(windows: Windows, folder: Path) -> None:
-    """The socket is opened with what stands in the headers editor then: a spoiled token is refused, and at once."""
+    """The socket uses the headers editor as it is when the socket opens: a spoiled token is refused at once."""
     page = await windows.open()
     wire = Wire(page)
     await open_tab(page, "Live")
@@ -108,7 +109,7 @@ async def test_an_edited_token_counts_for_the_socket(windows: Windows, folder: P
 
 
 async def test_stopping_ends_the_subscription(windows: Windows) -> None:
-    """The stop button lets go of the subscription and its socket at once, also when nothing happens meanwhile."""
+    """The stop button ends the subscription and its socket at once, also when no event arrives."""
     page = await windows.open()
     wire = Wire(page)
     await open_tab(page, "Live")
@@ -120,7 +121,7 @@ async def test_stopping_ends_the_subscription(windows: Windows) -> None:
 
 
 async def test_a_subscription_outlives_a_server_that_is_away(browser: Browser, server: Served) -> None:
-    """It comes back by itself, also when nobody answered at first, and goes on after the last event that was shown."""
+    """The page reconnects by itself, also when the first tries fail, and resumes after the last event shown."""
     async with Relay.listening() as relay:
         target = relay.target = urlsplit(server.url).port
         windows = Windows(browser, f"http://127.0.0.1:{relay.port}/graphql")
@@ -135,7 +136,7 @@ async def test_a_subscription_outlives_a_server_that_is_away(browser: Browser, s
         relay.cut()
         for _ in range(2):
             await asyncio.to_thread(move, server)
-            await wire.until("closed")  # the second one could not even connect
+            await wire.until("closed")  # the second connection failed
         relay.target = target
         assert (await wire.until("subscribe"))["payload"]["variables"] == {"after": cursors[0]}
         cursors += [(await wire.until("next"))["payload"]["data"]["stageChanged"]["cursor"] for _ in range(2)]
@@ -147,7 +148,7 @@ async def test_a_subscription_outlives_a_server_that_is_away(browser: Browser, s
 
 
 async def test_outside_of_demo_mode_a_token_is_asked_for(browser: Browser, plain_url: str) -> None:
-    """The headers are a template; filled in, they fetch the schema. They outlive a reload, but not the window."""
+    """The headers are a template; filled in, they fetch the schema. They survive a reload, but not the window."""
     windows = Windows(browser, plain_url)
     page = await windows.open()
     assert await shown_headers(page) == {"Authorization": "Bearer <your token>", "orgid": "<your organisation>"}

@@ -1,4 +1,5 @@
-"""The page for people and its assets, as they are sent: what they may load, how long they are kept, what is missing."""
+"""The page for people and its assets, as they are sent: what they may load, how long they are cached, what is
+missing."""
 
 import re
 from collections.abc import AsyncIterator
@@ -29,12 +30,12 @@ async def client() -> AsyncIterator[AsyncClient]:
 
 @pytest.mark.parametrize("query", [*pages.examples(), pages.START.read_text()])
 def test_every_example_is_valid(query: str) -> None:
-    """An example that the schema refuses would be worse than none."""
+    """Each example is valid against the schema."""
     assert validate(graphql_schema, parse(query)) == []
 
 
 async def test_the_page_loads_from_its_own_server_only(client: AsyncClient) -> None:
-    """No address of another host stands in it, and the browser is told to ask none; the page is never kept."""
+    """The page has no address of another host and a policy that forbids others; it is never cached."""
     response = await client.get("/graphql")
     assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
     assert response.headers["cache-control"] == "no-store"
@@ -45,7 +46,8 @@ async def test_the_page_loads_from_its_own_server_only(client: AsyncClient) -> N
 
 
 async def test_assets_may_be_kept_for_ever(client: AsyncClient) -> None:
-    """Their names change with what they hold. They come compressed to those who take that, plain to others."""
+    """Assets have names that change with their content. Clients that accept compression get them compressed, others do
+    not."""
     names = orjson.loads((pages.BUILT / "manifest.json").read_bytes())
     for name, media_type in ((names["script"], "text/javascript"), (names["style"], "text/css")):
         plain = await client.get(f"/graphiql/{name}", headers={"Accept-Encoding": "identity"})
@@ -60,7 +62,7 @@ async def test_assets_may_be_kept_for_ever(client: AsyncClient) -> None:
 
 
 async def test_other_files_are_not_served(client: AsyncClient) -> None:
-    """Only the built assets are."""
+    """Only the built assets are served."""
     for path in ("/graphiql/../manifest.json", "/graphiql/..%2fmanifest.json", "/graphiql/", "/graphiql/nothing.js"):
         assert (await client.get(path)).status_code == 404
 
@@ -71,7 +73,8 @@ async def test_other_files_are_not_served(client: AsyncClient) -> None:
 async def test_without_assets_the_page_says_what_is_missing(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, npm: str | None, said: str
 ) -> None:
-    """It names the command that makes them, and one that asks the API; a running server takes them up once they are."""
+    """The page names the command that builds them, and one that queries the API; a running server finds them once
+    built."""
     monkeypatch.setattr(pages, "BUILT", tmp_path)
     monkeypatch.setattr(pages.shutil, "which", lambda _: npm)
     response = await client.get("/graphql")
@@ -84,7 +87,7 @@ async def test_without_assets_the_page_says_what_is_missing(
 
 
 def test_outside_of_demo_mode_the_page_holds_no_token() -> None:
-    """The headers editor then shows what to fill in, and a page that anybody can fetch gives nothing away."""
+    """The headers editor shows what to fill in, and a page that anybody can fetch contains no secret."""
     for settings in (Settings(jwt_secret=SECRET), Settings(demo=True, jwks_url="https://keys.example/jwks")):
         content = pages.page_content(settings)
         assert not content["demo"]
@@ -93,7 +96,7 @@ def test_outside_of_demo_mode_the_page_holds_no_token() -> None:
 
 
 async def test_text_in_the_page_cannot_end_its_element(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the script is told stands inside of an element: `<` is written in another way there."""
+    """The data for the script is inside an element, so `<` is escaped."""
     monkeypatch.setattr(pages, "examples", lambda: ["# </script><b>"])
     text = (await client.get("/graphql")).text
     held = re.search(r'<script type="application/json" id="page">(.*?)</script>', text, re.DOTALL)

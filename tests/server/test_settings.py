@@ -1,4 +1,4 @@
-"""Settings: typed, explained, and a wrong one is one line that says the way out."""
+"""Settings are typed and explained, and a wrong one is one line that says what to do."""
 
 import stat
 from pathlib import Path
@@ -12,14 +12,14 @@ SECRET = "s" * 40
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Only what a test sets is set."""
+    """No variable but those that a test sets."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"DEALBOARD_{name.upper()}", raising=False)
     monkeypatch.setenv("DEALBOARD_DATA_DIR", str(tmp_path))
 
 
 def test_every_setting_is_explained() -> None:
-    """What can be set says what it is for."""
+    """Each setting has a description."""
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
@@ -36,7 +36,7 @@ def test_every_setting_is_explained() -> None:
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
-    """The line names the variable and what would do."""
+    """The line names the variable and what it accepts."""
     monkeypatch.setenv("DEALBOARD_JWT_SECRET", SECRET)
     monkeypatch.setenv(name, value)
     with pytest.raises(WrongSettings) as wrong:
@@ -46,14 +46,14 @@ def test_a_wrong_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, name
 
 
 def test_without_a_way_to_verify_tokens_nothing_starts() -> None:
-    """Outside demo mode a secret or a JWKS URL is needed."""
+    """Outside demo mode a secret or a JWKS URL is required."""
     with pytest.raises(WrongSettings, match="DEALBOARD_JWT_SECRET or DEALBOARD_JWKS_URL"):
         load_settings()
     assert load_settings(jwks_url="https://idp.example/keys").jwt_secret is None
 
 
 def test_the_demo_secret_is_made_once_and_private(tmp_path: Path) -> None:
-    """Tokens of an earlier demo stay valid, and nobody else can read the secret."""
+    """Tokens of an earlier demo stay valid, and no other user can read the secret."""
     first = load_settings(demo=True)
     assert first.jwt_secret is not None
     assert len(first.jwt_secret) >= 32
@@ -62,14 +62,14 @@ def test_the_demo_secret_is_made_once_and_private(tmp_path: Path) -> None:
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Origins and algorithms are written as people write lists."""
+    """Origins and algorithms are comma-separated, with or without spaces."""
     monkeypatch.setenv("DEALBOARD_JWT_SECRET", SECRET)
     monkeypatch.setenv("DEALBOARD_ALLOWED_ORIGINS", "https://a.example, https://b.example")
     assert load_settings().allowed_origins == ("https://a.example", "https://b.example")
 
 
 def test_what_is_given_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An option of the command line counts more than a variable."""
+    """An option of the command line takes precedence over a variable."""
     monkeypatch.setenv("DEALBOARD_JWT_SECRET", SECRET)
     monkeypatch.setenv("DEALBOARD_PORT", "1234")
     assert load_settings().port == 1234
@@ -77,7 +77,7 @@ def test_what_is_given_overrides_the_environment(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deployments pass variables on that have no value: these mean the default, not an empty issuer or token."""
+    """Deployments pass variables without a value: these mean the default, not an empty issuer or token."""
     monkeypatch.setenv("DEALBOARD_JWT_SECRET", SECRET)
     unset = load_settings()
     for name in Settings.model_fields.keys() - {"jwt_secret", "data_dir"}:

@@ -28,7 +28,7 @@ TOOL = ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror"
 
 
 class Windows:
-    """Windows that share nothing, and may ask nobody but one server; what they do wrong is kept."""
+    """Windows that share nothing, and may connect to one server only; their errors are recorded."""
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.browser = browser
@@ -39,10 +39,10 @@ class Windows:
         self.errors: list[str] = []
 
     async def open(self) -> Page:
-        """GraphiQL in a new window, ready to be used: it has asked for the schema, with the headers it came with."""
+        """GraphiQL in a new window, ready for use: it has fetched the schema with its first headers."""
         context = await self.browser.new_context(viewport={"width": 1400, "height": 900})
         self.contexts.append(context)
-        await context.route("**/*", self._let_through)
+        await context.route("**/*", self._admit)
         context.on("console", self._listen)
         context.on("weberror", self._note)
         page = await context.new_page()
@@ -53,13 +53,14 @@ class Windows:
         return page
 
     async def close(self) -> None:
-        """Close all. The test fails when anything in them asked another host, or went wrong in the page itself."""
+        """Close all windows. The test fails when one of them contacted another host, or when the page itself had an
+        error."""
         for context in self.contexts:
             await context.close()
         assert self.strangers == []
         assert self.errors == []
 
-    async def _let_through(self, route: Route) -> None:
+    async def _admit(self, route: Route) -> None:
         if route.request.url.startswith(f"{self.origin}/"):
             await route.continue_()
         else:
@@ -115,7 +116,7 @@ async def run(page: Page) -> None:
 
 
 async def answer(page: Page, shown: str = '"data"') -> dict[str, Any]:
-    """The whole result, once `shown` is seen in it; the page itself draws only the lines that can be seen."""
+    """The whole result, once it contains `shown`; the page itself draws only the visible lines."""
     await expect(page.locator(RESULT)).to_contain_text(shown)
     text = await page.locator(f"{RESULT} .CodeMirror").evaluate("editor => editor.CodeMirror.getValue()")
     content: dict[str, Any] = json.loads(text)
@@ -123,9 +124,9 @@ async def answer(page: Page, shown: str = '"data"') -> dict[str, Any]:
 
 
 async def write(page: Page, editor: str, text: str) -> None:
-    """Put this text into an editor in place of what stands there, as if it were pasted.
+    """Replace the content of an editor with this text, as if it were pasted.
 
-    Again, when the page itself was still filling the editor, or took the focus away.
+    Tries again when the page itself was still filling the editor, or took the focus away.
     """
     async with asyncio.timeout(60):
         while True:
@@ -137,13 +138,13 @@ async def write(page: Page, editor: str, text: str) -> None:
 
 
 async def play(page: Page, document: str, operation: str, **variables: Any) -> dict[str, Any]:
-    """Paste a document and variables, and run one of its operations; the data that comes back."""
+    """Paste a document and variables, and run one of its operations; returns its data."""
     await page.get_by_role("button", name="New tab").click()
     await expect(page.locator(QUERY)).to_contain_text("Ctrl-Space completes")
     await write(page, TOOL, json.dumps(variables))
     await write(page, QUERY, document)
-    # A moment after it was typed, the page looks at a document: then the tab has the name of one of its operations (not
-    # always the first: the page keeps the place of the one that was run before), and the button has them all.
+    # The page parses a document a moment after it was typed: then the tab has the name of one of its operations (not
+    # always the first: the page keeps the position of the one that was run before), and the button lists them all.
     operations = [node for node in parse(document).definitions if isinstance(node, OperationDefinitionNode)]
     names = [node.name.value for node in operations if node.name]
     await expect(page.get_by_role("tab", selected=True)).to_contain_text(re.compile("|".join(names)))
@@ -157,14 +158,14 @@ async def play(page: Page, document: str, operation: str, **variables: Any) -> d
 
 
 async def edit_headers(page: Page, headers: dict[str, str]) -> None:
-    """Put these headers into the headers editor in place of what stands there."""
+    """Replace the content of the headers editor with these headers."""
     await page.get_by_role("button", name="Headers").click()
     await write(page, TOOL, json.dumps(headers))
-    await page.wait_for_load_state("networkidle")  # the page asks for the schema anew, and shows why it is refused
+    await page.wait_for_load_state("networkidle")  # the page fetches the schema again, and shows why it is refused
 
 
 async def shown_headers(page: Page) -> dict[str, str]:
-    """What stands in the headers editor."""
+    """The content of the headers editor."""
     await page.get_by_role("button", name="Headers").click()
     text = await page.locator(TOOL).evaluate("editor => editor.CodeMirror.getValue()")
     headers: dict[str, str] = json.loads(text)

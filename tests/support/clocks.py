@@ -1,4 +1,4 @@
-"""Two time zones that have different days whenever a test runs, both far from midnight."""
+"""Two time zones with different days whenever a test runs, both far from midnight."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 
 @dataclass(frozen=True)
 class Clocks:
-    """Here it is noon; elsewhere, another day."""
+    """Here it is noon; elsewhere, it is another day."""
 
     east: int = field(default_factory=lambda: 12 - datetime.now(UTC).hour)
     """How many hours it is later here than in UTC."""
@@ -18,27 +18,27 @@ class Clocks:
 
     @property
     def ahead(self) -> str:
-        """The one of the two zones where days begin, and are over, earlier."""
+        """The zone of the two where days begin and end earlier."""
         return _zone(max(self.east, self._elsewhere))
 
     @property
     def behind(self) -> str:
-        """The other one."""
+        """The other zone."""
         return _zone(min(self.east, self._elsewhere))
 
     @property
     def today(self) -> date:
-        """The day it is here."""
+        """The day here."""
         return _day(self.east)
 
     @property
     def today_behind(self) -> date:
-        """The day it is where it is still the day before."""
+        """The day in the zone behind."""
         return _day(min(self.east, self._elsewhere))
 
     @property
     def monday(self) -> date:
-        """The day on which this week began here."""
+        """The Monday of this week here."""
         return self.today - timedelta(days=self.today.weekday())
 
     def at(self, day: date, clock: str) -> str:

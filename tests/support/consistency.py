@@ -1,4 +1,4 @@
-"""What holds after any change, whatever was done: checked over all rows of all organisations."""
+"""What holds after any change: checked over all rows of all organisations."""
 
 import json
 from collections import defaultdict
@@ -81,7 +81,7 @@ RULES = {
                 AND stage.kind = 'OPEN' AND stage.deleted_at IS NULL
         )
     """,
-    "a task was completed when it is done, and has a deadline by the calendar of whoever has to do it": """
+    "a task was completed when it is done, and has a deadline by the calendar of its assignee": """
         SELECT task.id, task.title FROM task JOIN organisation ON organisation.id = task.org_id
             LEFT JOIN member ON member.org_id = task.org_id AND member.id = task.assignee_id
         WHERE (task.completed_at IS NOT NULL) <> (task.status = 'DONE') OR task.status = 'OPEN'
@@ -118,20 +118,20 @@ RULES = {
             ) AS record WHERE record.org_id = merged.org_id AND record.id = merged.id
         )
     """,
-    "what an event tells of a field begins where the one before ended": """
-        SELECT number, type, key, told, before FROM (
-            SELECT event.number, event.type, field.key, field.value AS told, lag(field.value) OVER telling AS before,
-                lag(event.number) OVER telling + 1 = event.number AND lag(event.lead_id) OVER telling <> event.lead_id
-                    AND lag(field.value) OVER telling = field.value AS is_told_twice
+    "what an event holds of a field begins where the one before ended": """
+        SELECT number, type, key, held, before FROM (
+            SELECT event.number, event.type, field.key, field.value AS held, lag(field.value) OVER steps AS before,
+                lag(event.number) OVER steps + 1 = event.number AND lag(event.lead_id) OVER steps <> event.lead_id
+                    AND lag(field.value) OVER steps = field.value AS is_repeated
             FROM event CROSS JOIN LATERAL (
                 SELECT * FROM jsonb_each(event.data -> 'changes') WHERE key <> 'completedAt'
                 UNION ALL SELECT 'ownerId', jsonb_build_array(event.data -> 'from', event.data -> 'to')
                 WHERE event.type = 'lead.assigned'
             ) AS field
-            WINDOW telling AS (
+            WINDOW steps AS (
                 PARTITION BY event.org_id, coalesce(event.record_id, event.lead_id), field.key ORDER BY event.number
             )
-        ) AS step WHERE before -> 1 <> told -> 0 AND is_told_twice IS NOT TRUE
+        ) AS step WHERE before -> 1 <> held -> 0 AND is_repeated IS NOT TRUE
     """,
     "an event of a lead names the stage, the pipeline and the owner that the lead had by then": """
         SELECT event.number, event.type, event.lead_id, event.stage_id, entered.stage_id AS stood_in, event.owner_id,
@@ -157,9 +157,9 @@ RULES = {
         GROUP BY org_id, type HAVING count(*) FILTER (WHERE is_default) <> 1
     """,
 }
-"""Each rule, and the statement that finds what breaks it. When a task was completed is told by when its event happened:
-only a reopened one names it. That it went from one lead to another is told to both. An update that also gives a lead
-to somebody names the new owner in both of its events."""
+"""Each rule, and the statement that finds rows that break it. The instant of a completion is that of its event, and
+only an event of reopening names it. A task that moves from one lead to another has an event on both. An update that
+also assigns a lead names the new owner in both of its events."""
 
 
 EVENT_DATA = """
@@ -183,7 +183,7 @@ async def expect_consistent(database: Database) -> None:
 
 
 async def writers(database: Database, organisation: str) -> Mapping[str, set[str]]:
-    """The transactions that wrote what an organisation has now, each with the tables that it wrote to."""
+    """The transactions that wrote the present rows of an organisation, each with its tables."""
     found: dict[str, set[str]] = defaultdict(set)
     for table in (table.name for table in Base.metadata.sorted_tables if "org_id" in table.columns):
         select = f"SELECT DISTINCT xmin::text FROM {table} WHERE org_id = $1"

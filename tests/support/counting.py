@@ -1,4 +1,4 @@
-"""A database that counts what is sent to it."""
+"""A database that counts the statements that are sent to it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from models.database import Database
 
 @dataclass(frozen=True)
 class Counting(Database):
-    """A database that notes the text of every statement that is sent to it."""
+    """A database that records the text of every statement that is sent to it."""
 
     sent: list[str] = field(default_factory=list)
 
@@ -18,7 +18,7 @@ class Counting(Database):
     async def acquire(self) -> AsyncIterator[Any]:
         def note(record: Any) -> None:
             if "pg_catalog" not in record.query and "current_setting" not in record.query:
-                # Else it is asyncpg, which asks once a connection what an array is.
+                # asyncpg's own statement does not count: it looks up arrays once per connection
                 self.sent.append(record.query)
 
         async with self.pool.acquire() as connection:

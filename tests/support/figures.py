@@ -1,4 +1,4 @@
-"""Figures read off the text of /metrics."""
+"""Samples read from the text of /metrics."""
 
 from prometheus_client.parser import text_string_to_metric_families
 

@@ -15,12 +15,12 @@ MUTATIONS = graphql_schema.mutation_type.fields
 
 
 def mutation_of(name: str) -> str:
-    """`convertLead, making a customer` is a recipe of `convertLead`."""
+    """The mutation of a recipe: `convertLead, making a customer` is one of `convertLead`."""
     return name.partition(",")[0]
 
 
 def shown(name: str) -> str:
-    """A selection of everything that a payload tells: ids of records, and what the change itself answers."""
+    """A selection of all fields of a payload: the ids of records, and what the change itself returns."""
 
     def selection(type_: GraphQLObjectType) -> str:
         if "id" in type_.fields:
@@ -37,7 +37,7 @@ def shown(name: str) -> str:
 
 
 def codes(body: Mapping[str, Any]) -> set[str]:
-    """Every code by which a response refuses, as a whole or for one of several records."""
+    """Every code by which a response refuses the whole change or one of its records."""
     if "errors" in body:
         return {error["extensions"]["code"] for error in body["errors"]}
     payload = body["data"]["result"]

@@ -1,4 +1,4 @@
-"""A server process of a test: what it is asked, and the PostgreSQL it leaves behind."""
+"""A server process of a test: how to query it, and the PostgreSQL it leaves behind."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""A right input for every mutation, in the organisation of `world.build`: what the tests of all mutations start from.
+"""A valid input for every mutation, in the organisation of `world.build`: where the tests of all mutations start.
 
-A recipe prepares what its mutation needs and returns the input. It names every id that the input can hold, so that
-each can be replaced by another organisation's; what cannot stand together has recipes of its own.
+A recipe prepares what its mutation needs and returns the input. It names every id that the input can hold, so that each
+can be replaced by another organisation's; fields that exclude each other have recipes of their own.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +12,7 @@ from tests.support.world import RITA, World
 Recipe = Callable[[World], Awaitable[dict[str, Any]]]
 
 RECIPES: dict[str, Recipe] = {}
-"""By the name of the mutation, and what is particular about the recipe after a space."""
+"""Each recipe by the name of its mutation, followed by a space and its variant if there are several."""
 
 
 def recipe(name: str) -> Callable[[Recipe], Recipe]:
@@ -26,14 +26,14 @@ def recipe(name: str) -> Callable[[Recipe], Recipe]:
 
 
 async def task(world: World, name: str, **given: Any) -> str:
-    """A task called by this name, for others to be about."""
+    """A task with this title, for others to refer to."""
     made = await world.change("createTask", {"title": name, **given}, "task { id }")
     world.ids[name] = made["task"]["id"]
     return world[name]
 
 
 async def contact(world: World, name: str) -> str:
-    """A contact called by this name."""
+    """A contact with this name."""
     made = await world.change("createContact", {"name": name}, "contact { id }")
     world.ids[name] = made["contact"]["id"]
     return world[name]
@@ -264,7 +264,7 @@ async def _(world: World) -> dict[str, Any]:
 
 
 async def logged(world: World, subject: str, title: str = "Ada", **given: Any) -> str:
-    """An activity on a lead, logged by Rita; its id is known by its subject."""
+    """An activity on a lead, logged by Rita; its id is stored under its subject."""
     given = {"leadId": world[title], "type": "CALL", "subject": subject, **given}
     made = await world.change("logActivity", given, "activity { id }", **RITA)
     world.ids[subject] = made["activity"]["id"]
@@ -272,7 +272,7 @@ async def logged(world: World, subject: str, title: str = "Ada", **given: Any) -
 
 
 async def activity(world: World) -> str:
-    """An activity on Ada, told by the tester."""
+    """An activity on Ada, logged by the tester."""
     given = {"leadId": world["Ada"], "type": "CALL", "subject": "First call"}
     return (await world.change("logActivity", given, "activity { id }"))["activity"]["id"]  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""An address that stays while the servers behind it come and go, and on which connections can be cut."""
+"""A fixed address for servers that come and go, on which connections can be cut."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Relay:
-    """Passes bytes on to a port of this machine; while there is none, whoever connects is turned away."""
+    """Forwards bytes to a port of this machine; without a port, new connections are closed."""
 
     port: int = 0
     target: int | None = None
@@ -28,7 +28,7 @@ class Relay:
             relay.cut()
 
     def cut(self) -> None:
-        """Cut every connection, in both directions, without a word."""
+        """Cut every connection in both directions, without a close frame."""
         for writer in self.open:
             writer.transport.abort()
 

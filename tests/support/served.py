@@ -14,7 +14,7 @@ from typing import IO
 
 @dataclass(frozen=True)
 class Served:
-    """A running server: where it is, and the token that it printed."""
+    """A running server: its address, and the token that it printed."""
 
     url: str
     token: str
@@ -22,7 +22,7 @@ class Served:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What an admin of the demo organisation sends."""
+        """The headers of an admin of the demo organisation."""
         return {"Authorization": f"Bearer {self.token}", "orgid": "demo"}
 
 
@@ -55,7 +55,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
 
 
 def _announced(process: subprocess.Popen[str], output: IO[str]) -> Served:
-    """Read what the server prints until it says that it answers."""
+    """Read the server's output until it announces its address."""
     said = ""
     for line in output:
         said += line

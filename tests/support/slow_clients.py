@@ -20,10 +20,10 @@ async def another(port: int) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def narrow(port: int) -> AsyncIterator[Client]:
-    """One more socket to a server, whose system holds little for it: what it does not read soon waits at the server.
+    """One more socket to a server, with small buffers: what it does not read soon waits at the server.
 
-    Compressed, events of nothing but spaces would be a hundredth of their width, and fit by the ten thousand into what
-    lies between. Without pings of its own the client does not give up on a connection that it does not read.
+    Compression would shrink events of spaces to a hundredth, so that ten thousand fit into the buffers. Without pings
+    of its own the client does not give up on a connection that it does not read.
     """
     given = {"subprotocols": [PROTOCOL], "compression": None, "ping_interval": None}
     with socket_of_the_system(AF_INET, SOCK_STREAM) as raw:

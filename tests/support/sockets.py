@@ -16,7 +16,7 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 
 
 class Client:
-    """A socket that speaks in objects."""
+    """A socket that sends and receives objects."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -40,14 +40,14 @@ class Client:
         await self.send(id=id_, type="subscribe", payload={"query": query, **payload})
 
     async def closed(self) -> tuple[int | None, str | None]:
-        """What the server closes the connection with; messages before that are skipped."""
+        """How the server closes the connection; messages before that are skipped."""
         with suppress(ConnectionClosed):
             while True:
                 await asyncio.wait_for(self.connection.recv(), 20)
         return self.connection.close_code, self.connection.close_reason
 
     async def alive(self) -> None:
-        """The connection still answers."""
+        """Assert that the connection still answers."""
         await self.send(type="ping")
         while (await self.take())["type"] != "pong":
             pass

@@ -1,4 +1,4 @@
-"""A small engine over a small schema, so that the transports are tested by what they send and nothing else."""
+"""A small engine over a small schema, so that the tests of the transports depend on nothing else."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ class Answer:
 
 
 class StandIn:
-    """Answers as the engine does: bytes that are ready, RequestError for refusals, subscriptions that can be held."""
+    """Answers as the engine does: finished bytes, RequestError for refusals, subscriptions that can be paused."""
 
     def __init__(self) -> None:
         self.documents = Documents(SCHEMA, Limits())
@@ -103,7 +103,7 @@ class StandIn:
                     self.counted = number
                     body = b'{"data":{"count":%d}}' % number
                     width = (variables or {}).get("width", 0)
-                    # A number is no cursor that a socket could name when it is closed for being too slow.
+                    # A number is no cursor, so a socket that is closed as too slow cannot name it.
                     yield Frame(body.ljust(width), None if width else str(number))
                 return
             yield Frame(b'{"data":{"follow":0}}', (variables or {}).get("cursor"))
@@ -128,12 +128,12 @@ def token(secret: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any
 
 
 def bearer(**claims: Any) -> dict[str, str]:
-    """The header that authenticates."""
+    """The header that authenticates a request."""
     return {"Authorization": f"Bearer {token(**claims)}"}
 
 
 def application(engine: StandIn, **given: Any) -> Application:
-    """The application around a stand-in."""
+    """The application on top of a stand-in."""
 
     @asynccontextmanager
     async def start(_: Settings, __: Database) -> AsyncIterator[StandIn]:

@@ -1,4 +1,4 @@
-"""Every statement that the product keeps ready, by its name, and what it locks."""
+"""Every prepared statement of the product, by its name, and what it locks."""
 
 import dataclasses
 import importlib
@@ -20,7 +20,7 @@ import server
 from models.database import STATEMENTS, Database, Statement
 
 OTHER_PROGRAMS = ("models.migrations", "server.__main__")
-"""What runs as soon as it is imported."""
+"""Modules that run a program when they are imported."""
 
 
 def statements() -> Iterator[tuple[str, Statement]]:
@@ -33,7 +33,7 @@ def statements() -> Iterator[tuple[str, Statement]]:
 
 
 def held(name: str, value: Any) -> Iterator[tuple[str, Statement]]:
-    """The statements that a value holds."""
+    """The statements inside a value."""
     if isinstance(value, Statement):
         yield name, value
     elif isinstance(value, Mapping):
@@ -48,14 +48,14 @@ def held(name: str, value: Any) -> Iterator[tuple[str, Statement]]:
 
 
 NAMED: Mapping[str, Statement] = dict(statements())
-"""Every statement that a module holds, by each name that leads to it, such as `….merge_kinds.LEAD.point.tasks`."""
+"""Every statement in a module, by each name that leads to it, such as `….merge_kinds.LEAD.point.tasks`."""
 
 REGISTERED = frozenset(STATEMENTS)
-"""Every statement there is once all modules are imported, and before anything is asked."""
+"""Every statement that exists once all modules are imported, before any request."""
 
 
 class Lock(NamedTuple):
-    """A table of which a statement locks rows, and how: by a verb of `VERBS`, or by writing them."""
+    """A table whose rows a statement locks, and how: with a verb of `VERBS`, or by writing them."""
 
     table: str
     verb: str
@@ -67,14 +67,15 @@ VERBS = {
     LockClauseStrength.LCS_FORNOKEYUPDATE: "LOCK",
     LockClauseStrength.LCS_FORUPDATE: "TAKE",
 }
-"""The first word of a statement that locks, by the strength of its lock; from the weakest on."""
+"""The first word of a statement that locks, by the strength of its lock, weakest first."""
 
 WRITES = "WRITE"
 
 
 @cache
 def locks(sql: str) -> tuple[Lock, ...]:
-    """What a statement locks, in the order in which it is written. Rows that an INSERT adds are nobody else's yet."""
+    """What a statement locks, in the order in which it is written. Rows that an INSERT adds do not count: nobody else
+    sees them."""
     return tuple(lock for statement in parse_sql(sql) for lock in _locks(statement.stmt))
 
 
@@ -117,7 +118,7 @@ def _tables(items: Any) -> Iterator[tuple[str, str]]:
 
 @asynccontextmanager
 async def recorded(database: Database) -> AsyncIterator[list[LoggedQuery]]:
-    """Everything that is sent to PostgreSQL while the block runs, on the connections that the pool has by then."""
+    """All statements sent to PostgreSQL while the block runs, on the connections that the pool has at its start."""
     ran: list[LoggedQuery] = []
     connections = [await database.pool.acquire() for _ in range(database.pool.get_size())]
     for connection in connections:

@@ -1,4 +1,4 @@
-"""The fields of inputs that are stored: which they are, where they are read, and values to send, from the schema."""
+"""The input fields that are stored: which they are, where they are read, and values to send, from the schema."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -52,10 +52,10 @@ NOT_STORED: Mapping[str, str] = {
     "setRoutingRules.rules.condition": "a tree, not a scalar",
     "disqualifyLead.notes": "kept in the event alone",
 }
-"""What is not stored in the field of a record, by its name or by its path from the mutation, and why."""
+"""Fields that are not stored in a record, by name or by path from the mutation, and why."""
 
 RECORDS = {"convertLead": "opportunity"}
-"""The payload's field that shows what is made, where it is not the first record of the payload."""
+"""The payload's field that holds the new record, where it is not the payload's first record."""
 
 ELSEWHERE: Mapping[str, str] = {
     "assignLead.memberId": "lead owner id",
@@ -71,7 +71,7 @@ ELSEWHERE: Mapping[str, str] = {
     "setRoutingRules.rules.stageId": "pipeline routingRules stage id",
     "updatePool.memberIds": "pool members member id",
 }
-"""Where a payload shows what it shows by another name than the input's."""
+"""Where a payload shows a field under another name than the input's."""
 
 Path = tuple[str, ...]
 
@@ -84,7 +84,7 @@ def input_type(mutation: str) -> GraphQLInputObjectType:
 
 
 def leaves(type_: GraphQLInputObjectType) -> Iterator[tuple[Path, GraphQLInputField]]:
-    """Each field of an input that is no input itself; a condition, which holds conditions, counts as one field."""
+    """Each field of an input that is no input itself; a condition, which contains conditions, counts as one field."""
     for name, field in type_.fields.items():
         inner = get_named_type(field.type)
         if is_input_object_type(inner) and inner.name != "Condition":
@@ -94,14 +94,14 @@ def leaves(type_: GraphQLInputObjectType) -> Iterator[tuple[Path, GraphQLInputFi
 
 
 def excepted(mutation: str, path: Path, field: GraphQLInputField) -> bool:
-    """Whether a field is not stored: it is listed, or it is the id of the record that the mutation is called by."""
+    """Whether a field is not stored: it is listed, or it is the id of the record that the mutation changes."""
     prefix = field.extensions[DEFINITION].metadata.get(IDS)
     own = prefix is not None and is_required_input_field(field) and path == (f"{prefix}Id",)
     return (own and mutation.lower().endswith(prefix)) or bool({path[-1], key(mutation, path)} & NOT_STORED.keys())
 
 
 def key(mutation: str, path: Path) -> str:
-    """A field of an input as the tables here name it."""
+    """The key of an input field in the tables here."""
     return ".".join((mutation, *path))
 
 
@@ -141,12 +141,12 @@ def where(mutation: str, path: Path) -> list[str]:
 
 
 def selection(way: list[str]) -> str:
-    """The selection that shows what `where` names."""
+    """The selection of the field that `where` names."""
     return " { ".join(way) + " }" * (len(way) - 1)
 
 
 def shown(payload: Any, way: list[str], *, listed: bool) -> Any:
-    """What a payload shows there: of several records all, or else what the first one shows."""
+    """The value of that field: of several records all values, else that of the first one."""
     if not way or payload is None:
         return payload
     if isinstance(payload, list):
@@ -190,7 +190,7 @@ VALUES: Mapping[str, tuple[Any, ...]] = {
     "updateMember.active": (False, True),
     "updatePipeline.isDefault": (True,),
 }
-"""Two values to send, or one where another would be refused; by the field's name or its path from the mutation."""
+"""Two values to send, or one where another would be refused, by the field's name or its path from the mutation."""
 
 NAMED: Mapping[str, tuple[Any, ...]] = {
     "convertLead.pipelineId": ("Partners",),
@@ -213,7 +213,7 @@ OWN = {
     "stage": "Talking",
     "task": "Call",
 }
-"""The record that a change is of, by the prefix of its id."""
+"""The record that a mutation changes, by the prefix of its id."""
 
 
 def values(world: World, mutation: str, path: Path) -> list[Any]:
@@ -237,7 +237,7 @@ def listed(mutation: str, path: Path) -> bool:
 
 
 def base(world: World, mutation: str, path: Path) -> dict[str, Any]:
-    """An input that is right without a field: what is required, and what that field needs beside it."""
+    """A valid input without a field: the required fields, and those that the field needs beside it."""
     given: dict[str, Any] = {}
     for name, field in input_type(mutation).fields.items():
         if is_required_input_field(field) and not is_input_object_type(get_named_type(field.type)):
@@ -262,10 +262,10 @@ ITEMS: Mapping[str, Mapping[str, Any]] = {
     "createPipeline.stages": {"name": "First"},
     "setRoutingRules.rules": {"name": "All", "memberId": "rita"},
 }
-"""What a nested input needs."""
+"""The fields that a nested input requires."""
 
 INSTEAD = {"dueAt": "dueOn", "poolId": "memberId"}
-"""Fields that are given in the place of another."""
+"""Fields that another one replaces."""
 
 
 def with_value(world: World, mutation: str, path: Path, *value: Any) -> dict[str, Any]:
@@ -283,7 +283,8 @@ def with_value(world: World, mutation: str, path: Path, *value: Any) -> dict[str
 
 
 async def prepare(world: World) -> None:
-    """Add what the tables here name, and changes need: deals, tasks, an activity, a pool, a qualified lead."""
+    """Add the records that the tables here name and that mutations need: deals, tasks, an activity, a pool, a qualified
+    lead."""
     await opportunities(world)
     stages = [{"name": "Introduced"}, {"name": "Met"}]
     partners = {"name": "Partners", "type": "OPPORTUNITY", "stages": [{"name": "Begun"}, *stages]}

@@ -28,7 +28,7 @@ KEYS = {
     table.name: "id" if table.name == "organisation" else "org_id" if "org_id" in table.c else None
     for table in Base.metadata.tables.values()
 }
-"""The column that says of which organisation a row is, by table."""
+"""The column that holds the organisation of a row, by table."""
 
 
 @dataclass(eq=False)
@@ -47,7 +47,7 @@ class Frame:
     sources: dict[str, Source] = field(default_factory=dict)
 
     def find(self, reference: ast.ColumnRef) -> tuple[Source, str] | None:
-        """The source that a column belongs to, and its name there."""
+        """The source of a column, and the column's name there."""
         names = [getattr(part, "sval", "*") for part in reference.fields]
         frame: Frame | None = self
         while frame is not None:
@@ -72,7 +72,7 @@ def unlimited(sql: str, bound: Bound) -> list[str]:
 
 @contextmanager
 def collecting_nothing() -> Iterator[None]:
-    """Keep the collector away from a tree while it grows: it would walk it again and again, twice the time in all."""
+    """Stop the garbage collector while a tree grows: it would walk the tree again and again, and double the time."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -102,7 +102,7 @@ class Check:
         return [what for what, holds in self.wanted if not holds()]
 
     def query(self, node: Any, parent: Frame | None, ctes: Mapping[str, Columns]) -> Columns:
-        """Note what a query of any kind has to hold; returns its columns."""
+        """Record what a query of any kind has to fulfil; returns its columns."""
         ctes = self.ctes(node.withClause, parent, ctes)
         match node:
             case ast.SelectStmt() if node.op != SetOperation.SETOP_NONE:
@@ -122,7 +122,7 @@ class Check:
         for cte in clause.ctes if clause else ():
             names = [name.sval for name in cte.aliascolnames or ()]
             if clause.recursive:
-                # The recursive term sees its own rows; of them nothing is known but what it says itself.
+                # The recursive term sees its own rows, of which nothing is known but what the term itself says.
                 first = cte.ctequery.larg if getattr(cte.ctequery, "larg", None) else cte.ctequery
                 own = names or [name for name, _ in Check(self.bound).query(first, parent, seen)]
                 seen[cte.ctename] = [(name, never) for name in own]
@@ -176,7 +176,7 @@ class Check:
         return self.returning(node, frame, ctes)
 
     def assignments(self, table: str, targets: Any, frame: Frame, ctes: Mapping[str, Columns]) -> None:
-        """No row goes to another organisation."""
+        """Check that no row moves to another organisation."""
         if KEYS[table] in [target.name for target in targets]:
             self.wanted.append((f"{table} SET {KEYS[table]}", never))
         self.walk(targets, frame, ctes)
@@ -187,7 +187,7 @@ class Check:
         return self.columns(targets, frame)
 
     def sources(self, items: Any, frame: Frame, ctes: Mapping[str, Columns]) -> set[str]:
-        """Add what stands in a FROM to the frame; returns the aliases."""
+        """Add the sources of a FROM to the frame; returns the aliases."""
         return {alias for item in items or () for alias in self.source(item, frame, ctes)}
 
     def source(self, item: Any, frame: Frame, ctes: Mapping[str, Columns]) -> set[str]:
@@ -239,7 +239,7 @@ class Check:
         return name
 
     def condition(self, node: Any, frame: Frame, limits: set[str]) -> None:
-        """Note what follows from a condition for the aliases that it limits."""
+        """Record what follows from a condition for the aliases that it limits."""
         limited = [frame.sources[alias] for alias in limits]
         for one in conjuncts(node):
             if not isinstance(one, ast.A_Expr) or one.kind != A_Expr_Kind.AEXPR_OP or one.name[-1].sval != "=":
@@ -278,7 +278,7 @@ class Check:
         return found
 
     def walk(self, node: Any, frame: Frame, ctes: Mapping[str, Columns]) -> None:
-        """Check the queries that stand in an expression."""
+        """Check the queries inside an expression."""
         if isinstance(node, ast.SelectStmt):
             self.query(node, frame, ctes)
         elif isinstance(node, tuple | list):
@@ -299,7 +299,7 @@ def conjuncts(node: Any) -> Iterator[Any]:
 
 
 def pairs(left: Any, right: Any) -> Iterable[tuple[Any, Any]]:
-    """What is compared with what; rows are compared value by value."""
+    """The compared pairs of expressions; rows are compared value by value."""
     if isinstance(left, ast.RowExpr) and isinstance(right, ast.RowExpr):
         return zip(left.args, right.args, strict=True)
     return [(left, right)]

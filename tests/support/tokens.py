@@ -1,4 +1,4 @@
-"""Tokens that nobody signed."""
+"""Tokens without a signature."""
 
 from typing import Any
 

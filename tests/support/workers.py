@@ -1,4 +1,4 @@
-"""A server with several workers: moves, and sockets that hear of them."""
+"""A server with several workers: moves, and sockets that receive them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +16,14 @@ SUBSCRIPTION = "subscription { stageChanged { cursor lead { id } } }"
 
 
 def workers(served: Served) -> list[psutil.Process]:
-    """The processes that a server has started to answer for it."""
+    """The processes that a server has started to serve requests."""
     children = psutil.Process(served.process.pid).children()
     return [child for child in children if "work" in child.cmdline()]
 
 
 @contextmanager
 def subscribed(served: Served, url: str | None = None) -> Iterator[ClientConnection]:
-    """A socket that is subscribed to stage changes."""
+    """A socket with a subscription to stage changes."""
     address = (url or served.url).replace("http", "ws", 1)
     with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
         socket.send(orjson.dumps({"type": "connection_init", "payload": served.headers}), text=True)
@@ -48,8 +48,8 @@ def move(served: Served) -> str:
 
 
 def heard(socket: ClientConnection) -> str:
-    """The lead of the next stage change that a socket is told."""
+    """The lead of the next stage change that a socket receives."""
     while (message := orjson.loads(socket.recv(60)))["type"] == "ping":
-        """A sign of life, after a while without events."""
+        """The server pings a socket without events."""
     lead: str = message["payload"]["data"]["stageChanged"]["lead"]["id"]
     return lead

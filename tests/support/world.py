@@ -1,4 +1,4 @@
-"""An organisation to change things in: its boards, cards and people, and short ways to change and to look."""
+"""An organisation to change things in: its boards, cards and members, with shortcuts to change and read them."""
 
 import asyncio
 import json
@@ -26,12 +26,12 @@ STAGES = [
 
 RITA: dict[str, Any] = {"subject": "rita", "role": Role.REP}
 MIA: dict[str, Any] = {"subject": "mia", "role": Role.MANAGER}
-"""Who calls: to be spread into `ask`, `change` and the like."""
+"""The caller, to be spread into `ask`, `change` and the like."""
 
 
 @dataclass
 class World:
-    """One organisation. `ids` are public ids by the names that the tests use."""
+    """One organisation. `ids` holds public ids by the names that the tests use."""
 
     api: Api
     database: Database
@@ -48,7 +48,7 @@ class World:
         return body["data"]
 
     async def attempt(self, mutation: str, given: Mapping[str, Any], show: str = "", **who: Any) -> dict[str, Any]:
-        """The whole response to a mutation whose input is `given`; one that is refused at once has only errors."""
+        """The whole response to a mutation with the input `given`; a refused operation has only errors."""
         try:
             body: dict[str, Any] = await self.api(
                 document(mutation, show), {"input": given}, organisation=self.organisation, **who
@@ -75,7 +75,7 @@ class World:
         return payload  # type: ignore[no-any-return]
 
     async def at_once(self, mutation: str, *inputs: Mapping[str, Any], **who: Any) -> Counter[str]:
-        """How many changes that begin together are "done", and how many are refused with which code."""
+        """How many of several changes at once are "done", and how many are refused with which code."""
         bodies = await asyncio.gather(*(self.attempt(mutation, given, **who) for given in inputs))
         assert [body["errors"] for body in bodies if "errors" in body] == []
         errors = [body["data"]["result"]["userErrors"] for body in bodies]
@@ -122,12 +122,12 @@ class World:
         )
 
     async def sql(self, statement: str, *values: Any) -> None:
-        """What no mutation does: straight into the tables."""
+        """Run SQL directly, for rows that no mutation writes."""
         await self.database.pool.execute(statement, *values)
 
 
 def document(mutation: str, show: str = "") -> str:
-    """The operation that runs one mutation and shows these fields of its payload, besides its errors."""
+    """The operation that runs one mutation and selects these fields of its payload, besides its errors."""
     root = graphql_schema.mutation_type
     assert root is not None
     type_ = root.fields[mutation].args["input"].type
@@ -138,7 +138,7 @@ def document(mutation: str, show: str = "") -> str:
 
 
 async def tables(database: Database) -> Tables:
-    """Every row of every table, as text: equal before and after means that nothing has changed."""
+    """Every row of every table, as text: equal before and after means that nothing changed."""
     async with database.pool.acquire() as connection:
         return {
             table.name: sorted(tuple(row) for row in await connection.fetch(f"SELECT t::text FROM {table.name} AS t"))

@@ -1,4 +1,4 @@
-"""A salesperson's day: the README's second tour, played in GraphiQL with every operation exactly as it is printed."""
+"""A salesperson's day: the README's second tour, played in GraphiQL with every operation exactly as printed."""
 
 import re
 from collections.abc import Mapping
@@ -31,26 +31,26 @@ class Day:
         self.played: set[str] = set()
 
     async def pipeline(self, name: str) -> str:
-        """The id of a pipeline, as the page's first tab shows it."""
+        """The id of a pipeline, from the page's first tab."""
         await run(self.page)
         pipelines = (await answer(self.page, '"stages"'))["data"]["pipelines"]
         return next(pipeline["id"] for pipeline in pipelines if pipeline["name"] == name)
 
     async def step(self, operation: str, **variables: Any) -> Any:
-        """What the only field of an operation answers."""
+        """The value of an operation's only field."""
         self.played.add(operation)
         data = await play(self.page, PRINTED[operation], operation, **variables)
         (answered,) = data.values()
         return answered
 
     async def story(self, id: str) -> list[Any]:
-        """The timeline of a lead, the oldest first, each entry with what it tells."""
+        """The timeline of a lead, the oldest first, each entry with its content."""
         lead = await self.step("Story", id=id)
         return [(entry["type"], describe(entry)) for entry in reversed(lead["timeline"]["nodes"])]
 
 
 def describe(entry: Mapping[str, Any]) -> Any:
-    """What a timeline's entry says in particular."""
+    """The content of a timeline's entry."""
     if "toStage" in entry:
         return entry["fromStage"]["name"], entry["toStage"]["name"]
     for key, name in (("toOwner", "name"), ("activity", "subject"), ("task", "title")):
@@ -67,7 +67,7 @@ async def day(windows: Windows) -> Day:
 
 async def test_the_day_of_a_salesperson(day: Day) -> None:
     """A lead arrives, is routed, called, followed up, qualified and converted; the opportunity is moved, lost with a
-    reason, reopened and won; and the timelines of both tell it all."""
+    reason, reopened and won; and both timelines have it all."""
     pipeline = await day.pipeline("New business")
     arrived = await day.step("Arrive")
     lead = arrived["lead"]["id"]

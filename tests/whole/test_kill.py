@@ -1,4 +1,4 @@
-"""A server that is killed in the middle of a stream of changes: each is whole or absent, and can be sent again."""
+"""A server is killed in a stream of changes: each change is whole or absent, and can be sent again."""
 
 import asyncio
 import signal
@@ -22,10 +22,10 @@ from tests.support.world import Api, World, build, document, tables
 
 SECRET = "a secret that only this test knows, 40+"
 CHANGES = 80
-"""Changes that are answered before the server is killed."""
+"""The number of changes that are answered before the server is killed."""
 
 BETWEEN_KILLS = 12
-"""Mutations that are answered between two kills, when all are tried."""
+"""The number of mutations that are answered between two kills, when all are tried."""
 
 Request = tuple[str, Mapping[str, Any]]
 
@@ -62,7 +62,7 @@ async def post(client: httpx2.AsyncClient, url: str, organisation: str, request:
 
 
 async def idle(database: Database) -> None:
-    """Wait until nobody else has a transaction under way: what a killed server had sent may still be committed."""
+    """Wait until no other transaction is open: what a killed server had sent may still be committed."""
     under_way = """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
@@ -76,7 +76,8 @@ async def idle(database: Database) -> None:
 async def test_every_change_is_whole_or_absent(
     world: World, database: Database, postgres_url: str, tmp_path: Path, seed: int
 ) -> None:
-    """Records, history, events and totals agree after SIGKILL; what was answered is there; sent again, it is once."""
+    """Records, history, events and totals agree after SIGKILL; answered changes are there; sent again, each is there
+    once."""
     random = Random(seed)
     await opportunities(world)
     leads = [
@@ -123,7 +124,7 @@ async def test_every_change_is_whole_or_absent(
 
 @dataclass
 class Case:
-    """A mutation in an organisation of its own: the request, and who had written there before it was sent."""
+    """A mutation in an organisation of its own: the request, and the transactions there before it was sent."""
 
     world: World
     request: Request
@@ -138,12 +139,12 @@ class Case:
         return cls(world, request, await writers(database, name))
 
     async def send(self, client: httpx2.AsyncClient, url: str) -> None:
-        """Send it, also again; it must not be refused."""
+        """Send it once more; it must not be refused."""
         assert await post(client, url, self.world.organisation, self.request) == []
         self.answered = True
 
     async def wrote(self) -> list[set[str]]:
-        """The tables that each transaction since then has written to."""
+        """The tables that each later transaction has written to."""
         after = await writers(self.world.database, self.world.organisation)
         return [written for key, written in after.items() if key not in self.before]
 
@@ -169,8 +170,8 @@ async def stream(served: Served, cases: Sequence[Case]) -> None:
 async def test_every_mutation_is_whole_or_absent(
     api: Api, database: Database, postgres_url: str, tmp_path: Path
 ) -> None:
-    """Server after server is killed while it does some of them: each is one transaction, with event and outcome, or
-    nothing at all; what was answered is there; and in the end each has been done once."""
+    """One server after the other is killed while it runs some of them: each is one transaction, with event and outcome,
+    or nothing at all; answered ones are there; and in the end each has been done once."""
     cases = [await Case.of(api, database, name) for name in RECIPES]
     Random(1).shuffle(cases)
     environment = {"DEALBOARD_DATABASE_URL": postgres_url, "DEALBOARD_JWT_SECRET": SECRET}

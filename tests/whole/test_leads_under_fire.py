@@ -1,5 +1,4 @@
-"""Everything that can be done with leads and what they name, at once, on the same few: nothing fails, and what is left
-makes sense."""
+"""All changes of leads and of what they name at once, on the same few: nothing fails, and the result is consistent."""
 
 import asyncio
 import random
@@ -22,11 +21,11 @@ MEMBERS = ("rita", "mia", "tester")
 CONTACTS = ("contact of rita", "contact of mia", "contact of ian")
 CUSTOMERS = ("Acme", "Bolt", "Cord")
 PEOPLE = ("tester", "tester", "mia", "rita")
-"""Who calls, each as an admin."""
+"""The callers, each an admin."""
 
 
 def one(names: tuple[str, ...]) -> Callable[[World, Draw], str]:
-    """Draws the id of one of these."""
+    """Draws one of these ids."""
     return lambda world, draw: world[draw.choice(names)]
 
 
@@ -34,7 +33,7 @@ lead, stage, member, contact, customer = one(LEADS), one(STAGES), one(MEMBERS), 
 
 
 def two(names: tuple[str, ...]) -> Callable[[World, Draw], dict[str, str]]:
-    """Draws one that stays and one that is joined into it."""
+    """Draws a record that stays and one that is merged into it."""
 
     def given(world: World, draw: Draw) -> dict[str, str]:
         winner, loser = draw.sample(names, 2)
@@ -57,7 +56,7 @@ def some_fields(world: World, draw: Draw) -> dict[str, Any]:
 
 
 def some_rules(world: World, draw: Draw) -> list[dict[str, Any]]:
-    """A rule for those of one contact, and one for the rest."""
+    """A rule for leads of one contact, and one for the rest."""
     named = {"contactId": {"is": contact(world, draw)}}
     return [
         {"name": "Theirs", "condition": named, "memberId": member(world, draw)},
@@ -148,11 +147,11 @@ STEPS: dict[str, Callable[[World, Draw], dict[str, Any]]] = {
         "followUp": {"dueOn": "2031-05-02"},
     },
 }
-"""What can be sent, with an input drawn at random."""
+"""The mutations that are sent, each with an input drawn at random."""
 
 
 async def prepare(world: World) -> None:
-    """Another pipeline to convert leads into, customers, a pool and rules, and a task of each of two leads."""
+    """A second pipeline to convert leads into, customers, a pool and rules, and a task for each of two leads."""
     await opportunities(world)
     await world.change("addStage", {"pipelineId": world["Deals"], "name": "Second"})
     for name in CUSTOMERS[1:]:
@@ -169,7 +168,7 @@ async def prepare(world: World) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_everything_at_once(world: World, seed: int) -> None:
-    """Two hundred changes at once: each is done or refused, and leads come and go by their events."""
+    """Of two hundred changes at once, each is done or refused, and leads are created and deleted with their events."""
     draw = Draw(seed)
     await prepare(world)
     steps = [

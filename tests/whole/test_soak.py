@@ -32,7 +32,7 @@ async def test_subscribers_get_exactly_the_event_table(tmp_path: Path, redis: bo
     ],
 )
 def test_the_checker_sees_what_is_wrong(got: list[int], words: list[str]) -> None:
-    """What is missing, surplus, doubled or out of order is found."""
+    """Missing, surplus, doubled and misplaced events are found."""
     assert difference(got, [1, 2, 3]) == words
 
 

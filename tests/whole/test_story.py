@@ -24,7 +24,7 @@ from tests.support.world import World
 
 KINDS = {"New": "OPEN", "Talking": "OPEN", "Offer": "OPEN", "Won": "WON", "Lost": "LOST", "Opened": "OPEN"}
 NEXT = {"New": "Talking", "Talking": "Offer"}
-"""The open stage behind another one."""
+"""The open stage after another one."""
 
 STATE = """
 query ($after: Cursor) { leads(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes {
@@ -48,7 +48,7 @@ class Card:
     reason: str | None = None
 
     def enter(self, stage: str, reason: str | None = None, *, disqualified: bool = False) -> None:
-        """Go to another stage; what was lost and stays so keeps why."""
+        """Enter another stage; a lead that stays lost keeps its reason."""
         kind = KINDS[stage]
         was = "LOST" if KINDS[self.stage] == "LOST" or self.disqualified else KINDS[self.stage]
         stays = kind != "OPEN" and kind == was
@@ -60,13 +60,13 @@ class Card:
             self.been.append(stage)
 
     def seen(self) -> tuple[Any, ...]:
-        """What the API should show."""
+        """What the API should return."""
         flags = (self.qualified, self.disqualified, self.closed, self.converted)
         return self.stage, self.owner, *flags, self.parent, self.reason
 
 
 class Story(RuleBasedStateMachine):
-    """Drives both, one step at a time."""
+    """Drives the API and the model, one step at a time."""
 
     world: World
     loop: asyncio.AbstractEventLoop
@@ -77,12 +77,12 @@ class Story(RuleBasedStateMachine):
         self.cards: dict[str, Card] = {}
 
     def wait(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run something in the loop that the database lives in."""
+        """Run a coroutine in the event loop of the database."""
         future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         return future.result(30)
 
     def step(self, mutation: str, given: dict[str, Any], code: str | None, show: str = "") -> Any:
-        """Make a change; it must be refused with this code, or be made."""
+        """Make a change; it must be refused with this code, or succeed."""
         body = self.wait(self.world.attempt(mutation, given, show))
         payload = body["data"]["result"]
         assert [error["code"] for error in payload["userErrors"]] == ([] if code is None else [code])
@@ -110,7 +110,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: self.cards)
     @rule(data=st.data(), stage=st.sampled_from(sorted(KINDS)), why=st.sampled_from([None, "Price", "Timing"]))
     def move(self, data: st.DataObject, stage: str, why: str | None) -> None:
-        """To any stage, with or without a reason."""
+        """Move a lead to any stage, with or without a reason."""
         id, card = self.drawn(data)
         code = "INVALID" if stage == card.stage and why is not None else None
         if stage != card.stage:
@@ -128,7 +128,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: self.cards)
     @rule(data=st.data())
     def qualify(self, data: st.DataObject) -> None:
-        """To the next open stage, once."""
+        """Qualify a lead: it moves to the next open stage, once."""
         id, card = self.drawn(data)
         code = (
             "ALREADY_QUALIFIED" if card.qualified
@@ -143,7 +143,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: self.cards)
     @rule(data=st.data())
     def disqualify(self, data: st.DataObject) -> None:
-        """To the LOST stage, or closed where there is none."""
+        """Disqualify a lead: it moves to the LOST stage, or is closed where there is none."""
         id, card = self.drawn(data)
         self.step("disqualifyLead", {"leadId": id, "reason": "Nothing in it"}, "LEAD_CLOSED" if card.closed else None)
         if card.closed:
@@ -156,7 +156,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: any(card.closed for card in self.cards.values()))
     @rule(data=st.data())
     def reopen(self, data: st.DataObject) -> None:
-        """Back to the open stage it was in last; to the first of its pipeline when it was in none."""
+        """Reopen a lead: it returns to its last open stage, or to the first of its pipeline."""
         id, card = self.drawn(data)
         code = "LEAD_CONVERTED" if card.converted else None if card.closed else "LEAD_OPEN"
         self.step("reopenLead", {"leadId": id}, code)
@@ -170,7 +170,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: any(card.qualified for card in self.cards.values()))
     @rule(data=st.data())
     def convert(self, data: st.DataObject) -> None:
-        """One opportunity, however often."""
+        """Convert a lead: it has one opportunity, however often."""
         id, card = self.drawn(data)
         code = (
             None if card.converted
@@ -189,7 +189,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: self.cards)
     @rule(data=st.data(), who=st.sampled_from([None, "rita", "mia", "ian"]))
     def assign(self, data: st.DataObject, who: str | None) -> None:
-        """To whoever is still there, or to nobody."""
+        """Assign a lead to an active member or to nobody."""
         id, card = self.drawn(data)
         member = who and self.world[who]
         self.step("assignLead", {"leadId": id, "memberId": member}, "OWNER_INACTIVE" if who == "ian" else None)
@@ -199,7 +199,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: self.cards)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        """Unless it became an opportunity, or was made from a lead."""
+        """Delete a lead, unless it became an opportunity, or was made from a lead."""
         id, card = self.drawn(data)
         code = "LEAD_CONVERTED" if card.converted or card.parent else None
         self.step("deleteLead", {"leadId": id}, code)
@@ -208,7 +208,7 @@ class Story(RuleBasedStateMachine):
 
     @invariant()
     def the_api_shows_what_the_model_knows(self) -> None:
-        """All of it, after each step."""
+        """The API and the model agree on all leads after each step."""
         found = self.wait(self.world.ask(STATE))["leads"]["nodes"]
         stamps = ("qualifiedAt", "disqualifiedAt", "closedAt", "convertedAt")
         shown = {
@@ -228,8 +228,8 @@ class Story(RuleBasedStateMachine):
         self.wait(expect_consistent(self.world.database))
 
 
-async def test_any_story_is_told_as_the_model_tells_it(world: World, database: Database) -> None:
-    """Whatever is done in whatever order."""
+async def test_any_story_is_as_the_model_predicts(world: World, database: Database) -> None:
+    """The model predicts each code and the state after any steps in any order."""
     await opportunities(world)
     Story.world, Story.loop = world, asyncio.get_running_loop()
     options = settings(

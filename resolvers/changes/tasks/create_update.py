@@ -119,7 +119,7 @@ async def update_task(
         await expect_parent(change, locked, changes["parent_id"], child=task)
     if changes:
         now = {**task, **changes}
-        # Told of again when it is not done by its new due time.
+        # Recorded again if its new deadline passes as well.
         again = {"overdue_told_at": None} if {"due_at", "due_on"} & changes.keys() else {}
         await rewrite(change, REVISE_TASK, task, {**changes, **again})
         changes.pop("deadline", None)

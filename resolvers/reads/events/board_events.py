@@ -1,8 +1,9 @@
 """A board that is kept up to date: what each event means for a client that shows the cards matching a filter.
 
-Whether a card is on the board now is asked of the lead as it is now; whether it was, of the lead as it was right before
-the event, as this event and those after it say. So several changes in a row may all show the last state, which does
-no harm: the last one shows it, too. Of a lead that is there no longer, each event says once more that it has left.
+Whether a card is on the board now is read from the lead as it is now; whether it was before, from the lead as it was
+right before the event, according to this event and later ones. So several changes in a row may all show the last state,
+which does no harm, because the last one shows it, too. After a lead is deleted, each of its events says again that it
+has left.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,15 +38,15 @@ COLUMNS = (
     EventType.STAGE_DELETED,
     EventType.STAGES_REORDERED,
 )
-"""What happens to the board itself rather than to a card."""
+"""Events of the board itself rather than of a card."""
 
 MOVES = (EventType.LEAD_STAGE_CHANGED, EventType.LEAD_MOVED)
 
 GONE = (EventType.LEAD_DELETED, EventType.LEAD_MERGED)
-"""What takes a card away for good."""
+"""Events that remove a card for good."""
 
-UNTOLD = ("closed", "has_next_task", "search")
-"""Parts of a filter whose former values no event holds; they count as having matched."""
+UNRECORDED = ("closed", "has_next_task", "search")
+"""Parts of a filter whose former values no event holds; they count as matched."""
 
 
 class BoardChange(StrEnum):
@@ -59,7 +60,7 @@ class BoardChange(StrEnum):
 
 
 class Before:
-    """A lead before an event: each field as the first later event that names it says, otherwise as it is now."""
+    """A lead before an event: each field as the first event from there on that names it says, else as it is now."""
 
     def __init__(self, lead: Any, event: Any) -> None:
         self.lead = lead
@@ -73,10 +74,10 @@ class Before:
             return func.coalesce(event.from_stage_id, event.stage_id, type_=Uuid())
         found = rows(Event)
         later = found.entity
-        told = found.where(
+        naming = found.where(
             later.lead_id == event.lead_id, later.number >= event.number, _before(later, name).is_not(None)
         )
-        was: Any = told.ordered(later.number.asc()).first().value(lambda row: _before(row, name))
+        was: Any = naming.ordered(later.number.asc()).first().value(lambda row: _before(row, name))
         text = was.op("#>>")(literal_column("'{}'", ARRAY(Text())))
         return case((was.is_not(None), _stored(text, now.type)), else_=now)
 
@@ -91,7 +92,7 @@ def _before(event: Any, name: str) -> Expression:
     if name == "owner_id":
         given_from = case((event.type == quoted(EventType.LEAD_ASSIGNED), event.data.op("->")(quoted(FROM_OWNER))))
         was = func.coalesce(was, given_from)
-    # Tasks and activities of the lead have fields of the same names.
+    # Tasks and activities of the lead have fields with the same names.
     return case((func.starts_with(event.type, quoted("lead.")), was))
 
 
@@ -102,7 +103,7 @@ def _stored(text: Expression, type_: TypeEngine[Any]) -> Expression:
 
 @dataclass(frozen=True, eq=False)
 class BoardEvent:
-    """An event, seen from the board of a pipeline whose cards pass a filter. Its attributes are those of the event."""
+    """An event, seen from the board of a pipeline whose cards match a filter. Its attributes are those of the event."""
 
     event: Any
     pipeline_id: Expression
@@ -135,9 +136,9 @@ class BoardEvent:
         """Whether the card was on the board before, as far as events say. A deleted lead may have been."""
         event, found = self.event, rows(Lead)
         came_from = func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
-        told = {name: value for name, value in self.filter.items() if name not in UNTOLD}
+        known = {name: value for name, value in self.filter.items() if name not in UNRECORDED}
         before = Rows(Lead, Before(found.entity, event), found.conditions).where(found.entity.id == event.lead_id)
-        before = matching(before.where(before.entity.pipeline_id == self.pipeline_id), told)
+        before = matching(before.where(before.entity.pipeline_id == self.pipeline_id), known)
         was = Rows(Lead, found.entity, before.conditions)
         return case(
             (event.type == quoted(EventType.LEAD_CREATED), FALSE),
@@ -148,7 +149,7 @@ class BoardEvent:
 
     @property
     def is_about_columns(self) -> ColumnElement[bool]:
-        """Whether it happened to the board itself."""
+        """Whether the event is about the board itself."""
         return among(self.event.type, COLUMNS)
 
 
@@ -164,7 +165,7 @@ class BoardSelection(EventFilter):
         return BoardEvent(event, self.pipeline_id.bind(Uuid(), lambda text: parse_id("pipeline", text)), self.filter)
 
     def rows(self) -> Rows:
-        """Of the pipeline's events, those about cards that are or were on the board, and those about the board."""
+        """The pipeline's events about cards that are or were on the board, and those about the board itself."""
         found = super().rows()
         event = self.row(found.entity)
         return found.where(
@@ -172,13 +173,13 @@ class BoardSelection(EventFilter):
         )
 
     def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-        """Whatever happens in the pipeline is looked at; the filter is asked in the database."""
+        """Any event of the pipeline may match; the filter is checked in the database."""
         wants = super().matcher(variables)
         return lambda event: wants(event) and (event["lead_id"] is not None or event["type"] in COLUMNS)
 
 
 def board_changes(root: Any, args: Args) -> BoardSelection:
-    """What happens to the cards of a pipeline that pass the filter, and to its columns."""
+    """The events of the cards of a pipeline that match the filter, and of its columns."""
     after: Slot | None = args.get("after")
     return BoardSelection(None, args["pipeline_id"], None, None, after, args.get("filter") or {})
 
@@ -201,28 +202,28 @@ def card(event: BoardEvent, args: Args) -> Rows:
 
 
 def above(event: BoardEvent, args: Args) -> Rows:
-    """The card right above it on the board."""
+    """The card directly above it on the board."""
     found, place = _neighbours(event)
     lead = found.entity
     return found.where(tuple_(lead.rank, lead.id) < place).ordered(lead.rank.desc(), lead.id.desc()).first()
 
 
 def below(event: BoardEvent, args: Args) -> Rows:
-    """The card right below it on the board."""
+    """The card directly below it on the board."""
     found, place = _neighbours(event)
     lead = found.entity
     return found.where(tuple_(lead.rank, lead.id) > place).ordered(lead.rank.asc(), lead.id.asc()).first()
 
 
 def _neighbours(event: BoardEvent) -> tuple[Rows, Any]:
-    """The cards of its column, and its own place among them; no column, and no card, when it is not on the board."""
+    """The cards of its column, and its own place among them; no column and no card when it is not on the board."""
     found = event.cards()
     found = found.where(found.entity.stage_id == event.card().value(lambda lead: lead.stage_id))
     return found, tuple_(event.card().value(lambda lead: lead.rank), event.lead_id)
 
 
 def stages(event: BoardEvent, args: Args) -> Rows:
-    """The columns that it touched: those it left and entered, or all when the board itself was changed."""
+    """The columns that the event affects: the one left and the one entered, or all when the board itself changed."""
     found = rows(Stage)
     stage = found.entity
     touched = or_(
@@ -236,5 +237,5 @@ def stages(event: BoardEvent, args: Args) -> Rows:
 
 
 def lead_id(event: BoardEvent, args: Args) -> Expression:
-    """The public id of the lead it happened to, also when it has left."""
+    """The public id of the event's lead, also when it has left."""
     return literal_column("'lead_'", Text()).concat(cast(event.lead_id, Text))

@@ -1,4 +1,4 @@
-"""What an event says beyond when and by whom: the record it is about, and the fields that changed."""
+"""What an event holds beyond its time and its actor: the record it is about, and the changed fields."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def type(event: Any, args: Args) -> Expression:
 
 
 def mutation(event: Any, args: Args) -> Expression:
-    """The mutation that it came from, as it is published: `convert_lead` is convertLead."""
+    """The mutation that caused the event, by its published name: `convert_lead` is convertLead."""
     space, nothing, one, rest = map(LITERAL, ("' '", "''", "1", "2"))
     words: Any = func.initcap(func.replace(event.mutation, quoted("_"), space))
     joined: Any = func.replace(words, space, nothing)
@@ -43,8 +43,8 @@ CHANGES = key(EventType.LEAD_UPDATED, "changes")
 
 
 class ChangedField:
-    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; of what ends a record,
-    a field that was not empty."""
+    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; for an event that ends
+    a record, a field that was not empty."""
 
     def __init__(self, event: Any) -> None:
         ends = among(event.type, ENDS)
@@ -69,7 +69,7 @@ class ChangedField:
 
 
 def changes(event: Any, args: Args) -> Rows:
-    """Each field that was changed, by name."""
+    """Each field that changed, by name."""
     found = ChangedField(event)
     return Rows(ChangedField, found, (found.is_shown,))
 
@@ -97,7 +97,7 @@ def named(type_: EventType, name: str, model: Any) -> Callable[[Any, Args], Rows
 
 
 def _prefix(event: Any) -> Expression:
-    """The type of the record that an event is about: of `lead.created`, lead."""
+    """The type of the record that an event is about: lead for `lead.created`."""
     return case(
         (event.type == quoted(EventType.STAGES_REORDERED), quoted("pipeline")),
         else_=func.split_part(event.type, quoted("."), literal_column("1"), type_=Text()),
@@ -105,13 +105,13 @@ def _prefix(event: Any) -> Expression:
 
 
 def record_id(event: Any, args: Args) -> Expression:
-    """The public id of the record it happened to, also when it is there no longer."""
+    """The public id of the event's record, also when it was deleted."""
     id = cast(func.coalesce(event.record_id, event.lead_id), Text)
     return _prefix(event).concat(literal_column("'_'", Text())).concat(id)
 
 
 def record(event: Any, args: Args) -> AnyOf:
-    """The record it happened to, as it is now."""
+    """The event's record, as it is now."""
     return AnyOf(find, _prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
 
 

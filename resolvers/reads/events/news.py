@@ -1,4 +1,4 @@
-"""The events that a process has not seen yet, with what subscriptions are chosen by."""
+"""The events that a process has not seen yet, with the columns that subscriptions filter by."""
 
 from sqlalchemy import BigInteger, Integer, bindparam, text
 
@@ -26,5 +26,5 @@ NEWS = Statement(
         """
     ).bindparams(ORG, bindparam("position", type_=BigInteger()), bindparam("size", type_=Integer()))
 )
-"""What subscriptions are chosen by, of the events after a position. A lead goes by its own id and by those of all that
-were merged into it."""
+"""The columns that subscriptions filter by, of the events after a position. A lead has its own id and those of all
+leads that were merged into it."""

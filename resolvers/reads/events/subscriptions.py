@@ -1,4 +1,4 @@
-"""The event log as it is read: cursors, and the events that a subscription asks for."""
+"""Reading the event log: cursors, and the events that a subscription selects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,14 +40,14 @@ def cursor(event: Any, args: Args) -> Expression:
 
 
 def lead(event: Any, args: Args) -> Rows:
-    """The lead it happened to, as it is now; of one that was merged, the lead that it was merged into."""
+    """The event's lead, as it is now; for a merged one, the lead that it was merged into."""
     return rows(Lead, resolved(event.lead_id))
 
 
 @dataclass(frozen=True)
 class EventFilter(EventSelection):
-    """Which events a subscription asks for, and the cursor it starts after. Each filter is optional. What leaves a
-    pipeline or an owner concerns that one, too.
+    """The events that a subscription selects, and the cursor it starts after. Each filter is optional. An event of
+    leaving a pipeline or an owner matches the one that is left, too.
 
     Merged leads count as one: a subscription to any of them follows the one that stays.
     """
@@ -81,7 +81,7 @@ class EventFilter(EventSelection):
         return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
 
     def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-        """The same conditions for an event at hand, so that nothing is rendered for a stream that does not want it."""
+        """The same conditions for a single event, so that nothing is rendered for a stream that does not select it."""
         pipeline_id = self.pipeline_id and _id("pipeline")(self.pipeline_id.get(variables))
         lead_id = self.lead_id and _id("lead")(self.lead_id.get(variables))
         owner_id = self.owner_id and _id("member")(self.owner_id.get(variables))
@@ -107,7 +107,7 @@ def stage_changes(root: Any, args: Args) -> EventFilter:
 
 
 def happened(root: Any, args: Args) -> EventFilter:
-    """Every event, or those of these types, that match the filters."""
+    """All events, or those of these types, that match the filters."""
     types = args.get("types")
     return EventFilter(None if types is None else tuple(type_.value for type_ in types), *_filters(args))
 

@@ -1,4 +1,4 @@
-"""Histories: everything that happened to a lead, or in the whole organisation, read off the event log."""
+"""Histories: all events of a lead, or of the whole organisation, read from the event log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ INSTANT = DateTime(timezone=True)
 
 @dataclass(frozen=True)
 class OfEach(Rows):
-    """Rows of several parents: of each parent the first ones in order, so that an index is walked for each of them.
+    """Rows of several parents: the first ones of each parent, so that an index is walked for each of them.
 
-    Together in one condition, they would be sorted anew for every page, or looked for in the whole log.
+    In one condition for all parents, every page would sort them again, or search the whole log.
     """
 
     parents: Any = None
 
     def select(self, *columns: Any) -> Select[Any]:
-        """For each parent its rows; the conditions name the parent."""
+        """The rows of each parent; the conditions name the parent."""
         top = super().select(*columns).lateral()
         chosen = select(Entity(self.model, top).column("*", literal=True))
         joined = self.parents.join(top, literal_column("true"))
@@ -41,8 +41,7 @@ class OfEach(Rows):
 
 
 def timeline(lead: Any, args: Args) -> Page:
-    """Everything that happened to a lead and to those that were merged into it, the newest first, but for cards that
-    were only put in another place."""
+    """The events of a lead and of those that were merged into it, newest first, except for reorders within a stage."""
     merged, own, others = rows(MergedRecord), rows(Event), rows(Event)
     parents = merged.where(merged.entity.into_id == lead.id).select(merged.entity.id).subquery()
     own = own.where(own.entity.lead_id == lead.id, own.entity.type != quoted(EventType.LEAD_MOVED))
@@ -52,7 +51,7 @@ def timeline(lead: Any, args: Args) -> Page:
 
 
 def change_log(root: Any, args: Args) -> Page:
-    """Everything that happened in the organisation, the newest first."""
+    """All events of the organisation, newest first."""
     return page(_happened(rows(Event), args), args, ORDERS, ("NUMBER", Direction.DESC))
 
 
@@ -62,7 +61,7 @@ def _happened(found: R, args: Args) -> R:
 
 
 def _of_record(event: Any, id: Any) -> Any:
-    """What happened to a record: a lead's events name it as their lead, those of other records as their record."""
+    """The events of a record: a lead's events name it as their lead, those of other records as their record."""
     record_id = id.bind(Uuid(), lambda text: split_id(text)[1])
     return event.number == any_(_numbers("record_id", record_id).concat(_numbers("lead_id", record_id)))
 
@@ -70,7 +69,7 @@ def _of_record(event: Any, id: Any) -> Any:
 def _numbers(column: str, record_id: Any) -> Any:
     """The numbers of the events that name a record in a column, as an array.
 
-    Asked for as one condition or the other, what little happened to a record is looked for in the whole log.
+    As one condition OR the other, PostgreSQL would search the whole log for the few events of a record.
     """
     named = rows(Event)
     found = named.where(getattr(named.entity, column) == record_id).select(named.entity.number)
@@ -83,4 +82,4 @@ FILTERS: Mapping[str, Any] = {
     "record_id": _of_record,
     "occurred_at": lambda event, limits: between(event.occurred_at, limits, INSTANT, "from_", "to"),
 }
-"""What each part of a filter asks of an event."""
+"""The condition of each part of an event filter."""

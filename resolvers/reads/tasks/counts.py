@@ -1,4 +1,4 @@
-"""How many tasks the caller has to do, and when: the figures of a badge."""
+"""How many open tasks the caller has, by when they are due: the numbers of a badge."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,21 +15,22 @@ from resolvers.reads.tasks.filters import OPEN, late, viewer_id
 
 @dataclass(frozen=True)
 class Mine:
-    """The caller's open tasks that are due at some time, counted by a calendar.
+    """The caller's open tasks by due date, counted by a calendar.
 
-    Each figure walks its own stretch of one index.
+    Each number walks its own range of one index.
     """
 
     by: Calendar
 
     @property
     def overdue(self) -> Expression:
-        """How many are late."""
+        """The number of overdue tasks."""
         return self._count(late)
 
     @property
     def today(self) -> Expression:
-        """How many are due today and not late; a day that is over here but not where the assignee lives is today."""
+        """The number of tasks due today that are not overdue; a day that is over here but not where the assignee lives
+        is today."""
         by = self.by
 
         def due(task: Any) -> ColumnElement[bool]:
@@ -39,7 +40,7 @@ class Mine:
 
     @property
     def upcoming(self) -> Expression:
-        """How many are due after today: all that are on time, but for today's."""
+        """The number of tasks due after today: all that are not overdue, without today's."""
         return self._count(lambda task: task.deadline >= NOW) - self.today
 
     def _count(self, wanted: Any) -> Expression:
@@ -50,5 +51,5 @@ class Mine:
 
 
 def task_counts(viewer: Any, args: Args) -> Same:
-    """The caller's tasks, by the calendar of the time zone that is named or is the caller's own."""
+    """The caller's tasks, by the calendar of the named time zone or of the caller's own."""
     return Same(Mine(calendar(args.get("time_zone"))))

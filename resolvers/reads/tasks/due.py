@@ -38,12 +38,12 @@ class Calendar:
 
     @property
     def today(self) -> Expression:
-        """The day it is."""
+        """Today's date."""
         return cast(self._clock, Date)
 
     @property
     def monday(self) -> Expression:
-        """The day on which this week began. Source: ISO 8601."""
+        """The Monday of this week. Source: ISO 8601."""
         return cast(func.date_trunc(literal_column("'week'"), self._clock), Date)
 
     def starts(self, day: Expression) -> Expression:
@@ -51,7 +51,7 @@ class Calendar:
         return func.timezone(self.zone, cast(day, DateTime()), type_=DateTime(timezone=True))
 
     def ends(self, day: Expression) -> Expression:
-        """The instant at which a day is over."""
+        """The instant at which a day ends."""
         return self.starts(day + DAY)
 
     def period(self, period: DuePeriod) -> tuple[Expression, Expression]:
@@ -63,8 +63,8 @@ class Calendar:
     def due(self, task: Any, first: Expression | None, last: Expression | None) -> ColumnElement[bool]:
         """Whether a task is due in these days: all day on one of them, or at an instant in them.
 
-        The deadline of an all-day task is where its assignee lives; no two clocks are more than 26 hours apart. The
-        wide limits on it are what lets an index find the tasks.
+        The deadline of an all-day task is in its assignee's time zone, and no two clocks are more than 26 hours apart.
+        The wide limits on the deadline let an index find the tasks.
         """
         wide, days, instants = [], [], []
         if first is not None:
@@ -79,7 +79,7 @@ class Calendar:
 
 
 def calendar(zone: Slot | None) -> Calendar:
-    """The calendar of the time zone that is named, or else of the caller, or else of the organisation."""
+    """The calendar of the named time zone, or else of the caller's, or else of the organisation's."""
     if zone is not None:
         return Calendar(zone.bind(Text(), lambda name: time_zone(name).key))
     me = rows(Member)
@@ -94,6 +94,6 @@ def _dated(task: Any) -> ColumnElement[bool]:
 
 
 def between(task: Any, limits: Mapping[str, Any], by: Calendar) -> ColumnElement[bool]:
-    """Whether a task is due from one day to another, both included; without either, on any day."""
+    """Whether a task is due from one day to another, both inclusive; without either, on any day."""
     first, last = (None if (day := limits.get(name)) is None else day.bind(Date()) for name in ("from_", "to"))
     return by.due(task, first, last)

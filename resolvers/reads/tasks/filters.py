@@ -1,4 +1,4 @@
-"""Which tasks are wanted, out of many."""
+"""The filters of task lists."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -79,4 +79,4 @@ FILTERS: Mapping[str, Any] = {
     "is_subtask": _set("parent_id"),
     "overdue": _overdue,
 }
-"""What each part of a task filter asks of a task; those that ask for days stand in `matching`."""
+"""The condition of each part of a task filter, except for those by day, which are in `matching`."""

@@ -1,4 +1,4 @@
-"""Tasks: what is to be done next, by whom, and in which order."""
+"""Tasks: what to do next, who does it, and in which order."""
 
 from typing import Any
 
@@ -60,14 +60,14 @@ def next_of(lead: Any, args: Args) -> Rows:
 
 
 def has_next(lead: Any) -> ColumnElement[bool]:
-    """Whether anything is left to do for a lead."""
+    """Whether a lead has an open task."""
     found = rows(Task)
     task = found.entity
     return exists(found.where(task.lead_id == lead.id, task.status == OPEN).select(ONE))
 
 
 def overdue(task: Any, args: Args) -> Expression:
-    """Whether it is open and its deadline has passed."""
+    """Whether the task is open and its deadline has passed."""
     return func.coalesce(late(task), literal_column("false"))
 
 
@@ -77,26 +77,26 @@ def lead(task: Any, args: Args) -> Rows:
 
 
 def subtasks(task: Any, args: Args) -> Rows:
-    """Its parts, the oldest first."""
+    """Its parts, oldest first."""
     found = rows(Task)
     return found.where(found.entity.parent_id == task.id).ordered(found.entity.id.asc())
 
 
 def blocked_by(task: Any, args: Args) -> Rows:
-    """What has to be done before it, the oldest first."""
+    """The tasks that have to be completed before it, oldest first."""
     waits, found = rows(TaskDependency), rows(Task)
     before = waits.where(waits.entity.task_id == task.id).select(waits.entity.blocked_by_id)
     return found.where(found.entity.id.in_(before)).ordered(found.entity.id.asc())
 
 
 def blocks(task: Any, args: Args) -> Page:
-    """What waits for it, the oldest first."""
+    """The tasks that wait for it, oldest first."""
     waits, found = rows(TaskDependency), rows(Task)
     after = waits.where(waits.entity.blocked_by_id == task.id).select(waits.entity.task_id)
     return page(found.where(found.entity.id.in_(after)), args, ORDERS, ("CREATED_AT", Direction.ASC))
 
 
 def blocked(task: Any, args: Args) -> Expression:
-    """Whether something that is still open has to be done before it."""
+    """Whether the task waits for one that is still open."""
     found = blocked_by(task, args)
     return exists(found.where(found.entity.status == OPEN).ordered().select(ONE))

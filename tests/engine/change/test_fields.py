@@ -17,7 +17,7 @@ FIELDS = Fields(
 
 
 def test_only_columns_are_fields() -> None:
-    """A field that is no column of the table is a mistake, and so is a default for what is no field."""
+    """A field that is not a column of the table raises an error, and so does a default for an unknown field."""
     with pytest.raises(TypeError, match="Task has no fields colour"):
         Fields(Task, colour=as_given)
     with pytest.raises(TypeError, match="Task has no fields notes"):
@@ -25,7 +25,7 @@ def test_only_columns_are_fields() -> None:
 
 
 def test_what_is_left_out_has_its_default() -> None:
-    """A record without any field is empty, but for the fields that cannot be null."""
+    """A record without any field is empty, except for the fields that cannot be null."""
     assert FIELDS.empty == {"title": None, "priority": "NORMAL", "notes": None}
 
 
@@ -35,7 +35,7 @@ def test_each_field_is_tidied_by_its_rule() -> None:
 
 
 def test_a_refusal_names_the_path_of_the_field() -> None:
-    """The path is that of the record in the input, and the public name of the field."""
+    """The path is that of the record in the input, followed by the public name of the field."""
     with pytest.raises(Refused) as raised:
         Fields(Task, due_on=required()).tidy({"due_on": None}, "tasks", "2")
     assert (raised.value.code, tuple(raised.value.field)) == (Refusal.INVALID, ("tasks", "2", "dueOn"))
@@ -43,7 +43,7 @@ def test_a_refusal_names_the_path_of_the_field() -> None:
 
 @pytest.mark.parametrize(("value", "passes"), [(0, True), (100, True), (None, True), (-1, False), (101, False)])
 def test_a_range_includes_both_ends(value: int | None, passes: bool) -> None:
-    """Null passes; `required` refuses that."""
+    """Both ends of a range are accepted. Null passes, because only `required` refuses it."""
     rule = between(0, 100)
     if passes:
         assert rule(value, "probability") == value
@@ -60,7 +60,8 @@ def test_a_required_field_can_keep_its_own_rule() -> None:
 
 @pytest.mark.parametrize("microsecond", [0, 1, 10, 123_450, 700_000, 999_999])
 async def test_an_event_shows_an_instant_as_reads_do(database: Database, microsecond: int) -> None:
-    """Whatever its digits and its zone, an instant in an event equals the text of the same instant in a read."""
+    """The text of an instant in an event equals the text of the same instant in a read, whatever its digits and
+    zone."""
     at = datetime(2031, 5, 1, 23, 30, 9, microsecond, tzinfo=timezone(timedelta(hours=-5)))
     async with database.acquire() as connection:
         found = await connection.fetchval("SELECT to_json($1::timestamptz)", at)

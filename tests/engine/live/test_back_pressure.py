@@ -1,4 +1,4 @@
-"""A hundred clients that stop reading cost no memory, are let go, miss nothing, and nobody else notices."""
+"""A hundred clients that stop reading cost no memory, are disconnected, miss nothing, and disturb nobody else."""
 
 import asyncio
 import re
@@ -22,10 +22,10 @@ Way = Callable[[int], AbstractAsyncContextManager[Client]]
 STUCK = 100
 EVENTS = 10_000
 PATIENCE = 3.0
-"""Seconds that a client has to take what waits for it."""
+"""Seconds that a client has to read what is waiting for it."""
 
 GROWTH = 64 * 2**20
-"""Bytes by which the server may grow. All that the stuck clients do not take would be 2,000,000,000."""
+"""Bytes by which the server may grow. All that the stuck clients do not read would be 2,000,000,000."""
 
 WIDE = " ".join(f"title{number}: title" for number in range(60))
 SUBSCRIPTION = f"""subscription Live($after: String!) {{
@@ -37,7 +37,7 @@ ASSIGN = """mutation ($ids: [ID!]!, $memberId: ID!) {
 
 
 class Asking:
-    """Asks a server as an admin."""
+    """Sends operations to a server as an admin."""
 
     def __init__(self, served: Served, client: AsyncClient) -> None:
         self.served = served
@@ -54,32 +54,33 @@ class Asking:
         return answer["data"]
 
     async def prepare(self) -> None:
-        """Choose a hundred leads, and give them to the second of two members."""
+        """Choose a hundred leads, and assign them to the second of two members."""
         found = await self.ask("{ members { nodes { id } } leads(first: 100) { nodes { id } } }")
         self.members = [member["id"] for member in found["members"]["nodes"]][:2]
         self.leads = [lead["id"] for lead in found["leads"]["nodes"]]
         await self.ask(ASSIGN, ids=self.leads, memberId=self.members[1])
 
     async def cursor(self) -> str:
-        """Where the log stands."""
+        """The current end of the event log."""
         cursor: str = (await self.ask("{ cursor }"))["cursor"]
         return cursor
 
     async def happen(self) -> int:
-        """Make an event of each lead: they are given to one member and to another, in turns. Returns how many."""
+        """Cause one event per lead: the leads are assigned to the two members in turns. Returns the number of
+        events."""
         await self.ask(ASSIGN, ids=self.leads, memberId=self.members[self.turn % 2])
         self.turn += 1
         return len(self.leads)
 
-    async def let_go(self) -> float:
-        """How many sockets were closed because nothing was taken."""
+    async def disconnected(self) -> float:
+        """How many sockets were closed because their client did not read."""
         text = (await self.client.get(self.served.url.replace("/graphql", "/metrics"))).text
         return figure(text, "sockets_closed_total", code="4413") or 0
 
 
 @asynccontextmanager
 async def subscribed(served: Served, after: str, way: Way) -> AsyncIterator[Client]:
-    """A socket that follows the log from a cursor on."""
+    """A socket that follows the log from a cursor."""
     port = int(re.findall(r":(\d+)/", served.url)[0])
     async with way(port) as client:
         await client.init(**served.headers)
@@ -88,18 +89,18 @@ async def subscribed(served: Served, after: str, way: Way) -> AsyncIterator[Clie
 
 
 async def received(client: Client, count: int, cursors: list[str]) -> None:
-    """Take so many events; their cursors are appended as they come."""
+    """Receive `count` events; their cursors are appended as they arrive."""
     end = len(cursors) + count
     while len(cursors) < end:
         message = await client.take()
-        if message["type"] == "ping":  # of a server that has had nothing to send for a while
+        if message["type"] == "ping":  # sent when the server has had no event for a while
             await client.send(type="pong")
         else:
             cursors.append(message["payload"]["data"]["events"]["cursor"])
 
 
 async def left(client: Client) -> tuple[list[str], int | None, str]:
-    """What a client that reads again still finds: cursors, and what the server closed the connection with."""
+    """What a client that reads again still finds: the cursors, and how the server closed the connection."""
     cursors = []
     with suppress(ConnectionClosed):
         while True:
@@ -108,7 +109,8 @@ async def left(client: Client) -> tuple[list[str], int | None, str]:
 
 
 async def test_memory_stays_flat_with_a_hundred_clients_that_stop_reading(tmp_path: Path) -> None:
-    """They are closed with 4413 and the last cursor they were sent; who comes back with it has every event once."""
+    """The clients are closed with 4413 and the last cursor they were sent; one that resumes from it gets every event
+    once."""
     limits = {"DEALBOARD_SEND_TIMEOUT": str(PATIENCE), "DEALBOARD_MAX_CONNECTIONS_PER_MEMBER": "1000"}
     with serving(tmp_path, **limits) as served:
         process = psutil.Process(served.process.pid)
@@ -127,11 +129,11 @@ async def test_memory_stays_flat_with_a_hundred_clients_that_stop_reading(tmp_pa
             ]
             made = 0
             async with asyncio.timeout(120):
-                while await asking.let_go() < STUCK:  # the events may take less time than their patience
+                while await asking.disconnected() < STUCK:  # sending the events may take less time than PATIENCE
                     made += await asking.happen() if made < EVENTS else 0
                     most = max(most, process.memory_info().rss)
-            # What is closed does not wait for ever to be read, so it is read at once; and nothing else comes meanwhile,
-            # so that this process, busy with a hundred, takes from the others what waits for them.
+            # A closed connection is not kept for ever, so what is left is read at once; no events happen meanwhile, so
+            # that this process, busy with a hundred clients, does not starve the others.
             while min(map(len, heard)) < made and not any(task.done() for task in listening):
                 await asyncio.wait(listening, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
             for one in stuck:

@@ -48,7 +48,7 @@ class Client:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Client":
-        """The board of a snapshot."""
+        """The board that a snapshot describes."""
         stages = data["pipeline"]["stages"]
         client = cls(data["cursor"])
         for stage in stages:
@@ -59,7 +59,7 @@ class Client:
         return client
 
     def apply(self, event: Mapping[str, Any]) -> None:
-        """Do what an event says."""
+        """Apply an event to the board."""
         self.cursor = event["cursor"]
         if event["kind"] == "COLUMNS":
             self.columns = list(event["stages"])
@@ -74,14 +74,14 @@ class Client:
         self.columns = [touched.get(column["id"], column) for column in self.columns]
 
     def shown(self) -> Any:
-        """The board as one sees it: the titles of each column, in order, and the totals."""
+        """The board as people see it: the titles in each column, in order, and the totals."""
         titles = [[title for _, _, title in sorted(self.cards[column["id"]].values())] for column in self.columns]
         return titles, self.columns
 
 
 @asynccontextmanager
 async def watching(world: World, engine: Engine, **variables: Any) -> AsyncIterator[Any]:
-    """A running subscription of the Sales board; what it gives takes the next so many events from it."""
+    """A running subscription to the Sales board; the function it yields takes the next `count` events."""
     variables = {"pipelineId": world["Sales"], "after": (await world.ask("{ cursor }"))["cursor"]} | variables
     caller = Caller(world.organisation, "tester", Role.VIEWER)
     async with aclosing(engine.subscribe(engine.documents.prepare(BOARD_CHANGED), variables, caller)) as stream:
@@ -94,7 +94,7 @@ async def watching(world: World, engine: Engine, **variables: Any) -> AsyncItera
 
 
 async def test_a_drag_shows_the_card_its_neighbours_and_both_columns(world: World, engine: Engine) -> None:
-    """All that an app needs to draw the move, with the new totals."""
+    """The event holds all that an app needs to draw the move, with the new totals."""
     async with watching(world, engine) as take:
         await world.change(
             "moveLead", {"leadId": world["Ada"], "stageId": world["Talking"], "afterLeadId": world["Dan"]}
@@ -110,7 +110,8 @@ async def test_a_drag_shows_the_card_its_neighbours_and_both_columns(world: Worl
 
 
 async def test_cards_enter_and_leave_a_filter(world: World, engine: Engine) -> None:
-    """What is given to Rita enters her board, changes on it, and leaves when it is taken away; nothing else is told."""
+    """A lead assigned to Rita enters her board, changes on it, and leaves when it is reassigned; nothing else is
+    sent."""
     async with watching(world, engine, filter={"ownerIds": [world["rita"]]}) as take:
         await world.change("updateLead", {"leadId": world["Ada"], "title": "Ada Ltd"})
         await world.change("updateLead", {"leadId": world["Bob"], "title": "Bob Ltd"})
@@ -132,7 +133,7 @@ async def test_cards_enter_and_leave_a_filter(world: World, engine: Engine) -> N
 
 
 async def test_a_value_range_is_left_and_entered(world: World, engine: Engine) -> None:
-    """Whether the old value passed the filter is read off the event."""
+    """Whether the old value matched the filter is read from the event."""
     async with watching(world, engine, filter={"value": {"min": "500"}}) as take:
         await world.change("updateLead", {"leadId": world["Bob"], "value": "499.99"})
         await world.change("updateLead", {"leadId": world["Ada"], "value": "1001"})
@@ -186,8 +187,8 @@ GONE_BY_TWO_STEPS = {
 
 
 @pytest.mark.parametrize("case", GONE_BY_TWO_STEPS)
-async def test_who_comes_back_is_told_of_every_card_that_has_left(world: World, engine: Engine, case: str) -> None:
-    """Bob is on the board of the snapshot and leaves it; what happened to him afterwards does not hide that."""
+async def test_who_comes_back_sees_every_card_that_has_left(world: World, engine: Engine, case: str) -> None:
+    """Bob is on the board of the snapshot and then leaves it; what happens to him afterwards does not hide that."""
     wanted, steps = GONE_BY_TWO_STEPS[case]
     filter = wanted and {name: [world[value]] if name == "ownerIds" else value for name, value in wanted.items()}
     after = (await world.ask("{ cursor }"))["cursor"]
@@ -204,8 +205,8 @@ async def test_who_comes_back_is_told_of_every_card_that_has_left(world: World, 
     assert "LEFT" in kinds
 
 
-async def test_columns_that_change_are_told(world: World, engine: Engine) -> None:
-    """An added, renamed or deleted stage, and another order, show all the columns as they are now."""
+async def test_columns_that_change_are_sent(world: World, engine: Engine) -> None:
+    """An added, renamed, deleted or reordered stage sends all the columns as they are now."""
     async with watching(world, engine) as take:
         await world.change("addStage", {"pipelineId": world["Sales"], "name": "Trial", "position": 1})
         (event,) = await take()
@@ -215,7 +216,7 @@ async def test_columns_that_change_are_told(world: World, engine: Engine) -> Non
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_snapshot_and_events_equal_the_board(world: World, engine: Engine, seed: int) -> None:
-    """Eight people change the board at once; a snapshot and the events since then are what a new snapshot shows."""
+    """Eight people change the board at once; the snapshot plus the events since equal a new snapshot."""
     random = Random(seed)
     filter = random.choice(
         [{}, {"ownerIds": [world["rita"], world["mia"]]}, {"unowned": True}, {"value": {"min": "300"}},
@@ -225,7 +226,7 @@ async def test_snapshot_and_events_equal_the_board(world: World, engine: Engine,
     client = Client.of(await world.ask(BOARD, asked))
     await asyncio.gather(*(drag(world, Random(seed * 100 + nth)) for nth in range(8)))
     last = Client.of(await world.ask(BOARD, asked))
-    # The columns change last, so that an event comes for certain when all others have come.
+    # The columns change last, so that once their event has arrived, all others have.
     await world.change("updateStage", {"stageId": world["Lost"], "name": "The end"})
     async with watching(world, engine, filter=filter, after=client.cursor) as take:
         while True:
@@ -240,7 +241,7 @@ async def test_snapshot_and_events_equal_the_board(world: World, engine: Engine,
 
 
 async def drag(world: World, random: Random) -> None:
-    """Some changes, one after the other, as one person makes them."""
+    """Several changes, one after the other, as one person makes them."""
     for _ in range(12):
         lead = {"leadId": world[random.choice(["Ada", "Bob", "Cleo", "Dan", "Eve", "Fay"])]}
         mutation, given = random.choice(
@@ -257,8 +258,8 @@ async def drag(world: World, random: Random) -> None:
         await world.attempt(mutation, given)
 
 
-async def test_a_card_is_told_that_its_task_has_left(world: World, engine: Engine) -> None:
-    """Where only cards with a next step are shown it leaves, though the task is now about another, or about none."""
+async def test_a_card_hears_that_its_task_has_left(world: World, engine: Engine) -> None:
+    """Where only cards with a next step are shown, the card leaves when its task moves to another lead or to none."""
     task = await world.change("scheduleFollowUp", {"leadId": world["Ada"], "dueOn": "2031-01-01"}, "task { id }")
     async with watching(world, engine, filter={"hasNextTask": True}) as take:
         for name in ("Bob", None):
@@ -266,5 +267,5 @@ async def test_a_card_is_told_that_its_task_has_left(world: World, engine: Engin
             await world.change("updateTask", given)
         events = [(event["kind"], event["leadId"]) for event in await take(3)]
     assert [lead_id for _, lead_id in events] == [world["Ada"], world["Bob"], world["Bob"]]
-    # Each tells whether the card is there now: the second may be looked at only after the third.
+    # Each event says whether the card is there now, so the second may be looked at only after the third.
     assert (events[0][0], events[2][0]) == ("LEFT", "LEFT")

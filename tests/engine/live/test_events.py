@@ -1,4 +1,4 @@
-"""The subscription `events`: everything that happens, each as its own type, and what was changed."""
+"""The subscription `events`: everything that happens, each with its own type and what was changed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ subscription ($after: String, $types: [EventType!], $leadId: ID, $pipelineId: ID
 
 @asynccontextmanager
 async def listening(world: World, engine: Engine, **variables: Any) -> AsyncIterator[Any]:
-    """A running subscription; what it gives takes the next so many events from it."""
+    """A running subscription; the function it yields takes the next `count` events."""
     variables.setdefault("after", (await world.ask("{ cursor }"))["cursor"])
     caller = Caller(world.organisation, "tester", Role.VIEWER)
     async with aclosing(engine.subscribe(engine.documents.prepare(EVENTS), variables, caller)) as stream:
@@ -49,40 +49,40 @@ async def listening(world: World, engine: Engine, **variables: Any) -> AsyncIter
 
 
 @pytest.mark.parametrize("name", RECIPES)
-async def test_every_mutation_is_told(world: World, engine: Engine, name: str) -> None:
-    """Each event of each mutation arrives, in order, with who did it and by which mutation."""
+async def test_every_mutation_is_sent(world: World, engine: Engine, name: str) -> None:
+    """Each event of each mutation arrives in order, with its actor and its mutation."""
     given = await RECIPES[name](world)
     head = await world.head()
     async with listening(world, engine) as take:
         await world.change(mutation_of(name), given)
         stored = await world.events(head)
-        told = await take(len(stored))
-    assert [event["eventId"] for event in told] == [f"event_{event['id']}" for event in stored]
-    assert {event["mutation"] for event in told} == {mutation_of(name)}
-    assert {event["actor"]["name"] for event in told} == {"tester"}
-    assert [event["type"] for event in told] == [EventType(event["type"]).name for event in stored]
+        delivered = await take(len(stored))
+    assert [event["eventId"] for event in delivered] == [f"event_{event['id']}" for event in stored]
+    assert {event["mutation"] for event in delivered} == {mutation_of(name)}
+    assert {event["actor"]["name"] for event in delivered} == {"tester"}
+    assert [event["type"] for event in delivered] == [EventType(event["type"]).name for event in stored]
 
 
-async def test_who_follows_an_owner_is_told_of_leads_that_go(world: World, engine: Engine) -> None:
-    """What is given to Rita and taken from her, live as well as afterwards; what Mia does with it is not hers."""
+async def test_who_follows_an_owner_hears_of_leads_that_go(world: World, engine: Engine) -> None:
+    """What is assigned to Rita and taken from her is sent, live and in a replay; what Mia then does with it is not."""
     after = (await world.ask("{ cursor }"))["cursor"]
     async with listening(world, engine, ownerId=world["rita"]) as live:
         await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["rita"]})
         await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["mia"]})
         await world.change("assignLead", {"leadId": world["Ada"], "memberId": None})
         await world.change("updateLead", {"leadId": world["Bob"], "title": "Bob Ltd"})
-        told = await live(3)
-    assert [(event["type"], event["toOwner"]) for event in told if "toOwner" in event] == [
+        delivered = await live(3)
+    assert [(event["type"], event["toOwner"]) for event in delivered if "toOwner" in event] == [
         ("LEAD_ASSIGNED", {"name": "rita"}),
         ("LEAD_ASSIGNED", {"name": "mia"}),
     ]
-    assert told[2]["type"] == "LEAD_UPDATED"
+    assert delivered[2]["type"] == "LEAD_UPDATED"
     async with listening(world, engine, ownerId=world["rita"], after=after) as later:
-        assert await later(3) == told
+        assert await later(3) == delivered
 
 
-async def test_a_change_is_told_field_by_field(world: World, engine: Engine) -> None:
-    """What each field held before and holds since: text as it is, null as null."""
+async def test_a_change_is_sent_field_by_field(world: World, engine: Engine) -> None:
+    """The event holds what each field was before and what it is now: text as it is, null as null."""
     async with listening(world, engine) as take:
         await world.change("updateLead", {"leadId": world["Ada"], "title": "Ada Ltd", "value": "5", "source": "Fair"})
         (event,) = await take(1)
@@ -95,20 +95,20 @@ async def test_a_change_is_told_field_by_field(world: World, engine: Engine) -> 
     ]
 
 
-async def test_a_story_is_told_by_its_types(world: World, engine: Engine) -> None:
-    """Each step of a lead's life is an event of its own type, with what is particular to it."""
+async def test_a_story_is_sent_by_its_types(world: World, engine: Engine) -> None:
+    """Each step of a lead's life is an event of its own type, with fields of its own."""
     lead = {"leadId": world["Ada"]}
     async with listening(world, engine, leadId=world["Ada"]) as take:
         await world.change("assignLead", {**lead, "memberId": world["mia"]})
         await world.change("scheduleFollowUp", {**lead, "title": "Call", "dueOn": "2031-01-01"})
         await world.change("moveLead", {**lead, "stageId": world["Talking"]})
         await world.change("disqualifyLead", {**lead, "reason": "No budget"})
-        told = await take(5)
+        delivered = await take(5)
         await world.change("reopenLead", lead)
         await take(2)
         await world.change("deleteLead", lead)
         gone, deleted = await take(2)
-    assigned, scheduled, moved, disqualified, lost = told
+    assigned, scheduled, moved, disqualified, lost = delivered
     assert (assigned["__typename"], assigned["fromOwner"], assigned["toOwner"]) == (
         "LeadAssigned",
         None,
@@ -124,7 +124,7 @@ async def test_a_story_is_told_by_its_types(world: World, engine: Engine) -> Non
 
 
 async def test_only_what_is_asked_for_arrives(world: World, engine: Engine) -> None:
-    """Types, lead, pipeline and owner each keep out all other events."""
+    """Filters by type, lead, pipeline and owner each exclude all other events."""
     async with (
         listening(world, engine, types=["LEAD_ASSIGNED", "CONTACT_CREATED"]) as of_types,
         listening(world, engine, leadId=world["Bob"]) as of_lead,
@@ -143,7 +143,7 @@ async def test_only_what_is_asked_for_arrives(world: World, engine: Engine) -> N
 
 
 async def test_other_records_are_named(world: World, engine: Engine) -> None:
-    """What has no type of its own tells which record was changed, and how."""
+    """An event without a type of its own names the record that was changed, and how."""
     async with listening(world, engine) as take:
         made = await world.change("createContact", {"name": "Zed"}, "contact { id }")
         order = [world[name] for name in ("Talking", "New", "Offer", "Won", "Lost")]
@@ -155,7 +155,7 @@ async def test_other_records_are_named(world: World, engine: Engine) -> None:
 
 
 def test_every_type_of_event_is_published() -> None:
-    """An event of a type that nobody could ask for cannot be made; all types share the fields of the interface."""
+    """Each type of event is published, and all types share the fields of the interface."""
     with pytest.raises(ValueError, match=r"lead\.vanished"):
         EventType("lead.vanished")
     interface = graphql_schema.type_map["Event"]
@@ -166,7 +166,8 @@ def test_every_type_of_event_is_published() -> None:
 
 @pytest.mark.parametrize("followed", ["Ada", "Bob"])
 async def test_who_follows_a_lead_follows_it_through_a_merge(world: World, engine: Engine, followed: str) -> None:
-    """Both what became of the one that is gone and what becomes of the one that stays, live and from a cursor."""
+    """The follower gets the events of the lead that is merged away and of the lead that stays, live and from a
+    cursor."""
     start = (await world.ask("{ cursor }"))["cursor"]
     types = ["LEAD_UPDATED", "LEAD_MERGED"]
     await world.change("updateLead", {"leadId": world["Dan"], "title": "Dan & sons"})

@@ -1,4 +1,4 @@
-"""The clients in examples/ miss nothing, tell nothing twice and keep the order, whatever becomes of their server."""
+"""The clients in examples/ miss nothing, print nothing twice and keep the order, whatever happens to their server."""
 
 import asyncio
 import os
@@ -49,7 +49,7 @@ def built() -> None:
 
 @dataclass
 class Client:
-    """A running client, the lines that it has printed, and what it has said about its troubles."""
+    """A running client, the lines that it has printed, and what it has reported on its standard error."""
 
     name: str
     lines: list[Line] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Client:
     @classmethod
     @asynccontextmanager
     async def running(cls, name: str, environment: dict[str, str], *after: str) -> AsyncIterator["Client"]:
-        """Start it; in the end it is killed."""
+        """Start a client; it is killed at the end."""
         process = await asyncio.create_subprocess_exec(
             *COMMANDS[name],
             *after,
@@ -81,7 +81,7 @@ class Client:
             await asyncio.gather(process.wait(), *tasks)
 
     async def until(self, lines: list[Line]) -> None:
-        """Wait for as many lines as these are; then they must be these."""
+        """Wait until the client has printed as many lines as these, and compare."""
         try:
             async with asyncio.timeout(60), self.came:
                 await self.came.wait_for(lambda: len(self.lines) >= len(lines))
@@ -90,7 +90,7 @@ class Client:
         assert self.lines == lines, self.name
 
     async def says(self, words: str) -> None:
-        """Wait until it has said this on its standard error."""
+        """Wait until the client has written this to its standard error."""
         async with asyncio.timeout(60), self.came:
             await self.came.wait_for(lambda: words in self.said)
 
@@ -110,7 +110,7 @@ class Client:
 
 @dataclass
 class House:
-    """A server at an address that stays, the clients that follow it, and the lines that each must have printed."""
+    """A server at a fixed address, the clients that follow it, and the lines that each must have printed."""
 
     board: Board
     database: Database
@@ -123,30 +123,30 @@ class House:
     moves: int = 0
 
     async def start(self) -> subprocess.Popen[str]:
-        """Start a server, to which the relay leads from now on."""
+        """Start a server, to which the relay connects from now on."""
         server = serving(self.folder, **self.environment)
         served = await asyncio.to_thread(self.servers.enter_context, server)
         self.relay.target = urlsplit(served.url).port
         return served.process
 
     def let_in(self, seconds: float) -> None:
-        """Give the clients a token that is good for so long."""
+        """Give the clients a token that is valid for so many seconds."""
         exp = int(time.time() + seconds - LEEWAY)
         claims = {"sub": "tester", "org_id": "demo", "role": "viewer", "exp": exp}
         (self.folder / "token").write_text(jwt.encode(claims, SECRET, "HS256"))
 
     def client(self, name: str, *after: str) -> AbstractAsyncContextManager[Client]:
-        """A client, which is told of the relay."""
+        """A client that connects through the relay."""
         url = f"ws://127.0.0.1:{self.relay.port}/graphql"
         return Client.running(name, {"DEALBOARD_URL": url, "DEALBOARD_TOKEN_FILE": str(self.folder / "token")}, *after)
 
     async def snapshot(self) -> None:
-        """Each client begins with a snapshot as of now."""
+        """Expect a snapshot of the present state first from each client."""
         self.expected.append(("snapshot", await self.board.cursor()))
         await self.received()
 
     async def move(self) -> None:
-        """Move a lead a few times: what is in the event table then is what the clients are to be told."""
+        """Move a lead a few times: the clients are expected to print what is in the event table then."""
         organisation, last = decode_cursor(self.expected[-1][1])
         for _ in range(4):
             self.moves += 1
@@ -155,18 +155,18 @@ class House:
         self.expected += [("event", encode_cursor(organisation, row["number"])) for row in found]
 
     async def received(self) -> None:
-        """Wait until every client has printed what it must; it has printed nothing else."""
+        """Wait until every client has printed what it must, and nothing else."""
         for client in self.clients:
             await client.until(self.expected)
 
 
 @pytest.fixture
 async def house(make_board: Any, database: Database, postgres_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    """Nothing runs yet."""
+    """A house in which nothing runs yet."""
     environment = {
         "DEALBOARD_DATABASE_URL": postgres_url,
         "DEALBOARD_JWT_SECRET": SECRET,
-        "DEALBOARD_EVENT_POLL_SECONDS": "0.1",  # the moves are made in this process, which wakes no other
+        "DEALBOARD_EVENT_POLL_SECONDS": "0.1",  # the moves are made in this process, which wakes no other process
     }
     async with Relay.listening() as relay:
         with ExitStack() as servers:
@@ -175,8 +175,9 @@ async def house(make_board: Any, database: Database, postgres_url: str, tmp_path
             yield house
 
 
-async def test_whatever_happens_every_event_is_told_once(house: House) -> None:
-    """A cut, a kill, a drain, an expired token: what is printed is the event table, and goes on from a given cursor."""
+async def test_whatever_happens_every_event_is_printed_once(house: House) -> None:
+    """After a cut, a kill, a drain and an expired token, the output equals the event table, also from a given
+    cursor."""
     first = await house.start()
     async with house.client("Python") as python, house.client("TypeScript") as typescript:
         house.clients = [python, typescript]
@@ -216,7 +217,7 @@ async def test_whatever_happens_every_event_is_told_once(house: House) -> None:
 
 
 async def test_history_that_is_gone_is_made_good_by_a_snapshot(house: House) -> None:
-    """Events that were pruned while the clients were away are not skipped: they look at what is now, and go on."""
+    """Clients whose next events were pruned while they were away take a new snapshot and go on from there."""
     await house.start()
     async with house.client("Python") as python, house.client("TypeScript") as typescript:
         house.clients = [python, typescript]
@@ -226,9 +227,9 @@ async def test_history_that_is_gone_is_made_good_by_a_snapshot(house: House) -> 
 
         server, house.relay.target = house.relay.target, None
         house.relay.cut()
-        told = len(house.expected)
+        printed = len(house.expected)
         await house.move()
-        del house.expected[told:]
+        del house.expected[printed:]
         await house.database.pool.execute("UPDATE event SET occurred_at = now() - interval '100 days'")
         await prune(house.database, utc_now() - timedelta(days=90), PRUNE[True])
         house.relay.target = server

@@ -1,4 +1,4 @@
-"""The feed when things go wrong: lost wake-ups, a database that goes away, a stream that cannot be rendered."""
+"""The feed when things go wrong: lost wake-ups, a database that is unreachable, a stream that cannot be rendered."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,19 +18,19 @@ class Silent(Wakeups):
     """Loses every wake-up."""
 
     async def publish(self, channel: str, message: Any) -> None:
-        """Lose it."""
+        """Discard it."""
 
 
 @asynccontextmanager
 async def looking_often(board: Any) -> AsyncIterator[Any]:
-    """The same board where no wake-up comes, and the table is looked at all the time."""
+    """The same board without any wake-up, where the table is polled all the time."""
     engine = board.engine
     async with Feed.open(engine.database, CRM, 0.02, Silent()) as feed:
         yield replace(board, engine=Engine(engine.schema, engine.database, engine.documents, feed))
 
 
 async def test_a_lost_wake_up_is_made_good(make_board: Any) -> None:
-    """When no wake-up comes, the event is found on the timer."""
+    """When no wake-up arrives, the event is found by the timer."""
     async with looking_often(await make_board()) as board, board.listening() as listener:
         await board.move(board.leads[0], "Talking")
         await listener.until(1)
@@ -53,7 +53,7 @@ async def test_broken_database_connections_lose_nothing(make_board: Any, databas
 
 
 async def test_a_replay_waits_for_the_database(make_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replay that the database interrupts goes on where it was as soon as it is back."""
+    """A replay that the database interrupts resumes where it was as soon as the database is back."""
     board = await make_board()
     start = await board.cursor()
     for stage in ("Talking", "Offer"):
@@ -72,7 +72,7 @@ async def test_a_replay_waits_for_the_database(make_board: Any, monkeypatch: pyt
 
 
 async def test_a_stream_that_cannot_be_rendered_ends_alone(make_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its subscribers are told; those of other streams of the organisation hear what they asked for."""
+    """The stream's subscribers get an error; those of other streams of the organisation get what they asked for."""
     board = await make_board()
     render = board.engine._render
 

@@ -1,4 +1,4 @@
-"""How long events are kept, and what a subscriber is told who comes too late for them."""
+"""How long events are kept, and the error that a subscriber gets who resumes from a deleted one."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -20,31 +20,31 @@ OLD = utc_now() - timedelta(days=90)
 
 @pytest.fixture(autouse=True)
 def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three events a batch, and no pauses."""
+    """Settings with three events a batch, and no pauses."""
     monkeypatch.setattr(history, "BATCH", 3)
     monkeypatch.setattr(history, "BETWEEN", 0)
 
 
 async def age(database: Database, last: int, days: int = 100) -> None:
-    """Let the events up to this number be so many days old."""
+    """Make the events up to this number so many days old."""
     await database.pool.execute(
         "UPDATE event SET occurred_at = now() - make_interval(days => $2) WHERE number <= $1", last, days
     )
 
 
 async def numbers(database: Database) -> list[int]:
-    """The numbers of the events that are there."""
+    """The numbers of the events that are stored."""
     return [row["number"] for row in await database.pool.fetch("SELECT number FROM event ORDER BY number")]
 
 
 async def tail(database: Database) -> int:
-    """The oldest number that can be gone back to."""
+    """The oldest number that a subscriber can resume from."""
     found: int = await database.pool.fetchval("SELECT tail FROM event_log WHERE org_id = $1", organisation_id("demo"))
     return found
 
 
 async def test_the_change_log_is_kept_for_ever(make_board: Any, database: Database) -> None:
-    """Whatever was changed stays told, also of a lead that is gone; one can no longer go back there all the same."""
+    """All changes stay in the log, also those of a deleted lead, though subscribers can no longer resume from them."""
     board = await make_board(leads=2)
     first, second = board.leads
     await board.move(first, "Talking")  # 1
@@ -65,7 +65,8 @@ async def test_the_change_log_is_kept_for_ever(make_board: Any, database: Databa
 
 
 async def test_old_events_go_and_timelines_stay(make_board: Any, database: Database) -> None:
-    """Where the change log is not kept, only what the timelines of existing leads tell stays; it goes with its lead."""
+    """Where the change log is not kept, only the events in timelines of existing leads stay; they go with their
+    lead."""
     board = await make_board(leads=3)
     kept, dropped, other = board.leads
     await board.move(kept, "Talking")  # 1
@@ -83,7 +84,7 @@ async def test_old_events_go_and_timelines_stay(make_board: Any, database: Datab
 
 
 async def test_a_timeline_goes_with_its_lead_even_if_it_had_been_kept(make_board: Any, database: Database) -> None:
-    """Events that stayed because their lead existed are deleted when its deletion has become too old, too."""
+    """Events that stayed because their lead existed are deleted once its deletion is too old as well."""
     board = await make_board(leads=2)
     for stage in ("Talking", "Offer", "Talking"):
         await board.move(board.leads[0], stage)  # 1 to 3
@@ -101,7 +102,8 @@ async def test_a_timeline_goes_with_its_lead_even_if_it_had_been_kept(make_board
 
 
 async def test_the_last_event_stays_and_numbers_go_on(make_board: Any, database: Database) -> None:
-    """However old it is: a subscriber who has seen it is up to date, and the next event follows it."""
+    """The last event is kept however old it is: a subscriber who has seen it is up to date, and the next event follows
+    it."""
     board = await make_board()
     for stage in ("Talking", "Offer"):
         await board.move(board.leads[0], stage)
@@ -115,8 +117,8 @@ async def test_the_last_event_stays_and_numbers_go_on(make_board: Any, database:
         await listener.until(1)
 
 
-async def test_too_old_a_cursor_is_told_how_to_begin_again(make_board: Any, database: Database) -> None:
-    """A cursor whose events are no longer all kept is refused; the one before the oldest of them is good."""
+async def test_too_old_a_cursor_learns_how_to_begin_again(make_board: Any, database: Database) -> None:
+    """A cursor whose next events were deleted is refused; the one before the oldest kept event is good."""
     board = await make_board()
     cursors = [await board.cursor()]
     for stage in ("Talking", "Offer", "Deal", "Offer"):
@@ -135,7 +137,7 @@ async def test_too_old_a_cursor_is_told_how_to_begin_again(make_board: Any, data
 async def test_a_replay_that_pruning_overtakes_ends(
     make_board: Any, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is pruned while a subscriber reads towards it is not skipped: the subscription ends and says why."""
+    """Pruning ahead of a subscriber that replays is not skipped over: the subscription ends and says why."""
     monkeypatch.setattr(streams, "PAGE", 2)
     board = await make_board()
     start = await board.cursor()
@@ -159,7 +161,7 @@ async def test_a_replay_that_pruning_overtakes_ends(
 
 
 async def test_a_process_that_slept_too_long_says_so(make_board: Any, database: Database) -> None:
-    """When the next event that a reader finds is not the next one of the log, its subscriptions end."""
+    """When the next event that a reader finds is not the next one of the log, its subscriptions end with an error."""
     board = await make_board()
     async with board.listening() as listener:
         await board.move(board.leads[0], "Talking")
@@ -184,7 +186,7 @@ async def test_pruning_does_not_hold_up_changes(make_board: Any, database: Datab
             await connection.execute("SELECT FROM event WHERE number = 3 FOR UPDATE")
             pruning = asyncio.create_task(prune(database, OLD, PRUNE[True]))
             while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                """Until the batch has come to this event."""
+                """The batch has not come to this event yet."""
             payload = await board.move(board.leads[1], "New")
             assert payload["userErrors"] == []
         await pruning
@@ -192,7 +194,7 @@ async def test_pruning_does_not_hold_up_changes(make_board: Any, database: Datab
 
 
 async def test_one_process_prunes_at_a_time(make_board: Any, database: Database) -> None:
-    """Where another one is at it, nothing is done."""
+    """A process does nothing while another one is pruning."""
     board = await make_board()
     for stage in ("Talking", "Offer"):
         await board.move(board.leads[0], stage)
@@ -206,7 +208,7 @@ async def test_one_process_prunes_at_a_time(make_board: Any, database: Database)
 
 
 async def test_pruning_goes_on_in_the_background(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server prunes what is older than the setting says, and tries again when that fails."""
+    """A server prunes what is older than the setting says, and tries again after a failure."""
     tried: asyncio.Queue[timedelta] = asyncio.Queue()
 
     async def failing(_: Database, before: datetime, keep_change_log: bool) -> None:

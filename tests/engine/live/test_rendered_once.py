@@ -1,4 +1,4 @@
-"""An event is rendered once for all who asked the same: the work for it does not grow with its subscribers."""
+"""An event is rendered once for all subscribers of the same document: the work does not grow with their number."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -28,27 +28,27 @@ OTHER = "subscription ($after: String) { stageChanged(after: $after) { cursor le
 
 
 class Watched(asyncpg.Connection):
-    """A connection that remembers what was asked."""
+    """A connection that records its statements."""
 
     asked: ClassVar[list[str]] = []
 
     async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
-        """Ask for rows."""
+        """Fetch rows."""
         self.asked.append(query)
         return await super().fetch(query, *arguments, **options)
 
     async def fetchrow(self, query: str, *arguments: Any, **options: Any) -> Any:
-        """Ask for a row."""
+        """Fetch a row."""
         self.asked.append(query)
         return await super().fetchrow(query, *arguments, **options)
 
 
 @pytest.fixture
 async def serving_engine(engine: Engine) -> AsyncIterator[Engine]:
-    """An engine that only serves subscribers: what changes is changed through another one."""
+    """An engine that only serves subscribers: changes are made through another one."""
 
     async def keep(connection: Any) -> None:
-        """As it is."""
+        """Keep the statement as it is."""
 
     url, given = engine.database.url, {"server_settings": SESSION, "reset": keep, "connection_class": Watched}
     async with asyncpg.create_pool(url, min_size=1, **given) as pool:
@@ -58,7 +58,7 @@ async def serving_engine(engine: Engine) -> AsyncIterator[Engine]:
 
 
 class Encodings:
-    """Stands for the module orjson and counts what is encoded."""
+    """Replaces the module orjson and counts what is encoded."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -81,9 +81,9 @@ async def subscribe(sockets: Sequence[ClientConnection], documents: Sequence[str
 
 @asynccontextmanager
 async def opened(engine: Engine, count: int) -> AsyncIterator[list[ClientConnection]]:
-    """So many sockets, acknowledged."""
+    """So many sockets, with their connections acknowledged."""
     init = {"Authorization": f"Bearer {token(org_id='demo')}"}
-    # Nobody is looked for meanwhile whose access was withdrawn: only what an event costs is counted.
+    # The check for revoked access is off meanwhile: only the statements of an event are counted.
     app = application(engine, max_connections_per_member=count, event_poll_seconds=600)  # type: ignore[arg-type]
     async with listening(app) as port, AsyncExitStack() as stack:
         sockets = []
@@ -110,7 +110,7 @@ async def test_the_work_for_an_event_does_not_grow_with_its_subscribers(
     documents: list[str],
     asked: int,
 ) -> None:
-    """For 200 sockets an event costs one statement that finds it and one a document, and no encoding at all."""
+    """For 200 sockets an event costs one statement that finds it and one per document, and no encoding at all."""
     board = await make_board()
     mover = replace(
         board, engine=Engine(board.engine.schema, board.engine.database, board.engine.documents, serving_engine.feed)
@@ -118,8 +118,8 @@ async def test_the_work_for_an_event_does_not_grow_with_its_subscribers(
     encodings = Encodings()
     async with opened(serving_engine, SUBSCRIBERS) as sockets:
         await subscribe(sockets, documents, await board.cursor())
-        # The first move may still reach them from the past; once they have heard the second, all of them are live, and
-        # what looks for news has found it.
+        # The first move may still reach the sockets through a replay; once they have received the second, all of them
+        # are live, and the poll has found it.
         for stage in ("Talking", "Offer"):
             await mover.move(board.leads[0], stage)
             await heard(sockets)
@@ -142,7 +142,7 @@ async def test_the_work_for_an_event_does_not_grow_with_its_subscribers(
 
 
 async def test_subscribers_of_the_same_document_share_the_bytes(make_board: Any) -> None:
-    """In memory, too, an event is there once: what each of 200 subscriptions yields is the same object."""
+    """An event is in memory once: what each of 200 subscriptions yields is the same object."""
     board = await make_board()
     prepared = board.engine.documents.prepare(DOCUMENT)
     after = await board.cursor()
@@ -161,7 +161,7 @@ async def test_subscribers_of_the_same_document_share_the_bytes(make_board: Any)
 async def test_those_who_come_back_together_share_the_replay(
     make_board: Any, serving_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """200 who return after the same cursor, as after a restart, are given the past from one rendering of it."""
+    """After a restart, 200 clients that resume from the same cursor get their replay from one rendering of it."""
     board = await make_board()
     after = await board.cursor()
     for stage in ("Talking", "Offer"):
@@ -169,7 +169,7 @@ async def test_those_who_come_back_together_share_the_replay(
     render, pages = serving_engine._render, []
 
     async def counted(*given: Any) -> Any:
-        """Render, once all of them have come."""
+        """Render, once all of them have subscribed."""
         pages.append(given[-3:])
         (reader,) = serving_engine.feed.readers.values()
         while sum(len(stream.subscribers) for stream in reader.streams.values()) < SUBSCRIBERS:  # noqa: ASYNC110

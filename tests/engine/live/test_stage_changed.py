@@ -1,4 +1,4 @@
-"""The subscription `stageChanged`: every stage change once, in commit order, from any cursor on."""
+"""The subscription `stageChanged`: every stage change once, in commit order, from any cursor."""
 
 import asyncio
 from base64 import b64decode
@@ -41,7 +41,7 @@ async def test_every_distinct_move_arrives_once_and_in_order(make_board: Any) ->
 
 
 async def test_after_replays_and_goes_live_without_a_gap_or_a_double(make_board: Any) -> None:
-    """What happened since the cursor comes first, and moves made meanwhile follow; each comes once."""
+    """What happened since the cursor comes first, and moves made meanwhile follow, each of them once."""
     board = await make_board(leads=3)
     start = await board.cursor()
     for stage in ("Talking", "Offer", "Deal"):
@@ -56,7 +56,7 @@ async def test_after_replays_and_goes_live_without_a_gap_or_a_double(make_board:
 
 
 async def test_a_long_replay_is_paged(make_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replay longer than a page, while more happens, is complete and in order."""
+    """A replay longer than a page is complete and in order, while more moves happen."""
     monkeypatch.setattr(streams, "PAGE", 7)
     board = await make_board(leads=1)
     start = await board.cursor()
@@ -70,7 +70,8 @@ async def test_a_long_replay_is_paged(make_board: Any, monkeypatch: pytest.Monke
 
 
 async def test_a_slow_subscriber_misses_nothing(make_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One whose queue overflows reads the rest from the table at its own pace; the others do not wait for it."""
+    """A subscriber whose queue overflows reads the rest from the table at its own pace; the others do not wait for
+    it."""
     monkeypatch.setattr(streams, "QUEUE", 3)
     board = await make_board(leads=30)
     prepared = board.engine.documents.prepare("subscription { stageChanged { cursor lead { id } } }")
@@ -91,8 +92,8 @@ async def test_a_slow_subscriber_misses_nothing(make_board: Any, monkeypatch: py
 
 
 @pytest.mark.parametrize("kind", ["pipelineId", "leadId", "ownerId"])
-async def test_filters_let_only_their_own_through(make_board: Any, kind: str) -> None:
-    """A filter by pipeline, lead or owner delivers what concerns it, live and in a replay alike."""
+async def test_filters_deliver_only_what_matches(make_board: Any, kind: str) -> None:
+    """A filter by pipeline, lead or owner delivers only what matches it, live and in a replay alike."""
     board = await make_board(leads=2)
     wanted = {"pipelineId": board.pipeline, "leadId": board.leads[0], "ownerId": board.members[0]}[kind]
     start = await board.cursor()
@@ -116,7 +117,7 @@ async def test_a_reorder_within_a_stage_is_no_stage_change(make_board: Any) -> N
 
 
 async def test_another_organisation_hears_nothing(make_board: Any) -> None:
-    """Moves reach only subscribers of their own organisation, whatever ids those ask for."""
+    """Moves reach only subscribers of their own organisation, whatever ids the others ask for."""
     board, strangers = await make_board("demo"), await make_board("strangers")
     async with strangers.listening() as listener, strangers.listening(leadId=board.leads[0]) as curious:
         await board.move(board.leads[0], "Talking")
@@ -127,7 +128,7 @@ async def test_another_organisation_hears_nothing(make_board: Any) -> None:
 
 
 async def test_a_refused_move_is_not_delivered(make_board: Any) -> None:
-    """A conflict changes nothing, so nothing is heard of it and the log does not grow."""
+    """A conflict changes nothing, so no event is sent and the log does not grow."""
     board = await make_board()
     before = await board.cursor()
     async with board.listening() as listener:
@@ -144,7 +145,7 @@ async def test_a_refused_move_is_not_delivered(make_board: Any) -> None:
     [
         ({"after": "nonsense"}, "not an event cursor"),
         ({"after": encode_cursor(organisation_id("strangers"), 0)}, "another organisation"),
-        ({"after": encode_cursor(organisation_id("demo"), 99)}, "from the future"),
+        ({"after": encode_cursor(organisation_id("demo"), 99)}, "ahead of the event log"),
         ({"leadId": "stage_01a20acb-6f30-7a44-ada8-8d78c3702463"}, "id of a Stage"),
         ({"leadId": "x"}, "not an id"),
         ({"ownerId": "\0"}, "not an id"),

@@ -66,7 +66,7 @@ async def test_a_change_in_one_process_is_heard_in_the_other(
 
 
 async def cut(database: Database) -> None:
-    """Terminate the connections that PostgreSQL's wake-ups come by."""
+    """Terminate the connections that carry PostgreSQL's wake-ups."""
     await database.pool.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dealboard wake-ups'"
     )
@@ -74,7 +74,7 @@ async def cut(database: Database) -> None:
 
 @asynccontextmanager
 async def interrupting(wakeups: Wakeups) -> AsyncIterator[None]:
-    """What is done in here breaks the line, and at the end that has been noticed."""
+    """The line is broken inside this block; when the block ends, the loss has been noticed."""
     noticed = asyncio.create_task(wakeups.interrupted.wait())
     await asyncio.sleep(0)
     yield
@@ -82,7 +82,7 @@ async def interrupting(wakeups: Wakeups) -> AsyncIterator[None]:
 
 
 async def test_what_happens_while_postgres_wakeups_are_cut_arrives(make_board: Any, database: Database) -> None:
-    """When the connection is terminated, it is opened again, and what was committed meanwhile is delivered then."""
+    """After the connection is terminated it is opened again, and what was committed meanwhile is delivered."""
     board = await make_board()
     wakeups = PostgresWakeups(database.url)
     async with another_process(board.engine, wakeups) as engine:
@@ -97,7 +97,7 @@ async def test_what_happens_while_postgres_wakeups_are_cut_arrives(make_board: A
 
 
 async def test_what_happens_while_redis_is_down_arrives(make_board: Any, redis: RedisServer) -> None:
-    """When Redis restarts, what was committed meanwhile is delivered, and what follows, too."""
+    """After Redis restarts, what was committed meanwhile is delivered, and so is what follows."""
     board = await make_board()
     wakeups = RedisWakeups(redis.url)
     async with another_process(board.engine, wakeups) as engine:
@@ -117,7 +117,8 @@ async def test_what_happens_while_redis_is_down_arrives(make_board: Any, redis: 
 
 
 async def test_a_process_hears_itself_without_any_line(make_board: Any) -> None:
-    """Subscribers of the process that makes a change do not need the others to be reachable, nor does its start."""
+    """Subscribers in the process that makes a change get it though the other processes are unreachable, and it can
+    start."""
     board = await make_board()
     wakeups = RedisWakeups("redis://127.0.0.1:1")
     async with Feed.open(board.engine.database, CRM, 30, wakeups) as feed:
@@ -130,7 +131,7 @@ async def test_a_process_hears_itself_without_any_line(make_board: Any) -> None:
 
 
 async def test_many_commits_are_one_message(database: Database) -> None:
-    """Ten thousand wake-ups at once, of five hundred organisations, are three messages."""
+    """Ten thousand wake-ups at once, of five hundred organisations, are sent in three messages."""
     organisations = {new_id().hex for _ in range(500)}
     heard: list[str] = []
     wakeups = PostgresWakeups(database.url)
@@ -149,7 +150,7 @@ async def test_many_commits_are_one_message(database: Database) -> None:
 
 
 async def test_what_waits_is_bounded() -> None:
-    """More organisations than may wait become one word for all of them."""
+    """When more organisations have events than may wait, one wake-up for all of them takes their place."""
     wakeups = Wakeups()
     for nth in range(module.MOST + 1):
         await wakeups.publish(CHANNEL, str(nth))
@@ -157,14 +158,14 @@ async def test_what_waits_is_bounded() -> None:
 
 
 async def test_a_line_that_does_not_carry_is_not_called_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where listening succeeds and nothing comes, that is noticed, and the way out is told."""
+    """When listening succeeds but nothing arrives, that is noticed, and the log names what to do."""
 
     class Deaf:
         async def send(self, message: str) -> None:
-            """Accept it."""
+            """Accept the message."""
 
         async def listen(self, heard: Callable[[str], None]) -> None:
-            """Hear nothing."""
+            """Listen, and never receive anything."""
             await asyncio.Event().wait()
 
     class Pooled(SharedWakeups):
@@ -190,5 +191,5 @@ async def test_a_line_that_does_not_carry_is_not_called_connected(monkeypatch: p
     ],
 )
 def test_the_url_says_what_carries_wakeups(url: str, kind: type[Wakeups]) -> None:
-    """A Redis by its URL, PostgreSQL otherwise."""
+    """A Redis URL selects Redis, and without one PostgreSQL carries the wake-ups."""
     assert type(make_wakeups(url)) is kind

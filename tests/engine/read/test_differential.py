@@ -38,13 +38,13 @@ SCOPES = [
     Caller(OTHER, "tester", Role.MANAGER),
     Caller(EMPTY, "tester", Role.VIEWER),
 ]
-"""Members and strangers; in the last one's organisation nothing was ever done."""
+"""Members and strangers; the last one's organisation is empty."""
 
 NO_LIMITS = Limits(depth=50, aliases=10**4, fields=10**5, root_fields=10**3, tokens=10**6, cost=10**9)
 
 
 async def answered(engine: Engine, text: str, variables: dict[str, Any], caller: Caller) -> Outcome:
-    """What Dealboard answers. A refusal must say that the input is at fault."""
+    """Dealboard's answer. A refusal must say that the input is at fault."""
     try:
         answer = await engine.execute(engine.documents.prepare(text), variables, caller)
     except RequestError as refused:
@@ -58,14 +58,14 @@ async def answered(engine: Engine, text: str, variables: dict[str, Any], caller:
 
 @pytest.fixture
 async def filled(database: Database, tables: Tables) -> AsyncIterator[tuple[Engine, Reference]]:
-    """Dealboard and the reference, over the same two organisations."""
+    """Dealboard and the reference executor, over the same two organisations."""
     async with Feed.open(database, CRM, poll_seconds=30) as feed:
         yield Engine(graphql_schema, database, Documents(graphql_schema, NO_LIMITS), feed), Reference(tables)
 
 
 @contextmanager
 def room() -> Iterator[None]:
-    """As deep a stack as the engine has in a server: Hypothesis makes it shallower."""
+    """A stack as deep as the engine has in a server: Hypothesis lowers the limit."""
     given = sys.getrecursionlimit()
     sys.setrecursionlimit(DEEPEST)
     try:
@@ -75,7 +75,7 @@ def room() -> Iterator[None]:
 
 
 @settings(
-    # Shrinking takes minutes. The queries are the same each time, so one that fails can be cut down by hand.
+    # Shrinking takes minutes. The queries are the same in each run, so one that fails can be cut down by hand.
     phases=[Phase.explicit, Phase.generate],
     max_examples=EXAMPLES,
     deadline=None,
@@ -87,7 +87,7 @@ def room() -> Iterator[None]:
 async def test_generated_queries_are_answered_as_by_the_reference(
     filled: tuple[Engine, Reference], generated: Document, caller: Caller
 ) -> None:
-    """Whatever is asked, by whomever: the same JSON, keys in the same order, or a refusal by both."""
+    """Any query by any caller gets the same JSON, keys in the same order, or is refused by both."""
     engine, reference = filled
     text, variables = generated
     expected = reference.answer(text, variables, caller)

@@ -1,4 +1,4 @@
-"""Walking through lists page by page: every row once, in order, whatever happens to the list meanwhile."""
+"""Walking through lists page by page: every row once, in order, while the list changes."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ PROPERTY = settings(
 
 
 def page_query(field: str, name: str, direction: str, backward: bool) -> str:
-    """A page from either end of a list."""
+    """A query for a page from either end of a list."""
     size, cursor = ("last", "before") if backward else ("first", "after")
     return f"""query ($size: Int, $cursor: Cursor) {{
         page: {field}({size}: $size, {cursor}: $cursor, orderBy: {{ field: {name}, direction: {direction} }}) {{
@@ -40,7 +40,7 @@ def page_query(field: str, name: str, direction: str, backward: bool) -> str:
 
 
 async def page(api: Api, query: str, size: int | None, cursor: str | None) -> dict[str, Any]:
-    """One page; its own cursors are those of its rows."""
+    """A page whose own cursors are those of its rows."""
     body = await api(query, {"size": size, "cursor": cursor})
     found: dict[str, Any] = body["data"]["page"]
     cursors = [edge["cursor"] for edge in found["edges"]]
@@ -67,7 +67,8 @@ def expected(tables: Tables, field: str, name: str, direction: str) -> list[str]
 async def test_a_walk_visits_every_row_once_in_order(
     tables: Tables, api: Api, chosen: tuple[str, str, str], size: int, backward: bool
 ) -> None:
-    """By pages of any size, in any order, from either end; and each page knows exactly if there is another."""
+    """Pages of any size, in any order and from either end visit each row once, and know exactly if there is another
+    page."""
     whole = expected(tables, *chosen)
     query = page_query(*chosen, backward)
     seen: list[str] = []
@@ -98,7 +99,7 @@ SORT_KEYS = "(rank, title, value, currency, expected_close_date, score, stage_en
 
 
 async def disturb(database: Database, random: Random) -> set[str]:
-    """Add a lead, make one look like another one, and remove one; the ids of those that are not what they were."""
+    """Add a lead, make one equal to another, and remove one. Returns the ids of the leads that changed."""
     found = await database.pool.fetch("SELECT id FROM lead WHERE org_id = $1 ORDER BY id", organisation_id(DEMO))
     old = [row["id"] for row in found]
     new, moved, model, gone = uuid4(), *random.sample(old, 3)
@@ -122,7 +123,7 @@ async def disturb(database: Database, random: Random) -> set[str]:
 async def test_rows_that_come_move_or_go_do_not_disturb_a_walk(
     tables: Tables, database: Database, api: Api, name: str, direction: str, size: int, backward: bool, seed: int
 ) -> None:
-    """Leads are added, changed and removed between the pages; all others are still visited once, in order."""
+    """While leads are added, changed and removed between the pages, all others are still visited once, in order."""
     random = Random(seed)
     whole = expected(await load(database), "leads", name, direction)
     query = page_query("leads", name, direction, backward)
@@ -140,7 +141,7 @@ async def test_rows_that_come_move_or_go_do_not_disturb_a_walk(
 
 
 async def test_the_other_end_is_known_exactly(tables: Tables, database: Database, api: Api) -> None:
-    """Whether something lies before a cursor is looked up, not taken from there being a cursor."""
+    """Whether there are rows before a cursor is looked up, not assumed because a cursor was sent."""
     query = page_query("leads", "CREATED_AT", "ASC", backward=False)
     first = await page(api, query, 1, None)
     second = await page(api, query, 1, first["pageInfo"]["endCursor"])
@@ -153,7 +154,7 @@ async def test_the_other_end_is_known_exactly(tables: Tables, database: Database
 
 
 async def test_the_last_page_alone_is_in_order(tables: Tables, database: Database, api: Api) -> None:
-    """Rows that are read backwards are shown forwards, also where nothing but the rows is asked for."""
+    """Rows that are read backwards are returned forwards, also where only the rows are selected."""
     whole = expected(await load(database), "leads", "TITLE", "ASC")
     query = "{ leads(last: 7, orderBy: { field: TITLE, direction: ASC }) { nodes { id } } }"
     nodes = (await api(query))["data"]["leads"]["nodes"]
@@ -161,7 +162,7 @@ async def test_the_last_page_alone_is_in_order(tables: Tables, database: Databas
 
 
 async def test_a_page_beyond_the_end_is_empty(tables: Tables, api: Api) -> None:
-    """It has no cursors, nothing after it, and all of the list before it."""
+    """A page beyond the end has no cursors and nothing after it; the whole list is before it."""
     last = await page(api, page_query("leads", "VALUE", "DESC", backward=True), 1, None)
     query = page_query("leads", "VALUE", "DESC", backward=False)
     found = await page(api, query, 5, last["pageInfo"]["endCursor"])
@@ -172,7 +173,7 @@ async def test_a_page_beyond_the_end_is_empty(tables: Tables, api: Api) -> None:
 
 
 async def test_an_empty_list_has_one_empty_page(api: Api) -> None:
-    """Nothing before it, nothing after it."""
+    """An empty list has a page with nothing before and nothing after it."""
     for backward in (False, True):
         found = await page(api, page_query("leads", "VALUE", "ASC", backward), None, None)
         assert found["edges"] == []
@@ -182,7 +183,7 @@ async def test_an_empty_list_has_one_empty_page(api: Api) -> None:
 
 @pytest.mark.parametrize("backward", [False, True])
 async def test_pages_hold_twenty_by_default_and_a_hundred_at_most(tables: Tables, api: Api, backward: bool) -> None:
-    """The default and the maximum are those that the schema tells of."""
+    """The default and the maximum are those in the schema."""
     query = page_query("leads", "TITLE", "ASC", backward)
     assert len(ids(await page(api, query, None, None))) == 20
     assert len(ids(await page(api, query, 100, None))) == 60
@@ -198,14 +199,14 @@ async def refused(api: Api, query: str, variables: dict[str, Any]) -> str:
 
 
 async def test_a_cursor_of_another_order_is_refused(tables: Tables, api: Api) -> None:
-    """It would be a place in another list; the message says which order it belongs to."""
+    """A cursor is a place in one order; the message says which order it belongs to."""
     found = await page(api, page_query("leads", "TITLE", "ASC", backward=False), 1, None)
     with pytest.raises(RequestError, match="belongs to the order TITLE, not to VALUE"):
         await page(api, page_query("leads", "VALUE", "ASC", backward=False), 1, found["pageInfo"]["endCursor"])
 
 
 async def test_both_ends_at_once_are_refused(tables: Tables, api: Api) -> None:
-    """First with last is nothing that a page could be."""
+    """`first` with `last` does not describe a page, and is refused."""
     for arguments in ("first: 1, last: 1", 'first: 1, before: "WyJUSVRMRSJd"', 'after: "x", before: "x"'):
         with pytest.raises(RequestError):
             await api(f"{{ leads({arguments}) {{ totalCount }} }}")
@@ -238,7 +239,7 @@ NOT_OF_THE_TYPE = {
 
 @pytest.mark.parametrize("cursor", [*NOT_BASE64, *NOT_A_PLACE])
 async def test_what_is_no_cursor_is_refused(tables: Tables, api: Api, cursor: str) -> None:
-    """Truncated, huge, of other types or from another server: a clear error, whichever end it is for."""
+    """A cursor that is truncated, huge, of another type or from another server gets a clear error from either end."""
     for backward in (False, True):
         query = page_query("leads", "TITLE", "ASC", backward)
         assert await refused(api, query, {"cursor": cursor}) == "BAD_USER_INPUT"
@@ -248,13 +249,13 @@ async def test_what_is_no_cursor_is_refused(tables: Tables, api: Api, cursor: st
 async def test_a_cursor_with_a_value_of_another_type_is_refused(
     tables: Tables, api: Api, name: str, value: str
 ) -> None:
-    """What it holds is bound into SQL, so it must be what a column of that type can hold."""
+    """A cursor's values are bound into SQL, so each must be a value that its column can hold."""
     query = page_query("leads", name, "ASC", backward=False)
     assert await refused(api, query, {"cursor": crafted(name, value, ID)}) == "BAD_USER_INPUT"
 
 
 async def test_a_cursor_that_somebody_made_up_finds_its_place(tables: Tables, api: Api) -> None:
-    """A place need not be that of a row: text is text, whatever SQL it looks like."""
+    """A place need not be that of a row, and text stays text even if it looks like SQL."""
     query = page_query("leads", "TITLE", "ASC", backward=False)
     whole = ids(await page(api, query, 100, None))
     assert ids(await page(api, query, 100, crafted("TITLE", "", "00000000-0000-0000-0000-000000000000"))) == whole

@@ -1,4 +1,4 @@
-"""Every statement is limited to the caller's organisation: read off the SQL of everything that can be asked."""
+"""Every statement is limited to the caller's organisation, which is read from the SQL of every possible operation."""
 
 from unittest.mock import patch
 
@@ -23,12 +23,12 @@ NO_LIMITS = Limits(depth=100, aliases=10**6, fields=10**6, root_fields=100, toke
 
 @pytest.mark.parametrize(("root", "name"), FIELDS, ids=[f"{root.name}.{name}" for root, name in FIELDS])
 def test_every_root_field_says_which_role_it_needs(root: GraphQLObjectType, name: str) -> None:
-    """Whoever adds a field decides who may use it."""
+    """Each root field of the schema declares the role that it requires."""
     assert isinstance(root.fields[name].extensions[DEFINITION].metadata[ROLE], Role)
 
 
 def compiled(text: str) -> list[Statement]:
-    """The statements of an operation, without a database."""
+    """The statements of an operation, compiled without a database."""
     engine = Engine(graphql_schema, None, Documents(graphql_schema, NO_LIMITS), None)  # type: ignore[arg-type]
     with patch("engine.documents.LONGEST_TEXT", 10**6):
         prepared = engine.documents._prepare(text, None)
@@ -39,13 +39,14 @@ def compiled(text: str) -> list[Statement]:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_table_of_a_read_is_limited_to_the_organisation(operation: str) -> None:
-    """A query, the payload of a change and the events of a subscription show rows of the caller's organisation only."""
+    """A query, the payload of a change and the events of a subscription return rows of the caller's organisation
+    only."""
     for statement in compiled(OPERATIONS[operation]):
         assert unlimited(statement.sql, lambda number: statement.names[number - 1] == "org_id") == []  # noqa: B023
 
 
 def test_the_operations_ask_for_everything() -> None:
-    """No field of the schema stays unseen by the test above."""
+    """The operations of the test above select each field of the schema."""
     asked = "\n".join(OPERATIONS.values())
     types = [type_ for type_ in graphql_schema.type_map.values() if isinstance(type_, GraphQLObjectType)]
     reachable = {get_named_type(field.type) for type_ in types for field in type_.fields.values()}

@@ -1,4 +1,4 @@
-"""One operation, one statement; compiled once for all values of one shape; and nothing too wide or too deep for it."""
+"""One operation is one statement, compiled once for all values of one shape, without limits on width or depth."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ WIDE = Limits(depth=100, aliases=10**4, fields=10**5, root_fields=10**4, tokens=
 
 @dataclass
 class Counted:
-    """An engine and what it sends."""
+    """An engine and the statements it sends."""
 
     engine: Engine
     sent: list[str]
@@ -41,7 +41,7 @@ class Counted:
 
 @pytest.fixture
 async def counted(database: Database, tables: Tables) -> AsyncIterator[Counted]:
-    """An engine with nothing compiled yet, and next to no limits."""
+    """A counted engine with an empty cache, and with almost no limits."""
     counting = Counting(database.pool, database.url)
     async with Feed.open(database, CRM, poll_seconds=30) as feed:
         engine = Engine(graphql_schema, counting, Documents(graphql_schema, WIDE), feed, plans=20)
@@ -53,7 +53,7 @@ def first_id(tables: Tables, table: str) -> str:
 
 
 async def test_one_operation_is_one_statement(counted: Counted, tables: Tables) -> None:
-    """Any number of root fields, any depth, aliases, fragments, directives, pages within pages, any record by id."""
+    """Root fields, depth, aliases, fragments, directives, nested pages and records by id all fit in one statement."""
     data = await counted.ask(
         """query Everything($lead: ID!, $ids: [ID!]!, $size: Int, $wanted: Boolean!) {
             __typename cursor viewer { role member { name } organisation { name } }
@@ -76,7 +76,7 @@ async def test_one_operation_is_one_statement(counted: Counted, tables: Tables) 
 
 
 async def test_the_schema_is_described_without_a_statement(counted: Counted) -> None:
-    """Introspection alone asks the database nothing; beside records, it adds no statement."""
+    """Introspection alone sends no statement; beside records, it adds none."""
     assert await counted.ask('{ __type(name: "Lead") { name } }') == {"__type": {"name": "Lead"}}
     assert counted.sent == []
     data = await counted.ask("{ first: __typename __schema { queryType { name } } cursor }")
@@ -87,7 +87,7 @@ async def test_the_schema_is_described_without_a_statement(counted: Counted) -> 
 async def test_other_values_of_the_same_shape_run_the_same_statement(
     counted: Counted, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what changes the SQL compiles again: null or not, an enum's value, the order of a cursor."""
+    """Only a value that changes the SQL compiles again: null or not, an enum's value, the order of a cursor."""
     text = """query ($id: ID!, $size: Int, $filter: LeadFilter, $order: LeadOrder) { lead(id: $id) { title }
         leads(first: $size, filter: $filter, orderBy: $order) { totalCount } }"""
     stages = [public_id("stage", row["id"]) for row in tables["stage"]]
@@ -101,7 +101,7 @@ async def test_other_values_of_the_same_shape_run_the_same_statement(
 
 
 async def test_the_most_recently_used_plans_are_kept(counted: Counted) -> None:
-    """However many documents are sent, the cache stays as large as it is; what is still used stays in it."""
+    """The cache keeps its size however many documents are sent, and keeps the plans that are still used."""
     for nth in range(50):
         await counted.ask(f"{{ viewer {{ a{nth}: role }} }}")
         await counted.ask("{ viewer { role } }")
@@ -111,7 +111,7 @@ async def test_the_most_recently_used_plans_are_kept(counted: Counted) -> None:
 
 
 async def test_an_object_may_have_any_number_of_fields(counted: Counted, tables: Tables) -> None:
-    """A PostgreSQL function takes 100 arguments, and a select list 1,664 columns: neither is a limit here."""
+    """Neither PostgreSQL's 100 arguments to a function nor its 1,664 columns of a select list limit an object."""
     for count in (49, 50, 51, 99, 100, 101, 1700):
         fields = " ".join(f"a{nth}: title b{nth}: value" for nth in range(count))
         data = await counted.ask(
@@ -123,7 +123,7 @@ async def test_an_object_may_have_any_number_of_fields(counted: Counted, tables:
 
 
 async def test_an_operation_may_have_any_number_of_records(counted: Counted, tables: Tables) -> None:
-    """Hundreds of root fields, or of records around one record."""
+    """Hundreds of root fields, or of records around one record, are answered."""
     lead = first_id(tables, "lead")
     roots = " ".join(f'r{nth}: lead(id: "{lead}") {{ title }}' for nth in range(300))
     assert len(await counted.ask(f"{{ {roots} }}")) == 300
@@ -134,7 +134,7 @@ async def test_an_operation_may_have_any_number_of_records(counted: Counted, tab
 
 
 async def test_a_document_may_be_deep(counted: Counted, tables: Tables) -> None:
-    """Lists within lists, to the depth that the settings can allow. What is too deep to be run is refused as such."""
+    """Lists within lists are answered to the depth that the settings allow; a document that is too deep is refused."""
 
     def nested(times: int) -> str:
         text = "name"
@@ -150,20 +150,20 @@ async def test_a_document_may_be_deep(counted: Counted, tables: Tables) -> None:
 
 @pytest.mark.parametrize("alias", ["_", "__x", "a" * 200, "select", "null", "id", "NAME", "a0", "e3"])
 async def test_any_name_can_be_an_alias(counted: Counted, alias: str) -> None:
-    """However long, and whatever it means in SQL."""
+    """An alias may have any length and any meaning in SQL."""
     data = await counted.ask(f"{{ {alias}: viewer {{ {alias}: role }} {alias}2: leads {{ {alias}: totalCount }} }}")
     assert data == {alias: {alias: "VIEWER"}, f"{alias}2": {alias: 60}}
 
 
 async def test_keys_come_in_the_order_they_were_asked_for(counted: Counted) -> None:
-    """As the specification wants it (section 7.2.2), through fragments and repeated fields too."""
+    """Keys have the order of the specification (section 7.2.2), also with fragments and repeated fields."""
     data = await counted.ask("{ viewer { role ...F organisationKey role } cursor } fragment F on Viewer { __typename }")
     assert list(data) == ["viewer", "cursor"]
     assert list(data["viewer"]) == ["role", "__typename", "organisationKey"]
 
 
 async def test_everything_may_be_left_out(counted: Counted) -> None:
-    """What is skipped altogether is an empty object, not an error."""
+    """An operation that skips all its fields returns an empty object, not an error."""
     assert await counted.ask("{ viewer @skip(if: true) { role } }") == {}
     assert await counted.ask("{ viewer { role @skip(if: true) } leads { nodes @include(if: false) { id } } }") == {
         "viewer": {},
@@ -176,7 +176,7 @@ MOVE = """mutation ($lead: ID!, $stage: ID!, $size: Int) { moveLead(input: { lea
 
 
 async def test_a_payload_that_cannot_be_shown_stops_the_change(counted: Counted, tables: Tables) -> None:
-    """An argument inside of what a change should answer is wrong: the operation is refused, and nothing was changed."""
+    """A wrong argument within the payload's selection refuses the operation, and nothing is changed."""
     lead = next(row for row in tables["lead"] if row["org_id"] == organisation_id(DEMO))
     stage = next(row for row in tables["stage"] if row["org_id"] == lead["org_id"] and row["id"] != lead["stage_id"])
     variables = {"lead": public_id("lead", lead["id"]), "stage": public_id("stage", stage["id"]), "size": 0}

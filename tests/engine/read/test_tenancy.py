@@ -1,4 +1,4 @@
-"""A stranger's token against everything there is: what belongs to another organisation cannot be found or changed."""
+"""A stranger's token against the whole API: another organisation's records are neither found nor changed."""
 
 import re
 from typing import Any
@@ -26,7 +26,7 @@ ID = re.compile(rf"\b({'|'.join(NODES)})_[0-9a-f]{{8}}-[0-9a-f-]{{27}}")
 
 
 def id_arguments() -> list[tuple[str, str, str | None]]:
-    """Every place in a query where an id can be sent: the field, the argument, and the part of it."""
+    """Every place in a query where an id can be sent: the field, the argument, and the path within it."""
     found: list[tuple[str, str, str | None]] = []
     assert graphql_schema.query_type is not None
     for name, field in graphql_schema.query_type.fields.items():
@@ -44,7 +44,7 @@ def id_arguments() -> list[tuple[str, str, str | None]]:
 async def test_ids_of_another_organisation_find_nothing(
     tables: Tables, api: Api, field: str, argument: str, part: str | None
 ) -> None:
-    """No record, an empty list, or null in its place; as if there were no such id. Its own are found the same way."""
+    """A foreign id returns no record, an empty list or null, as an unknown id does; the caller's own ids are found."""
     name = part or argument
     wanted = PREFIXES.get(name) or (name[:-3] if name.endswith("Ids") else field)
     for prefix in NODES if wanted not in NODES else (wanted,):
@@ -57,7 +57,7 @@ async def test_ids_of_another_organisation_find_nothing(
 
 
 async def found(api: Api, organisation: str, field: str, argument: str, part: str | None, id: str) -> Any:
-    """What a root field answers to an id, sent in one of its arguments."""
+    """What a root field returns for an id sent in one of its arguments."""
     assert graphql_schema.query_type is not None
     definition = graphql_schema.query_type.fields[field]
     type_ = str(definition.args[argument].type)
@@ -98,7 +98,7 @@ EVERYTHING = (
 
 
 async def test_lists_hold_the_organisation_and_nothing_else(tables: Tables, api: Api) -> None:
-    """Everything that can be reached from a list is the caller's; and all of it can be reached."""
+    """Everything that a list leads to belongs to the caller, and all that belongs to the caller is reached."""
     for key in (DEMO, OTHER):
         reached = {match[0] for part in EVERYTHING for match in ID.finditer(str(await api(part, organisation=key)))}
         own = {id for ids in IDS_OF[key].values() for id in ids}
@@ -109,7 +109,7 @@ async def test_lists_hold_the_organisation_and_nothing_else(tables: Tables, api:
 
 
 async def test_the_organisation_is_that_of_the_token_whatever_it_is_called(tables: Tables, api: Api) -> None:
-    """An organisation's key is a text like any other: what looks like SQL or like another key finds nothing."""
+    """An organisation's key is plain text: one that looks like SQL or like another key finds nothing."""
     for key in ("demo'--", "' OR '1'='1", "DEMO", "demo ", "%", "de%", str(tables["organisation"][0]["id"])):
         body = await api("{ leads { totalCount } viewer { organisationKey organisation { key } } }", organisation=key)
         assert body["data"] == {
@@ -119,7 +119,7 @@ async def test_the_organisation_is_that_of_the_token_whatever_it_is_called(table
 
 
 async def test_a_cursor_of_another_organisation_is_only_a_place(tables: Tables, api: Api) -> None:
-    """Paging on from a stranger's cursor goes through the caller's own rows."""
+    """Paging from a stranger's cursor goes through the caller's own rows."""
     theirs = (await api("{ leads(first: 1, orderBy: { field: TITLE }) { edges { cursor } } }"))["data"]["leads"][
         "edges"
     ]

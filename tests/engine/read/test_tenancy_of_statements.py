@@ -1,4 +1,4 @@
-"""Every statement is limited to one organisation, in each of its tables: read off the tree of its SQL."""
+"""Every statement is limited to one organisation in each of its tables, which is read from the tree of its SQL."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -23,14 +23,14 @@ ACROSS: Mapping[str, list[str]] = {
     "engine.live.retention.OLD": ["event_log log", "event event"],
     "resolvers.changes.tasks.overdue.LATE": ["event_log log", "task task"],
 }
-"""Statements of the server itself, on behalf of no caller, and their tables: which callers of those connected lost
-their access, and which organisations have something new, old or late. Nothing of them is shown to anyone."""
+"""Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
+and which organisations have new, old or late records. Nothing of them is shown to anyone."""
 
 ON_DEMAND = {
     "resolvers/changes/ownership/route.py _first_match": "the rules of a pipeline; run below",
     "engine/read/compiler.py finished": "what a document asks; `test_scoping.py` compiles every root field",
 }
-"""Statements that are made for a request, so that no module holds them, and where they are checked."""
+"""Statements that are created per request, so that no module holds them, and where they are checked."""
 
 MAKERS = {
     "resolvers/changes/contacts/merge_kinds.py _lock",
@@ -42,7 +42,7 @@ MAKERS = {
     "engine/change/records.py make",
     "engine/change/records.py revise",
 }
-"""Functions that make the statements which modules hold."""
+"""Functions that create the statements which modules hold."""
 
 RAW = {
     "models/migrate.py: SELECT pg_advisory_xact_lock(:lock)": "before there are tables",
@@ -59,7 +59,7 @@ RUNS = {"fetch", "fetchrow", "fetchval", "execute", "executemany", "cursor", "pr
 
 
 def test_every_statement_is_known_by_a_name() -> None:
-    """What registered itself when its module was imported is found below, wherever it is kept."""
+    """Each statement that registers itself at import is found below, wherever it is kept."""
     unknown = REGISTERED - set(NAMED.values())
     assert [statement.sql for statement in unknown] == []
     assert set(NAMED.values()) <= REGISTERED
@@ -67,7 +67,8 @@ def test_every_statement_is_known_by_a_name() -> None:
 
 @pytest.mark.parametrize("name", NAMED)
 def test_every_table_of_a_statement_is_limited_to_the_organisation(name: str) -> None:
-    """Each alias is compared with the bound organisation or with an alias that is; what is written belongs to it."""
+    """Each alias is compared with the bound organisation or with an alias that is, and each written row belongs to
+    it."""
     statement = NAMED[name]
     found = unlimited(statement.sql, lambda number: statement.names[number - 1] == "org_id")
     assert found == ACROSS.get(name, [])
@@ -81,7 +82,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 
 def test_statements_are_made_when_their_module_is_imported() -> None:
-    """Whoever makes one later says here how it is checked."""
+    """A statement that is created later is listed here, with how it is checked."""
     made = {
         f"{path.relative_to(ROOT)} {function}"
         for path in FILES
@@ -92,7 +93,7 @@ def test_statements_are_made_when_their_module_is_imported() -> None:
 
 
 def raw() -> Iterator[tuple[str, str]]:
-    """The file and the text of every SQL that is run as it is written there."""
+    """The file and the text of every SQL that is run as it is written."""
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RUNS:
@@ -107,17 +108,18 @@ def raw() -> Iterator[tuple[str, str]]:
 
 
 def test_sql_without_a_statement_is_named() -> None:
-    """SQL in the midst of the code is an exception that has its reason."""
+    """SQL that runs without a `Statement` is a listed exception with its reason."""
     assert {f"{path}: {sql}" for path, sql in raw()} - {"engine/engine.py: EXPLAIN (ANALYZE, BUFFERS) "} == RAW.keys()
 
 
 def test_the_demo_looks_into_its_own_organisation() -> None:
-    """Of the SQL without a statement, one reads a table."""
+    """Of the SQL without a statement, only the demo's reads a table."""
     assert unlimited("SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)", lambda number: number == 1) == []
 
 
 async def test_the_rules_of_a_pipeline_find_leads_of_its_organisation(world: World) -> None:
-    """The statement that is made of the rules is limited as well, and so is everything else that routing runs."""
+    """The statement built from the rules is limited to the organisation, and so is everything else that routing
+    runs."""
     given = await RECIPES["routeUnassigned"](world)
     org_id = organisation_id(world.organisation)
     async with recorded(world.database) as ran:
@@ -126,17 +128,17 @@ async def test_the_rules_of_a_pipeline_find_leads_of_its_organisation(world: Wor
     assert len(made) == 1
     for query in ran:
         is_control = query.query in ("BEGIN;", "COMMIT;")
-        looks_up_types = "pg_catalog." in query.query  # asyncpg does, once a connection, before it sends a first array
+        looks_up_types = "pg_catalog." in query.query  # asyncpg sends it, once per connection, before the first array
         if not is_control and not looks_up_types:
             assert unlimited(query.query, lambda number: query.args[number - 1] == org_id) == []  # noqa: B023
 
 
 COPIES = {"resolvers/changes/imports/copying.py", "server/process/demo.py"}
-"""Files that copy rows into tables, and name the organisation in every row that they make."""
+"""Files that copy rows into tables, and name the organisation in every row."""
 
 
 def test_rows_are_copied_only_where_each_has_its_organisation() -> None:
-    """What is copied is no SQL, so that the checks above do not see it."""
+    """Copied rows are not SQL, so the checks above do not see them: each names its organisation."""
     assert {str(path.relative_to(ROOT)) for path in FILES if "copy_records_to_table(" in path.read_text()} == COPIES
 
 
@@ -280,13 +282,13 @@ WRONG: Mapping[str, tuple[str, list[str]]] = {
         ["contact contact"],
     ),
 }
-"""A statement for each way to see or to change what is not one's own, and what the check says; `$1` is bound to the
-organisation."""
+"""A statement for each way to read or change another organisation's rows, and the message of the check; `$1` is bound
+to the organisation."""
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_table_that_is_not_limited_is_noticed(name: str) -> None:
-    """Each of these fails, and names the table at fault."""
+    """Each of these statements fails, with the table at fault in the message."""
     sql, expected = WRONG[name]
     assert sorted(unlimited(sql, lambda number: number == 1)) == sorted(expected)
 
@@ -319,10 +321,10 @@ RIGHT = {
         "INSERT INTO lead (org_id, id) VALUES ($1, $2) ON CONFLICT (org_id, id) DO UPDATE SET title = excluded.title"
     ),
 }
-"""What is limited, on ways that are less plain."""
+"""Statements that are limited in less obvious ways."""
 
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_limited_is_not_reported(name: str) -> None:
-    """The check knows the ways in which one alias limits another."""
+    """The check accepts all ways in which one alias limits another."""
     assert unlimited(RIGHT[name], lambda number: number == 1) == []

@@ -1,4 +1,4 @@
-"""When the database cannot be reached: a read is done again, and what fails says that it may be sent again."""
+"""When the database cannot be reached, a read is repeated, and an error says that the operation may be sent again."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ LOST = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle 
 async def test_a_lost_connection_is_not_seen_by_a_reader(
     api: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A read that meets a connection which PostgreSQL has cut is done again on another one."""
+    """A read on a connection that PostgreSQL has cut is repeated on another connection."""
     read, failures = engine._read, [LOST]
 
     async def once(*given: Any) -> str:
@@ -32,7 +32,7 @@ async def test_a_lost_connection_is_not_seen_by_a_reader(
 async def test_a_database_that_stays_away_is_said_to(
     api: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    """The code says that it is for a while, and the message what to do; nothing of the failure itself is told."""
+    """The code says that it is temporary and the message what to do; nothing of the failure itself is shown."""
 
     async def never(*given: Any) -> str:
         raise failure
@@ -45,7 +45,7 @@ async def test_a_database_that_stays_away_is_said_to(
 
 
 async def test_a_change_is_not_done_again_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether it was committed is not known, so the client decides; it is told at the mutation's place."""
+    """Whether the change was committed is unknown, so the client decides; the error has the mutation's path."""
     tried = []
 
     async def lost(*given: Any) -> None:

@@ -1,4 +1,4 @@
-"""Interfaces whose types are told apart by a column: what is asked of some types, of all, or of none."""
+"""Interfaces whose types a column decides: fields asked of some types, of all, or of none."""
 
 import pytest
 
@@ -16,19 +16,19 @@ from tests.support.world import World
     ],
 )
 async def test_a_selection(world: World, selection: str, first: dict[str, object]) -> None:
-    """Only what is asked of an event's own type is there; nothing at all is an empty object."""
+    """An object has only what is selected on its own type; without such a field it is empty."""
     found = await world.ask(f"{{ changeLog(first: 1) {{ nodes {{ {selection} }} }} }}")
     assert found["changeLog"]["nodes"] == [first]
 
 
 def test_orders_are_joined_or_contradict_each_other() -> None:
-    """Each list keeps its own order; when two want the opposite, there is none."""
+    """Two lists are merged with each one's order kept; when they contradict each other, there is no common order."""
     assert merged([["a", "c"], ["b", "c"], []]) == ["a", "b", "c"]
     assert merged([["a", "b"], ["b", "a"]]) is None
 
 
 async def test_contradicting_orders_are_answered(world: World) -> None:
-    """Types that ask for the same in opposite order each get their own."""
+    """Types that select the same fields in opposite order each get their own order."""
     query = """{ changeLog(first: 1) { nodes {
         ... on LeadCreated { type mutation } ... on TaskScheduled { mutation type }
     } } }"""

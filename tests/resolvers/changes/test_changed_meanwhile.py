@@ -1,4 +1,4 @@
-"""What a change looks at stays as it saw it: while another change is at that, it waits, and sees what came of it."""
+"""A change locks what it reads: if another change has the lock, it waits, and then sees that change's result."""
 
 import asyncio
 from itertools import pairwise
@@ -22,8 +22,8 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 
 async def one_into_the_other(world: World, *steps: Step) -> list[set[str]]:
-    """The codes of changes of which each begins when those before it have done all but to commit: they wait for the
-    log, which is held, and it for them."""
+    """The codes of changes that each begin when those before have done everything but commit: they wait for the log,
+    which is locked, and each waits for those before."""
     database, doing = world.database, []
     async with database.pool.acquire() as log, log.transaction(), asyncio.timeout(20):
         await log.execute("SELECT FROM event_log WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
@@ -31,7 +31,7 @@ async def one_into_the_other(world: World, *steps: Step) -> list[set[str]]:
             attempt = world.attempt(mutation_of(name), given, shown(name))
             doing.append(asyncio.create_task(attempt))
             while await database.pool.fetchval(WAITING) < count:
-                """It comes to where it waits."""
+                """The change has not come to its lock yet."""
     found = [codes(body) for body in await asyncio.gather(*doing)]
     await expect_consistent(database)
     return found
@@ -51,7 +51,7 @@ async def one_into_the_other(world: World, *steps: Step) -> list[set[str]]:
     ],
 )
 async def test_what_goes_meanwhile_is_not_named(world: World, first: str, name: str, field: str, code: str) -> None:
-    """A stage that is being deleted, or a member who is leaving."""
+    """A stage that is being deleted, or a member who is being deactivated, is refused."""
     given = await RECIPES[name](world)
     if name == "moveLead":
         given = {"leadId": world["Ada"], "stageId": world["Offer"]}
@@ -67,7 +67,7 @@ async def test_what_goes_meanwhile_is_not_named(world: World, first: str, name: 
 
 @pytest.mark.parametrize("name", ["moveLead", "updateLead", "mergeLeads", "deleteLead"])
 async def test_leads_are_counted_by_the_odds_of_their_stage(world: World, name: str) -> None:
-    """Those that it has when the lead is written, also while they are being changed."""
+    """The totals use the probability that the stage has when the lead is written."""
     odds = {"stageId": world["New"], "probability": 90}
     given = await RECIPES[name](world)
     assert await one_into_the_other(world, ("updateStage", odds), (name, given)) == [set(), set()]
@@ -84,7 +84,7 @@ async def test_tasks_do_not_come_to_wait_for_each_other(world: World) -> None:
 
 
 async def test_what_was_given_meanwhile_is_not_routed(world: World) -> None:
-    """Whoever was given it by hand keeps it."""
+    """A lead that was assigned by hand keeps its owner."""
     rules = [{"name": "All", "memberId": world["rita"]}]
     await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
     by_hand = ("assignLead", {"leadId": world["Ada"], "memberId": world["mia"]})
@@ -95,7 +95,7 @@ async def test_what_was_given_meanwhile_is_not_routed(world: World) -> None:
 
 
 async def test_a_daily_cap_holds_for_two_pipelines_at_once(world: World) -> None:
-    """What a member is given in the one counts in the other."""
+    """Leads that a member gets in one pipeline count in the other."""
     await world.change("updateMember", {"memberId": world["rita"], "dailyCap": 1})
     given = {"stageId": world["New"], "pipelineId": world["Sales"]}
     for pipeline in ("Sales", "Renewals"):
@@ -119,7 +119,7 @@ async def test_a_daily_cap_holds_for_two_pipelines_at_once(world: World) -> None
     ],
 )
 async def test_what_is_merged_meanwhile_is_named_by_its_new_id(world: World, merge: str, name: str) -> None:
-    """The record that was named is gone by then, and stands for the other one."""
+    """The named record has been merged by then, and its id stands for the winner."""
     given, both = await RECIPES[name](world), await RECIPES[merge](world)
     if merge == "mergeContacts":
         both = {"winnerId": world["contact of ian"], "loserId": given["contactId"]}
@@ -129,7 +129,7 @@ async def test_what_is_merged_meanwhile_is_named_by_its_new_id(world: World, mer
 @pytest.mark.parametrize("name", ["scheduleFollowUp", "updateTask", "reopenTask", "reassignAll"])
 @pytest.mark.parametrize("moves_first", [True, False])
 async def test_days_end_where_the_assignee_has_moved_to(world: World, name: str, moves_first: bool) -> None:
-    """Whichever comes first: that a member lives elsewhere, or that the member is to do something on a day."""
+    """The result is the same whether the member's zone changes first or the task is assigned first."""
     day = {"dueOn": "2031-05-01", "assigneeId": world["rita"]}
     given: dict[str, Any] = {"leadId": world["Ada"], **day}
     if name == "updateTask":
@@ -155,7 +155,7 @@ async def test_days_end_where_the_assignee_has_moved_to(world: World, name: str,
     ],
 )
 async def test_work_is_handed_over_as_it_is_now(world: World, meanwhile: dict[str, str]) -> None:
-    """Not as it was when it was looked for: a task that somebody else was given meanwhile is not given away again."""
+    """A task that was reassigned after it was found is not reassigned again."""
     await task(world, "Call", assigneeId=world["rita"], leadId=world["Ada"], dueOn="2031-05-01")
     given = {name: world.ids.get(value, value) for name, value in meanwhile.items()}
     steps = [
@@ -168,7 +168,7 @@ async def test_work_is_handed_over_as_it_is_now(world: World, meanwhile: dict[st
 
 
 async def test_a_task_that_comes_meanwhile_is_handed_over_or_stays(world: World) -> None:
-    """Its lead is held with it, though it was not among those that were looked for."""
+    """The lead is locked with its task, though it was not among those found."""
     called = await task(world, "Call", assigneeId=world["mia"], leadId=world["Bob"])
     steps = [
         ("updateTask", {"taskId": called, "assigneeId": world["rita"]}),
@@ -181,7 +181,7 @@ async def test_a_task_that_comes_meanwhile_is_handed_over_or_stays(world: World)
 @pytest.mark.parametrize("merge", ["mergeContacts", "mergeCustomers"])
 @pytest.mark.parametrize("merges_first", [True, False])
 async def test_a_merge_reports_leads_as_they_are_now(world: World, name: str, merge: str, merges_first: bool) -> None:
-    """The events of a merge name the owner and the stage that a lead has by then, also for its tasks and activities."""
+    """The events of a merge hold a lead's owner and stage at that time, also for its tasks and activities."""
     made = await world.change("createCustomer", {"name": "Bolt"}, "customer { id }")
     loser = {"contactId": world["contact of rita"], "customerId": made["customer"]["id"]}
     await world.change("updateLead", {"leadId": world["Dan"], **loser})
@@ -200,7 +200,7 @@ async def test_a_merge_reports_leads_as_they_are_now(world: World, name: str, me
 
 @pytest.mark.parametrize("name", ["deleteStage", "updateStage"])
 async def test_leads_that_move_on_together_are_reported_with_their_owners(world: World, name: str) -> None:
-    """A lead that is given to somebody meanwhile is reported as hers."""
+    """The event of a lead that is assigned meanwhile holds the new owner."""
     await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Price"})
     given = {"stageId": world["Lost"], **({"kind": "OPEN"} if name == "updateStage" else {"moveLeadsTo": world["New"]})}
     steps = [("assignLead", {"leadId": world["Bob"], "memberId": world["mia"]}), (name, given)]
@@ -218,14 +218,14 @@ async def test_leads_that_move_on_together_are_reported_with_their_owners(world:
     ],
 )
 async def test_what_is_archived_meanwhile_is_not_named(world: World, noun: str, name: str) -> None:
-    """Nothing new names a contact or a customer that is being archived."""
+    """A contact or a customer that is being archived cannot be named anew."""
     given = await RECIPES[name](world)
     archived = ("archiveContact" if noun == "contact" else "archiveCustomer", {f"{noun}Id": given[f"{noun}Id"]})
     assert await one_into_the_other(world, archived, (name, given)) == [set(), {"ARCHIVED"}]
 
 
 async def test_a_task_is_not_done_before_what_is_reopened_meanwhile(world: World) -> None:
-    """What it waits for was done when the caller looked, and is open again when it is its turn."""
+    """The task's blocker was completed when the caller looked, and is open again when the change runs."""
     waiting, awaited = await task(world, "Send"), await task(world, "Write")
     await world.change("addTaskDependency", {"taskId": waiting, "blockedById": awaited})
     await world.change("completeTask", {"taskId": awaited})
@@ -234,7 +234,7 @@ async def test_a_task_is_not_done_before_what_is_reopened_meanwhile(world: World
 
 
 async def test_a_merge_does_not_hand_over_to_who_is_leaving(world: World) -> None:
-    """The lead that stays is not given the other's owner when that member is deactivated meanwhile."""
+    """The lead that stays does not get the other's owner if that member is deactivated meanwhile."""
     leaves = ("updateMember", {"memberId": world["rita"], "active": False})
     merge = ("mergeLeads", {"winnerId": world["Ada"], "loserId": world["Bob"]})
     assert await one_into_the_other(world, leaves, merge) == [set(), set()]
@@ -242,7 +242,7 @@ async def test_a_merge_does_not_hand_over_to_who_is_leaving(world: World) -> Non
 
 
 async def test_rules_do_not_name_what_is_merged_meanwhile(world: World) -> None:
-    """A condition that names a contact names the one into which it was merged."""
+    """A condition that names a merged contact names the winner."""
     loser, winner = world["contact of rita"], world["contact of mia"]
     rule = {"name": "Hers", "condition": {"contactId": {"is": loser}}, "memberId": world["rita"]}
     steps = [
@@ -256,7 +256,7 @@ async def test_rules_do_not_name_what_is_merged_meanwhile(world: World) -> None:
 
 
 async def test_no_more_pools_are_made_than_there_may_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last one that fits is made once, though two are asked for at once."""
+    """The last one that fits is created once, though two are sent at once."""
     monkeypatch.setattr(pool_changes, "MOST_POOLS", 1)
     given = {"name": "Inbound", "memberIds": [world["rita"]]}
     assert await one_into_the_other(world, ("createPool", given), ("createPool", given)) == [set(), {"INVALID"}]
@@ -264,7 +264,7 @@ async def test_no_more_pools_are_made_than_there_may_be(world: World, monkeypatc
 
 @pytest.mark.parametrize("first", ["deletePipeline", "deleteStage"])
 async def test_a_conversion_begins_in_the_pipeline_that_is_default_by_then(world: World, first: str) -> None:
-    """Who names neither pipeline nor stage is not refused because the first one is being deleted."""
+    """A conversion without pipeline and stage is not refused because the default pipeline is being deleted."""
     given = {"leadId": (await RECIPES["convertLead"](world))["leadId"]}
     more = {"name": "More", "type": "OPPORTUNITY", "stages": [{"name": "Begun"}]}
     await world.change("createPipeline", more)
@@ -275,7 +275,7 @@ async def test_a_conversion_begins_in_the_pipeline_that_is_default_by_then(world
 
 @pytest.mark.parametrize("merges_first", [True, False])
 async def test_rules_are_changed_and_merged_into_in_turn(world: World, merges_first: bool) -> None:
-    """Each change of rules, by hand or by a merge, has its event, which begins where the one before ended."""
+    """Each change of rules, by hand or by a merge, has an event that begins where the one before ended."""
     loser, winner = world["contact of rita"], world["contact of mia"]
     rule = {"name": "Hers", "condition": {"contactId": {"is": loser}}, "memberId": world["rita"]}
     await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": [rule]})
@@ -285,16 +285,16 @@ async def test_rules_are_changed_and_merged_into_in_turn(world: World, merges_fi
     ]
     assert await one_into_the_other(world, *(steps if merges_first else reversed(steps))) == [set(), set()]
     data = [orjson.loads(event["data"]) for event in await world.events() if event["type"] == "pipeline.updated"]
-    told = [one["changes"]["routingRules"] for one in data if "routingRules" in one["changes"]]
-    assert len(told) == 3
-    assert all(before[1] == after[0] for before, after in pairwise(told))
-    assert loser not in str(told[-1][1])
-    assert winner in str(told[-1][1])
+    recorded = [one["changes"]["routingRules"] for one in data if "routingRules" in one["changes"]]
+    assert len(recorded) == 3
+    assert all(before[1] == after[0] for before, after in pairwise(recorded))
+    assert loser not in str(recorded[-1][1])
+    assert winner in str(recorded[-1][1])
 
 
 @pytest.mark.parametrize("routed", [False, True])
 async def test_who_is_given_a_lead_may_be_leaving(world: World, monkeypatch: pytest.MonkeyPatch, routed: bool) -> None:
-    """A lead is given to a member while somebody deactivates her: neither waits for what the other holds."""
+    """A lead is assigned to a member while she is deactivated: neither waits for a lock that the other has."""
     monkeypatch.setattr(change, "ATTEMPTS", 1)  # a deadlock is an error
     held, given, caller = "pipeline", {"title": "Gil", "stageId": world["New"], "ownerId": world["rita"]}, "tester"
     if routed:
@@ -313,14 +313,14 @@ async def test_who_is_given_a_lead_may_be_leaving(world: World, monkeypatch: pyt
         ):
             doing.append(asyncio.create_task(world.attempt(name, fields, subject=subject)))
             while await database.pool.fetchval(WAITING) < count:
-                """It comes to where it waits."""
+                """The change has not come to its lock yet."""
     assert [codes(body) for body in await asyncio.gather(*doing)] == [set(), set()]
     await expect_consistent(database)
 
 
 @pytest.mark.parametrize("deleted_first", [True, False])
 async def test_a_pipeline_is_deleted_empty(world: World, deleted_first: bool) -> None:
-    """A lead that comes to a pipeline while it is being deleted finds it gone, or keeps it."""
+    """A lead that enters a pipeline during its deletion finds it deleted, or keeps it from being deleted."""
     stages = [{"name": "Only"}]
     made = await world.change("createPipeline", {"name": "Empty", "stages": stages}, "pipeline { id stages { id } }")
     pipeline = made["pipeline"]
@@ -334,7 +334,7 @@ async def test_a_pipeline_is_deleted_empty(world: World, deleted_first: bool) ->
 
 @pytest.mark.parametrize("name", ["createTask", "updateTask", "scheduleFollowUp"])
 async def test_tasks_wait_for_a_lead_that_moves(world: World, name: str) -> None:
-    """The event of a task names the stage that its lead has come to."""
+    """The event of a task holds the stage that its lead has entered."""
     given = {"leadId": world["Ada"], "title": "Call", "dueOn": "2031-05-01"}
     if name == "updateTask":
         given = {"taskId": await task(world, "Call"), "leadId": world["Ada"]}

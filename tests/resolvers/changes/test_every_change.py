@@ -1,4 +1,4 @@
-"""Every change of every record is told: which record, and each of its fields, from what to what."""
+"""Every change of every record has an event: which record, and each of its fields before and after."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,21 +26,21 @@ FOLLOWING = frozenset(
         " archived_at deleted_at"
     ).split()
 )
-"""Columns that say when something happened, which is when the event did; where a record stands in a list; and whose
-turn it is in a pool, which follows from who was assigned."""
+"""Columns that follow from an event: when something happened, a record's place in a list, and whose turn it is in a
+pool, which follows from who was assigned."""
 
 UNCOUNTED = {"last_activity_at", "turn"}
-"""What nobody edits, but follows from other records."""
+"""Columns that nobody edits, and that follow from other records."""
 
 SPOKEN: Mapping[str, Mapping[str, str]] = {
     "lead.assigned": {"owner_id": "to"},
     "lead.converted": {"converted_to_id": "opportunityId"},
     "lead.disqualified": {"lost_reason": "reason"},
 }
-"""What a type of event tells of a field in a word of its own."""
+"""The fields that a type of event holds under a key of its own."""
 
 COLUMNS = {"stage_id": "from_stage_id", "pipeline_id": "from_pipeline_id"}
-"""What `lead.stage_changed` tells of a field in columns of its own, and where it tells what the field was before."""
+"""The fields that `lead.stage_changed` holds in columns of its own, and where it holds their value before."""
 
 
 async def records(world: World) -> dict[tuple[str, UUID], Row]:
@@ -54,19 +54,20 @@ async def records(world: World) -> dict[tuple[str, UUID], Row]:
 
 
 def changed(old: Row, new: Row) -> set[str]:
-    """The columns of a record that differ, but for those that follow from what happened."""
+    """The columns of a record that differ, except for those that follow from an event."""
     return {name for name in old if name not in FOLLOWING and old[name] != new[name]}
 
 
 def concerns(event: Row, table: str, row: Row) -> bool:
-    """Whether an event is about a record; a stage that is made or goes with its pipeline is told of with that."""
+    """Whether an event is about a record; a stage that is created or deleted with its pipeline is part of that
+    event."""
     if event["type"].partition(".")[0] == "pipeline" and table == "stage":
         return bool(event["record_id"] == row["pipeline_id"])
     return row["id"] in (event["record_id"], event["lead_id"] if table == "lead" else None)
 
 
-def tells(event: Row, name: str, old: Row, new: Row) -> bool:
-    """Whether an event tells that a column of a record went from what it was to what it is."""
+def holds_change(event: Row, name: str, old: Row, new: Row) -> bool:
+    """Whether an event holds the values of a record's column before and after."""
     data = json.loads(event["data"])
     if name in COLUMNS and event["type"] == "lead.stage_changed":
         return (event[COLUMNS[name]], event[name]) == (old[name], new[name])
@@ -78,7 +79,7 @@ def tells(event: Row, name: str, old: Row, new: Row) -> bool:
 
 
 def merges(event: Row, name: str, old: Row, new: Row) -> bool:
-    """Whether an event tells that whatever named one record names another since, into which it was merged."""
+    """Whether an event says that one record was merged into another, which stands for it in all references."""
     noun, _, what = event["type"].partition(".")
     if what != "merged" or name != f"{noun}_id":
         return False
@@ -100,8 +101,8 @@ def describe(name: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-async def test_every_changed_record_is_told(world: World, name: str) -> None:
-    """Of each record that is made, changed or deleted there is an event; of a changed one, with each field."""
+async def test_every_changed_record_has_its_event(world: World, name: str) -> None:
+    """Each record that is created, changed or deleted has an event, which holds each changed field."""
     given = await RECIPES[name](world)
     before, head = await records(world), await world.head()
     await world.change(mutation_of(name), given)
@@ -119,7 +120,7 @@ async def test_every_changed_record_is_told(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 async def test_every_changed_record_has_another_version(world: World, name: str) -> None:
-    """Whoever has seen the one before, and sends it, learns that the record has changed since."""
+    """A caller who sends the version they read learns that the record has changed since."""
     given = await RECIPES[name](world)
     before = await records(world)
     await world.change(mutation_of(name), given)
@@ -131,23 +132,23 @@ async def test_every_changed_record_has_another_version(world: World, name: str)
 
 
 def missing(table: str, old: Row, new: Row, own: Sequence[Row], events: Sequence[Row]) -> list[Any]:
-    """What neither an event of its own tells of a record that was changed, nor one of what it names."""
+    """The changed columns that neither an event of the record nor one of a record it names holds."""
     return [
         (table, name, old[name], new[name])
         for name in sorted(changed(old, new))
-        if not any(tells(event, name, old, new) for event in own)
+        if not any(holds_change(event, name, old, new) for event in own)
         and not any(merges(event, name, old, new) for event in events)
     ]
 
 
 def test_no_table_of_records_is_forgotten() -> None:
-    """Whatever has an id of its own is looked at, but for what is part of a record, or part of the log itself."""
+    """Each table with ids of its own is checked, except for parts of records and of the log itself."""
     parts = {"organisation", "event", "stage_change", "routing_rule", "lost_reason", "merged_record"}
     assert {table.name for table in Base.metadata.sorted_tables if "id" in table.columns} - parts == set(RECORDS)
 
 
-async def test_a_conversion_tells_of_all_it_touches(world: World) -> None:
-    """Of the customer that is filled, the contact that joins it, and each task that goes along; once."""
+async def test_a_conversion_records_all_it_touches(world: World) -> None:
+    """The filled customer, the contact that joins it and each task carried over have one event each."""
     given = await RECIPES["convertLead"](world)
     contact = {"contactId": world["contact of rita"], "email": "rita@acme.example", "phone": "+1 555 0100"}
     await world.change("updateContact", contact)
@@ -174,8 +175,8 @@ async def test_a_conversion_tells_of_all_it_touches(world: World) -> None:
     assert await world.events(head) == []
 
 
-async def test_a_move_tells_why_it_was_lost(world: World) -> None:
-    """And, when it is taken up again, that the reason is gone; a move between open stages changes no reason."""
+async def test_a_move_records_why_it_was_lost(world: World) -> None:
+    """A reopened lead's event holds that the reason was removed; a move between open stages changes no reason."""
     moves = (("Talking", None), ("Lost", "Too dear"), ("Offer", None))
     head = await world.head()
     for stage, reason in moves:

@@ -1,4 +1,4 @@
-"""What holds for every mutation: done once however often it is sent, whole under races, closed to strangers."""
+"""Rules for every mutation: done once however often it is sent, consistent under races, closed to strangers."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -35,13 +35,14 @@ NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(("deleteStage", "reorderStages", "updateMember", "setRoutingRules", "setLostReasons"), Role.ADMIN),
     **dict.fromkeys(("createPool", "updatePool", "deletePool"), Role.ADMIN),
 }
-"""The least role that may do each: a rep works on leads, tasks, contacts and customers; a manager also routes, merges,
-hands over and deletes leads; an admin also shapes pipelines, rules and members."""
+"""The lowest role that may run each mutation: a rep works on leads, tasks, contacts and customers; a manager also
+routes, merges, reassigns and deletes leads; an admin also changes pipelines, rules and members."""
 
 GIVING = frozenset(
     "createLead updateLead assignLead assignLeads scheduleFollowUp createTask updateTask completeTask".split()
 )
-"""What a rep may do, but not with the input of its recipe, which gives a lead or a task to somebody else."""
+"""Mutations that a rep may run, but not with the input of their recipe, which assigns a lead or a task to somebody
+else."""
 
 BAD_TEXTS = ("a\0b", "half \ud800", "x" * 1_000_000)
 EXTREMES: Mapping[str, tuple[Any, ...]] = {
@@ -61,7 +62,7 @@ def input_of(name: str) -> GraphQLInputObjectType:
 
 
 def leaves(type_: GraphQLInputObjectType, depth: int = 2) -> Iterator[tuple[Path, Any]]:
-    """The path and the definition of each field of an input that holds no input itself."""
+    """The path and the definition of each input field that is not an input object itself."""
     for key, field in type_.fields.items():
         inner = get_named_type(field.type)
         if not isinstance(inner, GraphQLInputObjectType):
@@ -71,7 +72,7 @@ def leaves(type_: GraphQLInputObjectType, depth: int = 2) -> Iterator[tuple[Path
 
 
 def given_ids(type_: GraphQLInputObjectType, given: Any) -> Iterator[Path]:
-    """Where ids stand in a given input; those of a list at its first place."""
+    """The paths of ids in an input; of a list, those in its first entry."""
     for path, field in leaves(type_):
         if not field.extensions[DEFINITION].metadata.get(IDS):
             continue
@@ -97,7 +98,7 @@ def replaced(given: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
 
 
 def at(given: Any, path: Path) -> Any:
-    """What stands at a path; of a list, in its first place."""
+    """The value at a path; of a list, that in its first entry."""
     for key in path:
         given = given[0] if isinstance(given, list) else given
         given = given if key == "0" else given[key]
@@ -105,12 +106,12 @@ def at(given: Any, path: Path) -> Any:
 
 
 def test_every_mutation_has_a_recipe() -> None:
-    """What is added to the schema is tested below as well."""
+    """A mutation added to the schema is covered by the tests below."""
     assert {mutation_of(name) for name in RECIPES} == set(MUTATIONS)
 
 
 async def test_every_id_is_given_somewhere(api: Api, database: Database) -> None:
-    """Whatever field of an input takes an id, a recipe gives one, so that a stranger's is tried in its place."""
+    """Each input field that takes an id has a recipe, so that a stranger's id is tried there."""
     taken = {
         (mutation, *path)
         for mutation in MUTATIONS
@@ -126,7 +127,7 @@ async def test_every_id_is_given_somewhere(api: Api, database: Database) -> None
 
 @every_recipe
 async def test_done_once_with_one_key(world: World, name: str) -> None:
-    """Sent again, also by 20 at once, a change is not done again and shows the same; the key fits nothing else."""
+    """A repeated change, also 20 at once, is not made again and returns the same; the key fits no other change."""
     mutation, show = mutation_of(name), shown(name)
     given = {**await RECIPES[name](world), "idempotencyKey": "once"}
     bodies = await asyncio.gather(*(world.attempt(mutation, given, show) for _ in range(20)))
@@ -142,7 +143,7 @@ async def test_done_once_with_one_key(world: World, name: str) -> None:
 
 @every_recipe
 async def test_twenty_at_once_leave_everything_whole(world: World, name: str) -> None:
-    """Each is done or refused as a whole; records, history, events and totals agree afterwards."""
+    """Each change is made or refused as a whole; records, history, events and totals agree afterwards."""
     given = await RECIPES[name](world)
     bodies = await asyncio.gather(*(world.attempt(mutation_of(name), given, shown(name)) for _ in range(20)))
     assert [body["errors"] for body in bodies if "errors" in body] == []
@@ -151,8 +152,8 @@ async def test_twenty_at_once_leave_everything_whole(world: World, name: str) ->
 
 
 @every_recipe
-async def test_every_change_is_told(world: World, name: str) -> None:
-    """A change leaves at least one event, which names it and whoever did it; a refused one leaves none."""
+async def test_every_change_has_its_event(world: World, name: str) -> None:
+    """A change emits at least one event, with its mutation and its actor; a refused change emits none."""
     given = await RECIPES[name](world)
     head = await world.head()
     assert codes(await world.attempt(mutation_of(name), given)) == set()
@@ -163,7 +164,7 @@ async def test_every_change_is_told(world: World, name: str) -> None:
 
 @every_recipe
 async def test_a_change_is_one_transaction(world: World, name: str) -> None:
-    """Records, history, totals, events and the remembered outcome are written together, or not at all."""
+    """Records, history, totals, events and the stored outcome are written together, or not at all."""
     given = {**await RECIPES[name](world), "idempotencyKey": "once"}
     before = await writers(world.database, world.organisation)
     await world.change(mutation_of(name), given)
@@ -175,7 +176,7 @@ async def test_a_change_is_one_transaction(world: World, name: str) -> None:
 
 @every_recipe
 async def test_nothing_is_done_for_strangers(world: World, strangers: World, name: str) -> None:
-    """Another organisation's id is not found, an id of another type is wrong, in whatever field; nothing is changed."""
+    """Another organisation's id is not found and an id of another type is refused, in each field; nothing changes."""
     mutation, type_ = mutation_of(name), input_of(name)
     given, theirs = await RECIPES[name](world), await RECIPES[name](strangers)
     before = await tables(world.database)
@@ -188,7 +189,7 @@ async def test_nothing_is_done_for_strangers(world: World, strangers: World, nam
 
 
 def with_foreign(given: dict[str, Any], theirs: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The input with the other organisation's id at a path; of a list, nothing else, so that nothing is done."""
+    """The input with the other organisation's id at a path; a list has no other entry, so that nothing is done."""
     if path[-1] == "0" and path[0] != "stageIds":
         return replaced(given, path[:-1], at(theirs, path[:-1]))
     return replaced(given, path, at(theirs, path))
@@ -196,7 +197,7 @@ def with_foreign(given: dict[str, Any], theirs: dict[str, Any], path: Path) -> d
 
 @every_recipe
 async def test_a_role_may_do_what_is_its_own(world: World, name: str) -> None:
-    """Whoever has not the role that the mutation asks for changes nothing; who has it does it."""
+    """A lower role than the mutation requires changes nothing; the required role runs it."""
     mutation, given = mutation_of(name), await RECIPES[name](world)
     before = await tables(world.database)
     for role in Role:
@@ -210,7 +211,7 @@ async def test_a_role_may_do_what_is_its_own(world: World, name: str) -> None:
 
 @every_recipe
 async def test_values_that_cannot_be_kept_are_refused(world: World, name: str) -> None:
-    """Text that PostgreSQL cannot hold, or that nobody means, is refused; no value at all leads to a failure."""
+    """Text that PostgreSQL cannot store, or that nobody means, is refused; no value leads to an internal error."""
     mutation, type_ = mutation_of(name), input_of(name)
     given = await RECIPES[name](world)
     before = await tables(world.database)

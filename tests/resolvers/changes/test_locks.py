@@ -1,4 +1,4 @@
-"""What changes lock: by a verb that says how strongly, and in one order, so that they seldom wait for each other."""
+"""The locks of changes: the verb of a statement says how strong its lock is, and all changes lock in one order."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,12 +15,12 @@ STRENGTHS = list(VERBS.values())
 
 
 def verbs(name: str) -> set[str]:
-    """The verbs of locking that a name begins with, or one of those that lead to it: `KEEP.contact`, `LEAD.take`."""
+    """The locking verbs that a name or one of its qualifiers begins with: `KEEP.contact`, `LEAD.take`."""
     return {part.partition("_")[0].upper() for part in name.split(".")} & set(STRENGTHS)
 
 
 def strongest(sql: str) -> set[str]:
-    """The verb of the strongest lock that a statement takes, if it takes one besides what it writes."""
+    """The verb of the strongest lock that a statement takes, other than on the rows it writes."""
     taken = {lock.verb for lock in locks(sql)} - {WRITES}
     return {max(taken, key=STRENGTHS.index)} if taken else set()
 
@@ -52,7 +52,7 @@ def test_a_statement_is_called_by_its_lock(name: str) -> None:
     ],
 )
 def test_locks_are_found_wherever_they_stand(sql: str, expected: list[tuple[str, str]]) -> None:
-    """Whatever a statement locks is read off its tree, in the order in which it is written."""
+    """All locks of a statement are read from its tree, in the order in which it is written."""
     assert list(locks(sql)) == expected
 
 
@@ -99,8 +99,8 @@ EXCEPTIONS: Mapping[str, tuple[str, set[str]]] = {
     "convertLead": (NO_CONTACT, {"customer before contact"}),
     "mergeContacts": (ALONE, {"contact before activity"}),
 }
-"""Changes that leave the order, why that is bearable, and which table they lock too early before which. A change that
-comes to keep to the order has to be taken off: the test compares exactly."""
+"""Changes that leave the order, why that is acceptable, and which table they lock too early before which. A change that
+starts to follow the order has to be removed: the test compares exactly."""
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -123,10 +123,10 @@ async def test_tables_are_locked_in_one_order(world: World, name: str) -> None:
 
 
 def test_every_exception_is_of_a_change_that_is_tried() -> None:
-    """An exception of nothing would stay for ever."""
+    """Each exception belongs to a change that the test above runs, so none outlives its change."""
     assert EXCEPTIONS.keys() <= CASES.keys()
 
 
 def test_the_order_knows_every_table_in_which_changes_meet() -> None:
-    """Of the others, changes only add rows, or write those of a key that is theirs alone."""
+    """In all other tables, changes only add rows, or write rows of a key that is theirs alone."""
     assert set(KEYS) - set(ORDER) == {"event", "outcome", "stage_change"}

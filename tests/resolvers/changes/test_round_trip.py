@@ -1,4 +1,4 @@
-"""What is sent is kept: each stored field of each input is read back, found in events, changed and emptied."""
+"""Inputs are stored: each stored field of each input is read back, found in events, changed and emptied."""
 
 import json
 import re
@@ -37,23 +37,23 @@ from tests.support.stored import (
 from tests.support.world import World
 
 REPEATABLE = ("add", "create", "log", "schedule", "set", "update")
-"""How mutations begin that can be sent again without the field: what they show then is not what was sent."""
+"""The prefixes of mutations that can be sent again without the field: their answer is then not the value sent."""
 
 HOLDING = {"activity.logged", "task.scheduled"}
-"""Events that hold every field of what was made, by its public name."""
+"""Events that hold every field of a new record, by its public name."""
 
 MADE_WHOLE = {"createTask", "logActivity", "scheduleFollowUp"}
-"""Mutations that make a record with such an event; so does the follow-up of `completeTask`."""
+"""Mutations that create a record with such an event; the follow-up of `completeTask` is one as well."""
 
 NOT_NULL = re.compile(r"cannot be null|Not null\b|cannot be made false")
-"""How the description of a field says that it cannot be emptied."""
+"""The sentence of a field's description that says that it cannot be emptied."""
 
 EMPTIED: Mapping[str, Any] = {
     "updateActivity.participants": [],
     "updateLead.probability": 10,
     "updateStage.requiredFields": [],
 }
-"""What is shown of a field that was emptied, if not null: nobody, the chance of the stage, nothing."""
+"""The value of a field after it was emptied, if not null: nobody, the stage's probability, an empty list."""
 
 UPDATES = [(mutation, path) for mutation, path in STORED if mutation.startswith("update")]
 
@@ -65,13 +65,13 @@ def names(of: Sequence[tuple[str, Path]]) -> list[str]:
 
 @pytest.fixture
 async def full(world: World) -> World:
-    """The world, with what the inputs name."""
+    """A world with all records that the inputs name."""
     await prepare(world)
     return world
 
 
 def plain(mutation: str, path: Path, value: Any) -> Any:
-    """A value in the one form in which those of an input, a record and an event can be compared."""
+    """A value in a form in which inputs, records and events can be compared."""
     type_ = get_named_type(FIELDS[key(mutation, path)].type).name
     if isinstance(value, list):
         return [plain(mutation, path, item) for item in value]
@@ -81,7 +81,7 @@ def plain(mutation: str, path: Path, value: Any) -> Any:
 
 
 async def sent(world: World, mutation: str, path: Path, *value: Any) -> Any:
-    """What is shown of the field after the mutation was sent with this value, or without one."""
+    """The value of the field after the mutation was sent with this value, or without one."""
     way = where(mutation, path)
     payload = await world.change(mutation, with_value(world, mutation, path, *value), selection(way))
     return plain(mutation, path, shown(payload, way, listed=len(path) == 1 and listed(mutation, path)))
@@ -98,7 +98,7 @@ async def expect_recorded(world: World, head: int, mutation: str, path: Path, be
 
 @pytest.mark.parametrize(("mutation", "path"), STORED, ids=names(STORED))
 async def test_what_is_sent_is_kept(full: World, mutation: str, path: Path) -> None:
-    """The record and its event show the value that was sent, which is not the default."""
+    """The record and its event hold the value that was sent, which is not the default."""
     value = values(full, mutation, path)[0]
     wanted = plain(mutation, path, value)
     if mutation.startswith(REPEATABLE) and not is_required_input_field(FIELDS[key(mutation, path)]):
@@ -108,14 +108,14 @@ async def test_what_is_sent_is_kept(full: World, mutation: str, path: Path) -> N
     held = [json.loads(event["data"]) for event in await full.events(head) if event["type"] in HOLDING]
     if mutation in MADE_WHOLE or path[0] == "followUp":
         assert [plain(mutation, path, data.get(path[-1])) for data in held] == [
-            None if key(mutation, path) == "logActivity.leadId" else wanted  # that is the event's own lead
+            None if key(mutation, path) == "logActivity.leadId" else wanted  # this is the event's own lead
         ]
 
 
 @pytest.mark.parametrize(("mutation", "path"), UPDATES, ids=names(UPDATES))
 async def test_what_is_updated_is_recorded_and_can_be_emptied(full: World, mutation: str, path: Path) -> None:
-    """A field goes from what it was to each value that is sent, with an event that holds both, and then to nothing;
-    where its description says that it cannot be null, null is refused."""
+    """A field takes each value that is sent, with an event that holds it before and after, and is then emptied; where
+    its description says that it cannot be null, null is refused."""
     was = await sent(full, mutation, path)
     for value in values(full, mutation, path):
         head, wanted = await full.head(), plain(mutation, path, value)
@@ -139,7 +139,7 @@ ENDINGS = {
     "mergeCustomers": "updateCustomer",
     "mergeLeads": "updateLead",
 }
-"""What ends records whose fields its event keeps, and what fills these in."""
+"""Mutations that end a record whose fields its event keeps, and what fills the fields in."""
 
 ENDED = [(ending, path) for ending, update in ENDINGS.items() for mutation, path in STORED if mutation == update]
 
@@ -148,19 +148,19 @@ WINNERS = {
     "mergeCustomers": ("createCustomer", {"name": "Fresh"}),
     "mergeLeads": ("createLead", {"title": "Fresh"}),
 }
-"""How a record is made of which only the name is known, for another to be merged into."""
+"""How to create a record with nothing but a name, for another one to be merged into."""
 
 NOT_FILLED = {
     "title": "the record has its own",
     "name": "the record has its own",
     "externalId": "in the other system the id names the record that ended",
 }
-"""Fields that a record does not get from one that is merged into it, and why."""
+"""Fields that a winner does not take from the record merged into it, and why."""
 
 
 @pytest.mark.parametrize(("ending", "path"), ENDED, ids=names(ENDED))
 async def test_what_ends_keeps_its_fields(full: World, ending: str, path: Path) -> None:
-    """The event of a deletion or a merge holds each field as it was; a merge fills what the winner does not have."""
+    """The event of a deletion or a merge holds each field as it was; a merge fills the winner's empty fields."""
     update, given = ENDINGS[ending], base(full, ending, ())
     wanted = await sent(full, update, path, values(full, update, path)[0])
     way = where(update, path)
@@ -188,7 +188,7 @@ OF_LEADS = [path for mutation, path in STORED if mutation == "updateLead"]
 
 @pytest.mark.parametrize("path", OF_LEADS, ids=["".join(path) for path in OF_LEADS])
 async def test_a_conversion_carries_over(full: World, path: Path) -> None:
-    """What is known of a lead is known of the opportunity it becomes, but for what stays with the lead."""
+    """The opportunity has each field of its lead, except for those that stay with the lead."""
     value, dan = values(full, "updateLead", path)[0], {"leadId": full["Dan"]}
     await full.change("updateLead", {**dan, path[-1]: value})
     way = ["opportunity", *where("updateLead", path)[1:]]
@@ -198,7 +198,7 @@ async def test_a_conversion_carries_over(full: World, path: Path) -> None:
 
 
 async def test_an_import_keeps_each_field_of_a_line(full: World) -> None:
-    """Each field that a file can hold is one of the lead's or names what the lead is tied to; all are kept."""
+    """Each field that a file can hold is stored, as the lead's own or as a record that the lead names."""
     given = {
         **{name: f"The {name}" for name in COLUMNS_OF_FILES},
         "stage": "Due",
@@ -227,7 +227,7 @@ async def test_an_import_keeps_each_field_of_a_line(full: World) -> None:
 
 
 def test_the_tables_name_only_what_is_there() -> None:
-    """What is listed by its name or path is a field of an input; what is listed as read elsewhere is stored."""
+    """Each listed name or path is a field of an input, and what is listed as read elsewhere is stored."""
     last = {one.rpartition(".")[2] for one in FIELDS}
     assert {one for one in (*NOT_STORED, *VALUES, *NAMED, *EMPTIED) if one not in FIELDS and one not in last} == set()
     assert set(ELSEWHERE) - set(names(STORED)) == set()

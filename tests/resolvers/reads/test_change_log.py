@@ -1,4 +1,4 @@
-"""The change log: what was changed, from what to what, by whom, when and by which mutation; append only."""
+"""The change log: what changed, before and after, by whom, when and by which mutation; append only."""
 
 import re
 from typing import Any
@@ -15,30 +15,30 @@ CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $fir
 } }"""
 
 WRITES = re.compile(r"\b(?:UPDATE|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO)\s+(?:ONLY\s+)?event\b(?!_)")
-"""What changes or removes rows of the log."""
+"""Statements that change or remove rows of the log."""
 
 RETENTION = {statement for group in PRUNE.values() for statement in group}
-"""What removes places within a column that nobody can go back to, and, where the server is told not to keep the change
-log, the rest of it. Nothing else does."""
+"""Statements that remove places within a column that no subscriber can resume from, and, where the server is set not to
+keep the change log, the rest of it. No others do."""
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_the_log_is_only_appended_to(name: str) -> None:
-    """No statement changes a row of it, and none but those that keep it to its set age removes one."""
+    """No statement changes a row of the log, and only the retention of old events removes any."""
     statement = NAMED[name]
     assert bool(WRITES.search(statement.sql)) == (statement in RETENTION)
     assert not re.search(r"\bevent\b.*ON CONFLICT.*DO UPDATE", statement.sql, re.DOTALL)
 
 
 def test_a_changed_log_would_be_noticed() -> None:
-    """The test above finds each way to write to it, and is not misled by the counter of the log."""
+    """The test above finds each way to write to the log, and is not misled by the log's counter."""
     for wrong in ("UPDATE event SET type = ''", "DELETE FROM event AS e", "DELETE FROM ONLY event", "TRUNCATE event"):
         assert WRITES.search(wrong)
     assert not WRITES.search("UPDATE event_log SET head = 1")
 
 
-async def test_the_log_tells_who_changed_what(world: World, strangers: World) -> None:
-    """The newest first, filtered by record, actor, type and time; nothing of another organisation."""
+async def test_the_log_says_who_changed_what(world: World, strangers: World) -> None:
+    """Changes are listed from the newest, filtered by record, actor, type and time, without other organisations'."""
     await world.change("updateLead", {"leadId": world["Ada"], "title": "Ada Abel", "ownerId": None}, **MIA)
     await strangers.change("updateLead", {"leadId": strangers["Ada"], "title": "Theirs"}, **MIA)
 
@@ -63,8 +63,8 @@ async def test_the_log_tells_who_changed_what(world: World, strangers: World) ->
     assert await describe(occurredAt={"to": "2001-01-01T00:00:00Z"}) == []
 
 
-async def test_the_log_tells_what_is_gone(world: World) -> None:
-    """Of what was deleted or merged, each field that was not empty, from what it was to nothing."""
+async def test_the_log_keeps_what_is_gone(world: World) -> None:
+    """For a deleted or merged record, each field that was not empty is listed with its last value."""
 
     async def held(type_: str) -> dict[str, Any]:
         [node] = (await world.ask(CHANGE_LOG, {"first": 1, "filter": {"types": [type_]}}))["changeLog"]["nodes"]
@@ -75,13 +75,13 @@ async def test_the_log_tells_what_is_gone(world: World) -> None:
     occurred_at = "2025-03-01T10:00:00+00:00"
     made = await world.change("logActivity", {**given, "occurredAt": occurred_at}, "activity { id }")
     await world.change("deleteActivity", {"activityId": made["activity"]["id"]})
-    told = {name: str(value) for name, value in given.items() if name != "leadId"}
-    assert await held("ACTIVITY_DELETED") == {**told, "occurredAt": occurred_at, "participants": "[]"}
+    fields = {name: str(value) for name, value in given.items() if name != "leadId"}
+    assert await held("ACTIVITY_DELETED") == {**fields, "occurredAt": occurred_at, "participants": "[]"}
 
     await task(world, "Call", dueOn="2031-05-01", assigneeId=None)
     await world.change("deleteTask", {"taskId": world["Call"]})
-    told = {"title": "Call", "dueOn": "2031-05-01", "priority": "NORMAL", "status": "OPEN"}
-    assert await held("TASK_DELETED") == told
+    fields = {"title": "Call", "dueOn": "2031-05-01", "priority": "NORMAL", "status": "OPEN"}
+    assert await held("TASK_DELETED") == fields
 
     await world.change("mergeContacts", {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]})
     assert await held("CONTACT_MERGED") == {"name": "Contact of rita", "email": "rita@example.com"}
@@ -89,7 +89,7 @@ async def test_the_log_tells_what_is_gone(world: World) -> None:
     await world.change("mergeCustomers", {"winnerId": world["Acme"], "loserId": made["customer"]["id"]})
     assert await held("CUSTOMER_MERGED") == {"name": "Bolt", "externalId": "b-1"}
     await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Bob"]})
-    told = {"title": "Bob", "value": "250.50", "currency": "USD", "ownerId": world["rita"]}
-    assert await held("LEAD_MERGED") == told
+    fields = {"title": "Bob", "value": "250.50", "currency": "USD", "ownerId": world["rita"]}
+    assert await held("LEAD_MERGED") == fields
     await world.change("deleteLead", {"leadId": world["Cleo"]})
-    assert await held("LEAD_DELETED") == {**told, "title": "Cleo"}
+    assert await held("LEAD_DELETED") == {**fields, "title": "Cleo"}

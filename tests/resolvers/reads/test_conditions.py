@@ -1,4 +1,4 @@
-"""Conditions: what they let through, by SQL and by plain Python; how they are kept; and what is refused."""
+"""Conditions: what they match, in SQL and in plain Python; how they are stored; and which are refused."""
 
 import json
 from random import Random
@@ -36,19 +36,19 @@ SCOPE = Caller(DEMO, "tester", Role.VIEWER)
 
 
 def kept(data: Any) -> Condition:
-    """A condition as it would be kept, and read back."""
+    """A condition as it would be stored, and read back."""
     return settled(parse(json.loads(json.dumps(as_data(settled(parse(data)))))))
 
 
 @pytest.fixture
 async def world(database: Database) -> World:
-    """One of two organisations full of what makes reading hard."""
+    """One of two organisations full of records that are hard to read."""
     await fill(database, *ORGANISATIONS)
     return World(await load(database), SCOPE)
 
 
 async def by_store(database: Database, data: Any) -> set[str]:
-    """The leads that meet a condition which comes from where it is kept."""
+    """The leads that match a stored condition."""
     values: dict[str, Any] = {}
 
     def register(get: Any) -> str:
@@ -64,7 +64,7 @@ async def by_store(database: Database, data: Any) -> set[str]:
 @settings(max_examples=150, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 async def test_sql_and_python_agree(database: Database, world: World, api: Api, seed: int) -> None:
-    """Whatever tree, on whatever lead: the preview, the kept condition and plain Python let the same leads through."""
+    """For any tree and any lead, the preview, the stored condition and plain Python match the same leads."""
     condition = Draw(Random(seed), world.tables).condition()
     typed = coerce_input_value(condition, PUBLISHED)
     expected = {lead["id"] for lead in world.all("lead") if meets(world, lead, typed, chance)}
@@ -98,7 +98,7 @@ def wide(parts: int) -> Any:
 
 
 async def test_depth_and_size_are_bounded(api: Api, world: World) -> None:
-    """10 levels and 100 parts do; one more of either is refused, saying where."""
+    """10 levels and 100 parts are accepted; one more of either is refused, with its path."""
     for right in (nested(10), wide(100)):
         body = await api(MATCHING, {"c": right})
         assert len(body["data"]["matchingLeads"]["nodes"]) > 0
@@ -111,7 +111,7 @@ async def test_depth_and_size_are_bounded(api: Api, world: World) -> None:
 
 
 async def test_a_bottomless_tree_is_refused(api: Api, world: World) -> None:
-    """Thousands of levels, by variables or in the document, are refused as any that are too deep."""
+    """Thousands of levels, in variables or in the document, are refused as any other that is too deep."""
     text = '{"c":' + '{"not":' * 400 + '{"score":{"isSet":true}}' + "}" * 400 + "}"
     with pytest.raises(RequestError, match="too deeply"):
         await api(MATCHING, json.loads(text))
@@ -140,7 +140,7 @@ async def test_a_bottomless_tree_is_refused(api: Api, world: World) -> None:
     ],
 )  # fmt: skip
 async def test_what_cannot_be_tested_is_refused(api: Api, world: World, condition: Any, path: str, words: str) -> None:
-    """With a path into the tree, whether it is looked at or kept."""
+    """Each refusal has its path into the tree, whether the condition is previewed or stored."""
     with pytest.raises(RequestError, match=f"^condition.{path}: .*{words}"):
         await api(MATCHING, {"c": condition})
     with pytest.raises(WrongCondition, match=words) as refused:
@@ -165,7 +165,7 @@ async def test_what_cannot_be_tested_is_refused(api: Api, world: World, conditio
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_not_kept(condition: Any, path: str) -> None:
-    """Amounts finer than their currency, ranges of nothing, and what is in no catalogue."""
+    """Amounts finer than their currency, empty ranges and values outside the catalogue are refused."""
     with pytest.raises(WrongCondition) as refused:
         kept(condition)
     assert ".".join(refused.value.path) == path
@@ -182,7 +182,7 @@ async def test_exactly_one_key_stands_in_each_place(api: Api, world: World) -> N
 
 
 async def test_values_are_never_part_of_the_statement(database: Database, world: World) -> None:
-    """A text that looks like SQL is compared as a text."""
+    """Text that looks like SQL is compared as text."""
     for text in ("' OR true --", "$1", "%", "\\", "'); DROP TABLE lead; --"):
         assert await by_store(database, {"title": {"equals": text}}) <= await by_store(
             database, {"title": {"contains": text}}

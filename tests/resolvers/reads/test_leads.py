@@ -1,4 +1,4 @@
-"""Finding leads: each part of a filter and each order, over six leads that one can survey."""
+"""Finding leads: each part of a filter and each order, over six leads."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -98,7 +98,7 @@ ORDERS: Mapping[str, tuple[str, str]] = {
     "SCORE": ("Cups Bolts Apples Doors Edges Forks", "Bolts Cups Forks Edges Doors Apples"),
     "STAGE_ENTERED_AT": ("Apples Bolts Doors Edges Forks Cups", "Cups Forks Edges Doors Bolts Apples"),
 }
-"""Each order from both ends. What has no value comes last either way; what is equal, by when it came in."""
+"""Each order from both ends. Leads without a value come last either way; equal ones are in order of creation."""
 
 ASK = """query($filter: LeadFilter, $order: LeadOrder, $first: Int, $after: Cursor) {
     leads(filter: $filter, orderBy: $order, first: $first, after: $after) {
@@ -140,21 +140,21 @@ async def leads(api: Api, database: Database) -> World:
 
 
 def named(world: World, value: Any) -> Any:
-    """The same with ids in the places of their names."""
+    """The filter with ids in place of names."""
     if isinstance(value, Mapping):
         return {key: named(world, part) if key[-2:] in ("Id", "ds") else part for key, part in value.items()}
     return [world[name] for name in value] if isinstance(value, list) else world[value]
 
 
 async def titles(world: World, **variables: Any) -> str:
-    """The titles of what is found, in order."""
+    """The titles of the leads found, in order."""
     found = (await world.ask(ASK, variables))["leads"]
     assert found["totalCount"] == len(found["nodes"])
     return " ".join(lead["title"] for lead in found["nodes"])
 
 
 async def test_filters(leads: World) -> None:
-    """Each filter of the table above finds exactly what stands beside it."""
+    """Each filter of the table above finds exactly the leads listed with it."""
     oldest_first = {"field": "CREATED_AT", "direction": "ASC"}
     found = {
         what: await titles(leads, filter=named(leads, wanted), order=oldest_first)
@@ -164,13 +164,13 @@ async def test_filters(leads: World) -> None:
 
 
 def test_every_part_of_a_filter_is_tried() -> None:
-    """A part that is added to the filter is added to the table."""
+    """A part that is added to the filter has to be added to the table."""
     parts = graphql_schema.type_map["LeadFilter"].fields
     assert {part for wanted, _ in FILTERS.values() for part in wanted} == set(parts)
 
 
 async def test_totals_of_what_was_filtered(leads: World) -> None:
-    """Each column counts and sums up what the filter lets through, and nothing else; without a filter, all."""
+    """Each column counts and sums up what the filter matches, or all leads without a filter."""
     query = """query($filter: LeadFilter) {
       leads(filter: $filter) { nodes { stage { id } value currency weightedValue closedAt nextTask { id } } }
       pipelines { stages { id totals(filter: $filter) {
@@ -198,7 +198,7 @@ async def test_totals_of_what_was_filtered(leads: World) -> None:
 
 
 async def test_orders(leads: World) -> None:
-    """Each order of the table above, from both ends."""
+    """Each order of the table above is that of the list, from both ends."""
     found = {
         field: tuple([await titles(leads, order={"field": field, "direction": way}) for way in ("ASC", "DESC")])
         for field in ORDERS
@@ -207,17 +207,17 @@ async def test_orders(leads: World) -> None:
 
 
 def test_every_order_is_tried() -> None:
-    """An order that is added is added to the table; that of the board has a test of its own."""
+    """An order that is added has to be added to the table; the board's order has a test of its own."""
     assert {*ORDERS, "BOARD"} == set(graphql_schema.type_map["LeadOrderField"].values)
 
 
 async def test_the_newest_come_first(leads: World) -> None:
-    """Where no order is asked for."""
+    """Without an order, leads are listed from the newest."""
     assert await titles(leads) == "Forks Edges Doors Cups Bolts Apples"
 
 
 async def test_the_order_of_the_board(leads: World) -> None:
-    """In a stage, the cards as people arranged them: a new one on top, a dropped one where it was dropped."""
+    """Within a stage the cards have the order that people gave them: a new one on top, a dropped one in its place."""
     new = {"filter": {"stageIds": [leads["New"]]}, "order": {"field": "BOARD"}}
     assert await titles(leads, **new) == "Bolts Apples"
     dropped = {"leadId": leads["Cups"], "stageId": leads["New"], "afterLeadId": leads["Bolts"]}
@@ -226,7 +226,7 @@ async def test_the_order_of_the_board(leads: World) -> None:
 
 
 async def test_pages_of_what_was_filtered_and_sorted(leads: World) -> None:
-    """Page by page the same leads in the same order, counted in full on each page."""
+    """The pages hold the leads of the list in its order, and each page has the full count."""
     wanted: dict[str, Any] = {"filter": {"unowned": False}, "order": {"field": "VALUE", "direction": "DESC"}}
     pages, after = [], None
     while after is not None or not pages:
@@ -238,7 +238,7 @@ async def test_pages_of_what_was_filtered_and_sorted(leads: World) -> None:
 
 
 async def test_another_organisation_finds_nothing(leads: World) -> None:
-    """Whatever it asks for."""
+    """A stranger finds none of the leads with any filter."""
     for wanted, _ in FILTERS.values():
         body = await leads.api(ASK, {"filter": named(leads, wanted)}, organisation="strangers")
         assert body["data"]["leads"]["nodes"] == []

@@ -1,4 +1,4 @@
-"""The next step of a lead: on the lead, as a filter, and as a figure of the board."""
+"""The next step of a lead: on the lead, as a filter, and as a count on the board."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.support.world import World
 
 
 async def without_next_step(world: World) -> dict[str, int]:
-    """By stage, how many open leads have nothing planned; each figure agrees with the filter."""
+    """The number of open leads without a next step, by stage; each count agrees with the filter."""
     found = {
         row["name"]: row["totals"]["withoutNextTask"]
         for row in await world.stages("Sales", "name totals { withoutNextTask }")
@@ -29,7 +29,7 @@ async def next_task(world: World, name: str) -> Any:
 
 
 async def test_is_the_open_task_that_is_due_first(world: World) -> None:
-    """By deadline, then age; one without a date when there is no other; it follows every change."""
+    """The order is by deadline, then age; a task without a date comes last; the lead follows every change."""
     ada = {"leadId": world["Ada"]}
     assert await next_task(world, "Ada") is None
     await task(world, "Some time", **ada)
@@ -51,15 +51,15 @@ async def test_is_the_open_task_that_is_due_first(world: World) -> None:
     assert await next_task(world, "Ada") == "Some time"
 
 
-async def test_a_due_next_step_counts_however_late_and_whosever(world: World) -> None:
-    """What is overdue is still the next thing to do."""
+async def test_a_due_next_step_counts_however_late_and_of_any_assignee(world: World) -> None:
+    """An overdue task stays the next step, and its assignee does not matter."""
     await task(world, "Long ago", leadId=world["Ada"], dueOn="2020-05-01", assigneeId=None)
     await task(world, "To come", leadId=world["Ada"], dueOn="2031-05-01")
     assert await next_task(world, "Ada") == "Long ago"
 
 
 async def test_leads_without_a_next_step_are_found_and_counted(world: World) -> None:
-    """Open leads only; the figure of each stage follows tasks and moves."""
+    """Only open leads count, and the count of each stage follows tasks and moves."""
     assert await without_next_step(world) == {"New": 3, "Talking": 1, "Offer": 0, "Won": 0, "Lost": 0}
     call = {"taskId": await task(world, "Call", leadId=world["Ada"])}
     await task(world, "Write", leadId=world["Dan"])
@@ -79,7 +79,7 @@ async def test_leads_without_a_next_step_are_found_and_counted(world: World) -> 
 
 
 async def test_conversion_carries_the_next_step_over(world: World) -> None:
-    """What is open goes on with the opportunity; what is done stays with the lead."""
+    """Open tasks move to the opportunity; closed ones stay with the lead."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     for name in ("Done", "Call"):
         await task(world, name, leadId=world["Bob"], dueOn="2031-05-01")

@@ -1,4 +1,4 @@
-"""viewer.taskCounts: the figures of a badge, each task in one of them."""
+"""viewer.taskCounts: the numbers of a badge, each task in one of them."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,13 +12,13 @@ NONE = {"overdue": 0, "today": 0, "upcoming": 0}
 
 
 async def counts(world: World, zone: str | None = None, **who: Any) -> Any:
-    """The caller's figures, by the caller's clock or that of a zone."""
+    """The caller's counts, in the caller's time zone or a named one."""
     query = "query($zone: String) { viewer { taskCounts(timeZone: $zone) { overdue today upcoming } } }"
     return (await world.ask(query, {"zone": zone}, **who))["viewer"]["taskCounts"]
 
 
 async def test_counts_own_open_tasks_by_when_they_are_due(world: World) -> None:
-    """What was due earlier today is overdue, not today; nobody else's, undated and ended ones do not count."""
+    """Due earlier today is overdue, not today; other members' tasks, undated and closed ones do not count."""
     clocks = Clocks()
     await world.sql("UPDATE member SET time_zone = $1", clocks.here)
     today, day = clocks.today, timedelta(days=1)
@@ -45,7 +45,7 @@ async def test_counts_own_open_tasks_by_when_they_are_due(world: World) -> None:
 
 
 async def test_today_is_a_day_of_the_zone(world: World) -> None:
-    """The caller's, or the one that is named; each task is counted once in either."""
+    """Today is a day in the caller's zone or in the named one, and each task is counted once in either."""
     clocks = Clocks()
     await world.sql("UPDATE member SET time_zone = $1 WHERE subject = 'rita'", clocks.behind)
     for days in range(3):
@@ -55,6 +55,6 @@ async def test_today_is_a_day_of_the_zone(world: World) -> None:
 
 
 async def test_who_never_changed_anything_has_none(world: World) -> None:
-    """A viewer sees zeros; nobody's tasks are not the viewer's."""
+    """A viewer without any change sees zeros, and unassigned tasks are not the viewer's."""
     await task(world, "Call", dueOn="2020-05-01", assigneeId=None)
     assert await counts(world, subject="new", role=Role.VIEWER) == NONE

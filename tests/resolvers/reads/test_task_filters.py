@@ -1,4 +1,4 @@
-"""Which tasks are found: by state, by whose they are, and by the days of whoever asks."""
+"""Filters of tasks: by state, by assignee, and by the days of the caller."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from tests.support.world import MIA, RITA, World
 
 
 async def found(world: World, wanted: dict[str, Any], **who: Any) -> list[str]:
-    """The titles of the tasks that pass a filter, the next due first."""
+    """The titles of the tasks that match a filter, the next due first."""
     query = "query($filter: TaskFilter) { tasks(filter: $filter, first: 100) { nodes { title } totalCount } }"
     tasks = (await world.ask(query, {"filter": wanted}, **who))["tasks"]
     assert tasks["totalCount"] == len(tasks["nodes"])
@@ -21,12 +21,12 @@ async def found(world: World, wanted: dict[str, Any], **who: Any) -> list[str]:
 
 
 async def live_in(world: World, zone: str, *subjects: str) -> None:
-    """Let members live there."""
+    """Set the time zones of members."""
     await world.sql("UPDATE member SET time_zone = $1 WHERE subject = ANY($2)", zone, list(subjects))
 
 
 async def test_the_next_due_comes_first(world: World) -> None:
-    """By deadline, what has none last, ties by age; or by when they were made."""
+    """Tasks are listed by deadline, undated last, ties by age; or by creation."""
     for name, given in (
         ("Undated", {}),
         ("Day", {"dueOn": "2031-05-01"}),
@@ -44,7 +44,7 @@ async def test_the_next_due_comes_first(world: World) -> None:
 
 
 async def test_by_what_they_are_about(world: World) -> None:
-    """Lead, contact, customer and parent; also through the lead itself; parts together must all hold."""
+    """Lead, contact, customer and parent are filters, also through the lead; all parts must match."""
     links = {"leadId": world["Ada"], "contactId": world["contact of mia"], "customerId": world["Acme"]}
     for name, id in links.items():
         await task(world, name, **{name: id})
@@ -62,7 +62,8 @@ async def test_by_what_they_are_about(world: World) -> None:
 
 
 async def test_by_whose_they_are(world: World) -> None:
-    """Mine are the caller's; nobody's are not assigned. Who never changed anything has none."""
+    """`mine` finds the caller's tasks, and `assigned: false` the unassigned ones; a caller without any change has
+    none."""
     for name in ("rita", "mia", None):
         await task(world, f"For {name}", assigneeId=name and world[name])
     assert await found(world, {"mine": True}, **RITA) == ["For rita"]
@@ -75,7 +76,7 @@ async def test_by_whose_they_are(world: World) -> None:
 
 
 async def test_by_status_and_priority(world: World) -> None:
-    """Each value finds its own; null asks for nothing."""
+    """Each value finds its own tasks, and null does not filter."""
     for name in ("LOW", "NORMAL", "HIGH"):
         await task(world, name, priority=name)
     await world.change("completeTask", {"taskId": world["LOW"]})
@@ -88,7 +89,7 @@ async def test_by_status_and_priority(world: World) -> None:
 
 
 async def test_a_day_is_overdue_where_its_assignee_lives(world: World) -> None:
-    """The same day is over in one place and not in the other, whoever asks; what has ended is never overdue."""
+    """For any caller, the same day is past in one zone and not in the other; closed tasks are never overdue."""
     clocks = Clocks()
     await live_in(world, clocks.ahead, "rita", "tester")
     await live_in(world, clocks.behind, "mia")
@@ -107,8 +108,8 @@ async def test_a_day_is_overdue_where_its_assignee_lives(world: World) -> None:
         assert await world.task("Day of mia", "overdue", **who) == {"overdue": False}
 
 
-async def test_due_today_is_the_day_of_whoever_asks(world: World) -> None:
-    """All day today, or at an instant of it, from midnight to midnight on the caller's clock; done or not."""
+async def test_due_today_is_the_day_of_the_caller(world: World) -> None:
+    """Due today is all day today or at an instant between the caller's midnights, open or closed."""
     clocks = Clocks()
     await live_in(world, clocks.here, "rita", "mia")
     today, day = clocks.today, timedelta(days=1)
@@ -136,7 +137,7 @@ async def test_due_today_is_the_day_of_whoever_asks(world: World) -> None:
 
 
 async def test_due_this_week_is_from_monday_to_sunday(world: World) -> None:
-    """On the caller's clock, whatever day it is."""
+    """The week is that of the caller's time zone, on any day of it."""
     clocks = Clocks()
     await live_in(world, clocks.here, "rita")
     monday, day = clocks.monday, timedelta(days=1)
@@ -156,7 +157,7 @@ async def test_due_this_week_is_from_monday_to_sunday(world: World) -> None:
 
 
 async def test_the_days_of_another_zone_can_be_asked_for(world: World) -> None:
-    """By name; without one the caller's, and the organisation's for who never changed anything."""
+    """A zone is given by name; by default it is the caller's, or the organisation's for a caller without any change."""
     clocks = Clocks()
     await task(world, "Call", dueOn=str(clocks.today_behind))
     for zone, expected in ((clocks.behind, ["Call"]), (clocks.ahead, [])):
@@ -168,7 +169,7 @@ async def test_the_days_of_another_zone_can_be_asked_for(world: World) -> None:
 
 
 async def test_old_names_of_zones_have_their_summer(world: World) -> None:
-    """`CET` is on the clock of Brussels in July, too; PostgreSQL alone would take it for an offset."""
+    """`CET` has the clock of Brussels in July, too; PostgreSQL alone would take it for an offset."""
     await task(world, "Night", dueAt="2031-07-01T22:30:00Z")
     for day, expected in (("2031-07-01", []), ("2031-07-02", ["Night"])):
         for zone in ("CET", "MET", "Europe/Brussels"):
@@ -181,8 +182,8 @@ NO_ZONES = ["", "Mars/Phobos", "localtime", "posixrules", "posix/UTC", "right/Eu
 
 
 @pytest.mark.parametrize("zone", [*NO_ZONES, "x" * 10_000])
-async def test_what_is_no_zone_is_told(world: World, zone: str) -> None:
-    """The message says what a zone looks like."""
+async def test_what_is_no_zone_is_refused(world: World, zone: str) -> None:
+    """The message says how a zone is written."""
     query = "query($zone: String) { tasks(filter: {due: TODAY, timeZone: $zone}) { nodes { title } } }"
     with pytest.raises(RequestError) as refused:
         await world.ask(query, {"zone": zone})

@@ -21,25 +21,25 @@ ACTIVITIES = """query($id: ID!, $first: Int, $after: Cursor, $filter: ActivityFi
 
 
 async def page(world: World, query: str, **variables: Any) -> Any:
-    """A page of what there is about Ada."""
+    """A page of Ada's timeline."""
     return (await world.ask(query, {"id": world["Ada"], **variables}))["lead"]["page"]
 
 
 async def types(world: World, **variables: Any) -> list[str]:
-    """What happened to Ada, by the names of the types."""
+    """The types of Ada's events, by name."""
     found = await page(world, TIMELINE, **{"first": None if "last" in variables else 100, **variables})
     return [node["__typename"] for node in found["nodes"]]
 
 
 async def note(world: World, subject: str, **given: Any) -> str:
-    """An activity on Ada, told by Rita."""
+    """An activity on Ada, logged by Rita."""
     given = {"leadId": world["Ada"], "type": "NOTE", "subject": subject, **given}
     made = await world.change("logActivity", given, "activity { id }", **RITA)
     return made["activity"]["id"]  # type: ignore[no-any-return]
 
 
 async def a_day(world: World) -> None:
-    """Ada is called, planned, changed, assigned, qualified, put in another place, and a task of hers is done."""
+    """Ada is called, planned, changed, assigned, qualified and reordered, and a task of hers is completed."""
     ada = {"leadId": world["Ada"]}
     await note(world, "Called")
     made = await world.change("scheduleFollowUp", {**ada, "dueOn": "2031-01-01", "title": "Again"}, "task { id }")
@@ -51,8 +51,8 @@ async def a_day(world: World) -> None:
     world.ids["Again"] = made["task"]["id"]
 
 
-async def test_a_timeline_tells_all_of_a_day(world: World) -> None:
-    """In the order it was recorded, the newest first; but not that a card was put in another place."""
+async def test_a_timeline_shows_all_of_a_day(world: World) -> None:
+    """The events are listed from the newest; reorders within a stage are left out."""
     await a_day(world)
     found = await page(world, TIMELINE, first=100)
     mutations = [(node["__typename"], node["mutation"], node["actor"]) for node in found["nodes"]]
@@ -72,8 +72,8 @@ async def test_a_timeline_tells_all_of_a_day(world: World) -> None:
     assert (found["totalCount"], found["pageInfo"]["hasNextPage"]) == (8, False)
 
 
-async def test_each_type_tells_its_own(world: World) -> None:
-    """Stages, owners, tasks, activities, and fields from what to what."""
+async def test_each_type_shows_its_own(world: World) -> None:
+    """Stages, owners, tasks, activities and changed fields are on the events of their types."""
     await a_day(world)
     query = """query($id: ID!) { lead(id: $id) { timeline(first: 100) { nodes {
         changes { field before after }
@@ -101,7 +101,7 @@ async def test_each_type_tells_its_own(world: World) -> None:
 
 
 async def test_a_timeline_is_filtered(world: World) -> None:
-    """By types, by who did it, by what it was about, and by when; a part that is null lets all through."""
+    """Types, actor, subject and period filter the timeline; a part that is null does not filter."""
     await a_day(world)
     assert await types(world, filter={"types": ["LEAD_UPDATED", "TASK_COMPLETED"]}) == ["TaskCompleted", "LeadUpdated"]
     assert await types(world, filter={"types": ["LEAD_MOVED"]}) == []
@@ -113,7 +113,7 @@ async def test_a_timeline_is_filtered(world: World) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 7, 8])
 async def test_pages_hold_every_event_once_while_more_happens(world: World, size: int) -> None:
-    """What happens between two pages comes before the first one, and is found from the other end."""
+    """Events between two pages come before the first one, and are found from the other end."""
     await a_day(world)
     whole = [node["eventId"] for node in (await page(world, TIMELINE, first=100))["nodes"]]
     seen: list[str] = []
@@ -134,7 +134,8 @@ async def test_pages_hold_every_event_once_while_more_happens(world: World, size
 
 
 async def test_activities_are_sorted_by_when_they_were_done(world: World) -> None:
-    """Not by when they were told; ties by age; page by page, each once, while others are told."""
+    """Activities are in order of occurrence, not of logging, ties by age; each once over all pages, while more are
+    logged."""
     await note(world, "March", occurredAt="2025-03-01T00:00:00Z")
     for subject in ("January", "January too", "January as well"):
         await note(world, subject, occurredAt="2025-01-01T00:00:00Z", type="CALL")
@@ -154,7 +155,7 @@ async def test_activities_are_sorted_by_when_they_were_done(world: World) -> Non
 
 
 async def test_activities_of_the_organisation(world: World, strangers: World) -> None:
-    """Of all leads, by author, kind, lead, contact and period; nothing of another organisation."""
+    """Activities of all leads are filtered by author, kind, lead, contact and period, without other organisations'."""
     await note(world, "Old", occurredAt="2025-01-01T00:00:00Z", contactId=world["contact of rita"])
     await world.change("logActivity", {"leadId": world["Bob"], "type": "CALL", "subject": "New"}, **MIA)
     await note(strangers, "Theirs")

@@ -55,32 +55,32 @@ def servers(shared: str, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
 
 
 def operate(command: str, url: str) -> None:
-    """Run a command of the operator on the demo organisation."""
+    """Run an operator's command on the demo organisation."""
     line = [sys.executable, "-m", "server", command, "--org", "demo"]
     subprocess.run(line, env={**os.environ, "DEALBOARD_DATABASE_URL": url}, cwd=ROOT, check=True)
 
 
 def of(served: Served, folder: Path, subject: str) -> Served:
-    """The same server, asked by a rep of the demo organisation."""
+    """The same server, called by a rep of the demo organisation."""
     secret = Settings(jwt_secret=(folder / "demo-secret").read_text().strip(), demo=True)
     made = make_token(secret, organisation="demo", subject=subject, role=Role.REP, lifetime=timedelta(hours=1))
     return replace(served, token=made)
 
 
 def ask(served: Served, query: str, **variables: Any) -> httpx2.Response:
-    """One request."""
+    """Send one request."""
     return httpx2.post(served.url, json={"query": query, "variables": variables}, headers=served.headers, timeout=20)
 
 
 def until(found: Callable[[], Any], wanted: Any) -> None:
-    """Ask again until it is what is wanted."""
+    """Ask again until the answer is the expected one."""
     end = time.monotonic() + 20
     while (last := found()) != wanted:
         assert time.monotonic() < end, last
 
 
 def refusal(served: Served) -> Any:
-    """How a read is refused: the status, the code and the message; None when it is not."""
+    """How a read is refused: the status, the code and the message; None when it is not refused."""
     answer = ask(served, "{ cursor }")
     if answer.status_code == 200:
         return None
@@ -89,13 +89,13 @@ def refusal(served: Served) -> Any:
 
 
 def drain(socket: ClientConnection) -> None:
-    """Take whatever a socket is told, until it is closed."""
+    """Receive messages of a socket until it is closed."""
     while True:
         socket.recv(20)
 
 
 def closed(socket: ClientConnection) -> tuple[int, str]:
-    """The code and the reason that a socket is closed with."""
+    """The code and the reason with which a socket is closed."""
     with pytest.raises(ConnectionClosed) as caught:
         drain(socket)
     frame = caught.value.rcvd
@@ -104,23 +104,23 @@ def closed(socket: ClientConnection) -> tuple[int, str]:
 
 
 def member_of(served: Served) -> str:
-    """The id of who asks."""
+    """The caller's member id."""
     found: str = ask(served, "{ viewer { member { id } } }").json()["data"]["viewer"]["member"]["id"]
     return found
 
 
 def set_active(admin: Served, member: str, active: bool) -> None:
-    """An admin deactivates or activates a member."""
+    """Deactivate or activate a member as an admin."""
     mutation = "mutation ($input: UpdateMemberInput!) { updateMember(input: $input) { userErrors { message } } }"
     answer = ask(admin, mutation, input={"memberId": member, "active": active})
     assert answer.json() == {"data": {"updateMember": {"userErrors": []}}}
 
 
-def test_a_deactivated_member_is_let_go_by_every_process(servers: tuple[Served, Served], tmp_path: Path) -> None:
+def test_a_deactivated_member_is_disconnected_by_every_process(servers: tuple[Served, Served], tmp_path: Path) -> None:
     """Sockets are closed with 4403 and the last cursor, and requests refused, until the member is activated again."""
     one, other = servers
     rita = [of(served, tmp_path, "rita") for served in servers]
-    lead = move(rita[0])  # a first change makes her known
+    lead = move(rita[0])  # her first change adds her as a member
     member = member_of(rita[0])
     with ExitStack() as stack:
         sockets = [stack.enter_context(subscribed(served)) for served in rita]
@@ -141,7 +141,7 @@ def test_a_deactivated_member_is_let_go_by_every_process(servers: tuple[Served, 
 
 
 def test_every_process_disconnects_a_suspended_organisation(servers: tuple[Served, Served], shared: str) -> None:
-    """Its sockets and streams end and nobody of it is let in, until the operator resumes it."""
+    """The organisation's sockets and streams end and its members are refused, until the operator resumes it."""
     stream = {"Accept": "text/event-stream"}
     with ExitStack() as stack:
         sockets = [stack.enter_context(subscribed(served)) for served in servers]
@@ -159,7 +159,7 @@ def test_every_process_disconnects_a_suspended_organisation(servers: tuple[Serve
     assert [refusal(served) for served in servers] == [None, None]
 
 
-async def test_who_may_no_longer_ask(world: World, strangers: World, database: Database) -> None:
+async def test_whose_access_is_revoked(world: World, strangers: World, database: Database) -> None:
     """Deactivated members and suspended organisations lose access; the same subject keeps it in other organisations."""
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     here, there = organisation_id(world.organisation), organisation_id(strangers.organisation)
@@ -175,7 +175,7 @@ async def test_who_may_no_longer_ask(world: World, strangers: World, database: D
 
 
 class Gone(StandIn):
-    """An engine that knows who may no longer ask."""
+    """An engine that knows whose access is revoked."""
 
     found: Any = {}  # noqa: RUF012
 
@@ -194,7 +194,7 @@ def service_of(engine: Gone) -> Service:
 
 
 async def test_a_remembered_token_is_forgotten() -> None:
-    """It admits its bearer until the next look, and then no more until access is given back."""
+    """A cached token admits its bearer until the next check, and then no more until access is restored."""
     engine = Gone()
     service = service_of(engine)
     authenticate = partial(service.authenticator.authenticate, f"Bearer {token()}", None)

@@ -1,4 +1,4 @@
-"""Who is asking: tokens that count, tokens that do not, and whose organisation it is."""
+"""Authentication: tokens that are accepted, tokens that are refused, and which organisation they belong to."""
 
 import asyncio
 import base64
@@ -50,7 +50,7 @@ async def refused(credential: str | None, orgid: str | None = None, **given: Any
 
 
 async def test_a_token_becomes_a_scope() -> None:
-    """The person, the organisation, the role, the name and the end of the token are those of its claims."""
+    """The subject, organisation, role, name and expiry of the caller are those of the claims."""
     end = int(time.time()) + 60
     credential = f"Bearer {token(name='Ann', email='ann@acme.example', exp=end)}"
     caller = await Authenticator(settings()).authenticate(credential, None)
@@ -63,7 +63,7 @@ async def test_a_token_becomes_a_scope() -> None:
 
 
 async def test_the_names_of_claims_are_settings() -> None:
-    """Another issuer's names for the same things."""
+    """The settings can name the claims as another issuer does."""
     names = {"claim_subject": "uid", "claim_organisation": "https://x/tenants", "claim_role": "grp", "claim_name": "n"}
     claims: dict[str, Any] = {"uid": "u1", "https://x/tenants": ["t1"], "grp": "ADMIN", "n": "Uma"}
     credential = token(sub=None, org_id=None, role=None, **claims)
@@ -73,7 +73,7 @@ async def test_the_names_of_claims_are_settings() -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "REP", "Manager", "aDmIn"])
 async def test_the_case_of_a_role_does_not_matter(role: str) -> None:
-    """Issuers spell it as they like."""
+    """A role is accepted in any spelling of upper and lower case."""
     assert (await Authenticator(settings()).authenticate(token(role=role), None)).role == role.upper()
 
 
@@ -91,7 +91,7 @@ async def test_the_case_of_a_role_does_not_matter(role: str) -> None:
     ],
 )
 async def test_the_organisation_is_one_of_the_tokens(org_id: Any, orgid: str | None, found: str) -> None:
-    """Any printable key, exactly as it is spelled; it may be left out when there is but one."""
+    """Any printable key is accepted, exactly as it is spelled; it may be left out when the token has only one."""
     assert (await Authenticator(settings()).authenticate(token(org_id=org_id), orgid)).organisation == found
 
 
@@ -120,7 +120,7 @@ async def test_the_organisation_is_one_of_the_tokens(org_id: Any, orgid: str | N
 async def test_another_organisation_is_refused(
     org_id: Any, orgid: str | None, kind: type[RefusedRequest], said: str
 ) -> None:
-    """403 for a good token with a strange `orgid`, 400 when it is not said or not sayable, 401 for a bad claim."""
+    """A good token gets 403 for a foreign `orgid`, 400 for a missing or malformed one; a wrong claim gets 401."""
     failure = await refused(token(org_id=org_id), orgid)
     assert type(failure) is kind
     assert said in failure.message
@@ -170,28 +170,28 @@ async def test_another_organisation_is_refused(
     ids=lambda value: str(value)[:40],
 )
 async def test_a_token_that_proves_nothing(credential: str | None, said: str) -> None:
-    """Each is 401 UNAUTHENTICATED, with a message that says what is wrong with it."""
+    """Each token gets 401 UNAUTHENTICATED, with a message that says what is wrong with it."""
     failure = await refused(credential)
     assert (type(failure), failure.status, failure.code) == (NotAuthenticated, 401, "UNAUTHENTICATED")
     assert said in failure.message
 
 
 async def test_a_sub_that_is_no_text_is_refused() -> None:
-    """jwt.encode would not make such a token, others do."""
+    """jwt.encode refuses to create such a token, but other libraries do not."""
     payload = {"sub": 7, "org_id": "acme", "role": "rep", "exp": int(time.time()) + 60}
     credential = jwt.api_jws.encode(json.dumps(payload).encode(), SECRET, "HS256")
     assert "`sub` claim" in (await refused(credential)).message
 
 
 async def test_an_end_beyond_all_calendars() -> None:
-    """A token may end in the year 10⁹⁹; we say 9999."""
+    """A token may expire in the year 10⁹⁹, which counts as 9999."""
     caller = await Authenticator(settings()).authenticate(token(exp=10**99), None)
     assert caller.expires_at is not None
     assert caller.expires_at.year == 9999
 
 
 async def test_decorating_claims_never_refuse() -> None:
-    """A name or an e-mail address that cannot be stored is dropped, cut or mended."""
+    """A name or an e-mail address that cannot be stored is dropped, cut or corrected."""
     caller = await Authenticator(settings()).authenticate(token(name=7, email="a\0b"), None)
     assert (caller.name, caller.email) == (None, None)
     caller = await Authenticator(settings()).authenticate(token(name="\ud800" + "x" * 500, email=" "), None)
@@ -199,14 +199,14 @@ async def test_decorating_claims_never_refuse() -> None:
 
 
 async def test_clocks_may_differ_a_little() -> None:
-    """A token that ended five seconds ago, or begins in five, counts."""
+    """A token that expired five seconds ago, or starts in five, is accepted."""
     allowed: list[dict[str, Any]] = [{"exp": time.time() - 5}, {"nbf": time.time() + 5}, {"iat": time.time() + 5}]
     for claims in allowed:
         assert (await Authenticator(settings()).authenticate(token(**claims), None)).subject == "ann"
 
 
 async def test_issuer_and_audience_are_checked_when_set() -> None:
-    """Set, they must match and be there; not set, they may be anything."""
+    """If set, they must be present and match; if not, they may be anything."""
     assert await Authenticator(settings()).authenticate(token(iss="x", aud="y"), None)
     given = {"jwt_issuer": "https://issuer", "jwt_audience": "dealboard"}
     assert await Authenticator(settings(**given)).authenticate(
@@ -219,7 +219,8 @@ async def test_issuer_and_audience_are_checked_when_set() -> None:
 
 
 async def test_a_good_token_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is remembered for its organisation, until it ends or a withdrawn key should show; a bad one is not."""
+    """A good token is cached for its organisation until it expires or a revoked key must show; a bad one is not
+    cached."""
     verified = 0
     decode = jwt.decode
 
@@ -244,12 +245,14 @@ async def test_a_good_token_is_verified_once(monkeypatch: pytest.MonkeyPatch) ->
     now += 2
     await authenticator.authenticate(long, "a")
     assert verified == 4
-    await authenticator.authenticate(short, None)  # past its end here: verified again, by a clock that is not set on
+    await authenticator.authenticate(
+        short, None
+    )  # past its expiry here, so verified again, by a clock that was not moved
     assert verified == 5
 
 
 async def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The least recently used go first."""
+    """The least recently used tokens are dropped first."""
     monkeypatch.setattr(server.auth.tokens, "REMEMBERED", 2)
     authenticator = Authenticator(settings())
     tokens = [token(sub=name) for name in ("a", "b", "c")]
@@ -262,7 +265,7 @@ async def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 
 class Issuer:
-    """A JWKS URL that counts how often it is asked, and may be broken."""
+    """A JWKS URL that counts its requests, and can be broken."""
 
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] = [rsa_jwk(), ec_jwk()]
@@ -296,7 +299,7 @@ def issuer() -> Iterator[Issuer]:
 
 
 async def test_tokens_of_public_keys(issuer: Issuer) -> None:
-    """RS256 and ES256 by their key ids, with one fetch for all; a token of another key is refused."""
+    """RS256 and ES256 tokens are verified by key id, with one fetch for all; a token of another key is refused."""
     authenticator = Authenticator(settings(jwt_secret=None, jwks_url=issuer.url))
     for key, algorithm, kid in ((RSA_KEY, "RS256", "r1"), (EC_KEY, "ES256", "e1")):
         credential = token(key, algorithm, {"kid": kid})
@@ -331,14 +334,14 @@ async def test_a_public_key_is_no_secret(issuer: Issuer) -> None:
 
 
 async def test_an_algorithm_that_is_not_set_is_refused(issuer: Issuer) -> None:
-    """The setting narrows what counts."""
+    """Only the algorithms of the setting are accepted."""
     given: dict[str, Any] = {"jwks_url": issuer.url, "jwt_algorithms": ["ES256"]}
     assert "ES256" in (await refused(token(), **given)).message
     assert "ES256" in (await refused(token(RSA_KEY, "RS256", {"kid": "r1"}), **given)).message
 
 
 async def test_keys_that_cannot_be_had(issuer: Issuer) -> None:
-    """It is 503, not 401: the token may be good; and the issuer is not asked again at once."""
+    """The answer is 503, not 401, because the token may be good; and the issuer is not asked again at once."""
     issuer.broken = True
     authenticator = Authenticator(settings(jwt_secret=None, jwks_url=issuer.url))
     for _ in range(3):
@@ -379,7 +382,7 @@ async def test_unknown_key_ids_do_not_flood_the_issuer() -> None:
 
 
 async def test_many_at_once_make_one_fetch() -> None:
-    """All who wait for the first keys get them."""
+    """All requests that wait for the first keys get them."""
     source = Source(rsa_jwk())
     found = await asyncio.gather(*(source.public.find("r1", "RS256") for _ in range(20)))
     assert all(found)
@@ -387,7 +390,7 @@ async def test_many_at_once_make_one_fetch() -> None:
 
 
 async def test_keys_are_renewed_without_waiting() -> None:
-    """Old keys still serve while they are fetched anew, also when that fails; a withdrawn key is gone afterwards."""
+    """Old keys are used while new ones are fetched, also when that fails; a revoked key is refused afterwards."""
     source = Source(rsa_jwk("r1"), rsa_jwk("r2"))
     await source.public.find("r1", "RS256")
     source.now += LIFETIME + 1
@@ -411,11 +414,11 @@ async def settled(source: Source) -> None:
 
 
 async def test_without_a_key_id_the_only_key_counts() -> None:
-    """A token without `kid` is taken when there is no doubt which key it means."""
+    """A token without `kid` is accepted when only one key fits."""
     assert await Source(rsa_jwk(None), ec_jwk()).public.find(None, "RS256")
     assert await Source(rsa_jwk("a"), rsa_jwk("b")).public.find(None, "RS256") is None
 
 
 async def test_a_key_for_encryption_verifies_nothing() -> None:
-    """`use` is heeded."""
+    """A key with `use: enc` is not used to verify tokens."""
     assert await Source(rsa_jwk("r1", use="enc")).public.find("r1", "RS256") is None

@@ -1,4 +1,4 @@
-"""Probes: many at once, while the database hangs, and while nothing of the pool is left."""
+"""Probes: many at once, while the database hangs, and while the pool has no connection left."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ LOST = {"database": False, "migrations": False}
 
 
 class CountingPool:
-    """A pool that counts the questions that are put to it directly."""
+    """A pool that counts the queries that are sent through it directly."""
 
     def __init__(self, pool: Any) -> None:
         self.pool = pool
@@ -37,7 +37,7 @@ class CountingPool:
 
 
 async def test_an_exhausted_pool_is_asked_once(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every probe is answered in time; they wait for one connection together, and are ready once it is there."""
+    """Every probe is answered in time; they share the wait for one connection, and are ready once it is there."""
     monkeypatch.setattr(server.observe.health, "PATIENCE", 0.2)
     async with Database.open(migrated.url, max_size=5) as opened:
         pool = CountingPool(opened.pool)
@@ -47,7 +47,7 @@ async def test_an_exhausted_pool_is_asked_once(migrated: Database, monkeypatch: 
         async with app.router.lifespan_context(app), client:
             async with asyncio.timeout(20):
                 while (await client.get("/readyz")).json() != READY:
-                    """The wake-ups are connected soon after the start."""
+                    """The wake-ups are not connected yet."""
             pool.asked = 0
             taken = [await database.pool.acquire() for _ in range(5)]
             for _ in range(2):
@@ -62,7 +62,7 @@ async def test_an_exhausted_pool_is_asked_once(migrated: Database, monkeypatch: 
 
 
 def test_a_database_that_hangs(tmp_path: Path) -> None:
-    """A frozen PostgreSQL is told as not ready while the process is alive; when it goes on, so does everything."""
+    """With a frozen PostgreSQL the server is not ready but alive; once PostgreSQL goes on, it is ready again."""
     with serving(tmp_path) as served:
         root = served.url.removesuffix("/graphql")
 

@@ -1,4 +1,4 @@
-"""Logs: what one line tells, and what none may tell."""
+"""Logs: what a line contains, and what no line may contain."""
 
 import io
 import json
@@ -24,7 +24,7 @@ HIDDEN = "a-secret-value"
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
-    """What is logged as JSON, from the level `info` on."""
+    """What is logged as JSON, from the level `info` up."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
@@ -52,7 +52,7 @@ def describe(served: Served, count: int) -> list[dict[str, Any]]:
 
 
 def test_each_operation_is_a_line_of_json(tmp_path: Path) -> None:
-    """With its request id, organisation, name, kind, code and duration; never a token, a document or a variable."""
+    """The line has request id, organisation, name, kind, code and duration; never a token, a document or a variable."""
     with serving(tmp_path, DEALBOARD_LOG_FORMAT="json") as served:
         by_name = "query Find($text: String!) { leads(filter: {search: $text}) { nodes { id } } }"
         body = {"query": by_name, "variables": {"text": HIDDEN}}
@@ -70,7 +70,7 @@ def test_each_operation_is_a_line_of_json(tmp_path: Path) -> None:
             socket.recv(20)
             socket.send(orjson.dumps({"id": HIDDEN, "type": "subscribe", "payload": body}), text=True)
             while orjson.loads(socket.recv(20))["type"] != "complete":
-                """First the answer."""
+                """This is the answer, which comes first."""
         found = describe(served, 4)
     shown = [
         (call["request_id"], call["transport"], call["organisation"], call["operation"], call["kind"], call["code"])
@@ -88,8 +88,8 @@ def test_each_operation_is_a_line_of_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sent", ["", "two words", "x" * 101, "line\tbreak", "é"])
-async def test_a_request_id_that_cannot_be_told_is_replaced(client: AsyncClient, sent: str) -> None:
-    """Only what is short and plain goes on into logs and headers."""
+async def test_a_request_id_that_cannot_be_logged_is_replaced(client: AsyncClient, sent: str) -> None:
+    """Only a short and plain id is used in logs and headers."""
     answers = [
         await client.post("/graphql", json={"query": "{ who }"}, headers={b"x-request-id": sent.encode()})  # type: ignore[dict-item]
         for _ in range(2)
@@ -100,8 +100,8 @@ async def test_a_request_id_that_cannot_be_told_is_replaced(client: AsyncClient,
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
-def test_a_failure_is_told_without_its_message(formatter: logging.Formatter) -> None:
-    """Messages quote values. Type and place of all that led to it are told, and what PostgreSQL says by code."""
+def test_a_failure_is_logged_without_its_message(formatter: logging.Formatter) -> None:
+    """Messages quote values, so the log has the type and place of each cause, and PostgreSQL's code."""
 
     class Violation(Exception):
         sqlstate = "23505"
@@ -128,14 +128,14 @@ def test_a_failure_is_told_without_its_message(formatter: logging.Formatter) -> 
     assert "in fail" in line
 
 
-def test_a_message_with_half_a_character_is_told() -> None:
+def test_a_message_with_half_a_character_is_logged() -> None:
     """A lone surrogate cannot be encoded, and must not lose the line."""
     record = logging.LogRecord("dealboard", logging.INFO, __file__, 1, "a %s", ("\ud800",), None)
     assert orjson.loads(JsonFormatter().format(record))["message"] == "a ?"
 
 
 async def test_what_fails_belongs_to_its_call(client: AsyncClient, logged: io.StringIO) -> None:
-    """An unexpected failure is logged with the request id, under which the client can ask about it."""
+    """An unexpected failure is logged with the request id, which the client can quote."""
     answer = await client.post("/graphql", json={"query": "query Broken { broken }"}, headers={"X-Request-ID": "7"})
     assert answer.status_code == 500
     failure, call = (orjson.loads(line) for line in logged.getvalue().splitlines())
@@ -148,14 +148,14 @@ async def test_what_fails_belongs_to_its_call(client: AsyncClient, logged: io.St
 
 
 async def test_calls_on_a_socket_have_ids_of_their_own(stand_in: StandIn, logged: io.StringIO) -> None:
-    """The id of the handshake, and a number; a subscription is told at its end."""
+    """An id is that of the handshake and a number; a subscription is logged at its end."""
     async with listening(application(stand_in)) as port, opened(port, **{"X-Request-ID": "hand:1"}) as socket:
         await socket.init()
         await socket.subscribe("a", "query Broken { broken }")
         assert (await socket.take())["type"] == "error"
         await socket.subscribe("b", "subscription Live { breaks }")
         while (await socket.take())["type"] != "error":
-            """First an event."""
+            """This is the event, which comes first."""
     ends = [record for line in logged.getvalue().splitlines() if "code" in (record := orjson.loads(line))]
     assert [(end["request_id"], end["operation"], end["code"]) for end in ends] == [
         ("hand:1-1", "Broken", "INTERNAL_SERVER_ERROR"),

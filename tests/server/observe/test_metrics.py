@@ -25,7 +25,7 @@ from tests.support.workers import workers
 
 @asynccontextmanager
 async def asking(database: Database, **given: Any) -> AsyncIterator[AsyncClient]:
-    """A client of the application, over a pool that tells its times."""
+    """A client of the application, over a pool that measures its waits."""
     metrics = Metrics()
     async with Database.open(database.url, max_size=3, waited=metrics.waited, ran=metrics.ran) as own:
         app = create_app(settings(overdue_interval=0, **given), own, calls=Calls(metrics))
@@ -36,7 +36,7 @@ async def asking(database: Database, **given: Any) -> AsyncIterator[AsyncClient]
 
 
 async def test_operations_are_counted_by_name_kind_and_code(database: Database) -> None:
-    """What was asked, and what came of it: a refusal by its code, a refused change by that of its user error."""
+    """The code is that of a refusal, or of the user error of a refused change."""
     delete = 'mutation Drop { deleteLead(input: {leadId: "lead_018bcfe5-6800-7000-8000-000000000000"}) { __typename } }'
     posts: list[dict[str, Any]] = [
         {"query": "query Board { pipelines { id } }"},
@@ -72,8 +72,8 @@ async def test_operations_are_counted_by_name_kind_and_code(database: Database) 
     assert figure(answer.text, "pool_connections", state="used") == 0
 
 
-async def test_subscriptions_and_deliveries_are_told(database: Database) -> None:
-    """Who listens, what is delivered and how late, and that wake-ups came again after they were interrupted."""
+async def test_subscriptions_and_deliveries_are_counted(database: Database) -> None:
+    """Subscribers, deliveries and their delay are counted, and so are wake-ups that came back after an interruption."""
     metrics = Metrics()
     app = create_app(settings(overdue_interval=0, event_poll_seconds=0.05), database, calls=Calls(metrics))
 
@@ -84,7 +84,7 @@ async def test_subscriptions_and_deliveries_are_told(database: Database) -> None
     async def until(name: str, value: float, **labels: str) -> str:
         async with asyncio.timeout(20):
             while figure(text := await read(), name, **labels) != value:
-                """It comes."""
+                """The event has not arrived yet."""
             return text
 
     async with app.router.lifespan_context(app), listening(app) as port, opened(port) as socket:
@@ -116,7 +116,7 @@ async def test_subscriptions_and_deliveries_are_told(database: Database) -> None
 
 
 async def change(app: Any) -> None:
-    """Something that is told: a pipeline is made."""
+    """A change with an event: a pipeline is created."""
     engine = app.service.engine
     document = 'mutation { createPipeline(input: {name: "Sales", stages: [{name: "New"}]}) { userErrors { message } } }'
     answer = await engine.execute(engine.documents.prepare(document), None, Caller("acme", "ann", Role.ADMIN))
@@ -124,7 +124,7 @@ async def change(app: Any) -> None:
 
 
 async def test_names_are_bounded() -> None:
-    """Clients choose the names of operations: those that come after the first many are told together."""
+    """Clients choose the names of operations: all names after the first ones are counted together."""
     metrics = Metrics()
     for number in range(2 * MOST_NAMES):
         metrics.called(f"Operation{number}", "query", "OK", 0.001)
@@ -137,7 +137,7 @@ async def test_names_are_bounded() -> None:
 
 @pytest.mark.parametrize(("sent", "status"), [(None, 401), ("Bearer wrong", 401), ("Bearer the right one", 200)])
 async def test_a_token_can_be_asked_for(database: Database, sent: str | None, status: int) -> None:
-    """With the setting, only who knows it may look."""
+    """With the setting, only requests with the token get the metrics."""
     async with asking(database, metrics_token="the right one") as client:
         del client.headers["Authorization"]
         answer = await client.get("/metrics", headers={"Authorization": sent} if sent else {})
@@ -146,13 +146,13 @@ async def test_a_token_can_be_asked_for(database: Database, sent: str | None, st
 
 
 async def test_they_can_be_switched_off(database: Database) -> None:
-    """Then there is nothing at that address."""
+    """With the setting off, the path is not found."""
     async with asking(database, metrics=False) as client:
         assert (await client.get("/metrics")).status_code == 404
 
 
 def test_any_worker_answers_for_all(tmp_path: Path) -> None:
-    """Sums are over all workers, also over one that is gone; states are those of the living."""
+    """Counters add up over all workers, also a dead one; gauges are those of the living ones."""
     with serving(tmp_path, DEALBOARD_WORKERS="2") as served:
         root = served.url.removesuffix("/graphql")
 

@@ -1,4 +1,4 @@
-"""Traces, as an OpenTelemetry collector gets them."""
+"""Traces, as an OpenTelemetry collector receives them."""
 
 import gzip
 import queue
@@ -28,7 +28,7 @@ TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 
 @contextmanager
 def collecting() -> Iterator[tuple[str, "queue.Queue[Any]"]]:
-    """A collector on a free port of this machine: its endpoint, and the spans that it gets."""
+    """A collector on a free port of this machine: its endpoint, and the spans that it receives."""
     spans: queue.Queue[Any] = queue.Queue()
 
     class Collector(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ def collecting() -> Iterator[tuple[str, "queue.Queue[Any]"]]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -61,7 +61,7 @@ def attributes(of: Any) -> dict[str, str]:
 
 
 def test_a_served_operation_is_a_span(tmp_path: Path) -> None:
-    """It has the name, kind, code and duration of the operation, and continues the trace of the client."""
+    """The span has the name, kind, code and duration of the operation, and continues the trace of the client."""
     with collecting() as (endpoint, spans):
         with serving(tmp_path, DEALBOARD_OTLP_ENDPOINT=endpoint) as served:
             before = time.time_ns()
@@ -87,7 +87,7 @@ def test_a_served_operation_is_a_span(tmp_path: Path) -> None:
 
 
 def test_what_is_our_fault_is_an_error() -> None:
-    """Its span has the status ERROR; without a `traceparent` it begins a trace of its own."""
+    """The span of an internal error has the status ERROR; without a `traceparent` it starts a trace of its own."""
     with collecting() as (endpoint, spans):
         tracer = OpenTelemetry(endpoint)
         with pytest.raises(RuntimeError), Call(Calls(Metrics(), tracer=tracer), "http", "r2", {}):
@@ -100,7 +100,7 @@ def test_what_is_our_fault_is_an_error() -> None:
 
 
 def test_a_collector_that_is_away_holds_nobody_up() -> None:
-    """What cannot be sent is dropped when the process ends."""
+    """Spans that cannot be sent are dropped when the process ends."""
     tracer = OpenTelemetry("http://127.0.0.1:9/v1/traces")
     with Call(Calls(Metrics(), tracer=tracer), "http", "r3", {b"traceparent": b"\xff nonsense"}):
         pass
@@ -117,4 +117,4 @@ async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.Mon
         assert tracer is None
     with pytest.raises(WrongSettings, match=r"pip install dealboard\[tracing\]"):
         async with opened_tracer(settings(otlp_endpoint="http://127.0.0.1:9/v1/traces")):
-            """It is refused before."""
+            """The settings refuse it first."""

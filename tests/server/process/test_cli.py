@@ -37,7 +37,7 @@ Dealboard = Callable[..., Ended]
 
 @pytest.fixture
 def dealboard(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Dealboard:
-    """Runs a command to its end, in this process: only starting and stopping a server need one of their own."""
+    """Runs a command to its end in this process: only starting and stopping a server need one of their own."""
     monkeypatch.setenv("DEALBOARD_DATA_DIR", str(tmp_path))
 
     def run(*arguments: str, **environment: str) -> Ended:
@@ -67,7 +67,8 @@ def test_a_server_starts_stops_and_keeps_its_data(tmp_path: Path) -> None:
 
 
 def test_a_killed_server_leaves_data_that_the_next_one_takes_over(tmp_path: Path) -> None:
-    """After SIGKILL PostgreSQL runs on without its server; the next server adopts it, and stops it in the end."""
+    """After SIGKILL PostgreSQL keeps running without its server; the next server takes it over, and stops it in the
+    end."""
     with serving(tmp_path) as killed:
         before = ask(killed.url, killed.headers, "{ cursor }")
         killed.process.send_signal(signal.SIGKILL)
@@ -79,7 +80,7 @@ def test_a_killed_server_leaves_data_that_the_next_one_takes_over(tmp_path: Path
 
 
 def test_a_command_beside_a_server_leaves_it_its_database(dealboard: Dealboard, tmp_path: Path) -> None:
-    """The server that is running answers as before, and stops PostgreSQL in the end."""
+    """The running server answers as before, and stops PostgreSQL in the end."""
     with serving(tmp_path) as server:
         before = ask(server.url, server.headers, "{ cursor }")
         assert dealboard("explain", "{ cursor }", DEALBOARD_JWT_SECRET="s" * 40).returncode == 0
@@ -88,7 +89,7 @@ def test_a_command_beside_a_server_leaves_it_its_database(dealboard: Dealboard, 
 
 
 def test_who_leaves_last_stops_the_database(tmp_path: Path) -> None:
-    """Not who started it: work that goes on keeps its database. The next one starts it again."""
+    """The last process stops PostgreSQL, not the one that started it; the next one starts it again."""
     with ExitStack() as later:
         with embedded(tmp_path):
             later.enter_context(embedded(tmp_path))
@@ -111,7 +112,7 @@ def test_a_taken_port_is_one_line(dealboard: Dealboard, tmp_path: Path) -> None:
 
 
 def test_an_unreachable_database_is_one_line(dealboard: Dealboard) -> None:
-    """A wrong URL is told with what to check, not with a traceback."""
+    """A wrong URL gets one line that says what to check, without a traceback."""
     result = dealboard("migrate", DEALBOARD_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert result.returncode == 2
     assert result.stderr.startswith("dealboard: DEALBOARD_DATABASE_URL: cannot connect")
@@ -119,7 +120,7 @@ def test_an_unreachable_database_is_one_line(dealboard: Dealboard) -> None:
 
 
 def test_a_newer_database_is_one_line(dealboard: Dealboard, postgres_url: str) -> None:
-    """An older version does not start on tables that a newer one has upgraded; it says which way out there is."""
+    """An older version does not start on tables that a newer one has upgraded, and says what to do."""
     url = urlsplit(postgres_url)._replace(path="/newer_test").geturl()
 
     async def run(at: str, *statements: str) -> None:
@@ -141,7 +142,7 @@ def test_a_newer_database_is_one_line(dealboard: Dealboard, postgres_url: str) -
 
 @pytest.mark.parametrize("command", ["suspend", "resume"])
 def test_an_unknown_organisation_is_one_line(command: str, dealboard: Dealboard, postgres_url: str) -> None:
-    """A misspelt key is told, and changes nothing."""
+    """An unknown key gets one line that quotes it."""
     result = dealboard(command, "--org", "nobody", DEALBOARD_DATABASE_URL=postgres_url)
     assert result.returncode == 2
     assert result.stderr.startswith("dealboard: --org nobody: there is no such organisation.")
@@ -191,6 +192,6 @@ def test_every_command_explains_itself(name: str, dealboard: Dealboard) -> None:
 
 
 def test_the_help_of_serve_lists_every_setting(dealboard: Dealboard) -> None:
-    """What can be set is found where one looks for it."""
+    """`serve --help` names each setting."""
     text = dealboard("serve", "--help").stdout
     assert [name for name in Settings.model_fields if f"DEALBOARD_{name.upper()}" not in text] == []

@@ -1,4 +1,4 @@
-"""The demo organisation is complete, consistent, and made once."""
+"""The demo organisation is complete and consistent, and is created once."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ PRINTED: dict[str, tuple[str, str]] = {
     for node in parse(block).definitions
     if isinstance(node, OperationDefinitionNode) and node.name
 }
-"""Each operation of the README and of the page on routing, with what stands between its block and the next."""
+"""Each operation of the README and of the page on routing, with the text up to the next one."""
 
 
 def answer_of(name: str) -> Any:
@@ -42,7 +42,7 @@ async def counts(database: Database) -> dict[str, int]:
 
 
 async def test_the_demo_is_made_once(database: Database) -> None:
-    """Two servers that start at once make one organisation, and a later start adds nothing."""
+    """Two servers that start at once create one organisation, and a later start adds nothing."""
     await asyncio.gather(load_demo(database), load_demo(database))
     made = await counts(database)
     assert (made["pipeline"], made["stage"], made["member"], made["lead"]) == (2, 10, 8, 310)
@@ -65,7 +65,7 @@ async def test_the_log_has_no_gaps_and_the_history_agrees_with_it(database: Data
 
 
 async def test_every_lead_stands_where_its_history_ends(database: Database) -> None:
-    """The last step of each lead is the stage it stands in, and only leads at an end are closed."""
+    """The last step of each lead is its stage, and only leads in a closing stage are closed."""
     await load_demo(database)
     astray = await database.pool.fetchval(
         "SELECT count(*) FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id"
@@ -85,7 +85,7 @@ async def test_the_demo_admin_sees_the_board(api: Any, database: Database) -> No
 
 
 async def test_the_demo_has_leads_to_route(api: Any, database: Database) -> None:
-    """Nobody works on some leads; its rules give each of them to somebody, some to the manager, most to the pool."""
+    """Some leads have no owner; the rules assign each of them, some to the manager, most to the pool."""
     await load_demo(database)
     query = "{ pipelines(type: LEAD) { id routingRules { name condition member { name } pool { name } } } }"
     (pipeline,) = (await api(query, subject="demo-admin"))["data"]["pipelines"]
@@ -102,7 +102,7 @@ async def test_the_demo_has_leads_to_route(api: Any, database: Database) -> None
 
 
 async def test_what_the_readme_finds(api: Any, database: Database) -> None:
-    """Its search has the answer that is printed, which does not depend on the day; the tab asks for the same leads."""
+    """The search has the answer that the README prints, on any day; the example tab asks for the same leads."""
     await load_demo(database)
     (tab,) = (query for query in pages.examples() if "query Find" in query)
     printed = answer_of("Find")
@@ -113,7 +113,7 @@ async def test_what_the_readme_finds(api: Any, database: Database) -> None:
 
 
 async def test_what_the_readme_routes(api: Any, database: Database) -> None:
-    """With the rules that are printed, two leads of a new demo would be routed, and the printed one would not."""
+    """With the printed rules, two leads of a new demo would be routed, and the printed one would not."""
     await load_demo(database)
 
     async def answered(query: str, **variables: Any) -> Any:

@@ -23,7 +23,7 @@ WHERE = ["--org", "acme", "--pipeline", "Hardware"]
 
 @pytest.fixture
 def imported(postgres_url: str, database: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Runs an import of a file with this content (or at this path); returns what it printed."""
+    """Imports a file with this content (or at this path); returns what the command printed."""
     monkeypatch.setenv("DEALBOARD_DATABASE_URL", postgres_url)
     monkeypatch.setenv("DEALBOARD_JWT_SECRET", "s" * 40)
 
@@ -40,13 +40,13 @@ def imported(postgres_url: str, database: object, monkeypatch: pytest.MonkeyPatc
 
 
 def rejects(folder: Path) -> list[tuple[str, str]]:
-    """Line and reason of what was rejected."""
+    """Line and reason of each rejected line."""
     with (folder / "deals.rejected.csv").open(newline="") as opened:
         return [(row["line"], row["reason"]) for row in csv.DictReader(opened)]
 
 
 def test_dirty_lines_are_rejected_with_their_reasons(imported, tmp_path: Path) -> None:
-    """What can be taken is taken; what cannot stands in a file beside it, with line and reason, and is counted."""
+    """Good lines are imported; the others are counted, and written to a file beside it with line and reason."""
     content = (
         HEADER
         + "A1,Ann,Box,Globex,Won,3/1/2017,4/1/2017,100\n"
@@ -86,8 +86,8 @@ def test_dirty_lines_are_rejected_with_their_reasons(imported, tmp_path: Path) -
         (Path("/"), [], "is a folder"),
     ],
 )
-def test_what_cannot_be_imported_is_told_in_one_line(imported, content, options: list[str], words: str) -> None:
-    """Each mistake has its one line, which says the way out."""
+def test_what_cannot_be_imported_gets_one_line(imported, content, options: list[str], words: str) -> None:
+    """Each mistake gets one line, which says what to do."""
     with pytest.raises(Fault) as fault:
         imported(content, *options)
     assert words in str(fault.value)
@@ -95,7 +95,7 @@ def test_what_cannot_be_imported_is_told_in_one_line(imported, content, options:
 
 
 def test_a_file_of_a_spreadsheet_is_read(imported) -> None:
-    """A byte order mark, Windows line ends and quoted cells are nothing special."""
+    """A byte order mark, Windows line ends and quoted cells make no difference."""
     output = imported(b'\xef\xbb\xbftitle,stage\r\n"Deal, large",Open\r\n', "--create-missing")
     assert "1 imported, 0 unchanged, 0 rejected." in output
     assert "Created: 1 pipeline, 1 stage." in output
@@ -103,7 +103,8 @@ def test_a_file_of_a_spreadsheet_is_read(imported) -> None:
 
 @pytest.mark.skipif(not REAL.exists(), reason="the published data set is not beside this checkout")
 async def test_the_published_data_set(imported, api, tmp_path: Path) -> None:
-    """8,800 real opportunities: 4,238 won, worth 10,005,534; 2,473 lost; 1,589 and 500 open. Twice changes nothing."""
+    """8,800 real opportunities: 4,238 won, worth 10,005,534; 2,473 lost; 1,589 and 500 open. A second import changes
+    nothing."""
     path = tmp_path / "deals.csv"
     path.write_bytes(REAL.read_bytes())
     options = [*MAPPING, "--create-missing", "--stages", "Prospecting,Engaging,Won,Lost"]

@@ -1,4 +1,4 @@
-"""What nobody should send, over real HTTP to the whole application: each has its clear answer, and changes nothing."""
+"""Bad input over real HTTP to the whole application: each request has its clear answer, and changes nothing."""
 
 import json
 import time
@@ -139,7 +139,7 @@ CREDENTIALS: dict[str, tuple[str | None, str | None, str]] = {
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[AsyncClient]:
-    """An admin's client of a server that listens. It gives up on what is not answered within seconds."""
+    """An admin's client of a running server. A request fails that is not answered within seconds."""
     app = create_app(settings(), database)
     async with (
         app.router.lifespan_context(app),
@@ -151,7 +151,7 @@ async def client(database: Database) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def known(world: World, strangers: World) -> dict[str, str]:
-    """What `$name` stands for in the tables above."""
+    """The value of each `$name` in the tables above."""
     theirs = {"theirs": strangers["Ada"], "their stage": strangers["Talking"], "their member": strangers["rita"]}
     return {f"${name}": id for name, id in (world.ids | theirs).items()}
 
@@ -171,19 +171,19 @@ def outcome(response: Response) -> str:
 
 
 async def post(client: AsyncClient, document: str, variables: Mapping[str, Any] | None = None) -> Response:
-    """The answer to a document; what is not ASCII in its variables goes as JSON's escapes."""
+    """The answer to a document; non-ASCII text in its variables is sent as JSON escapes."""
     return await client.post("/graphql", content=json.dumps({"query": document, "variables": variables}))
 
 
 def filled(given: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
-    """The variables with ids in the places of their names."""
+    """The variables with ids in place of names."""
     return {key: known.get(value, value) if isinstance(value, str) else value for key, value in given.items()}
 
 
 async def test_bad_input_is_answered_and_changes_nothing(
     client: AsyncClient, known: Mapping[str, str], database: Database
 ) -> None:
-    """Every request of the tables above has the outcome that stands beside it; afterwards every table is as before."""
+    """Each request of the tables above has the outcome listed with it, and all tables stay as they were."""
     before = await tables(database)
     wanted: dict[str, str] = {}
     found: dict[str, str] = {}
@@ -202,7 +202,7 @@ async def test_bad_input_is_answered_and_changes_nothing(
 
 
 async def test_who_proves_nothing_gets_nothing(client: AsyncClient, known: Mapping[str, str]) -> None:
-    """Every credential of the table above has the outcome that stands beside it, whatever is asked."""
+    """Each credential of the table above has the outcome listed with it, whatever the request."""
     del client.headers["Authorization"]
     wanted: dict[str, str] = {}
     found: dict[str, str] = {}
@@ -215,7 +215,7 @@ async def test_who_proves_nothing_gets_nothing(client: AsyncClient, known: Mappi
 
 
 async def test_a_long_body_of_unknown_length(client: AsyncClient, world: World) -> None:
-    """It is refused as one that says how long it is; the next request is answered."""
+    """The body is refused as one that declares its length is; the next request is answered."""
 
     async def ten_megabytes() -> AsyncIterator[bytes]:
         for _ in range(100):
@@ -249,7 +249,7 @@ SEARCHES: dict[str, list[str]] = {
 
 
 async def test_text_is_only_text(client: AsyncClient, world: World) -> None:
-    """What means something to SQL, to LIKE or to JSON is kept as it is typed, and found as it is typed."""
+    """Text with a meaning in SQL, LIKE or JSON is stored as typed, and found as typed."""
     for title in TITLES:
         made = (await post(client, CREATE, {"input": {"title": title}})).json()["data"]["createLead"]
         kept = (await post(client, LEAD, {"id": made["lead"]["id"]})).json()["data"]["lead"]

@@ -21,11 +21,11 @@ from tests.support.stand_in import StandIn, application, bearer, listening
 from tests.support.workers import heard, move, subscribed
 
 ENDLESS = {"to": 10_000_000, "width": 4096}
-"""More and wider events than any buffer between server and client holds."""
+"""More and larger events than any buffer between server and client holds."""
 
 
 async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:
-    """What was begun for it ends, and it is closed with 4413; another socket does not notice."""
+    """The client's subscription ends, and it is closed with 4413; another socket is not affected."""
     app = application(stand_in, send_timeout=0.2, max_messages_per_second=100_000)
     async with listening(app) as port, narrow(port) as stuck, another(port) as other:
         await stuck.init()
@@ -42,7 +42,7 @@ async def test_a_client_that_stops_reading(stand_in: StandIn) -> None:
 
 
 async def test_a_client_that_leaves_and_does_not_read(stand_in: StandIn) -> None:
-    """Its close frame is taken while what was sent to it still waits, and a server that stops then stops in order."""
+    """The client's close frame is read while messages to it still wait, and the server then stops in order."""
     app = application(stand_in, send_timeout=60)
     async with listening(app) as port, narrow(port) as stuck, another(port) as other:
         await stuck.init()
@@ -60,7 +60,7 @@ async def test_a_client_that_leaves_and_does_not_read(stand_in: StandIn) -> None
 
 
 async def test_connections_of_a_member_are_limited(stand_in: StandIn) -> None:
-    """One too many is closed with 4430, and the one that was there stays."""
+    """One too many is closed with 4430, and the earlier one stays."""
     app = application(stand_in, max_connections_per_member=1)
     async with listening(app) as port, another(port) as first, another(port) as second:
         await first.init()
@@ -71,7 +71,7 @@ async def test_connections_of_a_member_are_limited(stand_in: StandIn) -> None:
 
 @asynccontextmanager
 async def streaming(port: int, query: str) -> AsyncIterator[httpx2.Response]:
-    """A stream of Server-Sent Events that has begun, or was refused; its client takes nothing else."""
+    """A stream of Server-Sent Events that has begun, or was refused; its client accepts nothing else."""
     headers = {**bearer(), "Accept": "text/event-stream"}
     async with (
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20) as client,
@@ -81,7 +81,7 @@ async def streaming(port: int, query: str) -> AsyncIterator[httpx2.Response]:
 
 
 async def test_streams_of_a_member_are_limited(stand_in: StandIn) -> None:
-    """One too many is refused with 429; sockets count as well; one that ends makes place for another."""
+    """One too many is refused with 429; sockets count as well; one that ends makes room for another."""
     app = application(stand_in, max_connections_per_member=2)
     follow = "subscription { follow }"
     async with listening(app) as port, another(port) as socket:
@@ -100,12 +100,13 @@ async def test_streams_of_a_member_are_limited(stand_in: StandIn) -> None:
 
 
 async def test_a_drain_ends_streams_so_that_they_come_back(stand_in: StandIn) -> None:
-    """A comment says why; there is no `complete`, after which a client would not come back; all is let go of."""
+    """A comment says why, and no `complete` follows, after which a client would not reconnect; all resources are
+    released."""
     app = application(stand_in)
     async with listening(app) as port, streaming(port, "subscription { follow }") as response:
         lines = response.aiter_lines()
         while not (await anext(lines)).startswith("data:"):
-            """Until the stream has begun."""
+            """The stream has begun."""
         await asyncio.wait_for(app.service.connections.drain(), 20)
         assert [line async for line in lines] == ["", ": Service restart: reconnect", ""]
         assert stand_in.finished == ["subscription"]
@@ -113,7 +114,7 @@ async def test_a_drain_ends_streams_so_that_they_come_back(stand_in: StandIn) ->
 
 
 async def test_a_stream_whose_client_stops_reading_is_cut(stand_in: StandIn) -> None:
-    """What is made for it stops at what the buffers take; then it is cut, and what was begun for it ends."""
+    """Rendering stops once the buffers are full; then the stream is cut, and its subscription ends."""
     app = application(stand_in, send_timeout=0.2, max_messages_per_second=100_000)
     query = "subscription($to: Int!) { count(to: $to) }"
     body = orjson.dumps({"query": query, "variables": ENDLESS})
@@ -131,7 +132,7 @@ async def test_a_stream_whose_client_stops_reading_is_cut(stand_in: StandIn) -> 
 
 
 async def test_messages_in_a_second_are_limited(stand_in: StandIn) -> None:
-    """A client that floods is closed with 4431."""
+    """A client that exceeds the limit is closed with 4431."""
     async with socket(stand_in, max_messages_per_second=20) as client:
         await client.init()
         for _ in range(60):
@@ -157,7 +158,7 @@ async def test_a_drain_waits_for_a_change(stand_in: StandIn) -> None:
 
 
 def test_a_stream_over_the_end_of_its_server(tmp_path: Path) -> None:
-    """SIGTERM ends it with a comment and no `complete`; `Last-Event-ID` goes on after what it has told."""
+    """SIGTERM ends it with a comment and no `complete`; `Last-Event-ID` resumes after the last event it sent."""
     query = "subscription ($after: String) { stageChanged(after: $after) { lead { id } } }"
     with serving(tmp_path) as served:
         start: Any = ask(served.url, served.headers, "{ cursor }")["data"]
@@ -167,9 +168,7 @@ def test_a_stream_over_the_end_of_its_server(tmp_path: Path) -> None:
         def events(seen: str | None, count: int) -> tuple[list[str], list[str], Iterator[str]]:
             """The ids and the leads of the first events, and the lines that follow."""
             headers = {**served.headers, "Accept": "text/event-stream", **({"Last-Event-ID": seen} if seen else {})}
-            response = stack.enter_context(
-                httpx2.stream("GET", served.url, params=asked, headers=headers, timeout=20)  # as EventSource asks
-            )
+            response = stack.enter_context(httpx2.stream("GET", served.url, params=asked, headers=headers, timeout=20))
             lines = response.iter_lines()
             ids, found = [], []
             while len(found) < count:
@@ -190,7 +189,7 @@ def test_a_stream_over_the_end_of_its_server(tmp_path: Path) -> None:
 
 
 def test_a_server_that_stops(tmp_path: Path) -> None:
-    """It was ready; SIGTERM closes sockets with 1012 and the last cursor they were told, and the server ends."""
+    """A ready server that gets SIGTERM closes sockets with 1012 and the last cursor they were sent, and ends."""
     with serving(tmp_path) as served, subscribed(served) as socket:
         base = served.url.removesuffix("/graphql")
         assert httpx2.get(f"{base}/healthz", timeout=20).json() == {"alive": True}
@@ -209,7 +208,7 @@ def test_a_server_that_stops(tmp_path: Path) -> None:
 
 
 async def test_a_server_whose_database_does_not_answer_stops_in_time(database: Database, tmp_path: Path) -> None:
-    """Who waits for it is told so, over HTTP and on a socket, and the process ends all the same."""
+    """Waiting operations get an error, over HTTP and on a socket, and the process ends all the same."""
     asked = {
         "query": 'mutation { createPipeline(input: {name: "Held", stages: [{name: "New"}]}) { pipeline { name } } }'
     }
@@ -228,11 +227,11 @@ async def test_a_server_whose_database_does_not_answer_stops_in_time(database: D
             change = asyncio.create_task(http.post(served.url, json=asked))
             await client.subscribe("m", asked["query"])
             while await database.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
-                """Until both wait."""
+                """Both are waiting."""
             served.process.send_signal(signal.SIGTERM)
             answer = await change
-            told = (await client.take())["payload"]
+            refused = (await client.take())["payload"]
             assert await client.closed() == (1012, "Service restart: reconnect")
             assert await asyncio.to_thread(served.process.wait, 60) == 0
-    assert (answer.status_code, answer.json()) == (200, told)
-    assert [error["extensions"]["code"] for error in told["errors"]] == ["SERVICE_UNAVAILABLE"]
+    assert (answer.status_code, answer.json()) == (200, refused)
+    assert [error["extensions"]["code"] for error in refused["errors"]] == ["SERVICE_UNAVAILABLE"]

@@ -23,7 +23,7 @@ async def ask(client: AsyncClient, query: str, **headers: str) -> Response:
 
 
 def refused(response: Response, status: int, code: str, said: str = "") -> None:
-    """It is a GraphQL response with errors, without data, and it says why."""
+    """The response is a GraphQL one with errors that say why, and without data."""
     assert response.status_code == status, response.text
     body = response.json()
     assert list(body) == ["errors"]
@@ -35,7 +35,7 @@ def refused(response: Response, status: int, code: str, said: str = "") -> None:
 
 
 async def test_a_query_by_post(client: AsyncClient) -> None:
-    """The engine's bytes come back as they are, with the type asked for, not to be stored and not to be sniffed."""
+    """The engine's bytes are returned as they are, with the requested type, not to be stored and not to be sniffed."""
     response = await post(
         client, b'{"query":"query Q($n: String) { hello(name: $n) }","variables":{"n":"\\u00e4"},"operationName":"Q"}'
     )
@@ -48,7 +48,7 @@ async def test_a_query_by_post(client: AsyncClient) -> None:
 
 
 async def test_a_query_by_get(client: AsyncClient) -> None:
-    """Queries by GET work, with variables as JSON; empty parameters are none."""
+    """Queries by GET work, with variables as JSON; empty parameters are ignored."""
     params = {"query": "query Q($n: String) { hello(name: $n) }", "variables": '{"n":"ä+&"}', "operationName": "Q"}
     assert (await client.get("/graphql", params=params)).json() == {"data": {"hello": "Hello, ä+&!"}}
     empty = {"query": "{ hello }", "variables": "", "operationName": "", "extensions": ""}
@@ -56,7 +56,7 @@ async def test_a_query_by_get(client: AsyncClient) -> None:
 
 
 async def test_a_mutation_by_get_is_405(client: AsyncClient, stand_in: StandIn) -> None:
-    """It is refused with the method that is right, and nothing changes, for each type of answer."""
+    """A mutation by GET is refused for each answer type with the right method in `Allow`, and nothing changes."""
     for accept in (RESPONSE, "application/json", "text/event-stream"):
         response = await client.get("/graphql", params={"query": "mutation { add(n: 1) }"}, headers={"Accept": accept})
         refused(response, 405, "BAD_REQUEST", "POST")
@@ -68,7 +68,7 @@ async def test_a_mutation_by_get_is_405(client: AsyncClient, stand_in: StandIn) 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
 async def test_other_methods_are_405(client: AsyncClient, method: str) -> None:
-    """What is allowed is named."""
+    """`Allow` names the allowed methods."""
     response = await client.request(method, "/graphql")
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, POST, OPTIONS"
@@ -92,7 +92,7 @@ async def test_other_methods_are_405(client: AsyncClient, method: str) -> None:
     ],
 )
 async def test_the_type_of_the_answer_is_negotiated(client: AsyncClient, accept: str | None, media: str) -> None:
-    """The best type that the client takes, by quality and then by order; the modern one when it does not say."""
+    """The type is the best that the client accepts, by quality and then by order; by default the modern one."""
     if accept is None:
         del client.headers["Accept"]
     response = await ask(client, "{ hello }", **({} if accept is None else {"Accept": accept}))
@@ -104,7 +104,7 @@ async def test_the_type_of_the_answer_is_negotiated(client: AsyncClient, accept:
     "accept", ["image/png", "application/json;q=0", "text/plain, application/xml", "application/jsonp"]
 )
 async def test_no_type_that_is_taken_is_406(client: AsyncClient, accept: str) -> None:
-    """A client that takes none of our types is told them."""
+    """The answer names the types that the server has."""
     refused(await ask(client, "{ hello }", Accept=accept), 406, "BAD_REQUEST", RESPONSE)
 
 
@@ -114,18 +114,19 @@ async def test_no_type_that_is_taken_is_406(client: AsyncClient, accept: str) ->
      "text/plain; application/json", "application/json; charset=latin-1", "application/graphql", ""],
 )  # fmt: skip
 async def test_a_body_of_another_type_is_415(client: AsyncClient, content_type: str) -> None:
-    """What a form on a strange page can send never counts as JSON, and neither does what only resembles it."""
+    """A type that a form on a foreign page can send never counts as JSON, and neither does one that only resembles
+    it."""
     refused(await post(client, b'{"query":"{ hello }"}', **{"Content-Type": content_type}), 415, "BAD_REQUEST", "JSON")
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'])
 async def test_json_in_utf_8_may_say_so(client: AsyncClient, content_type: str) -> None:
-    """The exact type with its charset is the exact type."""
+    """`application/json; charset=utf-8` is accepted as the type itself."""
     assert (await post(client, b'{"query":"{ hello }"}', **{"Content-Type": content_type})).status_code == 200
 
 
 async def test_a_compressed_body_is_415(client: AsyncClient) -> None:
-    """It is not unpacked: a small body could become a huge one."""
+    """A compressed body is not decompressed: a small body could become a huge one."""
     refused(await post(client, b"...", **{"Content-Encoding": "gzip"}), 415, "BAD_REQUEST", "compressed")
 
 
@@ -168,7 +169,7 @@ async def test_a_compressed_body_is_415(client: AsyncClient) -> None:
 )
 @pytest.mark.parametrize("accept", [RESPONSE, "application/json", "text/event-stream"])
 async def test_a_malformed_request_is_400(client: AsyncClient, accept: str, body: bytes, said: str) -> None:
-    """Whatever arrives, the answer is 400 with a GraphQL body that says what is wrong; never 500."""
+    """A malformed request gets 400 with a GraphQL body that says what is wrong; never 500."""
     refused(await post(client, body, Accept=accept), 400, "BAD_REQUEST", said)
 
 
@@ -202,7 +203,7 @@ async def test_a_malformed_url_is_400(client: AsyncClient, query_string: str, sa
     ],
 )
 async def test_the_status_of_a_refused_operation(client: AsyncClient, query: str, code: str) -> None:
-    """With the modern type it is 400; with application/json 200, because the request itself was well-formed."""
+    """With the modern type the status is 400; with application/json 200, because the request itself was well-formed."""
     refused(await ask(client, query, Accept=RESPONSE), 400, code)
     refused(await ask(client, query, Accept="application/json"), 200, code)
 
@@ -214,7 +215,7 @@ async def test_a_forbidden_operation_is_403(client: AsyncClient) -> None:
 
 
 async def test_a_failure_is_masked(client: AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
-    """The client gets an id, the log gets the id and the failure."""
+    """The client gets an id; the log has the id and the failure."""
     with caplog.at_level(logging.ERROR):
         response = await ask(client, "{ broken }")
     refused(response, 500, "INTERNAL_SERVER_ERROR")
@@ -224,7 +225,7 @@ async def test_a_failure_is_masked(client: AsyncClient, caplog: pytest.LogCaptur
 
 
 async def test_without_a_token_it_is_401(client: AsyncClient) -> None:
-    """Nothing is answered to strangers, not even whether their document is good; they learn how to authenticate."""
+    """Strangers get no answer, not even whether their document is valid; they learn how to authenticate."""
     del client.headers["Authorization"]
     for accept in (RESPONSE, "application/json", "text/event-stream"):
         response = await ask(client, "{ hello }", Accept=accept)
@@ -233,7 +234,7 @@ async def test_without_a_token_it_is_401(client: AsyncClient) -> None:
 
 
 async def test_the_token_and_orgid_say_who_asks(client: AsyncClient) -> None:
-    """The scope is made of the token and of the organisation asked for; another organisation's is refused with 403."""
+    """The caller is that of the token, in the requested organisation; a foreign one is refused with 403."""
     header = bearer(org_id=["acme", "zeta"], role="Manager")
     assert (await ask(client, "{ who }", **header, orgid="zeta")).json() == {"data": {"who": "ann of zeta as MANAGER"}}
     refused(await ask(client, "{ who }", **header, orgid="other"), 403, "FORBIDDEN", "other")
@@ -243,7 +244,7 @@ async def test_the_token_and_orgid_say_who_asks(client: AsyncClient) -> None:
 
 
 async def test_a_body_over_the_limit_is_413(stand_in: StandIn) -> None:
-    """It is refused by its declared length and, when none is declared, as soon as it is too long; nothing is parsed."""
+    """The body is refused by its declared length or, without one, as soon as it is too long; nothing is parsed."""
     app = application(stand_in, max_body_bytes=1000)
 
     async def answer(headers: list[tuple[bytes, bytes]], *chunks: bytes) -> tuple[int, int, bytes]:
@@ -279,12 +280,12 @@ async def test_a_body_over_the_limit_is_413(stand_in: StandIn) -> None:
 
 
 async def test_a_subscription_needs_a_stream(client: AsyncClient) -> None:
-    """Asked for as JSON it is refused, and the two ways to have it are named."""
+    """As JSON it is refused, and the message names the two ways to subscribe."""
     refused(await ask(client, "subscription { follow }"), 406, "BAD_REQUEST", "text/event-stream")
 
 
 async def test_a_browser_gets_the_page(client: AsyncClient) -> None:
-    """GET with text/html shows GraphiQL without a token; the root leads there."""
+    """GET with text/html returns GraphiQL without a token; the root redirects there."""
     del client.headers["Authorization"]
     browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
     response = await client.get("/graphql", headers=browser)
@@ -295,12 +296,13 @@ async def test_a_browser_gets_the_page(client: AsyncClient) -> None:
 
 
 async def test_what_is_not_there_is_404(client: AsyncClient) -> None:
-    """Also beside /graphql a refusal is a GraphQL response."""
+    """Outside of /graphql, too, a refusal is a GraphQL response."""
     refused(await client.get("/nothing"), 404, "BAD_REQUEST", "/graphql")
 
 
 async def test_pages_of_allowed_origins_may_read(client: AsyncClient) -> None:
-    """A preflight and the answer, refusals too, admit the origins of the setting and the own one; no other."""
+    """A preflight and each answer, refusals included, admit the origins of the setting and the server's own; no
+    other."""
     preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,orgid,x-key"}
     for origin in ("https://crm.example", "http://api.example"):
         response = await client.options("/graphql", headers={"Origin": origin, **preflight})
@@ -332,12 +334,12 @@ async def test_every_origin_when_the_setting_says_so(stand_in: StandIn) -> None:
 
 
 async def test_options_without_an_origin(client: AsyncClient) -> None:
-    """It tells the methods."""
+    """The answer lists the methods."""
     assert (await client.options("/graphql")).headers["allow"] == "GET, POST, OPTIONS"
 
 
 async def test_a_client_that_leaves_early(stand_in: StandIn) -> None:
-    """A body that never comes is no failure, and nothing is sent."""
+    """A body that never arrives is no failure, and nothing is sent."""
     app = application(stand_in)
     sent: list[Any] = []
     begun: dict[str, Any] = {"type": "http.request", "body": b"{", "more_body": True}

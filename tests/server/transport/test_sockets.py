@@ -24,7 +24,8 @@ async def client(stand_in: StandIn) -> AsyncIterator[Client]:
 
 
 async def test_a_subscription_from_its_begin_to_its_end(client: Client) -> None:
-    """Acknowledged, then each event as `next` in order, then `complete`; its id is free again at once."""
+    """A subscription is acknowledged, sends each event as `next` in order, then `complete`; its id is free again at
+    once."""
     assert client.connection.subprotocol == PROTOCOL
     await client.init()
     for _ in range(2):
@@ -35,7 +36,7 @@ async def test_a_subscription_from_its_begin_to_its_end(client: Client) -> None:
 
 
 async def test_queries_and_mutations_work_too(client: Client, stand_in: StandIn) -> None:
-    """One `next`, then `complete`; the operation is chosen by its name."""
+    """One `next` is sent, then `complete`; the operation is chosen by its name."""
     await client.init()
     await client.subscribe("q", "query A { who } query B { hello }", operationName="A")
     assert (await client.take())["payload"] == {"data": {"who": "ann of acme as REP"}}
@@ -47,7 +48,7 @@ async def test_queries_and_mutations_work_too(client: Client, stand_in: StandIn)
 
 
 async def test_the_id_is_any_text(client: Client) -> None:
-    """It is sent back as it came, quotes, line breaks and all."""
+    """The id is returned as it was sent, with quotes and line breaks."""
     await client.init()
     id_ = '"}\n\u2028ä😀'
     await client.subscribe(id_, "{ hello }")
@@ -68,7 +69,7 @@ async def test_the_id_is_any_text(client: Client) -> None:
     ],
 )
 async def test_what_is_wrong_with_one_operation(client: Client, query: str, code: str) -> None:
-    """It is told for its id, the socket and the other operations stay, the id is free, and no `complete` follows."""
+    """An error is sent for its id without `complete`; the socket and the other operations stay, and the id is free."""
     await client.init()
     await client.subscribe("other", "subscription { follow }")
     assert (await client.take())["payload"] == {"data": {"follow": 0}}
@@ -82,7 +83,7 @@ async def test_what_is_wrong_with_one_operation(client: Client, query: str, code
 
 
 async def test_a_subscription_that_breaks(client: Client, stand_in: StandIn) -> None:
-    """What came before the failure has been sent; the failure is masked; the source is ended."""
+    """Earlier events have been sent, the failure is masked, and the source is ended."""
     await client.init()
     await client.subscribe("a", "subscription { breaks }")
     assert (await client.take())["type"] == "next"
@@ -93,7 +94,8 @@ async def test_a_subscription_that_breaks(client: Client, stand_in: StandIn) -> 
 
 
 async def test_complete_ends_an_operation(client: Client, stand_in: StandIn) -> None:
-    """After it nothing more comes for the id, which is free at once; a second one and one for another id do no harm."""
+    """After it nothing more is sent for the id, which is free at once; a second one and one for another id do no
+    harm."""
     await client.init()
     await client.subscribe("a", "subscription { follow }")
     assert (await client.take())["payload"] == {"data": {"follow": 0}}
@@ -107,7 +109,7 @@ async def test_complete_ends_an_operation(client: Client, stand_in: StandIn) -> 
 
 
 async def test_a_change_runs_to_its_end(client: Client, stand_in: StandIn) -> None:
-    """A mutation that was completed by the client is not torn apart; its answer is not sent."""
+    """A mutation that the client completes is finished, and its answer is not sent."""
     await client.init()
     await client.subscribe("m", "mutation { held }")
     await stand_in.begun.wait()
@@ -120,7 +122,7 @@ async def test_a_change_runs_to_its_end(client: Client, stand_in: StandIn) -> No
 
 
 async def test_leaving_ends_everything(stand_in: StandIn) -> None:
-    """When the client goes, its subscriptions are ended; its change is finished."""
+    """When the client leaves, its subscriptions end, and its change is finished."""
     async with listening(application(stand_in)) as port:
         async with connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=[PROTOCOL]) as connection:
             client = Client(connection)
@@ -182,14 +184,14 @@ async def test_a_malformed_message_closes_with_4400(client: Client, message: str
 
 
 async def test_a_second_init_closes_with_4429(client: Client) -> None:
-    """One connection, one caller."""
+    """A connection has one caller."""
     await client.init()
     await client.send(type="connection_init", payload={"Authorization": token()})
     assert await client.closed() == (4429, "Too many initialisation requests")
 
 
 async def test_an_operation_before_the_acknowledgement_closes_with_4401(client: Client) -> None:
-    """Nothing is run for somebody unknown."""
+    """Nothing is run for an unknown caller."""
     await client.subscribe("a", "{ hello }")
     code, reason = await client.closed()
     assert code == 4401
@@ -197,7 +199,7 @@ async def test_an_operation_before_the_acknowledgement_closes_with_4401(client: 
 
 
 async def test_a_running_id_closes_with_4409(client: Client) -> None:
-    """Two operations of one id could not be told apart."""
+    """Two operations with one id could not be distinguished."""
     await client.init()
     for _ in range(2):
         await client.subscribe("a", "subscription { follow }")
@@ -205,7 +207,7 @@ async def test_a_running_id_closes_with_4409(client: Client) -> None:
 
 
 async def test_no_init_in_time_closes_with_4408(stand_in: StandIn) -> None:
-    """A connection that never says who it is does not stay."""
+    """A connection that never authenticates is closed."""
     async with socket(stand_in, socket_init_timeout=0.05) as client:
         assert await client.closed() == (4408, "Connection initialisation timeout")
 
@@ -222,7 +224,7 @@ async def test_init_in_time_ends_the_timeout(stand_in: StandIn) -> None:
     ("subprotocols", "code"), [(None, 4406), (["graphql-ws"], 4406), (["graphql-ws", "graphql-transport-ws"], None)]
 )
 async def test_no_other_subprotocol(stand_in: StandIn, subprotocols: Any, code: int | None) -> None:
-    """graphql-transport-ws is chosen wherever it stands; who does not offer it is closed with 4406."""
+    """graphql-transport-ws is chosen wherever it is listed; a client that does not offer it is closed with 4406."""
     async with socket(stand_in, subprotocols) as client:
         if code is None:
             assert client.connection.subprotocol == PROTOCOL
@@ -234,7 +236,7 @@ async def test_no_other_subprotocol(stand_in: StandIn, subprotocols: Any, code: 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", ""])
 async def test_the_token_comes_in_the_payload(stand_in: StandIn, name: str, scheme: str) -> None:
-    """With or without the scheme, in any spelling of the name; `orgid` beside it."""
+    """The token is accepted with or without the scheme, in any spelling of the name, with `orgid` beside it."""
     async with socket(stand_in) as client:
         await client.init(**{name: scheme + token(org_id=["acme", "zeta"]), "orgid": "zeta"})
         await client.subscribe("a", "{ who }")
@@ -256,7 +258,7 @@ async def test_the_token_comes_in_the_payload(stand_in: StandIn, name: str, sche
     ],
 )
 async def test_a_token_that_does_not_admit_closes_with_4403(client: Client, payload: Any, said: str) -> None:
-    """Forbidden, and why; a client may come again with a better token."""
+    """The code is 4403 with the reason; the client may reconnect with a better token."""
     await client.send(type="connection_init", **({} if payload is None else {"payload": payload}))
     code, reason = await client.closed()
     assert code == 4403
@@ -266,13 +268,13 @@ async def test_a_token_that_does_not_admit_closes_with_4403(client: Client, payl
 
 @pytest.mark.parametrize("payload", ["token", ["token"], {"Authorization": 7}, {"orgid": ["a"]}])
 async def test_an_init_of_the_wrong_shape_closes_with_4400(client: Client, payload: Any) -> None:
-    """The payload is an object, its credentials are strings."""
+    """The payload is an object, and its credentials are strings."""
     await client.send(type="connection_init", payload=payload)
     assert (await client.closed())[0] == 4400
 
 
 async def test_keys_out_of_reach_close_with_1013(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not the client's fault: the code says to try again later."""
+    """Missing keys are not the client's fault, so the code says to try again later."""
 
     async def authenticate(*_: Any) -> Any:
         raise NotAvailable("Tokens cannot be verified.")
@@ -284,8 +286,8 @@ async def test_keys_out_of_reach_close_with_1013(stand_in: StandIn, monkeypatch:
 
 
 async def test_an_expired_token_ends_the_connection(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it is valid all is delivered; when it ends the socket is closed with 4403 and the last cursor, and its
-    operations are ended."""
+    """Until the token expires all is delivered; then the socket is closed with 4403 and the last cursor, and its
+    operations end."""
     end = int(time.time()) + 3600
     async with socket(stand_in, socket_ping_interval=60) as client:
         monkeypatch.setattr(server.transport.sockets, "LEEWAY", time.time() + 3 - end)
@@ -299,9 +301,9 @@ async def test_an_expired_token_ends_the_connection(stand_in: StandIn, monkeypat
 
 
 async def test_pings_both_ways(stand_in: StandIn) -> None:
-    """A ping is answered with its payload; the server pings by itself, again and again; a pong is taken silently."""
+    """A ping is answered with its payload; the server sends pings of its own; a pong is accepted silently."""
     async with socket(stand_in, socket_ping_interval=0.05) as client:
-        await client.send(type="ping")  # allowed before the connection is acknowledged
+        await client.send(type="ping")  # pings are allowed before the connection is acknowledged
         assert await client.take() == {"type": "pong"}
         await client.init()
         assert [await client.take() for _ in range(2)] == [{"type": "ping"}] * 2
@@ -313,7 +315,7 @@ async def test_pings_both_ways(stand_in: StandIn) -> None:
 
 
 async def test_a_socket_runs_so_many_operations(stand_in: StandIn) -> None:
-    """One more is refused for its id, and taken once another has ended."""
+    """One more is refused for its id, and accepted once another one has ended."""
     async with socket(stand_in, max_subscriptions_per_socket=2) as client:
         await client.init()
         for id_ in ("a", "b"):
@@ -329,7 +331,7 @@ async def test_a_socket_runs_so_many_operations(stand_in: StandIn) -> None:
 
 
 async def test_many_operations_at_once_stay_in_order(client: Client) -> None:
-    """Each operation's events arrive in their order and end with its own `complete`, however they are mixed."""
+    """Each operation's events arrive in order and end with its own `complete`, however they are mixed."""
     await client.init()
     for id_ in "abcdefgh":
         await client.subscribe(id_, "subscription($to: Int!) { count(to: $to) }", variables={"to": 200})
@@ -359,7 +361,7 @@ async def test_many_operations_at_once_stay_in_order(client: Client) -> None:
 async def test_pages_of_other_origins_are_refused_at_the_handshake(
     stand_in: StandIn, origin: Any, admitted: bool
 ) -> None:
-    """Browsers do not ask before they open a socket, so the server looks where the page is from."""
+    """Browsers send no preflight before they open a socket, so the server checks the origin."""
     async with listening(application(stand_in, allowed_origins=["https://crm.example"])) as port:
         url = f"ws://127.0.0.1:{port}/graphql"
         if admitted:
@@ -374,7 +376,7 @@ async def test_pages_of_other_origins_are_refused_at_the_handshake(
 
 
 async def test_the_own_origin_is_always_admitted(stand_in: StandIn) -> None:
-    """GraphiQL is served from here."""
+    """GraphiQL is served from the server's own origin."""
     async with listening(application(stand_in)) as port:
         for origin in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}"):
             url = f"ws://127.0.0.1:{port}/graphql"
@@ -383,7 +385,7 @@ async def test_the_own_origin_is_always_admitted(stand_in: StandIn) -> None:
 
 
 async def test_a_socket_elsewhere_is_refused(stand_in: StandIn) -> None:
-    """There is one path for sockets."""
+    """Only one path accepts sockets."""
     async with listening(application(stand_in)) as port:
         with pytest.raises(InvalidStatus):
             await connect(f"ws://127.0.0.1:{port}/elsewhere", subprotocols=[PROTOCOL])

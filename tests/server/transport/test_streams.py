@@ -17,7 +17,7 @@ STREAM = "text/event-stream"
 
 
 class Events:
-    """The events of a response, one after the other, and the id of the last one, as a client remembers it."""
+    """The events of a response in order, and the id of the last one, as a client remembers it."""
 
     def __init__(self, response: Response) -> None:
         self.lines = response.aiter_lines()
@@ -70,7 +70,7 @@ async def client(stand_in: StandIn) -> AsyncIterator[AsyncClient]:
     "accept", [STREAM, "text/event-stream, application/json", "application/graphql-response+json, text/event-stream"]
 )
 async def test_a_subscription_from_its_begin_to_its_end(client: AsyncClient, accept: str) -> None:
-    """Each result is a `next`, then comes `complete`, then the stream ends: for whoever takes a stream at all."""
+    """Each result is a `next`, then `complete` is sent and the stream ends, for each type that accepts a stream."""
     query = "subscription($to: Int!) { count(to: $to) }"
     async with stream(client, query, accept, variables={"to": 2}) as events:
         assert await events.take() == ("next", {"data": {"count": 1}})
@@ -80,7 +80,7 @@ async def test_a_subscription_from_its_begin_to_its_end(client: AsyncClient, acc
 
 
 async def test_a_subscription_by_get(client: AsyncClient) -> None:
-    """The parameters may stand in the URL."""
+    """The parameters may be in the URL."""
     params = {"query": "subscription($to: Int!) { count(to: $to) }", "variables": '{"to":1}'}
     async with client.stream("GET", "/graphql", params=params, headers={"Accept": STREAM}) as response:
         events = Events(response)
@@ -89,7 +89,7 @@ async def test_a_subscription_by_get(client: AsyncClient) -> None:
 
 
 async def test_a_client_that_comes_back_goes_on_where_it_was(client: AsyncClient) -> None:
-    """Each event has its cursor as id; with the last one in `Last-Event-ID`, by POST or GET, the next follows."""
+    """The id of an event is its cursor; sent as `Last-Event-ID`, by POST or GET, the stream resumes after it."""
     query = "subscription($to: Int!) { count(to: $to) }"
     async with stream(client, query, variables={"to": 3}) as events:
         await events.take()
@@ -105,7 +105,7 @@ async def test_a_client_that_comes_back_goes_on_where_it_was(client: AsyncClient
 
 
 async def test_what_is_no_event_has_no_id(client: AsyncClient) -> None:
-    """A query, a refusal and the end leave the last id of a client as it is; an empty one is none."""
+    """A query, a refusal and the end leave a client's last id as it is; an empty `Last-Event-ID` is ignored."""
     for query in ("{ hello }", "subscription { refused }"):
         response = await client.post("/graphql", json={"query": query}, headers={"Accept": STREAM, "Last-Event-ID": ""})
         assert response.text.count("event: ") == 2
@@ -113,13 +113,13 @@ async def test_what_is_no_event_has_no_id(client: AsyncClient) -> None:
 
 
 async def test_complete_has_a_data_line(client: AsyncClient) -> None:
-    """Without one a browser's EventSource would drop the event."""
+    """Without a data line a browser's EventSource would drop the event."""
     response = await client.post("/graphql", json={"query": "{ hello }"}, headers={"Accept": STREAM})
     assert response.text.endswith("event: complete\ndata:\n\n")
 
 
 async def test_queries_and_mutations_work_too(client: AsyncClient, stand_in: StandIn) -> None:
-    """One result, then `complete`; asked for first, a stream is also given where JSON would do."""
+    """One result is sent, then `complete`; if preferred, a stream is sent also where JSON would do."""
     async with stream(client, "{ who }") as events:
         assert await events.take() == ("next", {"data": {"who": "ann of acme as REP"}})
         assert await events.take() == ("complete", None)
@@ -149,8 +149,8 @@ async def test_line_breaks_in_json_do_not_end_an_event(client: AsyncClient) -> N
         ("subscription { refused }", "BAD_USER_INPUT"),
     ],
 )
-async def test_a_refused_operation_is_told_in_the_stream(client: AsyncClient, query: str, code: str) -> None:
-    """A client that takes nothing but a stream gets the errors as `next`, then `complete`, as the protocol asks."""
+async def test_a_refused_operation_is_reported_in_the_stream(client: AsyncClient, query: str, code: str) -> None:
+    """A client that accepts only a stream gets the errors as `next`, then `complete`, as the protocol requires."""
     async with stream(client, query) as events:
         name, body = await events.take()
         assert name == "next"
@@ -160,7 +160,7 @@ async def test_a_refused_operation_is_told_in_the_stream(client: AsyncClient, qu
 
 
 async def test_a_refused_document_is_json_for_who_takes_json(client: AsyncClient) -> None:
-    """Before the stream has begun, the status can still say it."""
+    """Before the stream has begun, the status can still say that it is refused."""
     accept = "text/event-stream, application/graphql-response+json"
     response = await client.post("/graphql", json={"query": "subscription {"}, headers={"Accept": accept})
     assert response.status_code == 400
@@ -168,7 +168,7 @@ async def test_a_refused_document_is_json_for_who_takes_json(client: AsyncClient
 
 
 async def test_a_malformed_request_is_refused_before_the_stream(client: AsyncClient) -> None:
-    """No token, no JSON: a status, and a GraphQL body."""
+    """Without a token or with invalid JSON, the answer is a status with a GraphQL body."""
     headers = {"Accept": STREAM, "Content-Type": "application/json"}
     assert (await client.post("/graphql", content=b"{", headers=headers)).status_code == 400
     response = await client.post("/graphql", content=b"{}", headers={**headers, "Authorization": "Bearer x"})
@@ -177,7 +177,7 @@ async def test_a_malformed_request_is_refused_before_the_stream(client: AsyncCli
 
 
 async def test_a_subscription_that_breaks(client: AsyncClient) -> None:
-    """What came before has been sent; the failure is the last result, masked."""
+    """Earlier events have been sent, and the last result is the failure, masked."""
     async with stream(client, "subscription { breaks }") as events:
         assert await events.take() == ("next", {"data": {"follow": 0}})
         _, body = await events.take()
@@ -187,7 +187,7 @@ async def test_a_subscription_that_breaks(client: AsyncClient) -> None:
 
 
 async def test_leaving_ends_the_subscription(client: AsyncClient, stand_in: StandIn) -> None:
-    """When the client goes, the source is ended, though nothing happens in it."""
+    """When the client leaves, the source ends, also when no event arrives."""
     async with stream(client, "subscription { follow }") as events:
         assert await events.take() == ("next", {"data": {"follow": 0}})
     async with asyncio.timeout(20):
@@ -199,7 +199,7 @@ async def test_leaving_ends_the_subscription(client: AsyncClient, stand_in: Stan
 async def test_silence_is_filled_with_comments(
     client: AsyncClient, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that no proxy takes the stream for dead; events still come through."""
+    """Comments keep proxies from closing the stream as dead; events still arrive."""
     monkeypatch.setattr(server.transport.streams, "HEARTBEAT", 0.05)
     async with stream(client, "subscription { follow }") as events:
         assert await events.take() == ("next", {"data": {"follow": 0}})
@@ -213,7 +213,7 @@ async def test_silence_is_filled_with_comments(
 async def test_an_expired_token_ends_the_stream(
     client: AsyncClient, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While it is valid all is delivered; when it ends, the last result says so."""
+    """Until the token expires all is delivered; then the last result says so."""
     end = int(time.time()) + 3600
     client.headers.update(bearer(exp=end))
     monkeypatch.setattr(server.transport.streams, "LEEWAY", time.time() + 3 - end)

@@ -1,4 +1,4 @@
-"""Conditions in ordinary Python: random ones, and which leads meet them."""
+"""Conditions in plain Python: random ones, and which leads they match."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ class Draw:
         self.rows = rows
 
     def condition(self, depth: int = 4) -> dict[str, Any]:
-        """A random tree of so many levels at most."""
+        """A random tree of at most so many levels."""
         chance = self.random.random()
         if depth > 1 and chance < 0.2:
             return {"not": self.condition(depth - 1)}
@@ -89,7 +89,7 @@ class Draw:
         )
 
     def text(self, field: str, whole: bool) -> str:
-        """A text that the field has somewhere, or a piece of one, in any case."""
+        """A text that the field has in some row, or a piece of one, in any case."""
         random = self.random
         table, column = place(field)
         found = [record.row.get(column) for record in self.rows[table]]
@@ -120,7 +120,7 @@ def place(field: str) -> tuple[str, str]:
 
 
 def checked(condition: Mapping[str, Any], depth: int = 1) -> int:
-    """How many parts a condition has. Raises `BadArgument` for one that cannot be used."""
+    """The number of parts of a condition. Raises `BadArgument` for an invalid one."""
     if depth > 10:
         raise BadArgument("too deep")
     ((key, value),) = condition.items()
@@ -145,7 +145,7 @@ def checked(condition: Mapping[str, Any], depth: int = 1) -> int:
 
 
 def meets(world: World, lead: Record, condition: Mapping[str, Any], odds: Callable[..., int]) -> bool:
-    """Whether a lead meets a condition; `odds` tells its chance of being won."""
+    """Whether a condition matches a lead; `odds` returns its chance of being won."""
     ((key, value),) = condition.items()
     if key == "not":
         return not meets(world, lead, value, odds)
@@ -170,7 +170,7 @@ def meets(world: World, lead: Record, condition: Mapping[str, Any], odds: Callab
 
 
 def field_of(world: World, lead: Record, field: str) -> Any:
-    """What a field of a lead holds."""
+    """The value of a lead's field."""
     row = lead.row
     if field in ("qualified", "closed", "converted"):
         return row[f"{field}_at"] is not None

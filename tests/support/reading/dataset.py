@@ -1,6 +1,6 @@
-"""Two organisations full of what makes reading hard: ties, gaps, odd texts, several currencies, deleted stages.
+"""Two organisations full of records that are hard to read: ties, gaps, odd texts, several currencies, deleted stages.
 
-It is the same in every run, and it is written into the tables as it stands, so that no change is trusted to make it.
+The data is the same in every run, and is written straight into the tables, so that it does not depend on any change.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from models.database import Database
 from models.event_types import EventType
 
 DEMO, OTHER, EMPTY = "demo", "other", "empty"
-"""The keys of the organisations; nothing was ever done in the last one."""
+"""The keys of the organisations; the last one is empty."""
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ class Builder:
         self.tables: Tables = {}
 
     def id(self) -> UUID:
-        """An id like those that are made in production: a UUIDv7, later than the one before."""
+        """An id as in production: a UUIDv7, later than the one before."""
         milliseconds = 1_700_000_000_000 + 10_000 * next(self.moments)
         value = milliseconds << 80 | self.random.getrandbits(80)
         return UUID(int=value & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
@@ -61,14 +61,14 @@ class Builder:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=seconds * 7, seconds=seconds, microseconds=micros)
 
     def maybe(self, value: Any) -> Any:
-        """The value, or often enough none."""
+        """The value, or quite often none."""
         return value if self.random.random() < 0.7 else None
 
     def text(self) -> str:
         return self.random.choice(TEXTS)
 
     def one(self, table: str) -> UUID:
-        """The id of any row that was made before."""
+        """The id of any row that was added before."""
         id: UUID = self.random.choice(self.tables[table])["id"]
         return id
 
@@ -167,7 +167,7 @@ class Builder:
             opportunity["converted_from_id"] = lead["id"]
 
     def _task(self) -> None:
-        # Far from today, so that it stays settled what is overdue.
+        # The date is far away, so that it stays fixed what is overdue.
         deadline = self.maybe(datetime(self.random.choice([2020, 2099]), 5, self.random.randrange(1, 4), tzinfo=UTC))
         all_day = deadline is not None and self.random.random() < 0.5
         self.add(
@@ -236,7 +236,7 @@ class Builder:
 
 
 ORGANISATIONS = (Builder(DEMO, 1).build(), Builder(OTHER, 2).build())
-"""What they hold, the same in every run."""
+"""The rows of the organisations, the same in every run."""
 
 COUNT_STAGES = """
 INSERT INTO stage_total (org_id, stage_id, currency, leads, value, weighted)
@@ -261,12 +261,12 @@ async def fill(database: Database, *organisations: Tables) -> None:
 
 
 async def load(database: Database) -> Tables:
-    """Every row of every table, of all organisations: those of the first one first, by age."""
+    """Every row of every table: the rows of the first organisation come first, each by age."""
     names = [table.name for table in Base.metadata.sorted_tables]
     found = {name: [dict(row) for row in await database.pool.fetch(f"SELECT * FROM {name}")] for name in names}
     return {name: sorted(rows, key=_by_age) for name, rows in found.items()}
 
 
 def _by_age(row: Mapping[str, Any]) -> tuple[bool, str]:
-    """PostgreSQL gives rows in whatever order they came to lie."""
+    """PostgreSQL returns rows in any order."""
     return row.get("org_id", row.get("id")) != organisation_id(DEMO), str(row.get("id"))

@@ -1,4 +1,4 @@
-"""Generated queries: hypothesis-graphql makes the first draft, and what it leaves out is put in here.
+"""Generated queries: hypothesis-graphql drafts them, and this module adds what it leaves out.
 
 It draws fields and arguments from the schema. This adds what people also write: arguments left out, ids and cursors
 that exist, aliases, fragments, `@include` and `@skip`, `__typename`, deeper and wider selections, and variables.
@@ -49,13 +49,13 @@ from tests.support.reading.supply import Supply
 PLACEHOLDER = {
     name: st.just(literals.String("x")) for name in ("ID", "String", "Decimal", "Date", "DateTime", "Cursor")
 } | {"Int": st.just(literals.Int(1))}
-"""Scalars as hypothesis-graphql draws them; they are replaced by what fits the argument."""
+"""Scalars as hypothesis-graphql draws them; they are replaced by values that fit the argument."""
 
 Document = tuple[str, dict[str, Any]]
 
 
 def drafts(schema: GraphQLSchema) -> st.SearchStrategy[list[DocumentNode]]:
-    """One to three queries that will become one."""
+    """One to three queries that become one."""
     root = schema.query_type
     assert root is not None
     chosen = [None, *([name] for name in root.fields)]
@@ -64,7 +64,7 @@ def drafts(schema: GraphQLSchema) -> st.SearchStrategy[list[DocumentNode]]:
 
 
 def unprinted(document: DocumentNode) -> DocumentNode:
-    """Instead of text, for hypothesis-graphql to return."""
+    """Returned to hypothesis-graphql instead of text."""
     return document
 
 
@@ -106,7 +106,7 @@ class Writer:
         return self.random.random() < odds
 
     def document(self, drafts: Sequence[DocumentNode]) -> Document:
-        """The drafts as one query. Their fields get aliases, so that the same field may stand with other arguments."""
+        """The drafts as one query. Their fields get aliases, so that one field may occur with different arguments."""
         root = self.schema.query_type
         selections: list[SelectionNode] = []
         for nth, draft in enumerate(drafts):
@@ -141,7 +141,7 @@ class Writer:
         return written
 
     def field(self, type_: Any, node: FieldNode, prefix: str, depth: int) -> FieldNode:
-        """A field with arguments that mean something, and with something selected of an object."""
+        """A field with valid arguments, and with selected fields if it is an object."""
         field = type_.fields[node.name.value]
         inner = get_named_type(field.type)
         selection = None
@@ -169,7 +169,7 @@ class Writer:
             given -= {"first", "after"} if self.chance(0.4) else {"last", "before"}
         asked: dict[str, Any] = {}
         for key in sorted(given, key=lambda key: (key in ("after", "before"), key)):
-            # Cursors come last: they must fit the order that was asked for.
+            # Cursors come last, because they must fit the order.
             asked[key] = self.supply.value(self.random, definition.args[key].type, (type_, field, key), asked)
         return [
             ArgumentNode(name=name(key), value=self.value(definition.args[key].type, asked[key]))
@@ -184,7 +184,7 @@ class Writer:
         bare = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         if isinstance(bare, GraphQLInputObjectType) and isinstance(node, ObjectValueNode):
             types = {key: field.type for key, field in bare.fields.items()}
-            if bare.is_one_of:  # whose only field may not be null, and so no variable in its place
+            if bare.is_one_of:  # its only field may not be null, so it takes no variable
                 types = {key: GraphQLNonNull(type_) for key, type_ in types.items()}
             fields = [
                 ObjectFieldNode(name=part.name, value=self.value(types[part.name.value], part.value))
@@ -196,7 +196,7 @@ class Writer:
         return node
 
     def variable(self, type_: Any, node: ValueNode) -> VariableNode:
-        """A new variable with that value: given, or only as its default; sometimes one that may be null, and is."""
+        """A new variable with that value, sent or as its default; sometimes a nullable one with null."""
         key = f"v{len(self.definitions)}"
         declared, value = str(type_), value_from_ast_untyped(node)
         default = ""

@@ -1,4 +1,4 @@
-"""The rules of reading activities and events: what people told, and what happened to whom."""
+"""The rules of reading activities and events: what people logged, and what happened to which record."""
 
 import base64
 import json
@@ -53,7 +53,7 @@ def timeline(world: World, lead: Record, given: Given) -> Page:
 
 
 def lead_of(world: World, event: Record, given: Given) -> Record | None:
-    """The lead it happened to, or the one that this was merged into."""
+    """The lead that the event belongs to, or the one that this was merged into."""
     merged = world.one("merged_record", event.row["lead_id"])
     return world.one("lead", merged.row["into_id"] if merged else event.row["lead_id"])
 
@@ -107,7 +107,7 @@ def changes(world: World, event: Record, given: Given) -> list[dict[str, Any]]:
     if event.row["type"] in ENDS:
         fields = {name: value for name, value in held(event).items() if name != "into" and value is not None}
         found = {name: [value, None] for name, value in fields.items()}
-    # PostgreSQL keeps the keys of an object by length, then by letter.
+    # PostgreSQL orders the keys of an object by length, then alphabetically.
     return [
         {"field": name, "before": text(found[name][0]), "after": text(found[name][1])}
         for name in sorted(found, key=lambda name: (len(name), name))
@@ -160,7 +160,7 @@ EVERY: Mapping[str, Rule] = {
     "deadline": deadline,
     **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule")},
 }
-"""What the fields of events answer, whichever type has them."""
+"""The values of event fields, for every type that has them."""
 
 HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
     ("Query", "activities"): lambda world, source, given: activities(world, given),

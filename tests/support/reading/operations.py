@@ -1,4 +1,4 @@
-"""Operations that ask for everything there is, made from the schema: one for each root field."""
+"""Operations that select everything, built from the schema: one for each root field."""
 
 from collections.abc import Iterator
 from random import Random
@@ -23,12 +23,12 @@ from tests.support.reading.supply import Supply
 ROOTS = [graphql_schema.query_type, graphql_schema.mutation_type, graphql_schema.subscription_type]
 FIELDS = [(root, name) for root in ROOTS if root is not None for name in root.fields]
 DEEP = ("pipeline", "lead", "pools")
-"""The queries below which one can come to every record."""
+"""The queries from which every record can be reached."""
 SUPPLY = Supply(*ORGANISATIONS, bad=0)
 
 
 def arguments(type_: str, field: str, definition: Any, everything: bool) -> str:
-    """The required arguments, or all that can stand together."""
+    """The required arguments, or all that can be combined."""
     random = Random(0)
     asked: dict[str, Any] = {}
     for key, argument in definition.args.items():
@@ -41,7 +41,7 @@ def arguments(type_: str, field: str, definition: Any, everything: bool) -> str:
 
 
 def whole(type_: Any, where: tuple[str, str, str], random: Random) -> Any:
-    """A value with every field of an input in it."""
+    """A value with every field of an input."""
     named = get_named_type(type_)
     if not isinstance(named, GraphQLInputObjectType):
         while (value := SUPPLY.value(random, type_, where)).kind == "null_value":
@@ -54,7 +54,7 @@ def whole(type_: Any, where: tuple[str, str, str], random: Random) -> Any:
 
 
 def one_of(type_: GraphQLInputObjectType, where: tuple[str, str, str], random: Random) -> Any:
-    """A value of an input that takes one field; of what may be a group, one that holds each of the others."""
+    """A value of an input that takes one field; of one that can be a group, a group with each of the others."""
     inner = {key: field.type for key, field in type_.fields.items() if get_named_type(field.type) is not type_}
     alone = [{key: whole(field, where, random)} for key, field in inner.items()]
     objects = [
@@ -69,7 +69,7 @@ def one_of(type_: GraphQLInputObjectType, where: tuple[str, str, str], random: R
 
 
 def selection(type_: Any, depth: int, everything: bool) -> str:
-    """Every field of a type, and of what it leads to, to a depth of so many records."""
+    """Every field of a type, and of the types it leads to, to a depth of so many records."""
     parts = ["__typename"]
     if isinstance(type_, GraphQLInterfaceType):
         types = graphql_schema.get_implementations(type_)
@@ -81,9 +81,9 @@ def selection(type_: Any, depth: int, everything: bool) -> str:
 
 
 def own_fields(type_: Any, known: Any = None) -> dict[str, Any]:
-    """The fields of a type that are not asked of an interface that it shares with others."""
-    told = {key for one in type_.interfaces if one.name != "Node" for key in one.fields} if known else set()
-    return {key: field for key, field in type_.fields.items() if key not in told | set(known.fields if known else ())}
+    """The fields of a type that are not selected on an interface it shares with others."""
+    shared = {key for one in type_.interfaces if one.name != "Node" for key in one.fields} if known else set()
+    return {key: field for key, field in type_.fields.items() if key not in shared | set(known.fields if known else ())}
 
 
 def fields_of(type_: Any, fields: dict[str, Any], depth: int, everything: bool, *first: str) -> str:
@@ -95,17 +95,18 @@ def fields_of(type_: Any, fields: dict[str, Any], depth: int, everything: bool, 
         if not is_composite_type(inner):
             parts.append(f"{type_.name}_{key}: {key}{given}")
         elif depth > 0 or inner.name.endswith(("Connection", "Edge", "PageInfo", "Totals", "CurrencyTotal")):
-            # Connections and their edges are no records of their own, nor are sums.
+            # Connections and their edges are no records of their own, and neither are sums.
             step = 0 if type_.name.endswith(("Connection", "Edge")) else 1
             parts.append(f"{type_.name}_{key}: {key}{given} {selection(inner, depth - step, everything)}")
     return "{ " + " ".join(parts) + " }"
 
 
 def operations() -> Iterator[tuple[str, str]]:
-    """An operation for each root field, with all that can be asked below it; each with few and with all arguments.
+    """An operation for each root field, with everything that can be selected below it, each with few and with all
+    arguments.
 
-    What a field reads depends on the record that it belongs to, not on how one came to that: it is enough that the
-    changes, the subscriptions and a few of the queries are asked two records deep, with all arguments.
+    A field's value depends on its record, not on the path to that record, so it is enough to select the changes, the
+    subscriptions and a few of the queries two records deep, with all arguments.
     """
     for root, name in FIELDS:
         field = root.fields[name]

@@ -1,4 +1,4 @@
-"""Sorted lists, pages and cursors in ordinary Python, as the reference executor has them."""
+"""Sorted lists, pages and cursors in plain Python, as the reference executor has them."""
 
 import base64
 import json
@@ -16,12 +16,12 @@ from tests.support.reading.records import Record, instant, lower, shown
 
 
 class BadArgument(Exception):
-    """An argument that cannot be used."""
+    """An argument that is invalid."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a list can be sorted by, and how the value is written in a cursor and read from it."""
+    """What a list can be sorted by, and how the value is written to a cursor and read from it."""
 
     column: str
     read: Callable[[str], Any] = str
@@ -93,7 +93,7 @@ ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Lead", "timeline"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
     ("Lead", "stageHistory"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "ASC"),
 }
-"""Every connection: what it can be sorted by, and how it is when nothing is asked."""
+"""Each connection, with its orders and its default order."""
 
 
 def write_cursor(name: str, order: Order, record: Record) -> str:
@@ -122,11 +122,11 @@ class Sorting:
     cursor: tuple[Any, UUID] | None
 
     def sorted(self, records: Sequence[Record]) -> list[Record]:
-        """Without a value last, in either direction; ties by id."""
+        """Records without a value last, in either direction; ties by id."""
         by_id = sorted(records, key=lambda record: record.row["id"], reverse=self.descending)
         valued = [record for record in by_id if self.order.of(record) is not None]
         valueless = [record for record in by_id if self.order.of(record) is None]
-        # Sorting is stable, also in reverse: equals stay in the order of their ids.
+        # Sorting is stable, also in reverse: equal records stay in the order of their ids.
         return sorted(valued, key=self.order.of, reverse=self.descending) + valueless
 
     def compare(self, record: Record) -> int:
@@ -141,7 +141,7 @@ class Sorting:
 
 
 def sorting(orders: Mapping[str, Order], default: str, direction: str, given: Mapping[str, Any]) -> Sorting:
-    """How the arguments of a connection sort it. Raises `BadArgument` for a cursor that is none of this list."""
+    """The order that the arguments of a connection give. Raises `BadArgument` for a cursor of another list."""
     asked = given.get("orderBy") or {"field": default, "direction": direction}
     name, order = asked["field"], orders[asked["field"]]
     cursor = given.get("after") or given.get("before")
@@ -151,7 +151,7 @@ def sorting(orders: Mapping[str, Order], default: str, direction: str, given: Ma
         if belongs != name or (text is None and order.column not in NULLABLE):
             raise BadArgument(f"a cursor of {belongs}")
         try:
-            # When ids alone decide, the value is not looked at.
+            # When ids alone decide, the value is not used.
             place = (id if order is BY_ID else None if text is None else order.read(text)), id
         except (ValueError, OverflowError) as error:
             raise BadArgument(text) from error

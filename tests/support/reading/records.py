@@ -1,4 +1,4 @@
-"""Rows in memory as one caller sees them, and their values as JSON has them: what the reference executor stands on."""
+"""Rows in memory as one caller sees them, and their values in JSON: the base of the reference executor."""
 
 import re
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Record:
 
 
 def event_type(type_: str) -> str:
-    """The type that tells an event: `lead.created` is a LeadCreated; what has no type of its own, a RecordChanged."""
+    """The GraphQL type of an event: `lead.created` is a LeadCreated, and one without its own type a RecordChanged."""
     name = "".join(part.capitalize() for part in type_.replace(".", "_").split("_"))
     name = {"LeadStageChanged": "StageChanged"}.get(name, name)
     return name if name.startswith(("Lead", "Task", "Activity", "StageChanged")) else "RecordChanged"
@@ -55,7 +55,7 @@ class World:
         self.by_id = {name: {record.row.get("id"): record for record in found} for name, found in self.tables.items()}
 
     def all(self, table: str, **columns: Any) -> list[Record]:
-        """The records whose columns have these values."""
+        """The records with these values in these columns."""
         return [r for r in self.tables[table] if all(r.row[name] == value for name, value in columns.items())]
 
     def one(self, table: str, id: UUID | None) -> Record | None:
@@ -63,7 +63,7 @@ class World:
 
 
 def resolved(world: World, prefix: str, id: UUID) -> UUID:
-    """The id, or that of the record which the one with this id was merged into."""
+    """The id, or that of the record into which its record was merged."""
     merged = world.one("merged_record", id) if prefix in ("lead", "contact", "customer") else None
     return id if merged is None else merged.row["into_id"]
 
@@ -77,7 +77,7 @@ def public_id(table: str, id: UUID) -> str:
 
 
 def shown(value: Any) -> Any:
-    """A value as JSON has it."""
+    """A value as JSON."""
     if isinstance(value, datetime):
         return instant(value, "T") + "+00:00"
     if isinstance(value, Decimal):
@@ -86,11 +86,11 @@ def shown(value: Any) -> Any:
 
 
 def instant(value: datetime, separator: str) -> str:
-    """Date and time in UTC, with as many digits after the second as it takes."""
+    """Date and time in UTC, with as many digits after the second as it needs."""
     text = value.astimezone(UTC).strftime(f"%Y-%m-%d{separator}%H:%M:%S.%f")
     return text.rstrip("0").rstrip(".")
 
 
 def lower(text: str) -> str:
-    """Letter by letter, as a database has it: one letter stays one letter."""
+    """Lower case as in the database: one letter stays one letter."""
     return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)

@@ -1,7 +1,7 @@
 """A plain reference executor: the published schema, graphql-core's own executor, and Python over rows in memory.
 
-It knows the rules of reading a second time, written independently of the SQL. What it refuses, it refuses as a whole,
-before anything is run, as Dealboard does.
+It implements the rules of reading a second time, independently of the SQL. Like Dealboard, it refuses an operation as a
+whole, before it runs anything.
 """
 
 import json
@@ -46,11 +46,11 @@ from tests.support.reading.rules import RULES, arguments
 PARSERS = {"Decimal": parse_decimal, "Date": parse_date, "DateTime": parse_instant, "Cursor": parse_cursor}
 
 TIMED = (("StageTime", "seconds"), ("StageChange", "duration"))
-"""What depends on the second at which it is asked."""
+"""Fields that depend on the second of the request."""
 
 
 def reference_schema() -> GraphQLSchema:
-    """The schema as it is published, with nothing behind it but the scalars' own rules."""
+    """The schema as it is published, without resolvers but with the scalars' own rules."""
     schema = build_schema(sdl())
     for name, parser in PARSERS.items():
         schema.type_map[name].coerce_input_value = parser  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def reference_schema() -> GraphQLSchema:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an operation: `data` as JSON text, with its keys in order; or a refusal, and why."""
+    """Result of an operation: `data` as JSON text with its keys in order, or a refusal and its reason."""
 
     data: str | None
     reason: str = ""
@@ -75,7 +75,7 @@ class Reference:
         self.schema = reference_schema()
 
     def answer(self, text: str, variables: Mapping[str, Any], caller: Caller) -> Outcome:
-        """What a correct server answers to a document with one query."""
+        """The correct answer to a document with one query."""
         document = parse(text)
         invalid = validate(self.schema, document)
         if invalid:
@@ -99,7 +99,7 @@ class Reference:
 
 
 def resolve(source: Any, info: GraphQLResolveInfo[Any], **given: Any) -> Any:
-    """One field: by its rule, or else a column of that name."""
+    """The value of a field: by its rule, or else a column of that name."""
     rule = RULES.get((info.parent_type.name, info.field_name))
     if rule is None and isinstance(source, Record) and source.table == "event":
         rule = EVERY.get(info.field_name)
@@ -112,7 +112,7 @@ def resolve(source: Any, info: GraphQLResolveInfo[Any], **given: Any) -> Any:
 
 
 def _expect_few(type_: Any, value: Any) -> None:
-    """Lists that decide what is asked, such as those of enum values, have up to 100 items."""
+    """Lists that select rows, such as those of enum values, have up to 100 items."""
     type_ = get_nullable_type(type_)
     if isinstance(value, list) and is_list_type(type_):
         named = get_named_type(type_)
@@ -126,7 +126,7 @@ def _expect_few(type_: Any, value: Any) -> None:
 
 
 class Checker:
-    """Checks the arguments of every field that is asked for, whether or not there is a record to ask it of."""
+    """Checks the arguments of every selected field, whether or not there is a record for it."""
 
     def __init__(self, schema: GraphQLSchema, document: Any, variables: dict[str, Any]) -> None:
         self.schema = schema
@@ -138,7 +138,7 @@ class Checker:
         self.variables: VariableValues = values
 
     def check(self) -> None:
-        """Raises `GraphQLError` or `BadArgument` for the first argument that cannot be used."""
+        """Raises `GraphQLError` or `BadArgument` for the first invalid argument."""
         root = self.schema.query_type
         assert root is not None
         self._check(root, self.operation.selection_set)
@@ -156,7 +156,7 @@ class Checker:
             self._check(get_named_type(field.type), node.selection_set)
 
     def _fields(self, type_: Any, selections: SelectionSetNode | None) -> Iterator[tuple[Any, FieldNode]]:
-        """Every field that is not left out, with the type it is asked of."""
+        """Every field that is not skipped, with the type it is selected on."""
         for node in selections.selections if selections else ():
             if self._left_out(node):
                 continue
@@ -166,7 +166,7 @@ class Checker:
             inner: Any = self.fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
             condition = inner.type_condition
             narrowed = self.schema.type_map[condition.name.value] if condition else type_
-            # A fragment on an interface asks its fields of the object around it.
+            # A fragment on an interface selects its fields on the object around it.
             kept = isinstance(type_, GraphQLObjectType) and isinstance(narrowed, GraphQLInterfaceType)
             yield from self._fields(type_ if kept else narrowed, inner.selection_set)
 

@@ -1,4 +1,4 @@
-"""The rules of reading, field by field, and of what can be asked: the reference executor's answers."""
+"""The rules of reading, field by field, and of arguments: the reference executor's answers."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ REFERRED = ("pipeline", "stage", "owner", "contact", "customer")
 
 
 def split_id(text: str) -> tuple[str, UUID]:
-    """The parts of a public id, which must be written exactly as we write it."""
+    """The parts of a public id, which must be written exactly as the API writes it."""
     prefix, _, rest = text.partition("_")
     try:
         id = UUID(rest)
@@ -53,7 +53,7 @@ def parse_search(text: str) -> str:
 
 
 def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a filter that say something."""
+    """The parts of a filter that are not null."""
     parsed = {name: value for name, value in given.items() if value is not None}
     for name, value in parsed.items():
         if name.endswith("Ids"):
@@ -73,7 +73,7 @@ def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_paging(key: tuple[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """How a connection is sorted, and which page of it is wanted."""
+    """The order of a connection, and the requested page."""
     asked = {name for name in ("first", "after", "last", "before") if given.get(name) is not None}
     backward = bool(asked & {"last", "before"})
     if backward and asked & {"first", "after"}:
@@ -85,7 +85,7 @@ def parse_paging(key: tuple[str, str], given: Mapping[str, Any]) -> dict[str, An
 
 
 def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the arguments of a field mean; null is as good as nothing. Raises `BadArgument`."""
+    """The values of a field's arguments; null counts as omitted. Raises `BadArgument`."""
     found = {name: value for name, value in given.items() if value is not None}
     parsed = dict(found)
     if "id" in found:
@@ -128,7 +128,7 @@ def between(value: Any, limits: Mapping[str, Any], low: str, high: str) -> bool:
 
 
 def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
-    """Whether a lead passes every part of a filter."""
+    """Whether a lead matches every part of a filter."""
     row = lead.row
     contact, customer = world.one("contact", row["contact_id"]), world.one("customer", row["customer_id"])
     names = [(contact.row["name"], contact.row["email"]) if contact else (), (customer["name"],) if customer else ()]
@@ -159,7 +159,7 @@ def matching_leads(world: World, source: Any, given: Mapping[str, Any]) -> Page:
 
 
 def is_wanted(world: World, record: Record, wanted: Mapping[str, Any]) -> bool:
-    """Whether a contact or a customer passes every part of a filter."""
+    """Whether a contact or a customer matches every part of a filter."""
     row = record.row
     tests: dict[str, Callable[[Any], bool]] = {
         "customerId": lambda id: row["customer_id"] == resolved(world, "customer", id),
@@ -213,7 +213,7 @@ def kind_of(world: World, lead: Record, given: Mapping[str, Any]) -> Any:
 
 
 def chance(world: World, lead: Record, given: Mapping[str, Any]) -> int:
-    """Its own while it is being worked on, or its stage's; none once it was disqualified."""
+    """The lead's own while it is open, or its stage's; none after a disqualification."""
     stage = world.one("stage", lead.row["stage_id"])
     assert stage is not None
     if stage["kind"] != "OPEN":
@@ -235,7 +235,7 @@ def weighted_value(world: World, lead: Record, given: Mapping[str, Any]) -> str 
 
 
 def totals(world: World, stage: Record, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands in a stage and passes the filter, counted lead by lead."""
+    """The sums of the leads in a stage that match the filter, counted lead by lead."""
     wanted = given.get("filter") or {}
     here = [lead for lead in world.all("lead", stage_id=stage.row["id"]) if passes(world, lead, wanted)]
     idle = [lead for lead in here if lead.row["closed_at"] is None and not has_next(world, lead)]
@@ -243,7 +243,7 @@ def totals(world: World, stage: Record, given: Mapping[str, Any]) -> dict[str, A
 
 
 def deals(column: str) -> Any:
-    """What the leads of a contact or a customer come to."""
+    """The number and value of the leads of a contact or a customer."""
 
     def rule(world: World, record: Record, given: Mapping[str, Any]) -> dict[str, Any]:
         found = world.all("lead", **{column: record.row["id"]}, converted_at=None)
@@ -265,7 +265,7 @@ def deals(column: str) -> Any:
 
 
 def worth(world: World, leads: list[Record]) -> list[dict[str, Any]]:
-    """What leads are worth, currency by currency."""
+    """The value of leads, by currency."""
     by_currency: dict[str, list[Record]] = {}
     for lead in leads:
         if lead.row["value"] is not None:
@@ -351,4 +351,4 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Task", "parent"): to_one("task", "parent_id"),
     ("Task", "creator"): to_one("member", "creator_id"),
 }
-"""What every field answers that is not simply a column of its record."""
+"""The value of each field that is not simply a column of its record."""

@@ -1,4 +1,4 @@
-"""Values for generated queries: mostly such as exist and fit, sometimes such as nobody should send."""
+"""Values for generated queries: mostly existing and fitting ones, sometimes invalid ones."""
 
 import base64
 import json
@@ -58,11 +58,11 @@ def literal(type_: Any, value: Any) -> ValueNode:
 
 
 Place = tuple[str, str, str]
-"""Where a value is wanted: the type, its field, and the argument."""
+"""Where a value is needed: the type, its field, and the argument."""
 
 
 class Supply:
-    """Supplies values from what the organisations hold."""
+    """Supplies values from the rows of the organisations."""
 
     def __init__(self, *organisations: Tables, bad: float = 0.01) -> None:
         self.records = {
@@ -103,7 +103,7 @@ class Supply:
             return literals.Int(random.choice(BAD_SIZES if bad else SIZES))
         if type_ == "Decimal":
             number = random.choice(BAD_DECIMALS if bad else DECIMALS)
-            # Whole numbers may also come as integers.
+            # Whole numbers may also be written as integers.
             return (
                 literals.Int(int(number))
                 if number.isascii() and number.isdigit() and len(number) < 9
@@ -120,7 +120,7 @@ class Supply:
         return literals.String(self.text(random, place, bad))
 
     def id(self, random: Random, place: Place, bad: bool) -> str:
-        """An id of the type that is wanted, in either organisation; or another one, or none at all."""
+        """An id of the right type, of either organisation; or of another type, or unknown."""
         if bad and random.random() < 0.5:
             return random.choice(NO_IDS)
         _, field, argument = place
@@ -131,7 +131,7 @@ class Supply:
         return public_id(prefix, random.choice(self.records["merged_record" if merged else prefix]).row["id"])
 
     def cursor(self, random: Random, place: Place, bad: bool, asked: dict[str, Any]) -> str:
-        """A cursor of a row that could be in the list, in the order that is asked for; or of another, or none."""
+        """A cursor of a row that could be in the list, in its order; or of another list, or none."""
         orders, name, _ = ORDERS[place[0], place[1]]
         given = asked.get("orderBy")
         for part in getattr(given, "fields", ()):
@@ -155,7 +155,7 @@ class Supply:
         return write_cursor(name, orders[name], Record(table, random.choice(self.records[table]).row))
 
     def text(self, random: Random, place: Place, bad: bool) -> str:
-        """Something to search for: a piece of a text that is there, in any case; or a currency."""
+        """Text to search for: a piece of an existing text, in any case; or a currency."""
         if place[2] == "currency":
             return random.choice(NO_CURRENCIES if bad else CURRENCIES)
         if place[2] == "timeZone":

@@ -1,4 +1,4 @@
-"""The rules of reading tasks: which are wanted, when they are due, and what waits for what."""
+"""The rules of reading tasks: which match a filter, when they are due, and what blocks them."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +19,7 @@ def parse_zone(name: str) -> ZoneInfo:
 
 
 def zone_of(world: World, given: Given) -> ZoneInfo:
-    """The time zone that is named, or the caller's own."""
+    """The named time zone, or the caller's own."""
     me = viewer(world)
     return given.get("timeZone") or ZoneInfo(me["time_zone"] if me else "UTC")
 
@@ -29,7 +29,7 @@ def viewer(world: World) -> Record | None:
 
 
 def day_of(task: Record, zone: ZoneInfo) -> date | None:
-    """The day that a task is due on, by the calendar of a zone."""
+    """The day on which a task is due, by the calendar of a zone."""
     due_at = task.row["due_at"]
     return due_at.astimezone(zone).date() if due_at else task.row["due_on"]
 
@@ -40,7 +40,7 @@ def overdue(world: World, task: Record, given: Given) -> bool:
 
 
 def passes(world: World, task: Record, wanted: Given) -> bool:
-    """Whether a task passes every part of a filter."""
+    """Whether a task matches every part of a filter."""
     row, me, zone = task.row, viewer(world), zone_of(world, wanted)
     today, day = datetime.now(zone).date(), day_of(task, zone)
     monday = today - timedelta(days=today.weekday())
@@ -71,7 +71,7 @@ def tasks(world: World, given: Given, **columns: Any) -> Page:
 
 
 def counts(world: World, source: Any, given: Given) -> dict[str, int]:
-    """The caller's open tasks: late, due today or before, due later."""
+    """The caller's open tasks: overdue, due today, due later."""
     zone, me = zone_of(world, given), viewer(world)
     mine = world.all("task", assignee_id=me.row["id"], status="OPEN") if me else []
     on_time = [task for task in mine if task.row["deadline"] and not overdue(world, task, {})]

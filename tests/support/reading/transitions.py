@@ -1,4 +1,4 @@
-"""The rules of reading where a lead can go, how long it stayed, and whether it has gone stale."""
+"""The rules of reading where a lead can move, how long it stayed in its stages, and whether it is rotting."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta

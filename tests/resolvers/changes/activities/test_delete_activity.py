@@ -1,4 +1,4 @@
-"""deleteActivity: taken back by its author or a manager; the event keeps what it was, and the lead follows."""
+"""deleteActivity: an author or a manager deletes an activity; the event keeps its fields, and the lead follows."""
 
 from models import Role
 from models.rules.ids import parse_id
@@ -12,7 +12,7 @@ OLD, LATER = "2025-03-01T10:00:00+00:00", "2025-03-02T09:30:00+00:00"
 
 
 async def test_what_is_taken_back_is_gone(world: World) -> None:
-    """Its id leads nowhere; the event keeps every field, and the lead was last worked on by what is left."""
+    """The id finds nothing, the event keeps every field, and the lead's last activity is the latest of the rest."""
     await logged(world, "Before", occurredAt=OLD)
     fields = {"body": "Wrong lead", "outcome": "None", "duration": 60, "participants": ["Ada"]}
     id = await logged(world, "Call", occurredAt=LATER, contactId=world["contact of mia"], **fields)
@@ -36,13 +36,13 @@ async def test_what_is_taken_back_is_gone(world: World) -> None:
 
 
 async def test_without_activities_a_lead_was_never_worked_on(world: World) -> None:
-    """The last one takes the date with it."""
+    """Deleting the last activity empties the lead's date."""
     made = await world.change("deleteActivity", {"activityId": await logged(world, "Call")}, SHOW, **RITA)
     assert made["lead"]["lastActivityAt"] is None
 
 
 async def test_an_activity_is_deleted_once(world: World) -> None:
-    """Afterwards it is not found, neither to be deleted nor to be corrected; of twenty at once one deletes it."""
+    """A second deletion and a correction find no activity; of twenty deletions at once, one succeeds."""
     given = {"activityId": await logged(world, "Call")}
     assert await world.at_once("deleteActivity", *[given] * 20, **RITA) == {"done": 1, "NOT_FOUND": 19}
     await world.refused("deleteActivity", given, "NOT_FOUND", "activityId", **RITA)
@@ -51,14 +51,14 @@ async def test_an_activity_is_deleted_once(world: World) -> None:
 
 
 async def test_strangers_activities_are_not_found(world: World, strangers: World) -> None:
-    """And an id of another type is wrong."""
+    """Another organisation's activity is not found, and an id of another type is refused."""
     theirs = await logged(strangers, "Theirs")
     await world.refused("deleteActivity", {"activityId": theirs}, "NOT_FOUND", "activityId")
     await world.refused("deleteActivity", {"activityId": world["Ada"]}, "WRONG_ID", "activityId")
 
 
 async def test_its_author_and_managers_take_it_back(world: World) -> None:
-    """Another rep is refused and shown the activity; a viewer takes nothing back."""
+    """Another rep is refused and shown the activity, and a viewer deletes nothing."""
     id = await logged(world, "Call")
     olga = {"subject": "olga", "role": Role.REP}
     await world.change("createContact", {"name": "Gwen"}, **olga)
@@ -70,7 +70,7 @@ async def test_its_author_and_managers_take_it_back(world: World) -> None:
 
 
 async def test_a_conflict_shows_the_activity_as_it_is(world: World) -> None:
-    """What was corrected meanwhile is looked at again first."""
+    """An activity that was corrected meanwhile is a conflict: the caller sees it before deciding again."""
     id = await logged(world, "Call")
     await world.change("updateActivity", {"activityId": id, "subject": "Rang"}, **RITA)
     given = {"activityId": id, "expectedVersion": 1}

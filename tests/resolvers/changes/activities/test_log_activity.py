@@ -1,4 +1,4 @@
-"""logActivity: a member records what was done about a lead, and the lead knows when it was last worked on."""
+"""logActivity: a member records what was done about a lead, and the lead knows its last activity."""
 
 import asyncio
 from datetime import timedelta
@@ -20,12 +20,13 @@ OLD, LATER = "2025-03-01T10:00:00+00:00", "2025-03-02T09:30:00.5+00:00"
 
 
 async def last_activity(world: World, title: str = "Ada") -> Any:
-    """When somebody last did something about a lead."""
+    """The instant of the lead's last activity."""
     return (await world.lead(title, "lastActivityAt"))["lastActivityAt"]
 
 
-async def test_everything_that_is_told_is_kept(world: World) -> None:
-    """With its author, and in the event as clients know it; the lead's version does not count it."""
+async def test_everything_that_is_logged_is_kept(world: World) -> None:
+    """All fields are stored with their author and held by the event as clients know them; the lead keeps its
+    version."""
     head = await world.head()
     given = {
         "type": "MEETING",
@@ -55,7 +56,7 @@ async def test_everything_that_is_told_is_kept(world: World) -> None:
 
 
 async def test_an_activity_is_found_by_its_id(world: World) -> None:
-    """By node and nodes, in its own organisation."""
+    """An activity is found through `node` and `nodes`, only in its own organisation."""
     id = await logged(world, "Call")
     query = "query($id: ID!) { node(id: $id) { __typename id } nodes(ids: [$id]) { ... on Activity { subject } } }"
     assert await world.ask(query, {"id": id}) == {
@@ -65,7 +66,7 @@ async def test_an_activity_is_found_by_its_id(world: World) -> None:
 
 
 async def test_it_was_just_now_unless_said_otherwise(world: World) -> None:
-    """Between the call and its answer."""
+    """Without an instant, the activity occurred between the call and its answer."""
     before = utc_now()
     await logged(world, "Call")
     found = await world.database.pool.fetchval("SELECT occurred_at FROM activity")
@@ -73,15 +74,15 @@ async def test_it_was_just_now_unless_said_otherwise(world: World) -> None:
 
 
 async def test_what_has_not_happened_yet_is_refused(world: World) -> None:
-    """But for the minute that a caller's clock may be ahead."""
+    """An instant in the future is refused, except for the minute that a caller's clock may be ahead."""
     given = {"leadId": world["Ada"], "type": "CALL", "subject": "Call"}
     soon, tomorrow = (utc_now() + ahead for ahead in (timedelta(seconds=30), timedelta(days=1)))
     await world.change("logActivity", {**given, "occurredAt": soon.isoformat()})
     await world.refused("logActivity", {**given, "occurredAt": tomorrow.isoformat()}, "INVALID", "occurredAt")
 
 
-async def test_a_mistyped_year_is_told_with_the_days_that_can_be(world: World) -> None:
-    """From 1900 until today."""
+async def test_a_mistyped_year_is_refused_with_the_days_that_can_be(world: World) -> None:
+    """The message names the range: from 1900 until today."""
     given = {"leadId": world["Ada"], "type": "CALL", "subject": "Call", "occurredAt": "1026-03-01T10:00:00Z"}
     refused = await world.refused("logActivity", given, "INVALID", "occurredAt")
     today = utc_now().date()
@@ -104,13 +105,13 @@ async def test_a_mistyped_year_is_told_with_the_days_that_can_be(world: World) -
     ],
 )
 async def test_what_makes_no_sense_is_refused(world: World, wrong: dict[str, Any], path: list[str]) -> None:
-    """The refusal is at the field at fault."""
+    """Each refusal has the path of the field at fault."""
     given = {"leadId": world["Ada"], "type": "CALL", "subject": "Call"}
     await world.refused("logActivity", {**given, **wrong}, "INVALID", *path)
 
 
 async def test_the_limits_themselves_are_kept(world: World) -> None:
-    """The longest of everything, and an activity that took no time at all."""
+    """The longest value of each field is accepted, and so is an activity that took no time."""
     longest = {"body": "y" * 20_000, "outcome": "z" * 300, "duration": 7 * 86_400, "participants": ["p"] * 50}
     await logged(world, "x" * 300, **longest)
     await logged(world, "Call", duration=0)
@@ -119,7 +120,7 @@ async def test_the_limits_themselves_are_kept(world: World) -> None:
 
 
 async def test_the_lead_knows_when_it_was_last_worked_on(world: World) -> None:
-    """The latest activity counts, whatever the order in which they are told, corrected and taken back."""
+    """The latest activity counts, whatever the order in which they are logged, corrected and deleted."""
     assert await last_activity(world) is None
     await logged(world, "Late", occurredAt=LATER)
     late = await last_activity(world)
@@ -134,7 +135,7 @@ async def test_the_lead_knows_when_it_was_last_worked_on(world: World) -> None:
 
 
 async def test_strangers_records_are_not_found(world: World, strangers: World) -> None:
-    """In each field that names a record."""
+    """Another organisation's record is not found, in each field that names a record."""
     given = {"leadId": world["Ada"], "type": "CALL", "subject": "Call"}
     await world.refused("logActivity", {**given, "leadId": strangers["Ada"]}, "NOT_FOUND", "leadId")
     contact = {"contactId": strangers["contact of rita"]}
@@ -142,14 +143,14 @@ async def test_strangers_records_are_not_found(world: World, strangers: World) -
 
 
 async def test_a_viewer_logs_nothing(world: World) -> None:
-    """It takes a rep to work on a lead."""
+    """Logging an activity requires the role rep."""
     given = {"leadId": world["Ada"], "type": "NOTE", "subject": "Note"}
     body = await world.attempt("logActivity", given, subject="vera", role=Role.VIEWER)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
 
 
 async def test_a_converted_lead_and_its_opportunity_take_activities(world: World) -> None:
-    """Somebody may still call about the one, and works on the other; each has its own."""
+    """A converted lead and its opportunity each take activities of their own."""
     made = await world.change("convertLead", await RECIPES["convertLead"](world), "opportunity { id }")
     world.ids["Deal"] = made["opportunity"]["id"]
     await logged(world, "Before", "Ada")
@@ -160,7 +161,7 @@ async def test_a_converted_lead_and_its_opportunity_take_activities(world: World
 
 
 async def test_twenty_at_once_keep_the_latest(world: World) -> None:
-    """Told, corrected and taken back by many: what the lead says is the latest of what is left."""
+    """After many log, correct and delete at once, the lead's last activity is the latest that is left."""
     ids = [await logged(world, f"Call {nth}", occurredAt=f"2025-01-{nth + 1:02}T00:00:00Z") for nth in range(10)]
     await asyncio.gather(
         *(

@@ -1,4 +1,4 @@
-"""updateActivity: corrected by its author or a manager; left out stays, null empties, and the lead follows."""
+"""updateActivity: an author or a manager corrects an activity; omitted fields stay, null empties, the lead follows."""
 
 import asyncio
 from datetime import timedelta
@@ -20,7 +20,7 @@ OLD, LATER = "2025-03-01T10:00:00+00:00", "2025-03-02T09:30:00+00:00"
 
 
 async def test_changes_what_is_given(world: World) -> None:
-    """One version and one event, which holds each field from what to what; the lead knows when it was worked on."""
+    """One version and one event, which holds each field before and after; the lead's last activity follows."""
     id = await logged(world, "Call", occurredAt=OLD)
     head = await world.head()
     given = {
@@ -48,7 +48,7 @@ async def test_changes_what_is_given(world: World) -> None:
 
 
 async def test_left_out_stays_and_null_empties(world: World) -> None:
-    """Each field that may be empty can be emptied, and only that one is; no participants are an empty list."""
+    """Each optional field can be emptied, and only that one is; no participants are an empty list."""
     full: dict[str, Any] = {
         "body": "Long",
         "outcome": "Interested",
@@ -67,7 +67,7 @@ async def test_left_out_stays_and_null_empties(world: World) -> None:
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values however they are written, or none."""
+    """The same values, however they are written, or none at all, change nothing."""
     id = await logged(world, "Call", occurredAt=OLD, duration=60, participants=["Ada"])
     head = await world.head()
     same = {"type": "CALL", "subject": " Call", "occurredAt": "2025-03-01T12:00:00+02:00", "participants": ["Ada "]}
@@ -96,19 +96,19 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
     ids=lambda value: str(value)[:40],
 )
 async def test_what_makes_no_sense_is_refused(world: World, wrong: dict[str, Any], path: list[str]) -> None:
-    """The refusal is at the field at fault."""
+    """Each refusal has the path of the field at fault."""
     await world.refused("updateActivity", {"activityId": await logged(world, "Call"), **wrong}, "INVALID", *path)
 
 
 async def test_what_has_not_happened_yet_is_refused(world: World) -> None:
-    """It is a task until then."""
+    """An activity in the future is refused: until then it is a task."""
     tomorrow = (utc_now() + timedelta(days=1)).isoformat()
     given = {"activityId": await logged(world, "Call"), "occurredAt": tomorrow}
     await world.refused("updateActivity", given, "INVALID", "occurredAt")
 
 
 async def test_an_archived_contact_may_stay_but_not_come(world: World) -> None:
-    """An activity can be corrected with the form sent as it was."""
+    """An archived participant may stay, so that a form can be sent back as it was, but not be added."""
     ours = {"contactId": world["contact of mia"]}
     id = await logged(world, "Call", **ours)
     await world.change("archiveContact", ours)
@@ -118,7 +118,7 @@ async def test_an_archived_contact_may_stay_but_not_come(world: World) -> None:
 
 
 async def test_strangers_are_not_found(world: World, strangers: World) -> None:
-    """Neither their activities nor their contacts."""
+    """Another organisation's activities and contacts are not found."""
     ours, theirs = await logged(world, "Ours"), await logged(strangers, "Theirs")
     await world.refused("updateActivity", {"activityId": theirs}, "NOT_FOUND", "activityId")
     given = {"activityId": ours, "contactId": strangers["contact of rita"]}
@@ -127,7 +127,7 @@ async def test_strangers_are_not_found(world: World, strangers: World) -> None:
 
 
 async def test_its_author_and_managers_correct_it(world: World) -> None:
-    """The author stays the same; another rep is refused and shown the activity, a viewer corrects nothing."""
+    """The author stays the same; another rep is refused and shown the activity, and a viewer corrects nothing."""
     id = await logged(world, "Call")
     olga = {"subject": "olga", "role": Role.REP}
     await world.change("createContact", {"name": "Gwen"}, **olga)
@@ -142,7 +142,7 @@ async def test_its_author_and_managers_correct_it(world: World) -> None:
 
 
 async def test_a_conflict_shows_the_activity_as_it_is(world: World) -> None:
-    """A stale version is reported before the rights of the caller."""
+    """A stale version is reported before missing rights."""
     id = await logged(world, "Call")
     await world.change("updateActivity", {"activityId": id, "subject": "Rang"}, **RITA)
     given = {"activityId": id, "subject": "Other", "expectedVersion": 1}
@@ -151,14 +151,14 @@ async def test_a_conflict_shows_the_activity_as_it_is(world: World) -> None:
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """The others look at it again first."""
+    """One correction wins; the others get a conflict."""
     id = await logged(world, "Call")
     inputs = [{"activityId": id, "subject": f"Call {nth}", "expectedVersion": 1} for nth in range(20)]
     assert await world.at_once("updateActivity", *inputs, **RITA) == {"done": 1, "CONFLICT": 19}
 
 
 async def test_what_goes_along_with_a_merged_lead_is_found(world: World) -> None:
-    """An activity is corrected also while its lead is merged into another, before or after."""
+    """An activity can be corrected while its lead is merged into another one, before or after the merge."""
     ids = [await logged(world, f"Call {nth}") for nth in range(16)]
     bodies = await asyncio.gather(
         *(world.attempt("updateActivity", {"activityId": id, "body": "Long"}) for id in ids[:8]),

@@ -1,4 +1,4 @@
-"""archiveContact: an archived contact is hidden from lists and pickers; what names it stays."""
+"""archiveContact: an archived contact is hidden from lists and pickers; the records that name it stay."""
 
 from engine.change.records import instant
 from models import Role
@@ -11,13 +11,13 @@ LISTED = "query($archived: Boolean) { contacts(archived: $archived) { nodes { na
 
 
 async def names(world: World, archived: bool | None = None) -> list[str]:
-    """The contacts that are listed."""
+    """The names of the listed contacts."""
     found = await world.ask(LISTED, {"archived": archived})
     return [contact["name"] for contact in found["contacts"]["nodes"]]
 
 
 async def test_an_archived_contact_is_listed_only_when_asked_for(world: World) -> None:
-    """One version and one event, which holds when; the record itself can still be read."""
+    """Archiving counts one version and leaves one event with its instant; the record itself can still be read."""
     head = await world.head()
     given = {"contactId": world["contact of rita"], "expectedVersion": 1}
     made = await world.change("archiveContact", given, SHOW, **RITA)
@@ -34,7 +34,7 @@ async def test_an_archived_contact_is_listed_only_when_asked_for(world: World) -
 
 
 async def test_what_names_it_stays(world: World) -> None:
-    """Leads keep the contact, and show that it is archived; it is refused for new ones."""
+    """Leads keep the contact and show that it is archived; new leads are refused it."""
     await world.change("archiveContact", {"contactId": world["contact of rita"]})
     assert await world.lead("Dan", "contact { name archived }") == {
         "contact": {"name": "Contact of rita", "archived": True}
@@ -47,7 +47,7 @@ async def test_what_names_it_stays(world: World) -> None:
 
 
 async def test_archiving_twice_changes_nothing(world: World) -> None:
-    """Neither its version nor the log; of twenty at once one archives it."""
+    """Neither the version nor the log changes the second time; of twenty at once, one archives."""
     given = {"contactId": world["contact of rita"]}
     head = await world.head()
     assert await world.at_once("archiveContact", *[given] * 20) == {"done": 20}
@@ -56,7 +56,7 @@ async def test_archiving_twice_changes_nothing(world: World) -> None:
 
 
 async def test_a_conflict_shows_the_contact_as_it_is(world: World) -> None:
-    """Also where it is archived already."""
+    """A stale version is a conflict, also where the contact is already archived."""
     await world.change("archiveContact", {"contactId": world["contact of rita"]})
     given = {"contactId": world["contact of rita"], "expectedVersion": 1}
     shown = await world.refused("archiveContact", given, "CONFLICT", "expectedVersion", show=SHOW)
@@ -64,13 +64,13 @@ async def test_a_conflict_shows_the_contact_as_it_is(world: World) -> None:
 
 
 async def test_strangers_are_not_found(world: World, strangers: World) -> None:
-    """And an id of another type is wrong."""
+    """Another organisation's contact is not found, and an id of another type is refused."""
     await world.refused("archiveContact", {"contactId": strangers["contact of rita"]}, "NOT_FOUND", "contactId")
     await world.refused("archiveContact", {"contactId": world["Ada"]}, "WRONG_ID", "contactId")
 
 
 async def test_a_viewer_archives_nothing(world: World) -> None:
-    """It takes a rep."""
+    """Archiving a contact requires the role rep."""
     body = await world.attempt(
         "archiveContact", {"contactId": world["contact of rita"]}, subject="vera", role=Role.VIEWER
     )

@@ -1,4 +1,4 @@
-"""archiveCustomer: an archived customer is hidden from lists and pickers; what names it stays."""
+"""archiveCustomer: an archived customer is hidden from lists and pickers; the records that name it stay."""
 
 from engine.change.records import instant
 from models import Role
@@ -11,13 +11,13 @@ LISTED = "query($archived: Boolean) { customers(archived: $archived) { nodes { n
 
 
 async def names(world: World, archived: bool | None = None) -> list[str]:
-    """The customers that are listed."""
+    """The names of the listed customers."""
     found = await world.ask(LISTED, {"archived": archived})
     return [customer["name"] for customer in found["customers"]["nodes"]]
 
 
 async def test_an_archived_customer_is_listed_only_when_asked_for(world: World) -> None:
-    """One version and one event, which holds when; the record itself can still be read."""
+    """Archiving counts one version and leaves one event with its instant; the record itself can still be read."""
     head = await world.head()
     given = {"customerId": world["Acme"], "expectedVersion": 1}
     made = await world.change("archiveCustomer", given, SHOW, **RITA)
@@ -34,7 +34,7 @@ async def test_an_archived_customer_is_listed_only_when_asked_for(world: World) 
 
 
 async def test_what_names_it_stays(world: World) -> None:
-    """Leads keep the customer, and show that it is archived; it is refused for new ones."""
+    """Leads keep the customer and show that it is archived; new leads are refused it."""
     await world.change("archiveCustomer", {"customerId": world["Acme"]})
     assert await world.lead("Eve", "customer { name archived }") == {"customer": {"name": "Acme", "archived": True}}
     given = {"leadId": world["Ada"], "customerId": world["Acme"]}
@@ -45,7 +45,7 @@ async def test_what_names_it_stays(world: World) -> None:
 
 
 async def test_archiving_twice_changes_nothing(world: World) -> None:
-    """Neither its version nor the log; of twenty at once one archives it."""
+    """Neither the version nor the log changes the second time; of twenty at once, one archives."""
     given = {"customerId": world["Acme"]}
     head = await world.head()
     assert await world.at_once("archiveCustomer", *[given] * 20) == {"done": 20}
@@ -54,7 +54,7 @@ async def test_archiving_twice_changes_nothing(world: World) -> None:
 
 
 async def test_a_conflict_shows_the_customer_as_it_is(world: World) -> None:
-    """Also where it is archived already."""
+    """A stale version is a conflict, also where the customer is already archived."""
     await world.change("archiveCustomer", {"customerId": world["Acme"]})
     given = {"customerId": world["Acme"], "expectedVersion": 1}
     shown = await world.refused("archiveCustomer", given, "CONFLICT", "expectedVersion", show=SHOW)
@@ -62,13 +62,13 @@ async def test_a_conflict_shows_the_customer_as_it_is(world: World) -> None:
 
 
 async def test_strangers_are_not_found(world: World, strangers: World) -> None:
-    """And an id of another type is wrong."""
+    """Another organisation's customer is not found, and an id of another type is refused."""
     await world.refused("archiveCustomer", {"customerId": strangers["Acme"]}, "NOT_FOUND", "customerId")
     await world.refused("archiveCustomer", {"customerId": world["Ada"]}, "WRONG_ID", "customerId")
 
 
 async def test_a_viewer_archives_nothing(world: World) -> None:
-    """It takes a rep."""
+    """Archiving a customer requires the role rep."""
     body = await world.attempt("archiveCustomer", {"customerId": world["Acme"]}, subject="vera", role=Role.VIEWER)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
     assert await names(world, archived=True) == []

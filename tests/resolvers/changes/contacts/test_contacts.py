@@ -1,4 +1,4 @@
-"""Contacts and customers as they are listed: searched, filtered, ordered, and what their deals come to."""
+"""Lists of contacts and customers: search, filters, order, and the totals of their deals."""
 
 from typing import Any
 
@@ -15,7 +15,8 @@ async def names(world: World, **asked: Any) -> list[str]:
 
 
 async def test_a_customer_shows_who_works_there_now(world: World) -> None:
-    """As the list of all contacts does: without those that were put away, unless asked for them, searched, filtered."""
+    """The customer's contacts are listed as all contacts are: searched, filtered, and without archived ones by
+    default."""
     for name, phone in (("Zoe", "1"), ("Yann", None), ("Gone", None)):
         given = {"name": name, "customerId": world["Acme"], "phone": phone}
         made = await world.change("createContact", given, "contact { id }")
@@ -32,7 +33,7 @@ async def test_a_customer_shows_who_works_there_now(world: World) -> None:
 
 
 async def test_search_takes_text_as_it_stands(world: World) -> None:
-    """In upper or lower case; % and _ mean themselves."""
+    """Search ignores case, and takes % and _ literally."""
     for name in ("100% Zoe", "1000 Zoe", "a_b", "axb"):
         await world.change("createContact", {"name": name})
     assert await names(world, search="zOE") == ["100% Zoe", "1000 Zoe"]
@@ -41,7 +42,7 @@ async def test_search_takes_text_as_it_stands(world: World) -> None:
 
 
 async def test_totals_of_a_contact(world: World) -> None:
-    """How many deals there are, how they ended, and what they are worth; tasks and deals are listed beside."""
+    """The totals count the deals, their outcome and their value; tasks and deals are listed beside them."""
     contact = world["contact of mia"]
     for name in ("Ada", "Bob", "Eve", "Cleo"):
         await world.change("updateLead", {"leadId": world[name], "contactId": contact})
@@ -64,7 +65,7 @@ async def test_totals_of_a_contact(world: World) -> None:
 
 
 async def test_filters_and_orders(world: World) -> None:
-    """Each part of a filter is one condition; together all must hold. The last changed can come first."""
+    """All parts of a filter must match, and the last changed can come first."""
     given = {"name": "Zoe", "customerId": world["Acme"], "phone": "1", "address": "1 Main St\nBonn", "notes": "Writes"}
     made = await world.change("createContact", given, "contact { address notes }")
     assert made["contact"] == {"address": "1 Main St\nBonn", "notes": "Writes"}

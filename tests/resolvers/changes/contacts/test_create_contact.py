@@ -1,4 +1,4 @@
-"""createContact: a person with what is known of them, tidied, at a customer or on their own."""
+"""createContact: a person with their details, tidied, at a customer or on their own."""
 
 import pytest
 
@@ -13,7 +13,8 @@ LONGEST = {"name": 300, "phone": 50, "jobTitle": 300, "address": 20_000, "notes"
 
 
 async def test_everything_that_is_given_is_kept(world: World) -> None:
-    """On one line without spaces around it, but for address and notes, which keep their lines; one event records it."""
+    """Texts are stored on one line without surrounding spaces, address and notes keep their lines, one event records
+    it."""
     head = await world.head()
     given = {
         "name": "  Zoe \n Ray ",
@@ -52,7 +53,7 @@ async def test_everything_that_is_given_is_kept(world: World) -> None:
 
 @pytest.mark.parametrize("nothing", [{}, dict.fromkeys(("email", "phone", "jobTitle", "address", "notes"), " \n")])
 async def test_a_name_is_enough(world: World, nothing: dict[str, str]) -> None:
-    """What is left out or blank is null; two people may have one name."""
+    """Omitted and blank fields are null, and two people may have one name."""
     for _ in range(2):
         made = (await world.change("createContact", {"name": "Zoe", **nothing}, SHOW))["contact"]
         assert made == {"id": made["id"], "name": "Zoe", "archived": False, "version": 1, **EMPTY}
@@ -62,13 +63,13 @@ async def test_a_name_is_enough(world: World, nothing: dict[str, str]) -> None:
     "email", ["nobody", "@x.test", "a b@x.test", "a@", "@", "a@b c", "x" * 250 + "@x.test", "a\0@x.test"], ids=repr
 )
 async def test_what_is_no_address_is_refused(world: World, email: str) -> None:
-    """An e-mail address has something before and behind its @, and no spaces."""
+    """An e-mail address has something before and after its @, and no spaces."""
     await world.refused("createContact", {"name": "Zoe", "email": email}, "INVALID", "email")
 
 
 @pytest.mark.parametrize("field", LONGEST)
 async def test_each_field_has_its_longest_text(world: World, field: str) -> None:
-    """That fits; one character more is refused at the field."""
+    """The longest text is accepted; one character more is refused at the field."""
     fitting = {"name": "Zoe", field: "x" * LONGEST[field]}
     made = await world.change("createContact", fitting, SHOW)
     assert made["contact"][field] == "x" * LONGEST[field]
@@ -76,7 +77,7 @@ async def test_each_field_has_its_longest_text(world: World, field: str) -> None
 
 
 async def test_an_address_has_up_to_254_characters(world: World) -> None:
-    """As mail servers take them."""
+    """An e-mail address has at most 254 characters, as mail servers require."""
     longest = "x" * 247 + "@x.test"
     made = await world.change("createContact", {"name": "Zoe", "email": longest}, SHOW)
     assert (len(longest), made["contact"]["email"]) == (254, longest)
@@ -84,7 +85,7 @@ async def test_an_address_has_up_to_254_characters(world: World) -> None:
 
 
 async def test_refusals(world: World, strangers: World) -> None:
-    """A blank name, and a customer that is not there, is archived, or is none."""
+    """A blank name is refused, and so is a customer that is unknown, archived, or no customer."""
     for given, code, field in (
         ({"name": " \n"}, "INVALID", "name"),
         ({"name": "Zoe", "customerId": strangers["Acme"]}, "NOT_FOUND", "customerId"),
@@ -97,6 +98,6 @@ async def test_refusals(world: World, strangers: World) -> None:
 
 
 async def test_a_viewer_adds_nobody(world: World) -> None:
-    """It takes a rep."""
+    """Creating a contact requires the role rep."""
     body = await world.attempt("createContact", {"name": "Zoe"}, subject="vera", role=Role.VIEWER)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]

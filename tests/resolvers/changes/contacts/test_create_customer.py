@@ -1,4 +1,4 @@
-"""createCustomer: a company with what is known of it; its external id is its own in the organisation."""
+"""createCustomer: a company with its details; its external id is unique in the organisation."""
 
 import pytest
 
@@ -14,7 +14,8 @@ LONGEST = {
 
 
 async def test_everything_that_is_given_is_kept(world: World) -> None:
-    """On one line without spaces around it, but for address and notes, which keep their lines; one event records it."""
+    """Texts are stored on one line without surrounding spaces, address and notes keep their lines, one event records
+    it."""
     head = await world.head()
     given = {
         "name": "  Bolt \n Ltd ",
@@ -47,7 +48,7 @@ async def test_everything_that_is_given_is_kept(world: World) -> None:
 
 @pytest.mark.parametrize("nothing", [{}, dict.fromkeys(set(LONGEST) - {"name"}, " \n")], ids=["left out", "blank"])
 async def test_a_name_is_enough(world: World, nothing: dict[str, str]) -> None:
-    """What is left out or blank is null, and many customers may have no external id and one name."""
+    """Omitted and blank fields are null, and many customers may share a name and have no external id."""
     for _ in range(2):
         made = (await world.change("createCustomer", {"name": "Bolt", **nothing}, SHOW))["customer"]
         empty = dict.fromkeys(LONGEST)
@@ -56,7 +57,7 @@ async def test_a_name_is_enough(world: World, nothing: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("field", LONGEST)
 async def test_each_field_has_its_longest_text(world: World, field: str) -> None:
-    """That fits; one character more is refused at the field, and so is a blank name or a NUL."""
+    """The longest text is accepted; one character more is refused at the field, and so is a blank name or a NUL."""
     made = await world.change("createCustomer", {"name": "Bolt", field: "x" * LONGEST[field]}, SHOW)
     assert made["customer"][field] == "x" * LONGEST[field]
     for wrong in ("x" * (LONGEST[field] + 1), "a\0b"):
@@ -64,13 +65,14 @@ async def test_each_field_has_its_longest_text(world: World, field: str) -> None
 
 
 async def test_a_blank_name_is_refused(world: World) -> None:
-    """At the name; no customer is shown."""
+    """The refusal is at the name, and no customer is returned."""
     shown = await world.refused("createCustomer", {"name": " \n"}, "INVALID", "name", show="customer { id }")
     assert shown["customer"] is None
 
 
 async def test_an_external_id_is_taken_once(world: World, strangers: World) -> None:
-    """However its spaces are sent, and also by an archived customer; another organisation may use the same."""
+    """An external id is taken whatever spaces are sent, also by an archived customer; other organisations may use
+    it."""
     given = {"name": "Bolt", "externalId": "c-1"}
     made = await world.change("createCustomer", given, SHOW)
     await world.refused("createCustomer", {**given, "externalId": " c-1"}, "EXTERNAL_ID_TAKEN", "externalId")
@@ -81,7 +83,7 @@ async def test_an_external_id_is_taken_once(world: World, strangers: World) -> N
 
 
 async def test_one_of_twenty_with_one_external_id_is_made(world: World) -> None:
-    """The others find that it is taken."""
+    """One of twenty creates the customer; the others get the refusal that the id is taken."""
     given = {"name": "Bolt", "externalId": "c-1"}
     assert await world.at_once("createCustomer", *[given] * 20) == {"done": 1, "EXTERNAL_ID_TAKEN": 19}
     assert await world.database.pool.fetchval("SELECT count(*) FROM customer WHERE name = 'Bolt'") == 1
@@ -89,6 +91,6 @@ async def test_one_of_twenty_with_one_external_id_is_made(world: World) -> None:
 
 
 async def test_a_viewer_adds_no_customer(world: World) -> None:
-    """It takes a rep."""
+    """Creating a customer requires the role rep."""
     body = await world.attempt("createCustomer", {"name": "Bolt"}, subject="vera", role=Role.VIEWER)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]

@@ -1,4 +1,4 @@
-"""mergeContacts: one contact stays; what named the other names it, and so does the other's id."""
+"""mergeContacts: one contact stays; the records that named the other name it, and the other's id finds it."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ mergedId filledFields movedLeads movedTasks movedActivities
 
 
 async def test_a_contact_takes_over(world: World) -> None:
-    """Its empty fields are filled, leads and tasks name it, and the other's id finds it."""
+    """The winner's empty fields are filled, leads and tasks name it, and the other's id finds it."""
     rita, mia = world["contact of rita"], world["contact of mia"]
     await world.change("updateContact", {"contactId": rita, "phone": "12"})
     await world.change("createTask", {"title": "Call", "contactId": rita})
@@ -40,7 +40,7 @@ async def test_a_contact_takes_over(world: World) -> None:
 
 
 async def test_only_empty_fields_are_filled(world: World) -> None:
-    """The events keep all that the other one was, and what the winner has from it."""
+    """The events keep all fields of the loser, and the ones that the winner took from it."""
     rita, mia = world["contact of rita"], world["contact of mia"]
     fields = {"phone": "12", "jobTitle": "CEO", "address": "Bonn", "notes": "Writes", "customerId": world["Acme"]}
     await world.change("updateContact", {"contactId": rita, **fields})
@@ -71,7 +71,7 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
 
 
 async def test_a_contact_that_has_nothing_to_give_leaves_the_other_as_it_is(world: World) -> None:
-    """The winner keeps its version; the one event is that of the loser."""
+    """The winner keeps its version, and the only event is that of the loser."""
     made = await world.change("createContact", {"name": "Zoe"}, "contact { id }")
     head = await world.head()
     given = {"winnerId": world["contact of mia"], "loserId": made["contact"]["id"]}
@@ -82,7 +82,7 @@ async def test_a_contact_that_has_nothing_to_give_leaves_the_other_as_it_is(worl
 
 
 async def test_tasks_and_activities_go_along(world: World) -> None:
-    """Also those that are done, and each with its event, which belongs to its lead."""
+    """Tasks, also completed ones, and activities move, each with an event that belongs to its lead."""
     rita, mia = world["contact of rita"], world["contact of mia"]
     await task(world, "Call", contactId=rita, leadId=world["Ada"])
     await world.change("completeTask", {"taskId": world["Call"]})
@@ -99,7 +99,7 @@ async def test_tasks_and_activities_go_along(world: World) -> None:
 
 
 async def test_refusals(world: World, strangers: World) -> None:
-    """Each at its field, and also in a dry run."""
+    """Each refusal is at its field, also in a dry run."""
     rita, mia = world["contact of rita"], world["contact of mia"]
     for given, code, field in (
         ({"winnerId": mia, "loserId": mia}, "INVALID", "loserId"),
@@ -113,7 +113,7 @@ async def test_refusals(world: World, strangers: World) -> None:
 
 
 async def test_a_conflict_shows_the_one_that_stays(world: World) -> None:
-    """Its version counts, not that of the other; nothing else is shown."""
+    """Only the winner's version counts, and only the winner is shown."""
     rita, mia = world["contact of rita"], world["contact of mia"]
     await world.change("updateContact", {"contactId": rita, "notes": "Writes"})
     given = {"winnerId": mia, "loserId": rita, "expectedVersion": 2}
@@ -124,14 +124,14 @@ async def test_a_conflict_shows_the_one_that_stays(world: World) -> None:
 
 
 async def test_a_rep_merges_nothing(world: World) -> None:
-    """It cannot be undone: a manager does it."""
+    """A merge cannot be undone, so it requires the role manager."""
     given = {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]}
     body = await world.attempt("mergeContacts", given, **RITA)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
 
 
 async def test_chains_lead_to_the_last(world: World) -> None:
-    """Whoever was merged into one that is merged itself is found where that went."""
+    """A contact that was merged into one that is merged in turn is found where the last merge went."""
     ids = [(await world.change("createContact", {"name": name}, "contact { id }"))["contact"]["id"] for name in "abc"]
     await world.change("mergeContacts", {"winnerId": ids[1], "loserId": ids[0]})
     await world.change("mergeContacts", {"winnerId": ids[2], "loserId": ids[1]})
@@ -142,17 +142,17 @@ async def test_chains_lead_to_the_last(world: World) -> None:
 
 
 async def test_a_dry_run_changes_nothing(world: World) -> None:
-    """It answers what would be filled and moved."""
+    """A dry run answers what would be filled and moved."""
     head = await world.head()
     given = {"winnerId": world["contact of mia"], "loserId": world["contact of rita"], "dryRun": True}
-    told = await world.change("mergeContacts", given, "movedLeads filledFields")
-    assert told["movedLeads"] == 1
+    reported = await world.change("mergeContacts", given, "movedLeads filledFields")
+    assert reported["movedLeads"] == 1
     assert await world.events(head) == []
     assert (await world.ask(CONTACT, {"id": world["contact of rita"]}))["contact"]["id"] == world["contact of rita"]
 
 
 async def test_nothing_is_hidden_behind_an_archived_contact(world: World) -> None:
-    """An archived winner is refused; an archived loser may go."""
+    """An archived winner is refused; an archived loser is merged."""
     await world.change("archiveContact", {"contactId": world["contact of rita"]})
     pair = {"winnerId": world["contact of rita"], "loserId": world["contact of mia"]}
     await world.refused("mergeContacts", pair, "ARCHIVED", "winnerId")
@@ -161,7 +161,7 @@ async def test_nothing_is_hidden_behind_an_archived_contact(world: World) -> Non
 
 
 async def test_opposite_merges_at_once(world: World) -> None:
-    """One of them is done; for the others both ids have become the same, and nothing runs in a circle."""
+    """One of the merges is done; for the others both ids name the same contact, and there is no circle."""
     pair = (world["contact of mia"], world["contact of rita"])
     bodies = await asyncio.gather(
         *(

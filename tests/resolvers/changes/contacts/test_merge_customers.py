@@ -14,14 +14,14 @@ mergedId filledFields movedLeads movedTasks movedContacts
 
 
 async def bolt(world: World, **fields: str) -> str:
-    """Another customer than Acme; returns its id."""
+    """A second customer beside Acme; returns its id."""
     made = await world.change("createCustomer", {"name": "Bolt", **fields}, "customer { id }")
     id: str = made["customer"]["id"]
     return id
 
 
 async def test_a_customer_takes_over(world: World) -> None:
-    """Leads, tasks and people of the other are its own."""
+    """Leads, tasks and people of the loser belong to the winner."""
     await world.change("updateContact", {"contactId": world["contact of rita"], "customerId": world["Acme"]})
     made = await world.change("createCustomer", {"name": "A.C.M.E.", "website": "acme.example"}, "customer { id }")
     winner = made["customer"]["id"]
@@ -35,7 +35,7 @@ async def test_a_customer_takes_over(world: World) -> None:
 
 
 async def test_only_empty_fields_are_filled(world: World) -> None:
-    """The external id is not: it names the other one elsewhere. The events keep all that the other one was."""
+    """The external id is not filled, because other systems know it as the loser's; the events keep all its fields."""
     winner, acme = await bolt(world, website="bolt.example"), world["Acme"]
     fields = {"website": "acme.example", "industry": "Steel", "phone": "1", "externalId": "c-1"}
     await world.change("updateCustomer", {"customerId": acme, **fields})
@@ -74,7 +74,7 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
 
 
 async def test_the_external_id_of_the_other_is_free(world: World) -> None:
-    """The winner, or a new customer, can be given it."""
+    """The winner or a new customer can be given the loser's external id."""
     await world.change("updateCustomer", {"customerId": world["Acme"], "externalId": "c-1"})
     winner = await bolt(world)
     await world.change("mergeCustomers", {"winnerId": winner, "loserId": world["Acme"]})
@@ -82,7 +82,7 @@ async def test_the_external_id_of_the_other_is_free(world: World) -> None:
 
 
 async def test_a_dry_run_changes_nothing(world: World) -> None:
-    """It answers what would be filled and moved."""
+    """A dry run answers what would be filled and moved."""
     await world.change("updateCustomer", {"customerId": world["Acme"], "phone": "1"})
     await world.change("updateContact", {"contactId": world["contact of rita"], "customerId": world["Acme"]})
     winner = await bolt(world)
@@ -94,7 +94,7 @@ async def test_a_dry_run_changes_nothing(world: World) -> None:
 
 
 async def test_refusals(world: World, strangers: World) -> None:
-    """Each at its field, and also in a dry run."""
+    """Each refusal is at its field, also in a dry run."""
     winner, acme = await bolt(world), world["Acme"]
     for given, code, field in (
         ({"winnerId": acme, "loserId": acme}, "INVALID", "loserId"),
@@ -108,7 +108,7 @@ async def test_refusals(world: World, strangers: World) -> None:
 
 
 async def test_nothing_is_hidden_behind_an_archived_customer(world: World) -> None:
-    """An archived winner is refused; an archived loser may go."""
+    """An archived winner is refused; an archived loser is merged."""
     winner, acme = await bolt(world), world["Acme"]
     await world.change("archiveCustomer", {"customerId": winner})
     await world.refused("mergeCustomers", {"winnerId": winner, "loserId": acme}, "ARCHIVED", "winnerId")
@@ -116,7 +116,7 @@ async def test_nothing_is_hidden_behind_an_archived_customer(world: World) -> No
 
 
 async def test_a_conflict_shows_the_one_that_stays(world: World) -> None:
-    """Its version counts, not that of the other."""
+    """Only the winner's version counts."""
     winner, acme = await bolt(world), world["Acme"]
     await world.change("updateCustomer", {"customerId": acme, "phone": "1"})
     given = {"winnerId": winner, "loserId": acme, "expectedVersion": 2}
@@ -126,7 +126,7 @@ async def test_a_conflict_shows_the_one_that_stays(world: World) -> None:
 
 
 async def test_opposite_merges_at_once(world: World) -> None:
-    """One of them is done; for the others both ids have become the same customer."""
+    """One of the merges is done; for the others both ids name the same customer."""
     pair = (await bolt(world), world["Acme"])
     inputs = [{"winnerId": a, "loserId": b} for a, b in (pair, pair[::-1]) * 10]
     assert await world.at_once("mergeCustomers", *inputs) == {"done": 1, "INVALID": 19}
@@ -134,14 +134,14 @@ async def test_opposite_merges_at_once(world: World) -> None:
 
 
 async def test_a_rep_merges_nothing(world: World) -> None:
-    """It cannot be undone: a manager does it."""
+    """A merge cannot be undone, so it requires the role manager."""
     given = {"winnerId": await bolt(world), "loserId": world["Acme"]}
     body = await world.attempt("mergeCustomers", given, **RITA)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
 
 
 async def test_conditions_name_the_one_that_stays(world: World) -> None:
-    """A routing rule about the other is about the winner from then on."""
+    """A routing rule about the loser is about the winner from then on."""
     made = await world.change("createCustomer", {"name": "A.C.M.E."}, "customer { id }")
     winner = made["customer"]["id"]
     condition = {"or": [{"customerId": {"is": world["Acme"]}}, {"customerId": {"in": [world["Acme"]]}}]}

@@ -1,4 +1,4 @@
-"""Ids of records that were merged: inputs, filters and conditions take them for the record that stays."""
+"""Ids of merged records: inputs, filters and conditions take them for the record that stays."""
 
 import json
 
@@ -7,7 +7,7 @@ from tests.support.world import World
 
 
 async def test_inputs_take_the_id_of_what_was_merged(world: World) -> None:
-    """As the record itself, and as what another is to name; strangers do not learn of it."""
+    """An old id stands for the winner as the record itself and as a reference; strangers do not find it."""
     await world.change("mergeContacts", {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]})
     await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Dan"]})
     given = {"leadId": world["Dan"], "contactId": world["contact of rita"], "score": 3, "idempotencyKey": "once"}
@@ -20,7 +20,7 @@ async def test_inputs_take_the_id_of_what_was_merged(world: World) -> None:
 
 
 async def test_what_was_merged_is_not_deleted_by_its_old_id(world: World) -> None:
-    """Who deletes names what they have seen: the record that the other was joined into stays."""
+    """A caller who deletes by the old id means what they have seen, so the winner stays."""
     await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Dan"]})
     await world.refused("deleteLead", {"leadId": world["Dan"]}, "NOT_FOUND", "leadId")
     await world.change("deleteLead", {"leadId": world["Bob"]})
@@ -28,7 +28,7 @@ async def test_what_was_merged_is_not_deleted_by_its_old_id(world: World) -> Non
 
 
 async def test_filters_take_the_ids_of_what_was_merged(world: World) -> None:
-    """What was about a record that was merged is found by its id as by that of the one that stays."""
+    """Records about the loser are found by its id as by the winner's."""
     rita, mia = world["contact of rita"], world["contact of mia"]
     bolt = (await world.change("createCustomer", {"name": "Bolt"}, "customer { id }"))["customer"]["id"]
     about = {"leadId": world["Ada"], "contactId": rita, "customerId": world["Acme"]}
@@ -53,7 +53,7 @@ async def test_filters_take_the_ids_of_what_was_merged(world: World) -> None:
 
 
 async def test_strangers_do_not_find_what_was_merged(world: World, strangers: World) -> None:
-    """Another organisation's id is not found, whether or not the record is still there."""
+    """Another organisation's id is not found, whether or not its record still exists."""
     await strangers.change(
         "mergeContacts", {"winnerId": strangers["contact of mia"], "loserId": strangers["contact of rita"]}
     )
@@ -65,7 +65,7 @@ async def test_strangers_do_not_find_what_was_merged(world: World, strangers: Wo
 
 
 async def test_conditions_take_the_ids_of_what_was_merged(world: World) -> None:
-    """Asked for or kept with the id of what is gone, one means what stays, and is kept with that one's id."""
+    """A condition sent or stored with the old id means the winner, and is stored with the winner's id."""
     bolt = (await world.change("createCustomer", {"name": "Bolt"}, "customer { id }"))["customer"]["id"]
     await world.change("mergeCustomers", {"winnerId": bolt, "loserId": world["Acme"]})
     asked = "query($condition: Condition!) { matchingLeads(condition: $condition) { nodes { title } } }"

@@ -1,4 +1,4 @@
-"""restoreContact: an archived contact is listed and offered again."""
+"""restoreContact: an archived contact appears in lists and pickers again."""
 
 import asyncio
 
@@ -12,14 +12,14 @@ SHOW = "contact { name archived version }"
 
 
 async def archived(world: World) -> dict[str, str]:
-    """What to send to restore a contact that is archived."""
+    """The input that restores an archived contact."""
     given = {"contactId": world["contact of rita"]}
     await world.change("archiveContact", given)
     return given
 
 
 async def test_a_restored_contact_is_listed_again(world: World) -> None:
-    """One version and one event, which holds since when it was archived."""
+    """Restoring counts one version and leaves one event, which holds since when the contact was archived."""
     given = await archived(world)
     archived_at = await world.database.pool.fetchval("SELECT archived_at FROM contact WHERE name = 'Contact of rita'")
     head = await world.head()
@@ -35,7 +35,7 @@ async def test_a_restored_contact_is_listed_again(world: World) -> None:
 
 
 async def test_it_can_be_named_again(world: World) -> None:
-    """By a lead that was refused it before."""
+    """A lead that was refused the archived contact takes the restored one."""
     given = await archived(world)
     lead = {"leadId": world["Ada"], **given}
     await world.refused("updateLead", lead, "ARCHIVED", "contactId")
@@ -45,7 +45,7 @@ async def test_it_can_be_named_again(world: World) -> None:
 
 
 async def test_what_is_not_archived_stays_as_it_is(world: World) -> None:
-    """Neither its version nor the log changes; of twenty at once one restores it."""
+    """Neither the version nor the log changes; of twenty at once, one restores."""
     head = await world.head()
     made = await world.change("restoreContact", {"contactId": world["contact of rita"]}, SHOW)
     assert (made["contact"]["version"], await world.head()) == (1, head)
@@ -56,7 +56,7 @@ async def test_what_is_not_archived_stays_as_it_is(world: World) -> None:
 
 
 async def test_archived_and_restored_at_once(world: World) -> None:
-    """The events take turns, and the last of them is how the record is now."""
+    """The events alternate, and the last of them matches the record."""
     given, head = {"contactId": world["contact of rita"]}, await world.head()
     await asyncio.gather(world.at_once("archiveContact", *[given] * 10), world.at_once("restoreContact", *[given] * 10))
     types = [one[0] for one in await world.recorded(head)]
@@ -67,19 +67,19 @@ async def test_archived_and_restored_at_once(world: World) -> None:
 
 
 async def test_a_conflict_shows_the_contact_as_it_is(world: World) -> None:
-    """So that the caller can look and decide again."""
+    """The conflict returns the contact, so that the caller can decide again."""
     given = {**await archived(world), "expectedVersion": 1}
     shown = await world.refused("restoreContact", given, "CONFLICT", "expectedVersion", show=SHOW)
     assert shown["contact"] == {"name": "Contact of rita", "archived": True, "version": 2}
 
 
 async def test_strangers_are_not_found(world: World, strangers: World) -> None:
-    """And an id of another type is wrong."""
+    """Another organisation's contact is not found, and an id of another type is refused."""
     await world.refused("restoreContact", await archived(strangers), "NOT_FOUND", "contactId")
     await world.refused("restoreContact", {"contactId": world["Ada"]}, "WRONG_ID", "contactId")
 
 
 async def test_a_viewer_restores_nothing(world: World) -> None:
-    """It takes a rep."""
+    """Restoring a contact requires the role rep."""
     body = await world.attempt("restoreContact", await archived(world), subject="vera", role=Role.VIEWER)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]

@@ -1,4 +1,4 @@
-"""updateContact: left out stays, null empties, and the event holds each field from what to what."""
+"""updateContact: omitted fields stay, null empties, and the event holds each field before and after."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SHOW = "contact { name email phone jobTitle address notes customer { id } archiv
 
 
 def full(world: World) -> dict[str, Any]:
-    """Something in each field that can be empty."""
+    """A value in each field that can be empty."""
     return {
         "email": "zoe@ray.test",
         "phone": "+1 2",
@@ -25,7 +25,7 @@ def full(world: World) -> dict[str, Any]:
 
 
 async def test_changes_what_is_given(world: World) -> None:
-    """All at once: one version and one event."""
+    """All fields at once count one version and leave one event."""
     head = await world.head()
     given = {"contactId": world["contact of rita"], "name": " Zoë  Ray", **full(world), "expectedVersion": 1}
     made = await world.change("updateContact", given, SHOW, **RITA)
@@ -42,7 +42,7 @@ async def test_changes_what_is_given(world: World) -> None:
 
 
 async def test_left_out_stays_and_null_empties(world: World) -> None:
-    """Each field that may be empty can be emptied, with null or a blank, and only that one is."""
+    """Each optional field can be emptied, with null or a blank, and only that one is."""
     contact, values = {"contactId": world["contact of rita"]}, full(world)
     kept = {**values, "customer": {"id": world["Acme"]}}
     del kept["customerId"]
@@ -56,7 +56,7 @@ async def test_left_out_stays_and_null_empties(world: World) -> None:
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values however they are written, or none."""
+    """The same values, however they are written, or none at all, change nothing."""
     contact = {"contactId": world["contact of rita"]}
     head = await world.head()
     for given in ({}, {"name": " Contact  of rita"}, {"email": "rita@example.com ", "phone": None, "notes": ""}):
@@ -84,12 +84,12 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
     ids=lambda value: str(value)[:40].encode("ascii", "backslashreplace").decode(),
 )
 async def test_refusals(world: World, given: dict[str, Any], code: str, path: str) -> None:
-    """Each with its code, at its field; nothing changes."""
+    """Each refusal has its code and its field, and nothing changes."""
     await world.refused("updateContact", {"contactId": world["contact of rita"], **given}, code, path)
 
 
 async def test_strangers_are_not_found(world: World, strangers: World) -> None:
-    """Neither as the contact nor as its customer."""
+    """Another organisation's record is not found, as the contact or as its customer."""
     rita = {"contactId": world["contact of rita"]}
     theirs = {"contactId": strangers["contact of rita"], "name": "Ours"}
     await world.refused("updateContact", theirs, "NOT_FOUND", "contactId")
@@ -98,7 +98,7 @@ async def test_strangers_are_not_found(world: World, strangers: World) -> None:
 
 
 async def test_an_archived_customer_may_stay_but_not_come(world: World) -> None:
-    """A contact can be corrected with the form sent as it was, and also when it is archived itself."""
+    """An archived customer may stay, so that a form can be sent back as it was, also for an archived contact."""
     rita, acme = {"contactId": world["contact of rita"]}, {"customerId": world["Acme"]}
     await world.change("updateContact", {**rita, **acme})
     await world.change("archiveCustomer", acme)
@@ -110,14 +110,14 @@ async def test_an_archived_customer_may_stay_but_not_come(world: World) -> None:
 
 
 async def test_a_conflict_shows_the_contact_as_it_is(world: World) -> None:
-    """So that the caller can look and decide again."""
+    """The conflict returns the contact, so that the caller can decide again."""
     given = {"contactId": world["contact of rita"], "name": "Zoe", "expectedVersion": 4}
     shown = await world.refused("updateContact", given, "CONFLICT", "expectedVersion", show=SHOW)
     assert (shown["contact"]["name"], shown["contact"]["version"]) == ("Contact of rita", 1)
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """And without a version all are made, one after the other."""
+    """With a version one update wins; without a version all are made, one after the other."""
     rita = {"contactId": world["contact of rita"]}
     inputs = [{**rita, "phone": str(nth), "expectedVersion": 1} for nth in range(20)]
     assert await world.at_once("updateContact", *inputs) == {"done": 1, "CONFLICT": 19}
@@ -129,7 +129,7 @@ async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
 
 
 async def test_a_viewer_changes_nobody(world: World) -> None:
-    """It takes a rep."""
+    """Updating a contact requires the role rep."""
     given = {"contactId": world["contact of rita"], "name": "Zoe"}
     body = await world.attempt("updateContact", given, subject="vera", role=Role.VIEWER)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]

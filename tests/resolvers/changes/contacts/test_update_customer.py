@@ -1,4 +1,4 @@
-"""updateCustomer: left out stays, null empties, and the event holds each field from what to what."""
+"""updateCustomer: omitted fields stay, null empties, and the event holds each field before and after."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ FULL = {
 
 
 async def test_changes_what_is_given(world: World) -> None:
-    """All at once: one version and one event."""
+    """All fields at once count one version and leave one event."""
     head = await world.head()
     given = {"customerId": world["Acme"], "name": " Bolt  Ltd", **FULL, "expectedVersion": 1}
     made = await world.change("updateCustomer", given, SHOW, **RITA)
@@ -33,7 +33,7 @@ async def test_changes_what_is_given(world: World) -> None:
 
 
 async def test_left_out_stays_and_null_empties(world: World) -> None:
-    """Each field that may be empty can be emptied, with null or a blank, and only that one is."""
+    """Each optional field can be emptied, with null or a blank, and only that one is."""
     acme = {"customerId": world["Acme"]}
     for name in FULL:
         for nothing in (None, "", " \n"):
@@ -43,7 +43,7 @@ async def test_left_out_stays_and_null_empties(world: World) -> None:
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values however they are written, or none."""
+    """The same values, however they are written, or none at all, change nothing."""
     await world.change("updateCustomer", {"customerId": world["Acme"], **FULL})
     head = await world.head()
     for given in ({}, FULL, {"name": " Acme", "industry": "Steel ", "notes": "Pays late\n"}):
@@ -71,13 +71,14 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
     ids=lambda value: str(value)[:40],
 )
 async def test_refusals(world: World, given: dict[str, Any], code: str, path: str) -> None:
-    """Each with its code, at its field; nothing changes."""
+    """Each refusal has its code and its field, and nothing changes."""
     await world.change("createCustomer", {"name": "Other", "externalId": "c-2"})
     await world.refused("updateCustomer", {"customerId": world["Acme"], **given}, code, path)
 
 
 async def test_strangers_are_not_found(world: World, strangers: World) -> None:
-    """Their external ids are not taken either, and an id of another type is wrong."""
+    """Another organisation's customer is not found, its external id is not taken, and an id of another type is
+    refused."""
     theirs = {"customerId": strangers["Acme"], "externalId": "c-1"}
     await world.refused("updateCustomer", theirs, "NOT_FOUND", "customerId")
     await world.refused("updateCustomer", {"customerId": world["Ada"]}, "WRONG_ID", "customerId")
@@ -86,35 +87,35 @@ async def test_strangers_are_not_found(world: World, strangers: World) -> None:
 
 
 async def test_an_archived_customer_can_be_corrected(world: World) -> None:
-    """It stays archived."""
+    """The customer stays archived."""
     await world.change("archiveCustomer", {"customerId": world["Acme"]})
     made = await world.change("updateCustomer", {"customerId": world["Acme"], "notes": "Gone"}, SHOW)
     assert (made["customer"]["notes"], made["customer"]["archived"], made["customer"]["version"]) == ("Gone", True, 3)
 
 
 async def test_a_conflict_shows_the_customer_as_it_is(world: World) -> None:
-    """So that the caller can look and decide again."""
+    """The conflict returns the customer, so that the caller can decide again."""
     given = {"customerId": world["Acme"], "name": "Bolt", "expectedVersion": 4}
     shown = await world.refused("updateCustomer", given, "CONFLICT", "expectedVersion", show=SHOW)
     assert (shown["customer"]["name"], shown["customer"]["version"]) == ("Acme", 1)
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """The others look at the customer again first."""
+    """One update wins; the others get a conflict."""
     inputs = [{"customerId": world["Acme"], "phone": str(nth), "expectedVersion": 1} for nth in range(20)]
     assert await world.at_once("updateCustomer", *inputs) == {"done": 1, "CONFLICT": 19}
     await expect_consistent(world.database)
 
 
 async def test_one_of_two_customers_takes_an_external_id(world: World) -> None:
-    """When both are given it at once."""
+    """Of two updates at once to the same external id, one is refused."""
     other = (await world.change("createCustomer", {"name": "Other"}, "customer { id }"))["customer"]["id"]
     inputs = [{"customerId": id, "externalId": "c-1"} for id in (world["Acme"], other)]
     assert await world.at_once("updateCustomer", *inputs) == {"done": 1, "EXTERNAL_ID_TAKEN": 1}
 
 
 async def test_a_viewer_changes_no_customer(world: World) -> None:
-    """It takes a rep."""
+    """Updating a customer requires the role rep."""
     given = {"customerId": world["Acme"], "name": "Bolt"}
     body = await world.attempt("updateCustomer", given, subject="vera", role=Role.VIEWER)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]

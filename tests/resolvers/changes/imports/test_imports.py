@@ -1,4 +1,4 @@
-"""Importing deals: complete, once, in one transaction, whatever else goes on."""
+"""Importing deals: complete, once, in one transaction, whatever else happens meanwhile."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def a_deal(number: int, **given: Any) -> Deal:
 
 
 def many(count: int, seed: int = 1) -> list[Deal]:
-    """Deals as real files have them: owners and customers that recur, some without, open, won and lost."""
+    """Deals as in real files: recurring owners and customers, some without; open, won and lost."""
     random = Random(seed)
     deals = []
     for number in range(2, count + 2):
@@ -53,7 +53,7 @@ def many(count: int, seed: int = 1) -> list[Deal]:
 
 
 async def counts(database: Database) -> dict[str, int]:
-    """Rows of the organisation, by table."""
+    """The number of rows of the organisation, by table."""
     return {
         table: await database.pool.fetchval(f"SELECT count(*) FROM {table} WHERE org_id = $1", ORG) for table in TABLES
     }
@@ -81,8 +81,8 @@ async def test_a_large_file_is_imported_whole(database: Database, api: Any) -> N
     assert by_name["Lost"]["totals"]["count"] == sum(deal.stage == "Lost" for deal in deals)
 
 
-async def test_what_a_deal_tells_is_kept(database: Database, api: Any) -> None:
-    """Owner, account, contact, value, stage and dates stand on the lead; a won deal is closed on its day."""
+async def test_what_a_deal_says_is_kept(database: Database, api: Any) -> None:
+    """The lead has the owner, account, contact, value, stage and dates of its line; a won deal is closed on its day."""
     began, ended = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 2, tzinfo=UTC)
     deal = a_deal(
         2,
@@ -128,7 +128,7 @@ async def test_what_a_deal_tells_is_kept(database: Database, api: Any) -> None:
 
 
 async def test_a_second_import_changes_nothing(database: Database) -> None:
-    """The same ids again are counted as unchanged; only what is new is added."""
+    """Known ids are counted as unchanged, and only new ones are added."""
     deals = many(50)
     await import_deals(database, OPTIONS, deals)
     before = await counts(database)
@@ -142,7 +142,7 @@ async def test_a_second_import_changes_nothing(database: Database) -> None:
 
 
 async def test_two_imports_at_once_import_once(database: Database) -> None:
-    """The second waits for the first, and then finds every deal there."""
+    """The second import waits for the first, and then finds every deal."""
     deals = many(300)
     reports = await asyncio.gather(*(import_deals(database, OPTIONS, deals) for _ in range(3)))
     assert sorted(report.created for report in reports) == [0, 0, 300]
@@ -150,7 +150,7 @@ async def test_two_imports_at_once_import_once(database: Database) -> None:
 
 
 async def test_a_dry_run_keeps_nothing(database: Database) -> None:
-    """A dry run reports what an import would, and leaves every table as it was."""
+    """A dry run reports what an import would do, and leaves every table as it was."""
     dry = await import_deals(database, replace(OPTIONS, dry_run=True), many(40))
     assert dry.created == 40
     assert set((await counts(database)).values()) == {0}
@@ -159,7 +159,8 @@ async def test_a_dry_run_keeps_nothing(database: Database) -> None:
 
 
 async def test_what_is_missing_is_rejected_unless_it_may_be_made(database: Database) -> None:
-    """Without --create-missing, lines that name unknown stages, members, customers or contacts are told apart."""
+    """Without --create-missing, lines with unknown stages, members, customers or contacts are rejected, each by its
+    kind."""
     await import_deals(database, OPTIONS, [a_deal(2, owner="Ann", customer="Globex")])
     before = await counts(database)
     lines: Sequence[Deal] = [
@@ -183,14 +184,14 @@ async def test_what_is_missing_is_rejected_unless_it_may_be_made(database: Datab
 
 
 async def test_an_id_twice_in_a_file_is_taken_once(database: Database) -> None:
-    """The second line with an id is rejected, naming the first."""
+    """The second line with the same id is rejected, naming the first."""
     report = await import_deals(database, OPTIONS, [a_deal(2, external_id="A"), a_deal(3, external_id="A")])
     assert report.created == 1
     assert report.rejected == [(3, "external_id: 'A' is already used on line 2")]
 
 
 async def test_an_inactive_owner_is_rejected(database: Database) -> None:
-    """Nobody is given deals who no longer works here."""
+    """A deal of a deactivated member is rejected."""
     await import_deals(database, OPTIONS, [a_deal(2, owner="Ann")])
     await database.pool.execute("UPDATE member SET active = false WHERE org_id = $1", ORG)
     report = await import_deals(database, OPTIONS, [a_deal(3, owner="Ann")])
@@ -199,7 +200,7 @@ async def test_an_inactive_owner_is_rejected(database: Database) -> None:
 
 
 async def test_a_failure_in_the_middle_leaves_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the last step fails, nothing of the file is there."""
+    """When the last step fails, nothing of the file is stored."""
 
     async def broken(*_: Any) -> None:
         raise asyncpg.InterfaceError("cut")
@@ -211,7 +212,7 @@ async def test_a_failure_in_the_middle_leaves_nothing(database: Database, monkey
 
 
 async def test_imported_cards_stand_below_the_others(database: Database, api: Any) -> None:
-    """Ranks go on after the cards that a stage has, in the order of the file."""
+    """The ranks of imported cards follow those that the stage has, in the order of the file."""
     await import_deals(database, OPTIONS, [a_deal(number) for number in range(2, 12)])
     await import_deals(database, OPTIONS, [a_deal(number) for number in range(12, 15)])
     query = "{ pipelines { stages { leads(first: 100) { nodes { title } } } } }"
@@ -251,14 +252,14 @@ async def test_imported_cards_stand_below_the_others(database: Database, api: An
     ],
 )
 def test_a_line_that_cannot_be_taken_says_why(given: dict[str, str], reason: str) -> None:
-    """Each kind of bad value has its reason."""
+    """Each kind of wrong value has its reason."""
     with pytest.raises(Rejected) as rejected:
         read_deal(2, {"title": "Deal", "stage": "Open"} | given, currency="USD", date_format=None)
     assert reason in str(rejected.value)
 
 
 def test_amounts_and_dates_are_read_as_people_write_them() -> None:
-    """Thousands may be grouped, currencies lower case, and dates in the format that was named."""
+    """Thousands may be grouped, currencies lower case, and dates in the format that the option names."""
     given = {"title": "Deal", "stage": "Open", "value": "1,054.5", "currency": "eur", "created_at": "3/1/2017"}
     deal = read_deal(2, given, currency="USD", date_format="%m/%d/%Y")
     assert (deal.lead["value"], deal.lead["currency"]) == (Decimal("1054.50"), "EUR")

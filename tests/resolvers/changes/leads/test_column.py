@@ -1,4 +1,4 @@
-"""A column under random drops, held against a plain list: the same order, one row a drop, the same on every page."""
+"""A column under random drops equals a plain list: the same order, one row written per drop, the same on every page."""
 
 import asyncio
 from itertools import count
@@ -12,7 +12,7 @@ from tests.support.world import World
 
 TITLES = [f"Card {at:02}" for at in range(12)]
 OUTSIDE = ("Dan", "Eve", "Bob")
-"""Leads that stand elsewhere, and may be dropped in."""
+"""Leads outside the column, which may be dropped into it."""
 
 PAGE = """query ($id: ID!, $first: Int!, $after: Cursor) { node(id: $id) { ... on Stage {
     leads(first: $first, after: $after) { nodes { title } pageInfo { hasNextPage endCursor } }
@@ -51,7 +51,7 @@ async def written(world: World) -> dict[str, str]:
 
 
 async def drop(world: World, card: str, above: str | None, below: str | None) -> None:
-    """Drop a card into Offer right below the one and right above the other, if they are given."""
+    """Drop a card into Offer right below one card and right above another, where they are given."""
     given = {"leadId": world[card], "stageId": world["Offer"]}
     given |= {"afterLeadId": world[above]} if above else {}
     given |= {"beforeLeadId": world[below]} if below else {}
@@ -60,8 +60,8 @@ async def drop(world: World, card: str, above: str | None, below: str | None) ->
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_drops_one_after_the_other(world: World, column: list[str], seed: int) -> None:
-    """Any card, right below one, right above one, between two or on top: the order is the list's, one lead row is
-    written, and pages of any size show the same cards in the same order."""
+    """A card dropped below one, above one, between two or on top stands where the list has it; one lead row is written,
+    and pages of any size show the same order."""
     random = Random(seed)
     for _ in range(40):
         card = random.choice([*TITLES, *OUTSIDE])
@@ -93,7 +93,7 @@ async def test_drops_one_after_the_other(world: World, column: list[str], seed: 
 
 @pytest.mark.parametrize("downwards", [True, False])
 async def test_drops_beside_one_card(world: World, column: list[str], downwards: bool) -> None:
-    """Each right below the same card, or right above it: the last one lies closest."""
+    """Of cards dropped right below or right above the same card, the last one is the closest."""
     kept = TITLES[6]
     for nth in range(60):
         card = TITLES[nth % 6 if downwards else 7 + nth % 5]
@@ -106,8 +106,8 @@ async def test_drops_beside_one_card(world: World, column: list[str], downwards:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_drops_at_once(world: World, column: list[str], seed: int) -> None:
-    """Five at once beside cards that stay: those keep their order, and between a card and the neighbour that it was
-    dropped beside lie only others that were dropped with it. Each has a place of its own, and pages show all."""
+    """Five drops at once beside cards that stay: those keep their order, and between a card and the neighbour that it
+    was dropped beside are only cards of the same five. All places differ, and pages show all cards."""
     random = Random(seed)
     for _ in range(10):
         dropped = random.sample([*TITLES, *OUTSIDE], 5)

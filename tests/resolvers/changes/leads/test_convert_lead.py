@@ -21,7 +21,7 @@ SHOW = """
 
 @pytest.fixture
 async def qualified(world: World) -> World:
-    """Ada is qualified, has a contact, an owner and two tasks, one of them done; there is a pipeline for deals."""
+    """Ada is qualified, with a contact, an owner, an open and a completed task; there is a pipeline for deals."""
     await opportunities(world)
     ada = {"leadId": world["Ada"]}
     await world.change("qualifyLead", ada)
@@ -33,7 +33,8 @@ async def qualified(world: World) -> World:
 
 
 async def test_makes_an_opportunity(qualified: World) -> None:
-    """In the first open stage of the default pipeline, linked both ways, with contact, owner, value and open tasks."""
+    """The opportunity is in the first open stage of the default pipeline, linked both ways, with contact, owner, value
+    and open tasks."""
     world = qualified
     head = await world.head()
     made = await world.change("convertLead", {"leadId": world["Ada"]}, SHOW)
@@ -52,7 +53,7 @@ async def test_makes_an_opportunity(qualified: World) -> None:
 
 
 async def test_a_value_is_in_the_currency_of_the_lead_or_the_organisation(qualified: World) -> None:
-    """As it is when a value is given to a lead."""
+    """The rule is the same as for a lead that is given a value."""
     world = qualified
     made = await world.change("convertLead", {"leadId": world["Ada"], "value": "7"}, SHOW)
     assert (made["opportunity"]["value"], made["opportunity"]["currency"]) == ("7.00", "EUR")
@@ -66,7 +67,7 @@ async def test_a_value_is_in_the_currency_of_the_lead_or_the_organisation(qualif
 
 
 async def test_a_second_convert_shows_the_first(qualified: World) -> None:
-    """Flagged, and nothing is made; whatever else it asks for, and wherever the opportunity has gone since."""
+    """The answer says so and nothing is created, whatever else is sent and wherever the opportunity is now."""
     world = qualified
     show = SHOW + " pipeline { id stages { id } } stage { id } title"
     first = await world.change("convertLead", {"leadId": world["Ada"], "createCustomer": {"name": "Ada Ltd"}}, show)
@@ -84,7 +85,7 @@ async def test_a_second_convert_shows_the_first(qualified: World) -> None:
 
 
 async def test_twenty_at_once_make_one_opportunity(qualified: World) -> None:
-    """All show the same one; exactly one of them made it."""
+    """All answer the same opportunity; exactly one of them created it."""
     world = qualified
     bodies = await asyncio.gather(*(world.attempt("convertLead", {"leadId": world["Ada"]}, SHOW) for _ in range(20)))
     results = [body["data"]["result"] for body in bodies]
@@ -105,20 +106,20 @@ async def test_twenty_at_once_make_one_opportunity(qualified: World) -> None:
     ],
 )
 async def test_refusals(qualified: World, given: dict[str, Any], code: str, path: list[str]) -> None:
-    """Each with its code, and nothing is made."""
+    """Each refusal has its code, and nothing is created."""
     known = qualified.ids
     asked = {name: known.get(value, value) if isinstance(value, str) else value for name, value in given.items()}
     await qualified.refused("convertLead", asked, code, *path)
 
 
 async def test_without_a_pipeline_for_opportunities(world: World) -> None:
-    """There is nowhere to go, and the message says so."""
+    """Without a pipeline for opportunities the message says what is missing."""
     await world.change("qualifyLead", {"leadId": world["Ada"]})
     await world.refused("convertLead", {"leadId": world["Ada"]}, "NO_PIPELINE")
 
 
 async def test_an_opportunity_is_not_converted(qualified: World) -> None:
-    """Whether it was made from a lead and qualified there, or is a lead that was moved among them."""
+    """Neither a qualified opportunity made from a lead, nor a lead that was moved among opportunities, is converted."""
     world = qualified
     await world.change("addStage", {"pipelineId": world["Deals"], "name": "Agreed"})
     made = await world.change("convertLead", {"leadId": world["Ada"]}, SHOW)
@@ -133,7 +134,8 @@ async def test_an_opportunity_is_not_converted(qualified: World) -> None:
 
 
 async def test_an_opportunity_is_routed_in_the_order_of_all_routing(qualified: World) -> None:
-    """Pools are held before leads: while it waits for a pool, the lead is free for who holds the pool and routes."""
+    """Pools are locked before leads: while a conversion waits for a pool, routing that has the pool can lock the
+    lead."""
     world = qualified
     await world.change("assignLead", {"leadId": world["Ada"], "memberId": None})
     await world.change("updatePipeline", {"pipelineId": world["Deals"], "routesNewLeads": True})
@@ -151,27 +153,28 @@ async def test_an_opportunity_is_routed_in_the_order_of_all_routing(qualified: W
 
 
 async def test_a_closed_lead_is_not_converted(qualified: World) -> None:
-    """It is to be reopened first."""
+    """A closed lead has to be reopened first."""
     world = qualified
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No"})
     await world.refused("convertLead", {"leadId": world["Ada"]}, "LEAD_CLOSED", "leadId")
 
 
-async def test_a_dry_run_tells_and_changes_nothing(qualified: World) -> None:
-    """What would be made, where, with how many tasks; and no row is different afterwards."""
+async def test_a_dry_run_reports_and_changes_nothing(qualified: World) -> None:
+    """The answer says what would be created, where, and with how many tasks; no row changes."""
     world = qualified
     head = await world.head()
     given = {"leadId": world["Ada"], "createCustomer": {"name": "Ada Ltd"}, "dryRun": True}
-    told = await world.change("convertLead", given, SHOW + " pipeline { name } stage { name } title")
-    assert (told["opportunity"], told["createsCustomer"], told["tasksCarriedOver"]) == (None, True, 1)
-    assert (told["pipeline"]["name"], told["stage"]["name"], told["title"]) == ("Deals", "Opened", "Ada")
+    preview = await world.change("convertLead", given, SHOW + " pipeline { name } stage { name } title")
+    assert (preview["opportunity"], preview["createsCustomer"], preview["tasksCarriedOver"]) == (None, True, 1)
+    assert (preview["pipeline"]["name"], preview["stage"]["name"], preview["title"]) == ("Deals", "Opened", "Ada")
     assert await world.events(head) == []
     assert (await world.lead("Ada", "convertedAt"))["convertedAt"] is None
 
 
 @pytest.mark.parametrize("of", ["lead", "contact", "input", "lead and contact", "nothing", "lead, but one is made"])
-async def test_a_dry_run_tells_the_customer(qualified: World, of: str) -> None:
-    """Whoever it comes from, it is the one that the opportunity then has, or is told that it is made."""
+async def test_a_dry_run_reports_the_customer(qualified: World, of: str) -> None:
+    """The dry run names the customer that the opportunity would get, or that it would be created, as the real run
+    does."""
     world = qualified
     other = (await world.change("createCustomer", {"name": "Other"}, "customer { id }"))["customer"]["id"]
     lead, contact = {"leadId": world["Ada"]}, {"contactId": world["contact of mia"]}
@@ -182,17 +185,17 @@ async def test_a_dry_run_tells_the_customer(qualified: World, of: str) -> None:
     given = {**lead, **({"customerId": world["Acme"]} if of == "input" else {})}
     if "made" in of:
         given["createCustomer"] = {"name": "Ada Ltd"}
-    told = await world.change("convertLead", {**given, "dryRun": True}, SHOW)
+    preview = await world.change("convertLead", {**given, "dryRun": True}, SHOW)
     done = await world.change("convertLead", given, SHOW)
-    assert told["createsCustomer"] == done["createsCustomer"] == ("made" in of)
-    told_id, done_id = (made["customer"] and made["customer"]["id"] for made in (told, done))
-    assert told_id == (None if "made" in of else done_id)
+    assert preview["createsCustomer"] == done["createsCustomer"] == ("made" in of)
+    preview_id, done_id = (made["customer"] and made["customer"]["id"] for made in (preview, done))
+    assert preview_id == (None if "made" in of else done_id)
     assert done["opportunity"]["customer"] == (done_id and {"id": done_id})
     assert (done_id == world["Acme"]) == (of != "nothing" and "made" not in of)
 
 
 async def test_the_customer_of_the_contact_is_enough_for_a_stage(qualified: World) -> None:
-    """What the opportunity would have is what its stage asks for."""
+    """A stage's required fields are checked against what the opportunity would have."""
     world = qualified
     await world.change("updateStage", {"stageId": world["Opened"], "requiredFields": ["CUSTOMER"]})
     await world.refused("convertLead", {"leadId": world["Ada"]}, "FIELDS_REQUIRED", "stageId", show=SHOW)
@@ -202,7 +205,7 @@ async def test_the_customer_of_the_contact_is_enough_for_a_stage(qualified: Worl
 
 
 async def test_a_customer_is_made_from_the_contact(qualified: World) -> None:
-    """Its domain is the website; lead, opportunity and contact all get the customer."""
+    """The domain of the contact's address is the website; lead, opportunity and contact all get the customer."""
     world = qualified
     await world.change(
         "updateContact", {"contactId": world["contact of mia"], "email": "mia@adaltd.test", "phone": "1"}
@@ -220,7 +223,8 @@ async def test_a_customer_is_made_from_the_contact(qualified: World) -> None:
 
 @pytest.mark.parametrize("name", ["acme", " A c M e ", "ACME"])
 async def test_a_duplicate_customer_is_offered(qualified: World, name: str) -> None:
-    """The same name but for case and spaces: shown, not doubled; unless it is said to be another."""
+    """A customer whose name differs only in case and spaces is offered instead, unless the caller asks for a new
+    one."""
     world = qualified
     given = {"leadId": world["Ada"], "createCustomer": {"name": name}}
     shown = await world.refused("convertLead", given, "DUPLICATE_CUSTOMER", "createCustomer", show=SHOW)
@@ -231,7 +235,7 @@ async def test_a_duplicate_customer_is_offered(qualified: World, name: str) -> N
 
 
 async def test_the_same_mail_domain_is_a_duplicate(qualified: World) -> None:
-    """A contact of the customer with an address there is enough."""
+    """A contact of the customer with an address at that domain is enough."""
     world = qualified
     for who, customer in (("contact of rita", world["Acme"]), ("contact of mia", None)):
         given = {"contactId": world[who], "email": f"{who[-4:]}@acme.test", "customerId": customer}
@@ -243,7 +247,7 @@ async def test_the_same_mail_domain_is_a_duplicate(qualified: World) -> None:
 
 @pytest.mark.parametrize("alike", ["name", "domain"])
 async def test_leads_converted_at_once_make_one_customer(qualified: World, alike: str) -> None:
-    """Of the same name, or of the same mail domain: one is made, and the others are offered it."""
+    """Of the same name or mail domain, one customer is created, and the other conversions are offered it."""
     world = qualified
     asked = []
     for nth in range(10):
@@ -263,7 +267,7 @@ async def test_leads_converted_at_once_make_one_customer(qualified: World, alike
 
 
 async def test_an_existing_customer_only_gains(qualified: World) -> None:
-    """What it has stays; what it lacks is filled from the contact."""
+    """The customer's fields stay; the empty ones are filled from the contact."""
     world = qualified
     await world.change("updateCustomer", {"customerId": world["Acme"], "website": "acme.example"})
     await world.change("updateContact", {"contactId": world["contact of mia"], "email": "m@other.test", "phone": "22"})
@@ -272,7 +276,8 @@ async def test_an_existing_customer_only_gains(qualified: World) -> None:
 
 
 async def test_commercial_fields_stay_as_they_were(qualified: World) -> None:
-    """Afterwards the opportunity tells what it is worth; the rest of the lead may still be changed; it stays there."""
+    """The opportunity holds the value from then on; the other fields of the lead can change, and the lead stays
+    there."""
     world = qualified
     await world.change("convertLead", {"leadId": world["Ada"]})
     ada = {"leadId": world["Ada"]}

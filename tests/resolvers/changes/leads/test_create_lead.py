@@ -1,4 +1,4 @@
-"""createLead: a card on top of a column, with its history, event and place in the totals."""
+"""createLead: a card on top of a column, with its history, its event and its place in the totals."""
 
 import asyncio
 import json
@@ -18,7 +18,8 @@ SHOW = """lead {
 
 
 async def test_keeps_everything_that_is_given(world: World) -> None:
-    """Texts tidied, the value at its currency's precision; the history begins with no stage; one event tells it."""
+    """Texts are tidied, the value has its currency's precision, the history begins without a stage, one event records
+    it."""
     head = await world.head()
     given = {
         "title": "  A big   sale ",
@@ -73,7 +74,7 @@ async def test_keeps_everything_that_is_given(world: World) -> None:
 
 
 async def test_a_title_is_enough(world: World) -> None:
-    """It goes on top of the first open stage of the default pipeline; null is the same as nothing."""
+    """The lead is on top of the first open stage of the default pipeline; null is the same as an omitted field."""
     optional = (
         "description contactId customerId ownerId value currency probability expectedCloseDate score source externalId"
         " pipelineId stageId idempotencyKey"
@@ -101,14 +102,14 @@ async def test_a_title_is_enough(world: World) -> None:
     ],
 )
 async def test_a_value_has_its_currency(world: World, given: dict, value: str | None, currency: str) -> None:
-    """The organisation's own when none is named, and its precision."""
+    """The currency is the organisation's by default, and the value has the precision of its currency."""
     made = await world.change("createLead", {"title": "A", **given}, SHOW)
     assert (made["lead"]["value"], made["lead"]["currency"]) == (value, currency)
     await expect_consistent(world.database)
 
 
 async def test_enters_the_first_open_stage_by_position(world: World) -> None:
-    """Not the one that was made first; the pipeline named, not the default one."""
+    """The stage is the first by position, not the one created first, of the named pipeline, not the default one."""
     await world.change("addStage", {"pipelineId": world["Renewals"], "name": "Early", "position": 0})
     made = await world.change("createLead", {"title": "A", "pipelineId": world["Renewals"]}, SHOW)
     assert (made["lead"]["pipeline"]["name"], made["lead"]["stage"]["name"]) == ("Renewals", "Early")
@@ -116,7 +117,7 @@ async def test_enters_the_first_open_stage_by_position(world: World) -> None:
 
 @pytest.mark.parametrize(("stage", "weighted"), [("Won", "80.00"), ("Lost", "0.00")])
 async def test_in_a_stage_where_deals_end_it_is_closed(world: World, stage: str, weighted: str) -> None:
-    """From the start."""
+    """A lead that is created in a closing stage is closed from the start."""
     made = await world.change("createLead", {"title": "A", "stageId": world[stage], "value": "80"}, SHOW)
     assert made["lead"]["closedAt"] is not None
     assert made["lead"]["weightedValue"] == weighted
@@ -153,7 +154,7 @@ async def test_in_a_stage_where_deals_end_it_is_closed(world: World, stage: str,
     ids=lambda value: str(value)[:40],
 )
 async def test_refuses_values_that_cannot_be(world: World, given: dict, code: str, path: str) -> None:
-    """Each with its code, at its field; nothing is made."""
+    """Each refusal has its code and its field, and nothing is created."""
     await world.refused("createLead", {"title": "A", **given}, code, path)
 
 
@@ -183,7 +184,7 @@ async def test_refuses_values_that_cannot_be(world: World, given: dict, code: st
     ids=str,
 )
 async def test_refuses_what_is_malformed(world: World, given: dict) -> None:
-    """As a GraphQL error, before anything is done."""
+    """Malformed input is a GraphQL error, before anything is done."""
     head = await world.head()
     body = await world.attempt("createLead", {"title": "A", **given})
     assert [error["extensions"]["code"] for error in body["errors"]] == ["BAD_USER_INPUT"]
@@ -191,13 +192,13 @@ async def test_refuses_what_is_malformed(world: World, given: dict) -> None:
 
 
 async def test_the_stage_must_be_one_of_the_pipeline(world: World) -> None:
-    """When both are named."""
+    """A stage of another pipeline than the named one is refused."""
     given = {"title": "A", "pipelineId": world["Renewals"], "stageId": world["New"]}
     await world.refused("createLead", given, "INVALID", "stageId")
 
 
 async def test_without_a_pipeline_there_is_nowhere_to_go(world: World) -> None:
-    """A new organisation has to make one first."""
+    """A new organisation has to create a pipeline first."""
     body = await world.api(
         'mutation { createLead(input: {title: "A"}) { userErrors { code field } } }', organisation="newcomers"
     )
@@ -205,12 +206,12 @@ async def test_without_a_pipeline_there_is_nowhere_to_go(world: World) -> None:
 
 
 async def test_an_inactive_owner_is_refused(world: World) -> None:
-    """Ian has left."""
+    """Ian is deactivated, so he cannot be the owner."""
     await world.refused("createLead", {"title": "A", "ownerId": world["ian"]}, "OWNER_INACTIVE", "ownerId")
 
 
 async def test_a_rep_makes_leads_for_nobody_or_for_herself(world: World) -> None:
-    """A manager for anybody."""
+    """A manager creates leads for anybody."""
     rita = {"subject": "rita", "role": Role.REP}
     await world.refused("createLead", {"title": "A", "ownerId": world["mia"]}, "FORBIDDEN", "ownerId", **rita)
     for owner in (None, world["rita"]):
@@ -220,7 +221,7 @@ async def test_a_rep_makes_leads_for_nobody_or_for_herself(world: World) -> None
 
 
 async def test_twenty_at_once_are_twenty(world: World) -> None:
-    """Each with its number in the log and its place in the totals; one external id is taken once."""
+    """Each of twenty leads has its number in the log and its place in the totals; one external id is taken once."""
     bodies = await asyncio.gather(
         *(world.attempt("createLead", {"title": f"A{at}", "value": "10", "externalId": "once"}) for at in range(10)),
         *(world.attempt("createLead", {"title": f"B{at}", "value": "10"}) for at in range(10)),
@@ -233,7 +234,7 @@ async def test_twenty_at_once_are_twenty(world: World) -> None:
 
 
 async def test_the_default_stage_may_go_meanwhile(world: World) -> None:
-    """Leads that were on their way into it enter the next one, or move on with the others."""
+    """Leads on their way into a deleted stage enter the next one, or move on with the others."""
     await asyncio.gather(
         world.change("deleteStage", {"stageId": world["New"], "moveLeadsTo": world["Offer"]}),
         *(world.change("createLead", {"title": f"A{at}"}) for at in range(19)),
@@ -243,7 +244,7 @@ async def test_the_default_stage_may_go_meanwhile(world: World) -> None:
 
 
 async def test_events_hold_what_other_faces_need(world: World) -> None:
-    """Nothing but ids: the fields are those of the record until an event tells otherwise."""
+    """Events hold ids alone: the fields are those of the record until an event changes them."""
     head = await world.head()
     await world.change("createLead", {"title": "A"})
     (event,) = await world.events(head)

@@ -1,4 +1,4 @@
-"""deleteLead: history and tasks go with it; the event keeps what it was."""
+"""deleteLead: history and tasks are deleted as well; the event keeps the fields."""
 
 import asyncio
 import json
@@ -12,10 +12,10 @@ SHOW = "deletedLeadId lead { title version } stage { name totals { count values 
 
 
 async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
-    """The totals follow; an event for each record that goes tells what it was; the events before them stay."""
+    """The totals follow, each deleted record has an event with its fields, and earlier events stay."""
     ada = {"leadId": world["Ada"]}
     task = (await world.change("createTask", {**ada, "title": "Call"}, "task { id }"))["task"]["id"]
-    told = await world.change("logActivity", {**ada, "type": "NOTE", "subject": "Nice"}, "activity { id }")
+    logged = await world.change("logActivity", {**ada, "type": "NOTE", "subject": "Nice"}, "activity { id }")
     head = await world.head()
     made = await world.change("deleteLead", {"leadId": world["Ada"]}, SHOW)
     assert made == {
@@ -35,7 +35,7 @@ async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
     assert tuple(left) == (0, 0, 0, 6)
     activity_gone, task_gone, event = await world.events(head)
     assert (activity_gone["type"], task_gone["type"]) == ("activity.deleted", "task.deleted")
-    assert activity_gone["record_id"] == parse_id("activity", told["activity"]["id"])
+    assert activity_gone["record_id"] == parse_id("activity", logged["activity"]["id"])
     assert json.loads(activity_gone["data"])["subject"] == "Nice"
     assert task_gone["record_id"] == parse_id("task", task)
     assert {"title": "Call", "status": "OPEN"}.items() <= json.loads(task_gone["data"]).items()
@@ -57,7 +57,7 @@ async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
     await expect_consistent(world.database)
 
 
-async def test_what_waited_for_its_tasks_is_told(world: World) -> None:
+async def test_what_waited_for_its_tasks_is_recorded(world: World) -> None:
     """A task elsewhere gets a version, and an event with its blockers before and after."""
     ids = {}
     for name, lead in (("Write", "Ada"), ("Print", "Ada"), ("Send", "Bob"), ("Bind", None)):
@@ -67,17 +67,21 @@ async def test_what_waited_for_its_tasks_is_told(world: World) -> None:
         await world.change("addTaskDependency", {"taskId": ids[waiting], "blockedById": ids[awaited]})
     head = await world.head()
     await world.change("deleteLead", {"leadId": world["Ada"]})
-    *gone, deleted, told = await world.events(head)
+    *gone, deleted, released = await world.events(head)
     assert [public_id("task", event["record_id"]) for event in gone] == [ids["Write"], ids["Print"]]
-    assert (deleted["type"], told["type"]) == ("lead.deleted", "task.updated")
-    assert (told["record_id"], told["lead_id"]) == (parse_id("task", ids["Send"]), parse_id("lead", world["Bob"]))
+    assert (deleted["type"], released["type"]) == ("lead.deleted", "task.updated")
+    assert (released["record_id"], released["lead_id"]) == (
+        parse_id("task", ids["Send"]),
+        parse_id("lead", world["Bob"]),
+    )
     before = sorted(ids[name] for name in ("Print", "Bind", "Write"))
-    assert json.loads(told["data"])["changes"] == {"blockedBy": [before, [ids["Bind"]]]}
+    assert json.loads(released["data"])["changes"] == {"blockedBy": [before, [ids["Bind"]]]}
     await expect_consistent(world.database)
 
 
 async def test_parts_of_its_tasks_that_are_no_steps_of_it_stay(world: World) -> None:
-    """They are parts of nothing then, and told so; what waits for them goes on waiting, and parts of its own go."""
+    """Such parts lose their parent, with an event each; what waits for them keeps waiting, and their own parts are
+    deleted."""
     ids = {}
     for name, given in (
         ("Write", {"leadId": world["Ada"]}),
@@ -92,14 +96,14 @@ async def test_parts_of_its_tasks_that_are_no_steps_of_it_stay(world: World) -> 
     head = await world.head()
     await world.change("deleteLead", {"leadId": world["Ada"]})
     *gone, deleted, first, second = await world.events(head)
-    told = [first, second]
+    orphaned = [first, second]
     assert [public_id("task", event["record_id"]) for event in gone] == [ids["Write"], ids["Draft"]]
     assert deleted["type"] == "lead.deleted"
-    assert [(event["type"], public_id("task", event["record_id"])) for event in told] == [
+    assert [(event["type"], public_id("task", event["record_id"])) for event in orphaned] == [
         ("task.updated", id) for id in sorted((ids["Print"], ids["Bind"]))
     ]
-    assert [json.loads(event["data"])["changes"] for event in told] == [{"parentId": [ids["Write"], None]}] * 2
-    assert {event["lead_id"] for event in told} == {parse_id("lead", world["Bob"]), None}
+    assert [json.loads(event["data"])["changes"] for event in orphaned] == [{"parentId": [ids["Write"], None]}] * 2
+    assert {event["lead_id"] for event in orphaned} == {parse_id("lead", world["Bob"]), None}
     asked = "{ tasks(orderBy: {field: CREATED_AT, direction: ASC}) { nodes { title parent { id } version blocked } } }"
     assert (await world.ask(asked))["tasks"]["nodes"] == [
         {"title": "Print", "parent": None, "version": 2, "blocked": False},
@@ -110,13 +114,13 @@ async def test_parts_of_its_tasks_that_are_no_steps_of_it_stay(world: World) -> 
 
 
 async def test_its_external_id_is_free_again(world: World) -> None:
-    """Another lead may take it."""
+    """Another lead may take the external id."""
     await world.change("deleteLead", {"leadId": world["Ada"]})
     await world.change("createLead", {"title": "A", "externalId": "crm-1"})
 
 
 async def test_refuses_another_version(world: World) -> None:
-    """And shows the lead as it is."""
+    """The conflict returns the lead as it is."""
     stale = {"leadId": world["Ada"], "expectedVersion": 9}
     shown = await world.refused("deleteLead", stale, "CONFLICT", "expectedVersion", show=SHOW)
     assert shown["lead"] == {"title": "Ada", "version": 1}
@@ -124,7 +128,7 @@ async def test_refuses_another_version(world: World) -> None:
 
 
 async def test_refuses_what_was_converted_and_what_it_became(world: World) -> None:
-    """Both ends tell one story."""
+    """Neither a converted lead nor its opportunity is deleted, because each refers to the other."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     await world.change("qualifyLead", {"leadId": world["Bob"]})
     made = await world.change("convertLead", {"leadId": world["Bob"]}, "opportunity { id }")
@@ -134,14 +138,14 @@ async def test_refuses_what_was_converted_and_what_it_became(world: World) -> No
 
 
 async def test_a_rep_may_not(world: World) -> None:
-    """Not even her own: a manager does."""
+    """Deleting a lead requires the role manager, also for the owner."""
     body = await world.attempt("deleteLead", {"leadId": world["Bob"]}, subject="rita", role=Role.REP)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
     await world.change("deleteLead", {"leadId": world["Bob"]}, subject="mia", role=Role.MANAGER)
 
 
 async def test_of_twenty_at_once_one_deletes(world: World) -> None:
-    """The others no longer find it, and so do moves and updates that come too late."""
+    """The other deletions no longer find the lead, and neither do late moves and updates."""
     head = await world.head()
     ada = {"leadId": world["Ada"]}
     bodies = await asyncio.gather(

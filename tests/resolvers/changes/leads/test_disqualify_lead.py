@@ -1,4 +1,4 @@
-"""disqualifyLead: a lead is closed with a reason, in the LOST stage of its pipeline or where it stands."""
+"""disqualifyLead: a lead is closed with a reason, in the LOST stage of its pipeline or in its own stage."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ TOTALS = "name totals { count values { currency value weightedValue } }"
 
 
 async def test_a_disqualified_lead_is_lost_with_its_reason(world: World) -> None:
-    """It stands on top of the LOST stage; its notes are kept in the event, and the move records the reason."""
+    """The lead is on top of the LOST stage, the event keeps the notes, and the move records the reason."""
     await world.change("moveLead", {"leadId": world["Dan"], "stageId": world["Lost"], "lostReason": "Price"})
     head = await world.head()
     given = {"leadId": world["Ada"], "reason": "  No \n budget ", "notes": " Ask again\nin spring "}
@@ -41,7 +41,7 @@ async def test_a_disqualified_lead_is_lost_with_its_reason(world: World) -> None
 
 
 async def test_totals_follow(world: World) -> None:
-    """What is lost is worth nothing any more, whatever the lead's own probability."""
+    """A lost lead is worth nothing in the totals, whatever its own probability."""
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
     found = {stage["name"]: stage["totals"] for stage in await world.stages("Sales", TOTALS)}
     assert found["New"] == {"count": 2, "values": [{"currency": "USD", "value": "250.50", "weightedValue": "25.05"}]}
@@ -49,7 +49,7 @@ async def test_totals_follow(world: World) -> None:
 
 
 async def test_without_a_lost_stage_a_lead_is_closed_where_it_stands(world: World) -> None:
-    """It stays in its column and in the totals, without a chance; one event records all of it."""
+    """The lead stays in its column and in the totals, without a chance; one event records all of it."""
     head = await world.head()
     made = await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "Gone"}, SHOW)
     assert (made["lead"]["stage"]["name"], made["lead"]["lostReason"], made["lead"]["version"]) == ("Due", "Gone", 2)
@@ -66,7 +66,7 @@ async def test_without_a_lost_stage_a_lead_is_closed_where_it_stands(world: Worl
 
 
 async def test_the_first_lost_stage_is_taken(world: World) -> None:
-    """Of several, by their order on the board."""
+    """Of several LOST stages, the first on the board is taken."""
     given = {"pipelineId": world["Sales"], "name": "Spam", "kind": "LOST", "position": 3}
     await world.change("addStage", given)
     made = await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No"}, SHOW)
@@ -74,7 +74,7 @@ async def test_the_first_lost_stage_is_taken(world: World) -> None:
 
 
 async def test_what_a_lead_was_before_stays(world: World) -> None:
-    """When it was qualified, who owns it, and what is still to be done on it."""
+    """When it was qualified, its owner and its open tasks stay."""
     bob = {"leadId": world["Bob"]}
     qualified = (await world.change("qualifyLead", bob, SHOW))["lead"]
     await task(world, "Call", **bob, dueOn="2031-01-01")
@@ -101,7 +101,7 @@ async def test_refuses_a_reason_that_says_nothing(world: World, given: dict[str,
 
 
 async def test_the_limits_themselves_fit(world: World) -> None:
-    """A reason of 300 characters, and notes of 20,000; blank notes are none."""
+    """A reason of 300 characters and notes of 20,000 are accepted; blank notes are null."""
     head = await world.head()
     long = {"reason": "x" * 300, "notes": "y" * 20_000}
     await world.change("disqualifyLead", {"leadId": world["Ada"], **long})
@@ -111,7 +111,7 @@ async def test_the_limits_themselves_fit(world: World) -> None:
 
 
 async def test_the_lost_stage_asks_for_its_fields(world: World) -> None:
-    """A lead that is closed where it stands enters no stage, and is asked for nothing."""
+    """A lead that is closed in its own stage enters none, so no fields are required."""
     await world.change("updateStage", {"stageId": world["Lost"], "requiredFields": ["SOURCE", "OWNER"]})
     await world.change("updateStage", {"stageId": world["Due"], "requiredFields": ["SOURCE"]})
     given = {"leadId": world["Ada"], "reason": "No budget"}
@@ -122,7 +122,7 @@ async def test_the_lost_stage_asks_for_its_fields(world: World) -> None:
 
 
 async def test_a_closed_lead_is_not_disqualified(world: World) -> None:
-    """Won, lost, disqualified where it stands, or converted; the refusal shows the lead."""
+    """A lead that is won, lost, disqualified in its stage or converted is refused, and the refusal returns it."""
     await world.change("convertLead", await RECIPES["convertLead"](world))
     await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No budget"})
     await world.change("disqualifyLead", {"leadId": world["Dan"], "reason": "No budget"})
@@ -141,7 +141,7 @@ async def test_a_conflict_shows_the_lead_as_it_is(world: World) -> None:
 
 
 async def test_a_rep_disqualifies_the_leads_of_others(world: World) -> None:
-    """The owner does not matter, and stays."""
+    """A rep disqualifies the lead of another owner, who stays the owner."""
     await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["mia"]}, **MIA)
     made = await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No"}, SHOW, **RITA)
     assert made["lead"]["owner"] == {"id": world["mia"]}
@@ -149,7 +149,7 @@ async def test_a_rep_disqualifies_the_leads_of_others(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["Ada", "Fay"])
 async def test_twenty_at_once_close_once(world: World, name: str) -> None:
-    """The first reason stays, whether the lead moves or is closed where it stands."""
+    """The first reason stays, whether the lead moves or is closed in its stage."""
     reasons = [{"leadId": world[name], "reason": f"Reason {nth}"} for nth in range(20)]
     head = await world.head()
     assert await world.at_once("disqualifyLead", *reasons) == {"done": 1, "LEAD_CLOSED": 19}

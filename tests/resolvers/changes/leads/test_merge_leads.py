@@ -1,4 +1,4 @@
-"""mergeLeads: one lead stays; tasks and activities go along, and the other leaves the board and the totals."""
+"""mergeLeads: one lead stays with the tasks and activities of both; the other leaves the board and the totals."""
 
 from models.rules.ids import parse_id
 from resolvers.changes.imports.import_leads import import_deals
@@ -16,7 +16,7 @@ TOTALS = "name totals { count values { currency value weightedValue } }"
 
 
 async def test_a_lead_takes_over(world: World) -> None:
-    """Tasks and activities go along; the other leaves board and totals; a value comes with its currency."""
+    """Tasks and activities move, the loser leaves board and totals, and a value comes with its currency."""
     for name in ("Cleo", "Ada"):
         await world.change("scheduleFollowUp", {"leadId": world[name], "title": f"Call {name}", "dueOn": "2031-01-01"})
     await world.change("logActivity", {"leadId": world["Ada"], "type": "CALL", "subject": "Hello"})
@@ -35,7 +35,7 @@ async def test_a_lead_takes_over(world: World) -> None:
 
 
 async def test_only_empty_fields_are_filled(world: World) -> None:
-    """The external id is not: it names the other one elsewhere. The events keep all that the other one was."""
+    """The external id is not filled, because other systems know it as the loser's; the events keep all its fields."""
     cleo, ada = world["Cleo"], world["Ada"]
     fields = {"description": "Tall", "source": "web", "score": 3, "contactId": world["contact of mia"]}
     await world.change("updateLead", {"leadId": ada, **fields})
@@ -60,7 +60,7 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
 
 
 async def test_a_currency_that_is_the_same_is_not_filled(world: World) -> None:
-    """A lead that has a currency and no value takes the value; the event holds nothing that stays as it was."""
+    """A winner with a currency and no value takes the value; the event holds only fields that changed."""
     await world.change("updateLead", {"leadId": world["Cleo"], "currency": "EUR"})
     head = await world.head()
     made = await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Ada"]}, SHOW)
@@ -72,7 +72,7 @@ async def test_a_currency_that_is_the_same_is_not_filled(world: World) -> None:
 
 
 async def test_a_value_brings_its_currency(world: World) -> None:
-    """A currency without a value gives way to that of the value."""
+    """A currency without a value is replaced by that of the value."""
     await world.change("updateLead", {"leadId": world["Cleo"], "currency": "JPY"})
     made = await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Ada"]}, SHOW)
     assert made["filledFields"] == ["value", "probability", "currency"]
@@ -81,7 +81,7 @@ async def test_a_value_brings_its_currency(world: World) -> None:
 
 
 async def test_totals_follow_across_pipelines(world: World) -> None:
-    """The other one no longer counts in its own pipeline; the winner counts where it stands."""
+    """The loser no longer counts in its own pipeline, and the winner counts in its stage."""
     await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Fay"]})
     new, due = (await world.stages("Sales", TOTALS))[0], (await world.stages("Renewals", TOTALS))[0]
     assert due == {"name": "Due", "totals": {"count": 0, "values": []}}
@@ -96,7 +96,7 @@ async def test_totals_follow_across_pipelines(world: World) -> None:
 
 
 async def test_the_latest_activity_of_both_counts(world: World) -> None:
-    """Whichever lead it was logged on."""
+    """The later activity counts, whichever lead it was logged on."""
     old, later = "2025-03-01T10:00:00+00:00", "2025-03-02T10:00:00+00:00"
     await logged(world, "Old", "Ada", occurredAt=old)
     await logged(world, "Later", "Bob", occurredAt=later)
@@ -106,7 +106,7 @@ async def test_the_latest_activity_of_both_counts(world: World) -> None:
 
 
 async def test_a_dry_run_changes_nothing(world: World) -> None:
-    """It answers what would be filled and moved."""
+    """A dry run answers what would be filled and moved."""
     await task(world, "Call", leadId=world["Ada"])
     await logged(world, "Rang", "Ada")
     head = await world.head()
@@ -120,7 +120,7 @@ async def test_a_dry_run_changes_nothing(world: World) -> None:
 
 
 async def test_strangers_are_not_found(world: World, strangers: World) -> None:
-    """On neither side; an id of another type is wrong."""
+    """Another organisation's lead is not found on either side, and an id of another type is refused."""
     for given, code, field in (
         ({"winnerId": strangers["Ada"], "loserId": world["Bob"]}, "NOT_FOUND", "winnerId"),
         ({"winnerId": world["Ada"], "loserId": strangers["Bob"]}, "NOT_FOUND", "loserId"),
@@ -130,7 +130,7 @@ async def test_strangers_are_not_found(world: World, strangers: World) -> None:
 
 
 async def test_a_conflict_shows_the_one_that_stays(world: World) -> None:
-    """Its version counts, not that of the other."""
+    """Only the winner's version counts."""
     await world.change("updateLead", {"leadId": world["Bob"], "score": 1})
     given = {"winnerId": world["Ada"], "loserId": world["Bob"], "expectedVersion": 2}
     shown = await world.refused("mergeLeads", given, "CONFLICT", "expectedVersion", show=SHOW)
@@ -139,7 +139,7 @@ async def test_a_conflict_shows_the_one_that_stays(world: World) -> None:
 
 
 async def test_opposite_merges_at_once(world: World) -> None:
-    """One of them is done; for the others both ids have become the same lead."""
+    """One of the merges is done; for the others both ids name the same lead."""
     pair = (world["Ada"], world["Fay"])
     inputs = [{"winnerId": a, "loserId": b} for a, b in (pair, pair[::-1]) * 10]
     assert await world.at_once("mergeLeads", *inputs) == {"done": 1, "INVALID": 19}
@@ -147,21 +147,22 @@ async def test_opposite_merges_at_once(world: World) -> None:
 
 
 async def test_a_rep_merges_nothing(world: World) -> None:
-    """It cannot be undone: a manager does it."""
+    """A merge cannot be undone, so it requires the role manager."""
     body = await world.attempt("mergeLeads", {"winnerId": world["Ada"], "loserId": world["Bob"]}, **RITA)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
     assert await world.cards("New") == ["Ada", "Bob", "Cleo"]
 
 
 async def test_what_has_a_value_keeps_its_own(world: World) -> None:
-    """Amounts are never mixed with another one's currency."""
+    """Amounts of two leads are never mixed with each other's currency."""
     await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
     assert await world.lead("Bob", "value currency") == {"value": "250.50", "currency": "USD"}
     await expect_consistent(world.database)
 
 
 async def test_refusals(world: World) -> None:
-    """Both the same, also by an earlier merge; a lead that became an opportunity, or was made from one."""
+    """Twice the same lead, also through an earlier merge, is refused, and so are converted leads and their
+    opportunities."""
     ada, bob = world["Ada"], world["Bob"]
     await world.refused("mergeLeads", {"winnerId": ada, "loserId": ada}, "INVALID", "loserId")
     deals = {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "Open"}]}
@@ -176,7 +177,7 @@ async def test_refusals(world: World) -> None:
 
 
 async def test_an_inactive_owner_is_not_filled_in(world: World) -> None:
-    """An owner who no longer works here is not filled in; an active one is."""
+    """A deactivated owner is not filled in; an active one is."""
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     made = await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Bob"]}, "filledFields")
     assert "ownerId" not in made["filledFields"]
@@ -194,7 +195,7 @@ TIMELINE = """query($id: ID!, $n: Int, $after: Cursor) { lead(id: $id) { timelin
 
 
 async def test_the_timeline_holds_both(world: World) -> None:
-    """What happened to either, in one list, page by page; the lead of an event is the one that stays."""
+    """The timeline lists the events of both leads, page by page, all with the lead that stays."""
     await world.change("qualifyLead", {"leadId": world["Ada"]})
     await world.change("updateLead", {"leadId": world["Cleo"], "score": 1})
     await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Ada"]})

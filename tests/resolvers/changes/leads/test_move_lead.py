@@ -1,4 +1,4 @@
-"""moveLead: a card is dropped where its neighbours are, in its own stage or in another, or it is refused and stays."""
+"""moveLead: a card is dropped between its neighbours, in its own or another stage, or the move is refused."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def move(world: World, lead: str, stage: str, **given: Any) -> dict[str, Any]:
 
 
 def named(world: World, event: Mapping[str, Any]) -> dict[str, Any]:
-    """What an event holds, with records by the names that the tests use."""
+    """The content of an event, with records by the names that the tests use."""
     names = {id.partition("_")[2]: name for name, id in world.ids.items()}
     return {
         key: names.get(str(value), value)
@@ -35,7 +35,7 @@ def named(world: World, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def reordered(lead: str, stage: str = "New", **more: Any) -> dict[str, Any]:
-    """The event of a card that got another place in a stage of Sales."""
+    """The event of a card that was reordered within a stage of Sales."""
     return {
         "type": "lead.moved",
         "mutation": "move_lead",
@@ -49,7 +49,7 @@ def reordered(lead: str, stage: str = "New", **more: Any) -> dict[str, Any]:
 
 
 def entered(lead: str, before: str, after: str, **more: Any) -> dict[str, Any]:
-    """The event of a card that went from one stage of Sales to another."""
+    """The event of a card that moved from one stage of Sales to another."""
     return {
         **reordered(lead, after),
         "type": "lead.stage_changed",
@@ -60,12 +60,12 @@ def entered(lead: str, before: str, after: str, **more: Any) -> dict[str, Any]:
 
 
 async def steps(world: World) -> int:
-    """How many entries into stages the history of all leads holds."""
+    """The number of entries into stages in the history of all leads."""
     return await world.database.pool.fetchval("SELECT count(*) FROM stage_change")  # type: ignore[no-any-return]
 
 
 async def converted(world: World) -> None:
-    """Make Bob an opportunity; he stays in Talking."""
+    """Make Bob an opportunity that stays in Talking."""
     await opportunities(world)
     await world.change("qualifyLead", {"leadId": world["Bob"]})
     await world.change("convertLead", {"leadId": world["Bob"]})
@@ -86,7 +86,7 @@ DROPS: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("drop", DROPS)
 async def test_a_card_of_another_stage_is_dropped(world: World, drop: str) -> None:
-    """It lands on top without neighbours, or else right below the one or right above the other; nobody else moves."""
+    """A card without neighbours is on top, else right below the one or right above the other; no other card moves."""
     neighbours, wanted = DROPS[drop]
     head, before = await world.head(), await steps(world)
     made = await world.change("moveLead", move(world, "Dan", "New", **neighbours), SHOW)
@@ -121,8 +121,8 @@ REORDERS: dict[str, tuple[str, dict[str, str], str]] = {
 
 @pytest.mark.parametrize("drop", REORDERS)
 async def test_a_card_gets_another_place_in_its_stage(world: World, drop: str) -> None:
-    """One version and one event that it was moved, also where it lay there already; no stage is entered, so neither
-    the history nor when it entered its stage changes."""
+    """One version and one event record the drop, also on the card's own place; the stage is not entered again, so the
+    history and the time of entry stay."""
     lead, neighbours, wanted = REORDERS[drop]
     head, before, entry = await world.head(), await steps(world), await world.lead(lead, "stageEnteredAt")
     made = await world.change("moveLead", move(world, lead, "New", **neighbours), SHOW)
@@ -152,7 +152,7 @@ async def test_a_card_gets_another_place_in_its_stage(world: World, drop: str) -
 async def test_neighbours_that_are_not_there_in_this_order(
     world: World, lead: str, neighbours: dict[str, str], path: str
 ) -> None:
-    """In the wrong order, or in another stage: CONFLICT at the field, with the lead as it is."""
+    """Neighbours in the wrong order or in another stage: CONFLICT at the field, with the lead as it is."""
     shown = await world.refused("moveLead", move(world, lead, "New", **neighbours), "CONFLICT", path, show=SHOW)
     assert (shown["lead"]["title"], shown["lead"]["version"]) == (lead, 1)
     assert shown["userErrors"][0]["message"] == ("The neighbours have moved. Load the stage again and repeat the move.")
@@ -161,7 +161,7 @@ async def test_neighbours_that_are_not_there_in_this_order(
 @pytest.mark.parametrize("field", ["afterLeadId", "beforeLeadId"])
 @pytest.mark.parametrize("stage", ["New", "Talking"])
 async def test_a_card_is_not_its_own_neighbour(world: World, stage: str, field: str) -> None:
-    """INVALID, in its own stage and in another; also beside another neighbour that is right."""
+    """A lead beside itself is INVALID, in its own stage and in another, also with a second neighbour that is right."""
     shown = await world.refused("moveLead", move(world, "Ada", stage, **{field: "Ada"}), "INVALID", field, show=SHOW)
     assert shown["lead"] is None
     other = "beforeLeadId" if field == "afterLeadId" else "afterLeadId"
@@ -170,7 +170,7 @@ async def test_a_card_is_not_its_own_neighbour(world: World, stage: str, field: 
 
 @pytest.mark.parametrize("field", ["afterLeadId", "beforeLeadId"])
 async def test_a_neighbour_that_was_deleted(world: World, field: str) -> None:
-    """It has gone since the stage was loaded: CONFLICT, as for one that was moved away."""
+    """A neighbour that was deleted after the stage was loaded is a CONFLICT, as one that was moved away is."""
     await world.change("deleteLead", {"leadId": world["Bob"]})
     shown = await world.refused("moveLead", move(world, "Dan", "New", **{field: "Bob"}), "CONFLICT", field, show=SHOW)
     assert shown["lead"]["stage"]["name"] == "Talking"
@@ -178,7 +178,7 @@ async def test_a_neighbour_that_was_deleted(world: World, field: str) -> None:
 
 @pytest.mark.parametrize("field", ["leadId", "stageId", "afterLeadId", "beforeLeadId"])
 async def test_ids_that_name_nothing(world: World, strangers: World, field: str) -> None:
-    """An id that nobody has, and one of another organisation: NOT_FOUND at the field; of another type: WRONG_ID."""
+    """An unknown id and one of another organisation are NOT_FOUND at the field; one of another type is WRONG_ID."""
     given = move(world, "Dan", "New")
     unknown = NOBODY.replace("lead", "stage") if field == "stageId" else NOBODY
     foreign = strangers["Talking" if field == "stageId" else "Bob"]
@@ -190,7 +190,7 @@ async def test_ids_that_name_nothing(world: World, strangers: World, field: str)
 
 
 async def test_a_lead_that_was_deleted(world: World) -> None:
-    """It can no longer be moved: NOT_FOUND, though the log names it."""
+    """A deleted lead is NOT_FOUND, though the log names it."""
     await world.change("deleteLead", {"leadId": world["Dan"]})
     await world.refused("moveLead", move(world, "Dan", "New"), "NOT_FOUND", "leadId")
 
@@ -198,14 +198,14 @@ async def test_a_lead_that_was_deleted(world: World) -> None:
 @pytest.mark.parametrize("stage", ["New", "Offer", "Due"])
 @pytest.mark.parametrize("version", [0, 2, -1, 2**31 - 1])
 async def test_another_version_is_refused(world: World, stage: str, version: int) -> None:
-    """CONFLICT with the lead as it is, whether it changes its place, its stage or its pipeline."""
+    """Another version is a CONFLICT with the lead as it is, for a new place, stage or pipeline."""
     stale = move(world, "Ada", stage, expectedVersion=version)
     shown = await world.refused("moveLead", stale, "CONFLICT", "expectedVersion", show=SHOW)
     assert (shown["lead"]["version"], shown["lead"]["stage"]["name"]) == (1, "New")
 
 
 async def test_the_expected_version_moves_it_once(world: World) -> None:
-    """The same drop sent twice is refused the second time, without a version it is made twice: two versions."""
+    """The same drop sent twice is refused the second time; without a version it is made twice, as two versions."""
     given = move(world, "Ada", "New", afterLeadId="Bob", expectedVersion=1)
     assert (await world.change("moveLead", given, SHOW))["lead"]["version"] == 2
     await world.refused("moveLead", given, "CONFLICT", "expectedVersion")
@@ -215,7 +215,7 @@ async def test_the_expected_version_moves_it_once(world: World) -> None:
 
 
 async def test_entering_a_stage_twice_enters_it_once(world: World) -> None:
-    """The second time it is there already: it only gets its place again."""
+    """The second time, the lead is in the stage already, so only its place is set."""
     head, before = await world.head(), await steps(world)
     for _ in range(2):
         await world.change("moveLead", move(world, "Ada", "Talking", afterLeadId="Dan"))
@@ -227,8 +227,8 @@ async def test_entering_a_stage_twice_enters_it_once(world: World) -> None:
 
 
 async def test_totals_follow(world: World) -> None:
-    """The stage that is left counts the lead no more, the one that is entered does, at its odds or at the lead's own;
-    a place in the same stage changes none."""
+    """The lead counts in the stage it enters and no longer in the one it left, by its own probability or the stage's; a
+    reorder within a stage changes no totals."""
     asked = "name totals { count values { currency value weightedValue } }"
     before = await world.stages("Sales", asked)
     await world.change("moveLead", move(world, "Ada", "New", afterLeadId="Cleo"))
@@ -252,7 +252,7 @@ async def test_totals_follow(world: World) -> None:
 
 
 async def test_another_pipeline(world: World) -> None:
-    """Both pipelines and both stages stand in the event; the lead is one of the other pipeline then."""
+    """The event holds both pipelines and both stages, and the lead belongs to the other pipeline."""
     head = await world.head()
     made = await world.change("moveLead", move(world, "Bob", "Due", afterLeadId="Fay"), SHOW)
     assert (made["lead"]["pipeline"]["name"], made["lead"]["stage"]["name"]) == ("Renewals", "Due")
@@ -263,13 +263,14 @@ async def test_another_pipeline(world: World) -> None:
 
 
 async def test_an_external_id_that_is_taken_in_the_other_pipeline(world: World) -> None:
-    """Fay of Renewals has the id that Ada has in Sales: Ada cannot go there, wherever she is dropped."""
+    """Fay of Renewals has the id that Ada has in Sales, so Ada cannot move there, wherever she is dropped."""
     for neighbours in ({}, {"afterLeadId": "Fay"}):
         await world.refused("moveLead", move(world, "Ada", "Due", **neighbours), "EXTERNAL_ID_TAKEN", "stageId")
 
 
 async def test_a_won_stage_closes(world: World) -> None:
-    """It is closed since then; the next WON stage keeps since when, and an open one opens it again."""
+    """The lead is closed from then on; the next WON stage keeps that instant, and an open stage opens the lead
+    again."""
     made = await world.change("moveLead", move(world, "Bob", "Won"), SHOW)
     closed = made["lead"]["closedAt"]
     assert closed is not None
@@ -281,7 +282,8 @@ async def test_a_won_stage_closes(world: World) -> None:
 
 
 async def test_a_lost_stage_closes_anew_what_was_won(world: World) -> None:
-    """It is closed since the loss and for its reason; the event holds the reason, and so does that of leaving."""
+    """The lead is closed as of the loss with its reason, which the event holds, as does the event of leaving the
+    stage."""
     won = (await world.lead("Eve", "closedAt"))["closedAt"]
     head = await world.head()
     made = await world.change("moveLead", move(world, "Eve", "Lost", lostReason=" Too  dear "), SHOW)
@@ -300,14 +302,14 @@ async def test_a_lost_stage_closes_anew_what_was_won(world: World) -> None:
 
 @pytest.mark.parametrize("reason", [None, "", " \t"])
 async def test_a_lost_stage_needs_a_reason(world: World, reason: str | None) -> None:
-    """REASON_REQUIRED, with the lead as it is."""
+    """A move without a reason is refused with REASON_REQUIRED and the lead as it is."""
     given = move(world, "Ada", "Lost", lostReason=reason)
     shown = await world.refused("moveLead", given, "REASON_REQUIRED", "lostReason", show=SHOW)
     assert shown["lead"]["stage"]["name"] == "New"
 
 
 async def test_a_reason_that_is_not_offered(world: World) -> None:
-    """REASON_UNKNOWN; one that is offered is kept as the organisation writes it."""
+    """An unknown reason is REASON_UNKNOWN; a known one is stored as the organisation spells it."""
     await world.change("setLostReasons", {"reasons": ["Price"]})
     given = move(world, "Ada", "Lost", lostReason="Timing")
     shown = await world.refused("moveLead", given, "REASON_UNKNOWN", "lostReason", show=SHOW)
@@ -319,13 +321,13 @@ async def test_a_reason_that_is_not_offered(world: World) -> None:
 @pytest.mark.parametrize("stage", ["New", "Talking", "Won", "Due"])
 @pytest.mark.parametrize("reason", ["Too dear", ""])
 async def test_a_reason_where_nothing_is_lost(world: World, stage: str, reason: str) -> None:
-    """INVALID in each stage that is not LOST, the lead's own included."""
+    """A reason is INVALID for each stage that is not LOST, including the lead's own."""
     await world.change("updateLead", {"leadId": world["Ada"], "externalId": None})
     await world.refused("moveLead", move(world, "Ada", stage, lostReason=reason), "INVALID", "lostReason")
 
 
 async def test_a_place_in_its_lost_stage_takes_no_reason(world: World) -> None:
-    """It was lost before, for a reason that stays: a new one is refused with INVALID, not passed over."""
+    """The lead keeps the reason of its loss: a new one is refused with INVALID, not ignored."""
     await world.change("moveLead", move(world, "Ada", "Lost", lostReason="Too dear"))
     closed = await world.lead("Ada", "closedAt")
     await world.refused("moveLead", move(world, "Ada", "Lost", lostReason="Timing"), "INVALID", "lostReason")
@@ -334,7 +336,7 @@ async def test_a_place_in_its_lost_stage_takes_no_reason(world: World) -> None:
 
 
 async def test_what_was_disqualified_moves_to_lost_without_a_reason(world: World) -> None:
-    """It has one already, and is closed since then; another reason may be given, and takes the place of the first."""
+    """The lead has a reason already, and keeps since when it is closed; a new reason replaces the first."""
     await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No budget"})
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "Gone"})
     made = await world.change(
@@ -351,7 +353,7 @@ async def test_what_was_disqualified_moves_to_lost_without_a_reason(world: World
 
 
 async def test_what_a_stage_asks_for(world: World) -> None:
-    """FIELDS_REQUIRED names all that is missing, and shows the lead; what stands there already is only put in place."""
+    """FIELDS_REQUIRED names all that is missing and returns the lead; a reorder within the stage requires nothing."""
     await world.change("updateStage", {"stageId": world["Talking"], "requiredFields": ["VALUE", "SOURCE"]})
     shown = await world.refused("moveLead", move(world, "Cleo", "Talking"), "FIELDS_REQUIRED", "stageId", show=SHOW)
     assert shown["lead"]["title"] == "Cleo"
@@ -366,7 +368,7 @@ async def test_what_a_stage_asks_for(world: World) -> None:
 
 
 async def test_a_converted_lead_stays_where_it_ended(world: World) -> None:
-    """LEAD_CONVERTED for another stage, with the lead; its place in its stage may change."""
+    """Another stage is refused with LEAD_CONVERTED and the lead; its place within its stage may change."""
     await converted(world)
     version = (await world.lead("Bob", "version"))["version"]
     for stage in ("New", "Due"):
@@ -379,13 +381,13 @@ async def test_a_converted_lead_stays_where_it_ended(world: World) -> None:
 
 
 async def test_a_stage_that_was_deleted(world: World) -> None:
-    """Nothing enters it, and its tombstone is no neighbour's stage: NOT_FOUND."""
+    """A deleted stage is NOT_FOUND, as the target and as the stage of a neighbour."""
     await world.change("deleteStage", {"stageId": world["Offer"]})
     await world.refused("moveLead", move(world, "Ada", "Offer"), "NOT_FOUND", "stageId")
 
 
 async def test_qualified_stays_qualified(world: World) -> None:
-    """Wherever it is moved, also where deals end and back."""
+    """The lead stays qualified wherever it moves, also into closing stages and back."""
     await world.change("qualifyLead", {"leadId": world["Bob"]})
     before = await world.lead("Bob", "qualifiedAt")
     assert before["qualifiedAt"] is not None
@@ -396,7 +398,7 @@ async def test_qualified_stays_qualified(world: World) -> None:
 
 @pytest.mark.parametrize("stage", ["New", "Offer"])
 async def test_a_viewer_may_not(world: World, stage: str) -> None:
-    """FORBIDDEN; a rep moves any lead, hers or not, and the event says who did it."""
+    """A viewer gets FORBIDDEN; a rep moves any lead, and the event names the rep."""
     head = await world.head()
     given = move(world, "Ada", stage)
     body = await world.attempt("moveLead", given, subject="rita", role=Role.VIEWER)
@@ -408,13 +410,13 @@ async def test_a_viewer_may_not(world: World, stage: str) -> None:
 
 
 async def at_once(world: World, *inputs: dict[str, Any]) -> None:
-    """Moves of which none sees another: each has done all but to commit, and waits for the log, before one ends."""
+    """Moves that do not see each other: each has done everything but commit, and waits for the log, before one ends."""
     database = world.database
     async with database.pool.acquire() as log, log.transaction(), asyncio.timeout(20):
         await log.execute("SELECT FROM event_log WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
         moves = [asyncio.create_task(world.change("moveLead", given)) for given in inputs]
         while await database.pool.fetchval(WAITING) < len(moves):
-            """Each comes to where it waits."""
+            """Not every move has come to its lock yet."""
     await asyncio.gather(*moves)
     await expect_consistent(database)
 
@@ -428,7 +430,7 @@ async def at_once(world: World, *inputs: dict[str, Any]) -> None:
     ],
 )
 async def test_two_at_once_into_one_gap(world: World, neighbours: dict[str, str]) -> None:
-    """Both land in it, each at a place of its own, and both events are in the log."""
+    """Both leads are in the gap, at different places, and both events are in the log."""
     head = await world.head()
     await at_once(world, *(move(world, name, "New", **neighbours) for name in ("Dan", "Eve")))
     cards = await world.cards("New")
@@ -442,7 +444,7 @@ async def test_two_at_once_into_one_gap(world: World, neighbours: dict[str, str]
 
 
 async def test_one_lead_moved_by_two_at_once(world: World) -> None:
-    """The second waits, and goes on from where the first left it: two steps, each beginning where the other ended."""
+    """The second move waits and starts where the first ended: two steps, each from where the other left the lead."""
     head = await world.head()
     await asyncio.gather(*(world.change("moveLead", move(world, "Ada", stage)) for stage in ("Talking", "Offer")))
     first, second = [named(world, event) for event in await world.events(head)]
@@ -454,7 +456,7 @@ async def test_one_lead_moved_by_two_at_once(world: World) -> None:
 
 
 async def test_of_twenty_with_the_same_version_one_moves(world: World) -> None:
-    """The others get CONFLICT, and one event is emitted."""
+    """Nineteen moves get CONFLICT, and a single event is emitted."""
     head = await world.head()
     given = move(world, "Ada", "Talking", expectedVersion=1)
     bodies = await asyncio.gather(*(world.attempt("moveLead", given) for _ in range(20)))

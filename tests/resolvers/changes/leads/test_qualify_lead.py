@@ -1,4 +1,4 @@
-"""qualifyLead: a lead moves to the next open stage of its pipeline and is stamped, once."""
+"""qualifyLead: a lead moves to the next open stage of its pipeline and is marked as qualified, once."""
 
 import pytest
 
@@ -12,7 +12,7 @@ TOTALS = "name totals { count values { currency value weightedValue } }"
 
 
 async def test_a_qualified_lead_is_on_top_of_the_next_open_stage(world: World) -> None:
-    """It is stamped, and both events say what happened and where it came from."""
+    """The lead has the instant of its qualification, and both events hold what happened and the stage before."""
     head = await world.head()
     made = await world.change("qualifyLead", {"leadId": world["Ada"]}, SHOW)
     assert made["lead"] == {
@@ -39,7 +39,7 @@ async def test_a_qualified_lead_is_on_top_of_the_next_open_stage(world: World) -
 
 
 async def test_totals_and_history_follow(world: World) -> None:
-    """The lead counts in its new column, at its own probability, and its history has one more step."""
+    """The lead counts in its new column by its own probability, and its history has one more step."""
     await world.change("qualifyLead", {"leadId": world["Ada"]})
     ada = {"currency": "EUR", "value": "1000.00", "weightedValue": "500.00"}
     bob = {"currency": "USD", "value": "250.50", "weightedValue": "25.05"}
@@ -56,7 +56,7 @@ async def test_totals_and_history_follow(world: World) -> None:
 
 
 async def test_stages_where_deals_end_are_passed_over(world: World) -> None:
-    """A LOST stage that stands between two open ones is never the next one."""
+    """A LOST stage between two open ones is skipped."""
     order = [world[name] for name in ("New", "Lost", "Won", "Offer", "Talking")]
     await world.change("reorderStages", {"pipelineId": world["Sales"], "stageIds": order})
     made = await world.change("qualifyLead", {"leadId": world["Ada"]}, SHOW)
@@ -64,7 +64,7 @@ async def test_stages_where_deals_end_are_passed_over(world: World) -> None:
 
 
 async def test_a_lead_is_qualified_once(world: World) -> None:
-    """It stays qualified through a loss and a new beginning; the refusal shows the lead as it is."""
+    """A lead stays qualified after it is lost and reopened; the refusal returns the lead as it is."""
     ada = {"leadId": world["Ada"]}
     await world.change("qualifyLead", ada)
     shown = await world.refused("qualifyLead", ada, "ALREADY_QUALIFIED", show=SHOW)
@@ -77,7 +77,7 @@ async def test_a_lead_is_qualified_once(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["Fay", "Bob"])
 async def test_the_last_open_stage_has_no_next_one(world: World, name: str) -> None:
-    """Whether it is the only open one, or WON and LOST stand behind it; the lead is shown."""
+    """The only open stage, and one followed only by WON and LOST, have no next one; the refusal returns the lead."""
     if name == "Bob":
         await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Offer"]})
     shown = await world.refused("qualifyLead", {"leadId": world[name]}, "NO_NEXT_STAGE", show="lead { title }")
@@ -85,7 +85,7 @@ async def test_the_last_open_stage_has_no_next_one(world: World, name: str) -> N
 
 
 async def test_a_closed_lead_is_not_qualified(world: World) -> None:
-    """Won, lost, or disqualified where it stands."""
+    """A lead that is won, lost or disqualified in its stage is refused."""
     await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No budget"})
     await world.change("moveLead", {"leadId": world["Dan"], "stageId": world["Lost"], "lostReason": "Price"})
     for name in ("Eve", "Fay", "Dan"):
@@ -94,7 +94,7 @@ async def test_a_closed_lead_is_not_qualified(world: World) -> None:
 
 
 async def test_the_next_stage_asks_for_its_fields(world: World) -> None:
-    """The refusal names all that is missing; with them the lead moves on."""
+    """The refusal names all missing fields; once they are filled the lead moves on."""
     asked = {"stageId": world["Talking"], "requiredFields": ["SOURCE", "CONTACT", "VALUE"]}
     await world.change("updateStage", asked)
     ada = {"leadId": world["Ada"]}
@@ -107,7 +107,7 @@ async def test_the_next_stage_asks_for_its_fields(world: World) -> None:
 
 
 async def test_a_conflict_shows_the_lead_as_it_is(world: World) -> None:
-    """A stale version is reported before anything else, also where the step was made already."""
+    """A stale version is reported before anything else, also when the lead is already qualified."""
     ada = {"leadId": world["Ada"]}
     stale = {**ada, "expectedVersion": 2}
     shown = await world.refused("qualifyLead", stale, "CONFLICT", "expectedVersion", show=SHOW)
@@ -118,14 +118,14 @@ async def test_a_conflict_shows_the_lead_as_it_is(world: World) -> None:
 
 
 async def test_a_rep_qualifies_the_leads_of_others(world: World) -> None:
-    """The owner does not change: a lead is worked on by the member who is there."""
+    """A rep qualifies the lead of another owner, who stays the owner."""
     await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["mia"]}, **MIA)
     made = await world.change("qualifyLead", {"leadId": world["Ada"]}, SHOW, **RITA)
     assert made["lead"]["owner"] == {"id": world["mia"]}
 
 
 async def test_twenty_at_once_qualify_once(world: World) -> None:
-    """One moves the lead on; the others find that it is done, and no stage is skipped."""
+    """One call moves the lead; the others find it qualified, and no stage is skipped."""
     ada = {"leadId": world["Ada"]}
     assert await world.at_once("qualifyLead", *[ada] * 20) == {"done": 1, "ALREADY_QUALIFIED": 19}
     assert await world.lead("Ada", "stage { name } version") == {"stage": {"name": "Talking"}, "version": 2}
@@ -133,6 +133,6 @@ async def test_twenty_at_once_qualify_once(world: World) -> None:
 
 
 async def test_a_converted_lead_stays_as_it_is(world: World) -> None:
-    """It was qualified before it became an opportunity."""
+    """A converted lead was qualified before it became an opportunity, and is refused."""
     await world.change("convertLead", await RECIPES["convertLead"](world))
     await world.refused("qualifyLead", {"leadId": world["Ada"]}, "ALREADY_QUALIFIED")

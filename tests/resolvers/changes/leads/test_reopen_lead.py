@@ -1,4 +1,4 @@
-"""reopenLead: a closed lead goes on in the open stage it was in last; why it was closed stays in its history."""
+"""reopenLead: a closed lead returns to its last open stage; its history keeps why it was closed."""
 
 import pytest
 
@@ -12,7 +12,7 @@ OPEN = {"disqualifiedAt": None, "closedAt": None, "lostReason": None}
 
 
 async def test_a_reopened_lead_goes_back_to_the_last_open_stage(world: World) -> None:
-    """Not to the first one; the events record when and why it was closed, and that the reason is gone."""
+    """The lead returns to its last open stage, not the first; the events hold when and why it was closed."""
     ada = {"leadId": world["Ada"]}
     await world.change("moveLead", {"leadId": world["Dan"], "stageId": world["Offer"]})
     await world.change("moveLead", {**ada, "stageId": world["Offer"]})
@@ -31,7 +31,7 @@ async def test_a_reopened_lead_goes_back_to_the_last_open_stage(world: World) ->
 
 
 async def test_totals_follow(world: World) -> None:
-    """The lead has its own chance again, in the stage it comes back to."""
+    """The lead has its own probability again, in the stage it returns to."""
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
     await world.change("reopenLead", {"leadId": world["Ada"]})
     found = {stage["name"]: stage["totals"] for stage in await world.stages("Sales", TOTALS)}
@@ -46,7 +46,7 @@ async def test_totals_follow(world: World) -> None:
 
 
 async def test_a_lead_that_was_closed_where_it_stands_is_reopened_there(world: World) -> None:
-    """It keeps its place and enters no stage; the one event records all of it."""
+    """The lead keeps its place and enters no stage, and one event records all of it."""
     fay = {"leadId": world["Fay"]}
     given = {**fay, "reason": "Gone"}
     closed_at = (await world.change("disqualifyLead", given, SHOW))["lead"]["closedAt"]
@@ -66,7 +66,7 @@ async def test_a_lead_that_was_closed_where_it_stands_is_reopened_there(world: W
 
 
 async def test_a_deleted_stage_is_passed_over(world: World) -> None:
-    """When the stage it was in last is gone, the lead goes to the one before."""
+    """When the last open stage was deleted, the lead returns to the one before it."""
     ada = {"leadId": world["Ada"]}
     await world.change("moveLead", {**ada, "stageId": world["Talking"]})
     await world.change("moveLead", {**ada, "stageId": world["Won"]})
@@ -76,7 +76,7 @@ async def test_a_deleted_stage_is_passed_over(world: World) -> None:
 
 
 async def test_a_lead_of_a_deleted_pipeline_stays_in_its_new_one(world: World) -> None:
-    """No stage of the old pipeline is left: the lead goes to the first open stage of the one it is in."""
+    """Without any stage of the old pipeline, the lead enters the first open stage of its present one."""
     fay = {"leadId": world["Fay"]}
     await world.change("updateLead", {**fay, "externalId": None})
     await world.change("moveLead", {**fay, "stageId": world["Lost"], "lostReason": "Price"})
@@ -87,7 +87,7 @@ async def test_a_lead_of_a_deleted_pipeline_stays_in_its_new_one(world: World) -
 
 
 async def test_a_lead_that_was_never_open_begins_in_the_first_open_stage(world: World) -> None:
-    """Eve was made as a customer who had signed already."""
+    """Eve was created in a WON stage, as a customer who had already signed."""
     made = await world.change("reopenLead", {"leadId": world["Eve"]}, SHOW)
     assert made["lead"] == {"stage": {"name": "New"}, "owner": None, "qualifiedAt": None, "version": 2, **OPEN}
     assert await world.cards("Won") == []
@@ -95,7 +95,7 @@ async def test_a_lead_that_was_never_open_begins_in_the_first_open_stage(world: 
 
 
 async def test_what_a_lead_was_before_stays(world: World) -> None:
-    """When it was qualified, and who owns it."""
+    """When it was qualified and its owner stay."""
     bob = {"leadId": world["Bob"]}
     qualified = (await world.change("qualifyLead", bob, SHOW))["lead"]["qualifiedAt"]
     await world.change("disqualifyLead", {**bob, "reason": "No budget"})
@@ -106,7 +106,7 @@ async def test_what_a_lead_was_before_stays(world: World) -> None:
 
 
 async def test_an_open_lead_cannot_be_reopened(world: World) -> None:
-    """Also the second time; the refusal shows the lead as it is."""
+    """Reopening an open lead, also a second time, is refused, and the refusal returns the lead."""
     ada = {"leadId": world["Ada"]}
     shown = await world.refused("reopenLead", ada, "LEAD_OPEN", show=SHOW)
     assert (shown["lead"]["stage"], shown["lead"]["version"]) == ({"name": "New"}, 1)
@@ -116,7 +116,7 @@ async def test_an_open_lead_cannot_be_reopened(world: World) -> None:
 
 
 async def test_a_converted_lead_cannot_be_reopened(world: World) -> None:
-    """Its opportunity goes on in its place, and can be reopened itself."""
+    """The opportunity takes the lead's place, and can be reopened itself."""
     made = await world.change("convertLead", await RECIPES["convertLead"](world), "opportunity { id }")
     await world.refused("reopenLead", {"leadId": world["Ada"]}, "LEAD_CONVERTED")
     deal = {"leadId": made["opportunity"]["id"]}
@@ -125,7 +125,7 @@ async def test_a_converted_lead_cannot_be_reopened(world: World) -> None:
 
 
 async def test_the_stage_asks_for_its_fields(world: World) -> None:
-    """A lead that comes back enters its stage as any other does."""
+    """A lead that returns enters its stage as any other does, with the required fields."""
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
     await world.change("updateStage", {"stageId": world["New"], "requiredFields": ["SOURCE", "OWNER"]})
     shown = await world.refused("reopenLead", {"leadId": world["Ada"]}, "FIELDS_REQUIRED", show=SHOW)
@@ -134,13 +134,13 @@ async def test_the_stage_asks_for_its_fields(world: World) -> None:
 
 
 async def test_a_pipeline_without_an_open_stage_takes_nothing_back(world: World) -> None:
-    """The lead has to be moved to another pipeline instead."""
+    """The refusal says to move the lead to another pipeline instead."""
     await world.sql("UPDATE stage SET deleted_at = now() WHERE kind = 'OPEN'")
     await world.refused("reopenLead", {"leadId": world["Eve"]}, "NO_NEXT_STAGE")
 
 
 async def test_an_external_id_that_was_taken_meanwhile_is_refused(world: World) -> None:
-    """The lead would go back to another pipeline, where a newer lead has the id."""
+    """The lead would return to another pipeline, where a newer lead has the id."""
     fay = {"leadId": world["Fay"]}
     await world.change("updateLead", {**fay, "externalId": "crm-2"})
     await world.change("moveLead", {**fay, "stageId": world["Lost"], "lostReason": "Price"})
@@ -165,7 +165,7 @@ async def test_a_conflict_shows_the_lead_as_it_is(world: World) -> None:
 
 
 async def test_a_rep_reopens_the_leads_of_others(world: World) -> None:
-    """The owner does not matter, and stays."""
+    """A rep reopens the lead of another owner, who stays the owner."""
     ada = {"leadId": world["Ada"]}
     await world.change("assignLead", {**ada, "memberId": world["mia"]}, **MIA)
     await world.change("disqualifyLead", {**ada, "reason": "No budget"})
@@ -175,7 +175,7 @@ async def test_a_rep_reopens_the_leads_of_others(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["Ada", "Fay"])
 async def test_twenty_at_once_reopen_once(world: World, name: str) -> None:
-    """Whether the lead comes back to another stage, or stands where it was closed."""
+    """One call reopens the lead, whether it returns to another stage or stays in its own."""
     lead = {"leadId": world[name]}
     await world.change("disqualifyLead", {**lead, "reason": "No budget"})
     assert await world.at_once("reopenLead", *[lead] * 20) == {"done": 1, "LEAD_OPEN": 19}

@@ -1,4 +1,4 @@
-"""setLostReasons: the list is replaced as a whole, in the order given; leads keep the reasons they have."""
+"""setLostReasons: the list is replaced as a whole, in the given order; leads keep the reasons they have."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ async def offered(world: World) -> list[str]:
 
 
 async def test_the_reasons_are_offered_as_they_are_given(world: World) -> None:
-    """Tidied of spaces; the event holds the list before and after."""
+    """Spaces are tidied, and the event holds the list before and after."""
     head = await world.head()
     given = {"reasons": ["Price", " Bad \n timing "]}
     made = await world.change("setLostReasons", given, SHOW)
@@ -31,7 +31,7 @@ async def test_the_reasons_are_offered_as_they_are_given(world: World) -> None:
 
 
 async def test_the_list_is_replaced(world: World) -> None:
-    """A reason that is no longer offered may come back, and is then spelled as it is given."""
+    """A reason that was removed can be added again, and is then spelled as it is sent."""
     for reasons in (["Price", "Timing", "Other"], ["other", "Price"], [], ["Timing"], ["TIMING", "Other"]):
         made = await world.change("setLostReasons", {"reasons": reasons}, SHOW)
         assert [reason["name"] for reason in made["lostReasons"]] == reasons
@@ -41,7 +41,7 @@ async def test_the_list_is_replaced(world: World) -> None:
 
 
 async def test_the_same_list_leaves_no_trace(world: World) -> None:
-    """However its spaces are sent."""
+    """The same list, whatever spaces are sent, changes nothing."""
     await world.change("setLostReasons", {"reasons": ["Bad timing"]})
     head = await world.head()
     await world.change("setLostReasons", {"reasons": [" Bad   timing"]})
@@ -49,7 +49,7 @@ async def test_the_same_list_leaves_no_trace(world: World) -> None:
 
 
 async def test_leads_keep_their_reasons(world: World) -> None:
-    """What was said before the list was changed stays, and need not be on it."""
+    """A lead keeps a reason that the list no longer has."""
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "Moved away"})
     await world.change("setLostReasons", {"reasons": ["Price"]})
     await world.change("disqualifyLead", {"leadId": world["Bob"], "reason": "price"})
@@ -76,21 +76,21 @@ async def test_leads_keep_their_reasons(world: World) -> None:
     ids=lambda value: str(value)[:30].encode("ascii", "backslashreplace").decode(),
 )
 async def test_refuses_a_list_that_cannot_be_offered(world: World, reasons: list[str], path: list[str]) -> None:
-    """At the reason at fault: named twice in whatever case, empty or too long; or because there are too many."""
+    """Each refusal is at the reason at fault: a duplicate in any case, an empty or a long one, or one too many."""
     await world.change("setLostReasons", {"reasons": ["Price"]})
     await world.refused("setLostReasons", {"reasons": reasons}, "INVALID", *path)
     assert await offered(world) == ["Price"]
 
 
 async def test_the_limits_themselves_fit(world: World) -> None:
-    """A hundred reasons of a hundred characters."""
+    """A hundred reasons of a hundred characters are accepted."""
     reasons = [f"{nth:0100}" for nth in range(100)]
     await world.change("setLostReasons", {"reasons": reasons})
     assert await offered(world) == reasons
 
 
 async def test_each_organisation_has_its_own(world: World, strangers: World) -> None:
-    """What one offers is neither offered nor asked for elsewhere."""
+    """The reasons of one organisation are neither offered nor required in another."""
     await strangers.change("setLostReasons", {"reasons": ["Theirs"]})
     await world.change("setLostReasons", {"reasons": ["Price"]})
     await world.change("setLostReasons", {"reasons": []})
@@ -99,14 +99,14 @@ async def test_each_organisation_has_its_own(world: World, strangers: World) -> 
 
 
 async def test_a_manager_does_not_set_reasons(world: World) -> None:
-    """They are a rule of the organisation, which an admin sets."""
+    """Reasons are a rule of the organisation, so they require the role admin."""
     body = await world.attempt("setLostReasons", {"reasons": ["Price"]}, **MIA)
     assert body["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert await offered(world) == []
 
 
 async def test_twenty_lists_at_once(world: World) -> None:
-    """One whole list is left, and the events lead from each list to the next."""
+    """One whole list is stored in the end, and the events lead from each list to the next."""
     lists: list[dict[str, Any]] = [{"reasons": [f"Reason {nth}", "Other", f"Last {nth % 3}"]} for nth in range(20)]
     head = await world.head()
     assert await world.at_once("setLostReasons", *lists) == {"done": 20}

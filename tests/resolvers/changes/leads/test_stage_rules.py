@@ -1,4 +1,4 @@
-"""What stages ask for: required fields, reasons where leads are lost, and how an app learns of both before a drop."""
+"""What stages require: fields, reasons where leads are lost, and how an app learns of both before a drop."""
 
 from tests.support.consistency import expect_consistent
 from tests.support.world import World
@@ -7,7 +7,7 @@ TRANSITIONS = "allowedTransitions { stage { name } allowed missingFields needsRe
 
 
 async def test_a_stage_is_not_entered_without_its_fields(world: World) -> None:
-    """The refusal names every field that is missing; once they are filled, the move is made."""
+    """The refusal names every missing field; once they are filled, the move is made."""
     asked = {"stageId": world["Offer"], "requiredFields": ["VALUE", "CONTACT", "OWNER"]}
     made = await world.change("updateStage", asked, "stage { requiredFields }")
     assert made["stage"]["requiredFields"] == ["CONTACT", "OWNER", "VALUE"]
@@ -22,7 +22,7 @@ async def test_a_stage_is_not_entered_without_its_fields(world: World) -> None:
 
 
 async def test_every_way_into_a_stage_asks_for_its_fields(world: World) -> None:
-    """Also a new lead, and one that is qualified; a lead that stands there already is only put in another place."""
+    """Creating and qualifying a lead check the fields as well; a reorder within the stage does not."""
     await world.change("updateStage", {"stageId": world["Talking"], "requiredFields": ["SOURCE"]})
     new = {"title": "Gil", "stageId": world["Talking"]}
     await world.refused("createLead", new, "FIELDS_REQUIRED", "stageId")
@@ -32,7 +32,8 @@ async def test_every_way_into_a_stage_asks_for_its_fields(world: World) -> None:
 
 
 async def test_who_is_disqualified_or_reopened_enters_a_stage_too(world: World) -> None:
-    """LOST and the stage it comes back to ask for their fields; where it stands already, nothing is asked again."""
+    """LOST and the stage that a lead returns to check their fields; a lead that stays in its stage is not checked
+    again."""
     for stage in ("New", "Lost"):
         await world.change("updateStage", {"stageId": world[stage], "requiredFields": ["SOURCE"]})
     ada, show = {"leadId": world["Ada"]}, "lead { stage { name } }"
@@ -52,7 +53,7 @@ async def test_who_is_disqualified_or_reopened_enters_a_stage_too(world: World) 
 
 
 async def test_a_lost_lead_needs_a_reason(world: World) -> None:
-    """Any, as long as the organisation offers none; elsewhere a reason makes no sense."""
+    """Any reason is accepted as long as the organisation offers none; outside of LOST a reason is refused."""
     lost = {"leadId": world["Ada"], "stageId": world["Lost"]}
     for nothing in (None, "", "  "):
         await world.refused("moveLead", {**lost, "lostReason": nothing}, "REASON_REQUIRED", "lostReason")
@@ -67,7 +68,7 @@ async def test_a_lost_lead_needs_a_reason(world: World) -> None:
 
 
 async def test_offered_reasons_are_the_only_ones(world: World) -> None:
-    """One of the list, in any case, is kept as it is written there; others are refused, naming the list."""
+    """A listed reason, in any case, is stored as the list spells it; others are refused, naming the list."""
     listed = await world.change("setLostReasons", {"reasons": ["Price", " Bad  timing "]}, "lostReasons { name }")
     assert [reason["name"] for reason in listed["lostReasons"]] == ["Price", "Bad timing"]
     given = {"leadId": world["Ada"], "reason": "Competitor"}
@@ -80,7 +81,7 @@ async def test_offered_reasons_are_the_only_ones(world: World) -> None:
 
 
 async def test_an_app_knows_before_the_drop(world: World) -> None:
-    """Each stage of the pipeline, whether it may be entered, and what is missing or asked for."""
+    """`transitions` lists each stage of the pipeline, whether the lead may enter it, and what it requires."""
     await world.change("updateStage", {"stageId": world["Offer"], "requiredFields": ["VALUE", "CUSTOMER"]})
     found = (await world.lead("Cleo", TRANSITIONS))["allowedTransitions"]
     assert {one["stage"]["name"]: one["allowed"] for one in found} == {
@@ -94,7 +95,7 @@ async def test_an_app_knows_before_the_drop(world: World) -> None:
 
 
 async def test_transitions_agree_with_the_move(world: World) -> None:
-    """What is said to be allowed is done, and what is not is refused with the very code."""
+    """A transition that is allowed succeeds, and one that is not is refused with the same code."""
     await world.change("updateStage", {"stageId": world["Offer"], "requiredFields": ["OWNER"]})
     for name in ("Ada", "Bob", "Dan", "Eve"):
         for one in (await world.lead(name, "allowedTransitions { stage { id } allowed needsReason refusedBecause }"))[
@@ -110,7 +111,7 @@ async def test_transitions_agree_with_the_move(world: World) -> None:
 
 
 async def test_time_in_stage_counts_every_visit(world: World) -> None:
-    """Cumulative over visits; the history says when each was left, and how long it was."""
+    """The time adds up over visits; the history holds the end and the length of each."""
     await world.change("moveLead", {"leadId": world["Ada"], "stageId": world["Talking"]})
     await world.change("moveLead", {"leadId": world["Ada"], "stageId": world["New"]})
     uuid = world["Ada"].removeprefix("lead_")
@@ -131,7 +132,8 @@ async def test_time_in_stage_counts_every_visit(world: World) -> None:
 
 
 async def test_a_lead_rots_without_activity(world: World) -> None:
-    """After the stage's days, counted from entering it or from the last activity; a task to come pauses it."""
+    """A lead is rotting after its stage's days, counted from entry or the last activity; an upcoming task pauses
+    that."""
     uuid = world["Dan"].removeprefix("lead_")
 
     async def rotten() -> bool:

@@ -1,4 +1,4 @@
-"""updateLead: left out stays, null empties; totals follow, and the event tells each field from what to what."""
+"""updateLead: omitted fields stay, null empties, totals follow, and the event holds each field before and after."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ SHOW = """lead {
 }"""
 
 
-async def test_changes_what_is_given_and_tells_it(world: World) -> None:
-    """All at once: one version, one event for the fields and one for the owner."""
+async def test_changes_what_is_given_and_records_it(world: World) -> None:
+    """All fields at once count one version, with one event for the fields and one for the owner."""
     head = await world.head()
     given = {
         "leadId": world["Bob"],
@@ -76,7 +76,7 @@ async def test_changes_what_is_given_and_tells_it(world: World) -> None:
 
 
 async def test_left_out_stays_and_null_empties(world: World) -> None:
-    """Each field that may be empty can be emptied, and only that one is."""
+    """Each optional field can be emptied, and only that one is."""
     full = {
         "description": "Tall",
         "contactId": world["contact of mia"],
@@ -102,14 +102,14 @@ async def test_left_out_stays_and_null_empties(world: World) -> None:
 
 
 async def test_without_its_own_probability_it_has_that_of_its_stage(world: World) -> None:
-    """Null takes its own away."""
+    """Null removes the lead's own probability."""
     made = await world.change("updateLead", {"leadId": world["Ada"], "probability": None}, SHOW)
     assert (made["lead"]["probability"], made["lead"]["weightedValue"]) == (10, "100.00")
     await expect_consistent(world.database)
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values however they are written, or none: version and log stay."""
+    """The same values, however they are written, or none at all, leave version and log as they are."""
     head = await world.head()
     same = {"title": " Ada", "value": "1000.0", "currency": "EUR", "probability": 50, "externalId": "crm-1 "}
     for given in ({}, same, {"value": 1000, "description": None, "ownerId": None, "source": ""}):
@@ -133,7 +133,7 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
 async def test_value_and_currency_go_together(
     world: World, name: str, given: dict, value: str | None, currency: str | None
 ) -> None:
-    """A value is kept at the precision of its currency, which is the organisation's when it never had one."""
+    """A value has the precision of its currency, which is the organisation's when the lead had none."""
     made = await world.change("updateLead", {"leadId": world[name], **given}, SHOW)
     assert (made["lead"]["value"], made["lead"]["currency"]) == (value, currency)
     await expect_consistent(world.database)
@@ -159,20 +159,21 @@ async def test_value_and_currency_go_together(
     ids=lambda value: str(value)[:40],
 )
 async def test_refusals(world: World, given: dict, code: str, path: str) -> None:
-    """Each with its code, at its field; nothing changes."""
+    """Each refusal has its code and its field, and nothing changes."""
     await world.change("updateLead", {"leadId": world["Dan"], "externalId": "crm-2"})
     await world.refused("updateLead", {"leadId": world["Ada"], **given}, code, path)
 
 
 async def test_a_conflict_shows_the_lead_as_it_is(world: World) -> None:
-    """So that the caller can look and decide again."""
+    """The conflict returns the lead, so that the caller can decide again."""
     stale = {"leadId": world["Ada"], "title": "B", "expectedVersion": 4}
     shown = await world.refused("updateLead", stale, "CONFLICT", "expectedVersion", show=SHOW)
     assert (shown["lead"]["title"], shown["lead"]["version"]) == ("Ada", 1)
 
 
 async def test_owners(world: World) -> None:
-    """A rep takes what is nobody's and hands back what is her own; only a manager does more; nobody gives to Ian."""
+    """A rep takes leads without an owner and gives up her own; the rest takes a manager; nobody assigns to deactivated
+    Ian."""
     rita = {"subject": "rita", "role": Role.REP}
     ada, bob = {"leadId": world["Ada"]}, {"leadId": world["Bob"]}
     await world.refused("updateLead", {**ada, "ownerId": world["ian"]}, "OWNER_INACTIVE", "ownerId")
@@ -187,14 +188,14 @@ async def test_owners(world: World) -> None:
 
 
 async def test_an_owner_who_has_left_may_stay(world: World) -> None:
-    """Other fields can still be changed, with the form sent as it was."""
+    """The other fields can still be changed, so that a form can be sent back as it was."""
     await world.sql("UPDATE member SET active = false WHERE subject = 'rita'")
     made = await world.change("updateLead", {"leadId": world["Bob"], "ownerId": world["rita"], "score": 5}, SHOW)
     assert made["lead"]["score"] == 5
 
 
 async def test_a_converted_lead_keeps_what_was_agreed(world: World) -> None:
-    """Commercial fields are those of the opportunity now; a note can still be made."""
+    """The opportunity has the commercial fields now; the lead's notes can still be changed."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     await world.change("qualifyLead", {"leadId": world["Bob"]})
     await world.change("convertLead", {"leadId": world["Bob"]})
@@ -215,7 +216,7 @@ async def test_a_converted_lead_keeps_what_was_agreed(world: World) -> None:
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """And without a version all are made, one after the other."""
+    """With a version one update wins; without a version all are made, one after the other."""
     ada = {"leadId": world["Ada"]}
     bodies = await asyncio.gather(
         *(world.attempt("updateLead", {**ada, "value": str(at), "expectedVersion": 1}) for at in range(1, 21))

@@ -1,4 +1,4 @@
-"""updateMember: who works here, and what they may be given."""
+"""updateMember: who is a member, in which role, and what they may be assigned."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ SHOW = "member { name email role active timeZone capacity dailyCap version }"
 
 
 async def test_changes_what_is_given_and_keeps_the_rest(world: World) -> None:
-    """One event tells what changed, from what to what; null empties what may be empty."""
+    """One event holds each field before and after; null empties the optional fields."""
     head = await world.head()
     given = {"memberId": world["rita"], "name": " Rita  Ray ", "capacity": 3, "dailyCap": 20, "role": "MANAGER"}
     made = await world.change("updateMember", given, SHOW)
@@ -36,7 +36,7 @@ async def test_changes_what_is_given_and_keeps_the_rest(world: World) -> None:
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values, or none."""
+    """The same values, or none, change nothing."""
     head = await world.head()
     for given in ({}, {"active": True, "role": "REP", "capacity": 1}):
         made = await world.change("updateMember", {"memberId": world["rita"], **given}, SHOW)
@@ -45,7 +45,7 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
 
 
 async def test_who_has_left_keeps_the_history_and_is_given_nothing_more(world: World) -> None:
-    """Leads stay where they are; every way to give more is refused, until the member is back."""
+    """Leads stay with the member; every way to assign more is refused until the member is active again."""
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     assert await world.lead("Bob", "owner { name active }") == {"owner": {"name": "rita", "active": False}}
     lead, rita = {"leadId": world["Ada"]}, world["rita"]
@@ -68,7 +68,7 @@ async def test_who_has_left_keeps_the_history_and_is_given_nothing_more(world: W
 
 
 async def test_nobody_deactivates_themselves_or_the_last_admin(world: World) -> None:
-    """Nor makes the last admin something lesser; with a second admin either can go, by the other's hand."""
+    """The last admin cannot get a lesser role either; with a second admin, each can deactivate the other."""
     tester, mia = {"memberId": world["tester"]}, {"memberId": world["mia"]}
     await world.refused("updateMember", {**tester, "active": False}, "LAST_ADMIN", "active")
     await world.refused("updateMember", {**tester, "role": "REP"}, "LAST_ADMIN", "role")
@@ -80,7 +80,7 @@ async def test_nobody_deactivates_themselves_or_the_last_admin(world: World) -> 
 
 
 async def test_admins_who_deactivate_each_other_at_once_leave_one(world: World) -> None:
-    """One is faster; the others find that nobody else would be left."""
+    """One deactivation wins; the other is refused because no admin would be left."""
     for name in ("mia", "rita"):
         await world.change("updateMember", {"memberId": world[name], "role": "ADMIN"})
     pairs = [("tester", "mia"), ("mia", "rita"), ("rita", "tester")] * 7
@@ -96,7 +96,7 @@ async def test_admins_who_deactivate_each_other_at_once_leave_one(world: World) 
 
 
 async def test_nothing_is_given_while_somebody_leaves(world: World) -> None:
-    """Whoever is deactivated gets no lead in the log after that, however many are given at once."""
+    """After its deactivation a member is assigned no lead in the log, however many are assigned at once."""
     head = await world.head()
     giving = [
         world.attempt("assignLead", {"leadId": world[lead], "memberId": world["rita"]})
@@ -109,7 +109,7 @@ async def test_nothing_is_given_while_somebody_leaves(world: World) -> None:
 
 
 async def test_days_end_by_the_new_time_zone(world: World) -> None:
-    """An open all-day task becomes overdue when the day is over where the member now lives; others stay."""
+    """An open all-day task becomes overdue when its day ends in the member's new time zone; others stay."""
     due = {"assigneeId": world["rita"], "dueOn": "2031-07-01"}
     made = [await world.change("createTask", {"title": title, **due}, "task { id }") for title in ("Open", "Done")]
     await world.change("completeTask", {"taskId": made[1]["task"]["id"]})
@@ -134,19 +134,19 @@ async def test_days_end_by_the_new_time_zone(world: World) -> None:
     ],
 )
 async def test_refuses_what_cannot_be(world: World, given: dict[str, object], field: str) -> None:
-    """Each with the field at fault."""
+    """Each refusal has the path of the field at fault."""
     await world.refused("updateMember", {"memberId": world["rita"], **given}, "INVALID", field)
 
 
 async def test_a_conflict_shows_the_member(world: World) -> None:
-    """As it is now."""
+    """The conflict returns the member as it is."""
     given = {"memberId": world["rita"], "name": "Other", "expectedVersion": 7}
     shown = await world.refused("updateMember", given, "CONFLICT", "expectedVersion", show="member { name version }")
     assert shown["member"] == {"name": "rita", "version": 1}
 
 
 async def test_open_leads_are_counted(world: World) -> None:
-    """What is closed no longer counts."""
+    """Closed leads are not counted."""
     query = 'query { members(search: "RITA") { nodes { name openLeads } } }'
     await world.change("assignLead", {"leadId": world["Eve"], "memberId": world["rita"]})
     assert (await world.ask(query))["members"]["nodes"] == [{"name": "rita", "openLeads": 1}]

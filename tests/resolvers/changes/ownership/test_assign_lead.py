@@ -10,7 +10,7 @@ RITA = {"subject": "rita", "role": Role.REP}
 
 
 async def test_gives_a_lead_and_takes_it_back(world: World) -> None:
-    """The event says from whom to whom; giving it to who has it changes nothing."""
+    """The event holds both owners; assigning the lead to its owner changes nothing."""
     head = await world.head()
     ada = {"leadId": world["Ada"]}
     made = await world.change("assignLead", {**ada, "memberId": world["mia"]}, "lead { owner { id } version }")
@@ -25,7 +25,7 @@ async def test_gives_a_lead_and_takes_it_back(world: World) -> None:
 
 
 async def test_nobody_has_to_be_said(world: World) -> None:
-    """Null takes a lead from its owner; leaving the member out is refused."""
+    """Null removes the owner; an omitted member is refused."""
     await world.refused("assignLead", {"leadId": world["Bob"]}, "INVALID", "memberId")
 
 
@@ -35,7 +35,7 @@ async def test_who_has_left_gets_nothing(world: World) -> None:
 
 
 async def test_a_rep_takes_what_is_nobodys_and_gives_back_the_own(world: World) -> None:
-    """Leads of others, and giving to others, are a manager's."""
+    """A rep cannot assign other members' leads, or assign to others: a manager does."""
     ada, bob = {"leadId": world["Ada"]}, {"leadId": world["Bob"]}
     await world.refused("assignLead", {**ada, "memberId": world["mia"]}, "FORBIDDEN", "memberId", **RITA)
     await world.change("assignLead", {**ada, "memberId": world["rita"]}, **RITA)
@@ -45,7 +45,7 @@ async def test_a_rep_takes_what_is_nobodys_and_gives_back_the_own(world: World) 
 
 
 async def test_two_managers_at_once(world: World) -> None:
-    """The last one wins; the events tell an unbroken story of hands."""
+    """The last one wins, and each event begins with the owner of the one before."""
     head = await world.head()
     await asyncio.gather(
         *(

@@ -1,4 +1,4 @@
-"""assignLeads: up to 500 leads go to one member or to nobody, each with a result of its own, or none of them."""
+"""assignLeads: up to 500 leads get one owner or none, each with its own result, or all or none of them."""
 
 import pytest
 
@@ -11,7 +11,7 @@ REP = "Only a manager can assign leads to others or take them from others. Ask a
 
 
 async def test_gives_each_lead_to_the_member(world: World) -> None:
-    """The leads are shown in the order of the ids; each that changes hands has a version and an event."""
+    """The leads are returned in the order of the ids; each that changes owner has a version and an event."""
     head = await world.head()
     ids = [world["Dan"], world["Bob"], world["Ada"]]
     made = await world.change("assignLeads", {"leadIds": ids, "memberId": world["mia"]}, SHOW)
@@ -30,7 +30,7 @@ async def test_gives_each_lead_to_the_member(world: World) -> None:
 
 
 async def test_null_takes_them_from_their_owners(world: World) -> None:
-    """A lead that is nobody's already stays as it is, without an event."""
+    """A lead without an owner stays as it is, without an event."""
     head = await world.head()
     given = {"leadIds": [world["Bob"], world["Ada"]], "memberId": None}
     made = await world.change("assignLeads", given, SHOW)
@@ -45,18 +45,18 @@ async def test_null_takes_them_from_their_owners(world: World) -> None:
 
 
 async def test_the_member_has_to_be_said(world: World) -> None:
-    """Leaving the member out is refused, so that no lead loses its owner by an omission."""
+    """An omitted member is refused, so that no lead loses its owner by an omission."""
     await world.refused("assignLeads", {"leadIds": [world["Bob"]]}, "INVALID", "memberId")
 
 
 async def test_an_inactive_member_is_given_nothing(world: World) -> None:
-    """Not even with a result for each lead: the whole change is refused."""
+    """The whole change is refused, without a result per lead."""
     given = {"leadIds": [world["Ada"]], "memberId": world["ian"]}
     await world.refused("assignLeads", given, "OWNER_INACTIVE", "memberId")
 
 
 async def test_what_is_not_there_is_reported_and_the_rest_is_given(world: World, strangers: World) -> None:
-    """A lead that is named twice is given once; with allOrNone the first that is not there stops all of them."""
+    """A lead that is named twice is assigned once; with allOrNone the first unknown id refuses all of them."""
     ids = [world["Ada"], strangers["Ada"], world["Dan"], world["Ada"]]
     given = {"leadIds": ids, "memberId": world["mia"]}
     await world.refused("assignLeads", {**given, "allOrNone": True}, "NOT_FOUND", "leadIds", "1")
@@ -76,7 +76,7 @@ async def test_what_is_not_there_is_reported_and_the_rest_is_given(world: World,
 
 
 async def test_nothing_is_done_where_no_lead_is_there(world: World) -> None:
-    """Each has its result; there is no event, and no lead is shown."""
+    """Each id has its result, no event is emitted, and no lead is returned."""
     head = await world.head()
     await world.change("deleteLead", {"leadId": world["Ada"]})
     made = await world.change("assignLeads", {"leadIds": [world["Ada"]], "memberId": world["mia"]}, SHOW)
@@ -86,21 +86,21 @@ async def test_nothing_is_done_where_no_lead_is_there(world: World) -> None:
 
 @pytest.mark.parametrize("count", [0, 501])
 async def test_refuses_too_few_and_too_many(world: World, count: int) -> None:
-    """From 1 to 500 ids, counted as they are sent."""
+    """From 1 to 500 ids are accepted, counted as sent."""
     given = {"leadIds": [world["Ada"]] * count, "memberId": world["mia"]}
     shown = await world.refused("assignLeads", given, "INVALID", "leadIds", show="results { assigned } leads { id }")
     assert (shown["results"], shown["leads"]) == (None, None)
 
 
 async def test_five_hundred_fit(world: World) -> None:
-    """The same lead 500 times is given once, with 500 results."""
+    """The same lead 500 times is assigned once, with 500 results."""
     head = await world.head()
     made = await world.change("assignLeads", {"leadIds": [world["Ada"]] * 500, "memberId": world["mia"]}, SHOW)
     assert (len(made["results"]), len(made["leads"]), await world.head()) == (500, 1, head + 1)
 
 
 async def test_a_rep_takes_what_is_nobodys_and_gives_back_the_own(world: World) -> None:
-    """The leads of others have FORBIDDEN as their result, and with allOrNone stop all of them."""
+    """The result of another owner's lead is FORBIDDEN, which with allOrNone refuses all of them."""
     await world.change("assignLead", {"leadId": world["Dan"], "memberId": world["mia"]})
     ids = [world[name] for name in ("Ada", "Dan", "Bob")]
     for member, all_or_none in ((world["rita"], True), (None, True)):
@@ -120,7 +120,7 @@ async def test_a_rep_takes_what_is_nobodys_and_gives_back_the_own(world: World) 
 
 
 async def test_a_rep_gives_nothing_to_others(world: World) -> None:
-    """Neither what is nobody's nor what is her own; a manager does."""
+    """A rep assigns neither unowned nor own leads to others; a manager does."""
     given = {"leadIds": [world["Ada"], world["Bob"]], "memberId": world["mia"]}
     head = await world.head()
     made = await world.change("assignLeads", given, SHOW, **RITA)
@@ -131,7 +131,7 @@ async def test_a_rep_gives_nothing_to_others(world: World) -> None:
 
 
 async def test_many_leads_take_the_ids_of_what_was_merged(world: World) -> None:
-    """Each of them has its result under the id that was given; one that is named twice so is given once."""
+    """Each has its result under the id that was sent; a lead that is named twice through a merge is assigned once."""
     await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
     head = await world.head()
     for ids, all_or_none in ((("Ada", "Dan", "Bob"), False), (("Ada", "Cleo"), True)):
@@ -147,7 +147,7 @@ async def test_many_leads_take_the_ids_of_what_was_merged(world: World) -> None:
 
 
 async def test_lists_in_opposite_order_at_once(world: World) -> None:
-    """Every list is given as a whole: afterwards all leads belong to the one who was named last."""
+    """Each list is assigned as a whole: in the end all leads belong to the member who was named last."""
     ids = [world[name] for name in ("Ada", "Bob", "Cleo", "Dan", "Fay")]
     inputs = [
         {"leadIds": order, "memberId": world[name], "allOrNone": True}

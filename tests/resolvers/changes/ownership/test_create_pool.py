@@ -1,4 +1,4 @@
-"""createPool: members who share incoming leads, in the order given."""
+"""createPool: members who share incoming leads, in the given order."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ MANY = """
 INSERT INTO pool (org_id, id, name, strategy)
 SELECT $1, gen_random_uuid(), 'Pool ' || nth, 'ROUND_ROBIN' FROM generate_series(1, $2::int) AS nth
 """
-"""Pools of an organisation, as many as are asked for."""
+"""Inserts pools, to bring an organisation near its limit."""
 
 
 async def test_makes_a_pool(world: World) -> None:
-    """Its members stand in the order given; one event records it, and its id leads back to it."""
+    """The members have the given order, one event records the pool, and its id finds it."""
     head = await world.head()
     given = {"name": " Inbound \n leads ", "memberIds": [world["rita"], world["mia"]]}
     made = (await world.change("createPool", given, SHOW))["pool"]
@@ -41,7 +41,7 @@ async def test_makes_a_pool(world: World) -> None:
 
 @pytest.mark.parametrize(("strategy", "owner"), [("ROUND_ROBIN", "rita"), ("WEIGHTED", "rita"), ("FEWEST_OPEN", "mia")])
 async def test_chooses_as_it_is_asked_to(world: World, strategy: str, owner: str) -> None:
-    """The first member has the first turn, unless it goes to the one with the fewest open leads."""
+    """The first member has the first turn, unless the strategy picks the one with the fewest open leads."""
     rules = [{"name": "All", "poolId": await pool(world, "rita", "mia", strategy=strategy)}]
     await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
     await world.change("updatePipeline", {"pipelineId": world["Sales"], "routesNewLeads": True})
@@ -66,7 +66,7 @@ async def test_chooses_as_it_is_asked_to(world: World, strategy: str, owner: str
     ids=lambda value: str(value)[:40].encode("ascii", "backslashreplace").decode(),
 )
 async def test_refuses_what_is_no_pool(world: World, given: dict[str, Any], code: str, path: list[str]) -> None:
-    """Each refusal is at the field, or the member of the list, at fault."""
+    """Each refusal is at the field, or the list entry, at fault."""
     wanted = {"name": "Other", "memberIds": ["rita"], **given}
     wanted["memberIds"] = [world[name] for name in wanted["memberIds"]]
     shown = await world.refused("createPool", wanted, code, *path, show="pool { id }")
@@ -74,18 +74,18 @@ async def test_refuses_what_is_no_pool(world: World, given: dict[str, Any], code
 
 
 async def test_members_of_strangers_are_not_found(world: World, strangers: World) -> None:
-    """At their place in the list."""
+    """Another organisation's member is not found, at its place in the list."""
     given = {"name": "Inbound", "memberIds": [world["rita"], strangers["mia"]]}
     await world.refused("createPool", given, "NOT_FOUND", "memberIds", "1")
 
 
 async def test_two_pools_may_have_one_name(world: World) -> None:
-    """Each has an id of its own."""
+    """Two pools of one name have different ids."""
     assert await pool(world) != await pool(world)
 
 
 async def test_an_organisation_has_at_most_200_pools(world: World, strangers: World) -> None:
-    """The next one is refused; those of others do not count, and one that is deleted makes room."""
+    """The next one is refused; other organisations' pools do not count, and a deleted pool makes room."""
     await world.sql(MANY, organisation_id(world.organisation), 199)
     pool_id = await pool(world)
     given = {"name": "Inbound", "memberIds": [world["rita"]]}
@@ -96,7 +96,7 @@ async def test_an_organisation_has_at_most_200_pools(world: World, strangers: Wo
 
 
 async def test_the_last_of_200_pools_is_made_once(world: World) -> None:
-    """Of twenty that are made at once, when there is room for one."""
+    """Of twenty that are created at once with room for one, one succeeds."""
     await world.sql(MANY, organisation_id(world.organisation), 199)
     given = {"name": "Inbound", "memberIds": [world["rita"]]}
     assert await world.at_once("createPool", *[given] * 20) == {"done": 1, "INVALID": 19}
@@ -104,7 +104,7 @@ async def test_the_last_of_200_pools_is_made_once(world: World) -> None:
 
 
 async def test_a_manager_makes_no_pool(world: World) -> None:
-    """Pools are rules of the organisation, which an admin sets."""
+    """Pools are rules of the organisation, so they require the role admin."""
     body = await world.attempt("createPool", {"name": "Inbound", "memberIds": [world["mia"]]}, **MIA)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
     assert await world.ask("{ pools { id } }") == {"pools": []}

@@ -1,4 +1,4 @@
-"""deletePool: a pool goes when no rule gives leads to it; its members stay, and so does what they were given."""
+"""deletePool: a pool that no rule names is deleted; its members keep what they were assigned."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ SHOW = "deletedPoolId pool { name version }"
 
 
 async def test_deletes_a_pool(world: World) -> None:
-    """The event keeps its name; its id leads nowhere, and the members are still there."""
+    """The event keeps its name, its id finds nothing, and the members stay."""
     pool_id = await pool(world)
     head = await world.head()
     gone = await world.change("deletePool", {"poolId": pool_id, "expectedVersion": 1}, SHOW)
@@ -25,14 +25,14 @@ async def test_deletes_a_pool(world: World) -> None:
 
 
 async def test_a_pool_is_deleted_once(world: World) -> None:
-    """The second time it is not found; of twenty at once one deletes it."""
+    """The second deletion finds no pool; of twenty at once, one succeeds."""
     pool_id = {"poolId": await pool(world)}
     assert await world.at_once("deletePool", *[pool_id] * 20) == {"done": 1, "NOT_FOUND": 19}
     await world.refused("deletePool", pool_id, "NOT_FOUND", "poolId")
 
 
 async def test_a_pool_that_a_rule_names_is_kept(world: World) -> None:
-    """The refusal names the rule and its pipeline, and shows the pool."""
+    """The refusal names the rule and its pipeline, and returns the pool."""
     pool_id = await pool(world, "rita")
     rule = {"name": "All", "poolId": pool_id}
     await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": [rule]})
@@ -45,7 +45,7 @@ async def test_a_pool_that_a_rule_names_is_kept(world: World) -> None:
 
 
 async def test_rules_of_a_deleted_pipeline_keep_no_pool(world: World) -> None:
-    """Nobody could take them away any more: they go with the pool."""
+    """Rules of a deleted pipeline can no longer be removed, so they are deleted with the pool."""
     pool_id = await pool(world, "rita")
     await world.change("setRoutingRules", {"pipelineId": world["Empty"], "rules": [{"name": "All", "poolId": pool_id}]})
     await world.change("deletePipeline", {"pipelineId": world["Empty"]})
@@ -54,7 +54,7 @@ async def test_rules_of_a_deleted_pipeline_keep_no_pool(world: World) -> None:
 
 
 async def test_leads_stay_with_those_who_were_given_them(world: World) -> None:
-    """A pool gives leads out; it does not own them."""
+    """A pool assigns leads but does not own them."""
     pool_id = await pool(world, "mia")
     await world.change("reassignAll", {"fromMemberId": world["rita"], "toPoolId": pool_id})
     await world.change("deletePool", {"poolId": pool_id})
@@ -74,14 +74,14 @@ async def test_a_conflict_shows_the_pool_as_it_is(world: World) -> None:
 
 
 async def test_a_manager_deletes_no_pool(world: World) -> None:
-    """Pools are rules of the organisation, which an admin sets."""
+    """Pools are rules of the organisation, so they require the role admin."""
     body = await world.attempt("deletePool", {"poolId": await pool(world)}, **MIA)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
     assert await world.ask("{ pools { name } }") == {"pools": [{"name": "Inbound"}]}
 
 
 async def test_a_pool_is_deleted_or_named_by_a_rule_but_not_both(world: World) -> None:
-    """Ten of each at once: the one that comes late is refused, and nothing fails."""
+    """Of ten deletions and ten rules at once, the late ones are refused, and none fails."""
     for _ in range(3):
         pool_id = await pool(world, "rita")
         rules = {"pipelineId": world["Sales"], "rules": [{"name": "All", "poolId": pool_id}]}

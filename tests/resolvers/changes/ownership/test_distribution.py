@@ -1,4 +1,4 @@
-"""How pools give leads out: fair shares, whatever the capacities, caps and absences."""
+"""How pools distribute leads: fair shares, whatever the capacities, caps and absences."""
 
 from uuid import UUID
 
@@ -16,13 +16,14 @@ def sharing(strategy: str, loads: list[Load]) -> Sharing:
 
 
 def load(nth: int, capacity: int = 1, room: int | None = None, active: bool = True) -> Load:
-    """A member."""
+    """A member and its load."""
     return Load(UUID(int=nth), active, capacity, room)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 200))
 def test_round_robin_differs_by_at_most_one(active: list[bool], leads: int) -> None:
-    """Among those who are there, at any time; those who have left get nothing, and their turn goes to no one twice."""
+    """At any time present members' counts differ by at most one; absent ones get nothing, and no one gets their turn
+    twice."""
     pool = sharing("ROUND_ROBIN", [load(nth, active=is_active) for nth, is_active in enumerate(active)])
     for _ in range(leads):
         pool.next()
@@ -34,7 +35,7 @@ def test_round_robin_differs_by_at_most_one(active: list[bool], leads: int) -> N
 
 @given(CAPACITIES, st.integers(0, 300))
 def test_weights_are_kept_within_rounding(capacities: list[int], leads: int) -> None:
-    """After any number of leads each has the exact share, rounded down or up; what is owed adds up to nothing."""
+    """After any number of leads each has the exact share, rounded down or up, and the credits add up to zero."""
     pool = sharing("WEIGHTED", [load(nth, capacity) for nth, capacity in enumerate(capacities)])
     total = sum(capacities)
     for count in range(1, leads + 1):
@@ -46,7 +47,7 @@ def test_weights_are_kept_within_rounding(capacities: list[int], leads: int) -> 
 
 @given(CAPACITIES, st.data())
 def test_who_comes_back_does_not_catch_up(capacities: list[int], data: st.DataObject) -> None:
-    """While somebody is away the others share; afterwards everybody's share of what follows is right to within two."""
+    """While a member is away the others share; afterwards each share of what follows is right to within two."""
     pool = sharing("WEIGHTED", [load(nth, capacity) for nth, capacity in enumerate(capacities)])
     away = pool.places[data.draw(st.integers(0, len(capacities) - 1))].load
     away.active = False
@@ -64,7 +65,7 @@ def test_who_comes_back_does_not_catch_up(capacities: list[int], data: st.DataOb
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 30)), min_size=1, max_size=8),
        st.sampled_from(["ROUND_ROBIN", "FEWEST_OPEN", "WEIGHTED"]), st.integers(0, 60))  # fmt: skip
 def test_caps_are_never_exceeded(members: list[tuple[int, int, int]], strategy: str, leads: int) -> None:
-    """Nor is anything held back: a lead is left over only when everybody has had the leads of the day."""
+    """A lead is left over only when every member has reached the daily cap."""
     loads = [Load(UUID(int=nth), True, capacity, cap, open) for nth, (capacity, cap, open) in enumerate(members)]
     pool = sharing(strategy, loads)
     given = [pool.next() for _ in range(leads)]
@@ -77,7 +78,7 @@ def test_caps_are_never_exceeded(members: list[tuple[int, int, int]], strategy: 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(0, 100))
 def test_fewest_open_levels_out(open_leads: list[int], leads: int) -> None:
-    """Each lead goes to one who had the fewest when it was given."""
+    """Each lead goes to a member who had the fewest open leads at that time."""
     loads = [Load(UUID(int=nth), True, 1, None, count) for nth, count in enumerate(open_leads)]
     pool = sharing("FEWEST_OPEN", loads)
     for _ in range(leads):

@@ -1,4 +1,4 @@
-"""reassignAll: the leads and open tasks of a member go to another, to a pool or to nobody, each with its event."""
+"""reassignAll: a member's leads and open tasks go to another, to a pool or to nobody, each with its event."""
 
 import asyncio
 import json
@@ -17,13 +17,13 @@ TASK = "assignee { id } deadline version"
 
 
 async def owners(world: World, *names: str) -> list[str | None]:
-    """Who owns each of these leads."""
+    """The owner of each of these leads."""
     found = [(await world.lead(name, "owner { name }"))["owner"] for name in names]
     return [owner and owner["name"] for owner in found]
 
 
 async def test_open_leads_go_to_the_other_member(world: World) -> None:
-    """What is closed stays, unless it is asked for; what is somebody else's always does."""
+    """Closed leads stay unless they are asked for; other members' leads always stay."""
     for name, member in (("Ada", "rita"), ("Eve", "rita"), ("Dan", "tester")):
         await world.change("assignLead", {"leadId": world[name], "memberId": world[member]})
     head = await world.head()
@@ -43,7 +43,7 @@ async def test_open_leads_go_to_the_other_member(world: World) -> None:
 
 
 async def test_where_there_is_no_work_nothing_happens(world: World) -> None:
-    """Nor the second time."""
+    """A member without work, also after a first call, has nothing to reassign."""
     head = await world.head()
     given = {"fromMemberId": world["mia"], "toMemberId": world["rita"], "includeClosed": None}
     made = await world.change("reassignAll", given, SHOW)
@@ -51,14 +51,15 @@ async def test_where_there_is_no_work_nothing_happens(world: World) -> None:
 
 
 async def test_work_of_a_member_who_has_left_is_handed_over(world: World) -> None:
-    """That is what it is for."""
+    """A deactivated member's work can be reassigned: that is what the mutation is for."""
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     made = await world.change("reassignAll", {"fromMemberId": world["rita"], "toMemberId": world["mia"]}, SHOW)
     assert (made["leadCount"], await owners(world, "Bob")) == (1, ["mia"])
 
 
 async def test_refusals(world: World, strangers: World) -> None:
-    """Each at its field: an inactive member, the same member, a member and a pool at once, an empty pool, strangers."""
+    """Each refusal is at its field: a deactivated member, the same member, member and pool, an empty pool,
+    strangers."""
     rita, pool_id = {"fromMemberId": world["rita"]}, await pool(world, "rita")
     theirs = await pool(strangers, "mia")
     for more, code, field in (
@@ -75,7 +76,7 @@ async def test_refusals(world: World, strangers: World) -> None:
 
 
 async def test_a_pool_of_members_who_have_left_takes_nothing(world: World) -> None:
-    """Nor does a weighted pool in which nobody has a capacity."""
+    """A pool of deactivated members takes nothing, and neither does a weighted pool without any capacity."""
     work = {"fromMemberId": world["rita"], "toPoolId": await pool(world, "mia")}
     await world.change("updateMember", {"memberId": world["mia"], "active": False})
     await world.refused("reassignAll", work, "OWNER_INACTIVE", "toPoolId")
@@ -87,7 +88,7 @@ async def test_a_pool_of_members_who_have_left_takes_nothing(world: World) -> No
 
 
 async def test_a_rep_hands_nothing_over(world: World) -> None:
-    """Not even her own work."""
+    """Reassigning requires the role manager, also for one's own work."""
     for who in (RITA, {"subject": "vera", "role": Role.VIEWER}):
         body = await world.attempt("reassignAll", {"fromMemberId": world["rita"]}, **who)
         assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
@@ -95,7 +96,7 @@ async def test_a_rep_hands_nothing_over(world: World) -> None:
 
 
 async def test_open_tasks_go_to_the_other_member(world: World) -> None:
-    """On anybody's leads; what has ended stays, and so does what is somebody else's."""
+    """Tasks of any lead are included; closed tasks and those of other members stay."""
     await world.sql("UPDATE member SET time_zone = 'Asia/Tokyo' WHERE subject = 'mia'")
     rita = {"assigneeId": world["rita"]}
     await task(world, "Day", **rita, dueOn="2031-05-01", leadId=world["Bob"])
@@ -123,7 +124,7 @@ async def test_open_tasks_go_to_the_other_member(world: World) -> None:
 
 
 async def test_to_nobody(world: World) -> None:
-    """Leads and tasks lose their owner; the day of a task is then the organisation's."""
+    """Leads and tasks lose their owner; the day of a task then ends in the organisation's time zone."""
     await world.sql("UPDATE member SET time_zone = 'Asia/Tokyo' WHERE subject = 'rita'")
     await task(world, "Day", assigneeId=world["rita"], dueOn="2031-05-01")
     made = await world.change("reassignAll", {"fromMemberId": world["rita"]}, SHOW, **MIA)
@@ -134,7 +135,8 @@ async def test_to_nobody(world: World) -> None:
 
 
 async def test_a_pool_shares_the_work_out(world: World) -> None:
-    """Leads go round among the others, daily caps or not; tasks go with their leads, other tasks to nobody."""
+    """Leads go round among the other members, regardless of daily caps; tasks follow their leads, others go to
+    nobody."""
     pool_id = await pool(world, "rita", "mia", "tester")
     await world.change("updateMember", {"memberId": world["mia"], "dailyCap": 0, "timeZone": "America/New_York"})
     for name in ("Ada", "Cleo", "Dan"):
@@ -157,7 +159,7 @@ async def test_a_pool_shares_the_work_out(world: World) -> None:
 async def test_a_weighted_pool_shares_by_capacity(
     world: World, capacities: tuple[int, int], shares: tuple[int, int]
 ) -> None:
-    """Each member is given the exact share of four leads, and the pool counts them."""
+    """Each member gets the exact share of four leads, and the pool counts them."""
     pool_id = await pool(world, "mia", "tester", strategy="WEIGHTED")
     for name, capacity in zip(("mia", "tester"), capacities, strict=True):
         await world.change("updateMember", {"memberId": world[name], "capacity": capacity})
@@ -172,7 +174,7 @@ async def test_a_weighted_pool_shares_by_capacity(
 
 
 async def test_what_is_completed_meanwhile_is_not_handed_over(world: World) -> None:
-    """Each task is completed by the one, or goes to the other and is completed there: nothing gets lost."""
+    """Each task is completed by the first member, or reassigned and completed by the other: none is lost."""
     names = [f"Call {at}" for at in range(10)]
     for name in names:
         await task(world, name, assigneeId=world["rita"], leadId=world["Bob"], dueOn="2031-05-01")
@@ -188,7 +190,7 @@ async def test_what_is_completed_meanwhile_is_not_handed_over(world: World) -> N
 
 
 async def test_opposite_ways_at_once(world: World) -> None:
-    """What each of two members has is never split: afterwards one of them has all of it."""
+    """The work of two members is never split: in the end one of them has all of it."""
     for name in ("Ada", "Cleo"):
         await world.change("assignLead", {"leadId": world[name], "memberId": world["rita"]})
         await task(world, f"Call {name}", leadId=world[name], assigneeId=world["rita"])

@@ -1,4 +1,4 @@
-"""routeUnassigned: leads that nobody works on get their owners by the rules of their pipeline."""
+"""routeUnassigned: leads without an owner get one by the rules of their pipeline."""
 
 import asyncio
 import json
@@ -38,13 +38,13 @@ async def route(world: World, **given: Any) -> dict[str, Any]:
 
 
 async def open_leads(world: World, count: int) -> None:
-    """Put so many leads into New, as cards beside Ada, in no particular order, without history."""
+    """Insert so many leads into New beside Ada, in no particular order, without history."""
     await world.sql(ADD_LEADS, count, "Ada")
     await world.sql("DELETE FROM lead WHERE org_id <> $1", organisation_id(world.organisation))
 
 
 async def owners(world: World) -> Counter[str | None]:
-    """How many of the added leads each member has."""
+    """How many of the added leads each member owns."""
     found = await world.database.pool.fetch(
         "SELECT member.subject FROM lead LEFT JOIN member ON member.org_id = lead.org_id AND member.id = owner_id"
         " WHERE title LIKE 'Lead %'"
@@ -53,7 +53,8 @@ async def owners(world: World) -> Counter[str | None]:
 
 
 async def test_the_first_rule_that_fits_decides(world: World) -> None:
-    """Each lead with its owner and its rule, in the order they came in; each left over with why; an event each."""
+    """Leads are in order of creation, each with its owner and its rule or with the reason it was left, and have an
+    event each."""
     await rules(
         world,
         {"condition": {"customerName": {"equals": "nobody"}}, "memberId": world["tester"]},
@@ -78,15 +79,15 @@ async def test_the_first_rule_that_fits_decides(world: World) -> None:
     await expect_consistent(world.database)
 
 
-async def test_a_dry_run_tells_the_same_and_changes_nothing(world: World) -> None:
-    """Nothing in any table; the leads still show that nobody works on them."""
+async def test_a_dry_run_reports_the_same_and_changes_nothing(world: World) -> None:
+    """No table changes, and the leads returned still have no owner."""
     await rules(world, {"poolId": await pool(world, "rita", "mia", strategy="WEIGHTED")})
     before = await tables(world.database)
-    told = await route(world, dryRun=True)
+    preview = await route(world, dryRun=True)
     assert await tables(world.database) == before
     done = await route(world)
-    assert told == done
-    assert told["routedCount"] == 3
+    assert preview == done
+    assert preview["routedCount"] == 3
 
 
 async def test_only_a_stage_and_only_what_came_later(world: World) -> None:
@@ -101,8 +102,8 @@ async def test_only_a_stage_and_only_what_came_later(world: World) -> None:
     await world.refused("routeUnassigned", given, "INVALID", "stageId")
 
 
-async def test_whoever_has_left_is_passed_over(world: World) -> None:
-    """In a pool the others share; a rule for one who left routes nothing, and says so."""
+async def test_who_has_left_is_passed_over(world: World) -> None:
+    """The other members of the pool share; a rule for a deactivated member routes nothing and says so."""
     await rules(
         world,
         {"stageId": world["Talking"], "memberId": world["rita"]},
@@ -125,7 +126,7 @@ async def test_whoever_has_left_is_passed_over(world: World) -> None:
 
 
 async def test_the_daily_cap_holds_across_calls_and_pools(world: World) -> None:
-    """What one gets by several rules counts together; the next day it begins anew."""
+    """Leads by several rules count together, and the next day the count starts again."""
     await world.change("updateMember", {"memberId": world["rita"], "dailyCap": 4})
     await open_leads(world, 20)
     await rules(
@@ -147,7 +148,7 @@ async def test_the_daily_cap_holds_across_calls_and_pools(world: World) -> None:
 
 
 async def test_a_pool_with_nobody_in_it_says_so(world: World) -> None:
-    """In a weighted pool also when nobody has a capacity."""
+    """The result says that the pool has no active member, and for a weighted pool that none has a capacity."""
     await world.change("updateMember", {"memberId": world["rita"], "capacity": 0})
     await rules(world, {"poolId": await pool(world, "rita", strategy="WEIGHTED")})
     assert {one["reason"] for one in (await route(world))["unrouted"]} == {"POOL_EMPTY"}
@@ -155,7 +156,7 @@ async def test_a_pool_with_nobody_in_it_says_so(world: World) -> None:
 
 @pytest.mark.parametrize("strategy", ["ROUND_ROBIN", "FEWEST_OPEN", "WEIGHTED"])
 async def test_twenty_calls_at_once_share_fairly(world: World, strategy: str) -> None:
-    """No lead is given twice or left, and the shares are as if one call had given all; so is the pointer afterwards."""
+    """No lead is assigned twice or left, and shares and turn are as if one call had routed all."""
     await world.change("assignLead", {"leadId": world["Bob"], "memberId": None})
     await open_leads(world, 100)
     await rules(world, {"poolId": await pool(world, "rita", "mia", "tester", strategy=strategy)})
@@ -176,7 +177,7 @@ async def test_twenty_calls_at_once_share_fairly(world: World, strategy: str) ->
 
 
 async def test_new_leads_go_round_as_they_come(world: World) -> None:
-    """When the pipeline says so, 20 at once get their owners as they are made; who names an owner is not overruled."""
+    """Where the pipeline routes new leads, 20 created at once get owners; an owner that the caller names is kept."""
     await world.change("updatePipeline", {"pipelineId": world["Sales"], "routesNewLeads": True})
     await rules(
         world,
@@ -201,14 +202,15 @@ async def test_new_leads_go_round_as_they_come(world: World) -> None:
 
 
 async def test_new_leads_are_left_alone_unless_the_pipeline_says_so(world: World) -> None:
-    """Rules alone route nothing."""
+    """Rules alone do not route new leads."""
     await rules(world, {"memberId": world["mia"]})
     made = await world.change("createLead", {"title": "Gil"}, "lead { owner { name } }")
     assert made["lead"]["owner"] is None
 
 
 async def test_rules_and_pools_may_change_while_leads_come_in(world: World) -> None:
-    """Leads are made, routed and rules replaced and pools deleted at the same time: no failure, and all is whole."""
+    """Leads are created and routed while rules are replaced and pools deleted: nothing fails, and all stays
+    consistent."""
     await world.change("updatePipeline", {"pipelineId": world["Sales"], "routesNewLeads": True})
     pool_id = await pool(world, "rita", "mia")
     await rules(world, {"poolId": pool_id})
@@ -228,7 +230,7 @@ async def test_rules_and_pools_may_change_while_leads_come_in(world: World) -> N
 
 
 async def test_the_statements_do_not_grow_with_the_leads(world: World) -> None:
-    """10,000 leads, by three rules of all strategies, take as many statements as ten; what is over waits."""
+    """10,000 leads, by three rules of all strategies, take as many statements as ten; leads over the limit wait."""
     pools = [await pool(world, "rita", "mia", "tester", strategy=name)
              for name in ("ROUND_ROBIN", "FEWEST_OPEN", "WEIGHTED")]  # fmt: skip
     conditions: list[Any] = [{"source": {"equals": source}} for source in ("web", "fair")]
@@ -252,6 +254,6 @@ async def test_the_statements_do_not_grow_with_the_leads(world: World) -> None:
 
 
 async def test_a_rep_does_not_route(world: World) -> None:
-    """Routing is for managers."""
+    """Routing requires the role manager."""
     body = await world.attempt("routeUnassigned", {"pipelineId": world["Sales"]}, subject="rita", role=Role.REP)
     assert body["errors"][0]["extensions"]["code"] == "FORBIDDEN"

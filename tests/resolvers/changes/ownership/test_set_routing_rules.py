@@ -1,4 +1,4 @@
-"""setRoutingRules: who gets the leads of a pipeline that nobody works on."""
+"""setRoutingRules: who gets the leads of a pipeline that have no owner."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ SHOW = (
 
 
 async def test_replaces_the_whole_list(world: World) -> None:
-    """The rules stand in the order given, with their conditions in canonical form; one event tells both lists."""
+    """The rules have the given order, with canonical conditions, and one event holds both lists."""
     pool_id = await pool(world, "rita")
     head = await world.head()
     condition = {
@@ -54,12 +54,12 @@ async def test_replaces_the_whole_list(world: World) -> None:
 
 
 def rule(**given: Any) -> dict[str, Any]:
-    """A rule that would do, but for what is given."""
+    """A valid rule, except for the given fields."""
     return {"name": "Rule", **given}
 
 
 async def test_refusals_name_the_rule_and_the_field(world: World, strangers: World) -> None:
-    """Each with the path into the list, and into the tree; nothing is changed."""
+    """Each refusal has the path into the list and into the tree, and nothing changes."""
     mia = {"memberId": world["mia"]}
     deep = {"and": [{"score": {"isSet": True}}, {"not": {"title": {"contains": ""}}}]}
     theirs = {"or": [{"stageId": {"in": [world["New"], strangers["New"]]}}]}
@@ -85,7 +85,7 @@ async def test_refusals_name_the_rule_and_the_field(world: World, strangers: Wor
 
 @pytest.mark.parametrize("prefix", ["pipeline", "stage", "member", "contact", "customer"])
 async def test_what_a_condition_names_must_be_there(world: World, strangers: World, prefix: str) -> None:
-    """Another organisation's record is not found, whatever it is; one's own is kept."""
+    """Another organisation's record is not found, whatever its type; the caller's own is stored."""
     named = {"pipeline": "Sales", "stage": "New", "member": "rita", "contact": "contact of rita", "customer": "Acme"}
     field = "ownerId" if prefix == "member" else f"{prefix}Id"
     for whose, code in ((strangers, "NOT_FOUND"), (world, None)):
@@ -98,7 +98,7 @@ async def test_what_a_condition_names_must_be_there(world: World, strangers: Wor
 
 
 async def test_a_pipeline_says_whether_new_leads_are_routed(world: World) -> None:
-    """Set when it is made or later; the event tells it."""
+    """The setting is given on creation or later, and the event holds it."""
     stages = [{"name": "Open"}]
     made = await world.change("createPipeline", {"name": "In", "stages": stages, "routesNewLeads": True}, SHOW)
     assert made["pipeline"]["routesNewLeads"] is True

@@ -1,4 +1,4 @@
-"""updatePool: name, strategy and members change; whose turn it was keeps it, and so does the count of leads."""
+"""updatePool: name, strategy and members change; the turn and the counts of leads stay with their members."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ SHOW = "pool { name strategy version members { position given member { name } } 
 
 
 async def route(world: World, pool_id: str, *titles: str) -> list[str]:
-    """Give these new leads out by the pool; returns who got them."""
+    """Route these new leads through the pool; returns who got them."""
     rules = [{"name": "All", "poolId": pool_id}]
     await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": rules})
     await world.change("updatePipeline", {"pipelineId": world["Sales"], "routesNewLeads": True})
@@ -24,7 +24,7 @@ async def route(world: World, pool_id: str, *titles: str) -> list[str]:
 
 
 async def test_changes_a_pool(world: World) -> None:
-    """Members come, go and change places; the event holds each field, from what to what."""
+    """Members are added, removed and reordered; the event holds each field before and after."""
     pool_id = await pool(world, "rita", "mia")
     head = await world.head()
     members = [world["mia"], world["tester"]]
@@ -48,7 +48,7 @@ async def test_changes_a_pool(world: World) -> None:
 
 
 async def test_what_is_left_out_stays(world: World) -> None:
-    """Each field can be changed alone, and its event holds nothing else."""
+    """Each field can be changed alone, and the event holds nothing else."""
     pool_id = await pool(world, "rita", "mia")
     members = [[world["rita"], world["mia"]], [world["mia"], world["rita"]]]
     for given, changes in (
@@ -74,7 +74,7 @@ async def test_what_is_left_out_stays(world: World) -> None:
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values, or none."""
+    """The same values, or none, change nothing."""
     pool_id = await pool(world, "rita", "mia")
     head = await world.head()
     same = {"name": " Inbound", "strategy": "ROUND_ROBIN", "memberIds": [world["rita"], world["mia"]]}
@@ -85,7 +85,7 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
 
 
 async def test_the_turn_stays_with_its_member(world: World) -> None:
-    """Wherever that member stands now; when the member is gone, the first has the turn."""
+    """The member keeps the turn in any position; when that member is removed, the first has the turn."""
     pool_id = await pool(world, "rita", "mia", "tester")
     assert await route(world, pool_id, "1") == ["rita"]
     order = [world["tester"], world["rita"], world["mia"]]
@@ -102,7 +102,7 @@ async def test_the_turn_stays_with_its_member(world: World) -> None:
 
 
 async def test_who_comes_back_begins_anew(world: World) -> None:
-    """A member who was taken out of the pool and put in again has been given nothing by it."""
+    """A member who was removed and added again starts with a count of zero."""
     pool_id = await pool(world, "rita", "mia")
     await route(world, pool_id, "1", "2")
     for names in (("mia",), ("rita", "mia")):
@@ -112,7 +112,7 @@ async def test_who_comes_back_begins_anew(world: World) -> None:
 
 
 async def test_another_strategy_forgets_what_is_owed(world: World) -> None:
-    """A weighted pool that is taken up again owes nobody anything; what each was given stays counted."""
+    """A weighted pool that is taken up again starts without credits; the counts of leads stay."""
     pool_id = await pool(world, "rita", "mia", strategy="WEIGHTED")
     await route(world, pool_id, "1")
     assert await world.database.pool.fetchval("SELECT sum(abs(credit)) FROM pool_member") > 0
@@ -122,7 +122,7 @@ async def test_another_strategy_forgets_what_is_owed(world: World) -> None:
 
 
 async def test_a_member_who_left_may_stay_but_not_come(world: World) -> None:
-    """A pool can be changed before it is mended."""
+    """A deactivated member may stay in the list, so that other fields can be corrected, but not be added."""
     pool_id = await pool(world, "rita", "mia")
     await world.change("updateMember", {"memberId": world["rita"], "active": False})
     await world.change("updatePool", {"poolId": pool_id, "memberIds": [world["mia"], world["rita"]]})
@@ -151,7 +151,7 @@ async def test_a_member_who_left_may_stay_but_not_come(world: World) -> None:
     ids=lambda value: str(value)[:40],
 )
 async def test_refusals(world: World, given: dict[str, Any], code: str, path: list[str]) -> None:
-    """Each with its code, at its field; nothing changes."""
+    """Each refusal has its code and its field, and nothing changes."""
     wanted = {"poolId": await pool(world, "rita"), **given}
     if wanted.get("memberIds"):
         wanted["memberIds"] = [world[name] for name in wanted["memberIds"]]
@@ -159,7 +159,7 @@ async def test_refusals(world: World, given: dict[str, Any], code: str, path: li
 
 
 async def test_strangers_are_not_found(world: World, strangers: World) -> None:
-    """Neither their pool nor their members, at their place in the list."""
+    """Another organisation's pool is not found, nor are its members, at their place in the list."""
     ours, theirs = await pool(world, "rita"), await pool(strangers, "rita")
     await world.refused("updatePool", {"poolId": theirs, "name": "Ours"}, "NOT_FOUND", "poolId")
     given = {"poolId": ours, "memberIds": [world["rita"], strangers["mia"]]}
@@ -167,14 +167,14 @@ async def test_strangers_are_not_found(world: World, strangers: World) -> None:
 
 
 async def test_a_conflict_shows_the_pool_as_it_is(world: World) -> None:
-    """So that the caller can look and decide again."""
+    """The conflict returns the pool, so that the caller can decide again."""
     given = {"poolId": await pool(world, "rita"), "name": "Other", "expectedVersion": 3}
     shown = await world.refused("updatePool", given, "CONFLICT", "expectedVersion", show="pool { name version }")
     assert shown["pool"] == {"name": "Inbound", "version": 1}
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """And without a version each arrangement is made as a whole, one after the other."""
+    """Without a version each list of members is stored as a whole, one after the other."""
     pool_id = await pool(world, "rita", "mia")
     names = [{"poolId": pool_id, "name": f"Pool {nth}", "expectedVersion": 1} for nth in range(20)]
     assert await world.at_once("updatePool", *names) == {"done": 1, "CONFLICT": 19}
@@ -188,7 +188,7 @@ async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
 
 
 async def test_a_manager_changes_no_pool(world: World) -> None:
-    """Pools are rules of the organisation, which an admin sets."""
+    """Pools are rules of the organisation, so they require the role admin."""
     body = await world.attempt("updatePool", {"poolId": await pool(world), "name": "Mine"}, **MIA)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["FORBIDDEN"]
     assert await world.ask("{ pools { name } }") == {"pools": [{"name": "Inbound"}]}

@@ -1,4 +1,4 @@
-"""addStage: a new column in its place."""
+"""addStage: a new column at its position."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ SHOW = "stage { name kind probability position rottenAfterDays } pipeline { vers
 
 
 async def test_adds_a_stage_at_a_position(world: World) -> None:
-    """Those from there on make room and count a version; those before are left alone."""
+    """The stages from there on shift and count a version; those before stay as they are."""
     head = await world.head()
     given = {"pipelineId": world["Sales"], "name": " Demo ", "probability": 45, "rottenAfterDays": 9, "position": 2}
     made = await world.change("addStage", given, SHOW)
@@ -41,20 +41,20 @@ async def test_adds_a_stage_at_a_position(world: World) -> None:
     ],
 )
 async def test_without_a_position_it_goes_where_it_belongs(world: World, kind: str, order: list[str]) -> None:
-    """An open stage after the last open one, one where deals end to the end."""
+    """An open stage follows the last open one; a closing stage goes to the end."""
     made = await world.change("addStage", {"pipelineId": world["Sales"], "name": "Added", "kind": kind}, SHOW)
     assert [stage["name"] for stage in made["pipeline"]["stages"]] == order
 
 
 @pytest.mark.parametrize("position", [0, 5])
 async def test_the_ends_are_positions(world: World, position: int) -> None:
-    """From 0 up to the number of stages."""
+    """Positions from 0 up to the number of stages are accepted."""
     made = await world.change("addStage", {"pipelineId": world["Sales"], "name": "A", "position": position}, SHOW)
     assert made["pipeline"]["stages"][position]["name"] == "A"
 
 
 async def test_refusals(world: World) -> None:
-    """Each with its code and field."""
+    """Each refusal has its code and field."""
     sales = {"pipelineId": world["Sales"], "name": "Demo"}
     for more, code, path in (
         ({"position": -1}, "INVALID", "position"),
@@ -73,14 +73,14 @@ async def test_refusals(world: World) -> None:
 
 
 async def test_a_full_pipeline_takes_no_more(world: World) -> None:
-    """A hundred is the most."""
+    """A pipeline has at most a hundred stages."""
     given = {"name": "Long", "stages": [{"name": "A"}] * 100}
     made = await world.change("createPipeline", given, "pipeline { id }")
     await world.refused("addStage", {"pipelineId": made["pipeline"]["id"], "name": "B"}, "INVALID", "pipelineId")
 
 
 async def test_twenty_at_once_each_get_a_place(world: World) -> None:
-    """All at position 1: all are there, one after the other."""
+    """All are added at position 1, and all positions follow each other."""
     await asyncio.gather(
         *(
             world.change("addStage", {"pipelineId": world["Sales"], "name": f"Stage {at}", "position": 1})

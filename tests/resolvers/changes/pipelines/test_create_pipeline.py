@@ -14,7 +14,7 @@ SHOW = (
 
 
 async def test_makes_a_pipeline_with_its_stages(world: World) -> None:
-    """Everything is kept as given, texts tidied, stages in order; one event tells it."""
+    """All fields are stored as given, texts tidied, stages in order, and one event records it."""
     head = await world.head()
     stages = [
         {"name": "  First   call ", "probability": 5, "rottenAfterDays": 7},
@@ -42,7 +42,7 @@ async def test_makes_a_pipeline_with_its_stages(world: World) -> None:
 
 
 async def test_what_is_left_out_has_its_default(world: World) -> None:
-    """A pipeline is for leads, a stage OPEN with probability 0 and never stale, unless said otherwise."""
+    """By default a pipeline is for leads, and a stage is OPEN with probability 0 and never rotting."""
     made = await world.change("createPipeline", {"name": "Plain", "stages": [{"name": "Only"}]}, SHOW)
     assert made["pipeline"]["type"] == "LEAD"
     assert made["pipeline"]["description"] is None
@@ -50,7 +50,7 @@ async def test_what_is_left_out_has_its_default(world: World) -> None:
 
 
 async def test_the_first_of_a_type_is_the_default(world: World) -> None:
-    """Even when it was asked not to be; the second is not."""
+    """The first becomes the default even if the input says otherwise; the second does not."""
     given = {"name": "Deals", "type": "OPPORTUNITY", "isDefault": False, "stages": [{"name": "Only"}]}
     first = await world.change("createPipeline", given, SHOW)
     second = await world.change("createPipeline", {**given, "isDefault": None}, SHOW)
@@ -59,7 +59,7 @@ async def test_the_first_of_a_type_is_the_default(world: World) -> None:
 
 
 async def test_a_new_default_takes_the_place_of_the_old_one(world: World) -> None:
-    """The old one is no longer the default, at a new version, and an event tells it."""
+    """The old one is no longer the default, with a new version and an event."""
     head = await world.head()
     given = {"name": "Better", "isDefault": True, "stages": [{"name": "Only"}]}
     await world.change("createPipeline", given)
@@ -78,7 +78,7 @@ async def test_a_new_default_takes_the_place_of_the_old_one(world: World) -> Non
 
 @pytest.mark.parametrize("is_default", [None, True])
 async def test_twenty_first_ones_at_once_leave_one_default(world: World, is_default: bool | None) -> None:
-    """Two that are both the first, or both want to be the default, do not both become it."""
+    """Of several that are the first, or ask to be the default, only one is."""
     given = {"name": "Deals", "type": "OPPORTUNITY", "isDefault": is_default, "stages": [{"name": "Only"}]}
     await asyncio.gather(*(world.change("createPipeline", given) for _ in range(20)))
     found = await world.ask("{ pipelines(type: OPPORTUNITY) { isDefault } }")
@@ -104,20 +104,20 @@ async def test_twenty_first_ones_at_once_leave_one_default(world: World, is_defa
     ],
 )
 async def test_refuses_stages_that_cannot_be(world: World, stages: list, code: str, path: list | int) -> None:
-    """Each with its code, at the field of the stage at fault; nothing is made."""
+    """Each refusal has its code, at the field of the stage at fault, and nothing is created."""
     at = path if isinstance(path, list) else ["stages", str(path), "probability"]
     await world.refused("createPipeline", {"name": "Board", "stages": stages}, code, *at)
 
 
 async def test_a_hundred_stages_fit(world: World) -> None:
-    """The most that a pipeline may have."""
+    """A pipeline has at most a hundred stages."""
     made = await world.change("createPipeline", {"name": "Long", "stages": [{"name": "A"}] * 100}, SHOW)
     assert len(made["pipeline"]["stages"]) == 100
 
 
 @pytest.mark.parametrize("type_", ["SALES", 1, None])
 async def test_refuses_an_unknown_type(world: World, type_: object) -> None:
-    """A type that is none is malformed input: a GraphQL error, not a user error."""
+    """An unknown type is malformed input: a GraphQL error, not a user error."""
     given = {"name": "Board", "type": type_, "stages": [{"name": "A"}]}
     body = await world.attempt("createPipeline", given)
     assert [error["extensions"]["code"] for error in body["errors"]] == ["BAD_USER_INPUT"]

@@ -1,4 +1,4 @@
-"""deletePipeline: only an empty one goes, and stays as a tombstone."""
+"""deletePipeline: only an empty one is deleted, and stays as a tombstone."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ SHOW = "deletedPipelineId pipeline { name version }"
 
 
 async def test_deletes_an_empty_pipeline(world: World) -> None:
-    """It is no longer found, nor listed, nor entered; one event tells it."""
+    """A deleted pipeline is no longer found, listed or entered, and one event records it."""
     head = await world.head()
     made = await world.change("deletePipeline", {"pipelineId": world["Empty"]}, SHOW)
     assert made == {"deletedPipelineId": world["Empty"], "pipeline": None, "userErrors": []}
@@ -43,7 +43,7 @@ async def test_the_oldest_of_the_type_inherits_the_default(world: World) -> None
 
 
 async def test_the_last_pipeline_can_go(world: World) -> None:
-    """Then a lead needs one to be made first."""
+    """Without any pipeline, a lead needs a new one first."""
     given = {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]}
     made = await world.change("createPipeline", given, "pipeline { id }")
     await world.change("deletePipeline", {"pipelineId": made["pipeline"]["id"]})
@@ -53,7 +53,7 @@ async def test_the_last_pipeline_can_go(world: World) -> None:
 
 
 async def test_refuses_while_leads_stand_in_it(world: World) -> None:
-    """Closed ones count as well: their history needs it."""
+    """Closed leads count as well, because their history needs the pipeline."""
     await world.change("moveLead", {"leadId": world["Fay"], "stageId": world["Done"]})
     shown = await world.refused(
         "deletePipeline", {"pipelineId": world["Renewals"]}, "PIPELINE_NOT_EMPTY", "pipelineId", show=SHOW
@@ -63,14 +63,14 @@ async def test_refuses_while_leads_stand_in_it(world: World) -> None:
 
 
 async def test_refuses_another_version(world: World) -> None:
-    """And shows the pipeline as it is."""
+    """The conflict returns the pipeline as it is."""
     stale = {"pipelineId": world["Empty"], "expectedVersion": 2}
     shown = await world.refused("deletePipeline", stale, "CONFLICT", "expectedVersion", show=SHOW)
     assert shown["pipeline"] == {"name": "Empty", "version": 1}
 
 
 async def test_no_lead_is_left_behind_by_a_race(world: World) -> None:
-    """Of deleting and entering at once, one comes first and the other is refused: never a lead in a deleted one."""
+    """Of deleting and entering at once, one is refused: no lead is ever in a deleted pipeline."""
     entering = [
         world.attempt("createLead", {"title": f"Lead {at}", "pipelineId": world["Empty"]}) for at in range(9)
     ] + [world.attempt("moveLead", {"leadId": world["Ada"], "stageId": world["Open"]})]

@@ -1,4 +1,4 @@
-"""deleteStage: the leads move on together, each with its own step and event; the stage stays as a tombstone."""
+"""deleteStage: the leads move together, each with its own step and event; the stage stays as a tombstone."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ SHOW = (
 
 
 async def test_deletes_an_empty_stage(world: World) -> None:
-    """The others close ranks; history may still name it."""
+    """The other stages close the gap, and the history may still name the deleted one."""
     head = await world.head()
     made = await world.change("deleteStage", {"stageId": world["Offer"]}, SHOW)
     assert made["deletedStageId"] == world["Offer"]
@@ -51,7 +51,7 @@ async def test_deletes_an_empty_stage(world: World) -> None:
 
 
 async def test_its_leads_move_on(world: World) -> None:
-    """To the end of the other stage, in their order; each with history, event and a new version; totals follow."""
+    """The leads are at the end of the other stage, in order, each with history, event and version; totals follow."""
     head = await world.head()
     made = await world.change("deleteStage", {"stageId": world["New"], "moveLeadsTo": world["Talking"]}, SHOW)
     assert made["movedLeads"] == 3
@@ -79,7 +79,7 @@ async def test_its_leads_move_on(world: World) -> None:
 
 
 async def test_leads_may_go_to_another_pipeline(world: World) -> None:
-    """Both pipelines stand in their events; an external id that is taken there refuses the whole."""
+    """The events hold both pipelines; an external id that is taken in the other one refuses the whole change."""
     given = {"stageId": world["New"], "moveLeadsTo": world["Done"]}
     await world.refused("deleteStage", given, "EXTERNAL_ID_TAKEN", "moveLeadsTo")
     await world.change("updateLead", {"leadId": world["Ada"], "externalId": None})
@@ -96,14 +96,14 @@ async def test_leads_may_go_to_another_pipeline(world: World) -> None:
 
 
 async def test_leads_of_a_won_stage_open_again(world: World) -> None:
-    """When they go where deals are still being worked on."""
+    """Leads that move from WON to an open stage are open again."""
     await world.change("deleteStage", {"stageId": world["Won"], "moveLeadsTo": world["Offer"]})
     assert await world.lead("Eve", "closedAt weightedValue") == {"closedAt": None, "weightedValue": "300.00"}
     await expect_consistent(world.database)
 
 
 async def test_lost_leads_keep_why_and_when(world: World) -> None:
-    """Going from one LOST stage to another is not losing again; going to an open one does not reopen the
+    """A move from one LOST stage to another is no new loss, and one to an open stage does not reopen the
     disqualified."""
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
     made = await world.change(
@@ -120,24 +120,24 @@ async def test_lost_leads_keep_why_and_when(world: World) -> None:
 
 
 @pytest.mark.parametrize("target", ["New", "Won"])
-async def test_what_is_lost_no_more_tells_so(world: World, target: str) -> None:
-    """The stage change of a lead that forgets why it was lost says what the reason was; of another one it does not."""
+async def test_what_is_lost_no_more_says_so(world: World, target: str) -> None:
+    """The stage change of a lead that loses its lost reason holds that reason; other leads' events do not."""
     await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Too dear"})
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
     head = await world.head()
     await world.change("deleteStage", {"stageId": world["Lost"], "moveLeadsTo": world[target]})
     moved = [event for event in await world.events(head) if event["type"] == "lead.stage_changed"]
-    told = {event["lead_id"]: json.loads(event["data"]) for event in moved}
+    recorded = {event["lead_id"]: json.loads(event["data"]) for event in moved}
     kept = {} if target == "New" else {"changes": {"lostReason": ["No budget", None]}}
     forgotten = {"changes": {"lostReason": ["Too dear", None]}}
-    assert told == {parse_id("lead", world["Ada"]): kept, parse_id("lead", world["Bob"]): forgotten}
+    assert recorded == {parse_id("lead", world["Ada"]): kept, parse_id("lead", world["Bob"]): forgotten}
     assert (await world.lead("Bob", "lostReason"))["lostReason"] is None
     assert (await world.lead("Ada", "lostReason"))["lostReason"] == ("No budget" if target == "New" else None)
     await expect_consistent(world.database)
 
 
 async def test_refusals(world: World) -> None:
-    """Each with its code and field, showing the stage where it helps to decide again."""
+    """Each refusal has its code and field, and returns the stage where that helps to decide again."""
     shown = await world.refused("deleteStage", {"stageId": world["New"]}, "STAGE_NOT_EMPTY", "moveLeadsTo", show=SHOW)
     assert shown["stage"] == {"name": "New", "version": 1, "deleted": False}
     assert shown["deletedStageId"] is None
@@ -165,7 +165,7 @@ async def test_one_open_stage_is_left_by_a_race(world: World) -> None:
 
 
 async def test_twenty_deleting_at_once_move_each_lead_once(world: World) -> None:
-    """One does it, the others no longer find the stage."""
+    """One deletion succeeds, and the others no longer find the stage."""
     head = await world.head()
     given = {"stageId": world["New"], "moveLeadsTo": world["Talking"]}
     bodies = await asyncio.gather(*(world.attempt("deleteStage", given) for _ in range(20)))
@@ -176,7 +176,7 @@ async def test_twenty_deleting_at_once_move_each_lead_once(world: World) -> None
 
 
 async def test_two_stages_swept_into_each_other(world: World) -> None:
-    """One goes first; the other's target is gone then. No deadlock, and no lead is lost."""
+    """One is deleted first, and the other's target is then not found: no deadlock, and no lead is lost."""
     bodies = await asyncio.gather(
         world.attempt("deleteStage", {"stageId": world["New"], "moveLeadsTo": world["Talking"]}),
         world.attempt("deleteStage", {"stageId": world["Talking"], "moveLeadsTo": world["New"]}),
@@ -187,7 +187,7 @@ async def test_two_stages_swept_into_each_other(world: World) -> None:
 
 
 async def test_ten_thousand_leads_move_at_once(world: World, engine: Engine) -> None:
-    """In order, each with its event; a few statements for all of them, not one a lead."""
+    """The leads keep their order and have an event each, with a fixed number of statements, not one per lead."""
     count = 10_000
     org_id, stage = organisation_id("demo"), parse_id("stage", world["Offer"])
     await world.sql(

@@ -1,4 +1,4 @@
-"""reorderStages: exactly the current stages, each once; of two at once one wins."""
+"""reorderStages: exactly the current stages, each once; of two at once, one wins."""
 
 import asyncio
 import json
@@ -16,12 +16,12 @@ SHOW = "pipeline { version stages { name position version } }"
 
 
 def order(world: World, names: Sequence[str], **more: object) -> dict:
-    """The input that puts the stages of Sales into this order."""
+    """The input that gives the stages of Sales this order."""
     return {"pipelineId": world["Sales"], "stageIds": [world[name] for name in names], **more}
 
 
 async def test_puts_the_stages_into_this_order(world: World) -> None:
-    """Only those that move count a version, and so does the pipeline; one event tells it."""
+    """Stages that change position count a version, and so does the pipeline; one event records it."""
     head = await world.head()
     made = await world.change("reorderStages", order(world, ["Talking", "New", "Offer", "Lost", "Won"]), SHOW)
     assert made["pipeline"] == {
@@ -41,7 +41,7 @@ async def test_puts_the_stages_into_this_order(world: World) -> None:
 
 
 async def test_the_same_order_leaves_no_trace(world: World) -> None:
-    """Nothing moves, so nothing is told."""
+    """No stage moves, so no event is emitted."""
     head = await world.head()
     made = await world.change("reorderStages", order(world, NAMES), SHOW)
     assert made["pipeline"]["version"] == 1
@@ -62,7 +62,7 @@ async def test_the_same_order_leaves_no_trace(world: World) -> None:
     ids=["none", "one missing", "one twice", "twice for another", "of another pipeline", "one more", "a deleted one"],
 )
 async def test_anything_else_is_a_conflict(world: World, names: list[str]) -> None:
-    """The payload shows the order that holds."""
+    """The payload returns the current order."""
     given = {"pipelineId": world["Sales"], "name": "Gone", "position": 0}
     world.ids["Gone"] = (await world.change("addStage", given, "stage { id }"))["stage"]["id"]
     await world.change("deleteStage", {"stageId": world["Gone"]})
@@ -71,7 +71,7 @@ async def test_anything_else_is_a_conflict(world: World, names: list[str]) -> No
 
 
 async def test_refuses_another_version(world: World) -> None:
-    """Somebody else has changed the shape since the caller looked."""
+    """Another member has changed the stages since the caller read them."""
     await world.change("reorderStages", order(world, NAMES[::-1], expectedVersion=1))
     shown = await world.refused(
         "reorderStages", order(world, NAMES, expectedVersion=1), "CONFLICT", "expectedVersion", show=SHOW
@@ -80,7 +80,7 @@ async def test_refuses_another_version(world: World) -> None:
 
 
 async def test_of_two_at_once_one_wins(world: World) -> None:
-    """Both wait for the pipeline until it is let go of; the second then finds another order than it began with."""
+    """Both wait for the lock on the pipeline; the second then finds another order than it started from."""
     async with world.database.pool.acquire() as holder:
         held = holder.transaction()
         await held.start()
@@ -106,7 +106,7 @@ async def test_of_two_at_once_one_wins(world: World) -> None:
 
 
 async def test_of_twenty_with_the_same_version_one_wins(world: World) -> None:
-    """However they follow each other; the others are shown the winner's order."""
+    """One order is stored, and the other callers are shown it."""
     head = await world.head()
     wanted = [NAMES[at:] + NAMES[:at] for at in range(1, 5)] * 5
     bodies = await asyncio.gather(
@@ -123,7 +123,7 @@ async def test_of_twenty_with_the_same_version_one_wins(world: World) -> None:
 
 
 async def test_reordering_beside_adding_and_deleting(world: World) -> None:
-    """Each is made or refused as a whole: no place is empty or taken twice, no stage is lost."""
+    """Each change is made or refused as a whole: no position is empty or taken twice, and no stage is lost."""
     changes = []
     for at in range(7):
         changes.append(world.attempt("reorderStages", order(world, NAMES[::-1] if at % 2 else NAMES)))

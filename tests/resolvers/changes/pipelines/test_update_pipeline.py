@@ -1,4 +1,4 @@
-"""updatePipeline: names, descriptions, and handing on the default."""
+"""updatePipeline: names, descriptions, and which pipeline is the default."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ SHOW = "pipeline { name description isDefault version }"
 
 
 async def test_changes_what_is_given_and_keeps_the_rest(world: World) -> None:
-    """One event tells what changed, from what to what; null empties, left out keeps."""
+    """One event holds each field before and after; null empties, and omitted fields stay."""
     await world.change("updatePipeline", {"pipelineId": world["Sales"], "description": "Our main board"})
     head = await world.head()
     given = {"pipelineId": world["Sales"], "name": " New  business ", "description": None}
@@ -24,7 +24,7 @@ async def test_changes_what_is_given_and_keeps_the_rest(world: World) -> None:
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values, or none: version and log stay."""
+    """The same values, or none, leave version and log as they are."""
     head = await world.head()
     same = {"pipelineId": world["Sales"], "name": "Sales", "isDefault": True, "description": None}
     for given in (same, {"pipelineId": world["Sales"]}):
@@ -34,7 +34,7 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
 
 
 async def test_hands_the_default_on(world: World) -> None:
-    """The old default is told of, too."""
+    """The old default has an event of its own."""
     head = await world.head()
     made = await world.change("updatePipeline", {"pipelineId": world["Renewals"], "isDefault": True}, SHOW)
     assert made["pipeline"]["isDefault"] is True
@@ -48,14 +48,14 @@ async def test_hands_the_default_on(world: World) -> None:
 
 
 async def test_twenty_handing_on_at_once_leave_one_default(world: World) -> None:
-    """Each is made, one after the other."""
+    """Each update is made, one after the other."""
     wanted = [world[name] for name in ("Sales", "Renewals", "Empty", "Renewals")] * 5
     await asyncio.gather(*(world.change("updatePipeline", {"pipelineId": id, "isDefault": True}) for id in wanted))
     await expect_consistent(world.database)
 
 
 async def test_refusals(world: World) -> None:
-    """Each with its code and field; a conflict shows the pipeline as it is."""
+    """Each refusal has its code and field, and a conflict returns the pipeline as it is."""
     sales = {"pipelineId": world["Sales"]}
     await world.refused("updatePipeline", {**sales, "isDefault": False}, "INVALID", "isDefault")
     await world.refused("updatePipeline", {**sales, "isDefault": None}, "INVALID", "isDefault")
@@ -69,7 +69,7 @@ async def test_refusals(world: World) -> None:
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """The others are told of the conflict, and shown what the winner made."""
+    """One update is made; the others get a conflict with the pipeline as the winner left it."""
     show = "pipeline { name version }"
     bodies = await asyncio.gather(
         *(

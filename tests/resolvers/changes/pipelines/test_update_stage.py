@@ -1,4 +1,4 @@
-"""updateStage: names, odds, and what another kind does to the leads in it."""
+"""updateStage: names, probabilities, and what another kind does to the leads in the stage."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ SHOW = """stage {
 
 
 async def test_changes_what_is_given_and_keeps_the_rest(world: World) -> None:
-    """One event tells what changed; the leads in it are left alone."""
+    """One event holds what changed, and the stage's leads stay as they are."""
     head = await world.head()
     given = {"stageId": world["Talking"], "name": "In touch", "rottenAfterDays": None}
     made = await world.change("updateStage", given, SHOW)
@@ -35,7 +35,7 @@ async def test_changes_what_is_given_and_keeps_the_rest(world: World) -> None:
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values, or none: version and log stay."""
+    """The same values, or none, leave version and log as they are."""
     head = await world.head()
     same = {"stageId": world["New"], "name": "New", "kind": "OPEN", "probability": 10, "rottenAfterDays": None}
     for given in (same, {"stageId": world["New"]}):
@@ -45,7 +45,7 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
 
 
 async def test_another_probability_counts_at_once(world: World) -> None:
-    """In the totals, and for the leads without one of their own."""
+    """The totals and the leads without a probability of their own follow."""
     made = await world.change("updateStage", {"stageId": world["New"], "probability": 20}, SHOW)
     assert made["stage"]["totals"]["values"] == [
         {"currency": "EUR", "value": "1000.00", "weightedValue": "500.00"},
@@ -57,7 +57,7 @@ async def test_another_probability_counts_at_once(world: World) -> None:
 
 @pytest.mark.parametrize(("kind", "probability"), [("WON", 100), ("LOST", 0)])
 async def test_a_stage_where_deals_end_closes_its_leads(world: World, kind: str, probability: int) -> None:
-    """The probability follows the kind; each lead is closed and counts a version; the totals are counted anew."""
+    """The probability follows the kind, each lead is closed with a new version, and the totals are recounted."""
     head = await world.head()
     made = await world.change("updateStage", {"stageId": world["New"], "kind": kind}, SHOW)
     assert (made["stage"]["kind"], made["stage"]["probability"]) == (kind, probability)
@@ -74,7 +74,7 @@ async def test_a_stage_where_deals_end_closes_its_leads(world: World, kind: str,
 
 
 async def test_a_stage_that_opens_opens_its_leads(world: World) -> None:
-    """It keeps its probability, unless another is given."""
+    """The stage keeps its probability, unless another is given."""
     made = await world.change("updateStage", {"stageId": world["Won"], "kind": "OPEN"}, SHOW)
     assert (made["stage"]["kind"], made["stage"]["probability"]) == ("OPEN", 100)
     assert await world.lead("Eve", "closedAt version") == {"closedAt": None, "version": 2}
@@ -84,7 +84,7 @@ async def test_a_stage_that_opens_opens_its_leads(world: World) -> None:
 
 
 async def test_won_to_lost_closes_anew(world: World) -> None:
-    """The leads were not lost when they were won: they are closed as of now."""
+    """The leads are closed as of now, because they were not lost when they were won."""
     before = await world.lead("Eve", "closedAt")
     await world.change("updateStage", {"stageId": world["Won"], "kind": "LOST"})
     after = await world.lead("Eve", "closedAt")
@@ -93,7 +93,7 @@ async def test_won_to_lost_closes_anew(world: World) -> None:
 
 
 async def test_a_disqualified_lead_is_not_reopened(world: World) -> None:
-    """Opening the LOST stage leaves it closed for the reason it has, and worth nothing."""
+    """When the LOST stage opens, a disqualified lead stays closed with its reason, and worth nothing."""
     await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
     await world.change("updateStage", {"stageId": world["Lost"], "kind": "OPEN", "probability": 50})
     lead = await world.lead("Ada", "closedAt lostReason disqualifiedAt weightedValue")
@@ -103,8 +103,8 @@ async def test_a_disqualified_lead_is_not_reopened(world: World) -> None:
     await expect_consistent(world.database)
 
 
-async def test_leads_that_are_lost_no_more_tell_so(world: World) -> None:
-    """Each that forgets why it was lost says what the reason was, in an event of its own and in its timeline."""
+async def test_leads_that_are_lost_no_more_say_so(world: World) -> None:
+    """Each lead that loses its lost reason has an event that holds it, also in its timeline."""
     await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Too dear"})
     await world.change("moveLead", {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "No budget"})
     head = await world.head()
@@ -123,7 +123,7 @@ async def test_leads_that_are_lost_no_more_tell_so(world: World) -> None:
 
 
 async def test_refusals(world: World) -> None:
-    """Each with its code and field; a conflict shows the stage as it is."""
+    """Each refusal has its code and field, and a conflict returns the stage as it is."""
     new, won = {"stageId": world["New"]}, {"stageId": world["Won"]}
     for given, code, path in (
         ({**new, "name": None}, "INVALID", "name"),
@@ -143,7 +143,7 @@ async def test_refusals(world: World) -> None:
 
 
 async def test_the_last_open_stage_stays_open(world: World) -> None:
-    """Also when two are closed at once: one of them stays."""
+    """Of two that are closed at once, one stays open."""
     shown = await world.refused(
         "updateStage", {"stageId": world["Due"], "kind": "LOST"}, "LAST_OPEN_STAGE", "kind", show="stage { kind }"
     )
@@ -157,7 +157,7 @@ async def test_the_last_open_stage_stays_open(world: World) -> None:
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """The others are told of the conflict."""
+    """One update is made; the others get a conflict."""
     bodies = await asyncio.gather(
         *(
             world.attempt("updateStage", {"stageId": world["New"], "probability": at, "expectedVersion": 1})

@@ -14,12 +14,13 @@ task { title version blocked blockedBy { title } } blocker { title version block
 
 
 async def wait(world: World, waiting: str, awaited: str) -> None:
-    """Let one task wait for another."""
+    """Make one task wait for another."""
     await world.change("addTaskDependency", {"taskId": world[waiting], "blockedById": world[awaited]})
 
 
 async def test_lets_a_task_wait(world: World) -> None:
-    """Shown from both sides; the one that waits has a version and an event with its blockers before and after."""
+    """Both tasks show the dependency; the one that waits has a version, and an event with its blockers before and
+    after."""
     send = {"taskId": await task(world, "Send", leadId=world["Ada"]), "blockedById": await task(world, "Write")}
     head = await world.head()
     made = await world.change("addTaskDependency", {**send, "expectedVersion": 1}, SHOW, **RITA)
@@ -33,7 +34,7 @@ async def test_lets_a_task_wait(world: World) -> None:
 
 
 async def test_a_second_blocker_joins_the_first(world: World) -> None:
-    """The event holds all of them, in the order of their ids."""
+    """The event holds all blockers, in the order of their ids."""
     await task(world, "Send")
     ids = [await task(world, name) for name in ("Write", "Print")]
     await wait(world, "Send", "Print")
@@ -44,7 +45,7 @@ async def test_a_second_blocker_joins_the_first(world: World) -> None:
 
 
 async def test_a_task_that_waits_already_stays_as_it_is(world: World) -> None:
-    """The second time there is neither a version nor an event, also for a task that waits for as many as it may."""
+    """The second call leaves no version and no event, also for a task that waits for as many as it may."""
     send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     await world.change("addTaskDependency", send)
     head = await world.head()
@@ -53,7 +54,7 @@ async def test_a_task_that_waits_already_stays_as_it_is(world: World) -> None:
 
 
 async def test_a_blocked_task_cannot_be_completed(world: World) -> None:
-    """Until what it waits for is done."""
+    """A task can be completed only after all its blockers."""
     send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     await world.change("addTaskDependency", send)
     await world.refused("completeTask", {"taskId": world["Send"]}, "TASK_BLOCKED", "taskId")
@@ -62,7 +63,7 @@ async def test_a_blocked_task_cannot_be_completed(world: World) -> None:
 
 
 async def test_what_is_done_blocks_nothing(world: World) -> None:
-    """It can still be named as what had to be done before."""
+    """A completed task can still be named as a blocker, and blocks nothing."""
     send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     await world.change("completeTask", {"taskId": world["Write"]})
     made = await world.change("addTaskDependency", send, SHOW)
@@ -70,7 +71,7 @@ async def test_what_is_done_blocks_nothing(world: World) -> None:
 
 
 async def test_refusals(world: World, strangers: World) -> None:
-    """Each at its field; the task is looked for before its blocker."""
+    """Each refusal is at its field; the task is looked up before its blocker."""
     ours, theirs = await task(world, "Send"), await task(strangers, "Send")
     for given, code, field in (
         ({"taskId": theirs, "blockedById": theirs}, "NOT_FOUND", "taskId"),
@@ -82,7 +83,7 @@ async def test_refusals(world: World, strangers: World) -> None:
 
 
 async def test_a_conflict_shows_the_task_as_it_is(world: World) -> None:
-    """Its own version counts, not that of its blocker."""
+    """The task's own version counts, not that of its blocker."""
     send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     await world.change("updateTask", {"taskId": world["Write"], "title": "Write it"})
     given = {**send, "expectedVersion": 2}
@@ -106,7 +107,7 @@ async def test_a_task_waits_for_up_to_50_others(world: World) -> None:
 
 
 async def test_the_last_of_50_is_added_once(world: World) -> None:
-    """Of several that are added at once, when there is room for one."""
+    """Of several that are added at once with room for one, one succeeds."""
     await task(world, "Send")
     for at in range(59):
         await task(world, f"Page {at}")
@@ -118,7 +119,7 @@ async def test_the_last_of_50_is_added_once(world: World) -> None:
 
 
 async def test_twenty_at_once_add_one_dependency(world: World) -> None:
-    """The first changes the task; the others find that it waits."""
+    """The first changes the task; the others find that it waits already."""
     send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     head = await world.head()
     assert await world.at_once("addTaskDependency", *[send] * 20) == {"done": 20}
@@ -126,7 +127,7 @@ async def test_twenty_at_once_add_one_dependency(world: World) -> None:
 
 
 async def test_a_done_blocker_blocks_no_more_until_it_is_reopened(world: World) -> None:
-    """The task that waits shows it all the same."""
+    """The task shows its blocker in either case."""
     send = {"taskId": await task(world, "Send"), "blockedById": await task(world, "Write")}
     await world.change("addTaskDependency", send)
     await world.change("completeTask", {"taskId": world["Write"]})
@@ -139,7 +140,8 @@ async def test_a_done_blocker_blocks_no_more_until_it_is_reopened(world: World) 
 
 
 async def test_a_circle_is_refused_and_named(world: World) -> None:
-    """The shortest way round, also through the parts of a task, and of one task alone."""
+    """The message names the shortest circle, also through the parts of a task, and a task that would wait for
+    itself."""
     for name in ("A", "B", "C", "D"):
         await task(world, name)
     for waiting, awaited in (("A", "B"), ("B", "C"), ("C", "D"), ("A", "C")):
@@ -159,7 +161,7 @@ async def test_a_circle_is_refused_and_named(world: World) -> None:
 
 
 async def test_a_part_that_is_waited_for_cannot_wait_for_its_parent(world: World) -> None:
-    """A task that waits for another, however indirectly, does not become its part."""
+    """A task that waits for another one, however indirectly, cannot become its part."""
     for name in ("Prepare", "Print", "Buy paper"):
         await task(world, name)
     await wait(world, "Print", "Buy paper")
@@ -173,7 +175,7 @@ async def test_a_part_that_is_waited_for_cannot_wait_for_its_parent(world: World
 
 
 async def test_changes_at_once_do_not_close_a_circle(world: World) -> None:
-    """Each alone would be right: of those that are made together, one is refused, with two tasks or with more."""
+    """Each dependency is right alone: of those added together, one is refused, with two tasks or with more."""
     for size in (2, 3, 5):
         names = [f"{size}-{at}" for at in range(size)]
         for name in names:
@@ -190,7 +192,7 @@ async def test_changes_at_once_do_not_close_a_circle(world: World) -> None:
 
 
 async def test_becoming_a_part_and_waiting_at_once_do_not_close_a_circle(world: World) -> None:
-    """A circle of a part, its parent and what is between, closed from both sides."""
+    """A circle of a part, its parent and tasks between them is not closed from both sides at once."""
     for at in range(5):
         for name in ("Prepare", "Print", "Buy"):
             await task(world, f"{name} {at}")
@@ -205,7 +207,7 @@ async def test_becoming_a_part_and_waiting_at_once_do_not_close_a_circle(world: 
 
 
 async def test_every_pair_of_four_at_once(world: World) -> None:
-    """Twelve steps, each both ways: whatever is accepted has no circle, and every pair is joined one way."""
+    """Of twelve pairs, each both ways, the accepted ones form no circle, and every pair is joined one way."""
     for name in "ABCD":
         await task(world, name)
     pairs = list(permutations("ABCD", 2))

@@ -1,4 +1,4 @@
-"""cancelTask: given up with its open parts, and not repeated any more."""
+"""cancelTask: a task is cancelled with its open parts, and repeats no more."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ SHOW = "task { title status outcome completedAt overdue recurrence version } lea
 
 
 async def test_is_given_up_with_its_reason(world: World) -> None:
-    """Never late again, no next step of its lead, and told with the reason as its outcome."""
+    """The task is never overdue again, no longer its lead's next task, and its event has the reason as the outcome."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01", recurrence="FREQ=DAILY")
     head = await world.head()
     given = {"taskId": world["Call"], "reason": " Moved away ", "expectedVersion": 1}
@@ -34,7 +34,7 @@ async def test_is_given_up_with_its_reason(world: World) -> None:
 
 
 async def test_takes_its_open_parts_along(world: World) -> None:
-    """Each with an event before its parent's; one that is done stays done."""
+    """Each open part has an event before its parent's; a completed part stays completed."""
     await task(world, "Prepare")
     for name in ("Print", "Bind", "Write"):
         await task(world, name, parentId=world["Prepare"])
@@ -47,13 +47,13 @@ async def test_takes_its_open_parts_along(world: World) -> None:
         {"title": "Bind", "status": "CANCELLED", "outcome": "Not needed"},
         {"title": "Write", "status": "DONE", "outcome": "Ten pages"},
     ]
-    told = [(event["type"], event["record_id"]) for event in await world.events(head)]
-    assert told == [("task.cancelled", parse_id("task", world[name])) for name in ("Print", "Bind", "Prepare")]
+    recorded = [(event["type"], event["record_id"]) for event in await world.events(head)]
+    assert recorded == [("task.cancelled", parse_id("task", world[name])) for name in ("Print", "Bind", "Prepare")]
     await expect_consistent(world.database)
 
 
 async def test_a_part_can_be_given_up_alone(world: World) -> None:
-    """Its parent and the other parts stay open."""
+    """The parent and the other parts stay open."""
     await task(world, "Prepare")
     for name in ("Print", "Bind"):
         await task(world, name, parentId=world["Prepare"])
@@ -65,7 +65,7 @@ async def test_a_part_can_be_given_up_alone(world: World) -> None:
 
 
 async def test_refusals(world: World) -> None:
-    """What has ended, and a stale version; each shows the task as it is."""
+    """A closed task and a stale version are refused, and both refusals return the task as it is."""
     call = {"taskId": await task(world, "Call")}
     await world.refused("cancelTask", {**call, "expectedVersion": 2}, "CONFLICT", "expectedVersion")
     await world.refused("cancelTask", {**call, "reason": "x" * 20_001}, "INVALID", "reason")
@@ -77,7 +77,7 @@ async def test_refusals(world: World) -> None:
 
 
 async def test_cancelled_or_completed_but_not_both(world: World) -> None:
-    """Of ten of each at once one wins; a task that was cancelled does not repeat."""
+    """Of ten cancellations and ten completions at once, one succeeds; a cancelled task does not repeat."""
     for at in range(3):
         call = {"taskId": await task(world, f"Call {at}", dueOn="2031-05-01", recurrence="FREQ=DAILY")}
         head = await world.head()

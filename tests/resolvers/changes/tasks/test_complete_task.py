@@ -1,4 +1,4 @@
-"""completeTask: done with its outcome, waiting for what comes before, and the next step planned in the same change."""
+"""completeTask: a task is completed with its outcome, after its blockers, and the next step is planned with it."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ lead { title nextTask { title } }
 
 
 async def test_is_done_with_its_outcome(world: World) -> None:
-    """It is told from what to what; the lead has no next task any more, and none follows."""
+    """The event holds each field before and after; the lead has no next task, and none follows."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
     head = await world.head()
     made = await world.change(
@@ -50,7 +50,7 @@ async def test_is_done_with_its_outcome(world: World) -> None:
 
 
 async def test_the_next_step_is_planned_in_the_same_change(world: World) -> None:
-    """About the same lead, contact and customer, for the same person, and told after the completion."""
+    """The next step has the same lead, contact, customer and assignee, and its event follows the completion."""
     links = {"leadId": world["Bob"], "contactId": world["contact of mia"], "customerId": world["Acme"]}
     await task(world, "Call", **links, assigneeId=world["mia"], parentId=await task(world, "Prepare"))
     head = await world.head()
@@ -74,8 +74,8 @@ async def test_the_next_step_is_planned_in_the_same_change(world: World) -> None
 
 
 @pytest.mark.parametrize(("noun", "name"), [("contact", "contact of mia"), ("customer", "Acme")])
-async def test_what_follows_is_about_the_same_though_that_was_put_away(world: World, noun: str, name: str) -> None:
-    """The next step and a subtask cannot name anybody else; only what is named anew has to be on offer."""
+async def test_what_follows_is_about_the_same_though_that_was_archived(world: World, noun: str, name: str) -> None:
+    """The next step and a subtask keep the archived contact or customer; a new task cannot name it."""
     await task(world, "Call", **{f"{noun}Id": world[name]})
     await world.change(f"archive{noun.capitalize()}", {f"{noun}Id": world[name]})
     about = {noun: {"id": world[name]}}
@@ -91,7 +91,7 @@ async def test_what_follows_is_about_the_same_though_that_was_put_away(world: Wo
 
 
 async def test_whose_the_next_step_is(world: World) -> None:
-    """Whoever is named; else who had the task, then the lead's owner, then the caller, but nobody who has left."""
+    """The named member; else the first active one of the task's assignee, the lead's owner and the caller."""
 
     async def follow_up(name: str, given: dict[str, Any], who: dict[str, Any]) -> str | None:
         given = {"taskId": world[name], "followUp": {"dueOn": "2031-05-01", **given}}
@@ -125,7 +125,7 @@ async def test_whose_the_next_step_is(world: World) -> None:
 async def test_without_the_next_step_nothing_is_done(
     world: World, follow_up: dict[str, Any], code: str, path: tuple[str, ...]
 ) -> None:
-    """Both happen or neither; the refusal names the field of the follow-up."""
+    """The completion and the follow-up are made together or not at all; the refusal names the follow-up's field."""
     if "assigneeId" in follow_up:
         follow_up = {**follow_up, "assigneeId": world[follow_up["assigneeId"]]}
     given = {"taskId": await task(world, "Call"), "followUp": follow_up}
@@ -133,7 +133,7 @@ async def test_without_the_next_step_nothing_is_done(
 
 
 async def test_a_rep_plans_it_for_herself(world: World) -> None:
-    """Giving it to others is a manager's, here as anywhere."""
+    """A rep cannot plan it for other members, here as elsewhere: a manager does."""
     follow_up = {"dueOn": "2031-05-01", "assigneeId": world["mia"]}
     given = {"taskId": await task(world, "Call", leadId=world["Ada"]), "followUp": follow_up}
     await world.refused("completeTask", given, "FORBIDDEN", "followUp", "assigneeId", **RITA)
@@ -141,7 +141,7 @@ async def test_a_rep_plans_it_for_herself(world: World) -> None:
 
 
 async def test_what_has_ended_is_not_done_again(world: World) -> None:
-    """The refusal shows the task; a stale version is told first."""
+    """The refusal returns the task; a stale version is reported first."""
     done = {"taskId": await task(world, "Call")}
     await world.change("completeTask", done)
     shown = await world.refused("completeTask", {**done, "outcome": "?"}, "TASK_CLOSED", "taskId", show=SHOW)
@@ -156,7 +156,7 @@ async def test_what_has_ended_is_not_done_again(world: World) -> None:
 
 
 async def test_a_parent_waits_for_its_open_parts(world: World) -> None:
-    """They are named, up to five; done or cancelled ones are not waited for; forced, they stay open."""
+    """The message names up to five open parts; closed parts do not count; with `force`, the open parts stay open."""
     await task(world, "Prepare")
     for at in range(8):
         await task(world, f"Part {at}", parentId=world["Prepare"])
@@ -173,7 +173,7 @@ async def test_a_parent_waits_for_its_open_parts(world: World) -> None:
 
 
 async def test_a_parent_can_be_done_after_its_parts(world: World) -> None:
-    """Without force, whether they were done or cancelled."""
+    """No force is needed once all parts are completed or cancelled."""
     for name in ("Print", "Bind"):
         await task(world, name, parentId=world.ids.get("Prepare") or await task(world, "Prepare"))
     await world.change("completeTask", {"taskId": world["Print"]})
@@ -183,7 +183,7 @@ async def test_a_parent_can_be_done_after_its_parts(world: World) -> None:
 
 
 async def test_a_blocked_task_waits(world: World) -> None:
-    """For every open task before it; `blocked` says so; forced, it goes ahead."""
+    """The task waits for every open blocker, and `blocked` says so; with `force`, it is completed."""
     for name in ("Write", "Check", "Send", "Archive"):
         await task(world, name)
     for name in ("Write", "Check"):
@@ -201,7 +201,7 @@ async def test_a_blocked_task_waits(world: World) -> None:
 
 
 async def test_of_twenty_at_once_one_completes_it(world: World) -> None:
-    """One completion, one next occurrence, one follow-up; the others are told that it is done."""
+    """There is one completion, one next occurrence and one follow-up; the others are refused as already completed."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2031-05-01", recurrence="FREQ=DAILY")
     head = await world.head()
     given = {"taskId": world["Call"], "followUp": {"title": "Write", "dueOn": "2031-05-01"}}
@@ -219,7 +219,7 @@ async def test_of_twenty_at_once_one_completes_it(world: World) -> None:
 
 
 async def test_a_part_that_is_added_meanwhile_is_not_lost(world: World) -> None:
-    """Either the parent waits for it, or it is refused because the parent is done."""
+    """Either the parent waits for the part, or the part is refused because the parent is completed."""
     for at in range(10):
         parent_id = await task(world, f"Prepare {at}")
         bodies = await asyncio.gather(

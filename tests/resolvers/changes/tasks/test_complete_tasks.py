@@ -1,4 +1,4 @@
-"""completeTasks: up to 500 at once, in an order in which none waits for another, with a result for each id."""
+"""completeTasks: up to 500 at once, blockers before the tasks that wait for them, with a result for each id."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ SHOW = "results { taskId completed code message } tasks { title status outcome }
 
 
 async def test_each_has_its_result(world: World) -> None:
-    """In the order of the ids that were sent, also where one stands there twice; what can be done is done."""
+    """The results have the order of the ids, also with one id twice, and all tasks that can be completed are."""
     for name in ("Call", "Write"):
         await task(world, name, leadId=world["Ada"])
     await world.change("completeTask", {"taskId": await task(world, "Done")})
@@ -45,7 +45,7 @@ async def test_each_has_its_result(world: World) -> None:
 
 
 async def test_what_they_wait_for_may_be_among_them(world: World) -> None:
-    """In whatever order the ids are sent: events tell each after those it waited for."""
+    """Whatever the order of the ids, the event of a task follows those of its blockers."""
     names = [f"Step {at}" for at in range(8)]
     await task(world, "Parent")
     for name in names:
@@ -56,13 +56,13 @@ async def test_what_they_wait_for_may_be_among_them(world: World) -> None:
     head = await world.head()
     made = await world.change("completeTasks", {"taskIds": [world[name] for name in mixed]}, SHOW)
     assert all(row["completed"] for row in made["results"])
-    told = [event["record_id"] for event in await world.events(head)]
-    assert told == [parse_id("task", world[name]) for name in [*names, "Parent"]]
+    recorded = [event["record_id"] for event in await world.events(head)]
+    assert recorded == [parse_id("task", world[name]) for name in [*names, "Parent"]]
     await expect_consistent(world.database)
 
 
 async def test_who_waits_for_another_that_is_left_open_stays_open(world: World) -> None:
-    """Also along a chain; forced, all are done."""
+    """A task whose blocker stays open stays open, also along a chain; with `force`, all are completed."""
     for name in ("First", "Second", "Third", "Free"):
         await task(world, name)
     for later, earlier in (("Second", "First"), ("Third", "Second")):
@@ -77,7 +77,7 @@ async def test_who_waits_for_another_that_is_left_open_stays_open(world: World) 
 
 
 async def test_500_at_once_and_no_more(world: World) -> None:
-    """Each that repeats comes again once; 501 or none are refused."""
+    """Each repeating task has one next occurrence; 501 tasks or none are refused."""
     await world.sql(
         """
         INSERT INTO task (org_id, id, title, recurrence, due_on, deadline, creator_id)
@@ -104,7 +104,8 @@ async def test_500_at_once_and_no_more(world: World) -> None:
 
 
 async def test_many_at_once_complete_each_task_once(world: World) -> None:
-    """Twenty callers with overlapping lists in different orders: one completion each, and one next occurrence."""
+    """Of twenty callers with overlapping lists in different orders, each task has one completion and one next
+    occurrence."""
     names = [f"Task {at}" for at in range(10)]
     for name in names:
         await task(world, name, dueOn="2031-05-01", recurrence="FREQ=WEEKLY")

@@ -17,8 +17,8 @@ SHOW = """task {
 }"""
 
 
-async def test_keeps_everything_and_tells_it(world: World) -> None:
-    """All fields at once, and one event that says what they are and belongs to the lead."""
+async def test_keeps_everything_and_records_it(world: World) -> None:
+    """One event holds all fields and belongs to the lead."""
     head = await world.head()
     given = {
         "title": " Send  the offer ",
@@ -59,8 +59,8 @@ async def test_keeps_everything_and_tells_it(world: World) -> None:
     assert (event["type"], event["mutation"]) == ("task.scheduled", "create_task")
     assert event["record_id"] == parse_id("task", made["id"])
     assert event["lead_id"] == parse_id("lead", world["Ada"])
-    told = json.loads(event["data"])
-    assert {name: told[name] for name in ("title", "dueOn", "dueAt", "assigneeId", "leadId", "parentId")} == {
+    recorded = json.loads(event["data"])
+    assert {name: recorded[name] for name in ("title", "dueOn", "dueAt", "assigneeId", "leadId", "parentId")} == {
         "title": "Send the offer",
         "dueOn": "2031-05-01",
         "dueAt": None,
@@ -72,7 +72,7 @@ async def test_keeps_everything_and_tells_it(world: World) -> None:
 
 
 async def test_a_title_is_enough(world: World) -> None:
-    """Then it is normal, without a date, about nothing, and for whoever made it."""
+    """The task then has normal priority, no date and no subject, and is assigned to its creator."""
     made = (await world.change("createTask", {"title": "Tidy up"}, SHOW, **RITA))["task"]
     assert (made["priority"], made["deadline"], made["lead"], made["assignee"]) == (
         "NORMAL",
@@ -84,7 +84,7 @@ async def test_a_title_is_enough(world: World) -> None:
 
 
 async def test_whose_it_is_when_nobody_is_named(world: World) -> None:
-    """Whoever owns the lead; the caller where nobody does, or the owner is no longer active; null is nobody."""
+    """The assignee is the lead's owner, or the caller if there is none or an inactive one; null assigns to nobody."""
     bob = {"title": "Call", "leadId": world["Bob"]}
     for given, who, expected in (
         (bob, MIA, "rita"),
@@ -99,7 +99,7 @@ async def test_whose_it_is_when_nobody_is_named(world: World) -> None:
 
 
 async def test_a_rep_gives_tasks_to_herself_nobody_or_the_owner(world: World) -> None:
-    """To anybody else only a manager does; and nobody to who is no longer active."""
+    """Only a manager assigns to anybody else, and nobody assigns to a deactivated member."""
     given = {"title": "Call", "leadId": world["Ada"]}
     await world.refused("createTask", {**given, "assigneeId": world["mia"]}, "FORBIDDEN", "assigneeId", **RITA)
     await world.refused("createTask", {**given, "assigneeId": world["ian"]}, "OWNER_INACTIVE", "assigneeId", **MIA)
@@ -111,7 +111,7 @@ async def test_a_rep_gives_tasks_to_herself_nobody_or_the_owner(world: World) ->
 
 
 async def test_a_day_is_over_where_the_assignee_lives(world: World) -> None:
-    """The same day ends 26 hours apart; nobody's day is the organisation's."""
+    """The same day ends 26 hours apart; a task of nobody follows the organisation's time zone."""
     await world.sql("UPDATE organisation SET time_zone = 'America/New_York'")
     await world.sql("UPDATE member SET time_zone = 'Pacific/Kiritimati' WHERE subject = 'rita'")
     await world.sql("UPDATE member SET time_zone = 'Etc/GMT+12' WHERE subject = 'mia'")
@@ -126,7 +126,7 @@ async def test_a_day_is_over_where_the_assignee_lives(world: World) -> None:
 
 
 async def test_a_subtask_is_about_the_same_as_its_parent(world: World) -> None:
-    """Unless it says otherwise; its parent tells it among its parts."""
+    """What it is about can be set otherwise; its parent lists it among its parts."""
     links = {"leadId": world["Bob"], "contactId": world["contact of mia"], "customerId": world["Acme"]}
     await task(world, "Prepare", **links)
     made = (await world.change("createTask", {"title": "Print", "parentId": world["Prepare"]}, SHOW))["task"]
@@ -146,7 +146,7 @@ async def test_a_subtask_is_about_the_same_as_its_parent(world: World) -> None:
 
 
 async def test_subtasks_go_one_level_deep(world: World) -> None:
-    """A subtask has no parts of its own, one that ended gets none, and none repeats."""
+    """A subtask has no parts of its own and does not repeat, and a closed task gets no parts."""
     await task(world, "Print", parentId=await task(world, "Prepare"))
     part = {"title": "Part", "parentId": world["Prepare"]}
     await world.refused("createTask", {**part, "parentId": world["Print"]}, "SUBTASKS_TOO_DEEP", "parentId")
@@ -157,7 +157,7 @@ async def test_subtasks_go_one_level_deep(world: World) -> None:
 
 
 async def test_a_task_has_up_to_100_parts(world: World) -> None:
-    """The 101st is refused, also when many are made at once."""
+    """The 101st is refused, also when many are created at once."""
     given = {"title": "Part", "parentId": await task(world, "Prepare")}
     for _ in range(6):
         await asyncio.gather(*(world.change("createTask", given) for _ in range(15)))
@@ -185,12 +185,12 @@ async def test_a_task_has_up_to_100_parts(world: World) -> None:
     ids=lambda value: str(value)[:60],
 )
 async def test_refusals(world: World, given: dict[str, Any], path: str) -> None:
-    """Each at its field; nothing is made."""
+    """Each refusal is at its field, and nothing is created."""
     await world.refused("createTask", {"title": "Call", **given}, "INVALID", path)
 
 
 async def test_a_converted_lead_gets_no_more_tasks(world: World) -> None:
-    """They belong to its opportunity; the refusal shows nothing else than that."""
+    """Tasks belong to its opportunity, and the refusal returns nothing."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     await world.change("qualifyLead", {"leadId": world["Bob"]})
     await world.change("convertLead", {"leadId": world["Bob"]})

@@ -1,4 +1,4 @@
-"""deleteTask: gone with its parts, by whom it concerns; the log keeps what it was."""
+"""deleteTask: a task is deleted with its parts, by a member it concerns; the log keeps its fields."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ SHOW = "deletedTaskId lead { title nextTask { title } tasks { totalCount } }"
 
 
 async def test_is_gone_with_its_parts(world: World) -> None:
-    """Each told with all its fields, the parts first; what waited for it waits no more."""
+    """Each deleted task has an event with all its fields, the parts first, and nothing waits for it any more."""
     await task(world, "Prepare", leadId=world["Ada"], dueOn="2031-05-01", notes="Soon", recurrence="FREQ=DAILY")
     for name in ("Print", "Bind"):
         await task(world, name, parentId=world["Prepare"])
@@ -27,17 +27,21 @@ async def test_is_gone_with_its_parts(world: World) -> None:
         ("task.deleted", "delete_task", parse_id("task", world[name]), parse_id("lead", world["Ada"]))
         for name in ("Print", "Bind", "Prepare")
     ]
-    told = [json.loads(event["data"]) for event in events]
-    assert [(row["title"], row["status"]) for row in told] == [("Print", "OPEN"), ("Bind", "DONE"), ("Prepare", "OPEN")]
-    assert (told[2]["notes"], told[2]["dueOn"], told[2]["recurrence"]) == ("Soon", "2031-05-01", "FREQ=DAILY")
+    deleted = [json.loads(event["data"]) for event in events]
+    assert [(row["title"], row["status"]) for row in deleted] == [
+        ("Print", "OPEN"),
+        ("Bind", "DONE"),
+        ("Prepare", "OPEN"),
+    ]
+    assert (deleted[2]["notes"], deleted[2]["dueOn"], deleted[2]["recurrence"]) == ("Soon", "2031-05-01", "FREQ=DAILY")
     assert [await world.task(name, "title") for name in ("Prepare", "Print", "Bind")] == [None] * 3
     assert await world.task("Send", "blocked blockedBy { title }") == {"blocked": False, "blockedBy": []}
     await expect_consistent(world.database)
 
 
-async def test_what_waited_is_told(world: World) -> None:
-    """Each task that waited for it or for a part of it gets a version, and an event with its blockers before and
-    after; a part that waited for another part goes with it."""
+async def test_what_waited_is_recorded(world: World) -> None:
+    """Each task that waited for it or for a part of it gets a version, and an event with its blockers before and after;
+    a part that waited for another part is deleted with it."""
     for name, parent in (("Prepare", None), ("Print", "Prepare"), ("Bind", "Prepare"), ("Write", None)):
         await task(world, name, parentId=parent and world[parent])
     await task(world, "Send", leadId=world["Ada"])
@@ -47,8 +51,8 @@ async def test_what_waited_is_told(world: World) -> None:
         await world.change("addTaskDependency", {"taskId": world[waiting], "blockedById": world[awaited]})
     head = await world.head()
     await world.change("deleteTask", {"taskId": world["Prepare"]})
-    told = [event for event in await world.events(head) if event["type"] == "task.updated"]
-    assert [(event["record_id"], event["lead_id"], json.loads(event["data"])["changes"]) for event in told] == [
+    released = [event for event in await world.events(head) if event["type"] == "task.updated"]
+    assert [(event["record_id"], event["lead_id"], json.loads(event["data"])["changes"]) for event in released] == [
         (
             parse_id("task", world["Send"]),
             parse_id("lead", world["Ada"]),
@@ -62,7 +66,7 @@ async def test_what_waited_is_told(world: World) -> None:
 
 
 async def test_waiting_begins_while_it_is_deleted(world: World) -> None:
-    """Whatever begins to wait for it at the same time is told that it waits no more, or finds it gone."""
+    """A task that starts to wait for it at the same time gets an event that it no longer waits, or finds it deleted."""
     await task(world, "Prepare")
     waiting = [await task(world, f"Send {nth}") for nth in range(10)]
     head = await world.head()
@@ -81,14 +85,14 @@ async def test_waiting_begins_while_it_is_deleted(world: World) -> None:
 
 
 async def test_a_part_is_deleted_alone(world: World) -> None:
-    """Its parent stays."""
+    """The parent stays."""
     await task(world, "Print", parentId=await task(world, "Prepare"))
     await world.change("deleteTask", {"taskId": world["Print"]})
     assert await world.task("Prepare", "title subtasks { title }") == {"title": "Prepare", "subtasks": []}
 
 
 async def test_who_may(world: World) -> None:
-    """Who made it, who has to do it, or a manager; another rep is refused and shown it."""
+    """A task's creator, its assignee and managers may delete it; another rep is refused and shown the task."""
     for name, assignee in (("Made", None), ("Given", "rita"), ("Other", "mia"), ("Any", "rita")):
         await task(world, name, assigneeId=assignee and world[assignee])
     made = await world.change("createTask", {"title": "Own", "assigneeId": None}, "task { id }", **RITA)
@@ -101,14 +105,14 @@ async def test_who_may(world: World) -> None:
 
 
 async def test_a_stale_version_is_refused(world: World) -> None:
-    """Whoever deletes what somebody else has just changed looks again first."""
+    """A task that somebody else has just changed is not deleted unseen."""
     call = {"taskId": await task(world, "Call")}
     await world.change("updateTask", {**call, "title": "Ring"})
     await world.refused("deleteTask", {**call, "expectedVersion": 1}, "CONFLICT", "expectedVersion")
 
 
 async def test_of_twenty_at_once_one_deletes_it(world: World) -> None:
-    """The others find nothing, also while parts are being added."""
+    """One call deletes the task; the others no longer find it, also while parts are being added."""
     prepare = await task(world, "Prepare")
     head = await world.head()
     bodies = await asyncio.gather(

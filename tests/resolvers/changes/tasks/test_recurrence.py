@@ -1,4 +1,4 @@
-"""What comes after a task that repeats: by the clock of a zone, past what has passed already, until its rule ends."""
+"""The next occurrence of a repeating task: by the clock of a zone, not in the past, until its rule ends."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def due(when: str, rule: str, remind_at: str | None = None) -> dict[str, Any]:
-    """A task that repeats; due at an instant, or all day when `when` is a date."""
+    """A repeating task; due at an instant, or all day when `when` is a date."""
     all_day = len(when) == 10
     return {
         "due_on": date.fromisoformat(when) if all_day else None,
@@ -25,7 +25,7 @@ def due(when: str, rule: str, remind_at: str | None = None) -> dict[str, Any]:
 
 
 def following(task: dict[str, Any], zone: str = "UTC", now: datetime = LONG_AGO) -> str | None:
-    """When the next one is due, as text."""
+    """When the next occurrence is due, as text."""
     found = next_occurrence(task, ZoneInfo(zone), now)
     return found and (found["due_at"] or found["due_on"]).isoformat()
 
@@ -45,7 +45,7 @@ def following(task: dict[str, Any], zone: str = "UTC", now: datetime = LONG_AGO)
     ],
 )
 def test_at_the_same_time_of_the_clock(zone: str, when: str, expected: str) -> None:
-    """Nine stays nine when clocks change; what is skipped does not come, what comes twice is meant the first time.
+    """Nine stays nine when clocks change; a skipped time does not occur, and a repeated one counts the first time.
 
     Samoa had no 30 December 2011; in Chile midnight is skipped in September, but not the day.
     """
@@ -64,19 +64,19 @@ def test_at_the_same_time_of_the_clock(zone: str, when: str, expected: str) -> N
     ],
 )
 def test_on_the_days_of_the_rule(rule: str, expected: str) -> None:
-    """From Thursday, 1 May 2031."""
+    """The next days after Thursday, 1 May 2031, are those of the rule."""
     assert following(due("2031-05-01", rule)) == expected
 
 
 def test_the_days_are_those_of_the_zone() -> None:
-    """Sunday evening in New York is Monday in UTC: each Sunday comes again on a Sunday there."""
+    """Sunday evening in New York is Monday in UTC: each occurrence is on a Sunday in New York."""
     sunday = due("2031-05-05T01:00+00:00", "FREQ=WEEKLY;BYDAY=SU")
     assert following(sunday, "America/New_York") == "2031-05-12T01:00:00+00:00"
     assert following(sunday, "UTC") == "2031-05-11T01:00:00+00:00"
 
 
 def test_what_is_past_already_is_passed_over() -> None:
-    """Done late, a task does not come again in the past; today does come, where its assignee lives."""
+    """A task completed late has no occurrence in the past; today in the assignee's zone is not past."""
     daily = due("2031-05-01T09:00Z", "FREQ=DAILY")
     assert following(daily, now=datetime(2031, 5, 10, 8, tzinfo=UTC)) == "2031-05-10T09:00:00+00:00"
     assert following(daily, now=datetime(2031, 5, 10, 10, tzinfo=UTC)) == "2031-05-11T09:00:00+00:00"
@@ -87,7 +87,8 @@ def test_what_is_past_already_is_passed_over() -> None:
 
 
 def test_count_is_what_is_left() -> None:
-    """Each one carries how many are left, itself included; what is passed over counts, what no clock shows does not."""
+    """Each occurrence holds how many are left, itself included; passed ones count, and times that no clock shows do
+    not."""
     task, days = due("2031-03-28T02:30+01:00", "FREQ=DAILY;COUNT=4"), []
     while (found := next_occurrence(task, ZoneInfo("Europe/Berlin"), LONG_AGO)) is not None:
         days.append((str(found["due_at"].date()), found["recurrence"]))
@@ -117,13 +118,13 @@ def test_count_is_what_is_left() -> None:
     ],
 )
 def test_until_is_included(when: str, until: str, comes: bool) -> None:
-    """A day means the whole day where the assignee lives; an instant, that instant."""
+    """A day includes the whole day in the assignee's zone; an instant includes that instant."""
     zone = "Asia/Tokyo" if "+09:00" in when else "UTC"
     assert (following(due(when, f"FREQ=DAILY;UNTIL={until}"), zone) is not None) == comes
 
 
 def test_the_reminder_keeps_its_distance_by_the_clock() -> None:
-    """At nine the day before stays at nine the day before, also when clocks change in between."""
+    """A reminder at nine the day before stays at nine the day before, also when clocks change in between."""
     for when, remind_at, expected in (
         ("2031-03-29T09:00+01:00", "2031-03-28T09:00+01:00", "2031-03-29T08:00:00+00:00"),
         ("2031-03-29", "2031-03-29T08:00+01:00", "2031-03-30T06:00:00+00:00"),
@@ -143,7 +144,7 @@ def test_the_reminder_keeps_its_distance_by_the_clock() -> None:
     st.timedeltas(timedelta(0), timedelta(days=40)),
 )
 def test_comes_later_and_not_in_the_past(local: datetime, zone: str, rule: str, late: timedelta) -> None:
-    """Whenever it is completed, the next one shows the same time on the clock, and nothing is skipped without need."""
+    """Whenever it is completed, the next one has the same time of day, and no occurrence is skipped without need."""
     due_at = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     shown = due_at.astimezone(ZoneInfo(zone)).time()
     task = due(due_at.isoformat(), rule)

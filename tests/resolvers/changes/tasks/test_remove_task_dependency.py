@@ -13,14 +13,15 @@ task { title version blocked blockedBy { title } } blocker { title version block
 
 
 async def waiting(world: World) -> dict[str, str]:
-    """A task that is a step of Ada and waits for another: what to send to end that."""
+    """A task of Ada that waits for another one: the input that ends that."""
     given = {"taskId": await task(world, "Send", leadId=world["Ada"]), "blockedById": await task(world, "Write")}
     await world.change("addTaskDependency", given)
     return given
 
 
 async def test_a_task_no_longer_waits(world: World) -> None:
-    """Shown from both sides; the one that waited has a version and an event with its blockers before and after."""
+    """Both tasks show the change; the one that waited has a version, and an event with its blockers before and
+    after."""
     send = await waiting(world)
     head = await world.head()
     made = await world.change("removeTaskDependency", {**send, "expectedVersion": 2}, SHOW, **RITA)
@@ -34,7 +35,7 @@ async def test_a_task_no_longer_waits(world: World) -> None:
 
 
 async def test_the_other_blockers_stay(world: World) -> None:
-    """The task is blocked until none of them is left to do."""
+    """The task is blocked until all of the others are completed."""
     send = await waiting(world)
     other = {"taskId": send["taskId"], "blockedById": await task(world, "Print")}
     await world.change("addTaskDependency", other)
@@ -46,7 +47,7 @@ async def test_the_other_blockers_stay(world: World) -> None:
 
 
 async def test_a_task_that_does_not_wait_stays_as_it_is(world: World) -> None:
-    """Nor does it matter that the other one waits for it."""
+    """The task does not change, even if the other one waits for it."""
     send = await waiting(world)
     back = {"taskId": send["blockedById"], "blockedById": send["taskId"]}
     head = await world.head()
@@ -56,7 +57,7 @@ async def test_a_task_that_does_not_wait_stays_as_it_is(world: World) -> None:
 
 
 async def test_what_blocked_it_alone_lets_it_be_completed(world: World) -> None:
-    """And the way is free for the two to wait the other way round."""
+    """The two tasks can then wait the other way round."""
     send = await waiting(world)
     await world.refused("completeTask", {"taskId": send["taskId"]}, "TASK_BLOCKED", "taskId")
     back = {"taskId": send["blockedById"], "blockedById": send["taskId"]}
@@ -68,7 +69,7 @@ async def test_what_blocked_it_alone_lets_it_be_completed(world: World) -> None:
 
 
 async def test_a_task_that_is_done_can_be_released(world: World) -> None:
-    """What it waited for is only a record by then."""
+    """A completed task's blockers are only a record, and can be removed."""
     send = await waiting(world)
     for name in ("Write", "Send"):
         await world.change("completeTask", {"taskId": world[name]})
@@ -77,7 +78,7 @@ async def test_a_task_that_is_done_can_be_released(world: World) -> None:
 
 
 async def test_refusals(world: World, strangers: World) -> None:
-    """Each at its field; the task is looked for before its blocker."""
+    """Each refusal is at its field; the task is looked up before its blocker."""
     ours, theirs = await waiting(world), await waiting(strangers)
     for given, code, field in (
         (theirs, "NOT_FOUND", "taskId"),
@@ -89,7 +90,7 @@ async def test_refusals(world: World, strangers: World) -> None:
 
 
 async def test_a_deleted_blocker_is_not_found(world: World) -> None:
-    """The task stopped waiting when it was deleted."""
+    """The task stopped waiting when its blocker was deleted."""
     send = await waiting(world)
     await world.change("deleteTask", {"taskId": send["blockedById"]})
     await world.refused("removeTaskDependency", send, "NOT_FOUND", "blockedById")
@@ -97,7 +98,7 @@ async def test_a_deleted_blocker_is_not_found(world: World) -> None:
 
 
 async def test_a_conflict_shows_the_task_as_it_is(world: World) -> None:
-    """So that the caller can look and decide again."""
+    """The conflict returns the task, so that the caller can decide again."""
     given = {**await waiting(world), "expectedVersion": 1}
     shown = await world.refused("removeTaskDependency", given, "CONFLICT", "expectedVersion", show=SHOW)
     assert shown["task"] == {"title": "Send", "version": 2, "blocked": True, "blockedBy": [{"title": "Write"}]}
@@ -112,7 +113,7 @@ async def test_twenty_at_once_remove_one_dependency(world: World) -> None:
 
 
 async def test_added_and_removed_at_once(world: World) -> None:
-    """Every change sees what the one before left: the events lead from each set of blockers to the next."""
+    """The events lead from each set of blockers to the next."""
     send = await waiting(world)
     head = await world.head()
     for _ in range(3):

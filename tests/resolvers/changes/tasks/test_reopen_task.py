@@ -1,4 +1,4 @@
-"""reopenTask: what was done or cancelled is to be done again; what became of it stays in its events."""
+"""reopenTask: a closed task is open again; its events keep the outcome."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ SHOW = "task { title status outcome completedAt deadline overdue recurrence vers
 
 
 async def test_takes_up_what_was_done(world: World) -> None:
-    """Open, late if its day is over, without outcome; the event keeps what that was."""
+    """The task is open, overdue if its day has ended, and without outcome; the event keeps the old one."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
     done = {"taskId": world["Call"], "outcome": "Reached her"}
     at = (await world.change("completeTask", done, "task { completedAt }"))["task"]["completedAt"]
@@ -39,7 +39,7 @@ async def test_takes_up_what_was_done(world: World) -> None:
 
 
 async def test_its_day_is_that_of_where_the_assignee_lives_now(world: World) -> None:
-    """Who moved while it was closed does not get the old deadline back."""
+    """If the assignee's time zone changed while the task was closed, its deadline follows the new one."""
     call = {"taskId": await task(world, "Call", dueOn="2031-05-01", assigneeId=world["rita"])}
     await world.change("cancelTask", call)
     await world.sql("UPDATE member SET time_zone = 'Asia/Tokyo' WHERE subject = 'rita'")
@@ -48,7 +48,8 @@ async def test_its_day_is_that_of_where_the_assignee_lives_now(world: World) -> 
 
 
 async def test_what_repeats_goes_on_or_has_gone_on(world: World) -> None:
-    """Cancelled and reopened it still repeats; completed, its rule has gone to the next, so it comes no third time."""
+    """Cancelled and reopened, it still repeats; completed, its rule has passed to the next one, so it repeats no
+    more."""
     call = {"taskId": await task(world, "Call", dueOn="2031-05-01", recurrence="FREQ=DAILY")}
     await world.change("cancelTask", call)
     assert (await world.change("reopenTask", call, SHOW))["task"]["recurrence"] == "FREQ=DAILY"
@@ -59,7 +60,7 @@ async def test_what_repeats_goes_on_or_has_gone_on(world: World) -> None:
 
 
 async def test_refusals(world: World) -> None:
-    """An open one, and a stale version; each shows the task as it is."""
+    """An open task and a stale version are refused, and both refusals return the task as it is."""
     call = {"taskId": await task(world, "Call")}
     assert (await world.refused("reopenTask", call, "TASK_OPEN", "taskId", show=SHOW))["task"]["title"] == "Call"
     await world.change("completeTask", call)
@@ -68,7 +69,7 @@ async def test_refusals(world: World) -> None:
 
 
 async def test_a_part_of_what_has_ended_stays_ended(world: World) -> None:
-    """First the parent, then its parts: a closed task has no open parts unless somebody forced it."""
+    """The parent is reopened first: a closed task has no open parts, unless it was forced."""
     prepare = {"taskId": await task(world, "Prepare")}
     printing = {"taskId": await task(world, "Print", parentId=world["Prepare"])}
     await world.change("cancelTask", prepare)
@@ -81,7 +82,7 @@ async def test_a_part_of_what_has_ended_stays_ended(world: World) -> None:
 
 
 async def test_a_part_is_not_reopened_under_a_parent_that_is_completed_meanwhile(world: World) -> None:
-    """One of the two is refused."""
+    """Of reopening the part and completing the parent at once, one is refused."""
     for at in range(10):
         parent = {"taskId": await task(world, f"Prepare {at}")}
         part = {"taskId": await task(world, f"Print {at}", parentId=parent["taskId"])}
@@ -92,7 +93,7 @@ async def test_a_part_is_not_reopened_under_a_parent_that_is_completed_meanwhile
 
 
 async def test_not_on_a_lead_that_was_converted_since(world: World) -> None:
-    """What goes on goes on with the opportunity; the refusal shows the task."""
+    """The opportunity has the open tasks now; the refusal returns the task."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     call = {"taskId": await task(world, "Call", leadId=world["Bob"])}
     await world.change("completeTask", call)
@@ -102,7 +103,7 @@ async def test_not_on_a_lead_that_was_converted_since(world: World) -> None:
 
 
 async def test_of_twenty_at_once_one_reopens_it(world: World) -> None:
-    """The others are told that it is open."""
+    """One call reopens the task; the others are refused because it is open."""
     call = {"taskId": await task(world, "Call")}
     await world.change("completeTask", call)
     bodies = await asyncio.gather(*(world.attempt("reopenTask", call) for _ in range(20)))

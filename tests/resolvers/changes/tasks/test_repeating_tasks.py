@@ -1,4 +1,4 @@
-"""Tasks that repeat: completing one makes the next, where its assignee lives, until the rule ends."""
+"""Repeating tasks: completing one creates the next, in its assignee's time zone, until the rule ends."""
 
 import asyncio
 import json
@@ -19,14 +19,15 @@ nextOccurrence {
 
 
 async def complete(world: World, task_id: str, **who: Any) -> Any:
-    """The task that comes next after completing one, or None."""
+    """Complete a task; returns the next occurrence or None."""
     made = await world.change("completeTask", {"taskId": task_id}, SHOW, **who)
     assert made["task"]["recurrence"] is None
     return made["nextOccurrence"]
 
 
 async def test_the_next_is_like_the_one_before(world: World) -> None:
-    """About the same, for the same person, by whoever made the first; told as scheduled, with what it repeats."""
+    """The next task has the same subject, assignee and creator, and is recorded as scheduled, with the task it
+    repeats."""
     links = {"leadId": world["Bob"], "contactId": world["contact of mia"], "customerId": world["Acme"]}
     given = {"notes": "Ask", "priority": "HIGH", "assigneeId": world["rita"], "remindAt": "2031-05-01T07:00:00Z"}
     await task(world, "Call", **links, **given, dueOn="2031-05-01", recurrence="FREQ=WEEKLY;COUNT=3")
@@ -53,8 +54,8 @@ async def test_the_next_is_like_the_one_before(world: World) -> None:
     completed, scheduled = await world.events(head)
     assert json.loads(completed["data"])["changes"]["recurrence"] == ["FREQ=WEEKLY;COUNT=3", None]
     assert (scheduled["type"], scheduled["record_id"]) == ("task.scheduled", parse_id("task", following["id"]))
-    told = json.loads(scheduled["data"])
-    assert (told["repeats"], told["dueOn"], told["title"]) == (world["Call"], "2031-05-08", "Call")
+    recorded = json.loads(scheduled["data"])
+    assert (recorded["repeats"], recorded["dueOn"], recorded["title"]) == (world["Call"], "2031-05-08", "Call")
     await expect_consistent(world.database)
 
 
@@ -75,7 +76,8 @@ async def test_until_its_rule_ends(world: World) -> None:
 
 
 async def test_nine_stays_nine_where_the_assignee_lives(world: World) -> None:
-    """Whoever completes it: clocks change in Berlin on 30 March 2031, and nobody's tasks follow the organisation's."""
+    """Clocks change in Berlin on 30 March 2031; it does not matter who completes a task; unassigned tasks use the
+    organisation's zone."""
     await world.sql("UPDATE organisation SET time_zone = 'America/New_York'")
     await world.sql("UPDATE member SET time_zone = 'Europe/Berlin' WHERE subject = 'rita'")
     daily = {"dueAt": "2031-03-29T08:00:00Z", "recurrence": "FREQ=DAILY"}
@@ -89,7 +91,7 @@ async def test_nine_stays_nine_where_the_assignee_lives(world: World) -> None:
 
 
 async def test_is_nobodys_when_its_assignee_has_left(world: World) -> None:
-    """Its day is then the organisation's."""
+    """A task whose assignee is deactivated recurs unassigned, in the organisation's time zone."""
     await world.sql("UPDATE member SET time_zone = 'Asia/Tokyo' WHERE subject = 'rita'")
     await task(world, "Call", dueOn="2031-05-01", recurrence="FREQ=DAILY", assigneeId=world["rita"])
     await world.sql("UPDATE member SET active = false WHERE subject = 'rita'")
@@ -99,7 +101,7 @@ async def test_is_nobodys_when_its_assignee_has_left(world: World) -> None:
 
 
 async def test_what_was_late_does_not_come_again_in_the_past(world: World) -> None:
-    """From 2020, every leap day: the next one is still to come."""
+    """The next of a task on every leap day since 2020 is in the future."""
     await task(world, "Count the stock", dueOn="2020-02-29", recurrence="FREQ=YEARLY")
     following = await complete(world, world["Count the stock"])
     assert following["dueOn"][4:] == "-02-29"
@@ -107,7 +109,7 @@ async def test_what_was_late_does_not_come_again_in_the_past(world: World) -> No
 
 
 async def test_a_rule_can_be_given_changed_and_taken_away(world: World) -> None:
-    """The next one follows the rule as it is when the task is completed."""
+    """The next one follows the rule as it is at the completion."""
     call = {"taskId": await task(world, "Call", dueOn="2031-05-01")}
     await world.change("updateTask", {**call, "recurrence": "FREQ=DAILY"})
     await world.change("updateTask", {**call, "recurrence": "FREQ=WEEKLY;BYDAY=TU"})
@@ -118,7 +120,7 @@ async def test_a_rule_can_be_given_changed_and_taken_away(world: World) -> None:
 
 
 async def test_a_parent_repeats_without_its_parts(world: World) -> None:
-    """They belong to the one that was done."""
+    """The parts belong to the completed task."""
     await task(world, "Report", dueOn="2031-05-01", recurrence="FREQ=MONTHLY")
     await world.change("completeTask", {"taskId": await task(world, "Collect", parentId=world["Report"])})
     following = await complete(world, world["Report"])
@@ -127,7 +129,7 @@ async def test_a_parent_repeats_without_its_parts(world: World) -> None:
 
 
 async def test_a_chain_goes_on_once_however_many_complete_it(world: World) -> None:
-    """Three rounds of twenty at once: three completions, three occurrences, each on the next day."""
+    """Three rounds of twenty at once give three completions and three occurrences, a day apart."""
     task_id = await task(world, "Call", dueOn="2031-05-01", recurrence="FREQ=DAILY")
     for day in ("2031-05-02", "2031-05-03", "2031-05-04"):
         bodies = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""scheduleFollowUp: the next step of a lead, due at an instant or all day, for whoever works on it."""
+"""scheduleFollowUp: the next step of a lead, due at an instant or all day, for the member who works on it."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ SHOW = (
 
 
 async def test_makes_an_open_task_on_the_lead(world: World) -> None:
-    """Everything is kept as given; the lead itself does not change; one event tells it."""
+    """All fields are stored as given, the lead itself does not change, and one event records it."""
     head = await world.head()
     given = {"leadId": world["Ada"], "dueAt": "2031-05-01T09:00:00+02:00", "title": " Call  back ", "notes": "Ask"}
     made = await world.change("scheduleFollowUp", {**given, "priority": "HIGH"}, SHOW, **RITA)
@@ -38,7 +38,7 @@ async def test_makes_an_open_task_on_the_lead(world: World) -> None:
 
 
 async def test_all_day_on_a_date_by_a_rule(world: World) -> None:
-    """With the date alone it is all day, for whoever owns the lead, under a title of its own or of ours."""
+    """A date alone makes it all day, for the lead's owner, with the given title or a default one."""
     given = {"leadId": world["Bob"], "dueOn": "2031-05-01", "recurrence": "FREQ=WEEKLY", "title": None}
     made = await world.change("scheduleFollowUp", given, f"{SHOW} task {{ recurrence }}", **MIA)
     task = made["task"]
@@ -66,7 +66,7 @@ async def test_all_day_on_a_date_by_a_rule(world: World) -> None:
     ids=str,
 )
 async def test_refusals(world: World, given: dict[str, Any], code: str, path: str) -> None:
-    """For a rep: each with its code, at its field; nothing is planned."""
+    """For a rep, each refusal has its code and its field, and nothing is planned."""
     given = {**given, "leadId": world["Ada"]}
     if "assigneeId" in given:
         given["assigneeId"] = world[given["assigneeId"]]
@@ -74,7 +74,7 @@ async def test_refusals(world: World, given: dict[str, Any], code: str, path: st
 
 
 async def test_a_converted_lead_is_followed_up_on_its_opportunity(world: World) -> None:
-    """The refusal shows the lead, so that an app finds the way there; the opportunity takes it."""
+    """The refusal returns the lead, which leads an app to its opportunity; the opportunity takes the task."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     await world.change("qualifyLead", {"leadId": world["Bob"]})
     made = await world.change("convertLead", {"leadId": world["Bob"]}, "opportunity { id }")
@@ -87,7 +87,7 @@ async def test_a_converted_lead_is_followed_up_on_its_opportunity(world: World) 
 
 
 async def test_planned_while_the_lead_is_converted_it_is_not_left_behind(world: World) -> None:
-    """Either it was planned first and carried over, or it is refused: no open task stays on a converted lead."""
+    """The task is carried over or refused: no open task stays on a converted lead."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     for name in ("Ada", "Bob", "Cleo"):
         await world.change("qualifyLead", {"leadId": world[name]})

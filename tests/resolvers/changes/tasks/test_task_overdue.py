@@ -1,4 +1,4 @@
-"""TASK_OVERDUE: that a task was not done in time is told, once for each due time, by whichever process comes first."""
+"""TASK_OVERDUE: a task that passes its deadline is recorded once per deadline, by whichever process comes first."""
 
 import asyncio
 import json
@@ -32,12 +32,12 @@ def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def nobody(_: UUID) -> None:
-    """Nobody is waiting for the news."""
+    """No subscriber is connected."""
 
 
 @pytest.fixture
 def recorded(world: World) -> Recorded:
-    """Looks for late tasks, and returns the titles of those that have been told of since the last time, in order."""
+    """Record late tasks, and return the titles of those recorded since the last call, in order."""
     seen = 0
 
     async def look(now: datetime | None = None) -> list[str]:
@@ -57,8 +57,8 @@ def recorded(world: World) -> Recorded:
     return look
 
 
-async def test_each_is_told_once(world: World, recorded: Recorded) -> None:
-    """The longest late first, of several batches; not what is done, cancelled, without a due time or still to come."""
+async def test_each_is_recorded_once(world: World, recorded: Recorded) -> None:
+    """The longest overdue come first, over several batches; closed, undated and upcoming tasks are left out."""
     for nth, name in enumerate(("Fourth", "Second", "First", "Third")):
         await task(world, name, dueAt=f"2020-05-0{(4, 2, 1, 3)[nth]}T09:00:00Z")
     await task(world, "No day")
@@ -70,8 +70,8 @@ async def test_each_is_told_once(world: World, recorded: Recorded) -> None:
     await expect_consistent(world.database)
 
 
-async def test_the_event_tells_of_task_and_lead(world: World, recorded: Recorded) -> None:
-    """Nobody did it; the task itself is as it was, and its version."""
+async def test_the_event_names_task_and_lead(world: World, recorded: Recorded) -> None:
+    """The event has no actor, and the task keeps its fields and its version."""
     await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["rita"]})
     await task(world, "Call", leadId=world["Ada"], dueAt="2020-05-01T09:30:00.250Z")
     head = await world.head()
@@ -92,8 +92,8 @@ async def test_the_event_tells_of_task_and_lead(world: World, recorded: Recorded
     assert await world.task("Call", "version overdue") == {"version": 1, "overdue": True}
 
 
-async def test_it_is_told_again_for_another_due_time(world: World, recorded: Recorded) -> None:
-    """Once it is not done by that one either; no other edit is a reason."""
+async def test_it_is_recorded_again_for_another_due_time(world: World, recorded: Recorded) -> None:
+    """A new deadline is recorded once it passes; no other edit leads to a new event."""
     call = {"taskId": await task(world, "Call", dueAt="2020-05-01T00:00:00Z")}
     assert await recorded() == ["Call"]
     for edit in ({"title": "Call them"}, {"assigneeId": world["mia"]}, {"dueAt": "2020-05-01T00:00:00Z"}):
@@ -108,8 +108,8 @@ async def test_it_is_told_again_for_another_due_time(world: World, recorded: Rec
 
 
 @pytest.mark.parametrize("end", ["completeTask", "cancelTask"])
-async def test_it_is_told_again_when_it_was_reopened(world: World, recorded: Recorded, end: str) -> None:
-    """It is to be done again, and late again."""
+async def test_it_is_recorded_again_when_it_was_reopened(world: World, recorded: Recorded, end: str) -> None:
+    """A reopened task is open and overdue again."""
     call = {"taskId": await task(world, "Call", dueOn="2020-05-01")}
     assert await recorded() == ["Call"]
     await world.change(end, call)
@@ -127,7 +127,7 @@ async def test_it_is_told_again_when_it_was_reopened(world: World, recorded: Rec
     ],
 )
 async def test_a_day_ends_where_the_assignee_lives(world: World, recorded: Recorded, zone: str, over: datetime) -> None:
-    """With the midnight there, not before."""
+    """A day ends at the assignee's midnight, not before."""
     await world.sql("UPDATE member SET time_zone = $1 WHERE subject = 'rita'", zone)
     await task(world, "Call", assigneeId=world["rita"], dueOn="2031-01-15")
     assert await recorded(over) == []
@@ -135,24 +135,24 @@ async def test_a_day_ends_where_the_assignee_lives(world: World, recorded: Recor
 
 
 async def test_many_look_at_once(world: World, strangers: World) -> None:
-    """Each task of each organisation is told of once all the same."""
+    """Each task of each organisation is recorded once."""
     for place in (world, strangers):
         for nth in range(7):
             await task(place, f"Call {nth}", leadId=(nth % 2 and place["Ada"]) or None, dueOn="2020-05-01")
     heads = [await place.head() for place in (world, strangers)]
     left = 1
-    while left:  # what another one holds is left for the next time
+    while left:  # tasks that another process has locked are left for the next time
         await asyncio.gather(*(record_overdue(world.database, utc_now(), nobody) for _ in range(5)))
         left = await world.database.pool.fetchval("SELECT count(*) FROM task WHERE overdue_told_at IS NULL")
     for place, head in zip((world, strangers), heads, strict=True):
-        told = [event["record_id"] for event in await place.events(head)]
-        assert sorted(told) == sorted(parse_id("task", place[f"Call {nth}"]) for nth in range(7))
+        found = [event["record_id"] for event in await place.events(head)]
+        assert sorted(found) == sorted(parse_id("task", place[f"Call {nth}"]) for nth in range(7))
     await expect_consistent(world.database)
 
 
 @pytest.mark.parametrize("held", ["lead", "task"])
-async def test_what_is_being_changed_is_told_the_next_time(world: World, recorded: Recorded, held: str) -> None:
-    """Neither waits for the other: the rest is told meanwhile."""
+async def test_what_is_being_changed_is_recorded_the_next_time(world: World, recorded: Recorded, held: str) -> None:
+    """Neither the change nor the search waits for the other: the remaining tasks are recorded meanwhile."""
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
     await task(world, "Write", leadId=world["Bob"], dueOn="2020-05-01")
     name = "Ada" if held == "lead" else "Call"
@@ -162,10 +162,10 @@ async def test_what_is_being_changed_is_told_the_next_time(world: World, recorde
     assert await recorded() == ["Call"]
 
 
-async def test_what_could_not_be_told_is_told_the_next_time(
+async def test_what_could_not_be_recorded_is_recorded_the_next_time(
     world: World, strangers: World, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When it fails in between, nothing is marked as told; and another organisation is told of its own."""
+    """After a failure in between, nothing is marked as recorded, and another organisation's tasks are."""
     await task(world, "Call", dueOn="2020-05-01")
     await task(strangers, "Write", dueOn="2020-05-01")
     append = overdue.append
@@ -185,7 +185,7 @@ async def test_what_could_not_be_told_is_told_the_next_time(
 
 
 async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
-    """A server looks for itself, right after it has started; who follows the lead or its owner is told at once."""
+    """A server looks right after its start, and subscribers to the lead or its owner get the event at once."""
     await task(world, "Call", leadId=world["Ada"], dueAt="2020-05-01T09:00:00Z")
     query = """subscription($after: String, $leadId: ID) { events(after: $after, leadId: $leadId) {
         __typename type actor { name } mutation lead { title } ... on TaskOverdue { deadline task { title overdue } }
@@ -208,7 +208,7 @@ async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
 
 
 async def test_a_server_goes_on_looking(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever fails; and not at all where the setting says that another server does."""
+    """A server keeps looking after any failure, and does not look where the setting leaves it to another server."""
     tried: asyncio.Queue[datetime] = asyncio.Queue()
 
     async def failing(_: Database, now: datetime, wake: overdue.Wake) -> None:

@@ -1,4 +1,4 @@
-"""Everything that can be done with tasks, at once, on the same few: nothing fails, and what is left makes sense."""
+"""All changes of tasks at once, on the same few: nothing fails, and the result is consistent."""
 
 import asyncio
 import random
@@ -37,7 +37,7 @@ STEPS: dict[str, Callable[[World, Draw], dict[str, Any]]] = {
     "updateLead": lambda world, draw: {"leadId": world["Ada"], "ownerId": world[draw.choice(("rita", "mia"))]},
     "reassignAll": lambda world, draw: {"fromMemberId": world["rita"], "toMemberId": world["mia"]},
 }
-"""What can be sent, with an input drawn at random."""
+"""The mutations that are sent, each with an input drawn at random."""
 
 
 def some(world: World, draw: Draw) -> str:
@@ -47,7 +47,7 @@ def some(world: World, draw: Draw) -> str:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_everything_at_once(world: World, seed: int) -> None:
-    """A hundred and fifty changes by twenty at a time: each is done or refused, with one event for each record."""
+    """Of 150 changes, twenty at a time, each is done or refused, with one event for each record."""
     draw = Draw(seed)
     for at in range(8):
         await task(world, f"Task {at}", leadId=world["Ada"] if at % 2 else None, dueOn="2031-05-01")

@@ -1,4 +1,5 @@
-"""updateTask: left out stays, null empties; the deadline follows, and the event tells each field from what to what."""
+"""updateTask: omitted fields stay, null empties, the deadline follows, and the event holds each field before and
+after."""
 
 import asyncio
 import json
@@ -17,9 +18,9 @@ SHOW = """task {
 }"""
 
 
-async def test_changes_what_is_given_and_tells_it(world: World) -> None:
-    """All at once: one version and one event, which belongs to the lead that the task is now a step of; besides, the
-    lead that it was a step of is told that it has left."""
+async def test_changes_what_is_given_and_records_it(world: World) -> None:
+    """One version and one event, which belongs to the task's new lead; its old lead gets an event that the task has
+    left."""
     await task(world, "Prepare")
     given = {
         "taskId": await task(world, "Call", leadId=world["Ada"], dueAt="2031-04-01T09:00:00Z"),
@@ -73,8 +74,9 @@ async def test_changes_what_is_given_and_tells_it(world: World) -> None:
     await expect_consistent(world.database)
 
 
-async def test_a_lead_is_told_that_a_task_has_left(world: World) -> None:
-    """Its timeline says so, whether the task is a step of another lead now or of none; one that joins has one event."""
+async def test_a_lead_records_that_a_task_has_left(world: World) -> None:
+    """The old lead's timeline has the event, whether the task moved to another lead or to none; joining is one
+    event."""
     await task(world, "Call", leadId=world["Ada"])
     for name, to in (("Ada", "Bob"), ("Bob", None)):
         await world.change("updateTask", {"taskId": world["Call"], "leadId": to and world[to]})
@@ -88,7 +90,7 @@ async def test_a_lead_is_told_that_a_task_has_left(world: World) -> None:
 
 
 async def test_left_out_stays_and_null_empties(world: World) -> None:
-    """Each field that may be empty can be emptied, and only that one is."""
+    """Each optional field can be emptied, and only that one is."""
     await task(world, "Prepare")
     full = {
         "notes": "Ask",
@@ -111,7 +113,7 @@ async def test_left_out_stays_and_null_empties(world: World) -> None:
 
 
 async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
-    """The same values however they are written, or none: version and log stay."""
+    """The same values, however they are written, or none at all, leave version and log as they are."""
     await task(world, "Call", dueAt="2031-05-01T09:00:00Z", recurrence="FREQ=DAILY", leadId=world["Bob"])
     head = await world.head()
     same = {
@@ -130,7 +132,7 @@ async def test_what_changes_nothing_leaves_no_trace(world: World) -> None:
 
 
 async def test_an_instant_and_a_day_replace_each_other(world: World) -> None:
-    """Who gives one means it instead of the other; null for the one that it has leaves none."""
+    """Sending one replaces the other; null for the one that is set leaves none."""
     call = {"taskId": await task(world, "Call", dueAt="2031-05-01T09:00:00Z")}
     july = "2031-07-01T00:00:00+00:00"
     for given, due_at, due_on, deadline in (
@@ -145,7 +147,7 @@ async def test_an_instant_and_a_day_replace_each_other(world: World) -> None:
 
 
 async def test_the_deadline_moves_with_the_assignee(world: World) -> None:
-    """A day is over where whoever has to do it lives."""
+    """A day ends in the assignee's time zone."""
     await world.sql("UPDATE member SET time_zone = 'Asia/Tokyo' WHERE subject = 'rita'")
     call = {"taskId": await task(world, "Call", dueOn="2031-05-01")}
     for assignee_id, deadline in (
@@ -172,20 +174,20 @@ async def test_the_deadline_moves_with_the_assignee(world: World) -> None:
     ids=lambda value: str(value)[:60],
 )
 async def test_refusals(world: World, given: dict[str, Any], code: str, path: str) -> None:
-    """Each with its code, at the field that has to be mended; nothing changes."""
+    """Each refusal has its code, at the field to correct, and nothing changes."""
     await task(world, "Call", dueOn="2031-05-01", recurrence="FREQ=DAILY")
     await world.refused("updateTask", {"taskId": world["Call"], **given}, code, path)
 
 
 async def test_a_conflict_shows_the_task_as_it_is(world: World) -> None:
-    """So that the caller can look and decide again."""
+    """The conflict returns the task, so that the caller can decide again."""
     stale = {"taskId": await task(world, "Call"), "title": "Ring", "expectedVersion": 4}
     shown = await world.refused("updateTask", stale, "CONFLICT", "expectedVersion", show=SHOW)
     assert (shown["task"]["title"], shown["task"]["version"]) == ("Call", 1)
 
 
 async def test_assignees(world: World) -> None:
-    """A rep takes what is nobody's, hands back her own, gives it to the owner of its lead; a manager does the rest."""
+    """A rep takes unassigned tasks, gives up her own and assigns to the lead's owner; a manager does the rest."""
     call = {"taskId": await task(world, "Call", leadId=world["Ada"], assigneeId=None)}
     give = {name: {**call, "assigneeId": world[name]} for name in ("rita", "mia", "ian")}
     await world.refused("updateTask", give["ian"], "OWNER_INACTIVE", "assigneeId")
@@ -202,7 +204,7 @@ async def test_assignees(world: World) -> None:
 
 
 async def test_an_assignee_who_has_left_may_stay(world: World) -> None:
-    """Other fields can still be changed, with the form sent as it was."""
+    """The other fields can still be changed, so that a form can be sent back as it was."""
     call = {"taskId": await task(world, "Call", assigneeId=world["rita"])}
     await world.sql("UPDATE member SET active = false WHERE subject = 'rita'")
     made = await world.change("updateTask", {**call, "assigneeId": world["rita"], "dueOn": "2031-05-01"}, SHOW)
@@ -210,7 +212,7 @@ async def test_an_assignee_who_has_left_may_stay(world: World) -> None:
 
 
 async def test_a_parent_may_be_chosen_later(world: World) -> None:
-    """One level deep, of an open task that is not waiting for it, and of none that repeats; null takes it out."""
+    """The parent is an open top-level task that neither waits for the task nor repeats; null removes the parent."""
     for name in ("Prepare", "Print", "Send"):
         await task(world, name)
     prepare, send = {"taskId": world["Prepare"]}, {"taskId": world["Send"]}
@@ -245,7 +247,7 @@ async def test_two_cannot_become_parts_of_each_other(world: World) -> None:
 
 
 async def test_a_task_does_not_go_to_a_converted_lead(world: World) -> None:
-    """One that ended before the conversion stays there, and a note can still be made."""
+    """A task that closed before the conversion stays there, and its notes can still be changed."""
     await world.change("createPipeline", {"name": "Deals", "type": "OPPORTUNITY", "stages": [{"name": "A"}]})
     await world.change("completeTask", {"taskId": await task(world, "Call", leadId=world["Bob"])})
     await world.change("qualifyLead", {"leadId": world["Bob"]})
@@ -259,7 +261,7 @@ async def test_a_task_does_not_go_to_a_converted_lead(world: World) -> None:
 
 
 async def test_one_of_twenty_with_the_same_version_wins(world: World) -> None:
-    """And without a version all are made, one after the other."""
+    """With a version one update wins; without a version all are made, one after the other."""
     call = {"taskId": await task(world, "Call")}
     bodies = await asyncio.gather(
         *(world.attempt("updateTask", {**call, "title": str(at), "expectedVersion": 1}) for at in range(20))
