@@ -32,7 +32,7 @@ class Lead(Tenant, Stamped, Base):
         CheckConstraint("probability BETWEEN 0 AND 100", name="probability"),
         Index("lead_board_idx", "org_id", "stage_id", "rank", "id"),
         Index("lead_pipeline_idx", "org_id", "pipeline_id", "id"),
-        Index("lead_owner_idx", "org_id", "owner_id", "id"),
+        Index("lead_owner_idx", "org_id", "owner_id", "created_at", "id"),
         Index("lead_open_owner_idx", "org_id", "owner_id", postgresql_where=text("closed_at IS NULL")),
         Index(
             "lead_unowned_idx",
@@ -61,7 +61,20 @@ class Lead(Tenant, Stamped, Base):
             unique=True,
             postgresql_where=text("external_id IS NOT NULL"),
         ),
-        Index("lead_updated_idx", "org_id", "updated_at", "id"),
+        # Every order of a stage's leads; the same order of all leads merges those of their stages.
+        *(
+            Index(f"lead_stage_{column}_idx", "org_id", "stage_id", column, "id")
+            for column in (
+                "created_at",
+                "updated_at",
+                "title",
+                "value",
+                "expected_close_date",
+                "score",
+                "stage_entered_at",
+            )
+        ),
+        Index("lead_created_idx", "org_id", "created_at", "id"),
         Index("lead_value_idx", "org_id", "value", "id"),
         Index("lead_close_date_idx", "org_id", "expected_close_date", "id"),
     )

@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from engine.read.filters import pattern
 from engine.read.json_text import Expression, quoted
-from engine.read.paging import Direction, Page, page
+from engine.read.paging import Page
 from engine.read.redirects import all_resolved, resolved
 from engine.read.rows import rows
 from engine.read.slots import Args, BadInput, Slot
@@ -52,7 +52,7 @@ def matching_leads(root: Any, args: Args) -> Page:
     except WrongCondition as wrong:
         raise BadInput(f"{'.'.join(('condition', *wrong.path))}: {wrong.message}") from wrong
     matching = found.where(compiled(condition, found.entity))
-    return page(matching, args, leads.ORDERS, ("CREATED_AT", Direction.DESC))
+    return leads.listed(matching, args)
 
 
 def compiled(condition: Condition, lead: Any) -> Predicate:

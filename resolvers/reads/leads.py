@@ -21,7 +21,7 @@ from engine.read.filters import between, holds, one_of
 from engine.read.json_text import Expression
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import all_named, named
-from engine.read.rows import Rows, rows
+from engine.read.rows import OfEach, Rows, rows
 from engine.read.slots import Args, Slot
 from models.rules.money import as_currency
 from models.rules.stage_kind import StageKind
@@ -33,7 +33,7 @@ from resolvers.reads.tasks.tasks import has_next
 
 ORDERS = {
     "BOARD": Order(lambda lead: lead.rank),
-    "CREATED_AT": Order(lambda lead: lead.id),
+    "CREATED_AT": Order(lambda lead: lead.created_at),
     "UPDATED_AT": Order(lambda lead: lead.updated_at),
     "TITLE": Order(lambda lead: lead.title),
     "VALUE": Order(lambda lead: lead.value, nullable=True),
@@ -50,7 +50,29 @@ def lead(root: Any, args: Args) -> Rows:
 
 def leads(root: Any, args: Args) -> Page:
     """The leads of the organisation that match the filter, newest first."""
-    return page(matching(rows(Lead), args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
+    wanted = args.get("filter")
+    return listed(matching(rows(Lead), wanted), args, wanted)
+
+
+def listed(found: Rows, args: Args, wanted: Mapping[str, Any] | None = None) -> Page:
+    """A page of leads of the organisation, which match the filter and whatever else was asked of them."""
+    chosen = args.get("order_by")
+    walked = None
+    if (chosen and chosen["field"].name != "CREATED_AT") or not COLUMNS.keys().isdisjoint(wanted or ()):
+        walked = _by_stage(found, wanted or {})
+    return page(found, args, ORDERS, ("CREATED_AT", Direction.DESC), walked=walked)
+
+
+def _by_stage(found: Rows, wanted: Mapping[str, Any]) -> OfEach:
+    """Leads stage by stage: every order has its index there, and a filter may leave few of the stages."""
+    stages = rows(Stage)
+    given = [
+        COLUMNS[name](stages.entity, value) for name, value in wanted.items() if name in COLUMNS and value is not None
+    ]
+    parents = stages.where(*given).select(stages.entity.id).subquery()
+    return OfEach(
+        found.model, found.entity, (*found.conditions, found.entity.stage_id == parents.c.id), parents=parents
+    )
 
 
 def in_stage(stage: Any, args: Args) -> Page:
@@ -97,6 +119,13 @@ def _found_in(lead: Any, search: Slot) -> ColumnElement[bool]:
         exists(customer.where(holds(search, customer.entity.name)).select(one)),
     )
 
+
+COLUMNS: Mapping[str, Any] = {
+    "pipeline_ids": lambda stage, ids: one_of(stage.pipeline_id, "pipeline", ids),
+    "stage_ids": lambda stage, ids: one_of(stage.id, "stage", ids),
+    "kind": lambda stage, kind: _of_kind(stage, kind),
+}
+"""What parts of a lead filter ask of the stage that a lead is in."""
 
 FILTERS: Mapping[str, Any] = {
     "pipeline_ids": lambda lead, ids: one_of(lead.pipeline_id, "pipeline", ids),

@@ -1,15 +1,14 @@
 """Histories: everything that happened to a lead, or in the whole organisation, read off the event log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Select, Uuid, any_, func, literal_column, select
+from sqlalchemy import ARRAY, BigInteger, DateTime, Uuid, any_, func
 
 from engine.read.filters import between, one_of
 from engine.read.json_text import among, quoted
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.rows import Entity, Rows, rows
+from engine.read.rows import OfEach, Rows, rows
 from engine.read.slots import Args
 from models.rules.ids import split_id
 from models.tables.event import Event, EventType
@@ -20,23 +19,6 @@ ORDERS = {"NUMBER": Order(lambda event: event.number)}
 R = TypeVar("R", bound=Rows)
 
 INSTANT = DateTime(timezone=True)
-
-
-@dataclass(frozen=True)
-class OfEach(Rows):
-    """Rows of several parents: of each parent the first ones in order, so that an index is walked for each of them.
-
-    Together in one condition, they would be sorted anew for every page, or looked for in the whole log.
-    """
-
-    parents: Any = None
-
-    def select(self, *columns: Any) -> Select[Any]:
-        """For each parent its rows; the conditions name the parent."""
-        top = super().select(*columns).lateral()
-        chosen = select(Entity(self.model, top).column("*", literal=True))
-        joined = self.parents.join(top, literal_column("true"))
-        return chosen.select_from(joined).correlate_except(self.parents, top)
 
 
 def timeline(lead: Any, args: Args) -> Page:
