@@ -235,15 +235,9 @@ class Each:
     row: Any
 
 
-def page(
-    rows: Rows,
-    args: Args,
-    orders: Mapping[str, Order],
-    default: tuple[str, Direction],
-    beside: Rows | None = None,
-    walked: OfEach | None = None,
-) -> Page:
-    """The page of `rows` that the arguments `first`/`after` or `last`/`before` and `order_by` ask for."""
+def page(rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], **more: Any) -> Page:
+    """The page of `rows` that the arguments `first`/`after` or `last`/`before` and `order_by` ask for; `more` is the
+    `beside` and the `walked` of a page."""
     first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
     if (first is not None or after is not None) and (last is not None or before is not None):
         raise BadInput("Ask for first and after, or for last and before, not for both.")
@@ -253,4 +247,4 @@ def page(
     asked = last if backward else first
     size = literal_column(str(DEFAULT_SIZE)) if asked is None else asked.bind(Integer(), page_size)
     cursor = before if backward else after
-    return Page(rows, orders[name], name, direction, size, backward, cursor, beside, walked)
+    return Page(rows, orders[name], name, direction, size, backward, cursor, **more)

@@ -66,13 +66,11 @@ def listed(found: Rows, args: Args, wanted: Mapping[str, Any] | None = None) -> 
 def _by_stage(found: Rows, wanted: Mapping[str, Any]) -> OfEach:
     """Leads stage by stage: every order has its index there, and a filter may leave few of the stages."""
     stages = rows(Stage)
-    given = [
-        COLUMNS[name](stages.entity, value) for name, value in wanted.items() if name in COLUMNS and value is not None
-    ]
-    parents = stages.where(*given).select(stages.entity.id).subquery()
-    return OfEach(
-        found.model, found.entity, (*found.conditions, found.entity.stage_id == parents.c.id), parents=parents
-    )
+    given = {name: value for name, value in wanted.items() if name in COLUMNS and value is not None}
+    asked = stages.where(*(COLUMNS[name](stages.entity, value) for name, value in given.items()))
+    parents = asked.select(stages.entity.id).subquery()
+    in_stage = found.where(found.entity.stage_id == parents.c.id)
+    return OfEach(in_stage.model, in_stage.entity, in_stage.conditions, parents=parents)
 
 
 def in_stage(stage: Any, args: Args) -> Page:

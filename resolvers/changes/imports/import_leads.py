@@ -75,7 +75,7 @@ expect_columns(
     ),
     default=(
         *("probability", "score"),  # of no file yet
-        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at"),
+        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at", "has_open_task"),
         *("converted_at", "converted_to_id", "converted_from_id"),
     ),
 )

@@ -29,7 +29,7 @@ def timeline(lead: Any, args: Args) -> Page:
     own = own.where(own.entity.lead_id == lead.id, own.entity.type != quoted(EventType.LEAD_MOVED))
     others = others.where(others.entity.lead_id == parents.c.id, others.entity.type != quoted(EventType.LEAD_MOVED))
     beside = OfEach(Event, others.entity, others.conditions, parents=parents)
-    return page(_happened(own, args), args, ORDERS, ("NUMBER", Direction.DESC), _happened(beside, args))
+    return page(_happened(own, args), args, ORDERS, ("NUMBER", Direction.DESC), beside=_happened(beside, args))
 
 
 def change_log(root: Any, args: Args) -> Page:
