@@ -204,6 +204,13 @@ TOTALS = """
 """
 
 
+OPEN_TASKS = """
+    UPDATE lead SET has_open_task = true WHERE org_id = $1 AND EXISTS (
+        SELECT FROM task WHERE task.org_id = lead.org_id AND task.lead_id = lead.id AND task.status = 'OPEN'
+    )
+"""
+
+
 async def prepare(server_url: str) -> str:
     """The URL of the database to measure in, on this server; its data is generated again when tables or generator
     changed."""
@@ -313,6 +320,7 @@ async def load(connection: asyncpg.Connection, maker: Maker) -> None:
         for name, columns, rows in maker.tables():
             await connection.copy_records_to_table(name, records=rows, columns=columns)
         await connection.execute(TOTALS, maker.org_id)
+        await connection.execute(OPEN_TASKS, maker.org_id)
 
 
 async def _found(connection: asyncpg.Connection, key: str, leads: int) -> Place:

@@ -77,7 +77,7 @@ async def assign(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUID) 
 async def follow_up(connection: Any, org_id: UUID, lead_id: UUID, member_id: UUID) -> None:
     """Plan the next step of a lead."""
     actor_id = await actor(connection, org_id)
-    (lead,) = await task_holding.SHARE_LEADS.all(connection, org_id=org_id, ids=[lead_id], task_ids=[])
+    (lead,) = await task_holding.LOCK_LEADS.all(connection, org_id=org_id, ids=[lead_id], task_ids=[])
     await task_fields.KEEP_ASSIGNEES.all(connection, org_id=org_id, ids=[member_id])
     due = datetime(2031, 1, 1, tzinfo=UTC)
     fields = {**task_fields.EMPTY, "title": "Call", "lead_id": lead_id, "assignee_id": member_id, "due_at": due}

@@ -1,12 +1,13 @@
 """What the engine needs to know of the records it serves. The engine itself names none of them."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from engine.caller import Caller, Person, Revoked
 from models.database import Connection, Database, Statement
+from models.tables.event import NewEvent
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Domain:
     - `find_revoked`: those of the people whose access was revoked, and why.
     - `current_ids`: the fields of an input, with the ids of merged records replaced by those of the records they were
       merged into.
+    - `settle`: brings up to date what is kept beside records, at the end of a change and in its transaction.
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
       selections of events look at.
     - `prune`: deletes events of an organisation from `from_number` to before `to_number`, where the change log is kept
@@ -26,5 +28,6 @@ class Domain:
     expect_member: Callable[[Connection, Caller], Awaitable[UUID]]
     find_revoked: Callable[[Database, Collection[Person]], Awaitable[Mapping[Person, Revoked]]]
     current_ids: Callable[[Connection, UUID, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+    settle: Callable[[Connection, UUID, Sequence[NewEvent]], Awaitable[None]]
     news: Statement
     prune: Mapping[bool, tuple[Statement, ...]]

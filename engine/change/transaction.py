@@ -132,6 +132,8 @@ async def _perform(
             return remembered
     change = Change(connection, caller, actor_id, mutation.name)
     shown = await mutation.function(change, **values)
+    if change.new_events:
+        await domain.settle(connection, caller.org_id, change.new_events)
     await change.finish()
     if idempotency is not None:
         await remember(connection, caller, idempotency, shown)

@@ -32,7 +32,7 @@ from sqlalchemy.types import TypeEngine
 
 from engine.read.cursors import NOT_A_CURSOR, Cursor
 from engine.read.json_text import Expression, json_array, quoted
-from engine.read.rows import Entity, Rows, Source
+from engine.read.rows import Entity, OfEach, Rows, Source
 from engine.read.slots import Args, BadInput, Slot
 
 DEFAULT_SIZE = 20
@@ -65,7 +65,10 @@ def page_size(count: Any) -> int:
 @dataclass(frozen=True)
 class Page:
     """A keyset page of `rows`, and of the rows `beside` them in the same list. `paging.page` creates it from a field's
-    arguments."""
+    arguments.
+
+    `walked` are the same rows where those of each parent have an index in the order, and all of them together do not.
+    """
 
     rows: Rows
     order: Order
@@ -75,6 +78,7 @@ class Page:
     backward: bool
     cursor: Slot | None
     beside: Rows | None = None
+    walked: OfEach | None = None
 
     def opened(self, lookahead: bool) -> "OpenPage":
         """The page as a source of rows; with `lookahead`, it reads one row more, to know whether there is another
@@ -97,23 +101,25 @@ class Page:
 
     def _runs(self, backward: bool, *, inclusive: bool = False) -> list[Rows]:
         """The rows beyond the cursor in reading order, in runs, each of them one walk along an index."""
-        parts = [self.rows] if self.beside is None else [self.rows, self.beside]
+        parts = [self.walked or self.rows, *([] if self.beside is None else [self.beside])]
         return [run for part in parts for run in self._runs_of(part, backward, inclusive)]
 
     def _runs_of(self, part: Rows, backward: bool, inclusive: bool) -> list[Rows]:
         """One or two runs: rows without a value come last in the list, and are a run of their own, sorted by id."""
         column, key = self.order.column(part.entity), part.entity.id
-        runs = [(part, (key,) if column is key else (column, key))]
+        columns = (key,) if column is key else (column, key)
+        runs = [(part, columns)]
         if self.order.nullable:
-            runs = [(part.where(column.is_not(None)), (column, key)), (part.where(column.is_(None)), (key,))]
+            runs = [(part.where(column.is_not(None)), columns), (part.where(column.is_(None)), (key,))]
         ascending = self._ascending(backward)
         at = len(runs) - 1 if backward else 0
         if self.cursor is not None:
             at = self._place(self.cursor)
-            rows, columns = runs[at]
-            runs[at] = rows.where(_beyond(self.cursor, columns, ascending, inclusive)), columns
+            rows, compared = runs[at]
+            runs[at] = rows.where(_beyond(self.cursor, compared, ascending, inclusive)), compared
         read = runs[at::-1] if backward else runs[at:]
-        return [rows.ordered(*_sorted(columns, ascending)) for rows, columns in read]
+        # Rows without a value are sorted by it all the same: that names the index that has them together.
+        return [rows.ordered(*_sorted(columns, ascending)) for rows, _ in read]
 
     def _ascending(self, backward: bool) -> bool:
         return (self.direction is Direction.ASC) != backward
@@ -132,9 +138,10 @@ class Page:
 
     def _together(self, runs: list[Rows]) -> Rows:
         """The runs as one source of rows, in reading order."""
-        if len(runs) == 1:
+        if len(runs) == 1 and not isinstance(runs[0], OfEach):
             return runs[0]
-        entity = Entity(self.rows.model, union_all(*(run.select() for run in runs)).subquery())
+        found = [run.select() for run in runs]
+        entity = Entity(self.rows.model, (union_all(*found) if len(found) > 1 else found[0]).subquery())
         column = self.order.column(entity)
         valueless = column.is_(None)
         order = _sorted((column, entity.id), self._ascending(self.backward))
@@ -230,10 +237,9 @@ class Each:
     row: Any
 
 
-def page(
-    rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], beside: Rows | None = None
-) -> Page:
-    """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select."""
+def page(rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], **more: Any) -> Page:
+    """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select; `more` is the `beside` and the
+    `walked` of a page."""
     first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
     if (first is not None or after is not None) and (last is not None or before is not None):
         raise BadInput("Send first and after, or last and before, not both.")
@@ -242,4 +248,5 @@ def page(
     backward = last is not None or before is not None
     asked = last if backward else first
     size = literal_column(str(DEFAULT_SIZE)) if asked is None else asked.bind(Integer(), page_size)
-    return Page(rows, orders[name], name, direction, size, backward, before if backward else after, beside)
+    cursor = before if backward else after
+    return Page(rows, orders[name], name, direction, size, backward, cursor, **more)

@@ -154,6 +154,24 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class OfEach(Rows):
+    """Rows of several parents: of each parent the first ones in order, so that an index is walked for each of them.
+
+    Together in one condition, they would be sorted anew for every page. `parents` is a FROM clause, whose rows the
+    conditions name.
+    """
+
+    parents: Any = None
+
+    def select(self, *columns: Any) -> Select[Any]:
+        """For each parent its rows, in no order between parents."""
+        top = super().select(*columns).lateral()
+        chosen = select(Entity(self.model, top).column("*", literal=True))
+        joined = self.parents.join(top, literal_column("true"))
+        return chosen.select_from(joined).correlate_except(self.parents, top)
+
+
+@dataclass(frozen=True)
 class Source:
     """What objects are built from: `row`, whose columns are read, and the to-one records that are joined to it.
 

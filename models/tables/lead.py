@@ -9,12 +9,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
 
+SORTED_BY = ("created_at", "updated_at", "title", "value", "expected_close_date", "score", "stage_entered_at")
+"""What leads can be sorted by, besides their place on the board."""
+
 
 class Lead(Tenant, Stamped, Base):
     """A potential sale. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity.
 
     `rank` orders the cards of a stage (a fractional rank, compared byte by byte; ties by id). `value` is kept at its
     currency's precision, so the scale of the number is that of the currency. `probability` overrides the stage's.
+    `has_open_task` is kept by every change of a task, so that boards need not look at tasks to count who has none.
     """
 
     __tablename__ = "lead"
@@ -32,7 +36,7 @@ class Lead(Tenant, Stamped, Base):
         CheckConstraint("probability BETWEEN 0 AND 100", name="probability"),
         Index("lead_board_idx", "org_id", "stage_id", "rank", "id"),
         Index("lead_pipeline_idx", "org_id", "pipeline_id", "id"),
-        Index("lead_owner_idx", "org_id", "owner_id", "id"),
+        Index("lead_owner_idx", "org_id", "owner_id", "created_at", "id"),
         Index("lead_open_owner_idx", "org_id", "owner_id", postgresql_where=text("closed_at IS NULL")),
         Index(
             "lead_unowned_idx",
@@ -61,7 +65,15 @@ class Lead(Tenant, Stamped, Base):
             unique=True,
             postgresql_where=text("external_id IS NOT NULL"),
         ),
-        Index("lead_updated_idx", "org_id", "updated_at", "id"),
+        # Every order of a stage's leads; the same order of all leads merges those of their stages.
+        *(Index(f"lead_stage_{column}_idx", "org_id", "stage_id", column, "id") for column in SORTED_BY),
+        Index("lead_created_idx", "org_id", "created_at", "id"),
+        Index(
+            "lead_without_task_idx",
+            "org_id",
+            "stage_id",
+            postgresql_where=text("closed_at IS NULL AND NOT has_open_task"),
+        ),
         Index("lead_value_idx", "org_id", "value", "id"),
         Index("lead_close_date_idx", "org_id", "expected_close_date", "id"),
     )
@@ -90,6 +102,7 @@ class Lead(Tenant, Stamped, Base):
     converted_from_id: Mapped[UUID | None]
     closed_at: Mapped[datetime | None]
     last_activity_at: Mapped[datetime | None]
+    has_open_task: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class StageChange(Tenant, Base):

@@ -6,6 +6,7 @@ Each is one table. Resolvers take its SQL from it; the schema takes its inputs, 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.read.filters import one_of
 from engine.read.paging import Order
 from engine.read.rows import rows
 from models.records import RECORDS
@@ -36,7 +37,7 @@ def _by(name: str, description: str) -> Order:
 
 ORDERS: Mapping[str, Order] = {
     "BOARD": _by("rank", "By the place on the board, as people arranged the cards."),
-    "CREATED_AT": _by("id", "By when they came in."),
+    "CREATED_AT": _by("created_at", "By when they came in."),
     "UPDATED_AT": _by("updated_at", "By when they last changed."),
     "TITLE": _by("title", "By title."),
     "VALUE": _by("value", "By value, whatever the currency."),
@@ -75,6 +76,13 @@ FILTERS: Mapping[str, FilterPart] = {
     ),
 }
 """Every part of a lead filter. A list holds the leads that match all parts that are given."""
+
+STAGES: Mapping[str, Callable[[Any, Any], Any]] = {
+    "pipeline_ids": FILTERS["pipeline_ids"].sql,
+    "stage_ids": lambda stage, ids: one_of(stage.id, "stage", ids),
+    "kind": FILTERS["kind"].sql,
+}
+"""What some parts of the filter mean for the stage that a lead is in, which names its pipeline as a lead does."""
 
 
 def _of(model: type[Any], id: str, name: str) -> Callable[[Any], Any]:

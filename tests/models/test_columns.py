@@ -39,6 +39,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "converted_from_id": "convertLead",
         "closed_at": "the kind of its stage, disqualifyLead, convertLead",
         "last_activity_at": "the latest of its activities",
+        "has_open_task": "its tasks",
     },
     "task": {
         **STAMPS,

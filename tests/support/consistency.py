@@ -62,6 +62,11 @@ RULES = {
         ) AS counted USING (org_id, stage_id, currency)
         WHERE (kept.leads, kept.value, kept.weighted) IS DISTINCT FROM (counted.leads, counted.value, counted.weighted)
     """,
+    "a lead knows whether it has an open task": """
+        SELECT lead.id, lead.title FROM lead WHERE has_open_task <> EXISTS (
+            SELECT FROM task WHERE task.org_id = lead.org_id AND task.lead_id = lead.id AND task.status = 'OPEN'
+        )
+    """,
     "leads stand in stages that are there, of their own pipeline": """
         SELECT lead.id FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id
         WHERE stage.deleted_at IS NOT NULL OR stage.pipeline_id <> lead.pipeline_id

@@ -69,7 +69,7 @@ expect_columns(
         *("created_at", "updated_at", "version"),
     ),
     default=(
-        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at"),
+        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at", "has_open_task"),
         *("converted_at", "converted_to_id", "converted_from_id"),
     ),
 )

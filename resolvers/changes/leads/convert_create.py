@@ -44,7 +44,7 @@ NEW_OPPORTUNITY = inserted(
     },
     default=(
         *STAYS,
-        *("qualified_at", "disqualified_at", "lost_reason", "closed_at", "last_activity_at"),
+        *("qualified_at", "disqualified_at", "lost_reason", "closed_at", "last_activity_at", "has_open_task"),
         *("converted_at", "converted_to_id"),
     ),
 )

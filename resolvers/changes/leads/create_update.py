@@ -71,7 +71,7 @@ NEW_LEAD = inserted(
         "closed_at": "CASE WHEN CAST(:closed AS boolean) THEN now() END",
     },
     default=(
-        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at"),
+        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at", "has_open_task"),
         *("converted_at", "converted_to_id", "converted_from_id"),
     ),
 )

@@ -1,6 +1,7 @@
 """The tasks that a change decides on and their leads, locked: leads before tasks, each by id.
 
-A lead is locked `FOR SHARE`: many tasks of it change at once, but none while it moves, changes hands or is converted.
+A lead is locked with its tasks: none of them changes while it moves, changes hands or is converted, and what it knows
+of them (`has_open_task`) is decided by one change at a time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,14 +19,14 @@ from models.rules.refusal import Refusal, Refused, not_found
 from models.tables.event import EventData, NewEvent
 from resolvers.changes.locks import expect_version
 
-SHARE_LEADS = Statement(
+LOCK_LEADS = Statement(
     text(
         """
         SELECT id, owner_id, pipeline_id, stage_id, converted_at FROM lead
         WHERE org_id = :org_id AND id = ANY(:ids || ARRAY(
             SELECT lead_id FROM task WHERE org_id = :org_id AND id = ANY(:task_ids) AND lead_id IS NOT NULL
         ))
-        ORDER BY id FOR SHARE
+        ORDER BY id FOR NO KEY UPDATE
         """
     ).bindparams(ORG, IDS, bindparam("task_ids", type_=ARRAY(Uuid())))
 )
@@ -103,7 +104,7 @@ async def lock_with_leads(change: Change, task_ids: Iterable[UUID] = (), lead_id
     leads: dict[UUID, Row] = {}
     named = set(lead_ids)
     while True:
-        found = await change.all(SHARE_LEADS, ids=sorted(named), task_ids=wanted)
+        found = await change.all(LOCK_LEADS, ids=sorted(named), task_ids=wanted)
         leads = {row["id"]: row for row in found}
         tasks = {row["id"]: row for row in await change.all(LOCK_TASKS, ids=wanted)} if wanted else {}
         # Between the two statements a conversion may have carried a task over; then its lead is not among those locked.

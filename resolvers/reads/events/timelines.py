@@ -1,15 +1,14 @@
 """Histories: all events of a lead, or of the whole organisation, read from the event log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Select, Uuid, any_, func, literal_column, select
+from sqlalchemy import ARRAY, BigInteger, DateTime, Uuid, any_, func
 
 from engine.read.filters import between, one_of
 from engine.read.json_text import among, quoted
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.rows import Entity, Rows, rows
+from engine.read.rows import OfEach, Rows, rows
 from engine.read.slots import Args
 from models.event_types import EventType
 from models.rules.ids import split_id
@@ -23,23 +22,6 @@ R = TypeVar("R", bound=Rows)
 INSTANT = DateTime(timezone=True)
 
 
-@dataclass(frozen=True)
-class OfEach(Rows):
-    """Rows of several parents: the first ones of each parent, so that an index is walked for each of them.
-
-    In one condition for all parents, every page would sort them again, or search the whole log.
-    """
-
-    parents: Any = None
-
-    def select(self, *columns: Any) -> Select[Any]:
-        """The rows of each parent; the conditions name the parent."""
-        top = super().select(*columns).lateral()
-        chosen = select(Entity(self.model, top).column("*", literal=True))
-        joined = self.parents.join(top, literal_column("true"))
-        return chosen.select_from(joined).correlate_except(self.parents, top)
-
-
 def timeline(lead: Any, args: Args) -> Page:
     """The events of a lead and of those that were merged into it, newest first, except for reorders within a stage."""
     merged, own, others = rows(MergedRecord), rows(Event), rows(Event)
@@ -47,7 +29,7 @@ def timeline(lead: Any, args: Args) -> Page:
     own = own.where(own.entity.lead_id == lead.id, own.entity.type != quoted(EventType.LEAD_MOVED))
     others = others.where(others.entity.lead_id == parents.c.id, others.entity.type != quoted(EventType.LEAD_MOVED))
     beside = OfEach(Event, others.entity, others.conditions, parents=parents)
-    return page(_happened(own, args), args, ORDERS, ("NUMBER", Direction.DESC), _happened(beside, args))
+    return page(_happened(own, args), args, ORDERS, ("NUMBER", Direction.DESC), beside=_happened(beside, args))
 
 
 def change_log(root: Any, args: Args) -> Page:

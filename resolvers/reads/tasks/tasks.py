@@ -61,9 +61,8 @@ def next_of(lead: Any, args: Args) -> Rows:
 
 def has_next(lead: Any) -> ColumnElement[bool]:
     """Whether a lead has an open task."""
-    found = rows(Task)
-    task = found.entity
-    return exists(found.where(task.lead_id == lead.id, task.status == OPEN).select(ONE))
+    has: ColumnElement[bool] = lead.has_open_task
+    return has
 
 
 def overdue(task: Any, args: Args) -> Expression:

@@ -249,6 +249,13 @@ GROUP BY 1, 2, 3
 """
 
 
+FIND_OPEN_TASKS = """
+UPDATE lead SET has_open_task = true WHERE EXISTS (
+    SELECT FROM task WHERE task.org_id = lead.org_id AND task.lead_id = lead.id AND task.status = 'OPEN'
+)
+"""
+
+
 async def fill(database: Database, *organisations: Tables) -> None:
     """Write the rows; tables in the order of their references."""
     async with database.pool.acquire() as connection, connection.transaction():
@@ -258,6 +265,7 @@ async def fill(database: Database, *organisations: Tables) -> None:
                 records: Iterable[Any] = [[row.get(column) for column in columns] for row in rows]
                 await connection.copy_records_to_table(table, records=records, columns=columns)
         await connection.execute(COUNT_STAGES)
+        await connection.execute(FIND_OPEN_TASKS)
 
 
 async def load(database: Database) -> Tables:

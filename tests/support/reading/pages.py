@@ -66,7 +66,8 @@ def _large(text: str) -> int:
 
 BY_ID = Order("id")
 LEADS = {
-    "BOARD": Order("rank"), "CREATED_AT": BY_ID, "UPDATED_AT": Order("updated_at", _aware), "TITLE": Order("title"),
+    "BOARD": Order("rank"), "CREATED_AT": Order("created_at", _aware),
+    "UPDATED_AT": Order("updated_at", _aware), "TITLE": Order("title"),
     "VALUE": Order("value", _number), "EXPECTED_CLOSE_DATE": Order("expected_close_date", date.fromisoformat),
     "SCORE": Order("score", _small), "STAGE_ENTERED_AT": Order("stage_entered_at", _aware),
 }  # fmt: skip
