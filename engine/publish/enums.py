@@ -22,7 +22,7 @@ def ordering(noun: str, orders: Mapping[str, Order]) -> Any:
     """The input `<Noun>Order` for a list that can be sorted by `orders`, with its enum `<Noun>OrderField`."""
     fields = Enum(f"{noun}OrderField", {name: name for name in orders})  # type: ignore[misc]
     descriptions = {name: order.description for name, order in orders.items()}
-    publish(fields, f"What a list of {noun.lower()}s can be sorted by.", **descriptions)
+    publish(fields, f"The fields that a list of {noun.lower()}s can be sorted by.", **descriptions)
     order = type(
         f"{noun}Order",
         (),

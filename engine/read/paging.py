@@ -81,8 +81,7 @@ class Page:
     walked: OfEach | None = None
 
     def opened(self, lookahead: bool) -> "OpenPage":
-        """The page as a source of rows; with `lookahead`, it reads one row more, to know whether there is another
-        page."""
+        """The page as a source of rows; `lookahead` reads one row more, to know whether there is another page."""
         limit = self.size + literal_column("1") if lookahead else self.size
         read = self._together([run.limited(limit) for run in self._runs(self.backward)]).limited(limit)
         picked = read.select()
@@ -238,8 +237,7 @@ class Each:
 
 
 def page(rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], **more: Any) -> Page:
-    """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select; `more` is the `beside` and the
-    `walked` of a page."""
+    """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select; `more`: `beside`, `walked`."""
     first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
     if (first is not None or after is not None) and (last is not None or before is not None):
         raise BadInput("Send first and after, or last and before, not both.")

@@ -36,14 +36,14 @@ def _by(name: str, description: str) -> Order:
 
 
 ORDERS: Mapping[str, Order] = {
-    "BOARD": _by("rank", "By the place on the board, as people arranged the cards."),
-    "CREATED_AT": _by("created_at", "By when they came in."),
-    "UPDATED_AT": _by("updated_at", "By when they last changed."),
+    "BOARD": _by("rank", "By position on the board, as people arranged the cards."),
+    "CREATED_AT": _by("created_at", "By the time of creation."),
+    "UPDATED_AT": _by("updated_at", "By the time of the last change."),
     "TITLE": _by("title", "By title."),
-    "VALUE": _by("value", "By value, whatever the currency."),
-    "EXPECTED_CLOSE_DATE": _by("expected_close_date", "By when they are expected to close."),
+    "VALUE": _by("value", "By value, regardless of the currency."),
+    "EXPECTED_CLOSE_DATE": _by("expected_close_date", "By the expected closing date."),
     "SCORE": _by("score", "By score."),
-    "STAGE_ENTERED_AT": _by("stage_entered_at", "By when they entered the stage they stand in."),
+    "STAGE_ENTERED_AT": _by("stage_entered_at", "By the time they entered their current stage."),
 }
 """Every order of a list of leads."""
 
@@ -60,19 +60,19 @@ FILTERS: Mapping[str, FilterPart] = {
     ),
     "closed": flag(
         lambda lead: lead.closed_at.is_not(None),
-        "True: only what is won, lost or disqualified. False: only what is still open.",
+        "True: only leads that are won, lost or disqualified. False: only open leads.",
     ),
-    "has_next_task": flag(has_next, "True: only what has an open task. False: only what has no next step."),
+    "has_next_task": flag(has_next, "True: only leads with an open task. False: only leads without one."),
     "currency": equals("currency", "Only values in this currency, an ISO 4217 code.", as_currency),
-    "value": within("value", FilterValue.AMOUNTS, "Only values in this range, in whatever currency."),
+    "value": within("value", FilterValue.AMOUNTS, "Only values in this range, in any currency."),
     "expected_close_date": within(
-        "expected_close_date", FilterValue.DAYS, "Only what is expected to close in these days."
+        "expected_close_date", FilterValue.DAYS, "Only leads expected to close on these days."
     ),
-    "created_at": within("created_at", FilterValue.INSTANTS, "Only what came in during this time."),
+    "created_at": within("created_at", FilterValue.INSTANTS, "Only leads created during this time."),
     "search": FilterPart(
         FilterValue.TEXT,
         found_in,
-        "Only what holds this text of up to 200 characters in title, contact or customer, in upper or lower case.",
+        "Only leads whose title, contact or customer contains this text of up to 200 characters, in upper or lower case.",
     ),
 }
 """Every part of a lead filter. A list holds the leads that match all parts that are given."""

@@ -15,8 +15,8 @@ from models.tables.contact import Contact, Customer
 
 ORDERS = {
     "NAME": Order(lambda row: func.lower(row.name, type_=Text()), "By name."),
-    "CREATED_AT": Order(lambda row: row.id, "By when they were added."),
-    "UPDATED_AT": Order(lambda row: row.updated_at, "By when they last changed."),
+    "CREATED_AT": Order(lambda row: row.id, "By the time of creation."),
+    "UPDATED_AT": Order(lambda row: row.updated_at, "By the time of the last change."),
 }
 
 

@@ -14,7 +14,7 @@ from models.tables.member import Member
 
 ORDERS = {
     "NAME": Order(lambda member: member.name, "By name."),
-    "CREATED_AT": Order(lambda member: member.id, "By when they joined."),
+    "CREATED_AT": Order(lambda member: member.id, "By the time they joined."),
 }
 
 

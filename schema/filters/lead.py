@@ -46,6 +46,6 @@ TYPES = {
 
 LeadFilter: Any = input_of(
     "LeadFilter",
-    "Which leads are wanted. A lead must pass every part that is given.",
+    "Filters leads. A lead must match every part that is given.",
     {name: (TYPES[part.takes], part.description) for name, part in FILTERS.items()},
 )

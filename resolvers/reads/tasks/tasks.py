@@ -14,8 +14,8 @@ from models.tables.task import Task, TaskDependency
 from resolvers.reads.tasks.filters import OPEN, late, matching
 
 ORDERS = {
-    "DUE": Order(lambda task: task.deadline, "By when it is due.", nullable=True),
-    "CREATED_AT": Order(lambda task: task.id, "By when it was made."),
+    "DUE": Order(lambda task: task.deadline, "By the due date.", nullable=True),
+    "CREATED_AT": Order(lambda task: task.id, "By the time of creation."),
 }
 
 ONE: Expression = literal_column("1")
