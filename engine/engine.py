@@ -27,7 +27,7 @@ from engine.change.payload import PayloadPlan
 from engine.change.transaction import Mutation, perform
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, code_of, error, format_errors, refusal
-from engine.failures import bad_input, history_gone, masked
+from engine.failures import Failed, bad_input, history_gone, masked
 from engine.live.feed import Feed
 from engine.live.selection import EventSelection, encode_cursor
 from engine.live.shared_stream import Frame, HistoryGone, Rendered
@@ -38,6 +38,7 @@ from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
 from models.database import UNREACHABLE, Database
 from models.rules.refusal import Refused
+from models.timeouts import TimedOut, timed
 
 log = logging.getLogger("dealboard.engine")
 
@@ -182,7 +183,7 @@ class Engine:
 
     async def _read(self, sql: str, arguments: Sequence[Any]) -> str:
         async with self.database.acquire() as connection:
-            text: str = await connection.fetchval(sql, *arguments)
+            text: str = await timed(connection.fetchval(sql, *arguments, timeout=self.database.patience))
         return text
 
     async def _mutate(self, plan: Plan, values: VariableValues, caller: Caller) -> Answer:
@@ -232,10 +233,19 @@ class Engine:
         ids = payload.ids(shown)
         if payload.compiled is not None and any(ids.values()):
             arguments = self._bound(payload.compiled, values, caller, **ids)
-            async with self.database.acquire() as connection:
-                row = await connection.fetchrow(payload.compiled.statement.sql, *arguments)
+            row = await self._shown(payload.compiled.statement.sql, arguments)
             texts = dict(zip(payload.records, row or (), strict=True))
         return payload.rendered(shown, texts)
+
+    async def _shown(self, sql: str, arguments: Sequence[Any]) -> Sequence[str | None]:
+        """The records of a payload. What fails here says that the change itself was made."""
+        try:
+            async with self.database.acquire() as connection:
+                row: Any = await timed(connection.fetchrow(sql, *arguments, timeout=self.database.patience))
+        except TimedOut as late:
+            message = "The change was made, but reading what its payload asks for took too long. Query it, in parts."
+            raise Failed(Code.TIMED_OUT, message) from late
+        return row  # type: ignore[no-any-return]
 
     async def _start(
         self, watch: EventSelection, values: VariableValues, caller: Caller, seen: str | None
@@ -261,7 +271,8 @@ class Engine:
     ) -> list[Rendered]:
         arguments = compiled.arguments(variables, caller, after=after, to=to, size=size)
         async with self.database.acquire() as connection:
-            found = await connection.fetch(compiled.statement.sql, *arguments)
+            sql, patience = compiled.statement.sql, self.database.patience
+            found = await timed(connection.fetch(sql, *arguments, timeout=patience))
         return [(number, _frame(caller.org_id, number, text)) for number, text in found]
 
 

@@ -94,6 +94,10 @@ class Code(StrEnum):
         "RATE_LIMITED",
         "The caller has too much open or sends too much. Wait, and send it again.",
     )
+    TIMED_OUT = (
+        "TIMED_OUT",
+        "The operation took longer than it may, and was stopped. Ask for less, or change fewer records at once.",
+    )
     SERVICE_UNAVAILABLE = (
         "SERVICE_UNAVAILABLE",
         "The database or the keys for tokens cannot be reached. Send it again in a moment.",

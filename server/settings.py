@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     statement_cache_size: int = Field(
         256, ge=0, description="Prepared statements per connection. Set 0 behind PgBouncer in transaction mode."
     )
+    read_timeout: float = Field(
+        10.0, gt=0, description="Seconds that a statement of a query or a subscription may take before it is stopped."
+    )
+    change_timeout: float = Field(
+        30.0, gt=0, description="Seconds that a statement of a mutation may take before the mutation is rolled back."
+    )
     jwt_secret: str | None = Field(None, description="Secret that verifies tokens signed with HS256: 32 bytes or more.")
     jwks_url: str | None = Field(
         None, description="URL of the public keys (JWKS) that verify tokens signed with RS256 or ES256."

@@ -77,7 +77,7 @@ def test_each_mutation_has_its_test_file() -> None:
 
 
 NOUNLESS = re.compile(
-    r"models\.(?:database|records|rules\.(?!chance|entering|sharing|stage_kind)\w+|tables\.(?:base|event|merged_record))"
+    r"models\.(?:database|timeouts|records|rules\.(?!chance|entering|sharing|stage_kind)\w+|tables\.(?:base|event|merged_record))"
 )
 """What the engine may use of the models: nothing that is about one noun of the CRM."""
 

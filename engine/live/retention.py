@@ -16,6 +16,7 @@ from sqlalchemy import text
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
 from models.tables.base import utc_now
+from models.timeouts import BACKGROUND
 
 log = logging.getLogger("dealboard.history")
 
@@ -67,7 +68,7 @@ PASS = Statement(text("UPDATE event_log SET tail = :to_number WHERE org_id = :or
 
 async def prune(database: Database, before: datetime, delete: Sequence[Statement]) -> None:
     """Prune events from before this instant. Does nothing where another process is at it."""
-    async with database.acquire() as connection:
+    async with database.transaction(BACKGROUND) as connection:
         old = await OLD.all(connection, before=before)
     for found in old:
         more = True
@@ -78,7 +79,7 @@ async def prune(database: Database, before: datetime, delete: Sequence[Statement
 
 async def _prune_batch(database: Database, org_id: UUID, before: datetime, delete: Sequence[Statement]) -> bool:
     """Prune one batch, in a transaction; returns whether there was one."""
-    async with database.acquire() as connection, connection.transaction():
+    async with database.transaction(BACKGROUND) as connection:
         await connection.execute("SET LOCAL synchronous_commit = off")  # nobody waits for the disk on our behalf
         if not await ALONE.value(connection):
             return False

@@ -29,6 +29,7 @@ STATUSES: dict[str, int] = {
     Code.RATE_LIMITED: 429,
     Code.INTERNAL_SERVER_ERROR: 500,
     Code.SERVICE_UNAVAILABLE: 503,
+    Code.TIMED_OUT: 504,
 }
 """The status of a refused operation by the code of its first error; 400 for all others."""
 
