@@ -31,11 +31,13 @@ from engine.failures import Failed, bad_input, history_gone, masked
 from engine.live.feed import Feed
 from engine.live.selection import EventSelection, encode_cursor
 from engine.live.shared_stream import Frame, HistoryGone, Rendered
+from engine.places import Work
 from engine.plans import Plan, make_plan
 from engine.publish.fields import CHANGE, OWN_IDS
 from engine.read.arguments import DEFINITION, python_name, shape
 from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
+from engine.shares import Shares
 from models.database import UNREACHABLE, Database
 from models.rules.refusal import Refused
 from models.timeouts import TimedOut, timed
@@ -44,6 +46,9 @@ log = logging.getLogger("dealboard.engine")
 
 OK = "OK"
 """In place of an error's code: there was none."""
+
+BOUNDS: Mapping[str, str] = {Code.TIMED_OUT: "timeout"}
+"""Codes of operations that hit a bound while they ran, and the bound."""
 
 NO_VARIABLES = VariableValues({}, {})
 
@@ -64,12 +69,19 @@ class Engine:
     """Answers prepared operations from one database."""
 
     def __init__(
-        self, schema: GraphQLSchema, database: Database, documents: Documents, feed: Feed, plans: int = 1000
+        self,
+        schema: GraphQLSchema,
+        database: Database,
+        documents: Documents,
+        feed: Feed,
+        plans: int = 1000,
+        shares: Shares | None = None,
     ) -> None:
         self.schema = schema
         self.database = database
         self.documents = documents
         self.feed = feed
+        self.shares = shares or Shares()
         self.size = plans
         self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
 
@@ -79,11 +91,15 @@ class Engine:
             values = self._coerced(prepared, variables)
             plan = self._plan(prepared, values, caller)
             if prepared.kind == "mutation":
-                return await self._mutate(plan, values, caller)
+                async with self.shares.admit(Work.CHANGE, caller.org_id, caller.subject):
+                    return await self._mutate(plan, values, caller)
             return Answer(await self._query(plan, values, caller))
         except Exception as failure:
             found = masked(failure)
-            return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([found])) + b"}", code=code_of(found))
+            code = code_of(found)
+            if code in BOUNDS:
+                self.shares.hit(f"{prepared.kind}_{BOUNDS[code]}")
+            return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([found])) + b"}", code=code)
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
@@ -169,11 +185,12 @@ class Engine:
         text = "{}"
         if plan.compiled is not None:
             arguments = self._bound(plan.compiled, values, caller)
-            try:
-                text = await self._read(plan.compiled.statement.sql, arguments)
-            except UNREACHABLE:
-                # A connection that has been lost is noticed by using it. A read can be done again on another one.
-                text = await self._read(plan.compiled.statement.sql, arguments)
+            async with self.shares.admit(Work.READ, caller.org_id, caller.subject):
+                try:
+                    text = await self._read(plan.compiled.statement.sql, arguments)
+                except UNREACHABLE:
+                    # A connection that has been lost is noticed by using it. A read can be done again on another one.
+                    text = await self._read(plan.compiled.statement.sql, arguments)
         if plan.introspection is None:
             return b'{"data":' + text.encode() + b"}"
         given = {name: source.value for name, source in values.sources.items() if source.value is not Undefined}
@@ -207,6 +224,8 @@ class Engine:
                 data[key] = None
                 errors.append(masked(failure, path=[key]))
                 codes.append(code_of(errors[-1]))
+                if codes[-1] in BOUNDS:
+                    self.shares.hit(f"mutation_{BOUNDS[codes[-1]]}")
         body: dict[str, Any] = {"data": data}
         if errors:
             body["errors"] = format_errors(errors)

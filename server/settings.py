@@ -43,6 +43,16 @@ class Settings(BaseSettings):
     change_timeout: float = Field(
         30.0, gt=0, description="Seconds that a statement of a mutation may take before the mutation is rolled back."
     )
+    organisation_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Largest part of the pool that an organisation's queries hold at once; its mutations likewise.",
+    )
+    member_share: float = Field(0.3, gt=0, le=1, description="The same for a single member.")
+    share_wait: float = Field(
+        5.0, gt=0, description="Seconds that an operation waits for its share before it is refused with RATE_LIMITED."
+    )
     jwt_secret: str | None = Field(None, description="Secret that verifies tokens signed with HS256: 32 bytes or more.")
     jwks_url: str | None = Field(
         None, description="URL of the public keys (JWKS) that verify tokens signed with RS256 or ES256."

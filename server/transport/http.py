@@ -33,6 +33,8 @@ STATUSES: dict[str, int] = {
 }
 """The status of a refused operation by the code of its first error; 400 for all others."""
 
+RETRY = ((b"retry-after", b"1"),)
+
 ALLOW = ((b"allow", b"GET, POST, OPTIONS"),)
 ALLOW_POST = ((b"allow", b"POST"),)
 
@@ -122,8 +124,10 @@ class GraphQL:
             call.code = CANCELLED
         except RequestError as refused:
             call.code = refused.code
-            status = 200 if media == JSON else STATUSES.get(refused.code, 400)
-            await send_json(send, status, encode_errors(refused.errors), media)
+            # A limit of rates is about the request, not about its operation: every client and proxy understands 429.
+            limited = refused.code == Code.RATE_LIMITED
+            status = 200 if media == JSON and not limited else STATUSES.get(refused.code, 400)
+            await send_json(send, status, encode_errors(refused.errors), media, RETRY if limited else ())
         except RefusedRequest as refused:
             call.code = refused.code
             await send_refusal(send, refused, media)
