@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Seque
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +30,9 @@ from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, code_of, error, format_errors, refusal
 from engine.failures import Failed, bad_input, history_gone, masked
 from engine.live.feed import Feed
+from engine.live.reader import TooManyStreams
 from engine.live.selection import EventSelection, encode_cursor
-from engine.live.shared_stream import Frame, HistoryGone, Rendered
+from engine.live.shared_stream import EventPage, Frame, HistoryGone
 from engine.places import Work
 from engine.plans import Plan, make_plan
 from engine.publish.fields import CHANGE, OWN_IDS
@@ -118,12 +120,23 @@ class Engine:
         after = await self._start(watch, values, caller, seen)
         render = partial(self._render, compiled, values.coerced, caller)
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
-        async with aclosing(self.feed.follow(caller.org_id, key, render, wants, after)) as rendered:
+        async with aclosing(self.feed.follow(caller.person, key, render, wants, after)) as rendered:
             try:
                 async for _, told in rendered:
                     yield told
             except HistoryGone:
                 raise history_gone() from None
+            except TooManyStreams as many:
+                self.shares.hit("subscription_streams")
+                raise refusal(
+                    Code.TOO_MANY_SUBSCRIPTIONS,
+                    f"You follow {many.most} different subscriptions, which is the limit: complete one first, or ask"
+                    " for what you need in fewer of them.",
+                    limit=many.most,
+                ) from None
+            except TimedOut:
+                self.shares.hit("subscription_timeout")
+                raise
 
     async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
         """Those of the people whose access was revoked."""
@@ -286,13 +299,27 @@ class Engine:
         return after
 
     async def _render(
-        self, compiled: BoundStatement, variables: Mapping[str, Any], caller: Caller, after: int, to: int, size: int
-    ) -> list[Rendered]:
+        self,
+        compiled: BoundStatement,
+        variables: Mapping[str, Any],
+        caller: Caller,
+        after: int,
+        to: int,
+        size: int,
+        member: str | None = None,
+    ) -> EventPage:
         arguments = compiled.arguments(variables, caller, after=after, to=to, size=size)
-        async with self.database.acquire() as connection:
-            sql, patience = compiled.statement.sql, self.database.patience
+        sql, patience = compiled.statement.sql, self.database.patience
+        work = Work.EVENT if member is None else Work.READ
+        async with (
+            self.shares.admit(work, caller.org_id, member, patient=True),
+            self.database.acquire() as connection,
+        ):
+            began = perf_counter()
             found = await timed(connection.fetch(sql, *arguments, timeout=patience))
-        return [(number, _frame(caller.org_id, number, text)) for number, text in found]
+            seconds = perf_counter() - began
+        events = [(number, _frame(caller.org_id, number, text)) for number, text in found]
+        return EventPage(events, len(events) < size or events[-1][0] >= to, seconds)
 
 
 def _frame(org_id: UUID, number: int, text: str) -> Frame:

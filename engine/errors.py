@@ -80,7 +80,7 @@ class Code(StrEnum):
     )
     TOO_MANY_SUBSCRIPTIONS = (
         "TOO_MANY_SUBSCRIPTIONS",
-        "The socket has as many subscriptions as are allowed. Complete one, or open another socket.",
+        "The socket or the member has as many subscriptions as are allowed. Complete one first.",
     )
     TOO_MANY_TOKENS = (
         "TOO_MANY_TOKENS",

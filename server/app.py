@@ -123,7 +123,9 @@ async def start_engine(
     )
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
-        Feed.open(database, CRM, settings.event_poll_seconds, wakeups, delivered) as feed,
+        Feed.open(
+            database, CRM, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
+        ) as feed,
         pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
         recording_overdue(database, settings.overdue_interval, feed.wake),
     ):

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     max_subscriptions_per_socket: int = Field(
         100, ge=1, description="Maximum number of concurrent operations on a WebSocket."
     )
+    max_streams_per_member: int = Field(
+        100, ge=1, description="Maximum number of distinct subscriptions of a member, per process."
+    )
     max_connections_per_member: int = Field(
         100, ge=1, description="Maximum number of open sockets and streams of a member, per process."
     )
