@@ -5,13 +5,15 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from time import perf_counter
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 from graphql import (
@@ -22,6 +24,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
+from engine.answers import MOST_BYTES, is_size, limited_events, limited_payload, limited_query, too_large
 from engine.caller import Caller, Person, Revoked
 from engine.change.inputs import change_input
 from engine.change.payload import PayloadPlan
@@ -49,7 +52,7 @@ log = logging.getLogger("dealboard.engine")
 OK = "OK"
 """In place of an error's code: there was none."""
 
-BOUNDS: Mapping[str, str] = {Code.TIMED_OUT: "timeout"}
+BOUNDS: Mapping[str, str] = {Code.TIMED_OUT: "timeout", Code.ANSWER_TOO_LARGE: "size"}
 """Codes of operations that hit a bound while they ran, and the bound."""
 
 NO_VARIABLES = VariableValues({}, {})
@@ -78,14 +81,18 @@ class Engine:
         feed: Feed,
         plans: int = 1000,
         shares: Shares | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self.schema = schema
         self.database = database
         self.documents = documents
         self.feed = feed
         self.shares = shares or Shares()
+        self.most_bytes = most_bytes
         self.size = plans
         self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self.limited: WeakKeyDictionary[BoundStatement, str] = WeakKeyDictionary()
+        """What is sent for each statement: the same with the limit on its answer."""
 
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
         """Run a query or a mutation. Raises `RequestError` when it is refused before anything is run."""
@@ -134,8 +141,9 @@ class Engine:
                     " for what you need in fewer of them.",
                     limit=many.most,
                 ) from None
-            except TimedOut:
-                self.shares.hit("subscription_timeout")
+            except (TimedOut, Failed) as failure:
+                code = failure.code if isinstance(failure, Failed) else Code.TIMED_OUT
+                self.shares.hit(f"subscription_{BOUNDS[code]}")
                 raise
 
     async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
@@ -198,18 +206,30 @@ class Engine:
         text = "{}"
         if plan.compiled is not None:
             arguments = self._bound(plan.compiled, values, caller)
+            sql = self._limited(plan.compiled, limited_query)
             async with self.shares.admit(Work.READ, caller.org_id, caller.subject):
                 try:
-                    text = await self._read(plan.compiled.statement.sql, arguments)
+                    text = await self._read(sql, arguments)
                 except UNREACHABLE:
                     # A connection that has been lost is noticed by using it. A read can be done again on another one.
-                    text = await self._read(plan.compiled.statement.sql, arguments)
+                    text = await self._read(sql, arguments)
+            if is_size(text):
+                raise too_large(int(text), self.most_bytes)
         if plan.introspection is None:
             return b'{"data":' + text.encode() + b"}"
         given = {name: source.value for name, source in values.sources.items() if source.value is not Undefined}
         found = execute_sync(self.schema, plan.introspection, variable_values=given)
         parts = orjson.loads(text) | (found.data or {})
-        return orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})
+        body = orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})
+        if len(body) > self.most_bytes:
+            raise too_large(len(body), self.most_bytes)
+        return body
+
+    def _limited(self, compiled: BoundStatement, limit: Callable[[str, int], str]) -> str:
+        sql = self.limited.get(compiled)
+        if sql is None:
+            sql = self.limited[compiled] = limit(compiled.statement.sql, self.most_bytes)
+        return sql
 
     async def _read(self, sql: str, arguments: Sequence[Any]) -> str:
         async with self.database.acquire() as connection:
@@ -265,7 +285,9 @@ class Engine:
         ids = payload.ids(shown)
         if payload.compiled is not None and any(ids.values()):
             arguments = self._bound(payload.compiled, values, caller, **ids)
-            row = await self._shown(payload.compiled.statement.sql, arguments)
+            columns = len(payload.records)
+            sql = self._limited(payload.compiled, lambda sql, most: limited_payload(sql, columns, most))
+            row = await self._shown(sql, arguments)
             texts = dict(zip(payload.records, row or (), strict=True))
         return payload.rendered(shown, texts)
 
@@ -277,6 +299,8 @@ class Engine:
         except TimedOut as late:
             message = "The change was made, but reading what its payload asks for took too long. Query it, in parts."
             raise Failed(Code.TIMED_OUT, message) from late
+        if row is not None and is_size(row[0]):
+            raise too_large(int(row[0]), self.most_bytes, "The change was made: query what you need of it, in parts.")
         return row  # type: ignore[no-any-return]
 
     async def _start(
@@ -309,7 +333,7 @@ class Engine:
         member: str | None = None,
     ) -> EventPage:
         arguments = compiled.arguments(variables, caller, after=after, to=to, size=size)
-        sql, patience = compiled.statement.sql, self.database.patience
+        sql, patience = self._limited(compiled, limited_events), self.database.patience
         work = Work.EVENT if member is None else Work.READ
         async with (
             self.shares.admit(work, caller.org_id, member, patient=True),
@@ -318,8 +342,12 @@ class Engine:
             began = perf_counter()
             found = await timed(connection.fetch(sql, *arguments, timeout=patience))
             seconds = perf_counter() - began
-        events = [(number, _frame(caller.org_id, number, text)) for number, text in found]
-        return EventPage(events, len(events) < size or events[-1][0] >= to, seconds)
+        fitting = list(takewhile(lambda row: row[1].startswith("{"), found))
+        if found and not fitting:
+            raise too_large(int(found[0][1]), self.most_bytes, "Ask for fewer fields of an event.")
+        events = [(number, _frame(caller.org_id, number, text)) for number, text in fitting]
+        all_of_them = len(found) < size or found[-1][0] >= to
+        return EventPage(events, all_of_them and len(fitting) == len(found), seconds)
 
 
 def _frame(org_id: UUID, number: int, text: str) -> Frame:

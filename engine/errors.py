@@ -90,6 +90,10 @@ class Code(StrEnum):
         "TOO_COSTLY",
         "The query could return too many rows. Ask for smaller pages.",
     )
+    ANSWER_TOO_LARGE = (
+        "ANSWER_TOO_LARGE",
+        "The answer has too many bytes. Ask for fewer rows or fields, or in several requests.",
+    )
     RATE_LIMITED = (
         "RATE_LIMITED",
         "The caller has too much open or sends too much. Wait, and send it again.",

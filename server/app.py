@@ -129,7 +129,14 @@ async def start_engine(
         pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
         recording_overdue(database, settings.overdue_interval, feed.wake),
     ):
-        yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed, shares=shares)
+        yield Engine(
+            graphql_schema,
+            database,
+            Documents(graphql_schema, limits),
+            feed,
+            shares=shares,
+            most_bytes=settings.max_answer_bytes,
+        )
 
 
 def make_wakeups(url: str) -> Wakeups:

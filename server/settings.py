@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     max_root_fields: int = Field(20, ge=1, description="Maximum number of root fields in an operation.")
     max_tokens: int = Field(1_200, ge=10, description="Maximum number of lexical tokens in a document.")
     max_cost: int = Field(50_000, ge=1, description="Maximum number of rows that a query is estimated to read.")
+    max_answer_bytes: int = Field(8_000_000, ge=10_000, description="Maximum size of an answer, in bytes.")
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds that a WebSocket has to authenticate.")
     socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings on a WebSocket.")
     send_timeout: float = Field(

@@ -243,6 +243,8 @@ class Stream:
             self.slow = size == 1 and page.seconds > SLOW
             if page.seconds > SLOW:
                 self.size = max(1, int(size * SLOW / page.seconds))
+            elif not page.complete and len(page.events) < size:
+                self.size = len(page.events)  # more do not fit into one answer
             elif page.seconds < FAST:
                 self.size = min(PAGE, 4 * size)
             return page
