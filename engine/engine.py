@@ -5,12 +5,15 @@ graphql-core answers introspection. An unexpected failure is logged under an id,
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
+from time import perf_counter
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 from graphql import (
@@ -21,28 +24,36 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
+from engine.answers import MOST_BYTES, is_size, limited_events, limited_payload, limited_query, too_large
 from engine.caller import Caller, Person, Revoked
 from engine.change.inputs import change_input
 from engine.change.payload import PayloadPlan
 from engine.change.transaction import Mutation, perform
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, code_of, error, format_errors, refusal
-from engine.failures import bad_input, history_gone, masked
+from engine.failures import Failed, bad_input, history_gone, masked
 from engine.live.feed import Feed
+from engine.live.reader import TooManyStreams
 from engine.live.selection import EventSelection, encode_cursor
-from engine.live.shared_stream import Frame, HistoryGone, Rendered
+from engine.live.shared_stream import EventPage, Frame, HistoryGone
+from engine.places import Work
 from engine.plans import Plan, make_plan
 from engine.publish.fields import CHANGE, OWN_IDS
 from engine.read.arguments import DEFINITION, python_name, shape
 from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
+from engine.shares import Shares
 from models.database import UNREACHABLE, Database
 from models.rules.refusal import Refused
+from models.timeouts import TimedOut, timed
 
 log = logging.getLogger("dealboard.engine")
 
 OK = "OK"
 """The code of an answer without errors."""
+
+BOUNDS: Mapping[str, str] = {Code.TIMED_OUT: "timeout", Code.ANSWER_TOO_LARGE: "size"}
+"""Codes of operations that hit a bound while they ran, and the bound."""
 
 NO_VARIABLES = VariableValues({}, {})
 
@@ -63,14 +74,25 @@ class Engine:
     """Runs prepared operations on one database."""
 
     def __init__(
-        self, schema: GraphQLSchema, database: Database, documents: Documents, feed: Feed, plans: int = 1000
+        self,
+        schema: GraphQLSchema,
+        database: Database,
+        documents: Documents,
+        feed: Feed,
+        plans: int = 1000,
+        shares: Shares | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self.schema = schema
         self.database = database
         self.documents = documents
         self.feed = feed
+        self.shares = shares or Shares()
+        self.most_bytes = most_bytes
         self.size = plans
         self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self.limited: WeakKeyDictionary[BoundStatement, str] = WeakKeyDictionary()
+        """What is sent for each statement: the same with the limit on its answer."""
 
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
         """Run a query or a mutation. Raises `RequestError` when it is refused before anything is run."""
@@ -78,11 +100,15 @@ class Engine:
             values = self._coerced(prepared, variables)
             plan = self._plan(prepared, values, caller)
             if prepared.kind == "mutation":
-                return await self._mutate(plan, values, caller)
+                async with self.shares.admit(Work.CHANGE, caller.org_id, caller.subject):
+                    return await self._mutate(plan, values, caller)
             return Answer(await self._query(plan, values, caller))
         except Exception as failure:
             found = masked(failure)
-            return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([found])) + b"}", code=code_of(found))
+            code = code_of(found)
+            if code in BOUNDS:
+                self.shares.hit(f"{prepared.kind}_{BOUNDS[code]}")
+            return Answer(b'{"data":null,"errors":' + orjson.dumps(format_errors([found])) + b"}", code=code)
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
@@ -101,12 +127,24 @@ class Engine:
         after = await self._start(watch, values, caller, seen)
         render = partial(self._render, compiled, values.coerced, caller)
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
-        async with aclosing(self.feed.follow(caller.org_id, key, render, wants, after)) as rendered:
+        async with aclosing(self.feed.follow(caller.person, key, render, wants, after)) as rendered:
             try:
                 async for _, frame in rendered:
                     yield frame
             except HistoryGone:
                 raise history_gone() from None
+            except TooManyStreams as many:
+                self.shares.hit("subscription_streams")
+                raise refusal(
+                    Code.TOO_MANY_SUBSCRIPTIONS,
+                    f"You follow {many.most} different subscriptions, which is the limit: complete one first, or ask"
+                    " for what you need in fewer of them.",
+                    limit=many.most,
+                ) from None
+            except (TimedOut, Failed) as failure:
+                code = failure.code if isinstance(failure, Failed) else Code.TIMED_OUT
+                self.shares.hit(f"subscription_{BOUNDS[code]}")
+                raise
 
     async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
         """The given people whose access was revoked."""
@@ -169,21 +207,34 @@ class Engine:
         text = "{}"
         if plan.compiled is not None:
             arguments = self._bound(plan.compiled, values, caller)
-            try:
-                text = await self._read(plan.compiled.statement.sql, arguments)
-            except UNREACHABLE:
-                # A lost connection is noticed only when it is used. A read can be repeated on another one.
-                text = await self._read(plan.compiled.statement.sql, arguments)
+            sql = self._limited(plan.compiled, limited_query)
+            async with self.shares.admit(Work.READ, caller.org_id, caller.subject):
+                try:
+                    text = await self._read(sql, arguments)
+                except UNREACHABLE:
+                    # A connection that has been lost is noticed by using it. A read can be done again on another one.
+                    text = await self._read(sql, arguments)
+            if is_size(text):
+                raise too_large(int(text), self.most_bytes)
         if plan.introspection is None:
             return b'{"data":' + text.encode() + b"}"
         given = {name: source.value for name, source in values.sources.items() if source.value is not Undefined}
         found = execute_sync(self.schema, plan.introspection, variable_values=given)
         parts = orjson.loads(text) | (found.data or {})
-        return orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})
+        body = orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})
+        if len(body) > self.most_bytes:
+            raise too_large(len(body), self.most_bytes)
+        return body
+
+    def _limited(self, compiled: BoundStatement, limit: Callable[[str, int], str]) -> str:
+        sql = self.limited.get(compiled)
+        if sql is None:
+            sql = self.limited[compiled] = limit(compiled.statement.sql, self.most_bytes)
+        return sql
 
     async def _read(self, sql: str, arguments: Sequence[Any]) -> str:
         async with self.database.acquire() as connection:
-            text: str = await connection.fetchval(sql, *arguments)
+            text: str = await timed(connection.fetchval(sql, *arguments, timeout=self.database.patience))
         return text
 
     async def _mutate(self, plan: Plan, values: VariableValues, caller: Caller) -> Answer:
@@ -207,6 +258,8 @@ class Engine:
                 data[key] = None
                 errors.append(masked(failure, path=[key]))
                 codes.append(code_of(errors[-1]))
+                if codes[-1] in BOUNDS:
+                    self.shares.hit(f"mutation_{BOUNDS[codes[-1]]}")
         body: dict[str, Any] = {"data": data}
         if errors:
             body["errors"] = format_errors(errors)
@@ -233,10 +286,23 @@ class Engine:
         ids = payload.ids(shown)
         if payload.compiled is not None and any(ids.values()):
             arguments = self._bound(payload.compiled, values, caller, **ids)
-            async with self.database.acquire() as connection:
-                row = await connection.fetchrow(payload.compiled.statement.sql, *arguments)
+            columns = len(payload.records)
+            sql = self._limited(payload.compiled, lambda sql, most: limited_payload(sql, columns, most))
+            row = await self._shown(sql, arguments)
             texts = dict(zip(payload.records, row or (), strict=True))
         return payload.rendered(shown, texts)
+
+    async def _shown(self, sql: str, arguments: Sequence[Any]) -> Sequence[str | None]:
+        """The records of a payload. What fails here says that the change itself was made."""
+        try:
+            async with self.database.acquire() as connection:
+                row: Any = await timed(connection.fetchrow(sql, *arguments, timeout=self.database.patience))
+        except TimedOut as late:
+            message = "The change was made, but reading what its payload asks for took too long. Query it, in parts."
+            raise Failed(Code.TIMED_OUT, message) from late
+        if row is not None and is_size(row[0]):
+            raise too_large(int(row[0]), self.most_bytes, "The change was made: query what you need of it, in parts.")
+        return row  # type: ignore[no-any-return]
 
     async def _start(
         self, watch: EventSelection, values: VariableValues, caller: Caller, seen: str | None
@@ -257,12 +323,31 @@ class Engine:
         return after
 
     async def _render(
-        self, compiled: BoundStatement, variables: Mapping[str, Any], caller: Caller, after: int, to: int, size: int
-    ) -> list[Rendered]:
+        self,
+        compiled: BoundStatement,
+        variables: Mapping[str, Any],
+        caller: Caller,
+        after: int,
+        to: int,
+        size: int,
+        member: str | None = None,
+    ) -> EventPage:
         arguments = compiled.arguments(variables, caller, after=after, to=to, size=size)
-        async with self.database.acquire() as connection:
-            found = await connection.fetch(compiled.statement.sql, *arguments)
-        return [(number, _frame(caller.org_id, number, text)) for number, text in found]
+        sql, patience = self._limited(compiled, limited_events), self.database.patience
+        work = Work.EVENT if member is None else Work.READ
+        async with (
+            self.shares.admit(work, caller.org_id, member, patient=True),
+            self.database.acquire() as connection,
+        ):
+            began = perf_counter()
+            found = await timed(connection.fetch(sql, *arguments, timeout=patience))
+            seconds = perf_counter() - began
+        fitting = list(takewhile(lambda row: row[1].startswith("{"), found))
+        if found and not fitting:
+            raise too_large(int(found[0][1]), self.most_bytes, "Ask for fewer fields of an event.")
+        events = [(number, _frame(caller.org_id, number, text)) for number, text in fitting]
+        all_of_them = len(found) < size or found[-1][0] >= to
+        return EventPage(events, all_of_them and len(fitting) == len(found), seconds)
 
 
 def _frame(org_id: UUID, number: int, text: str) -> Frame:

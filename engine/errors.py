@@ -80,7 +80,7 @@ class Code(StrEnum):
     )
     TOO_MANY_SUBSCRIPTIONS = (
         "TOO_MANY_SUBSCRIPTIONS",
-        "The socket has the maximum number of subscriptions. Complete one, or open another socket.",
+        "The socket or the member has as many subscriptions as are allowed. Complete one first.",
     )
     TOO_MANY_TOKENS = (
         "TOO_MANY_TOKENS",
@@ -90,9 +90,17 @@ class Code(StrEnum):
         "TOO_COSTLY",
         "The query could return too many rows. Ask for smaller pages.",
     )
+    ANSWER_TOO_LARGE = (
+        "ANSWER_TOO_LARGE",
+        "The answer has too many bytes. Ask for fewer rows or fields, or in several requests.",
+    )
     RATE_LIMITED = (
         "RATE_LIMITED",
         "The caller has too many connections or sends too many messages. Wait, then try again.",
+    )
+    TIMED_OUT = (
+        "TIMED_OUT",
+        "The operation took longer than it may, and was stopped. Ask for less, or change fewer records at once.",
     )
     SERVICE_UNAVAILABLE = (
         "SERVICE_UNAVAILABLE",

@@ -1,15 +1,28 @@
 """What a client learns of a failure: a refusal in full, anything unexpected only by the id it is logged under."""
 
 import logging
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
 from graphql import GraphQLError
 
 from engine.errors import Code, RequestError, error, refusal
 from engine.read.slots import BadInput
 from models.database import UNREACHABLE
+from models.timeouts import TimedOut
 
 log = logging.getLogger("dealboard.engine")
+
+
+class Failed(Exception):
+    """An operation that began failed for a reason that its client is to know: the code and the message of its error."""
+
+    def __init__(self, code: Code, message: str, **extensions: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.extensions = extensions
 
 
 def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLError:
@@ -21,6 +34,20 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         raise RequestError([error(Code.TOO_DEEP, "This document is nested too deeply to be run. Select fewer levels.")])
     if isinstance(failure, GraphQLError):
         found = error(Code.BAD_USER_INPUT, failure.message)
+        found.path = path
+        return found
+    if isinstance(failure, Failed):
+        found = error(failure.code, failure.message, **failure.extensions)
+        found.path = path
+        return found
+    if isinstance(failure, TimedOut | asyncpg.QueryCanceledError):
+        found = error(
+            Code.TIMED_OUT,
+            "This took too long and was stopped. Ask for fewer rows, or filter for fewer records."
+            if path is None
+            else "This change took too long and was stopped; nothing has changed. Change fewer records at once, or send"
+            " it again when others have finished theirs.",
+        )
         found.path = path
         return found
     if isinstance(failure, UNREACHABLE):

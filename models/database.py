@@ -16,6 +16,8 @@ import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
+from models.timeouts import GRACE
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Row = Mapping[str, Any]
 """A row of a result, by column."""
@@ -144,15 +146,41 @@ class Acquired:
 
 @dataclass(frozen=True)
 class Database:
-    """A pool of connections to one PostgreSQL database."""
+    """A pool of connections to one PostgreSQL database.
+
+    A statement outside of a transaction may take `read_timeout` seconds, one of a change `change_timeout`.
+    """
 
     pool: asyncpg.Pool
     url: str
     waited: Observe = ignore
+    read_timeout: float = 10.0
+    change_timeout: float = 30.0
 
     def acquire(self) -> Acquired:
         """A connection, for as long as the block of the `async with` runs."""
         return Acquired(self.pool, self.waited)
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a read is given up here, whatever PostgreSQL does."""
+        return self.read_timeout + GRACE
+
+    @asynccontextmanager
+    async def transaction(self, seconds: float | None) -> AsyncIterator[Connection]:
+        """A connection in a transaction, each of whose statements may take so many seconds; None: as long as it takes.
+
+        The limit is set in the round trip that begins the transaction, and ends with it. So it also holds behind a
+        PgBouncer in transaction mode.
+        """
+        async with self.acquire() as connection:
+            try:
+                await connection.execute(f"BEGIN; SET LOCAL statement_timeout = {round(1000 * (seconds or 0))}")
+                yield connection
+            except BaseException:
+                await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
 
     @classmethod
     @asynccontextmanager
@@ -163,6 +191,8 @@ class Database:
         min_size: int = 1,
         max_size: int = 10,
         statement_cache_size: int = 256,
+        read_timeout: float = 10.0,
+        change_timeout: float = 30.0,
         waited: Observe = ignore,
         ran: Observe = ignore,
     ) -> AsyncIterator[Self]:
@@ -185,10 +215,10 @@ class Database:
             statement_cache_size=statement_cache_size,
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=LARGEST_KEPT,
-            server_settings=SESSION,
+            server_settings={**SESSION, "statement_timeout": str(round(1000 * read_timeout))},
             reset=_keep,
         ) as pool:
-            yield cls(pool, url, waited)
+            yield cls(pool, url, waited, read_timeout, change_timeout)
 
 
 async def _keep(connection: Connection) -> None:

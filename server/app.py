@@ -21,6 +21,7 @@ from engine.live.retention import pruning
 from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
+from engine.shares import Hit, Shares, unseen
 from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
@@ -72,7 +73,7 @@ def create_app(
     """The application on an open database. `start` opens the engine while the application runs."""
     service = Service(settings, calls=calls)
     metrics = service.calls.metrics
-    start = start or partial(start_engine, delivered=metrics.delivered)
+    start = start or partial(start_engine, delivered=metrics.delivered, hit=metrics.hit)
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
     origins = Origins(settings.allowed_origins)
@@ -100,8 +101,18 @@ def create_app(
 
 
 @asynccontextmanager
-async def start_engine(settings: Settings, database: Database, delivered: Observe = ignore) -> AsyncIterator[Runs]:
-    """The engine, with its feed, which reports the age of each event when it is delivered."""
+async def start_engine(
+    settings: Settings, database: Database, delivered: Observe = ignore, hit: Hit = unseen
+) -> AsyncIterator[Runs]:
+    """The engine, with its feed, which reports the age of each event when it is delivered, and each bound when it is
+    hit."""
+    shares = Shares(
+        settings.pool_size,
+        organisation=settings.organisation_share,
+        member=settings.member_share,
+        wait=settings.share_wait,
+        hit=hit,
+    )
     limits = Limits(
         depth=settings.max_depth,
         aliases=settings.max_aliases,
@@ -112,11 +123,20 @@ async def start_engine(settings: Settings, database: Database, delivered: Observ
     )
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
-        Feed.open(database, CRM, settings.event_poll_seconds, wakeups, delivered) as feed,
+        Feed.open(
+            database, CRM, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
+        ) as feed,
         pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
         recording_overdue(database, settings.overdue_interval, feed.wake),
     ):
-        yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
+        yield Engine(
+            graphql_schema,
+            database,
+            Documents(graphql_schema, limits),
+            feed,
+            shares=shares,
+            most_bytes=settings.max_answer_bytes,
+        )
 
 
 def make_wakeups(url: str) -> Wakeups:

@@ -37,6 +37,22 @@ class Settings(BaseSettings):
     statement_cache_size: int = Field(
         256, ge=0, description="Prepared statements per connection. Set 0 behind PgBouncer in transaction mode."
     )
+    read_timeout: float = Field(
+        10.0, gt=0, description="Seconds that a statement of a query or a subscription may take before it is stopped."
+    )
+    change_timeout: float = Field(
+        30.0, gt=0, description="Seconds that a statement of a mutation may take before the mutation is rolled back."
+    )
+    organisation_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Largest part of the pool that an organisation's queries hold at once; its mutations likewise.",
+    )
+    member_share: float = Field(0.3, gt=0, le=1, description="The same for a single member.")
+    share_wait: float = Field(
+        5.0, gt=0, description="Seconds that an operation waits for its share before it is refused with RATE_LIMITED."
+    )
     jwt_secret: str | None = Field(None, description="Secret that verifies tokens signed with HS256: 32 bytes or more.")
     jwks_url: str | None = Field(
         None, description="URL of the public keys (JWKS) that verify tokens signed with RS256 or ES256."
@@ -65,6 +81,7 @@ class Settings(BaseSettings):
     max_root_fields: int = Field(20, ge=1, description="Maximum number of root fields in an operation.")
     max_tokens: int = Field(1_200, ge=10, description="Maximum number of lexical tokens in a document.")
     max_cost: int = Field(50_000, ge=1, description="Maximum number of rows that a query is estimated to read.")
+    max_answer_bytes: int = Field(8_000_000, ge=10_000, description="Maximum size of an answer, in bytes.")
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds that a WebSocket has to authenticate.")
     socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings on a WebSocket.")
     send_timeout: float = Field(
@@ -72,6 +89,9 @@ class Settings(BaseSettings):
     )
     max_subscriptions_per_socket: int = Field(
         100, ge=1, description="Maximum number of concurrent operations on a WebSocket."
+    )
+    max_streams_per_member: int = Field(
+        100, ge=1, description="Maximum number of distinct subscriptions of a member, per process."
     )
     max_connections_per_member: int = Field(
         100, ge=1, description="Maximum number of open sockets and streams of a member, per process."

@@ -79,7 +79,7 @@ def test_each_mutation_has_its_test_file() -> None:
 
 
 NOUNLESS = re.compile(
-    r"models\.(?:database|records|rules\.(?!chance|entering|sharing|stage_kind)\w+|tables\.(?:base|event|merged_record))"
+    r"models\.(?:database|timeouts|records|rules\.(?!chance|entering|sharing|stage_kind)\w+|tables\.(?:base|event|merged_record))"
 )
 """The modules of models that the engine may use: none is about a noun of the CRM."""
 

@@ -101,7 +101,7 @@ async def perform(
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            async with database.acquire() as connection, connection.transaction():
+            async with database.transaction(database.change_timeout) as connection:
                 return await _perform(connection, domain, caller, mutation, values, idempotency)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if attempt == ATTEMPTS:

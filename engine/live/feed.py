@@ -19,6 +19,7 @@ from uuid import UUID
 from broadcaster import Broadcast
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 
+from engine.caller import Person
 from engine.domain import Domain
 from engine.live.reader import Bounds, Reader, read_bounds
 from engine.live.shared_stream import Render, Rendered, Stream, patiently
@@ -58,6 +59,8 @@ class Feed:
     broadcast: Broadcast
     poll_seconds: float
     delivered: Observe = ignore
+    most_streams: int = 100
+    """Different streams that a member may follow at once."""
     readers: dict[UUID, Reader] = field(default_factory=dict)
 
     @classmethod
@@ -69,6 +72,7 @@ class Feed:
         poll_seconds: float = 1.0,
         wakeups: Wakeups | None = None,
         delivered: Observe = ignore,
+        most_streams: int = 100,
     ) -> AsyncIterator[Self]:
         """Start to receive wake-ups, by default only those of this process; stop everything at the end.
 
@@ -76,7 +80,7 @@ class Feed:
         """
         wakeups = wakeups or Wakeups()
         async with Broadcast(backend=wakeups) as broadcast:
-            feed = cls(database, domain, wakeups, broadcast, poll_seconds, delivered)
+            feed = cls(database, domain, wakeups, broadcast, poll_seconds, delivered, most_streams)
             tasks = [asyncio.create_task(feed._listen()), asyncio.create_task(feed._look())]
             try:
                 yield feed
@@ -150,21 +154,28 @@ class Feed:
                     reader.task.cancel()
 
     async def follow(
-        self, org_id: UUID, key: Hashable, render: Render, wants: Callable[[Mapping[str, Any]], bool], after: int | None
+        self,
+        person: Person,
+        key: Hashable,
+        render: Render,
+        wants: Callable[[Mapping[str, Any]], bool],
+        after: int | None,
     ) -> AsyncGenerator[Rendered]:
         """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order.
 
-        Raises `HistoryGone` when they are no longer kept.
+        Raises `HistoryGone` when they are no longer kept, and `TooManyStreams` when the person follows too many others.
         """
+        org_id, member = person
         async with self._reader(org_id) as reader:
-            position = (await self.bounds(org_id)).head if after is None else after
-            stream = reader.streams.get(key)
-            if stream is None:
-                stream = reader.streams[key] = Stream(render, wants, reader.position, reader.tail)
-            try:
-                async with aclosing(stream.follow(position)) as events:
-                    async for rendered in events:
-                        yield rendered
-            finally:
-                if not stream.subscribers and reader.streams.get(key) is stream:
-                    del reader.streams[key]
+            with reader.followed_by(member, key, self.most_streams):
+                position = (await self.bounds(org_id)).head if after is None else after
+                stream = reader.streams.get(key)
+                if stream is None:
+                    stream = reader.streams[key] = Stream(render, wants, reader.position, reader.tail, reader.turns)
+                try:
+                    async with aclosing(stream.follow(position, member)) as events:
+                        async for rendered in events:
+                            yield rendered
+                finally:
+                    if not stream.subscribers and reader.streams.get(key) is stream:
+                        del reader.streams[key]

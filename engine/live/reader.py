@@ -6,7 +6,9 @@ events.
 
 import asyncio
 import logging
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from engine.live.shared_stream import AGAIN, HistoryGone, Stream, patiently
+from engine.live.turns import Turns
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Observe, Statement
 from models.tables.event import EventLog
@@ -24,10 +27,15 @@ log = logging.getLogger("dealboard.feed")
 BATCH = 500
 """Events that a reader reads at once."""
 
-AT_ONCE = 4
-"""Streams of an organisation that are rendered at once, so that changes still get a connection."""
-
 BOUNDS = Statement(select(EventLog.tail, EventLog.head).where(EventLog.org_id == ORG))
+
+
+class TooManyStreams(Exception):
+    """A member follows as many different streams as are allowed."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,9 @@ class Reader:
         self.woken = asyncio.Event()
         self.ready = asyncio.Event()
         self.users = 0
-        self.rendering = asyncio.Semaphore(AT_ONCE)
+        self.turns = Turns()
+        self.followed: dict[str, Counter[Hashable]] = {}
+        """The streams of each member, and how often it follows each."""
         self.task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -107,6 +117,22 @@ class Reader:
             if len(news) < BATCH:
                 return  # later commits wake the reader again
 
+    @contextmanager
+    def followed_by(self, member: str, key: Hashable, most: int) -> Iterator[None]:
+        """Count a stream of a member while it is followed. Raises `TooManyStreams` beyond the `most` different ones."""
+        streams = self.followed.setdefault(member, Counter())
+        if key not in streams and len(streams) >= most:
+            raise TooManyStreams(most)
+        streams[key] += 1
+        try:
+            yield
+        finally:
+            streams[key] -= 1
+            if not streams[key]:
+                del streams[key]
+            if not streams:
+                self.followed.pop(member, None)
+
     def _end(self, failure: Exception) -> None:
         for stream in self.streams.values():
             stream.fail(failure)
@@ -116,8 +142,7 @@ class Reader:
         """Bring a stream up to date; returns the failure if it should be tried again. A stream that cannot be rendered
         ends."""
         try:
-            async with self.rendering:
-                await stream.advance(news)
+            await stream.advance(news)
         except UNREACHABLE as failure:
             return failure
         except Exception as failure:

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
 from models.tables.base import utc_now
+from models.timeouts import BACKGROUND
 
 log = logging.getLogger("dealboard.history")
 
@@ -68,8 +69,8 @@ row."""
 
 
 async def prune(database: Database, before: datetime, delete: Sequence[Statement]) -> None:
-    """Prune the events from before this instant. Does nothing while another process is pruning."""
-    async with database.acquire() as connection:
+    """Prune events from before this instant. Does nothing where another process is at it."""
+    async with database.transaction(BACKGROUND) as connection:
         old = await OLD.all(connection, before=before)
     for found in old:
         more = True
@@ -79,9 +80,9 @@ async def prune(database: Database, before: datetime, delete: Sequence[Statement
 
 
 async def _prune_batch(database: Database, org_id: UUID, before: datetime, delete: Sequence[Statement]) -> bool:
-    """Prune one batch in a transaction; returns whether there was one."""
-    async with database.acquire() as connection, connection.transaction():
-        await connection.execute("SET LOCAL synchronous_commit = off")  # nobody waits for this to reach the disk
+    """Prune one batch, in a transaction; returns whether there was one."""
+    async with database.transaction(BACKGROUND) as connection:
+        await connection.execute("SET LOCAL synchronous_commit = off")  # nobody waits for the disk on our behalf
         if not await ALONE.value(connection):
             return False
         return await _pass(connection, org_id, before, delete)

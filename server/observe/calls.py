@@ -116,6 +116,8 @@ class Calls:
     def ended(self, call: Call, seconds: float) -> None:
         """Record a call that has ended."""
         self.metrics.called(call.operation, call.kind, call.code, seconds)
+        if call.code == CANCELLED:
+            self.metrics.hit(f"{call.kind}_disconnected")
         level = logging.WARNING if call.code in BROKEN else self.level
         if log.isEnabledFor(level):
             milliseconds = round(seconds * 1000, 2)

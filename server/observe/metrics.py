@@ -55,6 +55,12 @@ class Metrics:
             "operations", "Operations that have ended, by the code of their first error, or OK.", (*kinds, "code")
         )
         self.durations = histogram("operation_seconds", "Time to answer a query or a mutation.", kinds)
+        self.bounds = counter(
+            "bounds_hit",
+            "Operations that hit a bound, by the kind of work and the bound: its share, its timeout, the size of its"
+            " answer, or that its client disconnected.",
+            ("bound",),
+        )
         self.statements = histogram(
             "statement_seconds", "Time of an SQL statement, including the way to PostgreSQL and back."
         )
@@ -80,6 +86,10 @@ class Metrics:
         self.waited: Callable[[float], None] = self.waits.observe
         self.ran: Callable[[float], None] = self.statements.observe
         self.delivered: Callable[[float], None] = self.deliveries.observe
+
+    def hit(self, bound: str) -> None:
+        """Count an operation that hit a bound."""
+        self.bounds.labels(bound).inc()
 
     def called(self, operation: str, kind: str, code: str, seconds: float) -> None:
         """Count an operation that has ended."""

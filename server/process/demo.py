@@ -41,7 +41,7 @@ Rows = dict[str, list[dict[str, Any]]]
 async def load_demo(database: Database, *, seed: int = 1) -> None:
     """Create the demo organisation, unless it has pipelines already. One transaction."""
     org_id = organisation_id(DEMO_ORGANISATION)
-    async with database.acquire() as connection, connection.transaction():
+    async with database.transaction(None) as connection:
         # Only one of two servers that start together on one database creates it.
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('dealboard demo'))")
         if await connection.fetchval("SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)", org_id):

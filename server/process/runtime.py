@@ -44,6 +44,8 @@ def connect(settings: Settings, url: str, metrics: Metrics | None = None) -> Abs
         url,
         max_size=settings.pool_size,
         statement_cache_size=settings.statement_cache_size,
+        read_timeout=settings.read_timeout,
+        change_timeout=settings.change_timeout,
         waited=metrics.waited if metrics else ignore,
         ran=metrics.ran if metrics else ignore,
     )

@@ -6,6 +6,8 @@ well-formed request gets 200, because its clients cannot distinguish our 4xx fro
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Self
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,7 +21,7 @@ from server.transport.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, acc
 from server.transport.refusals import BadRequest, RefusedRequest, TooManyConnections
 from server.transport.reply import send_json, send_refusal
 from server.transport.service import GraphQLRequest, Service, request_in_json, request_in_url
-from server.transport.streams import once, send_events
+from server.transport.streams import disconnected, once, send_events
 
 STATUSES: dict[str, int] = {
     Code.UNAUTHENTICATED: 401,
@@ -27,8 +29,11 @@ STATUSES: dict[str, int] = {
     Code.RATE_LIMITED: 429,
     Code.INTERNAL_SERVER_ERROR: 500,
     Code.SERVICE_UNAVAILABLE: 503,
+    Code.TIMED_OUT: 504,
 }
 """The status of a refused operation by the code of its first error; 400 for all others."""
+
+RETRY = ((b"retry-after", b"1"),)
 
 ALLOW = ((b"allow", b"GET, POST, OPTIONS"),)
 ALLOW_POST = ((b"allow", b"POST"),)
@@ -38,8 +43,50 @@ NEEDS_STREAM = (
 )
 
 
+WATCH_AFTER = 0.05
+"""Seconds that a query runs before its client is watched. Most have answered by then: the timer costs them
+2 µs, a task would cost 20."""
+
+
 class Gone(Exception):
-    """The client disconnected before its request was complete."""
+    """The client disconnected before its request was complete, or before it was answered."""
+
+
+class Watched:
+    """Cancels what the block runs when the client disconnects, and raises `Gone`. The body must have been received."""
+
+    __slots__ = ("gone", "receive", "task", "timer", "watch")
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.gone = False
+        self.watch: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> Self:
+        self.task = asyncio.current_task()
+        self.timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+        return self
+
+    def _begin(self) -> None:
+        self.watch = asyncio.create_task(disconnected(self.receive))
+        self.watch.add_done_callback(self._cancel)
+
+    def _cancel(self, watch: asyncio.Task[None]) -> None:
+        if not watch.cancelled() and watch.exception() is None and self.task is not None:
+            self.gone = True
+            self.task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.timer.cancel()
+        if self.watch is not None:
+            self.watch.remove_done_callback(self._cancel)
+            self.watch.cancel()
+        if self.gone and self.task is not None:
+            self.task.uncancel()
+            if isinstance(failure, asyncio.CancelledError):
+                raise Gone from failure
 
 
 class GraphQL:
@@ -77,8 +124,10 @@ class GraphQL:
             call.code = CANCELLED
         except RequestError as refused:
             call.code = refused.code
-            status = 200 if media == JSON else STATUSES.get(refused.code, 400)
-            await send_json(send, status, encode_errors(refused.errors), media)
+            # A limit of rates is about the request, not about its operation: every client and proxy understands 429.
+            limited = refused.code == Code.RATE_LIMITED
+            status = 200 if media == JSON and not limited else STATUSES.get(refused.code, 400)
+            await send_json(send, status, encode_errors(refused.errors), media, RETRY if limited else ())
         except RefusedRequest as refused:
             call.code = refused.code
             await send_refusal(send, refused, media)
@@ -105,7 +154,11 @@ class GraphQL:
                 results = engine.subscribe(prepared, asked.variables, who, _seen(call.headers))
                 await self._stream(results, who, receive, send)
                 return
-            answer = await engine.execute(prepared, asked.variables, who)
+            if prepared.kind == "mutation":
+                answer = await engine.execute(prepared, asked.variables, who)  # to its end: half of one is of no use
+            else:
+                with Watched(receive):
+                    answer = await engine.execute(prepared, asked.variables, who)
         except RequestError as refused:
             if taken.json is not None:
                 raise

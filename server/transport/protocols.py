@@ -7,7 +7,7 @@ waits forever, also for room for a close frame, and for the buffer to empty befo
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.protocol import State
@@ -65,6 +65,7 @@ def http_protocol(patience: float) -> type[asyncio.Protocol]:
 
     class HttpProtocol(HttpToolsProtocol):
         stuck: asyncio.TimerHandle | None = None
+        running: RequestResponseCycle | None = None
 
         def pause_writing(self) -> None:
             """The buffer is full: start the timer."""
@@ -78,9 +79,19 @@ def http_protocol(patience: float) -> type[asyncio.Protocol]:
             self._calm()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            """The connection has ended: stop the timer."""
+            """The connection has ended: stop the timer, and end the request that runs.
+
+            uvicorn ends the last one that was received. With pipelining, that is one that waits behind it.
+            """
             self._calm()
+            if self.running is not None and not self.running.response_complete:
+                self.running.disconnected = True
+                self.running.message_event.set()
             super().connection_lost(exc)
+
+        def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+            self.running = cycle
+            super()._start_asgi_task(cycle, app)
 
         def _calm(self) -> None:
             if self.stuck is not None:

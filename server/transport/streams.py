@@ -46,6 +46,12 @@ async def once(body: bytes) -> AsyncIterator[Frame]:
     yield Frame(body)
 
 
+async def disconnected(receive: Receive) -> None:
+    """Wait until the client disconnects. What it sends before that is dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def send_events(
     results: AsyncIterator[Frame],
     expires_at: datetime | None,
@@ -60,7 +66,7 @@ async def send_events(
     """
     await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
     await _send(send, COMMENT)
-    gone = asyncio.create_task(_gone(receive))
+    gone = asyncio.create_task(disconnected(receive))
     ended = ended or asyncio.get_running_loop().create_future()
     try:
         async with following(results):
@@ -125,8 +131,3 @@ def _event(body: bytes, cursor: str | None = None) -> bytes:
 
 async def _send(send: Send, chunk: bytes) -> None:
     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

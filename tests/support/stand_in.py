@@ -27,7 +27,7 @@ SECRET = "a secret of the tests, long enough for HS256"
 SCHEMA = build_schema("""
     type Query {
       hello(name: String): String! who: String! number(n: Int): Int
-      broken: Int lines: Int secret: Int unrun: Int
+      broken: Int lines: Int secret: Int unrun: Int held: Int
     }
     type Mutation { add(n: Int!): Int! held: Int! }
     type Subscription { count(to: Int!): Int! follow: Int! refused: Int! breaks: Int! }
@@ -68,7 +68,11 @@ class StandIn:
             return Answer(b'{"data": {\n"lines": 1\r\n}}')
         if "held" in prepared.text:
             self.begun.set()
-            await self.release.wait()
+            try:
+                await self.release.wait()
+            except asyncio.CancelledError:
+                self.finished.append("cancelled")
+                raise
             self.finished.append("held")
         name = prepared.operation.name.value if prepared.operation.name else None
         values = dict(variables or {})

@@ -95,7 +95,7 @@ async def import_deals(
     """Import the deals in one transaction. Raises `ImportFailed` when none of them can be imported."""
     report = Report()
     try:
-        async with database.acquire() as connection, connection.transaction():
+        async with database.transaction(None) as connection:
             await _Importer(connection, options, report, progress).run(deals)
             if options.dry_run:
                 raise _RolledBack

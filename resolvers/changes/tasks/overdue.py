@@ -21,8 +21,8 @@ from sqlalchemy import text
 from engine.change.events import append
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Row, Statement
-from models.event_types import Overdue
-from models.tables.event import NewEvent
+from models.tables.event import EventType, NewEvent
+from models.timeouts import BACKGROUND
 
 log = logging.getLogger("dealboard.overdue")
 
@@ -81,7 +81,7 @@ Wake = Callable[[UUID], Awaitable[None]]
 
 async def record_overdue(database: Database, now: datetime, wake: Wake) -> None:
     """Record every open task whose deadline was before this instant and that has not been recorded as overdue."""
-    async with database.acquire() as connection:
+    async with database.transaction(BACKGROUND) as connection:
         waiting = [row["org_id"] for row in await LATE.all(connection, now=now)]
     while waiting:
         waiting = [org_id for org_id in waiting if await _record_some(database, org_id, now, wake)]
@@ -105,7 +105,7 @@ async def _record_some(database: Database, org_id: UUID, now: datetime, wake: Wa
 
 async def _record_batch(database: Database, org_id: UUID, now: datetime) -> int:
     """Record a batch, in a transaction; returns its number of tasks."""
-    async with database.acquire() as connection, connection.transaction():
+    async with database.transaction(BACKGROUND) as connection:
         tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
         if tasks:
             in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
