@@ -72,7 +72,8 @@ FILTERS: Mapping[str, FilterPart] = {
     "search": FilterPart(
         FilterValue.TEXT,
         found_in,
-        "Only leads whose title, contact or customer contains this text of up to 200 characters, in upper or lower case.",
+        "Only leads whose title, contact or customer contains this text of up to 200 characters, in upper or lower"
+        " case.",
     ),
 }
 """Every part of a lead filter. A list holds the leads that match all parts that are given."""

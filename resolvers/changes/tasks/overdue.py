@@ -21,7 +21,8 @@ from sqlalchemy import text
 from engine.change.events import append
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Row, Statement
-from models.tables.event import EventType, NewEvent
+from models.event_types import Overdue
+from models.tables.event import NewEvent
 from models.timeouts import BACKGROUND
 
 log = logging.getLogger("dealboard.overdue")
