@@ -4,8 +4,7 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 """
 
 import logging
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -31,9 +30,11 @@ from engine.failures import bad_input, history_gone, masked
 from engine.live.feed import Feed
 from engine.live.selection import EventSelection, encode_cursor
 from engine.live.shared_stream import Frame, HistoryGone, Rendered
-from engine.plans import Plan, make_plan
+from engine.outline import expect_role
+from engine.plan_cache import Plans
+from engine.plans import Plan
 from engine.publish.fields import CHANGE, OWN_IDS
-from engine.read.arguments import DEFINITION, python_name, shape
+from engine.read.arguments import DEFINITION, python_name
 from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
 from models.database import UNREACHABLE, Database
@@ -63,20 +64,23 @@ class Engine:
     """Answers prepared operations from one database."""
 
     def __init__(
-        self, schema: GraphQLSchema, database: Database, documents: Documents, feed: Feed, plans: int = 1000
+        self,
+        schema: GraphQLSchema,
+        database: Database,
+        documents: Documents,
+        feed: Feed,
+        plans: Plans | None = None,
     ) -> None:
         self.schema = schema
         self.database = database
         self.documents = documents
         self.feed = feed
-        self.size = plans
-        self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self.plans = Plans(schema, documents.limits) if plans is None else plans
 
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
         """Run a query or a mutation. Raises `RequestError` when it is refused before anything is run."""
         try:
-            values = self._coerced(prepared, variables)
-            plan = self._plan(prepared, values, caller)
+            plan, values = await self._plan(prepared, variables, caller)
             if prepared.kind == "mutation":
                 return await self._mutate(plan, values, caller)
             return Answer(await self._query(plan, values, caller))
@@ -91,8 +95,7 @@ class Engine:
 
         It goes on after the cursor `seen`, if there is one, instead of its argument `after`.
         """
-        values = self._coerced(prepared, variables)
-        plan = self._plan(prepared, values, caller)
+        plan, values = await self._plan(prepared, variables, caller)
         compiled, watch = plan.compiled, plan.watch
         assert compiled is not None
         assert watch is not None
@@ -114,8 +117,7 @@ class Engine:
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> str:
         """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""
-        values = self._coerced(prepared, variables)
-        plan = self._plan(prepared, values, caller)
+        plan, values = await self._plan(prepared, variables, caller)
         if prepared.kind != "query" or plan.compiled is None:
             raise RequestError([error(Code.BAD_REQUEST, "Only a query that reads records can be explained.")])
         sql = plan.compiled.statement.sql
@@ -124,39 +126,25 @@ class Engine:
             found = await connection.fetch("EXPLAIN (ANALYZE, BUFFERS) " + sql, *arguments)
         return sql + "\n\n" + "\n".join(row[0] for row in found)
 
+    async def _plan(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller
+    ) -> tuple[Plan, VariableValues]:
+        """The compiled operation and its coerced variables. What is cheap to refuse is refused first."""
+        expect_role(self.schema, prepared, self.plans.outline(prepared), variables, caller.role)
+        values = self._coerced(prepared, variables)
+        return await self.plans.get(prepared, values, caller), values
+
     def _coerced(self, prepared: Prepared, variables: Mapping[str, Any] | None) -> VariableValues:
         definitions = prepared.operation.variable_definitions
         if not definitions:
             return NO_VARIABLES
+        self.plans.expect_few_values(variables or {})
         values = get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=10)
         if isinstance(values, list):
             for found in values:
                 found.extensions = {**(found.extensions or {}), "code": str(Code.BAD_USER_INPUT)}
             raise RequestError(values)
         return values
-
-    def _plan(self, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
-        """The compiled operation, from the cache or made now; refused when the caller's role does not reach for it."""
-        key = (prepared, shape(values.coerced))
-        plan = self.plans.get(key)
-        if plan is None:
-            plan = make_plan(self.schema, prepared, values)
-            self.plans[key] = plan
-            if len(self.plans) > self.size:
-                self.plans.popitem(last=False)
-        else:
-            self.plans.move_to_end(key)
-        if not caller.role.includes(plan.role):
-            raise RequestError(
-                [
-                    error(
-                        Code.FORBIDDEN,
-                        f"This needs the role {plan.role.lower()}; your token has {caller.role.lower()}."
-                        " Ask an admin of your organisation.",
-                    )
-                ]
-            )
-        return plan
 
     def _bound(self, compiled: BoundStatement, values: VariableValues, caller: Caller, **more: Any) -> list[Any]:
         try:

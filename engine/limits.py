@@ -4,9 +4,9 @@ Every fragment is measured once and its measure is reused wherever it is spread,
 to the text, whatever the fragments multiply to. It runs before the stock rules, some of which take quadratic time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -60,6 +60,7 @@ class Limits:
     root_fields: int = 20
     tokens: int = 1_200
     cost: int = 50_000
+    values: int = 10_000
     page_size: int = 20
     page_maximum: int = 100
 
@@ -185,6 +186,22 @@ class Ruler:
                 # Beyond nine digits Python may refuse to convert; more than the maximum is refused where rows are read.
                 return min(int(value.value), maximum) if len(value.value) < 10 else maximum
         return self.limits.page_size
+
+
+def values_within(variables: Mapping[str, Any], most: int) -> bool:
+    """Whether variables hold at most so many values, each list and object counted as one besides what it holds."""
+    counted = 0
+    level: list[Any] = [variables]
+    while level:
+        inner: list[Any] = []
+        for value in level:
+            held = value.values() if isinstance(value, dict) else value
+            counted += len(value)
+            if counted > most:
+                return False
+            inner.extend(one for one in held if isinstance(one, dict | list))
+        level = inner
+    return True
 
 
 def exceeded(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> list[GraphQLError]:

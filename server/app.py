@@ -21,6 +21,7 @@ from engine.live.retention import pruning
 from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
+from engine.plan_cache import Allowance, Plans, Watch
 from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
@@ -72,7 +73,7 @@ def create_app(
     """The application on an open database. `start` opens the engine while the application runs."""
     service = Service(settings, calls=calls)
     metrics = service.calls.metrics
-    start = start or partial(start_engine, delivered=metrics.delivered)
+    start = start or partial(start_engine, delivered=metrics.delivered, watch=metrics.watch)
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
     origins = Origins(settings.allowed_origins)
@@ -100,7 +101,9 @@ def create_app(
 
 
 @asynccontextmanager
-async def start_engine(settings: Settings, database: Database, delivered: Observe = ignore) -> AsyncIterator[Runs]:
+async def start_engine(
+    settings: Settings, database: Database, delivered: Observe = ignore, watch: Watch | None = None
+) -> AsyncIterator[Runs]:
     """The engine, with its feed, which reports the age of each event when it is delivered."""
     limits = Limits(
         depth=settings.max_depth,
@@ -109,14 +112,17 @@ async def start_engine(settings: Settings, database: Database, delivered: Observ
         root_fields=settings.max_root_fields,
         tokens=settings.max_tokens,
         cost=settings.max_cost,
+        values=settings.max_values,
     )
+    allowance = Allowance(settings.compile_seconds_per_member, settings.compile_seconds_per_organisation)
+    plans = Plans(graphql_schema, limits, allowance=allowance, watch=watch)
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
         Feed.open(database, CRM, settings.event_poll_seconds, wakeups, delivered) as feed,
         pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
         recording_overdue(database, settings.overdue_interval, feed.wake),
     ):
-        yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
+        yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed, plans)
 
 
 def make_wakeups(url: str) -> Wakeups:

@@ -65,6 +65,19 @@ class Settings(BaseSettings):
     max_root_fields: int = Field(20, ge=1, description="Maximum number of root fields in an operation.")
     max_tokens: int = Field(1_200, ge=10, description="Maximum number of lexical tokens in a document.")
     max_cost: int = Field(50_000, ge=1, description="Maximum number of rows that a query is estimated to read.")
+    max_values: int = Field(
+        10_000,
+        ge=100,
+        description="Maximum number of values in the variables of a request, lists and objects included.",
+    )
+    compile_seconds_per_member: float = Field(
+        5.0, gt=0, description="Seconds a minute that a member's new operations may take to compile, per process."
+    )
+    compile_seconds_per_organisation: float = Field(
+        15.0,
+        gt=0,
+        description="Seconds a minute that an organisation's new operations may take to compile, per process.",
+    )
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds that a WebSocket has to authenticate.")
     socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings on a WebSocket.")
     send_timeout: float = Field(
