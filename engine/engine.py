@@ -6,7 +6,7 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 import logging
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -77,8 +77,20 @@ class Engine:
         self.feed = feed
         self.plans = Plans(schema, documents.limits) if plans is None else plans
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
-        """Run a query or a mutation. Raises `RequestError` when it is refused before anything is run."""
+    async def execute(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, *, cost: bool = False
+    ) -> Answer:
+        """Run a query or a mutation; with `cost`, its cost is reported in `extensions`.
+
+        Raises `RequestError` when it is refused before anything is run.
+        """
+        answer = await self._execute(prepared, variables, caller)
+        if not cost:
+            return answer
+        shown = self.plans.cost(prepared, self._coerced(prepared, variables))
+        return replace(answer, body=answer.body[:-1] + b',"extensions":' + orjson.dumps({"cost": shown}) + b"}")
+
+    async def _execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
         try:
             plan, values = await self._plan(prepared, variables, caller)
             if prepared.kind == "mutation":
@@ -132,6 +144,7 @@ class Engine:
         """The compiled operation and its coerced variables. What is cheap to refuse is refused first."""
         expect_role(self.schema, prepared, self.plans.outline(prepared), variables, caller.role)
         values = self._coerced(prepared, variables)
+        self.plans.cost(prepared, values)
         return await self.plans.get(prepared, values, caller), values
 
     def _coerced(self, prepared: Prepared, variables: Mapping[str, Any] | None) -> VariableValues:

@@ -20,12 +20,13 @@ from graphql.execution.values import VariableValues
 
 from engine.budgets import Budget
 from engine.caller import Caller
+from engine.cost import reckoned
 from engine.documents import Prepared
 from engine.errors import Code, RequestError, refusal
-from engine.limits import Limits, values_within
+from engine.limits import Limits, too_costly
 from engine.outline import Outline, outlined
 from engine.plans import Plan, make_plan
-from engine.read.arguments import shape
+from engine.read.arguments import shape, values_within
 
 MOST_SQL = 10_000_000
 """Characters of SQL of all plans that are kept. What else a plan holds takes about as much again."""
@@ -107,6 +108,13 @@ class Plans:
             " DEALBOARD_MAX_VALUES). Send them in several requests."
         )
         raise refusal(Code.TOO_MANY_VALUES, message, limit=most)
+
+    def cost(self, prepared: Prepared, values: VariableValues) -> Mapping[str, int]:
+        """The rows that the operation may read with these values, and the limit. Raises `RequestError` TOO_COSTLY."""
+        cost = reckoned(prepared.cost, values.coerced, self.limits.pages)
+        if cost > self.limits.cost:
+            raise RequestError([too_costly(cost, self.limits)])
+        return {"value": cost, "limit": self.limits.cost}
 
     async def get(self, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
         """The plan for variables of this shape: kept, or compiled on behalf of the caller.

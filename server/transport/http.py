@@ -105,7 +105,7 @@ class GraphQL:
                 results = engine.subscribe(prepared, asked.variables, who, _seen(call.headers))
                 await self._stream(results, who, receive, send)
                 return
-            answer = await engine.execute(prepared, asked.variables, who)
+            answer = await engine.execute(prepared, asked.variables, who, cost=asked.cost)
         except RequestError as refused:
             if taken.json is not None:
                 raise
