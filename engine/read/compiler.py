@@ -4,6 +4,7 @@ Each selected field contributes an SQL expression over its parent's rows, by the
 names. So no field can cause a second statement, and all parts of an answer are of one snapshot.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -103,10 +104,11 @@ class Compiler:
         return name
 
     def forget(self) -> None:
-        """Let go of the values that it compiled with, a megabyte perhaps: a plan that is kept refers to this compiler.
+        """Drop the values that it compiled with, a megabyte perhaps: a plan that is kept refers to this compiler.
 
-        Directives are still applied to what a payload shows, by values that are part of the plan's shape.
+        It then collects, uncounted, what each execution shows of a payload, by directives that are part of the shape.
         """
+        self.most = sys.maxsize
         booleans = {name: value for name, value in self.variables.coerced.items() if isinstance(value, bool)}
         sources = {name: self.variables.sources[name] for name in booleans}
         self.variables = VariableValues(sources, booleans)

@@ -79,7 +79,8 @@ class RoutingRuleInput:
 class SetRoutingRulesInput(ChangeInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline that they are for.")
     rules: list[RoutingRuleInput] = strawberry.field(
-        description="All rules, in order, up to 100: the first that fits a lead decides. What is not listed is gone."
+        description="All rules, in order, up to 100, with up to 1,000 groups and tests in their conditions together: "
+        "the first that fits a lead decides. What is not listed is deleted."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the pipeline is at this version.")
 

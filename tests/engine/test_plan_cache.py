@@ -187,6 +187,8 @@ async def test_the_input_of_a_mutation_is_no_part_of_its_plan(compiling: Compili
         given = {"name": f"Sales {count}", "stages": stages, "type": "LEAD"}
         answer = await compiling.ask(CREATE, {"input": given, "with": True}, admin)
         assert answer["data"]["createPipeline"] == {"pipeline": {"name": f"Sales {count}"}, "userErrors": []}
+    for _ in range(Limits().fields):
+        assert (await compiling.ask(CREATE, {"input": {"name": "", "stages": []}, "with": True}, admin))["data"]
     assert len(compiling.engine.plans) == 1
     [plan] = compiling.engine.plans.plans.values()
     assert plan.payloads is not None
