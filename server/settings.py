@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     statement_cache_size: int = Field(
         256, ge=0, description="Prepared statements per connection. Set 0 behind PgBouncer in transaction mode."
     )
+    connection_lifetime: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds after which a PostgreSQL connection is replaced, so that it returns its memory.",
+    )
     jwt_secret: str | None = Field(None, description="Secret that verifies tokens signed with HS256: 32 bytes or more.")
     jwks_url: str | None = Field(
         None, description="URL of the public keys (JWKS) that verify tokens signed with RS256 or ES256."

@@ -44,6 +44,7 @@ def connect(settings: Settings, url: str, metrics: Metrics | None = None) -> Abs
         url,
         max_size=settings.pool_size,
         statement_cache_size=settings.statement_cache_size,
+        connection_lifetime=settings.connection_lifetime,
         waited=metrics.waited if metrics else ignore,
         ran=metrics.ran if metrics else ignore,
     )
