@@ -16,8 +16,9 @@ from graphql import (
     validate,
 )
 
+from engine.cost import Cost
 from engine.errors import Code, RequestError, error, refusal
-from engine.limits import Limits, exceeded
+from engine.limits import Limits, Ruler, exceeded
 
 Kind = Literal["query", "mutation", "subscription"]
 Key = tuple[str, str | None]
@@ -53,6 +54,7 @@ class Prepared:
     operation: OperationDefinitionNode
     kind: Kind
     name: str
+    cost: Cost
 
 
 class Documents:
@@ -95,7 +97,8 @@ class Documents:
             raise RequestError([_coded(found, Code.GRAPHQL_VALIDATION_FAILED) for found in errors])
         operation = _choose(document, operation_name)
         name = operation.name.value[:LONGEST_NAME] if operation.name else "anonymous"
-        return Prepared(text, document, operation, operation.operation.value, name)
+        cost = Ruler(self.schema, document, self.limits).operation(operation).cost
+        return Prepared(text, document, operation, operation.operation.value, name, cost)
 
     def _parse(self, text: str) -> DocumentNode:
         tokens = self.limits.tokens

@@ -4,10 +4,9 @@ graphql-core answers introspection. An unexpected failure is logged under an id,
 """
 
 import logging
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from time import perf_counter
@@ -36,10 +35,12 @@ from engine.live.feed import Feed
 from engine.live.reader import TooManyStreams
 from engine.live.selection import EventSelection, encode_cursor
 from engine.live.shared_stream import EventPage, Frame, HistoryGone
+from engine.outline import expect_role
 from engine.places import Work
-from engine.plans import Plan, make_plan
+from engine.plan_cache import Plans
+from engine.plans import Plan
 from engine.publish.fields import CHANGE, OWN_IDS
-from engine.read.arguments import DEFINITION, python_name, shape
+from engine.read.arguments import DEFINITION, python_name
 from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
 from engine.shares import Shares
@@ -79,7 +80,7 @@ class Engine:
         database: Database,
         documents: Documents,
         feed: Feed,
-        plans: int = 1000,
+        plans: Plans | None = None,
         shares: Shares | None = None,
         most_bytes: int = MOST_BYTES,
     ) -> None:
@@ -89,16 +90,26 @@ class Engine:
         self.feed = feed
         self.shares = shares or Shares()
         self.most_bytes = most_bytes
-        self.size = plans
-        self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self.plans = Plans(schema, documents.limits) if plans is None else plans
         self.limited: WeakKeyDictionary[BoundStatement, str] = WeakKeyDictionary()
         """What is sent for each statement: the same with the limit on its answer."""
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
-        """Run a query or a mutation. Raises `RequestError` when it is refused before anything is run."""
+    async def execute(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, *, cost: bool = False
+    ) -> Answer:
+        """Run a query or a mutation; with `cost`, its cost is reported in `extensions`.
+
+        Raises `RequestError` when it is refused before anything is run.
+        """
+        answer = await self._execute(prepared, variables, caller)
+        if not cost:
+            return answer
+        shown = self.plans.cost(prepared, self._coerced(prepared, variables))
+        return replace(answer, body=answer.body[:-1] + b',"extensions":' + orjson.dumps({"cost": shown}) + b"}")
+
+    async def _execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
         try:
-            values = self._coerced(prepared, variables)
-            plan = self._plan(prepared, values, caller)
+            plan, values = await self._plan(prepared, variables, caller)
             if prepared.kind == "mutation":
                 async with self.shares.admit(Work.CHANGE, caller.org_id, caller.subject):
                     return await self._mutate(plan, values, caller)
@@ -117,8 +128,7 @@ class Engine:
 
         It resumes after the cursor `seen`, if there is one, rather than after its argument `after`.
         """
-        values = self._coerced(prepared, variables)
-        plan = self._plan(prepared, values, caller)
+        plan, values = await self._plan(prepared, variables, caller)
         compiled, watch = plan.compiled, plan.watch
         assert compiled is not None
         assert watch is not None
@@ -152,8 +162,7 @@ class Engine:
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> str:
         """The SQL of a query and the plan with which PostgreSQL ran it. Raises `RequestError` as `execute` does."""
-        values = self._coerced(prepared, variables)
-        plan = self._plan(prepared, values, caller)
+        plan, values = await self._plan(prepared, variables, caller)
         if prepared.kind != "query" or plan.compiled is None:
             raise RequestError([error(Code.BAD_REQUEST, "Only a query that reads records can be explained.")])
         sql = plan.compiled.statement.sql
@@ -162,40 +171,26 @@ class Engine:
             found = await connection.fetch("EXPLAIN (ANALYZE, BUFFERS) " + sql, *arguments)
         return sql + "\n\n" + "\n".join(row[0] for row in found)
 
+    async def _plan(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller
+    ) -> tuple[Plan, VariableValues]:
+        """The compiled operation and its coerced variables. What is cheap to refuse is refused first."""
+        expect_role(self.schema, prepared, self.plans.outline(prepared), variables, caller.role)
+        values = self._coerced(prepared, variables)
+        self.plans.cost(prepared, values)
+        return await self.plans.get(prepared, values, caller), values
+
     def _coerced(self, prepared: Prepared, variables: Mapping[str, Any] | None) -> VariableValues:
         definitions = prepared.operation.variable_definitions
         if not definitions:
             return NO_VARIABLES
+        self.plans.expect_few_values(variables or {})
         values = get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=10)
         if isinstance(values, list):
             for found in values:
                 found.extensions = {**(found.extensions or {}), "code": str(Code.BAD_USER_INPUT)}
             raise RequestError(values)
         return values
-
-    def _plan(self, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
-        """The compiled operation, from the cache or compiled now. Raises `RequestError` when the caller's role is too
-        low for it."""
-        key = (prepared, shape(values.coerced))
-        plan = self.plans.get(key)
-        if plan is None:
-            plan = make_plan(self.schema, prepared, values)
-            self.plans[key] = plan
-            if len(self.plans) > self.size:
-                self.plans.popitem(last=False)
-        else:
-            self.plans.move_to_end(key)
-        if not caller.role.includes(plan.role):
-            raise RequestError(
-                [
-                    error(
-                        Code.FORBIDDEN,
-                        f"This needs the role {plan.role.lower()}; your token has {caller.role.lower()}."
-                        " Ask an admin of your organisation.",
-                    )
-                ]
-            )
-        return plan
 
     def _bound(self, compiled: BoundStatement, values: VariableValues, caller: Caller, **more: Any) -> list[Any]:
         try:

@@ -6,6 +6,7 @@ text, however many fields the fragments expand to. It runs before the standard r
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 from graphql import (
@@ -21,24 +22,16 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
     NoFragmentCyclesRule,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
-    VariableNode,
     get_named_type,
-    get_nullable_type,
-    is_list_type,
     validate,
 )
 
+from engine.cost import PAGES, SATURATED, Cost, Pages, added, of_field, reckoned
 from engine.errors import Code, error
-
-ROWS = "dealboard-rows"
-"""The key of `GraphQLField.extensions` under which a list field declares its expected number of rows."""
-
-LIST_ROWS = 10
-"""Expected rows of a plain list that does not declare any."""
 
 REPEATS = 100
 """How often one place may select the same response name. Standard validation compares each pair of them."""
@@ -46,13 +39,10 @@ REPEATS = 100
 NESTING = 150
 """The depth to which nested selection sets are followed, through fragments too."""
 
-SATURATED = 10**9
-"""Counts stop here."""
-
 
 @dataclass(frozen=True)
 class Limits:
-    """What one document may contain, and the page sizes with which its rows are estimated."""
+    """What one document and its variables may hold; and the page sizes with which its rows are estimated."""
 
     depth: int = 15
     aliases: int = 100
@@ -60,8 +50,8 @@ class Limits:
     root_fields: int = 20
     tokens: int = 1_200
     cost: int = 50_000
-    page_size: int = 20
-    page_maximum: int = 100
+    values: int = 10_000
+    pages: Pages = PAGES
 
 
 class Measure(NamedTuple):
@@ -71,16 +61,15 @@ class Measure(NamedTuple):
     fields: int = 0
     aliases: int = 0
     width: int = 0
-    cost: int = 0
+    cost: Cost = 0
 
     def beside(self, other: "Measure") -> "Measure":
-        """The sum of this and another measure in the same selection set."""
+        """This and another one in the same selection set, without the cost."""
         return Measure(
             max(self.depth, other.depth),
             min(self.fields + other.fields, SATURATED),
             min(self.aliases + other.aliases, SATURATED),
             min(self.width + other.width, SATURATED),
-            min(self.cost + other.cost, SATURATED),
         )
 
 
@@ -134,17 +123,18 @@ class Ruler:
     def _selections(self, node: SelectionSetNode, parent: GraphQLNamedType | None, level: int) -> Measure:
         if level > NESTING:
             raise NestedTooDeeply
-        total = NOTHING
-        for selection in node.selections:
-            if isinstance(selection, FieldNode):
-                total = total.beside(self._field(selection, parent, level))
-            elif isinstance(selection, FragmentSpreadNode):
-                total = total.beside(self.fragment(selection.name.value, level + 1))
-            elif isinstance(selection, InlineFragmentNode):
-                condition = selection.type_condition
-                inner = self.schema.get_type(condition.name.value) if condition else parent
-                total = total.beside(self._selections(selection.selection_set, inner, level + 1))
-        return total
+        found = [self._selection(selection, parent, level) for selection in node.selections]
+        return reduce(Measure.beside, found, NOTHING)._replace(cost=added(one.cost for one in found))
+
+    def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None, level: int) -> Measure:
+        if isinstance(node, FieldNode):
+            return self._field(node, parent, level)
+        if isinstance(node, FragmentSpreadNode):
+            return self.fragment(node.name.value, level + 1)
+        assert isinstance(node, InlineFragmentNode)
+        condition = node.type_condition
+        inner = self.schema.get_type(condition.name.value) if condition else parent
+        return self._selections(node.selection_set, inner, level + 1)
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None, level: int) -> Measure:
         alias = int(node.alias is not None)
@@ -159,34 +149,13 @@ class Ruler:
             fields=min(inner.fields + 1, SATURATED),
             aliases=min(inner.aliases + alias, SATURATED),
             width=1,
-            cost=min(self._cost(node, field, parent, inner.cost), SATURATED) if field else 0,
+            cost=self._cost(node, field, parent, inner.cost) if field else 0,
         )
 
-    def _cost(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None, inner: int) -> int:
-        """The rows of this field and of all fields below it, for one row of its parent."""
+    def _cost(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType | None, inner: Cost) -> Cost:
         if parent is not None and parent.name.endswith(("Connection", "Edge")):
-            return inner  # the field that returns the connection has counted its rows
-        return self._rows(node, field) * (1 + inner)
-
-    def _rows(self, node: FieldNode, field: GraphQLField) -> int:
-        """How many rows this field returns for one row of its parent."""
-        if "first" in field.args or "last" in field.args:
-            return self._page(node)
-        is_list = is_list_type(get_nullable_type(field.type))
-        stated = (field.extensions or {}).get(ROWS)
-        return stated if isinstance(stated, int) else LIST_ROWS if is_list else 1
-
-    def _page(self, node: FieldNode) -> int:
-        maximum = self.limits.page_maximum
-        given = {argument.name.value: argument.value for argument in node.arguments or ()}
-        for name in ("first", "last"):
-            value = given.get(name)
-            if isinstance(value, VariableNode):
-                return maximum
-            if isinstance(value, IntValueNode):
-                # Python may refuse to convert more than nine digits; a read refuses more than the maximum anyway.
-                return min(int(value.value), maximum) if len(value.value) < 10 else maximum
-        return self.limits.page_size
+            return inner  # the field that holds the connection has counted its rows
+        return of_field(node, field, inner, self.limits.pages)
 
 
 def exceeded(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> list[GraphQLError]:
@@ -202,16 +171,30 @@ def exceeded(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> l
         return validate(schema, document, [NoFragmentCyclesRule])
     # Fields are counted over all definitions together, because validation reads all of them.
     fields = sum(m.fields for m in (*operations, *(ruler.fragment(node.name.value) for node in loose)))
-    depth, _, aliases, width, cost = (max(values) for values in zip(NOTHING, *operations, strict=True))
+    # Page sizes in variables are not known yet: what is over the limit with the smallest pages is refused now.
+    cost = max((reckoned(m.cost, None, limits.pages) for m in operations), default=0)
+    depth, _, aliases, width = (max(values) for values in list(zip(NOTHING, *operations, strict=True))[:4])
     checks = (
         (Code.TOO_DEEP, "nests fields {} levels deep", depth, limits.depth, "max_depth"),
         (Code.TOO_MANY_ALIASES, "uses {} aliases", aliases, limits.aliases, "max_aliases"),
-        (Code.TOO_MANY_FIELDS, "selects {} fields, with fragments expanded", fields, limits.fields, "max_fields"),
-        (Code.TOO_MANY_ROOT_FIELDS, "selects {} root fields", width, limits.root_fields, "max_root_fields"),
-        (Code.TOO_COSTLY, "may read {} rows", cost, limits.cost, "max_cost"),
+        (Code.TOO_MANY_FIELDS, "asks for {} fields, fragments written out", fields, limits.fields, "max_fields"),
+        (Code.TOO_MANY_ROOT_FIELDS, "asks for {} root fields", width, limits.root_fields, "max_root_fields"),
     )
     errors = [_too_much(*check) for check in checks if check[2] > check[3]]
+    if cost > limits.cost:
+        errors.append(too_costly(cost, limits))
     return errors or _repeated(ruler, [*ruler.operations, *loose])
+
+
+def too_costly(cost: int, limits: Limits) -> GraphQLError:
+    """The refusal of an operation that may read too many rows."""
+    value = f"{cost:,}" if cost < SATURATED else f"more than {SATURATED:,}"
+    message = (
+        f"This operation may read {value} rows; the limit is {limits.cost:,} (setting DEALBOARD_MAX_COST). A list"
+        f" counts as many rows as `first` or `last` asks for ({limits.pages.default} without), for each row of the list"
+        " that it is in; each test of a condition counts as well. Ask for less, or in several requests."
+    )
+    return error(Code.TOO_COSTLY, message, value=cost, limit=limits.cost)
 
 
 def _too_much(code: Code, text: str, value: int, limit: int, setting: str | None = None) -> GraphQLError:

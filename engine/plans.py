@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, SelectionSetNode
@@ -13,11 +13,8 @@ from engine.change.payload import PayloadPlan, plan_payload
 from engine.documents import Prepared
 from engine.failures import bad_input
 from engine.live.selection import EventSelection
-from engine.publish.fields import ROLE
-from engine.read.arguments import DEFINITION
 from engine.read.compiler import BoundStatement, Compiler, Grouped
 from engine.read.slots import BadInput
-from models.rules.roles import Role
 
 DEEPEST = 6000
 """SQLAlchemy compiles a statement by recursion, some thirty calls per level of a document; Python allows 1,000."""
@@ -31,22 +28,34 @@ class Plan:
 
     root: Any
     grouped: Grouped
-    role: Role
     compiled: BoundStatement | None = None
     introspection: DocumentNode | None = None
     payloads: Mapping[str, PayloadPlan] | None = None
     watch: EventSelection | None = None
 
+    @cached_property
+    def characters(self) -> int:
+        """Characters of its SQL, which is compiled now unless it was before."""
+        shown = [payload.compiled for payload in (self.payloads or {}).values()]
+        return sum(len(one.statement.sql) for one in (self.compiled, *shown) if one is not None)
 
-def make_plan(schema: GraphQLSchema, prepared: Prepared, values: VariableValues) -> Plan:
-    """Compile an operation for variables of this shape. Raises `RequestError` for an invalid value."""
-    compiler = Compiler(schema, prepared, values)
+
+def make_plan(schema: GraphQLSchema, prepared: Prepared, values: VariableValues, most: int) -> Plan:
+    """Compile an operation for variables of this shape, of at most `most` fields as a `Compiler` counts them.
+
+    Raises `RequestError` for what cannot be used, and TOO_MANY_FIELDS.
+    """
+    compiler = Compiler(schema, prepared, values, most)
+    plan = _plan(compiler, schema, prepared)
+    compiler.forget()
+    return plan
+
+
+def _plan(compiler: Compiler, schema: GraphQLSchema, prepared: Prepared) -> Plan:
     root, grouped = compiler.root()
     asked = {key: fields[0].node.name.value for key, fields in grouped.items()}
     own = {key: grouped[key] for key, name in asked.items() if not name.startswith("__") or name == "__typename"}
-    roles = [root.fields[name].extensions[DEFINITION].metadata[ROLE] for name in asked.values() if name in root.fields]
-    role = max(roles, key=list(Role).index, default=Role.VIEWER)
-    plan = partial(Plan, root, grouped, role)
+    plan = partial(Plan, root, grouped)
     try:
         if prepared.kind == "mutation":
             payloads = {

@@ -16,6 +16,7 @@ import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
+from models.connection import LARGEST_KEPT, FrugalConnection
 from models.timeouts import GRACE
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
@@ -31,11 +32,6 @@ SESSION = {
     "jit": "off",  # compiling costs more than it gains on statements of some milliseconds
     "plan_cache_mode": "force_generic_plan",  # what changes the plan changes the statement, so plan each one once
 }
-
-
-LARGEST_KEPT = 32_000
-"""Characters of a statement that a connection keeps prepared, ten boards at once. For each character PostgreSQL holds
-100 to 200 bytes of its plan, in each connection."""
 
 
 class WrongArguments(TypeError):
@@ -141,7 +137,10 @@ class Acquired:
         return self.connection
 
     async def __aexit__(self, *failure: object) -> None:
-        await self.pool.release(self.connection)
+        connection: Any = self.connection
+        if connection.is_old:
+            await connection.close()
+        await self.pool.release(connection)
 
 
 @dataclass(frozen=True)
@@ -193,17 +192,19 @@ class Database:
         statement_cache_size: int = 256,
         read_timeout: float = 10.0,
         change_timeout: float = 30.0,
+        connection_lifetime: float = 3600.0,
         waited: Observe = ignore,
         ran: Observe = ignore,
     ) -> AsyncIterator[Self]:
         """Connect, and disconnect at the end. `waited` observes the wait for each connection, and `ran` the duration of
-        each statement.
+        each statement. After `connection_lifetime` seconds a connection is replaced when it is returned.
 
         Set `statement_cache_size=0` behind a PgBouncer in transaction mode. Nothing done on a connection of the pool
         may outlast its transaction: use `SET LOCAL` and `pg_advisory_xact_lock`, and LISTEN on a connection of its own.
         """
 
-        async def observe(connection: asyncpg.Connection) -> None:
+        async def observe(connection: Any) -> None:
+            connection.live_for(connection_lifetime)
             if ran is not ignore:
                 connection.add_query_logger(lambda query: ran(query.elapsed))
 
@@ -215,6 +216,7 @@ class Database:
             statement_cache_size=statement_cache_size,
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=LARGEST_KEPT,
+            connection_class=FrugalConnection,
             server_settings={**SESSION, "statement_timeout": str(round(1000 * read_timeout))},
             reset=_keep,
         ) as pool:

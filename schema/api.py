@@ -4,8 +4,8 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
-from engine.limits import ROWS
-from engine.publish.fields import EXPECTED_ROWS
+from engine.cost import ROWS, TEST_ROWS
+from engine.publish.fields import EXPECTED_ROWS, ROWS_PER_TEST
 from engine.publish.node import Node
 from engine.publish.scalars import SCALARS
 from engine.read.arguments import DEFINITION
@@ -33,6 +33,8 @@ for type_ in graphql_schema.type_map.values():
         definition = published.extensions.get(DEFINITION)
         if definition is not None and (expected := definition.metadata.get(EXPECTED_ROWS)):
             published.extensions[ROWS] = expected
+        if definition is not None and (expected := definition.metadata.get(ROWS_PER_TEST)):
+            published.extensions[TEST_ROWS] = expected
 
 
 def sdl() -> str:

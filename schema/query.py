@@ -71,10 +71,11 @@ class Query:
     matching_leads: Connection[Lead] = connection(
         resolvers.conditions.sql.matching_leads,
         "The leads and opportunities that match a condition, newest first by default: those that a rule with this "
-        "condition would apply to.",
+        "condition would apply to. Every lead is tested, so each test counts as 200 rows of the operation's cost.",
         filters={"condition": Argument(Condition, "The condition a lead must match.")},
         order=LeadOrder,
         role=Role.VIEWER,
+        test_rows=200,
     )
     task: Task | None = read(
         resolvers.reads.tasks.tasks.task,

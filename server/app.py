@@ -21,6 +21,7 @@ from engine.live.retention import pruning
 from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
+from engine.plan_cache import Allowance, Plans, Watch
 from engine.shares import Hit, Shares, unseen
 from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import recording_overdue
@@ -73,7 +74,7 @@ def create_app(
     """The application on an open database. `start` opens the engine while the application runs."""
     service = Service(settings, calls=calls)
     metrics = service.calls.metrics
-    start = start or partial(start_engine, delivered=metrics.delivered, hit=metrics.hit)
+    start = start or partial(start_engine, delivered=metrics.delivered, watch=metrics.watch, hit=metrics.hit)
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
     origins = Origins(settings.allowed_origins)
@@ -102,10 +103,14 @@ def create_app(
 
 @asynccontextmanager
 async def start_engine(
-    settings: Settings, database: Database, delivered: Observe = ignore, hit: Hit = unseen
+    settings: Settings,
+    database: Database,
+    delivered: Observe = ignore,
+    watch: Watch | None = None,
+    hit: Hit = unseen,
 ) -> AsyncIterator[Runs]:
-    """The engine, with its feed, which reports the age of each event when it is delivered, and each bound when it is
-    hit."""
+    """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, and each
+    bound when it is hit."""
     shares = Shares(
         settings.pool_size,
         organisation=settings.organisation_share,
@@ -120,7 +125,10 @@ async def start_engine(
         root_fields=settings.max_root_fields,
         tokens=settings.max_tokens,
         cost=settings.max_cost,
+        values=settings.max_values,
     )
+    allowance = Allowance(settings.compile_seconds_per_member, settings.compile_seconds_per_organisation)
+    plans = Plans(graphql_schema, limits, allowance=allowance, watch=watch)
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
         Feed.open(
@@ -134,6 +142,7 @@ async def start_engine(
             database,
             Documents(graphql_schema, limits),
             feed,
+            plans,
             shares=shares,
             most_bytes=settings.max_answer_bytes,
         )

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     share_wait: float = Field(
         5.0, gt=0, description="Seconds that an operation waits for its share before it is refused with RATE_LIMITED."
     )
+    connection_lifetime: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds after which a PostgreSQL connection is replaced, so that it returns its memory.",
+    )
     jwt_secret: str | None = Field(None, description="Secret that verifies tokens signed with HS256: 32 bytes or more.")
     jwks_url: str | None = Field(
         None, description="URL of the public keys (JWKS) that verify tokens signed with RS256 or ES256."
@@ -82,6 +87,19 @@ class Settings(BaseSettings):
     max_tokens: int = Field(1_200, ge=10, description="Maximum number of lexical tokens in a document.")
     max_cost: int = Field(50_000, ge=1, description="Maximum number of rows that a query is estimated to read.")
     max_answer_bytes: int = Field(8_000_000, ge=10_000, description="Maximum size of an answer, in bytes.")
+    max_values: int = Field(
+        10_000,
+        ge=100,
+        description="Maximum number of values in the variables of a request, lists and objects included.",
+    )
+    compile_seconds_per_member: float = Field(
+        5.0, gt=0, description="Seconds a minute that a member's new operations may take to compile, per process."
+    )
+    compile_seconds_per_organisation: float = Field(
+        15.0,
+        gt=0,
+        description="Seconds a minute that an organisation's new operations may take to compile, per process.",
+    )
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds that a WebSocket has to authenticate.")
     socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings on a WebSocket.")
     send_timeout: float = Field(

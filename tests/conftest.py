@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
 from engine.live.feed import Feed
+from engine.plan_cache import Plans
 from engine.shares import Shares
 from models import Base, Role
 from models.database import Database
@@ -22,7 +22,7 @@ from models.migrate import migrate
 from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.process.postgres import embedded
-from tests.support.api import Api, BoundStatement
+from tests.support.api import ENDLESS, Api, BoundStatement
 from tests.support.world import World, build
 
 pytest_plugins = [f"tests.support.fixtures.{name}" for name in ("reading", "live", "server")]
@@ -68,7 +68,8 @@ async def database(migrated: Database) -> Database:
 @pytest.fixture(scope="session")
 def compiled() -> BoundStatement:
     """Documents and plans depend on nothing but the schema: each is compiled once per worker, not once per test."""
-    return Documents(graphql_schema, Limits()), OrderedDict()
+    documents = Documents(graphql_schema, Limits())
+    return documents, Plans(graphql_schema, documents.limits, allowance=ENDLESS)
 
 
 @pytest.fixture
@@ -77,9 +78,7 @@ async def engine(database: Database, compiled: BoundStatement) -> AsyncIterator[
     documents, plans = compiled
     async with Feed.open(database, CRM, poll_seconds=30) as feed:
         # A test may ask for hundreds of things at once beside others that keep the machine busy: nothing is refused.
-        engine = Engine(graphql_schema, database, documents, feed, shares=Shares(20, wait=600))
-        engine.plans = plans
-        yield engine
+        yield Engine(graphql_schema, database, documents, feed, plans, shares=Shares(20, wait=600))
 
 
 @pytest.fixture

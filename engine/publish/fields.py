@@ -21,7 +21,7 @@ from engine.read.slots import Args
 from models.rules.roles import Role
 
 READ, CHANGE, OWN_IDS, EVENTS, ROLE, IDS = "read", "change", "own_ids", "events", "role", "ids"
-REF, ITEMS, EXPECTED_ROWS = "ref", "items", "rows"
+REF, ITEMS, EXPECTED_ROWS, ROWS_PER_TEST = "ref", "items", "rows", "test_rows"
 """Keys of a field's metadata."""
 
 
@@ -106,12 +106,16 @@ def connection(
     filters: Mapping[str, Argument] | None = None,
     order: Any = None,
     role: Role | None = None,
+    test_rows: int = 0,
 ) -> Any:
-    """A field that is a Relay connection; `order` is the type of its `orderBy`, if it can be sorted."""
+    """A field that is a Relay connection; `order` is the type of its `orderBy`, if it can be sorted.
+
+    `test_rows` are the rows that each test in its filters costs, if they are made on every record.
+    """
     arguments = dict(PAGING) | dict(filters or {})
     if order is not None:
         arguments["order_by"] = Argument(order | None, "The field to sort by.")
-    return read(resolver, description, arguments=arguments, role=role)
+    return _field(description, {READ: resolver, ROLE: role, ROWS_PER_TEST: test_rows}, arguments)
 
 
 def change(function: Callable[..., Any], input: Any, description: str, *, role: Role, own_ids: bool = False) -> Any:

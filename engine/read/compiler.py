@@ -4,6 +4,7 @@ Each selected field contributes an SQL expression over its parent's rows, throug
 names. So no field can cause a second statement, and all parts of an answer come from one snapshot.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from graphql import (
     is_enum_type,
     is_interface_type,
     is_list_type,
+    print_ast,
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
@@ -26,6 +28,7 @@ from sqlalchemy import case, select
 
 from engine.caller import Caller
 from engine.documents import Prepared
+from engine.errors import Code, refusal
 from engine.live.selection import EventSelection
 from engine.publish.fields import EVENTS, READ
 from engine.read.any_of import AnyOf
@@ -76,10 +79,16 @@ def _sendable(value: Any) -> Any:
 
 
 class Compiler:
-    """Compiles the selections of one operation, for variables of one shape."""
+    """Compiles the selections of one operation, for variables of one shape.
 
-    def __init__(self, schema: GraphQLSchema, prepared: Prepared, variables: VariableValues) -> None:
+    It collects at most `most` fields, those of an interface once for each type that it can be: what types ask for
+    differently is built for each of them, at every level, so a short document can grow to types ** levels.
+    """
+
+    def __init__(self, schema: GraphQLSchema, prepared: Prepared, variables: VariableValues, most: int) -> None:
         self.schema = schema
+        self.most = most
+        self.collected = 0
         self.operation = prepared.operation
         self.variables = variables
         self.fragments = {
@@ -95,6 +104,17 @@ class Compiler:
         self.binders[name] = binder
         return name
 
+    def forget(self) -> None:
+        """Drop the values that it compiled with, a megabyte perhaps: a plan that is kept refers to this compiler.
+
+        It then collects, uncounted, what each execution shows of a payload, by directives that are part of the shape.
+        """
+        self.most = sys.maxsize
+        booleans = {name: value for name, value in self.variables.coerced.items() if isinstance(value, bool)}
+        sources = {name: self.variables.sources[name] for name in booleans}
+        self.variables = VariableValues(sources, booleans)
+        self.arguments.variables = booleans
+
     def root(self) -> tuple[GraphQLObjectType, Grouped]:
         """The root type and its selected fields, by response key."""
         root = self.schema.get_root_type(self.operation.operation)
@@ -103,8 +123,18 @@ class Compiler:
         return root, collected.grouped_field_set
 
     def selected(self, type_: GraphQLObjectType, fields: Fields) -> Grouped:
-        """The selected fields of an object, by response key; fragments and directives are applied."""
+        """The fields that are asked of an object, by response key; fragments and directives are applied.
+
+        Raises `RequestError` TOO_MANY_FIELDS.
+        """
         collected = collect_subfields(self.schema, self.fragments, self.variables, self.operation, type_, fields)
+        self.collected += len(collected.grouped_field_set)
+        if self.collected > self.most:
+            message = (
+                f"This operation comes to more than {self.most:,} fields, with the types of each interface written"
+                " out. Ask for a field on the interface instead of on each of its types, or in several requests."
+            )
+            raise refusal(Code.TOO_MANY_FIELDS, message, limit=self.most)
         return collected.grouped_field_set
 
     def query(self, root: GraphQLObjectType, grouped: Grouped) -> BoundStatement:
@@ -177,7 +207,7 @@ class Compiler:
                 return case(*whole, else_=NULL)
             members = []
             for key in order:
-                for names in _alike(key, asked):
+                for names in _alike(key, asked, types):
                     name, everywhere = names[0], len(names) == len(types)
                     found = asked[name][key]
                     value = (
@@ -197,10 +227,19 @@ class Compiler:
         return page.opened(lookahead).json(lambda source: self.object(type_, grouped, source))
 
 
-def _alike(key: str, asked: Mapping[str, Grouped]) -> list[list[str]]:
-    """The types that select this key, grouped by those for which it means the same."""
-    found: dict[Any, list[str]] = {}
+def _alike(key: str, asked: Mapping[str, Grouped], types: Mapping[str, GraphQLObjectType]) -> list[list[str]]:
+    """The types of which this key is asked, those together of which it means the same."""
+    same: dict[tuple[int, ...], list[str]] = {}
     for name, grouped in asked.items():
         if key in grouped:
-            found.setdefault(tuple(id(field.node) for field in grouped[key]), []).append(name)
-    return list(found.values())
+            same.setdefault(tuple(id(field.node) for field in grouped[key]), []).append(name)
+    if len(same) == 1:
+        return list(same.values())
+    # What fragments on several types ask alike, of a field that the types share, means the same too.
+    alike: dict[Any, list[str]] = {}
+    for names in same.values():
+        fields = asked[names[0]][key]
+        definition = types[names[0]].fields.get(fields[0].node.name.value)
+        resolver = definition and definition.extensions[DEFINITION].metadata[READ]
+        alike.setdefault((resolver, *(print_ast(field.node) for field in fields)), []).extend(names)
+    return list(alike.values())

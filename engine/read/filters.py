@@ -1,7 +1,8 @@
 """Conditions that filters share: one of some ids, between two limits, contains a text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, func, literal_column, or_
 
@@ -10,6 +11,9 @@ from models.rules.ids import parse_id
 
 LONGEST_SEARCH = 200
 """Characters of a search: every one costs time for each record that is searched."""
+
+MOST_IDS = 500
+"""Ids that a filter can list. Each is parsed for each use of the list in a document."""
 
 
 def pattern(text: str) -> str:
@@ -26,9 +30,16 @@ def holds(search: Slot, *columns: Any) -> ColumnElement[bool]:
     return or_(*(column.ilike(wanted) for column in columns))
 
 
+def parse_ids(prefix: str, texts: Sequence[str]) -> list[UUID]:
+    """The ids of records of one type. Raises `ValueError` for an id of another type, and for more than MOST_IDS."""
+    if len(texts) > MOST_IDS:
+        raise ValueError(f"{len(texts):,} ids are too many for a filter. Send up to {MOST_IDS}, in several requests.")
+    return [parse_id(prefix, text) for text in texts]
+
+
 def one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:
     """Whether the column is one of the ids."""
-    parsed = ids.bind(ARRAY(Uuid()), lambda texts: [parse_id(prefix, text) for text in texts])
+    parsed = ids.bind(ARRAY(Uuid()), lambda texts: parse_ids(prefix, texts))
     is_one: ColumnElement[bool] = column == func.any(parsed)
     return is_one
 

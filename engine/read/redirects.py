@@ -2,6 +2,7 @@
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, text
 
+from engine.read.filters import parse_ids
 from engine.read.json_text import Expression
 from engine.read.rows import ORG, rows
 from engine.read.slots import Slot
@@ -30,7 +31,7 @@ def named(prefix: str, id: Slot) -> Expression:
 
 def all_named(prefix: str, ids: Slot) -> Expression:
     """The ids that public ids name, as an array, with those of the records that any of them stands for."""
-    return all_resolved(ids.bind(ARRAY(Uuid()), lambda texts: [parse_id(prefix, text) for text in texts]))
+    return all_resolved(ids.bind(ARRAY(Uuid()), lambda texts: parse_ids(prefix, texts)))
 
 
 def all_resolved(ids: Expression) -> Expression:

@@ -195,6 +195,14 @@ def as_data(condition: Condition) -> dict[str, Any]:
     return {condition.field: {condition.operator: plain(condition.value)}}
 
 
+def size(given: Mapping[str, Any]) -> int:
+    """The groups, negations and tests of a tree, from its canonical JSON."""
+    ((key, value),) = given.items()
+    if key == NOT:
+        return 1 + size(value)
+    return 1 + sum(map(size, value)) if key in (AND, OR) else 1
+
+
 def checks(condition: Condition, path: tuple[str, ...] = ()) -> Iterator[tuple[Check, tuple[str, ...]]]:
     """Every test of a tree, with the path to its value."""
     if isinstance(condition, Not):

@@ -79,8 +79,8 @@ class RoutingRuleInput:
 class SetRoutingRulesInput(ChangeInput):
     pipeline_id: strawberry.ID = id_of("pipeline", "The pipeline that they are for.")
     rules: list[RoutingRuleInput] = strawberry.field(
-        description="All rules, in order, up to 100: the first that matches a lead decides. Rules that are not "
-        "listed are deleted."
+        description="All rules, in order, up to 100, with up to 1,000 groups and tests in their conditions together: "
+        "the first that matches a lead decides. Rules that are not listed are deleted."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the pipeline is at this version.")
 

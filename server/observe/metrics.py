@@ -15,6 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from engine.live.feed import Feed
+from engine.plan_cache import Watch
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -28,6 +29,9 @@ OTHERS = "other"
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """The bounds of the buckets of durations."""
+
+CHARACTERS = (1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000)
+"""The bounds of the buckets of lengths."""
 
 
 class Metrics:
@@ -47,8 +51,10 @@ class Metrics:
         def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
             return Counter(f"dealboard_{name}", text, labels, registry=own)
 
-        def histogram(name: str, text: str, labels: tuple[str, ...] = ()) -> Histogram:
-            return Histogram(f"dealboard_{name}", text, labels, registry=own, buckets=SECONDS)
+        def histogram(
+            name: str, text: str, labels: tuple[str, ...] = (), buckets: tuple[float, ...] = SECONDS
+        ) -> Histogram:
+            return Histogram(f"dealboard_{name}", text, labels, registry=own, buckets=buckets)
 
         kinds = ("operation", "kind")
         self.operations = counter(
@@ -64,6 +70,16 @@ class Metrics:
         self.statements = histogram(
             "statement_seconds", "Time of an SQL statement, including the way to PostgreSQL and back."
         )
+        self.compiles = histogram("compile_seconds", "Time to compile an operation that is new to this process.")
+        self.characters = histogram(
+            "compiled_characters", "Characters of SQL of an operation; 0 when it was refused.", buckets=CHARACTERS
+        )
+        self.uncompiled = counter(
+            "compile_refusals",
+            "Operations that were refused before they were run, by bound: size, values, member or organisation.",
+            ("bound",),
+        )
+        self.watch = Watch(self.compiled, lambda bound: self.uncompiled.labels(bound).inc())
         self.waits = histogram("pool_wait_seconds", "Time that an operation waited for a connection of the pool.")
         self.pool = gauge(
             "pool_connections", "Connections of the pool: idle, used, and the most there can be.", labels=("state",)
@@ -100,6 +116,11 @@ class Metrics:
         self.operations.labels(operation, kind, code).inc()
         if kind in ("query", "mutation"):
             self.durations.labels(operation, kind).observe(seconds)
+
+    def compiled(self, seconds: float, characters: int) -> None:
+        """Count an operation that was compiled, or was refused while it was."""
+        self.compiles.observe(seconds)
+        self.characters.observe(characters)
 
     def look(self, pool: asyncpg.Pool, connections: int, feed: Feed | None) -> None:
         """Update the gauges."""

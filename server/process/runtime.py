@@ -46,6 +46,7 @@ def connect(settings: Settings, url: str, metrics: Metrics | None = None) -> Abs
         statement_cache_size=settings.statement_cache_size,
         read_timeout=settings.read_timeout,
         change_timeout=settings.change_timeout,
+        connection_lifetime=settings.connection_lifetime,
         waited=metrics.waited if metrics else ignore,
         ran=metrics.ran if metrics else ignore,
     )

@@ -155,10 +155,11 @@ class GraphQL:
                 await self._stream(results, who, receive, send)
                 return
             if prepared.kind == "mutation":
-                answer = await engine.execute(prepared, asked.variables, who)  # to its end: half of one is of no use
+                # A mutation runs to its end: half of one is of no use.
+                answer = await engine.execute(prepared, asked.variables, who, cost=asked.cost)
             else:
                 with Watched(receive):
-                    answer = await engine.execute(prepared, asked.variables, who)
+                    answer = await engine.execute(prepared, asked.variables, who, cost=asked.cost)
         except RequestError as refused:
             if taken.json is not None:
                 raise

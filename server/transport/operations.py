@@ -63,7 +63,7 @@ class Operation:
                 async for body, cursor in results:
                     await self._next(body, cursor)
         else:
-            answer = await engine.execute(prepared, asked.variables, who)
+            answer = await engine.execute(prepared, asked.variables, who, cost=asked.cost)
             call.code = answer.code
             await self._next(answer.body)
 

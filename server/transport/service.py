@@ -44,7 +44,9 @@ class Runs(Protocol):
     @property
     def documents(self) -> Documents: ...
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Response: ...
+    async def execute(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, *, cost: bool = False
+    ) -> Response: ...
 
     def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
@@ -69,11 +71,12 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """The parameters of one GraphQL request."""
+    """The parameters of one GraphQL request. With `cost`, the response reports what the operation costs."""
 
     query: str
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
+    cost: bool = False
 
 
 @asynccontextmanager
@@ -110,7 +113,10 @@ def request_in_object(value: object) -> GraphQLRequest:
     extensions = value.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(f"`extensions` must be an object, not {_named(extensions)}.")
-    return GraphQLRequest(query, name, variables)
+    cost = (extensions or {}).get("cost", False)
+    if not isinstance(cost, bool):
+        raise BadRequest(f"`extensions.cost` must be true or false, not {_named(cost)}.")
+    return GraphQLRequest(query, name, variables, cost)
 
 
 def request_in_url(query_string: bytes) -> GraphQLRequest:

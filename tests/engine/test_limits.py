@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, build_schema, get_introspection_query, parse
 
-from engine.limits import REPEATS, ROWS, Limits, Ruler, exceeded
+from engine.cost import ROWS, TEST_ROWS, reckoned
+from engine.limits import REPEATS, Limits, Ruler, exceeded
 
 SDL = """
 type Query {
   pipeline: Pipeline pipelines: [Pipeline!]! lead: Lead version: Int leads(first: Int, last: Int): LeadConnection!
+  matching(first: Int, c: C): LeadConnection!
 }
+input C { and: [C!] or: [C!] not: C title: T }
+input T { is: Int in: [Int!] }
 type Pipeline { id: ID! stages: [Stage!]! }
 type Stage { id: ID! leads(first: Int): LeadConnection! totals: Totals! }
 type Totals { count: Int! }
@@ -29,6 +33,7 @@ def schema() -> GraphQLSchema:
     built = build_schema(SDL)
     stages = built.type_map["Pipeline"].fields["stages"]  # type: ignore[attr-defined]
     stages.extensions = {ROWS: 6}
+    built.type_map["Query"].fields["matching"].extensions = {TEST_ROWS: 50}  # type: ignore[attr-defined]
     return built
 
 
@@ -36,9 +41,9 @@ def codes(schema: GraphQLSchema, text: str, **limits: int) -> list[str]:
     return [found.extensions["code"] for found in exceeded(schema, parse(text), Limits(**limits)) if found.extensions]
 
 
-def cost(schema: GraphQLSchema, text: str) -> int:
+def cost(schema: GraphQLSchema, text: str, variables: dict[str, Any] | None = None) -> int:
     ruler = Ruler(schema, parse(text), Limits())
-    return ruler.operation(ruler.operations[0]).cost
+    return reckoned(ruler.operation(ruler.operations[0]).cost, variables or {}, Limits().pages)
 
 
 def work(schema: GraphQLSchema, text: str) -> int:
@@ -121,7 +126,6 @@ def test_a_refusal_says_what_and_which_setting(schema: GraphQLSchema) -> None:
         ("{ leads(first: 30) { edges { node { lead { id } } } pageInfo { hasNextPage } totalCount } }", 60),
         ("{ leads { totalCount } }", 20),
         ("{ leads(first: null) { totalCount } }", 20),
-        ("query($n: Int = 1) { leads(first: $n) { totalCount } }", 100),
         ("{ leads(first: 100000) { totalCount } }", 100),
         ("{ leads(first: " + "9" * 5000 + ") { totalCount } }", 100),
         ("{ leads(first: -5) { totalCount } }", 0),
@@ -133,9 +137,56 @@ def test_a_refusal_says_what_and_which_setting(schema: GraphQLSchema) -> None:
     ],
 )
 def test_cost_is_the_rows_that_may_be_read(schema: GraphQLSchema, text: str, rows: int) -> None:
-    """Pages cost what they ask for, variables the largest page, lists what they declare, and all of it once per parent
-    row."""
-    assert max(cost(schema, text), 0) == rows
+    """Pages count as asked for, lists as they state, everything per parent row."""
+    assert cost(schema, text) == rows
+
+
+BOARD = "query($n: Int, $m: Int) { pipeline { stages { leads(first: $n) { nodes { contact { id } } } } } ...More }"
+MORE = """fragment More on Query {
+  a: leads(first: $n, last: $m) { totalCount } b: leads(first: $m, last: 7) { totalCount } }"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "rows"),
+    [
+        ({"n": 10, "m": 5}, 1 + 6 * (1 + 10 * 2) + 10 + 5),
+        ({"n": 0, "m": -5}, 1 + 6),
+        ({"n": 5000, "m": 10**30}, 1 + 6 * (1 + 100 * 2) + 100 + 100),
+        ({}, 1 + 6 * (1 + 20 * 2) + 20 + 7),
+        ({"n": None, "m": 3}, 1 + 6 * (1 + 20 * 2) + 3 + 3),
+        ({"n": 4, "m": None}, 1 + 6 * (1 + 4 * 2) + 4 + 7),
+    ],
+)
+def test_page_sizes_in_variables_count_as_they_are(schema: GraphQLSchema, variables: dict[str, Any], rows: int) -> None:
+    """A formula of the values: those out of range count as the nearest that is in it, null as if it was left out."""
+    assert cost(schema, f"{BOARD} {MORE}", variables) == rows
+
+
+def test_a_document_is_refused_for_what_no_page_size_mends(schema: GraphQLSchema) -> None:
+    """Before its variables are known, a document counts with the smallest pages."""
+    text = "query($n: Int!) { pipelines { stages { leads(first: $n) { nodes { lead { id } } } } } }"
+    assert codes(schema, text, cost=10 * (1 + 6 * (1 + 1 * 2))) == []
+    assert codes(schema, text, cost=10 * (1 + 6 * (1 + 1 * 2)) - 1) == ["TOO_COSTLY"]
+
+
+TESTED = "query($c: C, $d: C) { matching(c: WRITTEN) { totalCount } }"
+
+
+@pytest.mark.parametrize(
+    ("written", "variables", "tests"),
+    [
+        ("{title: {is: 1}}", {}, 1),
+        ("{and: [{title: {is: 1}}, {not: {title: {in: [1, 2, 3]}}}]}", {}, 2),
+        ("$c", {"c": {"title": {"is": 1}}}, 1),
+        ("$c", {"c": {"or": [{"title": {"is": 1}}] * 99}}, 99),
+        ("$c", {"c": None}, 0),
+        ("$c", {}, 0),
+        ("{and: [$c, $d, {title: {is: 1}}]}", {"c": {"title": {"in": [1, 2]}}, "d": {"not": {"title": {"is": 1}}}}, 3),
+    ],
+)
+def test_tests_of_conditions_count(schema: GraphQLSchema, written: str, variables: dict[str, Any], tests: int) -> None:
+    """Each counts as many rows as the field states, wherever it stands: in the document or in its variables."""
+    assert cost(schema, TESTED.replace("WRITTEN", written), variables) == 20 + 50 * tests
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,7 @@ async def expect_usable(url: str, compiled: BoundStatement) -> None:
     lead, stage = (UUID(f"01930000-0000-7000-8000-{number:012}") for number in (31, 21))
 
     async with Database.open(url, max_size=4) as database, Feed.open(database, CRM, poll_seconds=30) as feed:
-        engine = Engine(graphql_schema, database, documents, feed)
-        engine.plans = plans
+        engine = Engine(graphql_schema, database, documents, feed, plans)
 
         async def ask(query: str, **variables: Any) -> Any:
             body = orjson.loads((await engine.execute(documents.prepare(query), variables, admin)).body)

@@ -53,7 +53,9 @@ class StandIn:
         self.counted = 0
         self.news: asyncio.Queue[int] = asyncio.Queue()
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
+    async def execute(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, *, cost: bool = False
+    ) -> Answer:
         definitions = prepared.operation.variable_definitions or ()
         coerced = get_variable_values(SCHEMA, definitions, dict(variables or {}))
         if isinstance(coerced, list):

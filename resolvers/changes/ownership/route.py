@@ -4,6 +4,7 @@ Routing locks, in this order, the pools and the members that the rules name, and
 twice, a round robin goes on where it stood, and no member gets more than a day's leads.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,9 @@ from resolvers.conditions.stored import stored
 
 MOST = 10_000
 """Leads that are routed at once."""
+
+LARGE = 5_000
+"""Bytes of rules that are compiled in a thread."""
 
 LOCK_UNOWNED = Statement(
     text(
@@ -168,8 +172,12 @@ async def _matched(change: Change, rules: Sequence[Row], lead_ids: Sequence[UUID
     """The place of the first rule that fits, for each of these leads: one statement for all of them."""
     if not rules or not lead_ids:
         return dict.fromkeys(lead_ids)
-    described = [{"stage": row["stage_id"], "condition": as_rule(row)["condition"]} for row in rules]
-    statement, values = _first_match(orjson.dumps(described, default=str))
+    described = orjson.dumps(
+        [{"stage": row["stage_id"], "condition": as_rule(row)["condition"]} for row in rules], default=str
+    )
+    # Large rules take up to a quarter of a second to compile: others are served meanwhile.
+    large = len(described) > LARGE
+    statement, values = await asyncio.to_thread(_first_match, described) if large else _first_match(described)
     found = await change.all(statement, ids=list(lead_ids), **values)
     return {row["id"]: row["rule"] for row in found}
 
@@ -195,7 +203,9 @@ def _first_match(rules: bytes) -> tuple[Statement, Mapping[str, Any]]:
             fits = (lead.stage_id == bindparam(name, type_=Uuid())) & fits
         branches.append((fits, literal_column(str(at), Integer())))
     chosen = case(*branches).label("rule")
-    return Statement(found.where(lead.id == func.any(IDS)).select(lead.id, chosen)), values
+    statement = Statement(found.where(lead.id == func.any(IDS)).select(lead.id, chosen))
+    _ = statement.sql  # compiled here, in the thread that this runs in
+    return statement, values
 
 
 def _route(lead: Mapping[str, Any], rule: Row, shared: Shared) -> Route:

@@ -20,9 +20,13 @@ from models.tables.routing import RoutingRule
 from resolvers.changes.pipeline_stages import RESHAPED, PipelineStages, lock_stages
 from resolvers.changes.pipelines.stages import KNOWN_STAGES
 from resolvers.conditions.stored import Named, expect_known, kept
+from resolvers.conditions.tree import size
 
 MOST_RULES = 100
 """Rules of a pipeline: each lead is held against all of them."""
+
+MOST_PARTS = 1_000
+"""Groups, negations and tests in the conditions of all rules of a pipeline, which are one statement."""
 
 RULES = Statement(
     text(
@@ -91,6 +95,7 @@ async def set_routing_rules(
     shape = await lock_stages(change, pipeline_id, expected_version)
     wanted = [_tidied(rule, "rules", str(at)) for at, rule in enumerate(rules)]
     named = [_conditioned(rule, "rules", str(at), "condition") for at, rule in enumerate(wanted)]
+    _expect_few_parts(wanted)
     await expect_known(change, [one for found in named for one in found])
     await _expect_stages(change, shape, wanted)
     await _expect_pools(change, wanted)
@@ -144,6 +149,16 @@ def _conditioned(rule: dict[str, Any], *path: str) -> list[Named]:
         return []
     rule["condition"], named = kept(rule["condition"], *path)
     return named
+
+
+def _expect_few_parts(rules: Sequence[Rule]) -> None:
+    parts = sum(size(rule["condition"]) for rule in rules if rule["condition"] is not None)
+    if parts > MOST_PARTS:
+        message = (
+            f"The conditions of these rules have {parts:,} parts; those of a pipeline have at most {MOST_PARTS:,}."
+            " List values with `in` instead of in an `or`, or send fewer rules."
+        )
+        raise Refused(Refusal.INVALID, message, "rules")
 
 
 async def _expect_stages(change: Change, shape: PipelineStages, rules: Sequence[Rule]) -> None:

@@ -18,11 +18,13 @@ from engine.engine import Engine
 from engine.errors import RequestError, code_of
 from engine.limits import Limits
 from engine.live.feed import Feed
+from engine.plan_cache import Plans
 from engine.plans import DEEPEST
 from models import Role
 from models.database import Database
 from resolvers.domain import CRM
 from schema.api import graphql_schema
+from tests.support.api import ENDLESS
 from tests.support.reading.dataset import DEMO, EMPTY, ORGANISATIONS, OTHER, Tables
 from tests.support.reading.documents import Document, documents
 from tests.support.reading.reference import Outcome, Reference, reference_schema
@@ -60,7 +62,8 @@ async def answered(engine: Engine, text: str, variables: dict[str, Any], caller:
 async def filled(database: Database, tables: Tables) -> AsyncIterator[tuple[Engine, Reference]]:
     """Dealboard and the reference executor, over the same two organisations."""
     async with Feed.open(database, CRM, poll_seconds=30) as feed:
-        yield Engine(graphql_schema, database, Documents(graphql_schema, NO_LIMITS), feed), Reference(tables)
+        plans = Plans(graphql_schema, NO_LIMITS, allowance=ENDLESS)
+        yield Engine(graphql_schema, database, Documents(graphql_schema, NO_LIMITS), feed, plans), Reference(tables)
 
 
 @contextmanager

@@ -5,16 +5,15 @@ from unittest.mock import patch
 import pytest
 from graphql import GraphQLObjectType, get_named_type
 
-from engine.caller import Caller
 from engine.documents import Documents
-from engine.engine import NO_VARIABLES, Engine
+from engine.engine import NO_VARIABLES
 from engine.limits import Limits
+from engine.plans import make_plan
 from engine.publish.fields import ROLE
 from engine.read.arguments import DEFINITION
 from models import Role
 from models.database import Statement
 from schema.api import graphql_schema
-from tests.support.reading.dataset import DEMO
 from tests.support.reading.operations import FIELDS, OPERATIONS, ROOTS
 from tests.support.tenancy import unlimited
 
@@ -28,11 +27,10 @@ def test_every_root_field_says_which_role_it_needs(root: GraphQLObjectType, name
 
 
 def compiled(text: str) -> list[Statement]:
-    """The statements of an operation, compiled without a database."""
-    engine = Engine(graphql_schema, None, Documents(graphql_schema, NO_LIMITS), None)  # type: ignore[arg-type]
+    """The statements of an operation, without a database."""
     with patch("engine.documents.LONGEST_TEXT", 10**6):
-        prepared = engine.documents._prepare(text, None)
-    plan = engine._plan(prepared, NO_VARIABLES, Caller(DEMO, "tester", Role.ADMIN))
+        prepared = Documents(graphql_schema, NO_LIMITS)._prepare(text, None)
+    plan = make_plan(graphql_schema, prepared, NO_VARIABLES, NO_LIMITS.fields)
     found = [plan.compiled, *(payload.compiled for payload in (plan.payloads or {}).values())]
     return [one.statement for one in found if one is not None]
 

@@ -13,10 +13,12 @@ from engine.engine import Engine
 from engine.errors import RequestError
 from engine.limits import Limits
 from engine.live.feed import Feed
+from engine.plan_cache import Plans
 from models import Role, organisation_id
 from models.database import Database
 from resolvers.domain import CRM
 from schema.api import graphql_schema
+from tests.support.api import ENDLESS
 from tests.support.counting import Counting
 from tests.support.reading.dataset import DEMO, Tables
 from tests.support.reading.records import public_id
@@ -44,7 +46,8 @@ async def counted(database: Database, tables: Tables) -> AsyncIterator[Counted]:
     """A counted engine with an empty cache, and with almost no limits."""
     counting = Counting(database.pool, database.url)
     async with Feed.open(database, CRM, poll_seconds=30) as feed:
-        engine = Engine(graphql_schema, counting, Documents(graphql_schema, WIDE), feed, plans=20)
+        plans = Plans(graphql_schema, WIDE, size=20, allowance=ENDLESS)
+        engine = Engine(graphql_schema, counting, Documents(graphql_schema, WIDE), feed, plans)
         yield Counted(engine, counting.sent)
 
 
@@ -106,7 +109,7 @@ async def test_the_most_recently_used_plans_are_kept(counted: Counted) -> None:
         await counted.ask(f"{{ viewer {{ a{nth}: role }} }}")
         await counted.ask("{ viewer { role } }")
     assert len(counted.engine.plans) == 20
-    counted.engine._compile = None  # type: ignore[assignment,method-assign]  # what is cached needs no compiler
+    counted.engine.plans._compiled = None  # type: ignore[assignment,method-assign]  # what is cached needs no compiler
     assert await counted.ask("{ viewer { role } }") == {"viewer": {"role": "VIEWER"}}
 
 

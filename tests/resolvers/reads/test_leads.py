@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.errors import RequestError
 from models.database import Database
 from schema.api import graphql_schema
 from tests.support.world import MIA, RITA, Api, World
@@ -242,3 +243,13 @@ async def test_another_organisation_finds_nothing(leads: World) -> None:
     for wanted, _ in FILTERS.values():
         body = await leads.api(ASK, {"filter": named(leads, wanted)}, organisation="strangers")
         assert body["data"]["leads"]["nodes"] == []
+
+
+async def test_a_filter_lists_up_to_500_ids(leads: World) -> None:
+    """Repeated ones count; one more is refused, wherever ids are listed, with what to send."""
+    for field, id in (("ownerIds", leads["rita"]), ("customerIds", leads["Fjord"])):
+        data = await leads.ask(ASK, {"filter": {field: [id] * 500}})
+        assert data["leads"]["totalCount"] > 0
+        wrong = rf"{field}: 501 ids are too many for a filter\. Send up to 500, in several requests\."
+        with pytest.raises(RequestError, match=wrong):
+            await leads.ask(ASK, {"filter": {field: [id] * 501}})

@@ -83,6 +83,23 @@ async def test_refusals_name_the_rule_and_the_field(world: World, strangers: Wor
     await world.refused("setRoutingRules", too_many, "INVALID", "rules")
 
 
+async def test_the_conditions_of_all_rules_are_counted_together(world: World) -> None:
+    """A thousand groups and tests are kept, compiled beside what others do, and route a lead; one more is refused."""
+    tests = [
+        {"not": {"title": {"contains": "nobody"}}},
+        *({"description": {"contains": f"x{nth}"}} for nth in range(97)),
+    ]
+    rules = [rule(memberId=world["mia"], condition={"and": tests})] * 10
+    given = {"pipelineId": world["Sales"], "rules": rules}
+    assert (await world.change("setRoutingRules", given, SHOW))["pipeline"]["version"] == 2
+    await world.change("updatePipeline", {"pipelineId": world["Sales"], "routesNewLeads": True})
+    fits = {"pipelineId": world["Sales"], "title": "Fits", "description": " ".join(f"x{nth}" for nth in range(97))}
+    made = await world.change("createLead", fits, "lead { owner { name } }")
+    assert made["lead"]["owner"] == {"name": "mia"}
+    one_more = {**given, "rules": [*rules, rule(memberId=world["mia"], condition=tests[1])]}
+    await world.refused("setRoutingRules", one_more, "INVALID", "rules")
+
+
 @pytest.mark.parametrize("prefix", ["pipeline", "stage", "member", "contact", "customer"])
 async def test_what_a_condition_names_must_be_there(world: World, strangers: World, prefix: str) -> None:
     """Another organisation's record is not found, whatever its type; the caller's own is stored."""
