@@ -55,6 +55,23 @@ class Settings(BaseSettings):
         (), description="Origins of browser apps that may call the API, separated by commas. * allows every origin."
     )
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Maximum size of a request body, in bytes.")
+    max_header_bytes: int = Field(
+        32_768, ge=1_024, description="Maximum size of the URL and the headers of a request, in bytes."
+    )
+    header_timeout: float = Field(10.0, gt=0, description="Seconds that a client has to send the headers of a request.")
+    body_timeout: float = Field(30.0, gt=0, description="Seconds that a client has to send the body of a request.")
+    max_connections: int = Field(
+        10_000,
+        ge=1,
+        description="Maximum number of connections per process; fewer if the limit of open files is lower. The one that"
+        " has waited longest for its client makes room for a new one.",
+    )
+    max_connections_per_address: int = Field(
+        1_000,
+        ge=0,
+        description="Maximum number of connections from one address, or from one /64 of IPv6, per process. This machine"
+        " is not limited. 0: no limit, for a reverse proxy on another machine.",
+    )
     max_depth: int = Field(15, ge=1, le=30, description="Maximum nesting of an operation.")
     max_aliases: int = Field(
         100, ge=0, description="Maximum number of aliases in an operation, with fragments expanded."

@@ -22,6 +22,7 @@ from engine.errors import Code, error
 from engine.failures import masked
 from engine.live.selection import decode_cursor
 from server.auth.tokens import LEEWAY
+from server.edge.socket_protocol import SETTLE, Stuck
 from server.observe.calls import Call
 from server.transport.connections import Ending, TooMany
 from server.transport.messages import (
@@ -36,7 +37,6 @@ from server.transport.messages import (
     payload_of,
 )
 from server.transport.operations import Operation
-from server.transport.protocols import Stuck
 from server.transport.refusals import NotAvailable, RefusedRequest
 from server.transport.service import Service, request_in_object
 
@@ -162,6 +162,9 @@ class Socket:
             self.joined.enter_context(self.service.connections.joined(self.who, self.end))
         except TooMany:
             raise Closing(4430, f"Too many connections: a member has at most {self.service.connections.most}") from None
+        settle = self.websocket.scope.get(SETTLE)
+        if settle is not None:
+            settle()
         await self.send(ACKNOWLEDGED)
         self._watch()
 
