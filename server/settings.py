@@ -83,7 +83,11 @@ class Settings(BaseSettings):
     max_tokens: int = Field(1_200, ge=10, description="Maximum number of lexical tokens in a document.")
     max_cost: int = Field(50_000, ge=1, description="Maximum number of rows that a query is estimated to read.")
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds that a WebSocket has to authenticate.")
-    socket_ping_interval: float = Field(20.0, gt=0, description="Seconds between pings on a WebSocket.")
+    socket_ping_interval: float = Field(
+        20.0,
+        gt=0,
+        description="Seconds between pings on a WebSocket. A client that leaves two unanswered is disconnected.",
+    )
     send_timeout: float = Field(
         10.0, gt=0, description="Seconds that a client has to read pending data before it is disconnected."
     )

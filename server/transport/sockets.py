@@ -8,7 +8,7 @@ What is wrong with one operation goes into an `error` message for its id, and th
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import count
@@ -21,7 +21,6 @@ from engine.caller import Caller
 from engine.errors import Code, error
 from engine.failures import masked
 from engine.live.selection import decode_cursor
-from server.auth.tokens import LEEWAY
 from server.edge.socket_protocol import SETTLE, Stuck
 from server.observe.calls import Call
 from server.transport.connections import Ending, TooMany
@@ -37,6 +36,7 @@ from server.transport.messages import (
     payload_of,
 )
 from server.transport.operations import Operation
+from server.transport.pulse import Pulse
 from server.transport.refusals import NotAvailable, RefusedRequest
 from server.transport.service import Service, request_in_object
 
@@ -61,7 +61,7 @@ class Socket:
         self.sending = asyncio.Lock()
         self.joined = ExitStack()
         self.second, self.messages = 0.0, 0
-        self.timer: asyncio.TimerHandle | None = None
+        self.pulse = Pulse(service.settings, self._send_ping, self._give_up)
         self.takes = {
             "connection_init": self._init,
             "subscribe": self._subscribe,
@@ -72,7 +72,6 @@ class Socket:
 
     async def serve(self) -> None:
         """Handle messages until the connection ends; then end its operations, and wait for them."""
-        self._in(self.service.settings.socket_init_timeout, self._late)
         try:
             while (message := await self.websocket.receive())["type"] == "websocket.receive":
                 if not self.closed:
@@ -130,6 +129,7 @@ class Socket:
 
     async def _take(self, text: str | None) -> None:
         self._count()
+        self.pulse.heard()
         message = parsed(text, self.service.settings.max_body_bytes)
         kind = message.get("type")
         take = self.takes.get(kind) if isinstance(kind, str) else None
@@ -150,7 +150,7 @@ class Socket:
         if self.initialised:
             raise Closing(4429, "Too many initialisation requests")
         self.initialised = True
-        self._disarm()
+        self.pulse.stop()
         authorization, orgid = credentials_of(message)
         try:
             self.who = await self.service.authenticator.authenticate(authorization, orgid)
@@ -166,7 +166,7 @@ class Socket:
         if settle is not None:
             settle()
         await self.send(ACKNOWLEDGED)
-        self._watch()
+        self.pulse.begin(self.who.expires_at)
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         if self.who is None:
@@ -207,33 +207,20 @@ class Socket:
         return f"{reason}; after={min(cursors, key=decode_cursor)}" if cursors else reason
 
     def _drop_all(self) -> None:
-        self._disarm()
+        self.pulse.stop()
         for operation in self.operations.values():
             operation.drop()
         self.operations.clear()
 
-    def _late(self) -> None:
-        self._spawn(self.close(4408, "Connection initialisation timeout"))
+    def _send_ping(self) -> bool:
+        """Send a ping, except to a client that does not read: `send_timeout` is for that one."""
+        if self.sending.locked():
+            return False
+        self._spawn(self.send(PING))
+        return True
 
-    def _watch(self, ping: bool = False) -> None:
-        """Close when the token has expired; until then ping, so that no proxy considers the connection dead."""
-        left = float("inf")
-        if self.who is not None and self.who.expires_at is not None:
-            left = self.who.expires_at.timestamp() + LEEWAY - time.time()
-        if left <= 0:
-            expired = "Forbidden: the token has expired, connect again with a new one"
-            self._spawn(self.close(4403, self._with_cursor(expired)))
-            return
-        if ping and not self.sending.locked():  # a client that does not read needs no pings
-            self._spawn(self.send(PING))
-        self._in(min(self.service.settings.socket_ping_interval, left), partial(self._watch, ping=True))
-
-    def _in(self, seconds: float, call: Callable[[], None]) -> None:
-        self.timer = asyncio.get_running_loop().call_later(seconds, call)
-
-    def _disarm(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
+    def _give_up(self, code: int, reason: str) -> None:
+        self._spawn(self.close(code, self._with_cursor(reason)))
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)

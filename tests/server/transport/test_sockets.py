@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-import server.transport.sockets
+import server.transport.pulse
 from engine.live.selection import encode_cursor
 from server.transport.refusals import NotAvailable
 from tests.support.sockets import PROTOCOL, Client, socket
@@ -288,7 +288,7 @@ async def test_an_expired_token_ends_the_connection(stand_in: StandIn, monkeypat
     operations are ended."""
     end = int(time.time()) + 3600
     async with socket(stand_in, socket_ping_interval=60) as client:
-        monkeypatch.setattr(server.transport.sockets, "LEEWAY", time.time() + 3 - end)
+        monkeypatch.setattr(server.transport.pulse, "LEEWAY", time.time() + 3 - end)
         await client.init(Authorization=token(exp=end))
         cursor = encode_cursor(uuid4(), 7)
         await client.subscribe("a", "subscription { follow }", variables={"cursor": cursor})
@@ -310,6 +310,28 @@ async def test_pings_both_ways(stand_in: StandIn) -> None:
         while (message := await client.take()) == {"type": "ping"}:
             pass
         assert message == {"type": "pong", "payload": {"n": [1]}}
+
+
+async def test_a_client_that_answers_no_ping(stand_in: StandIn) -> None:
+    """It reads, but is closed with 4414 and its last cursor after two pings; its subscription ends."""
+    async with socket(stand_in, socket_ping_interval=0.05) as client:
+        await client.init()
+        cursor = encode_cursor(uuid4(), 7)
+        await client.subscribe("a", "subscription { follow }", variables={"cursor": cursor})
+        messages = [await client.take() for _ in range(3)]
+        assert sorted(message["type"] for message in messages) == ["next", "ping", "ping"]
+        assert await client.closed() == (4414, f"No answer to 2 pings: answer each with a pong; after={cursor}")
+    assert stand_in.finished == ["subscription"]
+
+
+async def test_a_client_that_answers_pings_stays(stand_in: StandIn) -> None:
+    """A pong answers all pings before it, and so does any other message."""
+    async with socket(stand_in, socket_ping_interval=0.05) as client:
+        await client.init()
+        for type_ in ("pong", "complete") * 5:
+            assert await client.take() == {"type": "ping"}
+            await client.send(type=type_, id="never")
+        await client.alive()
 
 
 async def test_a_socket_runs_so_many_operations(stand_in: StandIn) -> None:
