@@ -47,6 +47,8 @@ class Application(Starlette):
 
     def __init__(self, service: Service, graphql: ASGIApp, sockets: ASGIApp, origins: Origins, **more: Any) -> None:
         super().__init__(**more)
+        self.router.redirect_slashes = False  # its redirects go to the host that the client names
+        self.addresses = {route.path for route in self.routes if isinstance(route, Route)} - {"/"}
         self.service = service
         self.graphql = graphql
         self.sockets = sockets
@@ -58,8 +60,14 @@ class Application(Starlette):
 
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GraphQL directly, everything else by the routes."""
-        if scope.get("path") != PATH:
-            await super().__call__(scope, receive, send)
+        path = scope.get("path", "")
+        if path == PATH + "/" and scope["type"] == "websocket":
+            path = PATH  # clients of sockets follow no redirect
+        if path != PATH:
+            if scope["type"] == "http" and path[-1:] == "/" and path[:-1] in self.addresses:
+                await without_slash(scope)(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
         elif scope["type"] == "http":
             await self.graphql(scope, receive, send)
         else:
@@ -127,6 +135,12 @@ def make_wakeups(url: str) -> Wakeups:
 async def to_graphql(_: Request) -> Response:
     """Redirect the root to the API and GraphiQL."""
     return RedirectResponse(PATH)
+
+
+def without_slash(scope: Scope) -> Response:
+    """Redirect to the same address without the slash at its end; relative, so that it stays on this host."""
+    name, query = scope["path"].rstrip("/").rpartition("/")[2], scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"../{name}?{query}" if query else f"../{name}")
 
 
 async def not_found(_: Request, failure: Exception) -> Response:

@@ -7,7 +7,8 @@ Here every byte is counted before the parser gets it.
 import asyncio
 from functools import partial
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from server.edge.admission import Crowded, Seat
 from server.edge.edge import ConnectionEdge, last_response
@@ -41,6 +42,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """Runs while a client owes the rest of a head or of a body."""
     stuck: asyncio.TimerHandle | None = None
     """Runs while a client does not read."""
+    running: RequestResponseCycle | None = None
+    """The request that is answered now. `cycle` is the newest one, which may wait for it."""
     stopping = False
     upgraded = False
 
@@ -162,6 +165,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._quiet()
         if self.seat is not None:
             self.seat.leave()
+        self._disconnect()
         super().connection_lost(exc)
 
     def _next(self, heading: bool) -> None:
@@ -191,6 +195,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return BadRequest(f"The URL is longer than the limit of {most}: send the request with POST.", status=414)
         return BadRequest(f"The headers are larger than the limit of {most}: send fewer or shorter ones.", status=431)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _disconnect(self) -> None:
+        """Let the running request know that its client is gone; begin none of those behind it."""
+        self.pipeline.clear()
+        for cycle in (self.running, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
     def _running(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
@@ -200,9 +216,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._quiet()
         running = self._running()
         fits = not running if self.heading else running and not self.pipeline and not self.cycle.response_started
-        if running:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._disconnect()
         if refused is None or not fits:
             self.transport.abort()
             return

@@ -19,6 +19,9 @@ from server.transport.refusals import BadRequest
 LINGER = 30.0
 """Seconds that the client of a closed socket has to read what was sent, the close frame included."""
 
+NOT_UTF_8 = 1007
+"""The close code for a text that is not UTF-8 (RFC 6455, section 8.1)."""
+
 SETTLE = "dealboard.settle"
 """The key in the scope of a socket of what to call once its member is known: the connection then keeps its seat."""
 
@@ -59,6 +62,25 @@ class SeatedProtocol(WebSocketsSansIOProtocol):
             self.seat.leave()
         super().connection_lost(exc)
 
+    def handle_ping(self) -> None:
+        """Answer a ping of the client; one that does not read its answers gets no more of them."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # which removes the answer
+
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message on. uvicorn would log one that is not UTF-8 as a failure of the server."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.edge.metrics.closed.labels(NOT_UTF_8).inc()
+                self.conn.send_close(NOT_UTF_8)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
     async def send(self, message: Any) -> None:
         """Send; a close frame does not wait for its turn."""
         if message["type"] == "websocket.close":
@@ -74,6 +96,8 @@ class SeatedProtocol(WebSocketsSansIOProtocol):
             except TimeoutError:
                 raise Stuck from None
         await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # by a refusal; uvicorn would log its own end as a failure of ours
 
     def handle_close(self, event: Frame) -> None:
         """The client closes the connection; one that does not read cannot keep it half closed."""

@@ -67,7 +67,7 @@ class Metrics:
             "connections_cut",
             "Connections that were refused, or closed before a request was complete, by reason: address and total (too"
             " many connections), idle (made room for another), header_timeout, body_timeout, header_bytes, body_bytes,"
-            " malformed, stopping.",
+            " malformed, origin (a handshake of a foreign page), stopping.",
             ("reason",),
         )
         self.closed = counter("sockets_closed", "Sockets that the server closed, by close code.", ("code",))

@@ -6,6 +6,7 @@ Source of the codes from 4400 to 4429: the protocol graphql-transport-ws.
 from collections.abc import Mapping
 
 CLOSE_CODES: Mapping[int, str] = {
+    1007: "A text frame is not UTF-8. Fix the client.",
     1012: "The server stops or is replaced. Reconnect at once; the reason ends with the last cursor, if any.",
     1013: "The keys that verify tokens cannot be fetched. Reconnect later.",
     4400: "A message is not one of the protocol: not JSON, not text, too long, or with a field missing or of a wrong"

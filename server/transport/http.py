@@ -5,7 +5,7 @@ well-formed request gets 200, because its clients cannot distinguish our 4xx fro
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,6 +30,9 @@ STATUSES: dict[str, int] = {
 }
 """The status of a refused operation by the code of its first error; 400 for all others."""
 
+SINGLE = frozenset({b"authorization", b"orgid", b"content-type", b"content-encoding", b"host", b"origin"})
+"""Headers that a request has at most once."""
+
 ALLOW = ((b"allow", b"GET, POST, OPTIONS"),)
 ALLOW_POST = ((b"allow", b"POST"),)
 
@@ -52,6 +55,9 @@ class GraphQL:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Nothing that a client sends makes this raise."""
         headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]) and (name := repeated(scope["headers"])):
+            await send_refusal(send, BadRequest(f"The header `{name}` is there twice: send it once."))
+            return
         taken = accepts(headers.get(b"accept", b"")[:LONGEST])
         method = scope["method"]
         if method == "GET" and taken.page:
@@ -133,6 +139,20 @@ class GraphQL:
                 await send_events(results, who.expires_at, receive, send, ended)
         except TooMany:
             raise TooManyConnections(connections.most) from None
+
+
+def repeated(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The name of a header that decides who asks for what, and that is there more than once.
+
+    A gateway may have checked the first, and this server would use the last.
+    """
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in SINGLE:
+            if name in seen:
+                return name.decode()
+            seen.add(name)
+    return None
 
 
 def _naming(send: Send, id_: str) -> Send:

@@ -59,7 +59,12 @@ def payload_of(message: dict[str, Any]) -> dict[str, Any] | None:
 
 def credentials_of(message: dict[str, Any]) -> tuple[str | None, str | None]:
     """The token and the organisation in a `connection_init`, under names in any case. Raises `Closing`."""
-    payload = {key.lower(): value for key, value in (payload_of(message) or {}).items()}
+    given = payload_of(message) or {}
+    payload = {key.lower(): value for key, value in given.items()}
+    if sum(key.lower() in ("authorization", "orgid") for key in given) > len(
+        payload.keys() & {"authorization", "orgid"}
+    ):
+        raise Closing(4400, "Send `Authorization` and `orgid` in the payload of connection_init once each")
     authorization, orgid = payload.get("authorization"), payload.get("orgid")
     if not isinstance(authorization, str | None) or not isinstance(orgid, str | None):
         raise Closing(4400, "Send `Authorization` and `orgid` in the payload of connection_init as strings")

@@ -25,9 +25,13 @@ class Raw:
                 said += chunk
         return said
 
+    async def head(self) -> bytes:
+        """The status and the headers of the next response."""
+        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
+
     async def line(self) -> bytes:
         """The first line of the next response, which is then read to its end."""
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
+        head = await self.head()
         _, _, length = head.lower().partition(b"content-length: ")
         await self.reader.readexactly(int(length.split()[0]))
         return head.split(b"\r\n")[0]
@@ -48,6 +52,20 @@ def post(credential: dict[str, str], body: bytes = b'{"query":"{ hello }"}', len
     size = len(body) if length is None else length
     headers = {"Host": "x", "Content-Type": "application/json", "Content-Length": str(size), **credential}
     return b"POST /graphql HTTP/1.1\r\n" + lines(headers) + b"\r\n" + body
+
+
+def handshake(path: str = "/graphql", **headers: str) -> bytes:
+    """A handshake of a socket."""
+    given = {
+        "Host": "x",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Protocol": "graphql-transport-ws",
+        **headers,
+    }
+    return f"GET {path} HTTP/1.1\r\n".encode() + lines(given) + b"\r\n"
 
 
 def lines(headers: dict[str, str]) -> bytes:

@@ -2,12 +2,14 @@
 
 import logging
 import resource
+import socket
 from collections.abc import Iterator
 
 import pytest
 
 from server.edge.admission import Admission, Crowded, network_of
 from server.edge.open_files import RESERVED, connections_within, raise_open_files
+from server.process.serving import UNREACHED_MS, listen
 from tests.support.raw import cut, post, raw
 from tests.support.slow_clients import another
 from tests.support.stand_in import StandIn, application, bearer, listening
@@ -44,8 +46,8 @@ async def test_a_request_that_is_not_served_makes_room(stand_in: StandIn, sent: 
 async def test_who_is_served_keeps_the_seat(stand_in: StandIn) -> None:
     """An authenticated socket and a running request stay; a new client is refused with 503, until one ends."""
     app = application(stand_in, max_connections=2)
-    async with listening(app) as port, another(port) as socket:
-        await socket.init()
+    async with listening(app) as port, another(port) as client_socket:
+        await client_socket.init()
         async with raw(port) as running:
             running.send(post(bearer(), b'{"query":"mutation { held }"}'))
             await stand_in.begun.wait()
@@ -60,16 +62,16 @@ async def test_who_is_served_keeps_the_seat(stand_in: StandIn) -> None:
                 admitted.send(post(bearer()))
                 assert await admitted.line() == b"HTTP/1.1 200 OK"
                 assert await running.answer() == b""
-        await socket.alive()
+        await client_socket.alive()
 
 
 async def test_a_socket_without_a_member_makes_room(stand_in: StandIn) -> None:
     """A handshake alone holds no seat."""
-    async with listening(application(stand_in, max_connections=1)) as port, another(port) as socket:
+    async with listening(application(stand_in, max_connections=1)) as port, another(port) as client_socket:
         async with raw(port) as client:
             client.send(post(bearer()))
             assert await client.line() == b"HTTP/1.1 200 OK"
-        assert (await socket.closed())[0] in (None, 1006)
+        assert (await client_socket.closed())[0] in (None, 1006)
 
 
 async def test_seats_are_returned(stand_in: StandIn) -> None:
@@ -80,8 +82,8 @@ async def test_seats_are_returned(stand_in: StandIn) -> None:
             async with raw(port) as client:
                 client.send(post(bearer()))
                 assert await client.line() == b"HTTP/1.1 200 OK"
-            async with another(port) as socket:
-                await socket.init()
+            async with another(port) as client_socket:
+                await client_socket.init()
     assert cut(app, "total") == 0
 
 
@@ -129,6 +131,15 @@ def test_without_a_limit_every_address_counts_as_one_of_many() -> None:
 def test_what_counts_as_one_address(host: str | None, network: str | None) -> None:
     """A /64 of IPv6 is one client's; this machine, where a proxy may be, is not limited."""
     assert network_of(host) == network
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has this option")
+def test_the_system_gives_up_on_a_lost_client() -> None:
+    """Accepted connections inherit the time limit of the listener: a stream is noticed to have lost its client."""
+    with listen("127.0.0.1", 0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == UNREACHED_MS
 
 
 @pytest.fixture

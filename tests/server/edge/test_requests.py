@@ -8,19 +8,11 @@ import pytest
 
 import server.edge.http_protocol
 from engine.caller import Caller
-from tests.support.raw import cut, lines, post, raw
+from tests.support.raw import cut, handshake, post, raw
 from tests.support.stand_in import StandIn, application, bearer, listening
 
 GET = b"GET /graphql HTTP/1.1\r\nHost: x\r\n"
-HANDSHAKE = GET + lines(
-    {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Protocol": "graphql-transport-ws",
-    }
-)
+HANDSHAKE = handshake()[:-2]
 
 ENDLESS: dict[str, tuple[bytes, bytes, int]] = {
     "a header": (GET + b"X-A: ", b"x" * 65_536, 431),

@@ -294,6 +294,52 @@ async def test_a_browser_gets_the_page(client: AsyncClient) -> None:
     assert (root.status_code, root.headers["location"]) == (307, "/graphql")
 
 
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/graphql/", "../graphql"),
+        ("/graphql/?query=%7Bhello%7D&a=%0d%0ab", "../graphql?query=%7Bhello%7D&a=%0d%0ab"),
+        ("/healthz/", "../healthz"),
+    ],
+)
+async def test_a_slash_at_the_end_redirects_on_this_host(client: AsyncClient, path: str, location: str) -> None:
+    """Without the host, which the client may have made up."""
+    response = await client.get(path, headers={"Host": "evil.example", "Accept": "text/html"})
+    assert (response.status_code, response.headers["location"]) == (307, location)
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/graphql//", "//", "/evil.example/"])
+async def test_no_other_address_redirects(client: AsyncClient, path: str) -> None:
+    """What is not an address of this server is 404, and leads nowhere."""
+    refused(await client.request("GET", f"http://api.example{path}"), 404, "BAD_REQUEST", "/graphql")
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "authorization", "orgid", "Content-Type", "Content-Encoding", "Host", "Origin"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_header_that_is_there_twice(client: AsyncClient, name: str, method: str) -> None:
+    """It is 400, whichever of the two would have been right; other headers may be there twice."""
+    once = [(key, value) for key, value in bearer(org_id="acme").items()] + [("Content-Type", "application/json")]
+    values = {"authorization": bearer()["Authorization"], "content-type": "application/json", "orgid": "acme"}
+    times = 1 if name.lower() in ("authorization", "content-type") else 2
+    twice = [(name, values.get(name.lower(), "identity"))] * times
+    del client.headers["Authorization"]
+    request = {"content": b'{"query":"{ hello }"}'} if method == "POST" else {"params": {"query": "{ hello }"}}
+    response = await client.request(method, "/graphql", headers=[*once, *twice], **request)  # type: ignore[arg-type]
+    refused(response, 400, "BAD_REQUEST", f"`{name.lower()}` is there twice")
+    harmless = [*once, ("X-A", "1"), ("X-A", "2")]
+    assert (await client.request(method, "/graphql", headers=harmless, **request)).status_code == 200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("origin", ["http://[x", "https://[::1", "http://]"])
+async def test_an_origin_that_is_no_url(client: AsyncClient, origin: str) -> None:
+    """It is an origin that is not allowed, and nothing fails."""
+    response = await ask(client, "{ hello }", Origin=origin)
+    assert response.status_code == 200
+    assert "access-control-allow-origin" not in response.headers
+
+
 async def test_what_is_not_there_is_404(client: AsyncClient) -> None:
     """Also beside /graphql a refusal is a GraphQL response."""
     refused(await client.get("/nothing"), 404, "BAD_REQUEST", "/graphql")

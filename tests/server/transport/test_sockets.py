@@ -271,6 +271,17 @@ async def test_an_init_of_the_wrong_shape_closes_with_4400(client: Client, paylo
     assert (await client.closed())[0] == 4400
 
 
+@pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION", "orgId"])
+async def test_credentials_that_are_there_twice_close_with_4400(client: Client, name: str) -> None:
+    """One of two spellings would have to win, and a gateway may have checked the other."""
+    payload = {"Authorization": token(), "orgid": "acme", name: token()}
+    await client.send(type="connection_init", payload=payload)
+    assert await client.closed() == (
+        4400,
+        "Send `Authorization` and `orgid` in the payload of connection_init once each",
+    )
+
+
 async def test_keys_out_of_reach_close_with_1013(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not the client's fault: the code says to try again later."""
 
