@@ -5,6 +5,7 @@ a server of its own on the same port, and they learn of each other's changes as 
 """
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,6 +34,8 @@ from server.process.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, connect, mak
 from server.process.workers import Parent, Workers
 from server.settings import Settings, WrongSettings
 
+log = logging.getLogger("dealboard.serving")
+
 DEMO_LIFETIME = timedelta(days=30)
 
 FAREWELL = 2.0
@@ -46,6 +49,8 @@ of Server-Sent Events, which their clients never answer, end by it when the clie
 
 async def serve_app(settings: Settings) -> None:
     """Serve until a signal comes. Raises `WrongSettings` when the port is taken or the database cannot be reached."""
+    configure(settings)
+    warn_of_foreign_tokens(settings)
     with listen(settings.host, settings.port) as listener:
         announce = partial(print_address, settings, listener.getsockname()[1])
         if settings.workers > 1:
@@ -172,6 +177,15 @@ class Server(uvicorn.Server):
         """Start, then announce."""
         await super().startup(sockets)
         self.announce()
+
+
+def warn_of_foreign_tokens(settings: Settings) -> None:
+    """Log a warning when tokens are accepted that the same issuer made for another application."""
+    if not (settings.demo or settings.jwt_issuer or settings.jwt_audience):
+        log.warning(
+            "any token with a valid signature is accepted, also one for another application: set"
+            " DEALBOARD_JWT_AUDIENCE, DEALBOARD_JWT_ISSUER or both"
+        )
 
 
 def print_address(settings: Settings, port: int) -> None:
