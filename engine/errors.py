@@ -86,6 +86,10 @@ class Code(StrEnum):
         "TOO_MANY_TOKENS",
         "The document has too many tokens. Split it.",
     )
+    TOO_MANY_VALUES = (
+        "TOO_MANY_VALUES",
+        "The variables hold too many values. Send them in several requests.",
+    )
     TOO_COSTLY = (
         "TOO_COSTLY",
         "The query could return too many rows. Ask for smaller pages.",

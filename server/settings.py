@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     )
     max_root_fields: int = Field(20, ge=1, description="Maximum number of root fields in an operation.")
     max_tokens: int = Field(1_200, ge=10, description="Maximum number of lexical tokens in a document.")
+    max_values: int = Field(
+        10_000, ge=1, description="Maximum number of values in the variables of an operation, at all levels."
+    )
     max_cost: int = Field(50_000, ge=1, description="Maximum number of rows that a query is estimated to read.")
     socket_init_timeout: float = Field(5.0, gt=0, description="Seconds that a WebSocket has to authenticate.")
     socket_ping_interval: float = Field(

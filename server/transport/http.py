@@ -77,7 +77,11 @@ class GraphQL:
             _check(method, call.headers, taken)
             who = await self.service.authenticator.authenticate(*_credentials(call.headers))
             call.organisation = who.organisation
-            asked = request_in_json(await _body(receive)) if method == "POST" else request_in_url(query_string)
+            most = self.service.settings.max_values
+            if method == "POST":
+                asked = request_in_json(await _body(receive), most)
+            else:
+                asked = request_in_url(query_string, most)
             await self._run(call, asked, who, method, taken, receive, send)
         except Gone:
             call.code = CANCELLED

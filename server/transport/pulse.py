@@ -1,4 +1,5 @@
-"""The timer of a socket: it waits for `connection_init`, then pings until the token expires or the client is silent."""
+"""The times of a socket: it waits for `connection_init`, then pings until the token expires or the client is silent,
+and takes so many messages a second."""
 
 import asyncio
 import time
@@ -7,6 +8,7 @@ from datetime import datetime
 
 from server.auth.tokens import LEEWAY
 from server.settings import Settings
+from server.transport.messages import Closing
 
 UNANSWERED = 2
 """Pings that a client may leave without any message of its own; then it is considered lost."""
@@ -21,6 +23,7 @@ class Pulse:
         self.close = close
         self.end = float("inf")
         self.unanswered = 0
+        self.second, self.messages = 0.0, 0
         self.timer = self._in(settings.socket_init_timeout, self._late)
 
     def begin(self, expires_at: datetime | None) -> None:
@@ -30,8 +33,14 @@ class Pulse:
         self._next()
 
     def heard(self) -> None:
-        """The client has sent a message."""
+        """The client has sent a message; raises `Closing` above the limit of a second. A burst across two is allowed."""
         self.unanswered = 0
+        now, most = time.monotonic(), self.settings.max_messages_per_second
+        if now - self.second >= 1:
+            self.second, self.messages = now, 0
+        self.messages += 1
+        if self.messages > most:
+            raise Closing(4431, f"Too many messages: send at most {most} a second")
 
     def stop(self) -> None:
         """Stop for good, or until `begin`."""

@@ -7,7 +7,6 @@ What is wrong with one operation goes into an `error` message for its id, and th
 """
 
 import asyncio
-import time
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -18,7 +17,7 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.caller import Caller
-from engine.errors import Code, error
+from engine.errors import Code, RequestError, error, refusal
 from engine.failures import masked
 from engine.live.selection import decode_cursor
 from server.edge.socket_protocol import SETTLE, Stuck
@@ -29,6 +28,7 @@ from server.transport.messages import (
     PING,
     UNKNOWN,
     Closing,
+    Unreadable,
     credentials_of,
     failed,
     id_of,
@@ -60,7 +60,6 @@ class Socket:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.sending = asyncio.Lock()
         self.joined = ExitStack()
-        self.second, self.messages = 0.0, 0
         self.pulse = Pulse(service.settings, self._send_ping, self._give_up)
         self.takes = {
             "connection_init": self._init,
@@ -128,23 +127,18 @@ class Socket:
         return False
 
     async def _take(self, text: str | None) -> None:
-        self._count()
         self.pulse.heard()
-        message = parsed(text, self.service.settings.max_body_bytes)
+        try:
+            message = parsed(text, self.service.settings.max_body_bytes)
+        except Unreadable as unreadable:
+            who = self._expect_free(unreadable.id)
+            await self._refuse(unreadable.id, who, refusal(Code.BAD_REQUEST, unreadable.reason))
+            return
         kind = message.get("type")
         take = self.takes.get(kind) if isinstance(kind, str) else None
         if take is None:
             raise Closing(4400, UNKNOWN)
         await take(message)
-
-    def _count(self) -> None:
-        """Count the messages of a second. A burst across two seconds is allowed."""
-        now, most = time.monotonic(), self.service.settings.max_messages_per_second
-        if now - self.second >= 1:
-            self.second, self.messages = now, 0
-        self.messages += 1
-        if self.messages > most:
-            raise Closing(4431, f"Too many messages: send at most {most} a second")
 
     async def _init(self, message: dict[str, Any]) -> None:
         if self.initialised:
@@ -169,15 +163,15 @@ class Socket:
         self.pulse.begin(self.who.expires_at)
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
-        if self.who is None:
-            raise Closing(4401, "Unauthorized: send connection_init first, and wait for connection_ack")
-        id_ = id_of(message)
+        id_ = id_of(message) if self.who is not None else ""
+        who = self._expect_free(id_)
         try:
-            asked = request_in_object(payload_of(message))
+            asked = request_in_object(payload_of(message), self.service.settings.max_values)
         except RefusedRequest as refused:
             raise Closing(4400, refused.message) from refused
-        if id_ in self.operations:
-            raise Closing(4409, f"Subscriber for {id_} already exists")
+        except RequestError as refused:
+            await self._refuse(id_, who, refused)
+            return
         operation = Operation(id_, self.send, partial(self.operations.pop, id_))
         most = self.service.settings.max_subscriptions_per_socket
         if len(self.operations) >= most:
@@ -185,8 +179,24 @@ class Socket:
             await self.send(failed(operation.id, [error(Code.TOO_MANY_SUBSCRIPTIONS, text, limit=most)]))
             return
         self.operations[id_] = operation
-        call = Call(self.service.calls, "websocket", f"{self.id}-{next(self.calls)}", self.headers)
-        operation.task = self._spawn(operation.run(self.service.engine, call, asked, self.who))
+        operation.task = self._spawn(operation.run(self.service.engine, self._call(), asked, who))
+
+    def _expect_free(self, id_: str) -> Caller:
+        """The caller of an operation that may begin under this id. Raises `Closing`."""
+        if self.who is None:
+            raise Closing(4401, "Unauthorized: send connection_init first, and wait for connection_ack")
+        if id_ in self.operations:
+            raise Closing(4409, f"Subscriber for {id_} already exists")
+        return self.who
+
+    async def _refuse(self, id_: str, who: Caller, refused: RequestError) -> None:
+        """End an operation that has not begun."""
+        with self._call() as call:
+            call.organisation, call.code = who.organisation, refused.code
+        await self.send(failed(orjson.dumps(id_).decode(), refused.errors))
+
+    def _call(self) -> Call:
+        return Call(self.service.calls, "websocket", f"{self.id}-{next(self.calls)}", self.headers)
 
     async def _complete(self, message: dict[str, Any]) -> None:
         operation = self.operations.pop(id_of(message), None)

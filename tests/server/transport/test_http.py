@@ -161,15 +161,48 @@ async def test_a_compressed_body_is_415(client: AsyncClient) -> None:
             "send at most 64 levels",
         ),
         (b"[" * 100_000, "not JSON"),
-        (b'{"query":"\xff"}', "not JSON"),
-        ('{"query":"{ hello }"}'.encode("utf-16"), "not JSON"),
-        (b'{"query":"\xed\xa0\x80"}', "not JSON"),
+        (b'{"query":"\xff"}', "The body is not UTF-8: byte 10, counted from 0, is 0xFF"),
+        ('{"query":"{ hello }"}'.encode("utf-16"), "The body is not UTF-8: byte 0, counted from 0, is 0xFF"),
+        ('{"query":"{ hello }"} # ä'.encode("latin-1"), "The body is not UTF-8: byte 24, counted from 0, is 0xE4"),
+        (b'{"query":"\xed\xa0\x80"}', "The body is not UTF-8: byte 10"),
     ],
 )
 @pytest.mark.parametrize("accept", [RESPONSE, "application/json", "text/event-stream"])
 async def test_a_malformed_request_is_400(client: AsyncClient, accept: str, body: bytes, said: str) -> None:
     """Whatever arrives, the answer is 400 with a GraphQL body that says what is wrong; never 500."""
     refused(await post(client, body, Accept=accept), 400, "BAD_REQUEST", said)
+
+
+VALUES: dict[str, tuple[Any, int]] = {
+    "a list": ([0] * 9, 10),
+    "a list of lists": ([[0, 0, 0, 0]], 6),
+    "objects": ([{"a": 1, "b": None}] * 3, 10),
+    "nothing in nothing": ({"a": {}, "b": []}, 3),
+    "one": ("x" * 1000, 1),
+}
+"""A variable, and the values of the variables with it."""
+
+
+@pytest.mark.parametrize("what", VALUES)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_values_in_variables_are_limited(stand_in: StandIn, what: str, method: str) -> None:
+    """All levels count; as many as the limit are taken, one more is refused before anything looks at them."""
+    value, count = VALUES[what]
+    sent = {"query": "{ hello }", "variables": {"n": value}}
+    in_url = {**sent, "variables": orjson.dumps(sent["variables"]).decode()}
+    for limit in {count, max(count - 1, 1)}:
+        app = application(stand_in, max_values=limit)
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://api.example", headers=bearer()) as client,
+        ):
+            given: dict[str, Any] = {"params": in_url} if method == "GET" else {"json": sent}
+            response = await client.request(method, "/graphql", **given)
+        if limit == count:
+            assert response.json() == {"data": {"hello": "Hello, world!"}}
+        else:
+            refused(response, 400, "TOO_MANY_VALUES", f"more than {limit} values")
+            assert response.json()["errors"][0]["extensions"]["limit"] == limit
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,8 @@ async def test_leaving_ends_everything(stand_in: StandIn) -> None:
         '{"type":"subscribe","id":"a","payload":{"query":"{ hello }","variables":[1]}}',
         '{"type":"subscribe","id":"a","payload":{"query":"{ hello }","variables":{"n":NaN}}}',
         '{"type":"subscribe","id":"a","payload":{"query":"{ hello }","operationName":1}}',
-        '{"type":"subscribe","id":"a","payload":{"query":"{ \\ud800 }"}}',
+        '{"type":"subscribe","id":"\\ud800","payload":{"query":"{ hello }"}}',
+        '{"type":"ping","payload":{"a":"\\ud800"}}',
         '{"type":"subscribe","id":"a","payload":{"query":"{ hello }","variables":{"n":%s}}}' % ("[" * 500 + "]" * 500),
         "[" * 100_000,
         b'{"type":"ping"}',
@@ -179,6 +180,50 @@ async def test_a_malformed_message_closes_with_4400(client: Client, message: str
     code, reason = await client.closed()
     assert code == 4400
     assert reason
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"query":"{ hello }","variables":{"name":"\\ud83d"}}',
+        '{"query":"{ hello }","variables":{"name":"\\ude00 x"}}',
+        '{"query":"{ \\ud800 }"}',
+        '{"query":"{ hello }","variables":{"n":-1e999}}',
+    ],
+)
+async def test_a_payload_that_cannot_be_read_ends_one_operation(client: Client, payload: str) -> None:
+    """Half a character in one operation is an `error` for it; the other operations go on, and its id is free."""
+    await client.init()
+    await client.subscribe("other", "subscription { follow }")
+    assert (await client.take())["payload"] == {"data": {"follow": 0}}
+    for _ in range(2):
+        await client.raw(f'{{"type":"subscribe","id":"a","payload":{payload}}}')
+        message = await client.take()
+        assert (message["id"], message["type"]) == ("a", "error")
+        assert message["payload"][0]["extensions"] == {"code": "BAD_REQUEST"}
+    await client.alive()
+    await client.raw(f'{{"type":"subscribe","id":"other","payload":{payload}}}')
+    assert (await client.closed())[0] == 4409
+
+
+async def test_a_payload_that_cannot_be_read_needs_a_member(client: Client) -> None:
+    """Before the acknowledgement it is as any other operation."""
+    await client.raw('{"type":"subscribe","id":"a","payload":{"query":"\\ud83d"}}')
+    assert (await client.closed())[0] == 4401
+
+
+async def test_too_many_values_end_one_operation(stand_in: StandIn) -> None:
+    """An `error` with its own code; the socket stays."""
+    async with socket(stand_in, max_values=5) as client:
+        await client.init()
+        await client.subscribe("a", "{ hello }", variables={"n": [1, 2, 3, 4]})
+        assert (await client.take())["type"] == "next"
+        assert (await client.take())["type"] == "complete"
+        await client.subscribe("a", "{ hello }", variables={"n": [1, 2, 3, 4, 5]})
+        message = await client.take()
+        assert (message["id"], message["type"]) == ("a", "error")
+        assert message["payload"][0]["extensions"] == {"code": "TOO_MANY_VALUES", "limit": 5}
+        await client.alive()
 
 
 async def test_a_second_init_closes_with_4429(client: Client) -> None:
