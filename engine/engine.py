@@ -184,7 +184,6 @@ class Engine:
         definitions = prepared.operation.variable_definitions
         if not definitions:
             return NO_VARIABLES
-        self.plans.expect_few_values(variables or {})
         values = get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=10)
         if isinstance(values, list):
             for found in values:

@@ -50,7 +50,6 @@ class Limits:
     root_fields: int = 20
     tokens: int = 1_200
     cost: int = 50_000
-    values: int = 10_000
     pages: Pages = PAGES
 
 

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter, thread_time
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from graphql import GraphQLSchema
@@ -26,7 +25,7 @@ from engine.errors import Code, RequestError, refusal
 from engine.limits import Limits, too_costly
 from engine.outline import Outline, outlined
 from engine.plans import Plan, make_plan
-from engine.read.arguments import shape, values_within
+from engine.read.arguments import shape
 
 MOST_SQL = 10_000_000
 """Characters of SQL of all plans that are kept. What else a plan holds takes about as much again."""
@@ -96,18 +95,6 @@ class Plans:
         if found is None:
             found = self.outlines[prepared] = outlined(self.schema, prepared)
         return found
-
-    def expect_few_values(self, variables: Mapping[str, Any]) -> None:
-        """Refuse variables of more values than the limit, before any of them is coerced. Raises `RequestError`."""
-        most = self.limits.values
-        if values_within(variables, most):
-            return
-        self.watch.refused("values")
-        message = (
-            f"The variables hold more than {most:,} values, lists and objects included; that is the limit (setting"
-            " DEALBOARD_MAX_VALUES). Send them in several requests."
-        )
-        raise refusal(Code.TOO_MANY_VALUES, message, limit=most)
 
     def cost(self, prepared: Prepared, values: VariableValues) -> Mapping[str, int]:
         """The rows that the operation may read with these values, and the limit. Raises `RequestError` TOO_COSTLY."""

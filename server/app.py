@@ -49,6 +49,8 @@ class Application(Starlette):
 
     def __init__(self, service: Service, graphql: ASGIApp, sockets: ASGIApp, origins: Origins, **more: Any) -> None:
         super().__init__(**more)
+        self.router.redirect_slashes = False  # its redirects go to the host that the client names
+        self.addresses = {route.path for route in self.routes if isinstance(route, Route)} - {"/"}
         self.service = service
         self.graphql = graphql
         self.sockets = sockets
@@ -60,8 +62,14 @@ class Application(Starlette):
 
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GraphQL directly, everything else by the routes."""
-        if scope.get("path") != PATH:
-            await super().__call__(scope, receive, send)
+        path = scope.get("path", "")
+        if path == PATH + "/" and scope["type"] == "websocket":
+            path = PATH  # clients of sockets follow no redirect
+        if path != PATH:
+            if scope["type"] == "http" and path[-1:] == "/" and path[:-1] in self.addresses:
+                await without_slash(scope)(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
         elif scope["type"] == "http":
             await self.graphql(scope, receive, send)
         else:
@@ -125,7 +133,6 @@ async def start_engine(
         root_fields=settings.max_root_fields,
         tokens=settings.max_tokens,
         cost=settings.max_cost,
-        values=settings.max_values,
     )
     allowance = Allowance(settings.compile_seconds_per_member, settings.compile_seconds_per_organisation)
     plans = Plans(graphql_schema, limits, allowance=allowance, watch=watch)
@@ -156,6 +163,12 @@ def make_wakeups(url: str) -> Wakeups:
 async def to_graphql(_: Request) -> Response:
     """Redirect the root to the API and GraphiQL."""
     return RedirectResponse(PATH)
+
+
+def without_slash(scope: Scope) -> Response:
+    """Redirect to the same address without the slash at its end; relative, so that it stays on this host."""
+    name, query = scope["path"].rstrip("/").rpartition("/")[2], scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"../{name}?{query}" if query else f"../{name}")
 
 
 async def not_found(_: Request, failure: Exception) -> Response:

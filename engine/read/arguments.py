@@ -52,22 +52,6 @@ def shape(value: Any) -> Any:
     return "value"
 
 
-def values_within(variables: Mapping[str, Any], most: int) -> bool:
-    """Whether variables hold at most so many values, each list and object counted as one besides what it holds."""
-    counted = 0
-    level: list[Any] = [variables]
-    while level:
-        inner: list[Any] = []
-        for value in level:
-            held = value.values() if isinstance(value, dict) else value
-            counted += len(value)
-            if counted > most:
-                return False
-            inner.extend(one for one in held if isinstance(one, dict | list))
-        level = inner
-    return True
-
-
 class Arguments:
     """Builds the arguments of a field from its place in the document and the shape of the variables."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import jwt
 
+from server.auth.jwks import Fetch, fetcher
 from server.settings import Settings
 from server.transport.refusals import NotAuthenticated, NotAvailable
 
@@ -28,10 +29,11 @@ LIFETIME = 600.0
 PAUSE = 30.0
 """Seconds between two fetches, however many unknown key ids arrive."""
 
-TIMEOUT = 5.0
-"""Seconds that a fetch may take."""
+RETRY = 1.0
+"""Seconds after a failed fetch until the next one."""
 
-Fetch = Callable[[], list[jwt.PyJWK]]
+TIMEOUT = 5.0
+"""Seconds that a fetch may take, and that a request waits for one."""
 
 
 class Keys:
@@ -39,7 +41,7 @@ class Keys:
 
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.jwt_secret
-        self._public = PublicKeys(fetcher(settings.jwks_url)) if settings.jwks_url else None
+        self._public = PublicKeys(fetcher(settings.jwks_url, TIMEOUT)) if settings.jwks_url else None
         wanted = frozenset(settings.jwt_algorithms)
         self.algorithms = (wanted & SECRET_ALGORITHMS if self._secret else frozenset()) | (
             wanted & PUBLIC_ALGORITHMS if self._public else frozenset()
@@ -63,7 +65,10 @@ class Keys:
 
 
 class PublicKeys:
-    """The keys of a JWKS URL, fetched in a thread, kept for LIFETIME, and fetched at most once in PAUSE."""
+    """The keys of a JWKS URL, fetched in a thread, kept for LIFETIME, and fetched at most once in PAUSE.
+
+    A failed fetch is repeated after RETRY. There is one fetch at a time: if one hangs, no other begins.
+    """
 
     def __init__(self, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
@@ -73,6 +78,7 @@ class PublicKeys:
         self._fetched: float | None = None
         self._lock = asyncio.Lock()
         self._refresh: asyncio.Task[None] | None = None
+        self._fetching: asyncio.Task[list[jwt.PyJWK]] | None = None
 
     async def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
         """The key of that id for that algorithm; without an id the only key for it. None if there is no such key.
@@ -101,23 +107,28 @@ class PublicKeys:
 
     def _due(self) -> bool:
         # While a fetch runs it is due for every caller, so that all of them wait for it.
-        return self._lock.locked() or self._tried is None or self._clock() - self._tried >= PAUSE
+        pause = PAUSE if self._tried == self._fetched else RETRY
+        return self._lock.locked() or self._tried is None or self._clock() - self._tried >= pause
 
     async def _update(self) -> None:
         before = self._tried
         async with self._lock:
             if self._tried != before:  # another caller has fetched while this one waited
                 return
+            now: float | None = None
             try:
-                self._keys = await asyncio.to_thread(self._fetch)
-                self._fetched = self._clock()
+                if self._fetching is None or self._fetching.done():
+                    self._fetching = asyncio.create_task(asyncio.to_thread(self._fetch))
+                    self._fetching.add_done_callback(_retrieved)
+                self._keys = await asyncio.wait_for(asyncio.shield(self._fetching), TIMEOUT)
+                now = self._fetched = self._clock()
             except (jwt.PyJWTError, ValueError, OSError) as failure:
-                log.warning("the public keys could not be fetched: %s", failure)
+                log.warning("the public keys could not be fetched: %s", failure or "it took too long")
             finally:
-                self._tried = self._clock()
+                self._tried = now or self._clock()
 
 
-def fetcher(url: str) -> Fetch:
-    """A blocking function that fetches the keys of a JWKS URL. Redirects are not followed."""
-    client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=TIMEOUT)
-    return lambda: list(client.get_jwk_set().keys)
+def _retrieved(fetching: asyncio.Task[list[jwt.PyJWK]]) -> None:
+    """Take the failure of a fetch for which nobody waits any more, which would be logged as forgotten."""
+    if not fetching.cancelled():
+        fetching.exception()

@@ -47,7 +47,7 @@ class Authenticator:
         self.settings = settings
         self.admit = admit
         self.keys = keys or Keys(settings)
-        self._scopes: OrderedDict[tuple[str | None, str | None], tuple[float, Caller]] = OrderedDict()
+        self._scopes: OrderedDict[tuple[str, str | None], tuple[float, Caller]] = OrderedDict()
 
     async def authenticate(self, authorization: str | None, orgid: str | None) -> Caller:
         """The caller of `Bearer <JWT>` (or the bare JWT) in the organisation `orgid`.
@@ -55,15 +55,17 @@ class Authenticator:
         `orgid` may be left out when the token names exactly one. Raises NotAuthenticated, NotAllowed, BadRequest, or
         NotAvailable when the keys cannot be fetched.
         """
-        key = (authorization, orgid)
+        token = bearer(authorization)
+        orgid = orgid or None
+        key = (token, orgid)
         remembered = self._scopes.get(key)
         if remembered is not None:
             if remembered[0] > time.time():
                 self._scopes.move_to_end(key)
                 return remembered[1]
             del self._scopes[key]
-        claims = await self._verified(bearer(authorization))
-        caller = self._scope(claims, orgid or None)
+        claims = await self._verified(token)
+        caller = self._scope(claims, orgid)
         if self.admit is not None:
             await self.admit(caller)
         self._scopes[key] = (min(_end(claims) + LEEWAY, time.time() + AGAIN), caller)
@@ -154,7 +156,8 @@ class Authenticator:
 
     def _role(self, claims: Mapping[str, Any]) -> Role:
         value = claims.get(self.settings.claim_role)
-        role = Role.__members__.get(value.upper()) if isinstance(value, str) else None
+        # Other alphabets have letters whose capitals are ASCII, such as the dotless i.
+        role = Role.__members__.get(value.upper()) if isinstance(value, str) and value.isascii() else None
         if role is None:
             roles = ", ".join(role.lower() for role in Role)
             raise NotAuthenticated(f"The `{self.settings.claim_role}` claim of this token must be one of {roles}.")

@@ -6,6 +6,7 @@ logged is its type, where it came from, and of PostgreSQL the SQLSTATE and the c
 
 import logging
 import traceback
+from asyncio import CancelledError
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,12 +52,20 @@ class JsonFormatter(logging.Formatter):
 def configure(settings: Settings) -> None:
     """Log to standard error: our records from the level of the settings on, those of libraries from WARNING on."""
     handler = logging.StreamHandler()
+    handler.addFilter(_is_failure)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    # Its warnings are about requests that are not HTTP, which anyone can send. A metric counts them.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.getLogger("dealboard").setLevel(settings.log_level.upper())
     logging.captureWarnings(True)
+
+
+def _is_failure(record: logging.LogRecord) -> bool:
+    """Whether a record is worth a line: a request that was cancelled is not, though uvicorn logs it as a failure."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CancelledError))
 
 
 def call_level(settings: Settings) -> int:

@@ -85,6 +85,13 @@ class Metrics:
             "pool_connections", "Connections of the pool: idle, used, and the most there can be.", labels=("state",)
         )
         self.connections = gauge("connections", "Open sockets and streams.")
+        self.cut = counter(
+            "connections_cut",
+            "Connections that were refused, or closed before a request was complete, by reason: address and total (too"
+            " many connections), idle (made room for another), header_timeout, body_timeout, header_bytes, body_bytes,"
+            " malformed, origin (a handshake of a foreign page), stopping.",
+            ("reason",),
+        )
         self.closed = counter("sockets_closed", "Sockets that the server closed, by close code.", ("code",))
         self.subscribers = gauge("subscribers", "Active subscriptions.")
         self.streams = gauge("streams", "Distinct subscriptions: each renders an event once for all its subscribers.")

@@ -5,6 +5,7 @@ a server of its own on the same port, and they learn of each other's changes as 
 """
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +21,10 @@ from rich.console import Console
 from models.database import UNREACHABLE, Database
 from models.rules.roles import Role
 from server.app import create_app
+from server.edge.edge import ConnectionEdge
+from server.edge.http_protocol import http_protocol
+from server.edge.open_files import connections_within, raise_open_files
+from server.edge.socket_protocol import socket_protocol
 from server.observe.calls import Calls
 from server.observe.logs import call_level, configure
 from server.observe.metrics import Metrics
@@ -28,7 +33,8 @@ from server.process.demo import load_demo
 from server.process.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, connect, make_token, open_migrated
 from server.process.workers import Parent, Workers
 from server.settings import Settings, WrongSettings
-from server.transport.protocols import http_protocol, socket_protocol
+
+log = logging.getLogger("dealboard.serving")
 
 DEMO_LIFETIME = timedelta(days=30)
 
@@ -36,8 +42,15 @@ FAREWELL = 2.0
 """Seconds before the end of its time in which a stopping server answers requests that still wait for the database."""
 
 
+UNREACHED_MS = 60_000
+"""Milliseconds that what was sent may stay unacknowledged, or unread, before the system ends the connection: streams
+of Server-Sent Events, which their clients never answer, end by it when the client is lost."""
+
+
 async def serve_app(settings: Settings) -> None:
     """Serve until a signal comes. Raises `WrongSettings` when the port is taken or the database cannot be reached."""
+    configure(settings)
+    warn_of_foreign_tokens(settings)
     with listen(settings.host, settings.port) as listener:
         announce = partial(print_address, settings, listener.getsockname()[1])
         if settings.workers > 1:
@@ -99,12 +112,14 @@ class Server(uvicorn.Server):
         self.application = create_app(settings, database, calls=calls)
         self.patience = settings.shutdown_timeout
         self.pool = database.pool
+        most = connections_within(raise_open_files(), settings.max_connections, settings.pool_size)
+        edge = ConnectionEdge(settings, calls.metrics, most)
         super().__init__(
             uvicorn.Config(
                 self.application,
                 loop="none",
-                http=http_protocol(settings.send_timeout),
-                ws=socket_protocol(settings.send_timeout),
+                http=http_protocol(edge),
+                ws=socket_protocol(edge),
                 ws_ping_interval=None,
                 ws_per_message_deflate=False,  # it would compress each event anew for every socket
                 log_config=None,
@@ -164,6 +179,15 @@ class Server(uvicorn.Server):
         self.announce()
 
 
+def warn_of_foreign_tokens(settings: Settings) -> None:
+    """Log a warning when tokens are accepted that the same issuer made for another application."""
+    if not (settings.demo or settings.jwt_issuer or settings.jwt_audience):
+        log.warning(
+            "any token with a valid signature is accepted, also one for another application: set"
+            " DEALBOARD_JWT_AUDIENCE, DEALBOARD_JWT_ISSUER or both"
+        )
+
+
 def print_address(settings: Settings, port: int) -> None:
     """Print the address of the server, and in demo mode the headers to send."""
     console = Console()
@@ -185,6 +209,9 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Accepted connections inherit it. Otherwise the system tries for a quarter of an hour to reach a lost client.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREACHED_MS)
     try:
         listener.bind((host, port))
     except OSError as error:

@@ -6,6 +6,7 @@ Source of the codes from 4400 to 4429: the protocol graphql-transport-ws.
 from collections.abc import Mapping
 
 CLOSE_CODES: Mapping[int, str] = {
+    1007: "A text frame is not UTF-8. Fix the client.",
     1012: "The server stops or is replaced. Reconnect at once; the reason ends with the last cursor, if any.",
     1013: "The keys that verify tokens cannot be fetched. Reconnect later.",
     4400: "A message is not one of the protocol: not JSON, not text, too long, or with a field missing or of a wrong"
@@ -17,6 +18,8 @@ CLOSE_CODES: Mapping[int, str] = {
     4408: "`connection_init` did not arrive in time. Send it when the socket opens.",
     4409: "`subscribe` has the id of an operation that is still running. Use another id.",
     4413: "The client did not read what was sent to it. Reconnect; the reason ends with the last cursor, if any.",
+    4414: "The client answered no ping: it sent no message while two pings waited for a pong. Reconnect; the reason"
+    " ends with the last cursor, if any.",
     4429: "The client sent a second `connection_init`. Send one per socket.",
     4430: "The member has too many open sockets and streams. Close one.",
     4431: "The client sends too many messages per second. Send fewer.",

@@ -4,8 +4,9 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from server.observe.calls import request_id
+from server.transport.http import repeated
 from server.transport.origins import Origins
-from server.transport.refusals import NotAllowed
+from server.transport.refusals import BadRequest, NotAllowed, RefusedRequest
 from server.transport.service import Service
 from server.transport.sockets import Socket
 
@@ -23,8 +24,13 @@ class Sockets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept the connection, then serve it until it closes."""
         websocket = WebSocket(scope, receive, send)
+        if name := repeated(scope["headers"]):
+            await _deny(scope, send, BadRequest(f"The header `{name}` is there twice: send it once."))
+            return
         if not self.origins.allows(websocket.headers.get("origin"), websocket.headers.get("host")):
-            await _deny(scope, send)
+            self.service.calls.metrics.cut.labels("origin").inc()
+            text = "Pages of this origin may not connect: add the origin to DEALBOARD_ALLOWED_ORIGINS."
+            await _deny(scope, send, NotAllowed(text))
             return
         if PROTOCOL not in scope["subprotocols"]:
             # Accepted first, because a refused handshake cannot carry a code.
@@ -37,12 +43,12 @@ class Sockets:
         await Socket(self.service, websocket, {b"traceparent": headers.get(b"traceparent", b"")}, id_).serve()
 
 
-async def _deny(scope: Scope, send: Send) -> None:
-    """Refuse the handshake with 403, and with the reason where the server supports it."""
+async def _deny(scope: Scope, send: Send, refused: RefusedRequest) -> None:
+    """Refuse the handshake, with the reason where the server supports it, and otherwise with 403."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
-    body = NotAllowed("Pages of this origin may not connect: add the origin to DEALBOARD_ALLOWED_ORIGINS.").body
+    body = refused.body
     headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
+    await send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})

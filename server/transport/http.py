@@ -5,7 +5,7 @@ well-formed request gets 200, because its clients cannot distinguish our 4xx fro
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +34,8 @@ STATUSES: dict[str, int] = {
 """The status of a refused operation by the code of its first error; 400 for all others."""
 
 RETRY = ((b"retry-after", b"1"),)
+SINGLE = frozenset({b"authorization", b"orgid", b"content-type", b"content-encoding", b"host", b"origin"})
+"""Headers that a request has at most once."""
 
 ALLOW = ((b"allow", b"GET, POST, OPTIONS"),)
 ALLOW_POST = ((b"allow", b"POST"),)
@@ -99,6 +101,9 @@ class GraphQL:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Nothing that a client sends makes this raise."""
         headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]) and (name := repeated(scope["headers"])):
+            await send_refusal(send, BadRequest(f"The header `{name}` is there twice: send it once."))
+            return
         taken = accepts(headers.get(b"accept", b"")[:LONGEST])
         method = scope["method"]
         if method == "GET" and taken.page:
@@ -118,7 +123,11 @@ class GraphQL:
             _check(method, call.headers, taken)
             who = await self.service.authenticator.authenticate(*_credentials(call.headers))
             call.organisation = who.organisation
-            asked = request_in_json(await _body(receive)) if method == "POST" else request_in_url(query_string)
+            most = self.service.settings.max_values
+            if method == "POST":
+                asked = request_in_json(await _body(receive), most)
+            else:
+                asked = request_in_url(query_string, most)
             await self._run(call, asked, who, method, taken, receive, send)
         except Gone:
             call.code = CANCELLED
@@ -187,6 +196,20 @@ class GraphQL:
                 await send_events(results, who.expires_at, receive, send, ended)
         except TooMany:
             raise TooManyConnections(connections.most) from None
+
+
+def repeated(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The name of a header that decides who asks for what, and that is there more than once.
+
+    A gateway may have checked the first, and this server would use the last.
+    """
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in SINGLE:
+            if name in seen:
+                return name.decode()
+            seen.add(name)
+    return None
 
 
 def _naming(send: Send, id_: str) -> Send:

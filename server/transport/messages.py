@@ -1,5 +1,6 @@
 """The messages of graphql-transport-ws: reading what a client sends, and writing what it gets."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,8 +27,21 @@ class Closing(Exception):
         self.reason = reason
 
 
+class Unreadable(Exception):
+    """A `subscribe` that is a message, but whose payload cannot be read: that ends the operation, not the socket."""
+
+    def __init__(self, id_: str, reason: str) -> None:
+        super().__init__(reason)
+        self.id = id_
+        self.reason = reason
+
+
 def parsed(text: str | None, most: int) -> dict[str, Any]:
-    """The message in a frame of at most `most` characters; `text` is None for a binary frame. Raises `Closing`."""
+    """The message in a frame of at most `most` characters; `text` is None for a binary frame.
+
+    Raises `Closing`, or `Unreadable` where the message is JSON with a value that this server does not take, such as
+    half of a surrogate pair.
+    """
     if text is None:
         raise Closing(4400, "Send messages as JSON in text frames, not in binary ones")
     if len(text) > most:
@@ -35,10 +49,28 @@ def parsed(text: str | None, most: int) -> dict[str, Any]:
     try:
         message = orjson.loads(text)
     except orjson.JSONDecodeError as wrong:
+        id_ = _subscribes(text)
+        if id_ is not None:
+            reason = f"The payload holds text or a number that cannot be used: {wrong}. Send whole characters."
+            raise Unreadable(id_, reason) from wrong
         raise Closing(4400, f"Send messages as JSON: {wrong}") from wrong
     if not isinstance(message, dict):
         raise Closing(4400, UNKNOWN)
     return message
+
+
+def _subscribes(text: str) -> str | None:
+    """The id of the operation of a `subscribe` that a more lenient parser can read."""
+    try:
+        message = json.loads(text, parse_constant=_no_json)
+        id_ = id_of(message) if isinstance(message, dict) and message.get("type") == "subscribe" else None
+        return id_ if id_ is None else id_.encode().decode()
+    except (ValueError, RecursionError, Closing):
+        return None
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def id_of(message: dict[str, Any]) -> str:
@@ -59,7 +91,12 @@ def payload_of(message: dict[str, Any]) -> dict[str, Any] | None:
 
 def credentials_of(message: dict[str, Any]) -> tuple[str | None, str | None]:
     """The token and the organisation in a `connection_init`, under names in any case. Raises `Closing`."""
-    payload = {key.lower(): value for key, value in (payload_of(message) or {}).items()}
+    given = payload_of(message) or {}
+    payload = {key.lower(): value for key, value in given.items()}
+    if sum(key.lower() in ("authorization", "orgid") for key in given) > len(
+        payload.keys() & {"authorization", "orgid"}
+    ):
+        raise Closing(4400, "Send `Authorization` and `orgid` in the payload of connection_init once each")
     authorization, orgid = payload.get("authorization"), payload.get("orgid")
     if not isinstance(authorization, str | None) or not isinstance(orgid, str | None):
         raise Closing(4400, "Send `Authorization` and `orgid` in the payload of connection_init as strings")

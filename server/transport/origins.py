@@ -25,7 +25,10 @@ class Origins:
         """
         if origin is None or self.everyone or origin.lower() in self.allowed:
             return True
-        return host is not None and urlsplit(origin).netloc.lower() == host.lower()
+        try:
+            return host is not None and urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:  # not the URL of a page
+            return False
 
 
 class CrossOrigin:

@@ -10,6 +10,7 @@ import orjson
 
 from engine.caller import Caller, Person, Revoked
 from engine.documents import Documents, Prepared
+from engine.errors import Code, refusal
 from engine.live.shared_stream import Frame
 from server.auth.tokens import Authenticator
 from server.observe.calls import Calls
@@ -90,13 +91,14 @@ async def following(results: AsyncIterator[Frame]) -> AsyncIterator[AsyncIterato
             await close()
 
 
-def request_in_json(body: bytes | str) -> GraphQLRequest:
+def request_in_json(body: bytes | str, most_values: int) -> GraphQLRequest:
     """The request in a JSON body."""
-    return request_in_object(_parsed(body, "The body"))
+    return request_in_object(_parsed(body, "The body"), most_values)
 
 
-def request_in_object(value: object) -> GraphQLRequest:
-    """The request in a decoded object. Raises BadRequest that names the parameter and its type."""
+def request_in_object(value: object, most_values: int) -> GraphQLRequest:
+    """The request in a decoded object. Raises BadRequest that names the parameter and its type, and RequestError when
+    the variables hold more than `most_values`."""
     if not isinstance(value, dict):
         hint = " Batches are not supported: send each request by itself." if isinstance(value, list) else ""
         raise BadRequest(f"A GraphQL request is one JSON object with a `query`, not {_named(value)}.{hint}")
@@ -108,8 +110,7 @@ def request_in_object(value: object) -> GraphQLRequest:
     if variables is not None:
         if not isinstance(variables, dict):
             raise BadRequest(f"`variables` must be an object, not {_named(variables)}.")
-        if _deep(variables):
-            raise BadRequest(f"`variables` are nested too deeply: send at most {DEEPEST} levels.")
+        _expect_small(variables, most_values)
     extensions = value.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(f"`extensions` must be an object, not {_named(extensions)}.")
@@ -119,7 +120,7 @@ def request_in_object(value: object) -> GraphQLRequest:
     return GraphQLRequest(query, name, variables, cost)
 
 
-def request_in_url(query_string: bytes) -> GraphQLRequest:
+def request_in_url(query_string: bytes, most_values: int) -> GraphQLRequest:
     """The request in the query string of a URL, where `variables` and `extensions` are JSON."""
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
@@ -133,13 +134,15 @@ def request_in_url(query_string: bytes) -> GraphQLRequest:
             raise BadRequest(f"`{name}` is in this URL twice: send it once.")
         is_json = name in ("variables", "extensions")
         value[name] = _parsed(text, f"`{name}`") if is_json and text else text or None
-    return request_in_object(value)
+    return request_in_object(value, most_values)
 
 
 def _parsed(text: bytes | str, what: str) -> object:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as wrong:
+        if isinstance(text, bytes):
+            _expect_utf8(text, what)
         raise BadRequest(f"{what} is not JSON in UTF-8: {wrong}.") from wrong
 
 
@@ -150,9 +153,25 @@ def _named(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def _deep(value: object) -> bool:
-    level: list[Any] = [value]
+def _expect_utf8(text: bytes, what: str) -> None:
+    try:
+        text.decode()
+    except UnicodeDecodeError as wrong:
+        raise BadRequest(
+            f"{what} is not UTF-8: byte {wrong.start:,}, counted from 0, is 0x{text[wrong.start]:02X}, which cannot be"
+            " there. Encode the JSON as UTF-8."
+        ) from wrong
+
+
+def _expect_small(variables: dict[str, Any], most: int) -> None:
+    """Before anything is done for each value, and level by level, because nesting may be deeper than the stack."""
+    level: list[Any] = [variables]
+    count = 0
     for _ in range(DEEPEST):
+        count += sum(map(len, level))
+        if count > most:
+            text = f"`variables` hold more than {most:,} values: send them in several requests."
+            raise refusal(Code.TOO_MANY_VALUES, text, limit=most)
         level = [
             child
             for parent in level
@@ -160,5 +179,5 @@ def _deep(value: object) -> bool:
             if isinstance(child, dict | list)
         ]
         if not level:
-            return False
-    return True
+            return
+    raise BadRequest(f"`variables` are nested too deeply: send at most {DEEPEST} levels.")

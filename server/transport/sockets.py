@@ -7,8 +7,7 @@ What is wrong with one operation goes into an `error` message for its id, and th
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import count
@@ -18,10 +17,10 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.caller import Caller
-from engine.errors import Code, error
+from engine.errors import Code, RequestError, error, refusal
 from engine.failures import masked
 from engine.live.selection import decode_cursor
-from server.auth.tokens import LEEWAY
+from server.edge.socket_protocol import SETTLE, Stuck
 from server.observe.calls import Call
 from server.transport.connections import Ending, TooMany
 from server.transport.messages import (
@@ -29,6 +28,7 @@ from server.transport.messages import (
     PING,
     UNKNOWN,
     Closing,
+    Unreadable,
     credentials_of,
     failed,
     id_of,
@@ -36,7 +36,7 @@ from server.transport.messages import (
     payload_of,
 )
 from server.transport.operations import Operation
-from server.transport.protocols import Stuck
+from server.transport.pulse import Pulse
 from server.transport.refusals import NotAvailable, RefusedRequest
 from server.transport.service import Service, request_in_object
 
@@ -60,8 +60,7 @@ class Socket:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.sending = asyncio.Lock()
         self.joined = ExitStack()
-        self.second, self.messages = 0.0, 0
-        self.timer: asyncio.TimerHandle | None = None
+        self.pulse = Pulse(service.settings, self._send_ping, self._give_up)
         self.takes = {
             "connection_init": self._init,
             "subscribe": self._subscribe,
@@ -72,7 +71,6 @@ class Socket:
 
     async def serve(self) -> None:
         """Handle messages until the connection ends; then end its operations, and wait for them."""
-        self._in(self.service.settings.socket_init_timeout, self._late)
         try:
             while (message := await self.websocket.receive())["type"] == "websocket.receive":
                 if not self.closed:
@@ -129,28 +127,24 @@ class Socket:
         return False
 
     async def _take(self, text: str | None) -> None:
-        self._count()
-        message = parsed(text, self.service.settings.max_body_bytes)
+        self.pulse.heard()
+        try:
+            message = parsed(text, self.service.settings.max_body_bytes)
+        except Unreadable as unreadable:
+            who = self._expect_free(unreadable.id)
+            await self._refuse(unreadable.id, who, refusal(Code.BAD_REQUEST, unreadable.reason))
+            return
         kind = message.get("type")
         take = self.takes.get(kind) if isinstance(kind, str) else None
         if take is None:
             raise Closing(4400, UNKNOWN)
         await take(message)
 
-    def _count(self) -> None:
-        """Count the messages of a second. A burst across two seconds is allowed."""
-        now, most = time.monotonic(), self.service.settings.max_messages_per_second
-        if now - self.second >= 1:
-            self.second, self.messages = now, 0
-        self.messages += 1
-        if self.messages > most:
-            raise Closing(4431, f"Too many messages: send at most {most} a second")
-
     async def _init(self, message: dict[str, Any]) -> None:
         if self.initialised:
             raise Closing(4429, "Too many initialisation requests")
         self.initialised = True
-        self._disarm()
+        self.pulse.stop()
         authorization, orgid = credentials_of(message)
         try:
             self.who = await self.service.authenticator.authenticate(authorization, orgid)
@@ -162,19 +156,22 @@ class Socket:
             self.joined.enter_context(self.service.connections.joined(self.who, self.end))
         except TooMany:
             raise Closing(4430, f"Too many connections: a member has at most {self.service.connections.most}") from None
+        settle = self.websocket.scope.get(SETTLE)
+        if settle is not None:
+            settle()
         await self.send(ACKNOWLEDGED)
-        self._watch()
+        self.pulse.begin(self.who.expires_at)
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
-        if self.who is None:
-            raise Closing(4401, "Unauthorized: send connection_init first, and wait for connection_ack")
-        id_ = id_of(message)
+        id_ = id_of(message) if self.who is not None else ""
+        who = self._expect_free(id_)
         try:
-            asked = request_in_object(payload_of(message))
+            asked = request_in_object(payload_of(message), self.service.settings.max_values)
         except RefusedRequest as refused:
             raise Closing(4400, refused.message) from refused
-        if id_ in self.operations:
-            raise Closing(4409, f"Subscriber for {id_} already exists")
+        except RequestError as refused:
+            await self._refuse(id_, who, refused)
+            return
         operation = Operation(id_, self.send, partial(self.operations.pop, id_))
         most = self.service.settings.max_subscriptions_per_socket
         if len(self.operations) >= most:
@@ -182,8 +179,24 @@ class Socket:
             await self.send(failed(operation.id, [error(Code.TOO_MANY_SUBSCRIPTIONS, text, limit=most)]))
             return
         self.operations[id_] = operation
-        call = Call(self.service.calls, "websocket", f"{self.id}-{next(self.calls)}", self.headers)
-        operation.task = self._spawn(operation.run(self.service.engine, call, asked, self.who))
+        operation.task = self._spawn(operation.run(self.service.engine, self._call(), asked, who))
+
+    def _expect_free(self, id_: str) -> Caller:
+        """The caller of an operation that may begin under this id. Raises `Closing`."""
+        if self.who is None:
+            raise Closing(4401, "Unauthorized: send connection_init first, and wait for connection_ack")
+        if id_ in self.operations:
+            raise Closing(4409, f"Subscriber for {id_} already exists")
+        return self.who
+
+    async def _refuse(self, id_: str, who: Caller, refused: RequestError) -> None:
+        """End an operation that has not begun."""
+        with self._call() as call:
+            call.organisation, call.code = who.organisation, refused.code
+        await self.send(failed(orjson.dumps(id_).decode(), refused.errors))
+
+    def _call(self) -> Call:
+        return Call(self.service.calls, "websocket", f"{self.id}-{next(self.calls)}", self.headers)
 
     async def _complete(self, message: dict[str, Any]) -> None:
         operation = self.operations.pop(id_of(message), None)
@@ -204,33 +217,20 @@ class Socket:
         return f"{reason}; after={min(cursors, key=decode_cursor)}" if cursors else reason
 
     def _drop_all(self) -> None:
-        self._disarm()
+        self.pulse.stop()
         for operation in self.operations.values():
             operation.drop()
         self.operations.clear()
 
-    def _late(self) -> None:
-        self._spawn(self.close(4408, "Connection initialisation timeout"))
+    def _send_ping(self) -> bool:
+        """Send a ping, except to a client that does not read: `send_timeout` is for that one."""
+        if self.sending.locked():
+            return False
+        self._spawn(self.send(PING))
+        return True
 
-    def _watch(self, ping: bool = False) -> None:
-        """Close when the token has expired; until then ping, so that no proxy considers the connection dead."""
-        left = float("inf")
-        if self.who is not None and self.who.expires_at is not None:
-            left = self.who.expires_at.timestamp() + LEEWAY - time.time()
-        if left <= 0:
-            expired = "Forbidden: the token has expired, connect again with a new one"
-            self._spawn(self.close(4403, self._with_cursor(expired)))
-            return
-        if ping and not self.sending.locked():  # a client that does not read needs no pings
-            self._spawn(self.send(PING))
-        self._in(min(self.service.settings.socket_ping_interval, left), partial(self._watch, ping=True))
-
-    def _in(self, seconds: float, call: Callable[[], None]) -> None:
-        self.timer = asyncio.get_running_loop().call_later(seconds, call)
-
-    def _disarm(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
+    def _give_up(self, code: int, reason: str) -> None:
+        self._spawn(self.close(code, self._with_cursor(reason)))
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)

@@ -217,18 +217,3 @@ async def test_a_field_that_is_left_out_needs_no_role(compiling: Compiling) -> N
     assert (await compiling.refusal(text, {"input": given, "with": True})).extensions == {"code": "FORBIDDEN"}
     found = await compiling.refusal(text, {"input": given, "with": "yes"})
     assert found.extensions["code"] == "BAD_USER_INPUT"
-
-
-async def test_values_are_counted_before_they_are_coerced(compiling: Compiling) -> None:
-    """Ten thousand values are taken, whatever they are; one more is refused."""
-    text = "query($filter: LeadFilter) { leads(filter: $filter) { totalCount } }"
-    # The filter, its list, and what the list holds.
-    found = await compiling.refusal(text, {"filter": {"stageIds": [1.5] * 9_998}})
-    assert found.extensions["code"] == "BAD_USER_INPUT"
-    found = await compiling.refusal(text, {"filter": {"stageIds": [1.5] * 9_999}})
-    assert found.extensions == {"code": "TOO_MANY_VALUES", "limit": 10_000}
-    assert found.message == (
-        "The variables hold more than 10,000 values, lists and objects included; that is the limit (setting"
-        " DEALBOARD_MAX_VALUES). Send them in several requests."
-    )
-    assert compiling.refused == ["values"]

@@ -19,8 +19,10 @@ from engine.limits import Limits
 from engine.live.shared_stream import Frame
 from models.database import Database
 from server.app import Application, create_app
+from server.edge.edge import ConnectionEdge
+from server.edge.http_protocol import http_protocol
+from server.edge.socket_protocol import socket_protocol
 from server.settings import Settings
-from server.transport.protocols import http_protocol, socket_protocol
 
 SECRET = "a secret of the tests, long enough for HS256"
 
@@ -151,13 +153,13 @@ def application(engine: StandIn, **given: Any) -> Application:
 @asynccontextmanager
 async def listening(app: Application) -> AsyncIterator[int]:
     """The application behind a real server on a free port of this machine."""
-    patience = app.service.settings.send_timeout
+    edge = ConnectionEdge(app.service.settings, app.service.calls.metrics)
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
         port=0,
-        http=http_protocol(patience),
-        ws=socket_protocol(patience),
+        http=http_protocol(edge),
+        ws=socket_protocol(edge),
         log_config=None,
         timeout_graceful_shutdown=1,
     )

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+import server.auth.keys
 import server.auth.tokens
 from models.rules.roles import Role
-from server.auth.keys import LIFETIME, PAUSE, PublicKeys
+from server.auth.keys import LIFETIME, PAUSE, RETRY, PublicKeys
 from server.auth.tokens import Authenticator
 from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated, NotAvailable, RefusedRequest
 from tests.support.stand_in import SECRET, settings, token
@@ -75,6 +76,12 @@ async def test_the_names_of_claims_are_settings() -> None:
 async def test_the_case_of_a_role_does_not_matter(role: str) -> None:
     """A role is accepted in any spelling of upper and lower case."""
     assert (await Authenticator(settings()).authenticate(token(role=role), None)).role == role.upper()
+
+
+@pytest.mark.parametrize("role", ["admın", "ADMİN", "vıewer", "manager\u200b", "ｒｅｐ", " rep", "ﬁ"])
+async def test_a_role_is_ascii(role: str) -> None:
+    """A letter of another alphabet is another letter, whatever its capital is."""
+    assert "must be one of viewer, rep, manager, admin" in (await refused(token(role=role))).message
 
 
 @pytest.mark.parametrize(
@@ -251,6 +258,16 @@ async def test_a_good_token_is_verified_once(monkeypatch: pytest.MonkeyPatch) ->
     assert verified == 5
 
 
+async def test_a_token_is_remembered_however_it_is_sent() -> None:
+    """The blanks and the scheme around it are no part of it: they fill no memory."""
+    authenticator = Authenticator(settings())
+    credential = token()
+    caller = await authenticator.authenticate(credential, None)
+    for around in ("Bearer {}", "bearer {}", " {} ", "BEARER" + " " * 20_000 + "{}", "Bearer {}" + " " * 20_000):
+        for orgid in (None, ""):
+            assert await authenticator.authenticate(around.format(credential), orgid) is caller
+
+
 async def test_the_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The least recently used tokens are dropped first."""
     monkeypatch.setattr(server.auth.tokens, "REMEMBERED", 2)
@@ -349,6 +366,45 @@ async def test_keys_that_cannot_be_had(issuer: Issuer) -> None:
             await authenticator.authenticate(token(RSA_KEY, "RS256", {"kid": "r1"}), None)
         assert caught.value.status == 503
     assert issuer.asked == 1
+
+
+async def test_keys_that_come_soon_after() -> None:
+    """A failure is short: the issuer is asked again after RETRY, not after PAUSE."""
+    source = Source(rsa_jwk())
+    source.failure = OSError("unreachable")
+    for _ in range(2):
+        with pytest.raises(NotAvailable):
+            await source.public.find("r1", "RS256")
+    assert source.fetched == 1
+    source.failure = None
+    source.now += RETRY
+    assert await source.public.find("r1", "RS256")
+    assert source.fetched == 2
+
+
+async def test_an_issuer_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request waits for TIMEOUT at most, also the next one; no second fetch begins beside the first."""
+    monkeypatch.setattr(server.auth.keys, "TIMEOUT", 0.05)
+    source, answers = Source(rsa_jwk()), threading.Event()
+
+    def fetch() -> list[jwt.PyJWK]:
+        source.fetch()
+        answers.wait()
+        return [jwt.PyJWK(rsa_jwk())]
+
+    public = PublicKeys(fetch, lambda: source.now)
+    try:
+        for _ in range(3):
+            with pytest.raises(NotAvailable):
+                await asyncio.wait_for(public.find("r1", "RS256"), 30)
+            source.now += RETRY
+        assert source.fetched == 1
+    finally:
+        answers.set()
+    assert public._fetching is not None
+    await public._fetching
+    assert await asyncio.wait_for(public.find("r1", "RS256"), 30)
+    assert source.fetched == 2
 
 
 class Source:

@@ -1,5 +1,6 @@
 """Logs: what a line contains, and what no line may contain."""
 
+import asyncio
 import io
 import json
 import logging
@@ -14,10 +15,10 @@ import pytest
 from httpx2 import AsyncClient
 from websockets.sync.client import connect
 
-from server.observe.logs import JsonFormatter, TextFormatter
+from server.observe.logs import JsonFormatter, TextFormatter, configure
 from tests.support.served import Served, serving
 from tests.support.sockets import opened
-from tests.support.stand_in import StandIn, application, listening
+from tests.support.stand_in import StandIn, application, listening, settings
 
 HIDDEN = "a-secret-value"
 
@@ -132,6 +133,25 @@ def test_a_message_with_half_a_character_is_logged() -> None:
     """A lone surrogate cannot be encoded, and must not lose the line."""
     record = logging.LogRecord("dealboard", logging.INFO, __file__, 1, "a %s", ("\ud800",), None)
     assert orjson.loads(JsonFormatter().format(record))["message"] == "a ?"
+
+
+def test_what_anyone_can_cause_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the server below us, failures are logged; cancelled requests and requests that are not HTTP are not."""
+    root, below, ours = logging.getLogger(), logging.getLogger("uvicorn.error"), logging.getLogger("dealboard")
+    before = root.handlers, root.level, below.level, ours.level
+    try:
+        configure(settings())
+        below.warning("Invalid HTTP request received.")
+        for failure in (asyncio.CancelledError(), RuntimeError()):
+            below.error("Exception in ASGI application", exc_info=failure)
+    finally:
+        root.handlers = before[0]
+        for logger, level in zip((root, below, ours), before[1:], strict=True):
+            logger.setLevel(level)
+        logging.captureWarnings(False)
+    message, failure_type = capsys.readouterr().err.splitlines()
+    assert message.endswith("uvicorn.error: Exception in ASGI application")
+    assert failure_type == "RuntimeError"
 
 
 async def test_what_fails_belongs_to_its_call(client: AsyncClient, logged: io.StringIO) -> None:

@@ -162,15 +162,48 @@ async def test_a_compressed_body_is_415(client: AsyncClient) -> None:
             "send at most 64 levels",
         ),
         (b"[" * 100_000, "not JSON"),
-        (b'{"query":"\xff"}', "not JSON"),
-        ('{"query":"{ hello }"}'.encode("utf-16"), "not JSON"),
-        (b'{"query":"\xed\xa0\x80"}', "not JSON"),
+        (b'{"query":"\xff"}', "The body is not UTF-8: byte 10, counted from 0, is 0xFF"),
+        ('{"query":"{ hello }"}'.encode("utf-16"), "The body is not UTF-8: byte 0, counted from 0, is 0xFF"),
+        ('{"query":"{ hello }"} # ä'.encode("latin-1"), "The body is not UTF-8: byte 24, counted from 0, is 0xE4"),
+        (b'{"query":"\xed\xa0\x80"}', "The body is not UTF-8: byte 10"),
     ],
 )
 @pytest.mark.parametrize("accept", [RESPONSE, "application/json", "text/event-stream"])
 async def test_a_malformed_request_is_400(client: AsyncClient, accept: str, body: bytes, said: str) -> None:
     """A malformed request gets 400 with a GraphQL body that says what is wrong; never 500."""
     refused(await post(client, body, Accept=accept), 400, "BAD_REQUEST", said)
+
+
+VALUES: dict[str, tuple[Any, int]] = {
+    "a list": ([0] * 9, 10),
+    "a list of lists": ([[0, 0, 0, 0]], 6),
+    "objects": ([{"a": 1, "b": None}] * 3, 10),
+    "nothing in nothing": ({"a": {}, "b": []}, 3),
+    "one": ("x" * 1000, 1),
+}
+"""A variable, and the values of the variables with it."""
+
+
+@pytest.mark.parametrize("what", VALUES)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_values_in_variables_are_limited(stand_in: StandIn, what: str, method: str) -> None:
+    """All levels count; as many as the limit are taken, one more is refused before anything looks at them."""
+    value, count = VALUES[what]
+    sent = {"query": "{ hello }", "variables": {"n": value}}
+    in_url = {**sent, "variables": orjson.dumps(sent["variables"]).decode()}
+    for limit in {count, max(count - 1, 1)}:
+        app = application(stand_in, max_values=limit)
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://api.example", headers=bearer()) as client,
+        ):
+            given: dict[str, Any] = {"params": in_url} if method == "GET" else {"json": sent}
+            response = await client.request(method, "/graphql", **given)
+        if limit == count:
+            assert response.json() == {"data": {"hello": "Hello, world!"}}
+        else:
+            refused(response, 400, "TOO_MANY_VALUES", f"more than {limit} values")
+            assert response.json()["errors"][0]["extensions"]["limit"] == limit
 
 
 @pytest.mark.parametrize(
@@ -293,6 +326,52 @@ async def test_a_browser_gets_the_page(client: AsyncClient) -> None:
     assert response.headers["content-type"].startswith("text/html")
     root = await client.get("/", headers=browser)
     assert (root.status_code, root.headers["location"]) == (307, "/graphql")
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/graphql/", "../graphql"),
+        ("/graphql/?query=%7Bhello%7D&a=%0d%0ab", "../graphql?query=%7Bhello%7D&a=%0d%0ab"),
+        ("/healthz/", "../healthz"),
+    ],
+)
+async def test_a_slash_at_the_end_redirects_on_this_host(client: AsyncClient, path: str, location: str) -> None:
+    """Without the host, which the client may have made up."""
+    response = await client.get(path, headers={"Host": "evil.example", "Accept": "text/html"})
+    assert (response.status_code, response.headers["location"]) == (307, location)
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/graphql//", "//", "/evil.example/"])
+async def test_no_other_address_redirects(client: AsyncClient, path: str) -> None:
+    """What is not an address of this server is 404, and leads nowhere."""
+    refused(await client.request("GET", f"http://api.example{path}"), 404, "BAD_REQUEST", "/graphql")
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "authorization", "orgid", "Content-Type", "Content-Encoding", "Host", "Origin"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_header_that_is_there_twice(client: AsyncClient, name: str, method: str) -> None:
+    """It is 400, whichever of the two would have been right; other headers may be there twice."""
+    once = [(key, value) for key, value in bearer(org_id="acme").items()] + [("Content-Type", "application/json")]
+    values = {"authorization": bearer()["Authorization"], "content-type": "application/json", "orgid": "acme"}
+    times = 1 if name.lower() in ("authorization", "content-type") else 2
+    twice = [(name, values.get(name.lower(), "identity"))] * times
+    del client.headers["Authorization"]
+    request = {"content": b'{"query":"{ hello }"}'} if method == "POST" else {"params": {"query": "{ hello }"}}
+    response = await client.request(method, "/graphql", headers=[*once, *twice], **request)  # type: ignore[arg-type]
+    refused(response, 400, "BAD_REQUEST", f"`{name.lower()}` is there twice")
+    harmless = [*once, ("X-A", "1"), ("X-A", "2")]
+    assert (await client.request(method, "/graphql", headers=harmless, **request)).status_code == 200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("origin", ["http://[x", "https://[::1", "http://]"])
+async def test_an_origin_that_is_no_url(client: AsyncClient, origin: str) -> None:
+    """It is an origin that is not allowed, and nothing fails."""
+    response = await ask(client, "{ hello }", Origin=origin)
+    assert response.status_code == 200
+    assert "access-control-allow-origin" not in response.headers
 
 
 async def test_what_is_not_there_is_404(client: AsyncClient) -> None:

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-import server.transport.sockets
+import server.transport.pulse
 from engine.live.selection import encode_cursor
 from server.transport.refusals import NotAvailable
 from tests.support.sockets import PROTOCOL, Client, socket
@@ -166,7 +166,8 @@ async def test_leaving_ends_everything(stand_in: StandIn) -> None:
         '{"type":"subscribe","id":"a","payload":{"query":"{ hello }","variables":[1]}}',
         '{"type":"subscribe","id":"a","payload":{"query":"{ hello }","variables":{"n":NaN}}}',
         '{"type":"subscribe","id":"a","payload":{"query":"{ hello }","operationName":1}}',
-        '{"type":"subscribe","id":"a","payload":{"query":"{ \\ud800 }"}}',
+        '{"type":"subscribe","id":"\\ud800","payload":{"query":"{ hello }"}}',
+        '{"type":"ping","payload":{"a":"\\ud800"}}',
         '{"type":"subscribe","id":"a","payload":{"query":"{ hello }","variables":{"n":%s}}}' % ("[" * 500 + "]" * 500),
         "[" * 100_000,
         b'{"type":"ping"}',
@@ -181,6 +182,50 @@ async def test_a_malformed_message_closes_with_4400(client: Client, message: str
     code, reason = await client.closed()
     assert code == 4400
     assert reason
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"query":"{ hello }","variables":{"name":"\\ud83d"}}',
+        '{"query":"{ hello }","variables":{"name":"\\ude00 x"}}',
+        '{"query":"{ \\ud800 }"}',
+        '{"query":"{ hello }","variables":{"n":-1e999}}',
+    ],
+)
+async def test_a_payload_that_cannot_be_read_ends_one_operation(client: Client, payload: str) -> None:
+    """Half a character in one operation is an `error` for it; the other operations go on, and its id is free."""
+    await client.init()
+    await client.subscribe("other", "subscription { follow }")
+    assert (await client.take())["payload"] == {"data": {"follow": 0}}
+    for _ in range(2):
+        await client.raw(f'{{"type":"subscribe","id":"a","payload":{payload}}}')
+        message = await client.take()
+        assert (message["id"], message["type"]) == ("a", "error")
+        assert message["payload"][0]["extensions"] == {"code": "BAD_REQUEST"}
+    await client.alive()
+    await client.raw(f'{{"type":"subscribe","id":"other","payload":{payload}}}')
+    assert (await client.closed())[0] == 4409
+
+
+async def test_a_payload_that_cannot_be_read_needs_a_member(client: Client) -> None:
+    """Before the acknowledgement it is as any other operation."""
+    await client.raw('{"type":"subscribe","id":"a","payload":{"query":"\\ud83d"}}')
+    assert (await client.closed())[0] == 4401
+
+
+async def test_too_many_values_end_one_operation(stand_in: StandIn) -> None:
+    """An `error` with its own code; the socket stays."""
+    async with socket(stand_in, max_values=5) as client:
+        await client.init()
+        await client.subscribe("a", "{ hello }", variables={"n": [1, 2, 3, 4]})
+        assert (await client.take())["type"] == "next"
+        assert (await client.take())["type"] == "complete"
+        await client.subscribe("a", "{ hello }", variables={"n": [1, 2, 3, 4, 5]})
+        message = await client.take()
+        assert (message["id"], message["type"]) == ("a", "error")
+        assert message["payload"][0]["extensions"] == {"code": "TOO_MANY_VALUES", "limit": 5}
+        await client.alive()
 
 
 async def test_a_second_init_closes_with_4429(client: Client) -> None:
@@ -273,6 +318,17 @@ async def test_an_init_of_the_wrong_shape_closes_with_4400(client: Client, paylo
     assert (await client.closed())[0] == 4400
 
 
+@pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION", "orgId"])
+async def test_credentials_that_are_there_twice_close_with_4400(client: Client, name: str) -> None:
+    """One of two spellings would have to win, and a gateway may have checked the other."""
+    payload = {"Authorization": token(), "orgid": "acme", name: token()}
+    await client.send(type="connection_init", payload=payload)
+    assert await client.closed() == (
+        4400,
+        "Send `Authorization` and `orgid` in the payload of connection_init once each",
+    )
+
+
 async def test_keys_out_of_reach_close_with_1013(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing keys are not the client's fault, so the code says to try again later."""
 
@@ -290,7 +346,7 @@ async def test_an_expired_token_ends_the_connection(stand_in: StandIn, monkeypat
     operations end."""
     end = int(time.time()) + 3600
     async with socket(stand_in, socket_ping_interval=60) as client:
-        monkeypatch.setattr(server.transport.sockets, "LEEWAY", time.time() + 3 - end)
+        monkeypatch.setattr(server.transport.pulse, "LEEWAY", time.time() + 3 - end)
         await client.init(Authorization=token(exp=end))
         cursor = encode_cursor(uuid4(), 7)
         await client.subscribe("a", "subscription { follow }", variables={"cursor": cursor})
@@ -312,6 +368,28 @@ async def test_pings_both_ways(stand_in: StandIn) -> None:
         while (message := await client.take()) == {"type": "ping"}:
             pass
         assert message == {"type": "pong", "payload": {"n": [1]}}
+
+
+async def test_a_client_that_answers_no_ping(stand_in: StandIn) -> None:
+    """It reads, but is closed with 4414 and its last cursor after two pings; its subscription ends."""
+    async with socket(stand_in, socket_ping_interval=0.05) as client:
+        await client.init()
+        cursor = encode_cursor(uuid4(), 7)
+        await client.subscribe("a", "subscription { follow }", variables={"cursor": cursor})
+        messages = [await client.take() for _ in range(3)]
+        assert sorted(message["type"] for message in messages) == ["next", "ping", "ping"]
+        assert await client.closed() == (4414, f"No answer to 2 pings: answer each with a pong; after={cursor}")
+    assert stand_in.finished == ["subscription"]
+
+
+async def test_a_client_that_answers_pings_stays(stand_in: StandIn) -> None:
+    """A pong answers all pings before it, and so does any other message."""
+    async with socket(stand_in, socket_ping_interval=0.05) as client:
+        await client.init()
+        for type_ in ("pong", "complete") * 5:
+            assert await client.take() == {"type": "ping"}
+            await client.send(type=type_, id="never")
+        await client.alive()
 
 
 async def test_a_socket_runs_so_many_operations(stand_in: StandIn) -> None:

@@ -1,0 +1,1 @@
+"""The edge: connections, and the bytes that arrive before there is a request."""
