@@ -5,7 +5,7 @@ Introspection stays with graphql-core. Whatever is unexpected is logged under an
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from engine.caller import Caller, Person, Revoked
+from engine.caller import Caller, Person, Restriction
 from engine.change.inputs import change_input
 from engine.change.payload import PayloadPlan
 from engine.change.transaction import Mutation, perform
@@ -32,7 +32,7 @@ from engine.live.feed import Feed
 from engine.live.selection import EventSelection, encode_cursor
 from engine.live.shared_stream import Frame, HistoryGone, Rendered
 from engine.plans import Plan, make_plan
-from engine.publish.fields import CHANGE, OWN_IDS
+from engine.publish.fields import CHANGE, OWN_IDS, ROLE
 from engine.read.arguments import DEFINITION, python_name, shape
 from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
@@ -63,13 +63,21 @@ class Engine:
     """Answers prepared operations from one database."""
 
     def __init__(
-        self, schema: GraphQLSchema, database: Database, documents: Documents, feed: Feed, plans: int = 1000
+        self,
+        schema: GraphQLSchema,
+        database: Database,
+        documents: Documents,
+        feed: Feed,
+        plans: int = 1000,
+        restricted: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`restricted` is called after each change that may have restricted people, before its result is returned."""
         self.schema = schema
         self.database = database
         self.documents = documents
         self.feed = feed
         self.size = plans
+        self.restricted = restricted
         self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
 
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:
@@ -108,9 +116,13 @@ class Engine:
             except HistoryGone:
                 raise history_gone() from None
 
-    async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
-        """Those of the people whose access was revoked."""
-        return await self.feed.domain.find_revoked(self.database, people)
+    async def sign_in(self, caller: Caller) -> Restriction:
+        """Make the caller a member, if need be; the role of the member, or why access was revoked."""
+        return await self.feed.domain.sign_in(self.database, caller)
+
+    async def find_restricted(self, people: Collection[Person]) -> Mapping[Person, Restriction]:
+        """Those of the people whose access was revoked, or whose role as a member is below the highest."""
+        return await self.feed.domain.find_restricted(self.database, people)
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> str:
         """The SQL of a query and the plan that PostgreSQL followed for it. Raises `RequestError` as `execute` does."""
@@ -147,11 +159,12 @@ class Engine:
         else:
             self.plans.move_to_end(key)
         if not caller.role.includes(plan.role):
+            holds = "your token has" if caller.token_role is None else "as a member you have"
             raise RequestError(
                 [
                     error(
                         Code.FORBIDDEN,
-                        f"This needs the role {plan.role.lower()}; your token has {caller.role.lower()}."
+                        f"This needs the role {plan.role.lower()}; {holds} {caller.role.lower()}."
                         " Ask an admin of your organisation.",
                     )
                 ]
@@ -216,13 +229,15 @@ class Engine:
     ) -> Any:
         """Do one change and read what its payload shows. Why it is refused is added to the codes."""
         metadata = field.extensions[DEFINITION].metadata
-        mutation = Mutation(python_name(fields[0].node.name.value), metadata[CHANGE], metadata[OWN_IDS])
+        mutation = Mutation(python_name(fields[0].node.name.value), metadata[CHANGE], metadata[OWN_IDS], metadata[ROLE])
         try:
             given, idempotency = change_input(field, fields[0].node, values)
             shown: Mapping[str, Any] = await perform(
                 self.database, self.feed.domain, caller, mutation, given, idempotency
             )
             await self.feed.wake(caller.org_id)
+            if self.restricted is not None and mutation.name in self.feed.domain.restricts:
+                await self.restricted()
             shown = {**shown, "user_errors": []}
         except Refused as refused:
             wrong = {"code": refused.code, "message": refused.message, "field": list(refused.field) or None}

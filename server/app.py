@@ -1,6 +1,6 @@
 """The application: /graphql over HTTP, Server-Sent Events and WebSockets, the GraphiQL page, health and metrics."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
 from schema.api import graphql_schema
-from server.auth.access import ending_revoked, expect_access
+from server.auth.access import ending_revoked, expect_access, refresh_access
 from server.observe.calls import Calls
 from server.observe.health import health_routes, look_at, metrics_route
 from server.pages import graphiql_assets, graphiql_page
@@ -72,7 +72,7 @@ def create_app(
     """The application on an open database. `start` opens the engine while the application runs."""
     service = Service(settings, calls=calls)
     metrics = service.calls.metrics
-    start = start or partial(start_engine, delivered=metrics.delivered)
+    start = start or partial(start_engine, delivered=metrics.delivered, restricted=partial(refresh_access, service))
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
     origins = Origins(settings.allowed_origins)
@@ -100,8 +100,16 @@ def create_app(
 
 
 @asynccontextmanager
-async def start_engine(settings: Settings, database: Database, delivered: Observe = ignore) -> AsyncIterator[Runs]:
-    """The engine, with its feed, which reports the age of each event when it is delivered."""
+async def start_engine(
+    settings: Settings,
+    database: Database,
+    delivered: Observe = ignore,
+    restricted: Callable[[], Awaitable[None]] | None = None,
+) -> AsyncIterator[Runs]:
+    """The engine, with its feed, which reports the age of each event when it is delivered.
+
+    `restricted` is called after each change that may have restricted people.
+    """
     limits = Limits(
         depth=settings.max_depth,
         aliases=settings.max_aliases,
@@ -116,7 +124,7 @@ async def start_engine(settings: Settings, database: Database, delivered: Observ
         pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
         recording_overdue(database, settings.overdue_interval, feed.wake),
     ):
-        yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed)
+        yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed, restricted=restricted)
 
 
 def make_wakeups(url: str) -> Wakeups:

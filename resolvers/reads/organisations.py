@@ -8,6 +8,6 @@ from models.tables.organisation import Organisation
 
 
 def mine(root: Any, args: Args) -> Rows:
-    """The organisation's own row; there is none before the first change made in it."""
+    """The organisation's own row; there is none before somebody signs in."""
     entity = Entity(Organisation)
     return Rows(Organisation, entity, (entity.id == ORG,))

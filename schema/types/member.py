@@ -21,7 +21,7 @@ class Member(Node):
     id: strawberry.ID = id_field("member", "The member's id.")
     name: str = column("name", "The person's name.")
     email: str | None = column("email", "The person's e-mail address.")
-    role: Role = column("role", "What the person may do.")
+    role: Role = column("role", "The most that the person may do. A token with a lower role allows less.")
     active: bool = column("active", "Whether the person is active. Inactive members cannot be assigned leads.")
     time_zone: str = column("time_zone", "The person's time zone, as the IANA database names it: `Europe/Paris`.")
     capacity: int = column("capacity", "The person's share of the leads of a WEIGHTED pool.")
@@ -52,9 +52,9 @@ def _role(root: Any, args: Args) -> Expression:
 @strawberry.type(description="You: the person whose token the request carries.")
 class Viewer:
     organisation_key: str = read(_key, "What your token calls your organisation.")
-    organisation: Organisation | None = read(organisations.mine, "Your organisation; null before its first change.")
-    role: Role = read(_role, "What your token lets you do.")
-    member: Member | None = read(members.viewer_member, "You among the members; null before your first change.")
+    organisation: Organisation | None = read(organisations.mine, "Your organisation; null before anybody signs in.")
+    role: Role = read(_role, "What you may do: the lesser of the role in your token and your role as a member.")
+    member: Member | None = read(members.viewer_member, "You among the members; null before you sign in.")
     task_counts: TaskCounts = read(
         task_counts.task_counts,
         "How many tasks you have to do, and when: the figures of a badge.",
