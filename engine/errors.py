@@ -98,6 +98,10 @@ class Code(StrEnum):
         "SERVICE_UNAVAILABLE",
         "The database or the keys for tokens cannot be reached. Send it again in a moment.",
     )
+    DATABASE_FULL = (
+        "DATABASE_FULL",
+        "The disk of the database is full: reads work, changes do not. Ask the operator of the server to free space.",
+    )
     INTERNAL_SERVER_ERROR = (
         "INTERNAL_SERVER_ERROR",
         "Something went wrong on the server. `extensions.errorId` is the id under which the log says what.",

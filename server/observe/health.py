@@ -4,10 +4,12 @@
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 
+import asyncpg
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +21,8 @@ from models.migrate import is_current
 from server.transport.refusals import NotAuthenticated
 from server.transport.service import Service
 
+log = logging.getLogger("dealboard.health")
+
 PATIENCE = 3.0
 """Seconds in which the database must answer."""
 
@@ -27,8 +31,8 @@ PATIENCE = 3.0
 class Probe:
     """Whether the database answers and its tables are current. Concurrent requests share one check.
 
-    A check that gets no answer in time goes on, and the next request waits for the same one: neither a database
-    that hangs nor a pool that is exhausted is asked for more and more connections.
+    It opens no connection of its own. A check that gets no answer in time goes on, and the next request waits for the
+    same one: neither a database that hangs nor a pool that is exhausted is asked for more and more connections.
     """
 
     database: Database
@@ -43,8 +47,9 @@ class Probe:
 
     async def _ask(self) -> tuple[bool, bool]:
         try:
-            return await self.database.pool.fetchval("SELECT true"), await is_current(self.database.url)
-        except UNREACHABLE:
+            return True, await is_current(self.database.pool)
+        except (*UNREACHABLE, asyncpg.PostgresError) as failure:
+            log.warning("the database is not ready: %s: %s", type(failure).__name__, failure)
             return False, False
 
 

@@ -75,8 +75,8 @@ LEAD = Statement(
 async def sign_in(database: Database, caller: Caller) -> Restriction:
     """Create the caller's member record if there is none; returns its role, or why access was revoked.
 
-    An organisation that never had an admin gets one by the first token with that role. On a read-only standby nothing
-    is created, and the token's role counts.
+    An organisation that never had an admin gets one by the first token with that role. On a read-only standby, and
+    while the disk is full, nothing is created, and the token's role counts.
     """
     async with database.acquire() as connection:
         found = await SIGN_IN.first(connection, org_id=caller.org_id, subject=caller.subject)
@@ -86,7 +86,7 @@ async def sign_in(database: Database, caller: Caller) -> Restriction:
             try:
                 async with connection.transaction():
                     found = await _join(connection, caller)
-            except asyncpg.ReadOnlySQLTransactionError:
+            except (asyncpg.ReadOnlySQLTransactionError, asyncpg.DiskFullError):
                 return caller.role
         if not found["active"]:
             return Revoked.DEACTIVATED
