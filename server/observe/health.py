@@ -18,7 +18,8 @@ from starlette.routing import Route
 from engine.engine import Engine
 from models.database import UNREACHABLE, Database
 from models.migrate import is_current
-from server.transport.refusals import NotAuthenticated
+from server.auth.loopback import comes_from_here
+from server.transport.refusals import NotAllowed, NotAuthenticated
 from server.transport.service import Service
 
 log = logging.getLogger("dealboard.health")
@@ -83,7 +84,7 @@ def look_at(service: Service, database: Database) -> None:
 
 
 def metrics_route(service: Service, look: Callable[[], None]) -> Route:
-    """The address of the metrics. It requires a token if the settings have one."""
+    """The address of the metrics. It requires the token of the settings; without one, it answers only this machine."""
     token = service.settings.metrics_token
     wanted = f"Bearer {token}".encode()
 
@@ -92,6 +93,12 @@ def metrics_route(service: Service, look: Callable[[], None]) -> Route:
         if token is not None and not compare_digest(given, wanted):
             refused = NotAuthenticated("Send `Authorization: Bearer …` with the setting DEALBOARD_METRICS_TOKEN.")
             return Response(refused.body, 401, {"www-authenticate": "Bearer"}, "application/json")
+        if token is None and not comes_from_here(request):
+            refused_here = NotAllowed(
+                "Without a token, metrics are only for the machine itself. Ask from there, or set"
+                " DEALBOARD_METRICS_TOKEN and send it as `Authorization: Bearer …`."
+            )
+            return Response(refused_here.body, 403, media_type="application/json")
         look()
         text, media = await service.calls.metrics.text()
         return Response(text, 200, {"cache-control": "no-store"}, media)
