@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from engine.caller import Caller, Person, Revoked
+from engine.caller import Caller, Person, Restriction
 from models.database import Connection, Database, Statement
+from models.rules.roles import Role
 from models.tables.event import NewEvent
 
 
@@ -14,8 +15,11 @@ from models.tables.event import NewEvent
 class Domain:
     """The rules and statements of one domain, which a process passes to its engine and its feed.
 
-    - `expect_member`: the id of the caller's member record, made on the first change. Raises `Refused` FORBIDDEN.
-    - `find_revoked`: those of the people whose access was revoked, and why.
+    - `sign_in`: creates the caller's member record if there is none; returns its role, or why access was revoked.
+    - `expect_member`: the id and the role of the caller's member record, created if there is none. Raises `Refused`
+      FORBIDDEN.
+    - `find_restricted`: those of the people whose access was revoked, and why, or whose role is below the highest.
+    - `restricts`: the names of the mutations that change what `find_restricted` finds.
     - `current_ids`: the fields of an input, with the ids of merged records replaced by those of the records they were
       merged into.
     - `settle`: brings up to date what is kept beside records, at the end of a change and in its transaction.
@@ -25,8 +29,10 @@ class Domain:
       (`True`) and where it is not.
     """
 
-    expect_member: Callable[[Connection, Caller], Awaitable[UUID]]
-    find_revoked: Callable[[Database, Collection[Person]], Awaitable[Mapping[Person, Revoked]]]
+    sign_in: Callable[[Database, Caller], Awaitable[Restriction]]
+    expect_member: Callable[[Connection, Caller], Awaitable[tuple[UUID, Role]]]
+    find_restricted: Callable[[Database, Collection[Person]], Awaitable[Mapping[Person, Restriction]]]
+    restricts: Collection[str]
     current_ids: Callable[[Connection, UUID, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
     settle: Callable[[Connection, UUID, Sequence[NewEvent]], Awaitable[None]]
     news: Statement

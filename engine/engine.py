@@ -4,7 +4,7 @@ graphql-core answers introspection. An unexpected failure is logged under an id,
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +24,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 
 from engine.answers import MOST_BYTES, is_size, limited_events, limited_payload, limited_query, too_large
-from engine.caller import Caller, Person, Revoked
+from engine.caller import Caller, Person, Restriction
 from engine.change.inputs import change_input
 from engine.change.payload import PayloadPlan
 from engine.change.transaction import Mutation, perform
@@ -39,7 +39,7 @@ from engine.outline import expect_role
 from engine.places import Work
 from engine.plan_cache import Plans
 from engine.plans import Plan
-from engine.publish.fields import CHANGE, OWN_IDS
+from engine.publish.fields import CHANGE, OWN_IDS, ROLE
 from engine.read.arguments import DEFINITION, python_name
 from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
@@ -83,13 +83,16 @@ class Engine:
         plans: Plans | None = None,
         shares: Shares | None = None,
         most_bytes: int = MOST_BYTES,
+        restricted: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`restricted` is called after each change that may have restricted people, before its result is returned."""
         self.schema = schema
         self.database = database
         self.documents = documents
         self.feed = feed
         self.shares = shares or Shares()
         self.most_bytes = most_bytes
+        self.restricted = restricted
         self.plans = Plans(schema, documents.limits) if plans is None else plans
         self.limited: WeakKeyDictionary[BoundStatement, str] = WeakKeyDictionary()
         """What is sent for each statement: the same with the limit on its answer."""
@@ -156,9 +159,13 @@ class Engine:
                 self.shares.hit(f"subscription_{BOUNDS[code]}")
                 raise
 
-    async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
-        """The given people whose access was revoked."""
-        return await self.feed.domain.find_revoked(self.database, people)
+    async def sign_in(self, caller: Caller) -> Restriction:
+        """Make the caller a member, if need be; the role of the member, or why access was revoked."""
+        return await self.feed.domain.sign_in(self.database, caller)
+
+    async def find_restricted(self, people: Collection[Person]) -> Mapping[Person, Restriction]:
+        """Those of the people whose access was revoked, or whose role as a member is below the highest."""
+        return await self.feed.domain.find_restricted(self.database, people)
 
     async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> str:
         """The SQL of a query and the plan with which PostgreSQL ran it. Raises `RequestError` as `execute` does."""
@@ -175,7 +182,7 @@ class Engine:
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller
     ) -> tuple[Plan, VariableValues]:
         """The compiled operation and its coerced variables. What is cheap to refuse is refused first."""
-        expect_role(self.schema, prepared, self.plans.outline(prepared), variables, caller.role)
+        expect_role(self.schema, prepared, self.plans.outline(prepared), variables, caller)
         values = self._coerced(prepared, variables)
         self.plans.cost(prepared, values)
         return await self.plans.get(prepared, values, caller), values
@@ -264,13 +271,15 @@ class Engine:
     ) -> Any:
         """Make one change and read the records of its payload. The codes of a refusal are added to the codes."""
         metadata = field.extensions[DEFINITION].metadata
-        mutation = Mutation(python_name(fields[0].node.name.value), metadata[CHANGE], metadata[OWN_IDS])
+        mutation = Mutation(python_name(fields[0].node.name.value), metadata[CHANGE], metadata[OWN_IDS], metadata[ROLE])
         try:
             given, idempotency = change_input(field, fields[0].node, values)
             shown: Mapping[str, Any] = await perform(
                 self.database, self.feed.domain, caller, mutation, given, idempotency
             )
             await self.feed.wake(caller.org_id)
+            if self.restricted is not None and mutation.name in self.feed.domain.restricts:
+                await self.restricted()
             shown = {**shown, "user_errors": []}
         except Refused as refused:
             wrong = {"code": refused.code, "message": refused.message, "field": list(refused.field) or None}

@@ -110,6 +110,10 @@ class Code(StrEnum):
         "SERVICE_UNAVAILABLE",
         "The database or the keys that verify tokens cannot be reached. Try again in a moment.",
     )
+    DATABASE_FULL = (
+        "DATABASE_FULL",
+        "The disk of the database is full: reads work, changes do not. Ask the operator of the server to free space.",
+    )
     INTERNAL_SERVER_ERROR = (
         "INTERNAL_SERVER_ERROR",
         "Something went wrong on the server. `extensions.errorId` identifies the entry in its log.",

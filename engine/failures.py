@@ -50,6 +50,15 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         )
         found.path = path
         return found
+    if is_full(failure):
+        log.error("the disk of the database is full: %s. Free space, or give it a larger disk.", failure)
+        found = error(
+            Code.DATABASE_FULL,
+            "The disk of the database is full, so nothing was changed. Sending this again does not help: ask the"
+            " operator of this server to free space.",
+        )
+        found.path = path
+        return found
     if isinstance(failure, UNREACHABLE):
         log.warning("the database cannot be reached: %s", type(failure).__name__)
         found = error(
@@ -65,6 +74,16 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
     found = error(Code.INTERNAL_SERVER_ERROR, message, errorId=error_id)
     found.path = path
     return found
+
+
+def is_full(failure: BaseException) -> bool:
+    """Whether PostgreSQL had no room on its disk. Not every place where it fails to write names that by its code."""
+    return isinstance(failure, asyncpg.DiskFullError) or (
+        isinstance(failure, asyncpg.PostgresError) and any(words in str(failure) for words in FULL)
+    )
+
+
+FULL = ("No space left on device", "could not extend file", "Disk quota exceeded")
 
 
 def history_gone() -> RequestError:

@@ -22,6 +22,7 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues, get_variable_values
 
+from engine.caller import Caller
 from engine.documents import Prepared
 from engine.errors import Code, RequestError, error
 from engine.publish.fields import ROLE
@@ -76,18 +77,19 @@ def role_of(root: Any, names: Iterable[str]) -> Role:
 
 
 def expect_role(
-    schema: GraphQLSchema, prepared: Prepared, outline: Outline, variables: Mapping[str, Any] | None, role: Role
+    schema: GraphQLSchema, prepared: Prepared, outline: Outline, variables: Mapping[str, Any] | None, caller: Caller
 ) -> None:
-    """Refuse an operation that the role does not include, before any other variable than a boolean is looked at.
+    """Refuse an operation above the role of the caller, before any other variable than a boolean is looked at.
 
     Raises `RequestError` FORBIDDEN.
     """
-    if role.includes(outline.role):
+    if caller.role.includes(outline.role):
         return
     needed = _needed(schema, prepared, variables or {})
-    if not role.includes(needed):
+    if not caller.role.includes(needed):
+        holds = "your token has" if caller.token_role is None else "as a member you have"
         message = (
-            f"This needs the role {needed.lower()}; your token has {role.lower()}. Ask an admin of your organisation."
+            f"This needs the role {needed.lower()}; {holds} {caller.role.lower()}. Ask an admin of your organisation."
         )
         raise RequestError([error(Code.FORBIDDEN, message)])
 

@@ -1,8 +1,10 @@
 """Upgrades a database, whatever its version, to the tables of this one, through alembic."""
 
 import asyncio
+from functools import cache
 from importlib.resources import files
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -58,16 +60,19 @@ async def migrate(url: str, revision: str = "head") -> None:
         await engine.dispose()
 
 
-async def is_current(url: str) -> bool:
-    """Whether the tables are those of this version."""
-    engine = create_async_engine(asyncpg_url(url))
+async def is_current(pool: asyncpg.Pool) -> bool:
+    """Whether the tables are those of this version: one statement on a connection of the pool."""
     try:
-        async with engine.connect() as connection:
-            return (
-                await connection.run_sync(_version) == ScriptDirectory.from_config(_configuration()).get_current_head()
-            )
-    finally:
-        await engine.dispose()
+        found: str | None = await pool.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return False
+    return found == newest()
+
+
+@cache
+def newest() -> str | None:
+    """The revision of this version."""
+    return ScriptDirectory.from_config(_configuration()).get_current_head()
 
 
 def asyncpg_url(url: str) -> str:

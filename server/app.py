@@ -1,6 +1,6 @@
 """The application: /graphql over HTTP, Server-Sent Events and WebSockets, the GraphiQL page, health and metrics."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
 from schema.api import graphql_schema
-from server.auth.access import ending_revoked, expect_access
+from server.auth.access import ending_revoked, expect_access, refresh_access
 from server.observe.calls import Calls
 from server.observe.health import health_routes, look_at, metrics_route
 from server.pages import graphiql_assets, graphiql_page
@@ -82,7 +82,13 @@ def create_app(
     """The application on an open database. `start` opens the engine while the application runs."""
     service = Service(settings, calls=calls)
     metrics = service.calls.metrics
-    start = start or partial(start_engine, delivered=metrics.delivered, watch=metrics.watch, hit=metrics.hit)
+    start = start or partial(
+        start_engine,
+        delivered=metrics.delivered,
+        watch=metrics.watch,
+        hit=metrics.hit,
+        restricted=partial(refresh_access, service),
+    )
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
     origins = Origins(settings.allowed_origins)
@@ -116,9 +122,11 @@ async def start_engine(
     delivered: Observe = ignore,
     watch: Watch | None = None,
     hit: Hit = unseen,
+    restricted: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Runs]:
     """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, and each
-    bound when it is hit."""
+    bound when it is hit. `restricted` is called after each change that may have restricted people.
+    """
     shares = Shares(
         settings.pool_size,
         organisation=settings.organisation_share,
@@ -152,6 +160,7 @@ async def start_engine(
             plans,
             shares=shares,
             most_bytes=settings.max_answer_bytes,
+            restricted=restricted,
         )
 
 

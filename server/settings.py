@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
     demo: bool = Field(False, description="Demo mode: create a demo organisation, generate a secret and print a token.")
+    demo_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts, separated by commas, at whose page demo mode shows its token, besides this machine's own;"
+        " required to listen beyond loopback in demo mode. * allows every host.",
+    )
     database_url: str | None = Field(None, description="URL of PostgreSQL 15 or later. Empty: the embedded PostgreSQL.")
     data_dir: Path = Field(Path(".data"), description="Folder of the embedded PostgreSQL and of the demo secret.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -164,14 +169,14 @@ class Settings(BaseSettings):
     )
     metrics: bool = Field(True, description="Serve metrics for Prometheus at /metrics.")
     metrics_token: str | None = Field(
-        None, description="Bearer token that /metrics requires. Empty: /metrics is public."
+        None, description="Bearer token that /metrics requires. Empty: /metrics answers only this machine itself."
     )
     otlp_endpoint: str | None = Field(
         None,
         description="URL that OpenTelemetry spans are sent to, such as http://127.0.0.1:4318/v1/traces.",
     )
 
-    @field_validator("jwt_algorithms", "allowed_origins", mode="before")
+    @field_validator("jwt_algorithms", "allowed_origins", "demo_hosts", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -1,7 +1,7 @@
 """A change: one transaction that locks what it decides on, writes, and appends its events to the organisation's log.
 
 async with one transaction:
-    the caller's member record     made on the first change, refused when deactivated
+    the caller's member record     created if there is none; refused when deactivated, or when its role is too low
     the change itself              a function that takes a `Change` and the fields of the mutation's input
     events                         in one statement that takes the log's counter last, so its lock is short
 wake-up                            after the commit; it carries nothing but the organisation's id
@@ -21,6 +21,7 @@ from engine.domain import Domain
 from engine.read.redirects import MERGED
 from models.database import Connection, Database, Row, Statement
 from models.rules.refusal import Refusal, Refused
+from models.rules.roles import Role
 from models.tables.event import NewEvent
 
 ATTEMPTS = 5
@@ -75,13 +76,15 @@ ChangeFunction = Callable[..., Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Mutation:
-    """A mutation by its name in events. The ids of merged records stand for the records they were merged into, unless
-    it takes only `own_ids`: to delete a record, a caller must have seen that record, not one that was merged into
-    it."""
+    """A mutation by its name in events. It names records by the ids of those that were merged into them, too, unless
+    it takes only `own_ids`: to delete a record one has to have seen that record, not one of those it was made of.
+
+    It needs this `role`, in the token and of the member."""
 
     name: str
     function: ChangeFunction
     own_ids: bool = False
+    role: Role = Role.VIEWER
 
 
 async def perform(
@@ -125,7 +128,14 @@ async def _perform(
     values: Mapping[str, Any],
     idempotency: Idempotency | None,
 ) -> Mapping[str, Any]:
-    actor_id = await domain.expect_member(connection, caller)
+    actor_id, role = await domain.expect_member(connection, caller)
+    caller = caller.limited(role)
+    if not caller.role.includes(mutation.role):
+        raise Refused(
+            Refusal.FORBIDDEN,
+            f"This needs the role {mutation.role.lower()}; as a member you have {caller.role.lower()}."
+            " Ask an admin of your organisation.",
+        )
     if idempotency is not None:
         remembered = await recall(connection, caller, idempotency)
         if remembered is not None:

@@ -13,5 +13,7 @@ class Role(StrEnum):
 
     def includes(self, needed: "Role") -> bool:
         """Whether this role may do what `needed` may."""
-        order = list(Role)
-        return order.index(self) >= order.index(needed)
+        return RANKS[self] >= RANKS[needed]
+
+
+RANKS = {role: rank for rank, role in enumerate(Role)}

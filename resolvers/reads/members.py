@@ -24,7 +24,7 @@ def viewer(root: Any, args: Args) -> Same:
 
 
 def viewer_member(root: Any, args: Args) -> Rows:
-    """The caller's own member record; there is none before the caller's first change."""
+    """The caller's own member record; there is none before the caller signs in."""
     me = rows(Member)
     return me.where(me.entity.subject == SUBJECT)
 

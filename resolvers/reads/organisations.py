@@ -8,6 +8,6 @@ from models.tables.organisation import Organisation
 
 
 def mine(root: Any, args: Args) -> Rows:
-    """The organisation's own row; it does not exist before the first change in the organisation."""
+    """The organisation's own row; there is none before somebody signs in."""
     entity = Entity(Organisation)
     return Rows(Organisation, entity, (entity.id == ORG,))

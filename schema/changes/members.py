@@ -16,8 +16,8 @@ class UpdateMemberInput(ChangeInput):
     name: str | None = optional("The person's name: up to 300 characters. It cannot be null.")
     email: str | None = optional("The person's e-mail address; null for none.")
     role: Role | None = optional(
-        "The person's role in the organisation. The role in a token decides what its requests may do. It "
-        "cannot be null."
+        "The most that the person may do, whatever their tokens say: the lesser of both roles counts, everywhere "
+        "within about a second. It cannot be null."
     )
     active: bool | None = optional(
         "False for a member who has left: they keep what they own, and cannot be assigned anything new. You cannot "

@@ -21,7 +21,7 @@ class Member(Node):
     id: strawberry.ID = id_field("member", "The member's id.")
     name: str = column("name", "The person's name.")
     email: str | None = column("email", "The person's e-mail address.")
-    role: Role = column("role", "What the person may do.")
+    role: Role = column("role", "The most that the person may do. A token with a lower role allows less.")
     active: bool = column("active", "Whether the person is active. Inactive members cannot be assigned leads.")
     time_zone: str = column("time_zone", "The person's time zone, as the IANA database names it: `Europe/Paris`.")
     capacity: int = column("capacity", "The person's share of the leads of a WEIGHTED pool.")
@@ -52,9 +52,9 @@ def _role(root: Any, args: Args) -> Expression:
 @strawberry.type(description="The caller: the person whose token the request carries.")
 class Viewer:
     organisation_key: str = read(_key, "The key of your organisation in your token.")
-    organisation: Organisation | None = read(organisations.mine, "Your organisation; null before its first change.")
-    role: Role = read(_role, "Your role, from your token.")
-    member: Member | None = read(members.viewer_member, "Your member record; null before your first change.")
+    organisation: Organisation | None = read(organisations.mine, "Your organisation; null before anybody signs in.")
+    role: Role = read(_role, "Your role: the lesser of the one in your token and the one of your member record.")
+    member: Member | None = read(members.viewer_member, "Your member record; null before you sign in.")
     task_counts: TaskCounts = read(
         task_counts.task_counts,
         "How many open tasks you have, by due date: the numbers of a badge.",

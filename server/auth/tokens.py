@@ -6,7 +6,7 @@ organisations. 400: the token names several organisations and `orgid` names none
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,8 +36,8 @@ LONGEST_TOKEN = 8192
 LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 """The latest expiry that a datetime can hold. Later ones count as this one."""
 
-Admit = Callable[[Caller], Awaitable[None]]
-"""Refuses callers whose access was revoked, however good the token is."""
+Admit = Callable[[Caller], Awaitable[Caller]]
+"""Refuses callers whose access was revoked, however good the token is; returns the others with the role they have."""
 
 
 class Authenticator:
@@ -67,7 +67,7 @@ class Authenticator:
         claims = await self._verified(token)
         caller = self._scope(claims, orgid)
         if self.admit is not None:
-            await self.admit(caller)
+            caller = await self.admit(caller)
         self._scopes[key] = (min(_end(claims) + LEEWAY, time.time() + AGAIN), caller)
         if len(self._scopes) > REMEMBERED:
             self._scopes.popitem(last=False)
@@ -83,6 +83,12 @@ class Authenticator:
         """Forget the tokens of a person, so that they are verified again."""
         for key in [key for key, (_, caller) in self._scopes.items() if caller.person == person]:
             del self._scopes[key]
+
+    def limit(self, people: Collection[Person], roles: Mapping[Person, Role]) -> None:
+        """Limit the remembered tokens of these people to their roles as members; the others have all of theirs."""
+        for key, (until, caller) in self._scopes.items():
+            if caller.person in people:
+                self._scopes[key] = (until, caller.limited(roles.get(caller.person)))
 
     async def _verified(self, token: str) -> Mapping[str, Any]:
         try:

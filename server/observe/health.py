@@ -4,10 +4,12 @@
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 
+import asyncpg
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,8 +18,11 @@ from starlette.routing import Route
 from engine.engine import Engine
 from models.database import UNREACHABLE, Database
 from models.migrate import is_current
-from server.transport.refusals import NotAuthenticated
+from server.auth.loopback import comes_from_here
+from server.transport.refusals import NotAllowed, NotAuthenticated
 from server.transport.service import Service
+
+log = logging.getLogger("dealboard.health")
 
 PATIENCE = 3.0
 """Seconds in which the database must answer."""
@@ -27,8 +32,8 @@ PATIENCE = 3.0
 class Probe:
     """Whether the database answers and its tables are current. Concurrent requests share one check.
 
-    A check that gets no answer in time goes on, and the next request waits for the same one: neither a database
-    that hangs nor a pool that is exhausted is asked for more and more connections.
+    It opens no connection of its own. A check that gets no answer in time goes on, and the next request waits for the
+    same one: neither a database that hangs nor a pool that is exhausted is asked for more and more connections.
     """
 
     database: Database
@@ -43,8 +48,9 @@ class Probe:
 
     async def _ask(self) -> tuple[bool, bool]:
         try:
-            return await self.database.pool.fetchval("SELECT true"), await is_current(self.database.url)
-        except UNREACHABLE:
+            return True, await is_current(self.database.pool)
+        except (*UNREACHABLE, asyncpg.PostgresError) as failure:
+            log.warning("the database is not ready: %s: %s", type(failure).__name__, failure)
             return False, False
 
 
@@ -78,7 +84,7 @@ def look_at(service: Service, database: Database) -> None:
 
 
 def metrics_route(service: Service, look: Callable[[], None]) -> Route:
-    """The address of the metrics. It requires a token if the settings have one."""
+    """The address of the metrics. It requires the token of the settings; without one, it answers only this machine."""
     token = service.settings.metrics_token
     wanted = f"Bearer {token}".encode()
 
@@ -87,6 +93,12 @@ def metrics_route(service: Service, look: Callable[[], None]) -> Route:
         if token is not None and not compare_digest(given, wanted):
             refused = NotAuthenticated("Send `Authorization: Bearer …` with the setting DEALBOARD_METRICS_TOKEN.")
             return Response(refused.body, 401, {"www-authenticate": "Bearer"}, "application/json")
+        if token is None and not comes_from_here(request):
+            refused_here = NotAllowed(
+                "Without a token, metrics are only for the machine itself. Ask from there, or set"
+                " DEALBOARD_METRICS_TOKEN and send it as `Authorization: Bearer …`."
+            )
+            return Response(refused_here.body, 403, media_type="application/json")
         look()
         text, media = await service.calls.metrics.text()
         return Response(text, 200, {"cache-control": "no-store"}, media)

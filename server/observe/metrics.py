@@ -7,6 +7,7 @@ updated every second.
 
 import asyncio
 import os
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ import asyncpg
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from engine.engine import OK
 from engine.live.feed import Feed
 from engine.plan_cache import Watch
 
@@ -23,9 +25,16 @@ EVERY = 1.0
 """Seconds between updates of the gauges, with several workers."""
 
 MOST_NAMES = 200
-"""Operations that are counted by name. Clients choose the names, so those that come later are counted together."""
+"""Operations that are counted by name. Clients choose the names: a new one takes the place of the one that has not been
+used for longest. Only operations that succeed have one; what fails under another name is counted as `other`."""
+
+MOST_SHARED_NAMES = 2_000
+"""The same with several workers, whose files keep every name for as long as they run: later ones are `other`."""
 
 OTHERS = "other"
+
+UNNAMED = ("none", "anonymous")
+"""Names of what has none: refused before it was known, or sent without one."""
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """The bounds of the buckets of durations."""
@@ -43,7 +52,7 @@ class Metrics:
         if self.shared:
             MultiProcessCollector(self.registry, self.shared)  # type: ignore[no-untyped-call]
         own = None if self.shared else self.registry
-        self.names: set[str] = set()
+        self.names: OrderedDict[str, None] = OrderedDict()
 
         def gauge(name: str, text: str, mode: str = "livesum", labels: tuple[str, ...] = ()) -> Gauge:
             return Gauge(f"dealboard_{name}", text, labels, registry=own, multiprocess_mode=mode)  # type: ignore[arg-type]
@@ -116,10 +125,7 @@ class Metrics:
 
     def called(self, operation: str, kind: str, code: str, seconds: float) -> None:
         """Count an operation that has ended."""
-        if operation not in self.names:
-            if len(self.names) >= MOST_NAMES:
-                operation = OTHERS
-            self.names.add(operation)
+        operation = self._counted(operation, succeeded=code == OK)
         self.operations.labels(operation, kind, code).inc()
         if kind in ("query", "mutation"):
             self.durations.labels(operation, kind).observe(seconds)
@@ -128,6 +134,22 @@ class Metrics:
         """Count an operation that was compiled, or was refused while it was."""
         self.compiles.observe(seconds)
         self.characters.observe(characters)
+
+    def _counted(self, operation: str, succeeded: bool) -> str:
+        """The name under which an operation is counted."""
+        if operation in self.names:
+            self.names.move_to_end(operation)
+            return operation
+        if operation in UNNAMED:
+            return operation
+        if not succeeded or (self.shared and len(self.names) >= MOST_SHARED_NAMES):
+            return OTHERS
+        if not self.shared and len(self.names) >= MOST_NAMES:
+            oldest, _ = self.names.popitem(last=False)
+            for metric in (self.operations, self.durations):
+                metric.remove_by_labels({"operation": oldest})
+        self.names[operation] = None
+        return operation
 
     def look(self, pool: asyncpg.Pool, connections: int, feed: Feed | None) -> None:
         """Update the gauges."""

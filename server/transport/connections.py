@@ -1,15 +1,16 @@
 """Open sockets and streams, by member.
 
-The server ends them when it stops, when their member is deactivated and when their organisation is suspended. A member
-has at most as many as the setting allows.
+The server ends them when it stops, when their member is deactivated or gets another role, and when their organisation
+is suspended. A member has at most as many as the setting allows.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from engine.caller import Caller, Person
+from models.rules.roles import Role
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Ending:
 
 
 RESTART = Ending(1012, "Service restart: reconnect")
+
+ROLE_CHANGED = Ending(1012, "Your role changed: reconnect")
 
 End = Callable[[Ending], None]
 
@@ -35,7 +38,7 @@ class Connections:
 
     most: int
     leaving: bool = False
-    _ends: dict[Person, set[End]] = field(default_factory=dict)
+    _ends: dict[Person, dict[End, Caller]] = field(default_factory=dict)
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __len__(self) -> int:
@@ -50,16 +53,16 @@ class Connections:
     def joined(self, who: Caller, end: End) -> Iterator[None]:
         """Count a connection while it is open. `end` is called to end it. Raises `TooMany`."""
         member = who.person
-        ends = self._ends.setdefault(member, set())
+        ends = self._ends.setdefault(member, {})
         if len(ends) >= self.most:
             raise TooMany
-        ends.add(end)
+        ends[end] = who
         if self.leaving:
             end(RESTART)
         try:
             yield
         finally:
-            ends.discard(end)
+            ends.pop(end, None)
             if not ends:
                 self._ends.pop(member, None)
             if not self._ends:
@@ -69,6 +72,16 @@ class Connections:
         """End every socket and stream of a member."""
         for end in list(self._ends.get(member, ())):
             end(ending)
+
+    def limit(self, people: Collection[Person], roles: Mapping[Person, Role]) -> None:
+        """End the sockets and streams of those of these people whose role is no longer the one they opened it with.
+
+        They reconnect, with the role that they have now.
+        """
+        for person in people:
+            for end, who in list(self._ends.get(person, {}).items()):
+                if who.limited(roles.get(person)) is not who:
+                    end(ROLE_CHANGED)
 
     async def drain(self) -> None:
         """Ask all clients to reconnect, and wait until they have left."""

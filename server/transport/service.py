@@ -1,5 +1,6 @@
 """What the transports share: the engine, authentication, and the parameters of a GraphQL request."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from engine.caller import Caller, Person, Revoked
+from engine.caller import Caller, Person, Restriction
 from engine.documents import Documents, Prepared
 from engine.errors import Code, refusal
 from engine.live.shared_stream import Frame
@@ -53,7 +54,9 @@ class Runs(Protocol):
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
     ) -> AsyncIterator[Frame]: ...
 
-    async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]: ...
+    async def sign_in(self, caller: Caller) -> Restriction: ...
+
+    async def find_restricted(self, people: Collection[Person]) -> Mapping[Person, Restriction]: ...
 
 
 class Service:
@@ -67,6 +70,7 @@ class Service:
         self.settings = settings
         self.calls = calls or Calls(Metrics())
         self.connections = Connections(settings.max_connections_per_member)
+        self.refreshing = asyncio.Lock()
         self.authenticator = authenticator or Authenticator(settings)
 
 

@@ -52,7 +52,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
     "activity": {**STAMPS, "author_id": "the caller"},
     "contact": {**STAMPS, "archived_at": "archiveContact"},
     "customer": {**STAMPS, "archived_at": "archiveCustomer"},
-    "member": {**STAMPS, "subject": "the token of the member's first change"},
+    "member": {**STAMPS, "subject": "the token that the member signs in with"},
     "pool": {**STAMPS, "turn": "the place of who was given the last lead"},
     "routing_rule": {
         **STAMPS,
@@ -70,7 +70,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
 """The columns of records that no input field holds, and what they derive from."""
 
 FOLLOWING: Mapping[str, str] = {
-    "organisation": "made with the first change; its settings are those of the operator",
+    "organisation": "made when somebody signs in; its settings are those of the operator",
     "event": "the event log",
     "event_log": "the event log's counter",
     "outcome": "results of changes by their idempotency keys",

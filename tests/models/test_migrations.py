@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from models import Base
-from models.migrate import asyncpg_url, is_current, migrate
+from models.migrate import asyncpg_url, migrate
+from tests.support.revision import current
 
 
 @pytest.fixture
@@ -58,9 +59,9 @@ async def test_check_constraints_equal_the_models(empty_url: str) -> None:
 
 
 async def test_two_processes_migrate_at_once(empty_url: str) -> None:
-    """One process migrates, the others wait and find nothing to do; a second run changes nothing."""
-    assert not await is_current(empty_url)
+    """One migrates, the others wait and find nothing to do; doing it again changes nothing."""
+    assert not await current(empty_url)
     await asyncio.gather(*(migrate(empty_url) for _ in range(4)))
-    assert await is_current(empty_url)
+    assert await current(empty_url)
     await migrate(empty_url)
-    assert await is_current(empty_url)
+    assert await current(empty_url)

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import groupby, islice, takewhile
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.rules import recurrence
 from models.rules.recurrence import Recurrence
 from models.rules.rrule import DAYS, parse_rule, rule_text
 
@@ -109,6 +111,32 @@ def test_names_the_days_that_a_day_by_day_evaluation_finds(text: str, start: dat
     rule = parse_rule(text)
     found = list(takewhile(lambda day: day.year < start.year + YEARS, rule.days_after(start)))
     assert found == list(naive_days(rule, start))
+
+
+@settings(deadline=None)
+@given(rules(), st.dates(date(1999, 1, 1), date(2031, 12, 31)), st.integers(-40, 365 * YEARS))
+def test_passes_over_days_as_if_it_had_walked(text: str, start: date, days: int) -> None:
+    """From a later day on, the rule names what the day-by-day evaluation finds there, in phase with the start."""
+    rule, later = parse_rule(text), start + timedelta(days=days)
+    expected = [day for day in naive_days(rule, start) if day >= later]
+    assert list(islice(rule.days_after(start, later), len(expected))) == expected
+
+
+@pytest.mark.parametrize("text", ["FREQ=DAILY;INTERVAL=3", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU", "FREQ=YEARLY"])
+def test_two_centuries_are_not_walked_through(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the periods between the start and the day asked for, none is looked at."""
+    rule, looked_at = parse_rule(text), []
+    find = recurrence.PERIODS[rule.freq]
+
+    def counted(*given: Any) -> Iterator[set[date]]:
+        for period in find(*given):
+            looked_at.append(period)
+            yield period
+
+    monkeypatch.setitem(recurrence.PERIODS, rule.freq, counted)
+    day = next(rule.days_after(date(1900, 1, 2), date(2099, 6, 1)))
+    assert (day - date(1900, 1, 2)).days > 72_000
+    assert len(looked_at) <= 3
 
 
 @given(rules())

@@ -16,13 +16,14 @@ from engine.engine import Engine
 from engine.live.feed import Feed
 from models import Role
 from models.database import Database
-from models.migrate import UnknownRevision, is_current, migrate
+from models.migrate import UnknownRevision, migrate
 from models.migrations.draft import differences, released
 from models.rules.ids import public_id
 from resolvers.domain import CRM
 from schema.api import graphql_schema
 from tests.support.api import BoundStatement
 from tests.support.consistency import expect_consistent
+from tests.support.revision import current
 
 ROWS = Path(__file__).parent / "upgrades"
 """The rows stored at each revision, in addition to those of earlier files: `NNNN.sql`."""
@@ -93,7 +94,7 @@ async def test_an_upgrade_loses_nothing(url: str, revision: str, compiled: Bound
     assert empty == [], f"{revision}.sql stores nothing in these"
 
     await migrate(url)
-    assert await is_current(url)
+    assert await current(url)
     assert await differences(url) == []
     after = await stored(url)
     for table, rows in before.items():
@@ -146,7 +147,7 @@ async def test_a_newer_database_is_refused(url: str) -> None:
         f"The database is at revision 9999, which a newer version of Dealboard created; this one ends at {newest}."
         " Start the newer version, or restore the backup from before its upgrade."
     )
-    assert not await is_current(url)
+    assert not await current(url)
     assert await connection.fetchval("SELECT version_num FROM alembic_version") == "9999"
     await connection.close()
     assert await stored(url) == before

@@ -86,6 +86,29 @@ async def test_without_assets_the_page_says_what_is_missing(
     assert "/graphiql/new.js" in (await client.get("/graphql")).text
 
 
+@pytest.mark.parametrize(
+    ("host", "hosts", "shown"),
+    [
+        ("127.0.0.1:8000", "", True),
+        ("localhost:8000", "", True),
+        ("[::1]:8000", "", True),
+        ("evil.example", "", False),
+        ("127.0.0.1.evil.example:8000", "", False),
+        ("[evil", "", False),
+        ("", "", False),
+        ("demo.example:8000", "demo.example,other.example", True),
+        ("evil.example", "demo.example", False),
+        ("evil.example", "*", True),
+    ],
+)
+async def test_the_token_is_shown_under_names_of_this_server(host: str, hosts: str, shown: bool) -> None:
+    """A page of another site that has its own name lead here is of the same origin to a browser, and could read it."""
+    page = pages.graphiql_page(Settings(demo=True, jwt_secret=SECRET, demo_hosts=hosts))
+    async with AsyncClient(transport=ASGITransport(page), base_url="http://127.0.0.1:8000") as client:
+        text = (await client.get("/graphql", headers={"Host": host})).text
+    assert ("Bearer eyJ" in text) == shown
+
+
 def test_outside_of_demo_mode_the_page_holds_no_token() -> None:
     """The headers editor shows what to fill in, and a page that anybody can fetch contains no secret."""
     for settings in (Settings(jwt_secret=SECRET), Settings(demo=True, jwks_url="https://keys.example/jwks")):

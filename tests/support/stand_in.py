@@ -12,7 +12,7 @@ import orjson
 import uvicorn
 from graphql import build_schema, execute_sync, get_variable_values
 
-from engine.caller import Caller, Person, Revoked
+from engine.caller import Caller, Person, Restriction
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, refusal
 from engine.limits import Limits
@@ -96,7 +96,10 @@ class StandIn:
             "held": 1,
         }
 
-    async def revoked(self, people: Collection[Person]) -> Mapping[Person, Revoked]:
+    async def sign_in(self, caller: Caller) -> Restriction:
+        return caller.role
+
+    async def find_restricted(self, people: Collection[Person]) -> Mapping[Person, Restriction]:
         return {}
 
     async def subscribe(

@@ -1,7 +1,7 @@
-"""Revoked access: deactivated members and suspended organisations.
+"""Restricted access: deactivated members, suspended organisations, and the roles of members.
 
-Requests do not check this one by one. Each process checks all connected callers once a second, in one statement whose
-cost grows only with what was revoked: its indexes contain nothing else.
+Requests do not check this one by one. Each process checks all connected callers once a second, in one statement: a look
+into one index for each, and into two that contain nothing but what was revoked.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,14 +9,19 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
-from engine.caller import Person, Revoked
+from engine.caller import Person, Restriction, Revoked
 from engine.read.rows import ORG
 from models.database import Database, Statement
+from models.rules.roles import Role
 
-REVOKED = Statement(
+RESTRICTED = Statement(
     text(
         """
-        SELECT asked.org_id, asked.subject, 'DEACTIVATED' AS why
+        SELECT asked.org_id, asked.subject, member.role AS restriction
+        FROM unnest(:org_ids, :subjects) AS asked (org_id, subject)
+        JOIN member ON member.org_id = asked.org_id AND member.subject = asked.subject AND member.role <> 'ADMIN'
+        UNION ALL
+        SELECT asked.org_id, asked.subject, 'DEACTIVATED'
         FROM unnest(:org_ids, :subjects) AS asked (org_id, subject)
         JOIN member ON member.org_id = asked.org_id AND member.subject = asked.subject AND NOT member.active
         UNION ALL
@@ -26,8 +31,10 @@ REVOKED = Statement(
         """
     ).bindparams(bindparam("org_ids", type_=ARRAY(Uuid())), bindparam("subjects", type_=ARRAY(Text())))
 )
-"""Those of these people whose access was revoked; a member of a suspended organisation may appear twice, the
-organisation last."""
+"""Those of these people whose role is below the highest, and whose access was revoked; one may appear several times,
+the strongest restriction last."""
+
+RESTRICTIONS: Mapping[str, Restriction] = {**Role.__members__, **Revoked.__members__}
 
 SUSPEND = Statement(
     text(
@@ -41,12 +48,13 @@ RESUME = Statement(
 )
 
 
-async def find_revoked(database: Database, people: Collection[Person]) -> Mapping[Person, Revoked]:
-    """Those of the people whose access was revoked. People who are not known yet have access."""
+async def find_restricted(database: Database, people: Collection[Person]) -> Mapping[Person, Restriction]:
+    """Those of the people whose access was revoked, or whose role is below the highest. People who are not known yet
+    have access."""
     org_ids, subjects = [org_id for org_id, _ in people], [subject for _, subject in people]
     async with database.acquire() as connection:
-        found = await REVOKED.all(connection, org_ids=org_ids, subjects=subjects)
-    return {(row["org_id"], row["subject"]): Revoked(row["why"]) for row in found}
+        found = await RESTRICTED.all(connection, org_ids=org_ids, subjects=subjects)
+    return {(row["org_id"], row["subject"]): RESTRICTIONS[row["restriction"]] for row in found}
 
 
 async def suspend(database: Database, org_id: UUID) -> bool:

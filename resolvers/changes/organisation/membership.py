@@ -1,17 +1,36 @@
-"""The caller as a member of the organisation. Both are created by the first change."""
+"""The caller as a member of the organisation. Both are created when the caller signs in: when a process first sees a
+token of theirs, or by their first change."""
 
 from uuid import UUID
 
-from sqlalchemy import select, text
+import asyncpg
+from sqlalchemy import text
 
-from engine.caller import Caller
-from engine.read.rows import ORG, SUBJECT
-from models.database import Connection, Statement
+from engine.caller import Caller, Restriction, Revoked
+from engine.change.events import append
+from engine.change.records import describe
+from engine.read.rows import ORG
+from models.database import Connection, Database, Row, Statement
+from models.event_types import Changed, EventType
 from models.rules.refusal import Refusal, Refused
+from models.rules.roles import Role
 from models.tables.base import new_id
-from models.tables.member import Member
+from models.tables.event import NewEvent
 
-FIND_MEMBER = Statement(select(Member.id, Member.active).where(Member.org_id == ORG, Member.subject == SUBJECT))
+FIND_MEMBER = Statement(
+    text("SELECT id, active, role FROM member WHERE org_id = :org_id AND subject = :subject").bindparams(ORG)
+)
+
+SIGN_IN = Statement(
+    text(
+        """
+        SELECT organisation.suspended_at IS NOT NULL AS suspended, member.id, member.active, member.role
+        FROM organisation LEFT JOIN member ON member.org_id = organisation.id AND member.subject = :subject
+        WHERE organisation.id = :org_id
+        """
+    ).bindparams(ORG)
+)
+"""The organisation and the caller in it. No row where neither is known."""
 
 FOUND_ORGANISATION = Statement(
     text(
@@ -32,30 +51,85 @@ JOIN = Statement(
         INSERT INTO member (org_id, id, subject, name, email, role)
         VALUES (:org_id, :id, :subject, :name, :email, :role)
         ON CONFLICT (org_id, subject) DO UPDATE SET subject = excluded.subject
-        RETURNING id, active
+        RETURNING id, active, role
         """
     )
 )
-"""Make the caller a member. The empty update returns the row even if another transaction has just created it."""
+"""Make the caller a member, with the role of the token. The
+empty update returns the row even if another transaction has just created it."""
 
 
-async def expect_member(connection: Connection, caller: Caller) -> UUID:
-    """The id of the caller's member record, created on the first change. Raises `Refused` FORBIDDEN for an inactive
-    member."""
+LEAD = Statement(
+    text(
+        """
+        UPDATE member SET role = 'ADMIN', updated_at = clock_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :id AND active AND NOT EXISTS (
+            SELECT FROM member AS other WHERE other.org_id = :org_id AND other.active AND other.role = 'ADMIN'
+        )
+        RETURNING role
+        """
+    ).bindparams(ORG)
+)
+"""Make a member the admin of an organisation that has none: there is nobody else who could."""
+
+
+async def sign_in(database: Database, caller: Caller) -> Restriction:
+    """Create the caller's member record if there is none; returns its role, or why access was revoked.
+
+    An organisation that never had an admin gets one by the first token with that role. On a read-only standby, and
+    while the disk is full, nothing is created, and the token's role counts.
+    """
+    async with database.acquire() as connection:
+        found = await SIGN_IN.first(connection, org_id=caller.org_id, subject=caller.subject)
+        if found is not None and found["suspended"]:
+            return Revoked.SUSPENDED
+        if found is None or found["id"] is None:
+            try:
+                async with connection.transaction():
+                    found = await _join(connection, caller)
+            except (asyncpg.ReadOnlySQLTransactionError, asyncpg.DiskFullError):
+                return caller.role
+        if not found["active"]:
+            return Revoked.DEACTIVATED
+        role = Role(found["role"])
+        if caller.role is Role.ADMIN and role is not Role.ADMIN:
+            async with connection.transaction():
+                return await _led(connection, caller, found)
+    return role
+
+
+async def expect_member(connection: Connection, caller: Caller) -> tuple[UUID, Role]:
+    """The id and the role of the caller's member record, created if there is none. Raises `Refused` FORBIDDEN for an
+    inactive member."""
     found = await FIND_MEMBER.first(connection, org_id=caller.org_id, subject=caller.subject)
     if found is None:
-        await FOUND_ORGANISATION.run(connection, org_id=caller.org_id, organisation=caller.organisation)
-        found = await JOIN.first(
-            connection,
-            org_id=caller.org_id,
-            id=new_id(),
-            subject=caller.subject,
-            name=caller.name or caller.email or caller.subject,
-            email=caller.email,
-            role=caller.role.value,
-        )
-    assert found is not None
+        found = await _join(connection, caller)
     if not found["active"]:
         raise Refused(Refusal.FORBIDDEN, "You are no longer an active member here. Ask an admin to activate you.")
-    actor_id: UUID = found["id"]
-    return actor_id
+    return found["id"], Role(found["role"])
+
+
+async def _join(connection: Connection, caller: Caller) -> Row:
+    """Create the organisation, if need be, and the caller's member record."""
+    await FOUND_ORGANISATION.run(connection, org_id=caller.org_id, organisation=caller.organisation)
+    made = await JOIN.first(
+        connection,
+        org_id=caller.org_id,
+        id=new_id(),
+        subject=caller.subject,
+        name=caller.name or caller.email or caller.subject,
+        email=caller.email,
+        role=caller.role.value,
+    )
+    assert made is not None
+    return made
+
+
+async def _led(connection: Connection, caller: Caller, member: Row) -> Role:
+    """The role of a member whose token has the highest: that one, where the organisation has no admin."""
+    if await LEAD.first(connection, org_id=caller.org_id, id=member["id"]) is None:
+        return Role(member["role"])
+    changes = describe(member, {"role": Role.ADMIN.value})
+    event = NewEvent(Changed(EventType.MEMBER_UPDATED, changes), record_id=member["id"])
+    await append(connection, caller.org_id, [event], None, member["id"])
+    return Role.ADMIN

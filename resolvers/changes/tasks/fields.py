@@ -75,6 +75,9 @@ EMPTY = FIELDS.empty
 DUE = {"due_at", "due_on", "assignee_id"}
 """The fields that the deadline depends on."""
 
+GIVES = ("assignee_id", "lead_id")
+"""The fields that decide whether a rep may have made a task what it is."""
+
 
 def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
     """The given fields as they are stored, each checked by itself. Raises `Refused` INVALID."""
@@ -100,8 +103,7 @@ async def settle(
     await expect_found(change, "contact", new.get("contact_id"), "contactId")
     await expect_found(change, "customer", new.get("customer_id"), "customerId")
     after = {**before, **given}
-    if given.get("assignee_id", before["assignee_id"]) != before["assignee_id"]:
-        expect_may_assign(change, before["assignee_id"], given["assignee_id"], lead)
+    expect_may_assign(change, before, after, lead)
     if DUE & given.keys():
         return {**given, "deadline": await deadline(change, after, new.get("assignee_id"))}
     return dict(given)
@@ -133,18 +135,32 @@ async def assignees(change: Change, *member_ids: UUID | None) -> dict[UUID | Non
     return {row["id"]: row for row in rows}
 
 
-def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, lead: Mapping[str, Any] | None) -> None:
-    """Refuse a rep who assigns a task to another member, or unassigns it; the owner of its lead may always get it."""
-    allowed = {None, change.actor_id}
-    owner = {lead["owner_id"]} if lead else set()
-    if from_id in allowed and to_id in allowed | owner:
+def expect_may_assign(
+    change: Change, before: Mapping[str, Any], after: Mapping[str, Any], lead: Mapping[str, Any] | None
+) -> None:
+    """Refuse a rep who assigns a task to another member, unassigns it, or moves another member's task to a lead that
+    this member does not own; the owner of its lead may always get it.
+
+    The result of an update decides, so two updates cannot do what is refused in one.
+    """
+    if change.caller.role.includes(Role.MANAGER) or all(before[name] == after[name] for name in GIVES):
         return
-    if not change.caller.role.includes(Role.MANAGER):
+    own, owner = {None, change.actor_id}, {lead["owner_id"]} if lead else set()
+    if after["assignee_id"] in own | owner and (
+        before["assignee_id"] in own or after["assignee_id"] == before["assignee_id"]
+    ):
+        return
+    if after["assignee_id"] != before["assignee_id"]:
         raise Refused(
             Refusal.FORBIDDEN,
             "Only a manager can assign tasks to other members, or unassign them. Ask a manager.",
             "assigneeId",
         )
+    raise Refused(
+        Refusal.FORBIDDEN,
+        "Only a manager can move another member's task to a lead that this member does not own. Ask a manager.",
+        "leadId",
+    )
 
 
 def public_fields(task: Mapping[str, Any]) -> Snapshot:

@@ -1,5 +1,6 @@
 """The next occurrence of a task that repeats: on a day of its rule, at the same local time of its assignee."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,9 @@ from models.tables.base import new_id, utc_now
 from models.tables.task import Task
 from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields
 from resolvers.changes.tasks.locks import LockedTasks
+
+MOST_DAYS = 500_000
+"""Days that one change looks through to count what is past, of all its tasks whose rules have COUNT: half a second."""
 
 DIFFERENT = ("id", "assignee_id", "due_at", "due_on", "deadline", "remind_at", "recurrence")
 """Fields that differ from the task before."""
@@ -59,12 +63,26 @@ async def repeat(change: Change, locked: LockedTasks, tasks: Sequence[Row]) -> d
     """Make the tasks that follow held ones by their rules; returns their ids, by the ids of those they follow.
 
     Each is for the assignee of the one before, or for nobody when that member is no longer active.
+
+    Raises `Refused` INVALID when too much is past that has to be counted.
     """
     if not tasks:
         return {}
     people, now = await assignees(change, *(task["assignee_id"] for task in tasks)), utc_now()
-    pairs = [(task["id"], _following(task, people, now)) for task in tasks]
-    made = {task_id: following for task_id, following in pairs if following is not None}
+    days = sum(_days_to_count(task, now) for task in tasks)
+    if days > MOST_DAYS:
+        raise Refused(
+            Refusal.INVALID,
+            f"These tasks repeat with COUNT and are {days:,} days overdue together: more than the {MOST_DAYS:,} that"
+            " can be counted at once. Complete fewer at a time.",
+            "taskIds",
+        )
+    made: dict[UUID, dict[str, Any]] = {}
+    for task in tasks:
+        following = _following(task, people, now)
+        if following is not None:
+            made[task["id"]] = following
+        await asyncio.sleep(0)  # a rule with COUNT takes up to 15 ms, and there are up to 500
     columns = {f"{name}s": [task[name] for task in made.values()] for name in DIFFERENT}
     await change.run(REPEAT, task_ids=list(made), **columns)
     for task_id, task in made.items():
@@ -112,8 +130,9 @@ def next_occurrence(task: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> d
     """
     rule = parse_rule(task["recurrence"])
     was, all_day = _local(task, zone), task["due_on"] is not None
-    left = rule.count
-    for day in rule.days_after(was.date()):
+    left, today = rule.count, now.astimezone(zone).date()
+    # What is past need only be looked at to count it.
+    for day in rule.days_after(was.date(), date.min if left is not None else today):
         local = datetime.combine(day, was.time(), zone)
         if not all_day and not _exists(local):
             continue
@@ -123,7 +142,7 @@ def next_occurrence(task: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> d
             left -= 1
             if left < 1:
                 return None
-        if day >= now.astimezone(zone).date() if all_day else local >= now:
+        if day >= today if all_day else local >= now:
             return {
                 "due_on": day if all_day else None,
                 "due_at": None if all_day else local.astimezone(UTC),
@@ -131,6 +150,11 @@ def next_occurrence(task: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> d
                 "recurrence": rule_text(replace(rule, count=left)),
             }
     return None
+
+
+def _days_to_count(task: Row, now: datetime) -> int:
+    """The days since a task was due, where the rule counts them."""
+    return max(0, (now.date() - _day(task["due_on"] or task["due_at"])).days) if "COUNT=" in task["recurrence"] else 0
 
 
 def _local(task: Mapping[str, Any], zone: ZoneInfo) -> datetime:

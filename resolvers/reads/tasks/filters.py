@@ -30,7 +30,7 @@ def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
 
 
 def viewer_id() -> Expression:
-    """The caller's own id, or null before the caller's first change."""
+    """The caller's own id, or null before the caller signs in."""
     me = rows(Member)
     return me.where(me.entity.subject == SUBJECT).value(lambda member: member.id)
 

@@ -18,7 +18,7 @@ FILES = [
 ]
 
 ACROSS: Mapping[str, list[str]] = {
-    "resolvers.changes.organisation.access.REVOKED": ["member member", "organisation organisation"],
+    "resolvers.changes.organisation.access.RESTRICTED": ["member member", "member member", "organisation organisation"],
     "engine.live.feed.HEADS": ["event_log event_log"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
     "resolvers.changes.tasks.overdue.LATE": ["event_log log", "task task"],

@@ -6,7 +6,10 @@ import asyncpg
 import pytest
 
 from engine import engine as module
+from engine.caller import Caller
 from engine.engine import Engine
+from models.rules.roles import Role
+from resolvers.changes.organisation import membership
 from tests.support.world import World
 
 LOST = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
@@ -42,6 +45,41 @@ async def test_a_database_that_stays_away_is_said_to(
     assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
     assert "Send this again" in error["message"]
     assert str(failure) not in error["message"]
+
+
+FULL = [
+    asyncpg.DiskFullError("could not write to file: No space left on device"),
+    asyncpg.InternalServerError('could not extend file "base/5/16402": No space left on device'),
+    asyncpg.PostgresIOError('could not extend file "base/5/16402": wrote only 4096 of 8192 bytes'),
+]
+
+
+@pytest.mark.parametrize("failure", FULL, ids=lambda failure: type(failure).__name__)
+async def test_a_full_disk_is_said_to_be_full(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
+    """It is not for a while: the code and the message say who has to do something, and the log has an error."""
+
+    async def full(*given: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(module, "perform", full)
+    body = await world.attempt("createLead", {"title": "New", "stageId": world["New"]}, "lead { id }")
+    (error,) = body["errors"]
+    assert (error["extensions"], error["path"]) == ({"code": "DATABASE_FULL"}, ["result"])
+    assert "ask the operator" in error["message"]
+    assert "again in a moment" not in error["message"]
+    assert [(record.levelname, str(failure) in record.getMessage()) for record in caplog.records] == [("ERROR", True)]
+
+
+async def test_signing_in_with_a_full_disk(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever only reads can read; the member record is created later."""
+
+    async def full(*given: Any) -> None:
+        raise FULL[0]
+
+    monkeypatch.setattr(membership, "_join", full)
+    assert await membership.sign_in(database, Caller("fresh", "vera", Role.VIEWER)) == Role.VIEWER
 
 
 async def test_a_change_is_not_done_again_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

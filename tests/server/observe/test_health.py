@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 from httpx2 import ASGITransport, AsyncClient
@@ -13,6 +14,7 @@ from httpx2 import ASGITransport, AsyncClient
 import server.observe.health
 from models.database import Database
 from server.app import create_app
+from server.observe.health import Probe
 from tests.support.process import postgres_in
 from tests.support.served import serving
 from tests.support.stand_in import settings
@@ -59,6 +61,46 @@ async def test_an_exhausted_pool_is_asked_once(migrated: Database, monkeypatch: 
                 await database.pool.release(connection)
             monkeypatch.setattr(server.observe.health, "PATIENCE", 20)
             assert (await client.get("/readyz")).json() == READY
+
+
+async def test_no_connection_to_be_had(migrated: Database) -> None:
+    """503, in one line of the log, and no connection is opened for it: the pool's own is asked, or none."""
+    async with Database.open(migrated.url, max_size=5) as opened:
+        app = create_app(settings(event_poll_seconds=60, overdue_interval=0), opened)
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
+        ):
+            async with asyncio.timeout(20):
+                while (await client.get("/readyz")).json() != READY:
+                    """The wake-ups are connected soon after the start."""
+            count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            before = await migrated.pool.fetchval(count)
+            answers = await asyncio.gather(*(client.get("/readyz") for _ in range(20)))
+            assert {answer.status_code for answer in answers} == {200}
+            assert await migrated.pool.fetchval(count) <= before
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+        asyncpg.InvalidPasswordError("password authentication failed"),
+        ConnectionRefusedError(111, "refused"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+async def test_a_connection_that_is_refused(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """The probe says so; the log has the reason, without a trace."""
+
+    class Refusing:
+        async def fetchval(self, query: str) -> Any:
+            raise failure
+
+    assert await Probe(Database(Refusing(), "")).answers() == (False, False)
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert str(failure) in record.getMessage()
 
 
 def test_a_database_that_hangs(tmp_path: Path) -> None:

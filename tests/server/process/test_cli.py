@@ -53,6 +53,22 @@ def dealboard(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     return run
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "demo.example"])
+def test_a_demo_is_not_open_to_other_machines_by_mistake(dealboard: Dealboard, host: str) -> None:
+    """Everybody who reaches it is an admin: beyond loopback it takes a setting."""
+    ended = dealboard("serve", "--demo", "--host", host)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"--demo gives everybody who can reach {host} the token of an admin." in ended.stderr
+    assert "DEALBOARD_DEMO_HOSTS" in ended.stderr
+
+
+def test_a_demo_can_be_opened_on_purpose(tmp_path: Path) -> None:
+    """With the names by which it is reached."""
+    with serving(tmp_path, DEALBOARD_HOST="0.0.0.0", DEALBOARD_DEMO_HOSTS="demo.example") as served:
+        url = served.url.replace("0.0.0.0", "127.0.0.1")
+        assert ask(url, served.headers, "{ __typename }") == {"data": {"__typename": "Query"}}
+
+
 def test_a_server_starts_stops_and_keeps_its_data(tmp_path: Path) -> None:
     """The printed token works; Ctrl-C ends everything, PostgreSQL included; a second start finds the same demo."""
     query = "{ viewer { member { name } } pipelines { id name } }"

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from server.process.cli import app
 from server.process.faults import Fault
+from server.process.importing import read_file
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "crm-opportunities" / "sales_pipeline.csv"
 MAPPING = [
@@ -92,6 +93,31 @@ def test_what_cannot_be_imported_gets_one_line(imported, content, options: list[
         imported(content, *options)
     assert words in str(fault.value)
     assert "\n" not in str(fault.value)
+
+
+def test_rejected_lines_are_private_and_harmless(imported, tmp_path: Path) -> None:
+    """Formulas are text to a spreadsheet, and themselves again once the file is imported; only its owner reads it."""
+    kept = tmp_path / "deals.rejected.csv"
+    kept.write_text("from before")
+    kept.chmod(0o644)
+    open_stage = ("--create-missing", "--stages", "Open")
+    imported('title,stage,contact\n"=HYPERLINK(""http://x"")",,+49 30\n-1,,@me\n"\tx",,plain\n', *open_stage)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with kept.open(newline="") as opened:
+        rows = list(csv.reader(opened))
+    assert [row[:3] for row in rows] == [
+        ["title", "stage", "contact"],
+        ['\'=HYPERLINK("http://x")', "", "'+49 30"],
+        ["'-1", "", "'@me"],
+        ["'\tx", "", "plain"],
+    ]
+    header, lines = read_file(kept)
+    assert header == ["title", "stage", "contact", "line", "reason"]
+    assert [line.cells[:3] for line in lines] == [
+        ['=HYPERLINK("http://x")', "", "+49 30"],
+        ["-1", "", "@me"],
+        ["\tx", "", "plain"],
+    ]
 
 
 def test_a_file_of_a_spreadsheet_is_read(imported) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import json
 import random
 from collections import Counter
+from datetime import date, timedelta
 
 from models import organisation_id
 from models.rules.ids import parse_id, public_id
-from models.tables.base import new_id
+from models.tables.base import new_id, utc_now
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import task
 from tests.support.world import RITA, World
@@ -119,4 +120,21 @@ async def test_many_at_once_complete_each_task_once(world: World) -> None:
     assert {row["code"] for row in results if not row["completed"]} == {"TASK_CLOSED"}
     types = Counter(event["type"] for event in await world.events(head))
     assert types == {"task.completed": len(done), "task.scheduled": len(done)}
+    await expect_consistent(world.database)
+
+
+async def test_what_is_long_past_is_passed_over(world: World) -> None:
+    """Tasks that were due in 1900 come again today, or never; how much there is to count in one request is limited."""
+    daily = [await task(world, f"Daily {nth}", dueOn="1900-01-01", recurrence="FREQ=DAILY") for nth in range(20)]
+    made = await world.change("completeTasks", {"taskIds": daily}, "nextOccurrences { dueOn }")
+    today = utc_now().date()
+    days = {date.fromisoformat(row["dueOn"]) for row in made["nextOccurrences"]}
+    assert len(made["nextOccurrences"]) == 20
+    assert days <= {today, today - timedelta(days=1)}, "a midnight may have passed"
+    counted = [
+        await task(world, f"Counted {nth}", dueOn="1900-01-01", recurrence="FREQ=DAILY;COUNT=1000") for nth in range(11)
+    ]
+    await world.refused("completeTasks", {"taskIds": counted}, "INVALID", "taskIds")
+    made = await world.change("completeTasks", {"taskIds": counted[1:]}, "nextOccurrences { dueOn }")
+    assert made["nextOccurrences"] == []
     await expect_consistent(world.database)

@@ -203,6 +203,28 @@ async def test_assignees(world: World) -> None:
     await world.change("updateTask", give["rita"], **MIA)
 
 
+async def test_two_steps_give_no_task_that_one_could_not(world: World) -> None:
+    """A rep cannot give a task to a lead's owner and then move it: what the update leaves must be allowed by itself."""
+    for name in ("Ada", "Dan"):
+        await world.change("updateLead", {"leadId": world[name], "ownerId": world["mia"]})
+    given = {"title": "Call", "leadId": world["Ada"], "assigneeId": world["mia"]}
+    call = {"taskId": (await world.change("createTask", given, "task { id }", **RITA))["task"]["id"]}
+    refused = "Only a manager can move another member's task to a lead that this member does not own. Ask a manager."
+    for lead_id in (None, world["Bob"], world["Cleo"]):
+        payload = await world.refused("updateTask", {**call, "leadId": lead_id}, "FORBIDDEN", "leadId", **RITA)
+        assert payload["userErrors"][0]["message"] == refused
+        both = {**call, "leadId": lead_id, "assigneeId": world["tester"]}
+        await world.refused("updateTask", both, "FORBIDDEN", "assigneeId", **RITA)
+    for given in ({"leadId": world["Dan"]}, {"leadId": world["Dan"], "assigneeId": world["mia"], "title": "Ring"}):
+        made = await world.change("updateTask", {**call, **given}, SHOW, **RITA)
+        assert (made["task"]["lead"], made["task"]["assignee"]) == ({"title": "Dan"}, {"id": world["mia"]})
+    await world.change("updateTask", {**call, "leadId": None}, **MIA)
+    own = {"taskId": await task(world, "Write", leadId=world["Ada"], assigneeId=world["rita"])}
+    for lead_id in (world["Cleo"], None):
+        await world.change("updateTask", {**own, "leadId": lead_id}, **RITA)
+    await expect_consistent(world.database)
+
+
 async def test_an_assignee_who_has_left_may_stay(world: World) -> None:
     """The other fields can still be changed, so that a form can be sent back as it was."""
     call = {"taskId": await task(world, "Call", assigneeId=world["rita"])}
