@@ -13,7 +13,7 @@ from models.database import Connection, Database, Statement
 class Domain:
     """The rules and statements of one domain, which a process passes to its engine and its feed.
 
-    - `expect_member`: the id of the caller's member record, made on the first change. Raises `Refused` FORBIDDEN.
+    - `expect_member`: the id of the caller's member record, created on the first change. Raises `Refused` FORBIDDEN.
     - `find_revoked`: those of the people whose access was revoked, and why.
     - `current_ids`: the fields of an input, with the ids of merged records replaced by those of the records they were
       merged into.

@@ -1,7 +1,7 @@
 """A change: one transaction that locks what it decides on, writes, and appends its events to the organisation's log.
 
 async with one transaction:
-    the caller's member record     made on the first change, refused when deactivated
+    the caller's member record     created on the first change, refused when deactivated
     the change itself              a function that takes a `Change` and the fields of the mutation's input
     events                         in one statement that takes the log's counter last, so its lock is short
 wake-up                            after the commit; it carries nothing but the organisation's id
