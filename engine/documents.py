@@ -16,7 +16,7 @@ from graphql import (
     validate,
 )
 
-from engine.cost import Cost
+from engine.bounds.cost import Cost
 from engine.errors import Code, RequestError, error, refusal
 from engine.limits import Limits, Ruler, exceeded
 

@@ -23,7 +23,9 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from engine.answers import MOST_BYTES, is_size, limited_events, limited_payload, limited_query, too_large
+from engine.bounds.answers import MOST_BYTES, is_size, limited_events, limited_payload, limited_query, too_large
+from engine.bounds.places import Work
+from engine.bounds.shares import Shares
 from engine.caller import Caller, Person, Restriction
 from engine.change.inputs import change_input
 from engine.change.payload import PayloadPlan
@@ -36,14 +38,12 @@ from engine.live.reader import TooManyStreams
 from engine.live.selection import EventSelection, encode_cursor
 from engine.live.shared_stream import EventPage, Frame, HistoryGone
 from engine.outline import expect_role
-from engine.places import Work
 from engine.plan_cache import Plans
 from engine.plans import Plan
 from engine.publish.fields import CHANGE, OWN_IDS, ROLE
 from engine.read.arguments import DEFINITION, python_name
 from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
-from engine.shares import Shares
 from models.database import UNREACHABLE, Database
 from models.rules.refusal import Refused
 from models.timeouts import TimedOut, timed

@@ -30,7 +30,7 @@ from graphql import (
     validate,
 )
 
-from engine.cost import PAGES, SATURATED, Cost, Pages, added, of_field, reckoned
+from engine.bounds.cost import PAGES, SATURATED, Cost, Pages, added, of_field, reckoned
 from engine.errors import Code, error
 
 REPEATS = 100

@@ -17,9 +17,9 @@ from weakref import WeakKeyDictionary
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
-from engine.budgets import Budget
+from engine.bounds.budgets import Budget
+from engine.bounds.cost import reckoned
 from engine.caller import Caller
-from engine.cost import reckoned
 from engine.documents import Prepared
 from engine.errors import Code, RequestError, refusal
 from engine.limits import Limits, too_costly

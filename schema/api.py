@@ -4,7 +4,7 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
-from engine.cost import ROWS, TEST_ROWS
+from engine.bounds.cost import ROWS, TEST_ROWS
 from engine.publish.fields import EXPECTED_ROWS, ROWS_PER_TEST
 from engine.publish.node import Node
 from engine.publish.scalars import SCALARS

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from engine.bounds.shares import Hit, Shares, unseen
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.errors import Code, encode_errors, error
@@ -22,21 +23,20 @@ from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from engine.plan_cache import Allowance, Plans, Watch
-from engine.shares import Hit, Shares, unseen
 from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.auth.access import ending_revoked, expect_access, refresh_access
+from server.auth.origins import CrossOrigin, Origins
+from server.edge.body_limit import BodyLimit
 from server.observe.calls import Calls
 from server.observe.health import health_routes, look_at, metrics_route
 from server.pages import graphiql_assets, graphiql_page
 from server.settings import Settings
-from server.transport.body_limit import BodyLimit
 from server.transport.handshake import Sockets
 from server.transport.http import GraphQL
 from server.transport.media import RESPONSE
-from server.transport.origins import CrossOrigin, Origins
 from server.transport.service import Runs, Service
 
 PATH = "/graphql"

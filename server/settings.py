@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from server.bounds import Bounds
 
 PREFIX = "DEALBOARD_"
 SHORTEST_SECRET = 32
@@ -22,7 +24,7 @@ class WrongSettings(Exception):
     """Settings that cannot be used, in one line that says how to fix them."""
 
 
-class Settings(BaseSettings):
+class Settings(Bounds):
     """Every setting of the server."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
@@ -80,65 +82,6 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browser apps that may call the API, separated by commas. * allows every origin."
     )
-    max_body_bytes: int = Field(1_000_000, ge=1_000, description="Maximum size of a request body, in bytes.")
-    max_header_bytes: int = Field(
-        32_768, ge=1_024, description="Maximum size of the URL and the headers of a request, in bytes."
-    )
-    header_timeout: float = Field(10.0, gt=0, description="Seconds that a client has to send the headers of a request.")
-    body_timeout: float = Field(30.0, gt=0, description="Seconds that a client has to send the body of a request.")
-    max_connections: int = Field(
-        10_000,
-        ge=1,
-        description="Maximum number of connections per process; fewer if the limit of open files is lower. The one that"
-        " has waited longest for its client makes room for a new one.",
-    )
-    max_connections_per_address: int = Field(
-        1_000,
-        ge=0,
-        description="Maximum number of connections from one address, or from one /64 of IPv6, per process. This machine"
-        " is not limited. 0: no limit, for a reverse proxy on another machine.",
-    )
-    max_depth: int = Field(15, ge=1, le=30, description="Maximum nesting of an operation.")
-    max_aliases: int = Field(
-        100, ge=0, description="Maximum number of aliases in an operation, with fragments expanded."
-    )
-    max_fields: int = Field(
-        1_000, ge=1, description="Maximum number of fields in an operation, with fragments expanded."
-    )
-    max_root_fields: int = Field(20, ge=1, description="Maximum number of root fields in an operation.")
-    max_tokens: int = Field(1_200, ge=10, description="Maximum number of lexical tokens in a document.")
-    max_values: int = Field(
-        10_000, ge=1, description="Maximum number of values in the variables of an operation, at all levels."
-    )
-    max_cost: int = Field(50_000, ge=1, description="Maximum number of rows that a query is estimated to read.")
-    max_answer_bytes: int = Field(8_000_000, ge=10_000, description="Maximum size of an answer, in bytes.")
-    compile_seconds_per_member: float = Field(
-        5.0, gt=0, description="Seconds a minute that a member's new operations may take to compile, per process."
-    )
-    compile_seconds_per_organisation: float = Field(
-        15.0,
-        gt=0,
-        description="Seconds a minute that an organisation's new operations may take to compile, per process.",
-    )
-    socket_init_timeout: float = Field(5.0, gt=0, description="Seconds that a WebSocket has to authenticate.")
-    socket_ping_interval: float = Field(
-        20.0,
-        gt=0,
-        description="Seconds between pings on a WebSocket. A client that leaves two unanswered is disconnected.",
-    )
-    send_timeout: float = Field(
-        10.0, gt=0, description="Seconds that a client has to read pending data before it is disconnected."
-    )
-    max_subscriptions_per_socket: int = Field(
-        100, ge=1, description="Maximum number of concurrent operations on a WebSocket."
-    )
-    max_streams_per_member: int = Field(
-        100, ge=1, description="Maximum number of distinct subscriptions of a member, per process."
-    )
-    max_connections_per_member: int = Field(
-        100, ge=1, description="Maximum number of open sockets and streams of a member, per process."
-    )
-    max_messages_per_second: int = Field(200, ge=1, description="Maximum number of messages per second on a WebSocket.")
     shutdown_timeout: float = Field(
         10.0, gt=0, description="Seconds that running requests have to finish after a signal to stop."
     )

@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 import pytest
 
+from engine.bounds.shares import Shares
 from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.limits import Limits
 from engine.live.feed import Feed
 from engine.plan_cache import Plans
-from engine.shares import Shares
 from models import Base, Role
 from models.database import Database
 from models.migrate import migrate

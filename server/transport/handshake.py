@@ -3,9 +3,9 @@
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from server.auth.origins import Origins
 from server.observe.calls import request_id
 from server.transport.http import repeated
-from server.transport.origins import Origins
 from server.transport.refusals import BadRequest, NotAllowed, RefusedRequest
 from server.transport.service import Service
 from server.transport.sockets import Socket

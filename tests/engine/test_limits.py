@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, build_schema, get_introspection_query, parse
 
-from engine.cost import ROWS, TEST_ROWS, reckoned
+from engine.bounds.cost import ROWS, TEST_ROWS, reckoned
 from engine.limits import REPEATS, Limits, Ruler, exceeded
 
 SDL = """

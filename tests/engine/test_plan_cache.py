@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from engine import plan_cache
-from engine.budgets import MOST_SPENDERS, Budget
+from engine.bounds.budgets import MOST_SPENDERS, Budget
 from engine.caller import Caller
 from engine.documents import Documents
 from engine.engine import Engine

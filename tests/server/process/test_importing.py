@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from server.process.cli import app
 from server.process.faults import Fault
-from server.process.importing import read_file
+from server.process.import_files import read_file
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "crm-opportunities" / "sales_pipeline.csv"
 MAPPING = [

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.bounds.places import MOST_WAITING, Work
+from engine.bounds.shares import Admission, Shares
 from engine.errors import RequestError
-from engine.places import MOST_WAITING, Work
-from engine.shares import Admission, Shares
 
 ORGS = [UUID(int=number) for number in range(4)]
 A, B, C, D = ORGS

@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from uuid import UUID
 
+from engine.bounds.places import Place, Places, Waiter, Work
 from engine.errors import Code, RequestError, refusal
-from engine.places import Place, Places, Waiter, Work
 
 Hit = Callable[[str], None]
 """Takes the name of a bound that an operation has hit."""
