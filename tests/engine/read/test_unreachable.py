@@ -43,7 +43,7 @@ async def test_a_database_that_stays_away_is_said_to(
     monkeypatch.setattr(engine, "_read", never)
     (error,) = (await api("{ cursor }"))["errors"]
     assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
-    assert "Send this again" in error["message"]
+    assert "Try again" in error["message"]
     assert str(failure) not in error["message"]
 
 
