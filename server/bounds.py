@@ -4,7 +4,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class Bounds(BaseSettings):
+class BoundSettings(BaseSettings):
     """The bounds of a server: of requests, operations, answers, connections and sockets."""
 
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Maximum size of a request body, in bytes.")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from server.bounds import Bounds
+from server.bounds import BoundSettings
 
 PREFIX = "DEALBOARD_"
 SHORTEST_SECRET = 32
@@ -24,7 +24,7 @@ class WrongSettings(Exception):
     """Settings that cannot be used, in one line that says how to fix them."""
 
 
-class Settings(Bounds):
+class Settings(BoundSettings):
     """Every setting of the server."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)

@@ -23,7 +23,7 @@ class Seat:
 
     __slots__ = ("abort", "admission", "network")
 
-    def __init__(self, admission: "Admission", network: str | None, abort: Callable[[], None]) -> None:
+    def __init__(self, admission: "Seats", network: str | None, abort: Callable[[], None]) -> None:
         self.admission = admission
         self.network = network
         self.abort = abort
@@ -53,7 +53,7 @@ class Seat:
 
 
 @dataclass
-class Admission:
+class Seats:
     """The connections of this process: at most `most`, and from one address at most `most_per_address`, 0 for any."""
 
     most: int

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from server.edge.admission import Admission
+from server.edge.admission import Seats
 from server.observe.metrics import Metrics
 from server.settings import Settings
 from server.transport.media import RESPONSE
@@ -16,7 +16,7 @@ class ConnectionEdge:
     def __init__(self, settings: Settings, metrics: Metrics, most: int | None = None) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.admission = Admission(most or settings.max_connections, settings.max_connections_per_address, self.cut)
+        self.admission = Seats(most or settings.max_connections, settings.max_connections_per_address, self.cut)
 
     def cut(self, reason: str) -> None:
         """Count a connection that is refused, or closed before its request was complete."""

@@ -25,7 +25,7 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 class Log:
-    """A log of events that cost so many seconds each, and whoever asked for them."""
+    """A log of events that cost so many seconds each, and the members who asked for them."""
 
     def __init__(self, seconds: float, limit: float = 1000) -> None:
         self.seconds = seconds

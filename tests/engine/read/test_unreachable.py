@@ -73,7 +73,7 @@ async def test_a_full_disk_is_said_to_be_full(
 
 
 async def test_signing_in_with_a_full_disk(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever only reads can read; the member record is created later."""
+    """A caller who only reads can read; the member record is created later."""
 
     async def full(*given: Any) -> None:
         raise FULL[0]

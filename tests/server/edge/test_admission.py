@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.edge.admission import Admission, Crowded, network_of
+from server.edge.admission import Crowded, Seats, network_of
 from server.edge.open_files import RESERVED, connections_within, raise_open_files
 from server.process.serving import UNREACHED_MS, listen
 from tests.support.raw import cut, post, raw
@@ -89,7 +89,7 @@ async def test_seats_are_returned(stand_in: StandIn) -> None:
 
 def test_an_address_has_its_share() -> None:
     """One address is refused at its limit while others come; its seats count once each, and are free when they end."""
-    admission = Admission(100, 2, cut=lambda _: None)
+    admission = Seats(100, 2, cut=lambda _: None)
     first, _ = (admission.admit("192.0.2.1", lambda: None) for _ in range(2))
     with pytest.raises(Crowded) as refused:
         admission.admit("192.0.2.1", lambda: None)
@@ -107,7 +107,7 @@ def test_an_address_has_its_share() -> None:
 
 def test_without_a_limit_every_address_counts_as_one_of_many() -> None:
     """0 is for a proxy on another machine, from whose address everyone comes."""
-    admission = Admission(100, 0, cut=lambda _: None)
+    admission = Seats(100, 0, cut=lambda _: None)
     for _ in range(50):
         admission.admit("192.0.2.1", lambda: None)
     assert (len(admission.seats), admission.networks) == (50, {})
