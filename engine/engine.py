@@ -156,7 +156,7 @@ class Engine:
         plan = self._plan(prepared, values, caller)
         if prepared.kind != "query" or plan.compiled is None:
             raise RequestError([error(Code.BAD_REQUEST, "Only a query that reads records can be explained.")])
-        sql = plan.compiled.statement.sql
+        sql = self._limited(plan.compiled, limited_query)
         arguments = self._bound(plan.compiled, values, caller)
         async with self.database.acquire() as connection:
             found = await connection.fetch("EXPLAIN (ANALYZE, BUFFERS) " + sql, *arguments)
