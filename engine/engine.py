@@ -56,6 +56,8 @@ OK = "OK"
 BOUNDS: Mapping[str, str] = {Code.TIMED_OUT: "timeout", Code.ANSWER_TOO_LARGE: "size"}
 """Codes of operations that hit a bound while they ran, and the bound."""
 
+MADE = "The change was made: query what you need of it, in parts."
+
 NO_VARIABLES = VariableValues({}, {})
 
 
@@ -172,7 +174,7 @@ class Engine:
         plan, values = await self._plan(prepared, variables, caller)
         if prepared.kind != "query" or plan.compiled is None:
             raise RequestError([error(Code.BAD_REQUEST, "Only a query that reads records can be explained.")])
-        sql = plan.compiled.statement.sql
+        sql = self._limited(plan.compiled, limited_query)
         arguments = self._bound(plan.compiled, values, caller)
         async with self.database.acquire() as connection:
             found = await connection.fetch("EXPLAIN (ANALYZE, BUFFERS) " + sql, *arguments)
@@ -246,15 +248,20 @@ class Engine:
         data: dict[str, Any] = {}
         errors: list[GraphQLError] = []
         codes: list[str] = []
+        size = 0
         for key, fields in plan.grouped.items():
             payload = (plan.payloads or {}).get(key)
             if payload is None:
                 data[key] = plan.root.name
                 continue
             try:
-                data[key] = await self._change(
+                shown = await self._change(
                     plan.root.fields[fields[0].node.name.value], payload, fields, values, caller, codes
                 )
+                size += len(orjson.dumps(shown)) if len(plan.grouped) > 1 else 0
+                if size > self.most_bytes:
+                    raise too_large(size, self.most_bytes, MADE)
+                data[key] = shown
             except Exception as failure:
                 data[key] = None
                 errors.append(masked(failure, path=[key]))
@@ -304,7 +311,7 @@ class Engine:
             message = "The change was made, but reading what its payload asks for took too long. Query it, in parts."
             raise Failed(Code.TIMED_OUT, message) from late
         if row is not None and is_size(row[0]):
-            raise too_large(int(row[0]), self.most_bytes, "The change was made: query what you need of it, in parts.")
+            raise too_large(int(row[0]), self.most_bytes, MADE)
         return row  # type: ignore[no-any-return]
 
     async def _start(

@@ -7,6 +7,8 @@ async with one transaction:
 wake-up                            after the commit; it carries nothing but the organisation's id
 """
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,8 @@ from engine.caller import Caller
 from engine.change.events import Beside, append
 from engine.change.idempotency import Idempotency, recall, remember
 from engine.domain import Domain
+from engine.errors import Code
+from engine.failures import Failed
 from engine.read.redirects import MERGED
 from models.database import Connection, Database, Row, Statement
 from models.rules.refusal import Refusal, Refused
@@ -26,6 +30,13 @@ from models.tables.event import NewEvent
 
 ATTEMPTS = 5
 """How often a change is tried if PostgreSQL aborts it to break a deadlock."""
+
+PAUSE = 0.02
+"""Seconds that a change waits at most before it is tried again, doubled each time. It waits a random part of them: two
+changes that meet each other would else meet again."""
+
+CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Failures that do not lie in the change: other changes at the same time caused them."""
 
 
 @dataclass
@@ -70,6 +81,16 @@ class Change:
             await append(self.connection, self.org_id, self.new_events, self.beside, self.actor_id, self.mutation)
 
 
+class Contended(Failed):
+    """Other changes of the same records got in the way of each attempt. Nothing has changed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.SERVICE_UNAVAILABLE,
+            "Others change the same records right now, and nothing has changed. Send this again in a moment.",
+        )
+
+
 ChangeFunction = Callable[..., Awaitable[Mapping[str, Any]]]
 """Makes a change, given the `Change` and the fields of its input; returns the values of the payload, by field."""
 
@@ -100,15 +121,17 @@ async def perform(
 
     With an idempotency key, a repeated change is not made again: the first result is returned. A refusal changes
     nothing, so it is not stored. A change that does not find a record is tried again with the ids of merged records
-    replaced, so that merges cost nothing as long as all records exist.
+    replaced, so that merges cost nothing as long as all records exist. Raises `Contended` when it met deadlocks in all
+    of its attempts.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with database.transaction(database.change_timeout) as connection:
                 return await _perform(connection, domain, caller, mutation, values, idempotency)
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+        except CONTENDED as failure:
             if attempt == ATTEMPTS:
-                raise
+                raise Contended from failure
+            await asyncio.sleep(random.uniform(0, PAUSE * 2 ** (attempt - 1)))
         except Refused as refused:
             if refused.code is not Refusal.NOT_FOUND or mutation.own_ids or attempt == ATTEMPTS:
                 raise

@@ -21,8 +21,9 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 
 from engine.caller import Person
 from engine.domain import Domain
+from engine.live.patience import patiently
 from engine.live.reader import Bounds, Reader, read_bounds
-from engine.live.shared_stream import Render, Rendered, Stream, patiently
+from engine.live.shared_stream import Render, Rendered, Stream
 from engine.live.wakeups import CHANNEL, EVERYTHING, Wakeups
 from models.database import Database, Observe, Statement, ignore
 from models.tables.event import EventLog

@@ -16,7 +16,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from engine.live.shared_stream import AGAIN, HistoryGone, Stream, patiently
+from engine.live.patience import AGAIN, patiently
+from engine.live.shared_stream import HistoryGone, Stream
 from engine.live.turns import Turns
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Observe, Statement

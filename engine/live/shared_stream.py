@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from engine.live.patience import patiently
 from engine.live.turns import Turns
-from models.database import UNREACHABLE
 from models.timeouts import TimedOut
 
 PAGE = 100
@@ -28,9 +28,6 @@ OFFERS = 500
 
 QUEUE = 256
 """Rendered events that may wait for one subscriber; beyond that it reads the table again at its own pace."""
-
-AGAIN = 0.5
-"""Seconds between two tries while the database is unreachable."""
 
 
 class Frame(NamedTuple):
@@ -56,20 +53,9 @@ Render = Callable[[int, int, int, str | None], Awaitable[EventPage]]
 """Renders the events of a stream after one number and up to another, at most so many: `(after, to, size, member)`. The
 member is the one who replays them; None for new events, which are rendered for the organisation."""
 
-Found = TypeVar("Found")
-
 
 class HistoryGone(Exception):
     """Some of the events that should follow were deleted."""
-
-
-async def patiently(ask: Callable[[], Awaitable[Found]]) -> Found:
-    """The database's answer, requested again for as long as it is unreachable."""
-    while True:
-        try:
-            return await ask()
-        except UNREACHABLE:
-            await asyncio.sleep(AGAIN)
 
 
 @dataclass(eq=False)

@@ -72,6 +72,19 @@ async def test_a_payload_says_that_the_change_was_made(narrow: Engine, world: Wo
     assert (data["b"]["title"], data["userErrors"]) == ("Ada", [])
 
 
+async def test_the_payloads_of_one_request_count_together(narrow: Engine, world: World) -> None:
+    """The one that is too much says so; the others are shown."""
+    field = 'updateLead(input: {leadId: "%s", description: "%s"}) { lead { description } userErrors { message } }'
+    leads = zip("abc", ("Ada", "Bob", "Cleo"), strict=True)
+    fields = [f"{key}: {field % (world[name], key * 900)}" for key, name in leads]
+    body = await ask(narrow, world, f"mutation {{ {' '.join(fields)} }}")
+    shown = {key: {"lead": {"description": key * 900}, "userErrors": []} for key in "ab"}
+    assert body["data"] == {**shown, "c": None}
+    (error,) = body["errors"]
+    assert (error["extensions"]["code"], error["path"]) == ("ANSWER_TOO_LARGE", ["c"])
+    assert (await world.lead("Cleo", "description"))["description"] == "c" * 900
+
+
 async def test_events_come_in_pages_that_fit(narrow: Engine, make_board: Any) -> None:
     """Together they are larger than an answer may be; each is delivered, once and in order."""
     board = replace(await make_board(), engine=narrow)

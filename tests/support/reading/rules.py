@@ -94,6 +94,8 @@ def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any
         if len(found["ids"]) > 100:
             raise BadArgument("too many")
         parsed["ids"] = [split_id(text) for text in found["ids"]]
+        if len(set(parsed["ids"])) < len(parsed["ids"]):
+            raise BadArgument("the same id twice")
     if "timeZone" in found:
         parsed["timeZone"] = parse_zone(parse_text(found["timeZone"]))
     if "search" in found:
