@@ -1,13 +1,20 @@
 """What the protocols of one process share: settings, the counter of cut connections, and the seats."""
 
+import logging
+import time
 from http import HTTPStatus
 
 from server.edge.admission import Seats
 from server.observe.metrics import Metrics
 from server.settings import Settings
 from server.transport.media import RESPONSE
-from server.transport.refusals import RefusedRequest
+from server.transport.refusals import NotAvailable, RefusedRequest, TooManyConnections
 from server.transport.reply import HEADERS
+
+log = logging.getLogger("dealboard.edge")
+
+QUIET = 60.0
+"""Seconds between two lines in the log about refused connections, however many there are."""
 
 
 class ConnectionEdge:
@@ -17,10 +24,27 @@ class ConnectionEdge:
         self.settings = settings
         self.metrics = metrics
         self.admission = Seats(most or settings.max_connections, settings.max_connections_per_address, self.cut)
+        self.logged = float("-inf")
 
     def cut(self, reason: str) -> None:
         """Count a connection that is refused, or closed before its request was complete."""
         self.metrics.cut.labels(reason).inc()
+
+    def crowded(self, host: str | None, reason: str) -> RefusedRequest:
+        """The answer to a connection for which there is no room. Operators learn of it from the log, now and then."""
+        self.cut(reason)
+        if reason == "address":
+            text = "connections from %s are refused: it has %d (DEALBOARD_MAX_CONNECTIONS_PER_ADDRESS; 0 for a proxy)"
+            most = self.settings.max_connections_per_address
+            refused: RefusedRequest = TooManyConnections(most)
+        else:
+            text = "connections such as from %s are refused: all %d are in use (DEALBOARD_MAX_CONNECTIONS)"
+            most = self.admission.most
+            refused = NotAvailable("This server has too many connections. Retry in a moment.")
+        if time.monotonic() - self.logged >= QUIET:
+            self.logged = time.monotonic()
+            log.warning(text, host, most)
+        return refused
 
 
 def last_response(refused: RefusedRequest) -> bytes:

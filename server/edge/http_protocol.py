@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from server.edge.admission import Crowded, Seat
 from server.edge.edge import ConnectionEdge, last_response
 from server.edge.socket_protocol import SeatedProtocol
-from server.transport.refusals import BadRequest, NotAvailable, RefusedRequest, TooManyConnections
+from server.transport.refusals import BadRequest, NotAvailable, RefusedRequest
 
 MOST_PIPELINED = 16
 """Requests of one connection that wait for the one before them. Each holds its headers meanwhile."""
@@ -50,16 +50,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a seat, or refuse the connection."""
         super().connection_made(transport)
-        settings = self.edge.settings
+        host = self.client[0] if self.client else None
         try:
-            self.seat = self.edge.admission.admit(self.client[0] if self.client else None, transport.abort)
+            self.seat = self.edge.admission.admit(host, transport.abort)
         except Crowded as crowded:
-            if crowded.reason == "address":
-                self._refuse("address", TooManyConnections(settings.max_connections_per_address))
-            else:
-                self._refuse("total", NotAvailable("This server has too many connections. Retry in a moment."))
+            transport.write(last_response(self.edge.crowded(host, crowded.reason)))
+            transport.close()
+            self._linger()
         else:
-            self.late = self.loop.call_later(settings.header_timeout, self._give_up)
+            self.late = self.loop.call_later(self.edge.settings.header_timeout, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrives, as far as it is within the limits."""

@@ -33,7 +33,7 @@ class Pulse:
         self._next()
 
     def heard(self) -> None:
-        """The client has sent a message; raises `Closing` above the limit a second. A burst across two is allowed."""
+        """Count a message of the client; a burst across two seconds is allowed. Raises `Closing`."""
         self.unanswered = 0
         now, most = time.monotonic(), self.settings.max_messages_per_second
         if now - self.second >= 1:

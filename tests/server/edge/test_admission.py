@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from server.edge.admission import Crowded, Seats, network_of
+from server.edge.edge import ConnectionEdge
 from server.edge.open_files import RESERVED, connections_within, raise_open_files
+from server.observe.metrics import Metrics
 from server.process.serving import UNREACHED_MS, listen
 from tests.support.raw import cut, post, raw
 from tests.support.slow_clients import another
-from tests.support.stand_in import StandIn, application, bearer, listening
+from tests.support.stand_in import StandIn, application, bearer, listening, settings
 
 
 async def test_silent_connections_make_room(stand_in: StandIn) -> None:
@@ -111,6 +113,22 @@ def test_without_a_limit_every_address_counts_as_one_of_many() -> None:
     for _ in range(50):
         admission.admit("192.0.2.1", lambda: None)
     assert (len(admission.seats), admission.networks) == (50, {})
+
+
+def test_refused_connections_are_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for many, which names the address and the setting; each is counted, and answered with its status."""
+    edge = ConnectionEdge(settings(max_connections_per_address=7), Metrics())
+    refused = [edge.crowded("192.0.2.1", reason) for reason in ("address", "address", "total")]
+    assert [(one.status, one.code) for one in refused] == [
+        (429, "RATE_LIMITED"),
+        (429, "RATE_LIMITED"),
+        (503, "SERVICE_UNAVAILABLE"),
+    ]
+    (record,) = caplog.records
+    assert "192.0.2.1" in record.getMessage()
+    assert "DEALBOARD_MAX_CONNECTIONS_PER_ADDRESS" in record.getMessage()
+    found = edge.metrics.registry.get_sample_value("dealboard_connections_cut_total", {"reason": "address"})
+    assert found == 2
 
 
 @pytest.mark.parametrize(
