@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+ONE_DAY = timedelta(days=1)
+
 HORIZON = 30
 """Years within which the next day must be. A rule may name a day that never comes, such as 30 February."""
 
@@ -32,51 +34,78 @@ class Recurrence:
     by_set_pos: tuple[int, ...] = ()
     week_start: int = 0
 
-    def days_after(self, start: date) -> Iterator[date]:
-        """The days after `start` by the rule, until none comes within the horizon; COUNT and UNTIL do not end them."""
+    def days_after(self, start: date, since: date = date.min) -> Iterator[date]:
+        """The days after `start` by the rule, until none comes within the horizon; COUNT and UNTIL do not end them.
+
+        Those before `since` are passed over by arithmetic, not one by one: a rule can count from a century ago.
+        """
         last: date | None = start
         while last is not None:
             start, last = last, None
-            for last in self._days_within(start, date(min(start.year + HORIZON, date.max.year - 1), 12, 31)):
+            horizon = date(min(start.year + HORIZON, date.max.year - 1), 12, 31)
+            for last in self._days_within(start, since - ONE_DAY if since > start else start, horizon):
                 yield last
+            if last is None and since > start:
+                last = self._last_within(start, horizon)
 
-    def _days_within(self, start: date, horizon: date) -> Iterator[date]:
-        for days in PERIODS[self.freq](self, start, horizon):
-            chosen = sorted(days)
-            if self.by_set_pos:
-                size = len(chosen)
-                at = {nth - 1 if nth > 0 else size + nth for nth in self.by_set_pos if abs(nth) <= size}
-                chosen = [chosen[nth] for nth in sorted(at)]
-            yield from (day for day in chosen if start < day <= horizon)
+    def _days_within(self, start: date, after: date, horizon: date) -> Iterator[date]:
+        """The days of a rule that counts from `start`, later than `after`, up to the horizon."""
+        if after < horizon:
+            for nth in range(self._period(start, after), self._period(start, horizon) + 1):
+                yield from (day for day in self._days_of(start, nth) if after < day <= horizon)
+
+    def _last_within(self, start: date, horizon: date) -> date | None:
+        """The last day of a rule that counts from `start`, up to the horizon."""
+        for nth in range(self._period(start, horizon), -1, -1):
+            for day in reversed(self._days_of(start, nth)):
+                if start < day <= horizon:
+                    return day
+        return None
+
+    def _period(self, start: date, day: date) -> int:
+        """The number of the period that a day lies in or after, counted from that of `start`."""
+        return PERIODS[self.freq].between(self, start, day) // self.interval
+
+    def _days_of(self, start: date, nth: int) -> list[date]:
+        """The days of the nth period, in order."""
+        chosen = sorted(PERIODS[self.freq].days(self, start, nth * self.interval))
+        if self.by_set_pos:
+            size = len(chosen)
+            at = {nth - 1 if nth > 0 else size + nth for nth in self.by_set_pos if abs(nth) <= size}
+            chosen = [chosen[nth] for nth in sorted(at)]
+        return chosen
 
     def passes(self, day: date) -> bool:
         """Whether a day matches the parts that limit a DAILY or WEEKLY rule."""
-        last = calendar.monthrange(day.year, day.month)[1]
-        return (
-            (not self.by_month or day.month in self.by_month)
-            and (not self.by_month_day or bool({day.day, day.day - last - 1} & set(self.by_month_day)))
-            and (not self.by_day or (0, day.weekday()) in self.by_day)
+        if self.by_month and day.month not in self.by_month:
+            return False
+        if self.by_day and (0, day.weekday()) not in self.by_day:
+            return False
+        return not self.by_month_day or (
+            day.day in self.by_month_day
+            or day.day - calendar.monthrange(day.year, day.month)[1] - 1 in self.by_month_day
         )
 
     def days_of_month(self, year: int, month: int, otherwise: int) -> set[date]:
         """The days of a month by BYMONTHDAY and BYDAY; without both, the one that the rule counts from."""
         last = calendar.monthrange(year, month)[1]
-        days = set(range(1, last + 1))
+        before = date(year, month, 1).toordinal() - 1
         if self.by_month_day:
-            days &= {nth if nth > 0 else last + 1 + nth for nth in self.by_month_day}
+            numbers = {nth if nth > 0 else last + 1 + nth for nth in self.by_month_day}
+        else:
+            numbers = set() if self.by_day else {otherwise}
+        days = {before + nth for nth in numbers if 1 <= nth <= last}
         if self.by_day:
-            first = date(year, month, 1)
-            days &= {day.day for day in self.weekdays(first, first + timedelta(days=last - 1))}
-        if not self.by_month_day and not self.by_day:
-            days &= {otherwise}
-        return {date(year, month, day) for day in days}
+            named = self.weekdays(before + 1, before + last)
+            days = days & named if self.by_month_day else named
+        return set(map(date.fromordinal, days))
 
-    def weekdays(self, first: date, last: date) -> set[date]:
-        """The days between two that BYDAY names: the nth of them, or each."""
-        found: set[date] = set()
+    def weekdays(self, first: int, last: int) -> set[int]:
+        """The days between two that BYDAY names, all as ordinals: the nth of them, or each."""
+        found: set[int] = set()
         for nth, weekday in self.by_day:
-            begin = first + timedelta(days=(weekday - first.weekday()) % 7)
-            days = [begin + timedelta(days=7 * week) for week in range(((last - begin).days // 7) + 1)]
+            # 1 January of the year 1, ordinal 1, was a Monday.
+            days = range(first + (weekday - first + 1) % 7, last + 1, 7)
             if nth == 0:
                 found.update(days)
             elif abs(nth) <= len(days):
@@ -84,43 +113,48 @@ class Recurrence:
         return found
 
 
-Period = Iterator[set[date]]
+@dataclass(frozen=True)
+class Period:
+    """A day, week, month or year: how many lie `between` the one of `start` and the one of a day; and the matching
+    `days` of the one that comes so many after that of `start`."""
+
+    between: Callable[[Recurrence, date, date], int]
+    days: Callable[[Recurrence, date, int], set[date]]
 
 
-def _daily(rule: Recurrence, start: date, horizon: date) -> Period:
-    for days in range(0, (horizon - start).days + 1, rule.interval):
-        day = start + timedelta(days=days)
-        yield {day} if rule.passes(day) else set()
+def _monday(rule: Recurrence, day: date) -> date:
+    return day - timedelta(days=(day.weekday() - rule.week_start) % 7)
 
 
-def _weekly(rule: Recurrence, start: date, horizon: date) -> Period:
-    monday = start - timedelta(days=(start.weekday() - rule.week_start) % 7)
-    while monday <= horizon:
-        week = [monday + timedelta(days=day) for day in range(7)]
-        yield {day for day in week if rule.passes(day) and (rule.by_day or day.weekday() == start.weekday())}
-        monday += timedelta(weeks=rule.interval)
+def _day(rule: Recurrence, start: date, days: int) -> set[date]:
+    day = start + timedelta(days=days)
+    return {day} if rule.passes(day) else set()
 
 
-def _monthly(rule: Recurrence, start: date, horizon: date) -> Period:
-    months = range(start.year * 12 + start.month - 1, horizon.year * 12 + horizon.month, rule.interval)
-    for year, month in (divmod(at, 12) for at in months):
-        if not rule.by_month or month + 1 in rule.by_month:
-            yield rule.days_of_month(year, month + 1, start.day)
+def _week(rule: Recurrence, start: date, weeks: int) -> set[date]:
+    monday = _monday(rule, start) + timedelta(weeks=weeks)
+    week = [monday + timedelta(days=day) for day in range(7)]
+    return {day for day in week if rule.passes(day) and (rule.by_day or day.weekday() == start.weekday())}
 
 
-def _yearly(rule: Recurrence, start: date, horizon: date) -> Period:
-    for year in range(start.year, horizon.year + 1, rule.interval):
-        if rule.by_day and not rule.by_month and not rule.by_month_day:
-            yield rule.weekdays(date(year, 1, 1), date(year, 12, 31))
-            continue
-        months = rule.by_month or (range(1, 13) if rule.by_month_day else (start.month,))
-        yield {day for month in months for day in rule.days_of_month(year, month, start.day)}
+def _month(rule: Recurrence, start: date, months: int) -> set[date]:
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    return rule.days_of_month(year, month + 1, start.day) if not rule.by_month or month + 1 in rule.by_month else set()
 
 
-PERIODS: Mapping[str, Callable[[Recurrence, date, date], Period]] = {
-    "DAILY": _daily,
-    "WEEKLY": _weekly,
-    "MONTHLY": _monthly,
-    "YEARLY": _yearly,
+def _year(rule: Recurrence, start: date, years: int) -> set[date]:
+    year = start.year + years
+    if rule.by_day and not rule.by_month and not rule.by_month_day:
+        ends = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
+        return set(map(date.fromordinal, rule.weekdays(*ends)))
+    months = rule.by_month or (range(1, 13) if rule.by_month_day else (start.month,))
+    return {day for month in months for day in rule.days_of_month(year, month, start.day)}
+
+
+PERIODS: Mapping[str, Period] = {
+    "DAILY": Period(lambda rule, start, day: (day - start).days, _day),
+    "WEEKLY": Period(lambda rule, start, day: (_monday(rule, day) - _monday(rule, start)).days // 7, _week),
+    "MONTHLY": Period(lambda rule, start, day: (day.year - start.year) * 12 + day.month - start.month, _month),
+    "YEARLY": Period(lambda rule, start, day: day.year - start.year, _year),
 }
-"""The matching days of each day, week, month or year of a rule, from the one it counts from."""
+"""The periods of each frequency."""

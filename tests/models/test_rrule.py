@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
-from itertools import groupby, islice, takewhile
+from itertools import dropwhile, groupby, islice, takewhile
 
 import pytest
 from hypothesis import given, settings
@@ -109,6 +110,39 @@ def test_names_the_days_that_a_day_by_day_evaluation_finds(text: str, start: dat
     rule = parse_rule(text)
     found = list(takewhile(lambda day: day.year < start.year + YEARS, rule.days_after(start)))
     assert found == list(naive_days(rule, start))
+
+
+@settings(deadline=None, max_examples=60)
+@given(rules(), st.dates(date(1900, 1, 1), date(2031, 12, 31)), st.integers(-10, 45_000), st.integers(1, 1000))
+def test_days_that_are_passed_over_change_nothing(text: str, start: date, days: int, interval: int) -> None:
+    """From any day on the rule names what a walk from its start finds there; sparse rules end where the walk ends."""
+    since = start + timedelta(days=days)
+    for rule in (parse_rule(text), replace(parse_rule(text), interval=interval)):
+        walked = dropwhile(lambda day: day < since, rule.days_after(start))
+        assert list(islice(rule.days_after(start, since), 5)) == list(islice(walked, 5))
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("FREQ=DAILY", 20),
+        ("FREQ=WEEKLY;BYDAY=MO,FR", 20),
+        ("FREQ=MONTHLY;BYDAY=-1FR", 20),
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29", 8 * 1461),
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", 31 * 366),
+    ],
+)
+def test_a_century_takes_few_steps(text: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next day of a rule from 1900 is found from what is near it; one that never comes, after a single horizon."""
+    steps, days_of = [], Recurrence._days_of
+
+    def counted(rule: Recurrence, start: date, nth: int) -> list[date]:
+        steps.append(nth)
+        return days_of(rule, start, nth)
+
+    monkeypatch.setattr(Recurrence, "_days_of", counted)
+    next(parse_rule(text).days_after(date(1900, 1, 1), date(2026, 11, 26)), None)
+    assert 0 < len(steps) <= most
 
 
 @given(rules())

@@ -1,5 +1,6 @@
 """The next occurrence of a task that repeats: on a day of its rule, at the same local time of its assignee."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,11 @@ from models.tables.event import EventType
 from models.tables.task import Task
 from resolvers.changes.tasks.fields import EMPTY, assignees, public_fields
 from resolvers.changes.tasks.locks import LockedTasks
+
+MOST_AT_ONCE = 20
+"""Tasks whose next occurrences are found without a thread."""
+
+YEAR = timedelta(days=366)
 
 DIFFERENT = ("id", "assignee_id", "due_at", "due_on", "deadline", "remind_at", "recurrence")
 """Fields that differ from the task before."""
@@ -63,7 +69,9 @@ async def repeat(change: Change, locked: LockedTasks, tasks: Sequence[Row]) -> d
     if not tasks:
         return {}
     people, now = await assignees(change, *(task["assignee_id"] for task in tasks)), utc_now()
-    pairs = [(task["id"], _following(task, people, now)) for task in tasks]
+    pairs = (
+        await asyncio.to_thread(_pairs, tasks, people, now) if _takes_long(tasks, now) else _pairs(tasks, people, now)
+    )
     made = {task_id: following for task_id, following in pairs if following is not None}
     columns = {f"{name}s": [task[name] for task in made.values()] for name in DIFFERENT}
     await change.run(REPEAT, task_ids=list(made), **columns)
@@ -71,6 +79,19 @@ async def repeat(change: Change, locked: LockedTasks, tasks: Sequence[Row]) -> d
         told = public_fields(task)
         change.emit(locked.about(EventType.TASK_SCHEDULED, task, **told, repeats=public_id("task", task_id)))
     return {task_id: task["id"] for task_id, task in made.items()}
+
+
+def _takes_long(tasks: Sequence[Row], now: datetime) -> bool:
+    """Whether a rule may have to be walked for long: the days that COUNT counts, from a time long past."""
+    return len(tasks) > MOST_AT_ONCE or any(
+        _day(task["due_on"] or task["due_at"]) < now.date() - YEAR for task in tasks
+    )
+
+
+def _pairs(
+    tasks: Sequence[Row], people: Mapping[UUID | None, Row], now: datetime
+) -> list[tuple[UUID, dict[str, Any] | None]]:
+    return [(task["id"], _following(task, people, now)) for task in tasks]
 
 
 def _following(task: Row, people: Mapping[UUID | None, Row], now: datetime) -> dict[str, Any] | None:
@@ -113,7 +134,9 @@ def next_occurrence(task: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> d
     rule = parse_rule(task["recurrence"])
     was, all_day = _local(task, zone), task["due_on"] is not None
     left = rule.count
-    for day in rule.days_after(was.date()):
+    # Without COUNT nothing has to be known of the days that are past; one day less, because clocks differ.
+    since = now.astimezone(zone).date() - timedelta(days=1) if left is None else date.min
+    for day in rule.days_after(was.date(), since):
         local = datetime.combine(day, was.time(), zone)
         if not all_day and not _exists(local):
             continue
