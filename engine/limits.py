@@ -30,11 +30,14 @@ from graphql import (
     validate,
 )
 
-from engine.bounds.cost import PAGES, SATURATED, Cost, Pages, added, of_field, reckoned
+from engine.bounds.cost import PAGES, SATURATED, Cost, Pages, added, of_field, reckoned, too_costly
 from engine.errors import Code, error
 
 REPEATS = 100
 """How often one place may select the same response name. Standard validation compares each pair of them."""
+
+PAIRS = 5_000
+"""Such pairs in all places of a document together; each takes about ten microseconds."""
 
 NESTING = 150
 """The depth to which nested selection sets are followed, through fragments too."""
@@ -181,19 +184,8 @@ def exceeded(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> l
     )
     errors = [_too_much(*check) for check in checks if check[2] > check[3]]
     if cost > limits.cost:
-        errors.append(too_costly(cost, limits))
+        errors.append(too_costly(cost, limits.cost, limits.pages))
     return errors or _repeated(ruler, [*ruler.operations, *loose])
-
-
-def too_costly(cost: int, limits: Limits) -> GraphQLError:
-    """The refusal of an operation that may read too many rows."""
-    value = f"{cost:,}" if cost < SATURATED else f"more than {SATURATED:,}"
-    message = (
-        f"This operation may read {value} rows; the limit is {limits.cost:,} (setting DEALBOARD_MAX_COST). A list"
-        f" counts as many rows as `first` or `last` asks for ({limits.pages.default} without), for each row of the list"
-        " that it is in; each test of a condition counts as well. Ask for less, or in several requests."
-    )
-    return error(Code.TOO_COSTLY, message, value=cost, limit=limits.cost)
 
 
 def _too_much(code: Code, text: str, value: int, limit: int, setting: str | None = None) -> GraphQLError:
@@ -204,16 +196,20 @@ def _too_much(code: Code, text: str, value: int, limit: int, setting: str | None
 
 
 def _repeated(ruler: Ruler, roots: Iterable[ExecutableDefinitionNode]) -> list[GraphQLError]:
-    """Refuse a response name that is selected too often in one place. The number of fields was limited before this."""
-    stack = [[node.selection_set] for node in roots]
+    """Refuse response names that are selected too often in one place. The number of fields was limited before this."""
+    stack, pairs = [[node.selection_set] for node in roots], 0
     while stack:
         for name, nodes in _merged(stack.pop(), ruler.fragments).items():
             if len(nodes) > REPEATS:
                 text = f'selects "{name}" {{}} times in one place'
                 return [_too_much(Code.TOO_MANY_FIELDS, text, len(nodes), REPEATS)]
+            pairs += len(nodes) * (len(nodes) - 1) // 2
             inner = [node.selection_set for node in nodes if node.selection_set is not None]
             if inner:
                 stack.append(inner)
+    if pairs > PAIRS:
+        text = "repeats fields of one name in one place, in {} pairs"
+        return [_too_much(Code.TOO_MANY_FIELDS, text, pairs, PAIRS)]
     return []
 
 

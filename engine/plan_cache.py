@@ -12,23 +12,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter, thread_time
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
 from engine.bounds.budgets import Budget
-from engine.bounds.cost import reckoned
+from engine.bounds.cost import reckoned, too_costly
 from engine.caller import Caller
 from engine.documents import Prepared
 from engine.errors import Code, RequestError, refusal
-from engine.limits import Limits, too_costly
+from engine.limits import Limits
 from engine.outline import Outline, outlined
 from engine.plans import Plan, make_plan
 from engine.read.arguments import shape
 
 MOST_SQL = 10_000_000
 """Characters of SQL of all plans that are kept. What else a plan holds takes about as much again."""
+
+KEY_WEIGHT = 20
+"""Characters of SQL that take as much memory as one part of a key, which is the shape of an operation's variables."""
 
 EXPANSION = 2
 """Fields that an operation may come to for each that its document may hold: those of an interface count for each type
@@ -82,7 +86,7 @@ class Plans:
         allowance = allowance or Allowance()
         self.members = Budget(allowance.member)
         self.organisations = Budget(allowance.organisation)
-        self.plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self.plans: OrderedDict[Hashable, tuple[Plan, int]] = OrderedDict()
         self.under_way: dict[Hashable, asyncio.Task[Plan]] = {}
         self.outlines: WeakKeyDictionary[Prepared, Outline] = WeakKeyDictionary()
 
@@ -100,7 +104,7 @@ class Plans:
         """The rows that the operation may read with these values, and the limit. Raises `RequestError` TOO_COSTLY."""
         cost = reckoned(prepared.cost, values.coerced, self.limits.pages)
         if cost > self.limits.cost:
-            raise RequestError([too_costly(cost, self.limits)])
+            raise RequestError([too_costly(cost, self.limits.cost, self.limits.pages)])
         return {"value": cost, "limit": self.limits.cost}
 
     async def get(self, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
@@ -110,10 +114,10 @@ class Plans:
         """
         shaping = self.outline(prepared).shaping
         key = (prepared, *((name, shape(value)) for name, value in values.coerced.items() if name in shaping))
-        plan = self.plans.get(key)
-        if plan is not None:
+        kept = self.plans.get(key)
+        if kept is not None:
             self.plans.move_to_end(key)
-            return plan
+            return kept[0]
         making = self.under_way.get(key)
         if making is None:
             self._expect_allowed(caller)
@@ -125,10 +129,11 @@ class Plans:
     async def _make(self, key: Hashable, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
         loop = asyncio.get_running_loop()
         plan = await loop.run_in_executor(self._thread, self._compiled, prepared, values, caller)
-        self.plans[key] = plan
-        self.held += plan.characters
+        weight = plan.characters + KEY_WEIGHT * _parts(key)
+        self.plans[key] = plan, weight
+        self.held += weight
         while len(self.plans) > self.size or self.held > self.characters:
-            self.held -= self.plans.popitem(last=False)[1].characters
+            self.held -= self.plans.popitem(last=False)[1][1]
         return plan
 
     def _compiled(self, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
@@ -182,3 +187,7 @@ class Plans:
         finally:
             threading.stack_size(before)
         return executor
+
+
+def _parts(key: Any) -> int:
+    return 1 + sum(map(_parts, key)) if isinstance(key, tuple) else 1

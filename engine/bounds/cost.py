@@ -10,6 +10,7 @@ from typing import Any
 
 from graphql import (
     FieldNode,
+    GraphQLError,
     GraphQLField,
     IntValueNode,
     ListValueNode,
@@ -19,6 +20,8 @@ from graphql import (
     get_nullable_type,
     is_list_type,
 )
+
+from engine.errors import Code, error
 
 ROWS = "dealboard-rows"
 """The key of `GraphQLField.extensions` under which a list field says how many rows to expect."""
@@ -125,6 +128,17 @@ def reckoned(cost: Cost, variables: Mapping[str, Any] | None, pages: Pages) -> i
         return rows * (1 + value(cost.inner)) + cost.test_rows * tests
 
     return value(cost)
+
+
+def too_costly(cost: int, limit: int, pages: Pages) -> GraphQLError:
+    """The refusal of an operation that may read too many rows."""
+    value = f"{cost:,}" if cost < SATURATED else f"more than {SATURATED:,}"
+    message = (
+        f"This operation may read {value} rows; the limit is {limit:,} (setting DEALBOARD_MAX_COST). A list"
+        f" counts as many rows as `first` or `last` asks for ({pages.default} without), for each row of the list"
+        " that it is in; each test of a condition counts as well. Ask for less, or in several requests."
+    )
+    return error(Code.TOO_COSTLY, message, value=cost, limit=limit)
 
 
 def counted(value: Any) -> int:

@@ -7,7 +7,7 @@ import pytest
 from graphql import GraphQLSchema, build_schema, get_introspection_query, parse
 
 from engine.bounds.cost import ROWS, TEST_ROWS, reckoned
-from engine.limits import REPEATS, Limits, Ruler, exceeded
+from engine.limits import PAIRS, REPEATS, Limits, Ruler, exceeded
 
 SDL = """
 type Query {
@@ -231,6 +231,17 @@ def test_many_conflicting_fields_do_not_stall(schema: GraphQLSchema) -> None:
     assert found.extensions == {"code": "TOO_MANY_FIELDS", "value": 198, "limit": REPEATS}
     assert 'selects "title" 198 times' in found.message
     assert work(schema, conflicting(900)) < 6.5 * work(schema, conflicting(150))
+
+
+def test_pairs_are_counted_over_the_whole_document(schema: GraphQLSchema) -> None:
+    """Names that are each repeated within the limit, but at several levels, are as much work as one beyond it."""
+    fragments = " ".join(f"fragment F{nth} on Lead {{ id title other {{ id }} }}" for nth in range(50))
+    spread = " ".join(f"...F{nth}" for nth in range(50))
+    assert codes(schema, f"{{ lead {{ {spread} }} }} {fragments}") == []
+    text = "{ lead { " + "lead { lead { id } } " * 70 + "} }"
+    [found] = exceeded(schema, parse(text), Limits())
+    assert found.extensions == {"code": "TOO_MANY_FIELDS", "value": 3 * 70 * 69 // 2, "limit": PAIRS}
+    assert "repeats fields of one name in one place, in 7,245 pairs; the limit is 5,000" in found.message
 
 
 def test_repeats_are_counted_where_fields_merge(schema: GraphQLSchema) -> None:
