@@ -121,7 +121,12 @@ async def start_engine(
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
         Feed.open(database, CRM, settings.event_poll_seconds, wakeups, delivered) as feed,
-        pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
+        pruning(
+            database,
+            settings.event_retention_days,
+            CRM.prune[settings.keep_change_log],
+            settings.idempotency_retention_hours,
+        ),
         recording_overdue(database, settings.overdue_interval, feed.wake),
     ):
         yield Engine(graphql_schema, database, Documents(graphql_schema, limits), feed, restricted=restricted)

@@ -22,6 +22,7 @@ class Payload:
 class ChangeInput:
     idempotency_key: str | None = strawberry.field(
         description="A key of your own making, new for each change: 1 to 200 characters. Sent again, the first "
-        "outcome is returned and nothing is done twice.",
+        "outcome is returned and nothing is done twice. Keys are remembered for three days, unless the server is set "
+        "otherwise; those of dry runs are not.",
         default=strawberry.UNSET,
     )

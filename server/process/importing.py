@@ -1,9 +1,8 @@
 """`dealboard import`: deals from a CSV file, with a column mapping, a progress bar and a file of rejected lines."""
 
 import csv
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,14 +17,11 @@ from resolvers.changes.imports.import_leads import Report, import_deals
 from resolvers.changes.imports.names import Import, ImportFailed
 from resolvers.changes.imports.rows import FIELDS, Deal, Rejected, read_deal
 from server.process.faults import Fault, run, settings_for_work
+from server.process.rejected import FileLine, unquoted, write_rejected
 from server.process.runtime import open_database
 from server.settings import Settings
 
 FIELDS_HELP = "Fields: " + "; ".join(f"{name}: {what}" for name, what in FIELDS.items()) + "."
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that spreadsheets run as a formula. In the file of rejected lines it gets an apostrophe in front,
-which makes it text there, and which reading removes."""
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
 
@@ -39,14 +35,6 @@ class Layout:
     stage_names: Mapping[str, str]
     currency: str
     date_format: str | None
-
-
-@dataclass(frozen=True)
-class FileLine:
-    """A line of the file as it stands."""
-
-    number: int
-    cells: Sequence[str]
 
 
 def import_command(
@@ -115,8 +103,8 @@ def read_file(file: Path) -> tuple[list[str], list[FileLine]]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.reader(opened)
-            header = [_unquoted(name).strip() for name in next(reader, [])]
-            lines = [FileLine(reader.line_num, [_unquoted(cell) for cell in cells]) for cells in reader if cells]
+            header = [unquoted(name).strip() for name in next(reader, [])]
+            lines = [FileLine(reader.line_num, [unquoted(cell) for cell in cells]) for cells in reader if cells]
     except FileNotFoundError as error:
         raise Fault(f"There is no file {file}. Check the path.") from error
     except IsADirectoryError as error:
@@ -195,52 +183,6 @@ def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
             raise Fault(f"{option} {pair}: write two names separated by =.")
         pairs[name.strip()] = value.strip()
     return pairs
-
-
-def write_rejected(
-    file: Path, header: Sequence[str], lines: Sequence[FileLine], rejected: Sequence[tuple[int, str]]
-) -> Path | None:
-    """Write the rejected lines beside the file, with number and reason. Without any, remove an earlier such file.
-
-    Only its owner can read it: the lines hold people's data, whatever the permissions of the folder are.
-    """
-    path = file.with_suffix(".rejected.csv")
-    if not rejected:
-        path.unlink(missing_ok=True)
-        return None
-    reasons = dict(rejected)
-    try:
-        with open(path, "w", encoding="utf-8", newline="", opener=_private) as opened:
-            writer = csv.writer(opened)
-            writer.writerow([*map(_quoted, header), "line", "reason"])
-            writer.writerows(_rejected_rows(header, lines, reasons))
-    except OSError as error:
-        raise Fault(f"{len(rejected)} lines were rejected, but {path} cannot be written: {error.strerror}.") from error
-    return path
-
-
-def _rejected_rows(
-    header: Sequence[str], lines: Sequence[FileLine], reasons: Mapping[int, str]
-) -> Iterator[list[object]]:
-    for line in lines:
-        if line.number in reasons:
-            cells = [_quoted(cell.replace("\0", "")) for cell in line.cells[: len(header)]]
-            yield [*cells, *[""] * (len(header) - len(cells)), line.number, _quoted(reasons[line.number])]
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a file that only its owner can read, also where it is there already."""
-    descriptor = os.open(path, flags | os.O_NOFOLLOW, 0o600)
-    os.fchmod(descriptor, 0o600)
-    return descriptor
-
-
-def _quoted(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def _unquoted(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def _tell(report: Report, options: Import, rejected: Path | None) -> None:
