@@ -33,12 +33,16 @@ STEP = inserted(
     },
 )
 
+ENTERED_AT = "greatest(clock_timestamp(), lead.stage_entered_at + interval '1 microsecond')"
+"""When a lead enters a stage: never before it entered the last one, also where the clock was set back since. Histories
+are in the order of these instants."""
+
 MOVE = Statement(
     text(
         f"""
         WITH moved AS (
             UPDATE lead SET pipeline_id = :pipeline_id, stage_id = :stage_id, rank = :rank,
-                stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1,
+                stage_entered_at = {ENTERED_AT}, updated_at = clock_timestamp(), version = version + 1,
                 closed_at = CASE
                     WHEN CAST(:stays AS boolean) THEN coalesce(closed_at, clock_timestamp())
                     WHEN CAST(:closed AS boolean) THEN clock_timestamp()

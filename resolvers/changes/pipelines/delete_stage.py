@@ -16,6 +16,7 @@ from models.rules.refusal import Refusal, Refused, not_found
 from models.tables.event import EventType, NewEvent
 from models.tables.lead import StageChange
 from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
+from resolvers.changes.leads.move import ENTERED_AT
 from resolvers.changes.pipeline_stages import arrange, expect_open_stage, lock_stages_around, take_stages
 from resolvers.changes.stage_totals import refresh_totals
 
@@ -54,7 +55,7 @@ MOVE_ALL = Statement(
                 AS moving (lead_id, rank, id)
         ), moved AS (
             UPDATE lead SET {CLOSING}, pipeline_id = :pipeline_id, stage_id = :stage_id, rank = moving.rank,
-                stage_entered_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+                stage_entered_at = {ENTERED_AT}, updated_at = clock_timestamp(), version = version + 1
             FROM moving WHERE lead.org_id = :org_id AND lead.id = moving.lead_id
             RETURNING moving.id, lead.id AS lead_id, lead.stage_entered_at
         )
