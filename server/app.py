@@ -149,7 +149,12 @@ async def start_engine(
         Feed.open(
             database, CRM, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
         ) as feed,
-        pruning(database, settings.event_retention_days, CRM.prune[settings.keep_change_log]),
+        pruning(
+            database,
+            settings.event_retention_days,
+            CRM.prune[settings.keep_change_log],
+            settings.idempotency_retention_hours,
+        ),
         recording_overdue(database, settings.overdue_interval, feed.wake),
     ):
         yield Engine(

@@ -103,6 +103,12 @@ class Settings(BoundSettings):
         description="Keep the change log forever. Otherwise, only the timelines of existing leads are kept beyond"
         " DEALBOARD_EVENT_RETENTION_DAYS.",
     )
+    idempotency_retention_hours: float = Field(
+        72.0,
+        ge=1,
+        description="Hours in which a change that is sent again with its idempotency key is not done twice, for the"
+        " newest 100,000 of an organisation.",
+    )
     overdue_interval: float = Field(
         15.0, ge=0, description="Seconds between checks for overdue tasks. 0: another server checks."
     )

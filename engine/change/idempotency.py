@@ -1,14 +1,19 @@
-"""Idempotency keys: a change that is sent again is not made again; the first result is returned."""
+"""Idempotency keys: a change that is sent again is not made again; the first result is returned.
 
+Outcomes are kept for a while, and only the newest of an organisation, however many it sends.
+"""
+
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import DateTime, bindparam, text
 
 from engine.caller import Caller
-from models.database import Connection, Statement
+from models.database import Connection, Database, Statement
 from models.rules.refusal import Refusal, Refused
 
 CLAIM = Statement(
@@ -33,6 +38,39 @@ REMEMBER = Statement(
 RECALL = Statement(
     text("SELECT fingerprint, result FROM outcome WHERE org_id = :org_id AND subject = :subject AND key = :key")
 )
+
+MOST_KEPT = 100_000
+"""Outcomes of an organisation that are kept: those of an hour with 28 changes a second."""
+
+BEFORE = bindparam("before", type_=DateTime(timezone=True))
+
+FORGETTABLE = Statement(
+    text(
+        """
+        SELECT organisation.id AS org_id FROM organisation
+        WHERE EXISTS (
+            SELECT FROM outcome WHERE outcome.org_id = organisation.id AND outcome.created_at < :before
+        ) OR EXISTS (
+            SELECT FROM outcome WHERE outcome.org_id = organisation.id OFFSET :most
+        )
+        """
+    ).bindparams(BEFORE)
+)
+"""The organisations with outcomes that are too old or too many."""
+
+FORGET = Statement(
+    text(
+        """
+        DELETE FROM outcome WHERE org_id = :org_id AND (subject, key) IN (
+            SELECT subject, key FROM outcome WHERE org_id = :org_id AND created_at < greatest(:before, (
+                SELECT created_at FROM outcome WHERE org_id = :org_id ORDER BY created_at DESC OFFSET :most - 1 LIMIT 1
+            ))
+            ORDER BY created_at LIMIT :size
+        ) RETURNING key
+        """
+    ).bindparams(BEFORE)
+)
+"""Delete the oldest of them, as many as fit in a batch."""
 
 
 @dataclass(frozen=True)
@@ -63,3 +101,17 @@ async def remember(connection: Connection, caller: Caller, idempotency: Idempote
     """Store the result of a change under its key."""
     result = orjson.dumps(dict(shown), default=str).decode()
     await REMEMBER.run(connection, org_id=caller.org_id, subject=caller.subject, key=idempotency.key, result=result)
+
+
+async def forget(database: Database, before: datetime, batch: int, between: float) -> None:
+    """Delete the outcomes from before this instant, and the oldest of organisations with too many, in batches with a
+    pause between them."""
+    async with database.acquire() as connection:
+        found = await FORGETTABLE.all(connection, before=before, most=MOST_KEPT)
+    for row in found:
+        deleted = batch
+        while deleted == batch:
+            async with database.acquire() as connection:
+                given = {"org_id": row["org_id"], "before": before, "most": MOST_KEPT, "size": batch}
+                deleted = len(await FORGET.all(connection, **given))
+            await asyncio.sleep(between)

@@ -32,6 +32,9 @@ def change_input(
         return values, None
     if not 1 <= len(key) <= LONGEST_KEY:
         raise Refused(Refusal.INVALID, f"An idempotency key has 1 to {LONGEST_KEY} characters.", "idempotencyKey")
+    if values.get("dry_run"):
+        # It saves nothing, so there is nothing to do once; and the key is free for the change itself.
+        return values, None
     body = orjson.dumps([node.name.value, values], default=str, option=orjson.OPT_SORT_KEYS)
     return values, Idempotency(key, sha256(body).hexdigest())
 

@@ -114,7 +114,7 @@ class Reader:
             self.position = last
             now = datetime.now(UTC)
             for event in news:
-                self.delivered((now - event["occurred_at"]).total_seconds())
+                self.delivered(max(0.0, (now - event["occurred_at"]).total_seconds()))  # the clock may go back
             if len(news) < BATCH:
                 return  # later commits wake the reader again
 

@@ -7,13 +7,14 @@ The statements that it is given decide which of them are deleted.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.change.idempotency import forget
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
 from models.tables.base import utc_now
@@ -100,12 +101,18 @@ async def _pass(connection: Connection, org_id: UUID, before: datetime, delete: 
 
 
 @asynccontextmanager
-async def pruning(database: Database, days: int, delete: Sequence[Statement]) -> AsyncIterator[None]:
-    """Prune events older than so many days, repeatedly and in the background; 0 keeps all events."""
-    if days == 0:
-        yield
-        return
-    task = asyncio.create_task(_keep_pruning(database, timedelta(days=days), delete))
+async def pruning(
+    database: Database, days: int, delete: Sequence[Statement], outcome_hours: float = 72.0
+) -> AsyncIterator[None]:
+    """Prune events of more than so many days, again and again in the background; 0 keeps all of them for ever. Outcomes
+    of idempotency keys are kept for so many hours."""
+
+    async def prune_all() -> None:
+        await forget(database, utc_now() - timedelta(hours=outcome_hours), BATCH, BETWEEN)
+        if days != 0:
+            await prune(database, utc_now() - timedelta(days=days), delete)
+
+    task = asyncio.create_task(_keep_pruning(prune_all))
     try:
         yield
     finally:
@@ -113,12 +120,12 @@ async def pruning(database: Database, days: int, delete: Sequence[Statement]) ->
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_pruning(database: Database, age: timedelta, delete: Sequence[Statement]) -> None:
+async def _keep_pruning(prune_all: Callable[[], Awaitable[None]]) -> None:
     while True:
         await asyncio.sleep(FAILED * random.random())
         try:
-            await prune(database, utc_now() - age, delete)
+            await prune_all()
             await asyncio.sleep(EVERY)
         except Exception as failure:
-            log.warning("old events could not be pruned, trying again: %s", failure)
+            log.warning("old events and outcomes could not be pruned, trying again: %s", failure)
             await asyncio.sleep(FAILED)

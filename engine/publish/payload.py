@@ -22,6 +22,7 @@ class Payload:
 class ChangeInput:
     idempotency_key: str | None = strawberry.field(
         description="A key that you generate, new for each change: 1 to 200 characters. If you send it "
-        "again, the first result is returned and nothing is done twice.",
+        "again, the first result is returned and nothing is done twice. Keys are kept for three days, unless the "
+        "server is configured otherwise; those of dry runs are not kept.",
         default=strawberry.UNSET,
     )

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    Interval,
     and_,
     case,
     cast,
@@ -27,6 +28,7 @@ from resolvers.reads.tasks.filters import OPEN
 
 INSTANT = DateTime(timezone=True)
 NOW: Expression = func.now()
+NOTHING: Expression = literal_column("interval '0'", Interval())
 ONE: Expression = literal_column("1")
 
 
@@ -40,8 +42,13 @@ def left_at(step: Any, args: Args) -> Expression:
 
 
 def duration(step: Any, args: Args) -> Expression:
-    """The length of the visit, in whole seconds; for the present visit, until now."""
-    return _seconds(func.coalesce(left_at(step, args), NOW) - step.occurred_at)
+    """How long the visit was, in whole seconds; of one that goes on, so far."""
+    return _seconds(_stay(step.occurred_at, left_at(step, args)))
+
+
+def _stay(entered: Any, left: Any) -> Any:
+    """From one instant to another, or to now. A clock that was set back makes no visit shorter than nothing."""
+    return func.greatest(func.coalesce(left, NOW) - entered, NOTHING, type_=Interval())
 
 
 def _seconds(interval: Any) -> Expression:
@@ -58,7 +65,7 @@ class Stay:
         left = func.lead(step.occurred_at).over(order_by=order)
         visits = (
             found.where(step.lead_id == lead.id)
-            .select(step.to_stage_id, step.occurred_at, (func.coalesce(left, NOW) - step.occurred_at).label("stayed"))
+            .select(step.to_stage_id, step.occurred_at, _stay(step.occurred_at, left).label("stayed"))
             .subquery()
         )
         self.clause = (

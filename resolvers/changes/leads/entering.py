@@ -3,8 +3,12 @@
 from engine.change.records import inserted
 from models.tables.lead import StageChange
 
-ENTERS = """
-    pipeline_id = :pipeline_id, stage_id = :stage_id, stage_entered_at = clock_timestamp(),
+ENTERED_AT = "greatest(clock_timestamp(), lead.stage_entered_at + interval '1 microsecond')"
+"""When a lead enters a stage: never before it entered the last one, even if the clock was set back since. Histories are
+in the order of these instants."""
+
+ENTERS = f"""
+    pipeline_id = :pipeline_id, stage_id = :stage_id, stage_entered_at = {ENTERED_AT},
     updated_at = clock_timestamp(), version = version + 1
 """
 """The assignments of an UPDATE of leads that enter another stage, beside their rank and how they are closed."""

@@ -221,6 +221,15 @@ async def test_pruning_goes_on_in_the_background(database: Database, monkeypatch
     async with history.pruning(database, 30, PRUNE[True]), asyncio.timeout(20):
         ages = [await tried.get() for _ in range(3)]
     assert {age.days for age in ages} == {30}
-    before = len(asyncio.all_tasks())
-    async with history.pruning(database, 0, PRUNE[True]):
-        assert len(asyncio.all_tasks()) == before
+    forgotten: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
+
+    async def forget(*given: Any) -> None:
+        forgotten.put_nowait(given)
+
+    monkeypatch.setattr(history, "EVERY", 0)
+    monkeypatch.setattr(history, "forget", forget)
+    tried = asyncio.Queue()
+    async with history.pruning(database, 0, PRUNE[True]), asyncio.timeout(20):
+        for _ in range(3):
+            await forgotten.get()
+    assert tried.empty(), "0 keeps all events, and outcomes go all the same"

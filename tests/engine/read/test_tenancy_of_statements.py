@@ -20,6 +20,7 @@ FILES = [
 ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.organisation.access.RESTRICTED": ["member member", "member member", "organisation organisation"],
     "engine.live.feed.HEADS": ["event_log event_log"],
+    "engine.change.idempotency.FORGETTABLE": ["organisation organisation", "outcome outcome", "outcome outcome"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
     "resolvers.changes.tasks.overdue.LATE": ["event_log log", "task task"],
 }
@@ -53,7 +54,7 @@ RAW = {
     "engine/live/wakeups_postgres.py: SELECT pg_notify($1, $2)": "reads nothing; carries the id of an organisation",
     "server/process/demo.py: SELECT pg_advisory_xact_lock(hashtext('dealboard demo'))": "reads nothing",
     "server/process/demo.py: SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)": "limited; checked below",
-    "server/observe/health.py: SELECT true": "reads nothing",
+    "models/migrate.py: SELECT version_num FROM alembic_version": "the revision of the tables",
     "server/process/runtime.py: SHOW server_version_num": "reads nothing",
 }
 """SQL that goes to PostgreSQL without a `Statement`, and why it may."""
