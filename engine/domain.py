@@ -22,6 +22,7 @@ class Domain:
     - `restricts`: the names of the mutations that change what `find_restricted` finds.
     - `current_ids`: the fields of an input, with the ids of merged records replaced by those of the records they were
       merged into.
+    - `is_large`: whether an organisation has so many records that its queries are planned for their values.
     - `settle`: brings up to date what is kept beside records, at the end of a change and in its transaction.
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
       selections of events look at.
@@ -34,6 +35,7 @@ class Domain:
     find_restricted: Callable[[Database, Collection[Person]], Awaitable[Mapping[Person, Restriction]]]
     restricts: Collection[str]
     current_ids: Callable[[Connection, UUID, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+    is_large: Callable[[Connection, UUID], Awaitable[bool]]
     settle: Callable[[Connection, UUID, Sequence[NewEvent]], Awaitable[None]]
     news: Statement
     prune: Mapping[bool, tuple[Statement, ...]]

@@ -26,12 +26,14 @@ from graphql.execution.values import VariableValues, get_variable_values
 from engine.bounds.answers import MOST_BYTES, is_size, limited_events, limited_payload, limited_query, too_large
 from engine.bounds.places import Work
 from engine.bounds.shares import Shares
+from engine.bounds.sizes import Sizes
 from engine.caller import Caller, Person, Restriction
 from engine.change.inputs import change_input
 from engine.change.payload import PayloadPlan
 from engine.change.transaction import Mutation, perform
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, code_of, error, format_errors, refusal
+from engine.explain import explain as explained
 from engine.failures import Failed, bad_input, history_gone, masked
 from engine.live.feed import Feed
 from engine.live.reader import TooManyStreams
@@ -92,6 +94,7 @@ class Engine:
         self.database = database
         self.documents = documents
         self.feed = feed
+        self.sizes = Sizes(database, feed.domain.is_large)
         self.shares = shares or Shares()
         self.most_bytes = most_bytes
         self.restricted = restricted
@@ -169,16 +172,20 @@ class Engine:
         """Those of the people whose access was revoked, or whose role as a member is below the highest."""
         return await self.feed.domain.find_restricted(self.database, people)
 
-    async def explain(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> str:
-        """The SQL of a query and the plan with which PostgreSQL ran it. Raises `RequestError` as `execute` does."""
+    async def explain(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, custom: bool | None = None
+    ) -> str:
+        """The SQL of a query and the plan with which PostgreSQL ran it: the one that is served to the organisation, or
+        the `custom` or the generic one. Raises `RequestError` as `execute` does."""
         plan, values = await self._plan(prepared, variables, caller)
         if prepared.kind != "query" or plan.compiled is None:
             raise RequestError([error(Code.BAD_REQUEST, "Only a query that reads records can be explained.")])
         sql = self._limited(plan.compiled, limited_query)
         arguments = self._bound(plan.compiled, values, caller)
-        async with self.database.acquire() as connection:
-            found = await connection.fetch("EXPLAIN (ANALYZE, BUFFERS) " + sql, *arguments)
-        return sql + "\n\n" + "\n".join(row[0] for row in found)
+        if custom is None:
+            async with self.database.acquire() as connection:
+                custom = await self.feed.domain.is_large(connection, caller.org_id)
+        return sql + "\n\n" + await explained(self.database, sql, arguments, custom)
 
     async def _plan(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller
@@ -213,10 +220,10 @@ class Engine:
             sql = self._limited(plan.compiled, limited_query)
             async with self.shares.admit(Work.READ, caller.org_id, caller.subject):
                 try:
-                    text = await self._read(sql, arguments)
+                    text = await self._read(sql, arguments, caller)
                 except UNREACHABLE:
                     # A connection that has been lost is noticed by using it. A read can be done again on another one.
-                    text = await self._read(sql, arguments)
+                    text = await self._read(sql, arguments, caller)
             if is_size(text):
                 raise too_large(int(text), self.most_bytes)
         if plan.introspection is None:
@@ -235,8 +242,8 @@ class Engine:
             sql = self.limited[compiled] = limit(compiled.statement.sql, self.most_bytes)
         return sql
 
-    async def _read(self, sql: str, arguments: Sequence[Any]) -> str:
-        async with self.database.acquire() as connection:
+    async def _read(self, sql: str, arguments: Sequence[Any], caller: Caller) -> str:
+        async with self.database.acquire(custom=self.sizes.is_large(caller.org_id)) as connection:
             text: str = await timed(connection.fetchval(sql, *arguments, timeout=self.database.patience))
         return text
 

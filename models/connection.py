@@ -49,6 +49,8 @@ class FrugalConnection(asyncpg.Connection):
     seen = Seen()
     most_kept = MOST_KEPT
     ends = inf
+    custom = False
+    """Whether statements are planned for their values each time, rather than once for all."""
     _stmt_cache: Any
     _cleanup_stmts: Any
     _protocol: Any
@@ -56,6 +58,15 @@ class FrugalConnection(asyncpg.Connection):
     def live_for(self, seconds: float) -> None:
         """Be old after this time, or up to a quarter earlier: connections that were opened together do not end so."""
         self.ends = monotonic() + seconds * uniform(0.75, 1)
+
+    async def plan_custom(self, custom: bool) -> None:
+        """Plan statements for their values from now on, or once for all values.
+
+        Behind a pooler, which shares sessions and where nothing is kept prepared, each is planned anew anyway.
+        """
+        if self._stmt_cache.get_max_size():
+            await self.execute(f"SET plan_cache_mode = force_{'custom' if custom else 'generic'}_plan")
+        self.custom = custom
 
     @property
     def is_old(self) -> bool:

@@ -124,16 +124,24 @@ def ignore(seconds: float) -> None:
 class Acquired:
     """A connection of a pool while the block runs; reports how long the caller waited for it."""
 
-    __slots__ = ("connection", "pool", "waited")
+    __slots__ = ("connection", "custom", "pool", "waited")
 
-    def __init__(self, pool: asyncpg.Pool, waited: Observe) -> None:
+    def __init__(self, pool: asyncpg.Pool, waited: Observe, custom: bool) -> None:
         self.pool = pool
         self.waited = waited
+        self.custom = custom
 
     async def __aenter__(self) -> Connection:
         began = perf_counter()
         self.connection = await self.pool.acquire()
         self.waited(perf_counter() - began)
+        connection: Any = self.connection
+        if connection.custom is not self.custom:
+            try:
+                await connection.plan_custom(self.custom)
+            except BaseException:
+                await self.pool.release(connection)
+                raise
         return self.connection
 
     async def __aexit__(self, *failure: object) -> None:
@@ -156,9 +164,10 @@ class Database:
     read_timeout: float = 10.0
     change_timeout: float = 30.0
 
-    def acquire(self) -> Acquired:
-        """A connection, for as long as the block of the `async with` runs."""
-        return Acquired(self.pool, self.waited)
+    def acquire(self, *, custom: bool = False) -> Acquired:
+        """A connection, for as long as the block of the `async with` runs; `custom` plans each statement for its
+        values."""
+        return Acquired(self.pool, self.waited, custom)
 
     @property
     def patience(self) -> float:

@@ -7,6 +7,7 @@ from resolvers.changes.organisation.membership import expect_member, sign_in
 from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.settle import settle
 from resolvers.reads.events.news import NEWS
+from resolvers.reads.stage_totals import is_large
 
 CRM = Domain(
     sign_in=sign_in,
@@ -14,6 +15,7 @@ CRM = Domain(
     find_restricted=find_restricted,
     restricts={"update_member"},
     current_ids=current_ids,
+    is_large=is_large,
     settle=settle,
     news=NEWS,
     prune=PRUNE,

@@ -7,12 +7,14 @@ leads that match a filter are counted.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import func, literal_column
+from sqlalchemy import func, literal_column, text
 
 from engine.read.json_text import Expression
-from engine.read.rows import Rows, Same, rows
+from engine.read.rows import ORG, Rows, Same, rows
 from engine.read.slots import Args
+from models.database import Connection, Statement
 from models.tables.lead import Lead
 from models.tables.stage import StageTotal
 from resolvers.reads.lead_lists import matching
@@ -20,6 +22,17 @@ from resolvers.reads.record_leads import Worth
 from resolvers.reads.tasks.tasks import has_next
 
 ZERO: Expression = literal_column("0")
+
+LARGE = 20_000
+"""Leads of an organisation whose queries are planned for their values."""
+
+SIZE = Statement(text("SELECT coalesce(sum(leads), 0) FROM stage_total WHERE org_id = :org_id").bindparams(ORG))
+
+
+async def is_large(connection: Connection, org_id: UUID) -> bool:
+    """Whether an organisation has as many leads as `LARGE`."""
+    size: int = await SIZE.value(connection, org_id=org_id)
+    return size >= LARGE
 
 
 @dataclass(frozen=True)

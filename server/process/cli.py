@@ -120,13 +120,22 @@ def schema() -> None:
     typer.echo(sdl(), nl=False)
 
 
+PLANS = {"served": None, "generic": False, "custom": True}
+"""The plans of a query that can be explained, and whether each is made for its values."""
+
+
 @app.command()
 def explain(
     query: Annotated[str, typer.Argument(help="The GraphQL operation.")],
     org: Annotated[str, typer.Option(help="Key of the organisation.")] = "demo",
     variables: Annotated[str, typer.Option(help="The variables, as a JSON object.")] = "{}",
+    plan: Annotated[
+        str, typer.Option(help="served: the plan that the organisation gets; generic or custom: that one.")
+    ] = "served",
 ) -> None:
     """Print the SQL of a query and PostgreSQL's plan for it."""
+    if plan not in PLANS:
+        raise Fault(f"--plan: there is no {plan!r}. Write {', '.join(PLANS)}.")
     try:
         values = orjson.loads(variables)
     except orjson.JSONDecodeError as wrong:
@@ -140,7 +149,7 @@ def explain(
         async with open_database(settings_for_work()) as database, Feed.open(database, CRM) as feed:
             engine = Engine(graphql_schema, database, Documents(graphql_schema, Limits()), feed)
             caller = Caller(org, "explain", Role.VIEWER)
-            return await engine.explain(engine.documents.prepare(query, None), values, caller)
+            return await engine.explain(engine.documents.prepare(query, None), values, caller, PLANS[plan])
 
     typer.echo(run(work()))
 
