@@ -23,6 +23,7 @@ class Domain:
       merged into.
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
       selections of events look at.
+    - `known`: those of the records `prefixes`, `ids` of an organisation that are there, or that its event log knows.
     - `prune`: deletes events of an organisation from `from_number` to before `to_number`, where the change log is kept
       (`True`) and where it is not.
     """
@@ -33,4 +34,5 @@ class Domain:
     restricts: Collection[str]
     current_ids: Callable[[Connection, UUID, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
     news: Statement
+    known: Statement
     prune: Mapping[bool, tuple[Statement, ...]]

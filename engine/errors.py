@@ -54,6 +54,10 @@ class Code(StrEnum):
         "BAD_USER_INPUT",
         "A variable or an argument cannot be used. The message names it and says what to send.",
     )
+    NOT_FOUND = (
+        "NOT_FOUND",
+        "A subscription names a record that your organisation does not have and never had. Check the id.",
+    )
     CURSOR_EXPIRED = (
         "CURSOR_EXPIRED",
         "The events after this cursor are no longer all kept. Query records and `cursor` anew, then subscribe.",

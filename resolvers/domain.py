@@ -5,7 +5,7 @@ from resolvers.changes.current_ids import current_ids
 from resolvers.changes.organisation.access import find_restricted
 from resolvers.changes.organisation.membership import expect_member, sign_in
 from resolvers.changes.pruned_events import PRUNE
-from resolvers.reads.events.news import NEWS
+from resolvers.reads.events.news import KNOWN, NEWS
 
 CRM = Domain(
     sign_in=sign_in,
@@ -14,5 +14,6 @@ CRM = Domain(
     restricts={"update_member"},
     current_ids=current_ids,
     news=NEWS,
+    known=KNOWN,
     prune=PRUNE,
 )

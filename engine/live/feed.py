@@ -20,6 +20,7 @@ from broadcaster import Broadcast
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 
 from engine.domain import Domain
+from engine.live.known import KnownRecords
 from engine.live.reader import Bounds, Reader, read_bounds
 from engine.live.shared_stream import Render, Rendered, Stream, patiently
 from engine.live.wakeups import CHANNEL, EVERYTHING, Wakeups
@@ -59,6 +60,10 @@ class Feed:
     poll_seconds: float
     delivered: Observe = ignore
     readers: dict[UUID, Reader] = field(default_factory=dict)
+    known: KnownRecords = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = KnownRecords(self.database, self.domain.known)
 
     @classmethod
     @asynccontextmanager
