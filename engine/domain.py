@@ -26,6 +26,7 @@ class Domain:
     - `settle`: brings up to date what is kept beside records, at the end of a change and in its transaction.
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
       selections of events look at.
+    - `known`: those of the records `prefixes`, `ids` of an organisation that are there, or that its event log knows.
     - `prune`: deletes events of an organisation from `from_number` to before `to_number`, where the change log is kept
       (`True`) and where it is not.
     """
@@ -38,4 +39,5 @@ class Domain:
     is_large: Callable[[Connection, UUID], Awaitable[bool]]
     settle: Callable[[Connection, UUID, Sequence[NewEvent]], Awaitable[None]]
     news: Statement
+    known: Statement
     prune: Mapping[bool, tuple[Statement, ...]]

@@ -141,6 +141,7 @@ class Engine:
         assert compiled is not None
         assert watch is not None
         bound = self._bound(compiled, values, caller, after=0, to=0, size=0)
+        await self.feed.known.expect(caller.org_id, watch.named(values.coerced))
         wants = watch.matcher(values.coerced)
         after = await self._start(watch, values, caller, seen)
         render = partial(self._render, compiled, values.coerced, caller)

@@ -54,6 +54,10 @@ class Code(StrEnum):
         "BAD_USER_INPUT",
         "A variable or an argument is invalid. The message names it and says what to send.",
     )
+    NOT_FOUND = (
+        "NOT_FOUND",
+        "A subscription names a record that your organisation does not have and never had. Check the id.",
+    )
     CURSOR_EXPIRED = (
         "CURSOR_EXPIRED",
         "Some events after this cursor were deleted. Query the records and `cursor` again, then subscribe.",

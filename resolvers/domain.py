@@ -6,7 +6,7 @@ from resolvers.changes.organisation.access import find_restricted
 from resolvers.changes.organisation.membership import expect_member, sign_in
 from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.settle import settle
-from resolvers.reads.events.news import NEWS
+from resolvers.reads.events.news import KNOWN, NEWS
 from resolvers.reads.stage_totals import is_large
 
 CRM = Domain(
@@ -18,5 +18,6 @@ CRM = Domain(
     is_large=is_large,
     settle=settle,
     news=NEWS,
+    known=KNOWN,
     prune=PRUNE,
 )

@@ -21,6 +21,7 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 
 from engine.caller import Person
 from engine.domain import Domain
+from engine.live.known import KnownRecords
 from engine.live.patience import patiently
 from engine.live.reader import Bounds, Reader, read_bounds
 from engine.live.shared_stream import Render, Rendered, Stream
@@ -63,6 +64,10 @@ class Feed:
     most_streams: int = 100
     """Different streams that a member may follow at once."""
     readers: dict[UUID, Reader] = field(default_factory=dict)
+    known: KnownRecords = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = KnownRecords(self.database, self.domain.known)
 
     @classmethod
     @asynccontextmanager

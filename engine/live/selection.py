@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from engine.live.known import Named
 from engine.read.rows import Rows
 from engine.read.slots import BadInput, Slot
 
@@ -36,6 +37,10 @@ class EventSelection(ABC):
     def row(self, event: Any) -> Any:
         """An event as the fields of the subscription's type read it."""
         return event
+
+    @abstractmethod
+    def named(self, variables: Mapping[str, Any]) -> Named:
+        """The records that it names, by argument."""
 
     @abstractmethod
     def rows(self) -> Rows:

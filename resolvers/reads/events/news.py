@@ -1,6 +1,6 @@
-"""The events that a process has not seen yet, with the columns that subscriptions filter by."""
+"""The events that a process has not seen yet, with what subscriptions are chosen by; and what they may name."""
 
-from sqlalchemy import BigInteger, Integer, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Integer, Text, Uuid, bindparam, text
 
 from engine.read.rows import ORG
 from models.database import Statement
@@ -26,5 +26,22 @@ NEWS = Statement(
         """
     ).bindparams(ORG, bindparam("position", type_=BigInteger()), bindparam("size", type_=Integer()))
 )
-"""The columns that subscriptions filter by, of the events after a position. A lead has its own id and those of all
-leads that were merged into it."""
+"""What subscriptions are chosen by, of the events after a position. A lead goes by its own id and by those of all that
+were merged into it."""
+
+KNOWN = Statement(
+    text(
+        """
+        SELECT asked.prefix, asked.id FROM unnest(:prefixes, :ids) AS asked (prefix, id)
+        WHERE CASE asked.prefix
+            WHEN 'lead' THEN EXISTS (SELECT FROM lead WHERE lead.org_id = :org_id AND lead.id = asked.id)
+                OR EXISTS (SELECT FROM event WHERE event.org_id = :org_id AND event.lead_id = asked.id)
+                OR EXISTS (SELECT FROM merged_record AS m WHERE m.org_id = :org_id AND m.id = asked.id)
+            WHEN 'pipeline' THEN EXISTS (SELECT FROM pipeline AS p WHERE p.org_id = :org_id AND p.id = asked.id)
+                OR EXISTS (SELECT FROM event WHERE event.org_id = :org_id AND event.record_id = asked.id)
+            ELSE EXISTS (SELECT FROM member WHERE member.org_id = :org_id AND member.id = asked.id)
+        END
+        """
+    ).bindparams(ORG, bindparam("prefixes", type_=ARRAY(Text())), bindparam("ids", type_=ARRAY(Uuid())))
+)
+"""Those of these leads, pipelines and members that are there, or of which the log speaks. Members are never deleted."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, case, cast, func, literal_column
 
+from engine.live.known import Named
 from engine.live.selection import EventSelection
 from engine.read.json_text import Expression, among, quoted
 from engine.read.redirects import named, resolved, together
@@ -79,6 +80,16 @@ class EventFilter(EventSelection):
             was_owner = case((event.type == quoted(EventType.LEAD_ASSIGNED), taken_from))
             wanted.append((event.owner_id == owner_id) | (was_owner == owner_id))
         return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
+
+    def named(self, variables: Mapping[str, Any]) -> Named:
+        """The pipeline, lead and member that it names."""
+        slots = {"pipelineId": ("pipeline", self.pipeline_id), "leadId": ("lead", self.lead_id)}
+        slots["ownerId"] = ("member", self.owner_id)
+        return {
+            argument: (prefix, _id(prefix)(slot.get(variables)))
+            for argument, (prefix, slot) in slots.items()
+            if slot is not None
+        }
 
     def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
         """The same conditions for a single event, so that nothing is rendered for a stream that does not select it."""
