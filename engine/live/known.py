@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from engine.errors import Code, refusal
-from engine.live.shared_stream import patiently
+from engine.live.patience import patiently
 from models.database import Database, Row, Statement
 from models.rules.ids import public_id
 
