@@ -18,6 +18,7 @@ import server.transport.operations
 import server.transport.sockets
 from engine.engine import Engine
 from engine.live.feed import Feed
+from models.connection import FrugalConnection
 from models.database import SESSION, Database
 from resolvers.domain import CRM
 from tests.support.stand_in import application, listening, token
@@ -27,7 +28,7 @@ DOCUMENT = "subscription ($after: String) { stageChanged(after: $after) { cursor
 OTHER = "subscription ($after: String) { stageChanged(after: $after) { cursor lead { id value } } }"
 
 
-class Watched(asyncpg.Connection):
+class Watched(FrugalConnection):
     """A connection that records its statements."""
 
     asked: ClassVar[list[str]] = []
