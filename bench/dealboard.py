@@ -13,6 +13,8 @@ from server.settings import load_settings
 SETTINGS = load_settings(
     jwt_secret="not a secret, as nothing but made-up data is behind it",
     pool_size=POOL,
+    organisation_share=1,  # the one member of a measurement stands for many
+    member_share=1,
     overdue_interval=0,  # which of the generated tasks are overdue depends on the day
 )
 

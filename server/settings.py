@@ -54,9 +54,10 @@ class Settings(BoundSettings):
         0.5,
         gt=0,
         le=1,
-        description="Largest part of the pool that an organisation's queries hold at once; its mutations likewise.",
+        description="Largest part of the pool that an organisation's queries hold at once; its mutations likewise."
+        " 1: no limit.",
     )
-    member_share: float = Field(0.3, gt=0, le=1, description="The same for a single member.")
+    member_share: float = Field(0.4, gt=0, le=1, description="The same for a single member.")
     share_wait: float = Field(
         5.0, gt=0, description="Seconds that an operation waits for its share before it is refused with RATE_LIMITED."
     )

@@ -18,7 +18,7 @@ mutation ($input: MoveLeadInput!) { moveLead(input: $input) { lead { id } userEr
 PAUSE = 0.2
 """Seconds between two moves of a writer, at most."""
 
-RETRIED = {"SERVICE_UNAVAILABLE"}
+RETRIED = {"SERVICE_UNAVAILABLE", "RATE_LIMITED"}
 """Refusals of a server that has lost its database: whether the move was committed is unknown then."""
 
 

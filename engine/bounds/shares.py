@@ -52,8 +52,8 @@ class Admission(Waiter):
 class Shares:
     """The places of one process, for a pool of so many `connections`.
 
-    `organisation` and `member` are parts of the pool, `wait` is in seconds. `hit` takes the name of each bound that
-    refuses an operation.
+    `organisation` and `member` are parts of the pool, 1 is no limit, `wait` is in seconds. `hit` takes the name of each
+    bound that refuses an operation.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Shares:
         connections: int = 10,
         *,
         organisation: float = 0.5,
-        member: float = 0.3,
+        member: float = 0.4,
         wait: float = 5.0,
         hit: Hit = unseen,
     ) -> None:
@@ -76,10 +76,10 @@ class Shares:
         }
         self.kinds: dict[Work, Places] = {}
         for work in Work:
-            # Never all that a kind can have: one organisation alone must not stop the others.
+            # A part is never all that a kind can have, also of a small pool: one alone must not stop the others.
             most = self.capacity - sum(reserved.values()) + reserved[work]
-            per_organisation = max(1, min(int(connections * organisation), most - 1))
-            per_member = max(1, min(int(connections * member), per_organisation - 1))
+            per_organisation = max(1, min(int(connections * organisation), most - (organisation < 1)))
+            per_member = max(1, min(int(connections * member), per_organisation - (member < 1)))
             if work is Work.EVENT:
                 per_member = per_organisation  # events are rendered for the organisation, not for a member
             self.kinds[work] = Places(work, reserved[work], per_organisation, per_member)

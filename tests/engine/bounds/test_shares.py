@@ -57,14 +57,21 @@ def limits(shares: Shares) -> Iterator[tuple[int, int, int]]:
         (1, 1, [(0, 1, 1), (0, 1, 1), (0, 1, 1)]),
         (2, 1, [(0, 1, 1), (0, 1, 1), (0, 1, 1)]),
         (4, 3, [(1, 1, 1), (1, 1, 1), (1, 1, 1)]),
-        (10, 9, [(2, 5, 3), (2, 5, 3), (1, 4, 4)]),
-        (100, 99, [(20, 50, 30), (20, 50, 30), (10, 50, 50)]),
+        (8, 7, [(1, 4, 3), (1, 4, 3), (1, 4, 4)]),
+        (10, 9, [(2, 5, 4), (2, 5, 4), (1, 4, 4)]),
+        (100, 99, [(20, 50, 40), (20, 50, 40), (10, 50, 50)]),
     ],
 )
 def test_the_shares_of_a_pool(connections: int, capacity: int, expected: list[tuple[int, int, int]]) -> None:
     """Reserved, per organisation and per member, of reads, changes and events."""
     shares = Shares(connections)
     assert (shares.capacity, list(limits(shares))) == (capacity, expected)
+
+
+def test_a_share_of_everything_is_no_limit() -> None:
+    """One organisation, and one member of it, may then hold all that a kind of work can have."""
+    assert list(limits(Shares(10, organisation=1, member=1))) == [(2, 6, 6), (2, 6, 6), (1, 5, 5)]
+    assert list(limits(Shares(10, member=1))) == [(2, 5, 5), (2, 5, 5), (1, 4, 4)]
 
 
 async def test_reads_leave_places_to_changes_and_events() -> None:
@@ -147,9 +154,9 @@ async def test_refused_after_the_wait_limit() -> None:
         hit[bound] += 1
 
     shares = Shares(10, wait=0.0, hit=count)
-    held = [Client(shares, Work.READ, A, name) for name in ("ann", "ann", "ann", "ben", "ben")]
+    held = [Client(shares, Work.READ, A, name) for name in ("ann", "ann", "ann", "ann", "ben")]
     await settle()
-    for org_id, member, said in ((A, "ann", "You have 3 operations"), (A, "cem", "Your organisation has 5")):
+    for org_id, member, said in ((A, "ann", "You have 4 operations"), (A, "cem", "Your organisation has 5")):
         with pytest.raises(RequestError, match=said) as refused:
             await Client(shares, Work.READ, org_id, member).task
         assert refused.value.code == "RATE_LIMITED"
