@@ -165,8 +165,7 @@ class Database:
     change_timeout: float = 30.0
 
     def acquire(self, *, custom: bool = False) -> Acquired:
-        """A connection, for as long as the block of the `async with` runs; `custom` plans each statement for its
-        values."""
+        """A connection while the block of the `async with` runs; `custom` plans each statement for its values."""
         return Acquired(self.pool, self.waited, custom)
 
     @property
@@ -178,8 +177,7 @@ class Database:
     async def transaction(self, seconds: float | None) -> AsyncIterator[Connection]:
         """A connection in a transaction, each of whose statements may take so many seconds; None: as long as it takes.
 
-        The limit is set in the round trip that begins the transaction, and ends with it. So it also holds behind a
-        PgBouncer in transaction mode.
+        The limit is set in the round trip that begins the transaction, so it holds behind a PgBouncer, too.
         """
         async with self.acquire() as connection:
             try:
