@@ -9,7 +9,7 @@ and at once after a change that it made itself.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from engine.caller import Caller, Person, Revoked
 from models.database import UNREACHABLE
@@ -66,9 +66,14 @@ async def _keep_looking(service: Service, seconds: float) -> None:
 
 
 async def refresh_access(service: Service) -> None:
-    """Check at once, after a change of members. Without a database, the next check in the background does it."""
-    with suppress(*UNREACHABLE):
+    """Check at once, after a change of members. It is done all the same where this fails: the next check in the
+    background finds it."""
+    try:
         await end_revoked(service)
+    except UNREACHABLE:
+        """The next check in the background does it."""
+    except Exception:
+        log.exception("access could not be refreshed after a change of members")
 
 
 async def end_revoked(service: Service) -> None:

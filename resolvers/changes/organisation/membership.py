@@ -77,25 +77,22 @@ async def sign_in(database: Database, caller: Caller) -> Restriction:
     """Create the caller's member record if there is none; returns its role, or why access was revoked.
 
     An organisation that never had an admin gets one by the first token with that role. On a read-only standby, and
-    while the disk is full, nothing is created, and the token's role counts.
+    while the disk is full, nothing is written: somebody who is no member yet has the token's role.
     """
     async with database.acquire() as connection:
         found = await SIGN_IN.first(connection, org_id=caller.org_id, subject=caller.subject)
         if found is not None and found["suspended"]:
             return Revoked.SUSPENDED
-        if found is None or found["id"] is None:
-            try:
-                async with connection.transaction():
-                    found = await _join(connection, caller)
-            except (asyncpg.ReadOnlySQLTransactionError, asyncpg.DiskFullError):
-                return caller.role
-        if not found["active"]:
+        if found is not None and found["active"] is False:
             return Revoked.DEACTIVATED
-        role = Role(found["role"])
-        if caller.role is Role.ADMIN and role is not Role.ADMIN:
+        known = None if found is None or found["id"] is None else found
+        if known is not None and (caller.role is not Role.ADMIN or known["role"] == Role.ADMIN):
+            return Role(known["role"])
+        try:
             async with connection.transaction():
-                return await _led(connection, caller, found)
-    return role
+                return await _led(connection, caller, known or await _join(connection, caller))
+        except (asyncpg.ReadOnlySQLTransactionError, asyncpg.DiskFullError):
+            return caller.role if known is None else Role(known["role"])
 
 
 async def expect_member(connection: Connection, caller: Caller) -> tuple[UUID, Role]:
@@ -125,8 +122,12 @@ async def _join(connection: Connection, caller: Caller) -> Row:
     return made
 
 
-async def _led(connection: Connection, caller: Caller, member: Row) -> Role:
-    """The role of a member whose token has the highest: that one, where the organisation has no admin."""
+async def _led(connection: Connection, caller: Caller, member: Row) -> Restriction:
+    """The role of a member; the highest, where the token has it and the organisation has no admin."""
+    if not member["active"]:
+        return Revoked.DEACTIVATED
+    if caller.role is not Role.ADMIN or member["role"] == Role.ADMIN:
+        return Role(member["role"])
     if await LEAD.first(connection, org_id=caller.org_id, id=member["id"]) is None:
         return Role(member["role"])
     changes = describe(member, {"role": Role.ADMIN.value})

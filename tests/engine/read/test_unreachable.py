@@ -72,14 +72,23 @@ async def test_a_full_disk_is_said_to_be_full(
     assert [(record.levelname, str(failure) in record.getMessage()) for record in caplog.records] == [("ERROR", True)]
 
 
-async def test_signing_in_with_a_full_disk(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller who only reads can read; the member record is created later."""
+@pytest.mark.parametrize(
+    "failure", [FULL[0], asyncpg.ReadOnlySQLTransactionError("a standby")], ids=["full", "standby"]
+)
+async def test_signing_in_where_nothing_can_be_written(
+    database: Any, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """Reading goes on, with the token's role until there is a member record, and then with the member's."""
+    assert await membership.sign_in(database, Caller("fresh", "rita", Role.REP)) == Role.REP
 
-    async def full(*given: Any) -> None:
-        raise FULL[0]
+    async def refused(*given: Any, **more: Any) -> None:
+        raise failure
 
-    monkeypatch.setattr(membership, "_join", full)
+    monkeypatch.setattr(membership, "_join", refused)
+    monkeypatch.setattr(membership.LEAD, "first", refused)
     assert await membership.sign_in(database, Caller("fresh", "vera", Role.VIEWER)) == Role.VIEWER
+    assert await membership.sign_in(database, Caller("fresh", "rita", Role.ADMIN)) == Role.REP
+    assert await membership.sign_in(database, Caller("fresh", "rita", Role.VIEWER)) == Role.REP
 
 
 async def test_a_change_is_not_done_again_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
