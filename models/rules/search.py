@@ -8,10 +8,13 @@ Stored words are lexemes of a `tsvector`. Each begins with the key of its organi
 in other organisations costs this one nothing, and the key alone is a lexeme of every record.
 """
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from uuid import UUID
+
+from models.rules.text import unstorable
 
 LONGEST_SEARCH = 200
 """Characters of a question: every word costs a walk along the index."""
@@ -25,6 +28,7 @@ KEY = 8
 MARK = "~"
 """Stands for the key in a question, because a question is read before the organisation is known. No word has it."""
 
+AT = "@"
 JOINED = "'"
 APOSTROPHES = "'\u2019\u2018\u02bc\u02bb\u2032\u00b4`\u00b7"
 """What may stand within a word: apostrophes, signs that are typed instead of them, and the Catalan middle dot."""
@@ -72,15 +76,41 @@ def _plain(text: str) -> str:
     return decomposed.translate(_APOSTROPHES).translate(_LETTERS)
 
 
+_BETWEEN = re.compile(r"[\s,;:<>()\[\]\"]+")
+"""What stands between an e-mail address and the text around it."""
+
+
+def _split(text: str) -> list[str]:
+    """The words of a text in their order, those that apostrophes divide in one."""
+    return _plain(text).replace(JOINED, "").split()
+
+
+def _addresses(text: str) -> Iterator[tuple[str, list[str], str]]:
+    """The e-mail addresses of a text, whole or begun: as written, the words before the @, and what is after it."""
+    for token in _BETWEEN.split(text) if AT in text else ():
+        name, at, domain = token.partition(AT)
+        if at and (found := _split(name)):
+            yield token, found, "".join(_split(domain))
+
+
 def _cut(words: Iterable[str]) -> set[str]:
     return {word[:LONGEST_WORD] for word in words}
 
 
 def words(text: str | None) -> set[str]:
-    """The words to store of a text. Where apostrophes stand, both its parts and the whole: o, brien and obrien."""
-    plain = _plain(text or "")
-    parts = _cut(plain.replace(JOINED, " ").split())
-    return parts | _cut(plain.replace(JOINED, "").split()) if JOINED in plain else parts
+    """The words to store of a text. Where apostrophes stand, both its parts and the whole: o, brien and obrien.
+
+    Of an e-mail address, both its words and the address from each word before the @ on: ada, abel, example, com,
+    adaabel@examplecom and abel@examplecom.
+    """
+    text = text or ""
+    plain = _plain(text)
+    found = _cut(plain.replace(JOINED, " ").split())
+    if JOINED in plain:
+        found |= _cut(_split(text))
+    for _, name, domain in _addresses(text):
+        found |= _cut("".join(name[at:]) + AT + domain for at in range(len(name)))
+    return found
 
 
 def number_words(number: str | None) -> set[str]:
@@ -93,11 +123,16 @@ def number_words(number: str | None) -> set[str]:
 def question(text: str) -> str:
     """What a record has to hold to be found by a text: a `tsquery` with `MARK` in place of the organisation's key.
 
-    A text without words finds every record. Raises `ValueError` for a text that is too long.
+    An e-mail address is one word: of four that are common, such as com, each would be looked up. A text without words
+    finds every record. Raises `ValueError` for a text that is too long, or that PostgreSQL could not store.
     """
     if len(text) > LONGEST_SEARCH:
         raise ValueError(f"{len(text):,} characters are too many to search for. Send up to {LONGEST_SEARCH}.")
-    asked = sorted(_cut(_plain(text).replace(JOINED, "").split()))
+    if (reason := unstorable(text)) is not None:
+        raise ValueError(reason)
+    addresses = {token: "".join(name) + AT + domain for token, name, domain in _addresses(text)}
+    rest = " ".join(token for token in _BETWEEN.split(text) if token not in addresses)
+    asked = sorted(_cut([*_split(rest), *addresses.values()]))
     # A word that another one begins with asks nothing more; in this order, that other one is the next.
     needed = [word for word, after in pairwise([*asked, ""]) if not after.startswith(word)]
     return " & ".join(f"'{MARK}{word}':*" for word in needed) or f"'{MARK}'"

@@ -23,7 +23,7 @@ LACKING = {
             text(
                 f"""
                 SELECT id FROM {noun} WHERE org_id = :org_id AND id > :after AND words IS NULL
-                ORDER BY id LIMIT {BATCH}
+                ORDER BY id LIMIT :size
                 """
             ).bindparams(ORG)
         )
@@ -31,12 +31,12 @@ LACKING = {
     },
     "lead": Statement(
         text(
-            f"""
+            """
             SELECT lead.id FROM lead
             WHERE lead.org_id = :org_id AND lead.id > :after AND NOT EXISTS (
                 SELECT FROM lead_search WHERE lead_search.org_id = lead.org_id AND lead_search.lead_id = lead.id
             )
-            ORDER BY lead.id LIMIT {BATCH}
+            ORDER BY lead.id LIMIT :size
             """
         ).bindparams(ORG)
     ),
@@ -81,7 +81,7 @@ async def fill(connection: Connection, progress: Progress = lambda done, of: Non
 
 
 async def _fill(connection: Connection, org_id: UUID, noun: str, after: UUID) -> list[UUID]:
-    ids = [row["id"] for row in await LACKING[noun].all(connection, org_id=org_id, after=after)]
+    ids = [row["id"] for row in await LACKING[noun].all(connection, org_id=org_id, after=after, size=BATCH)]
     if ids:
         await (write_new if noun == "lead" else rename)(connection, org_id, noun, ids)
     return ids

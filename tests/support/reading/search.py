@@ -48,10 +48,37 @@ def plain(text: str | None) -> str:
     return "".join(spelled(letter) for letter in text or "")
 
 
+def tokens(text: str | None) -> list[tuple[str, list[str], str]]:
+    """What stands between blanks, commas and brackets: as written, the words before the first @, and all after it."""
+    for sign in ',;:<>()[]"':
+        text = (text or "").replace(sign, " ")
+    found = []
+    for token in (text or "").split():
+        name, at, domain = token.partition("@")
+        found.append((token, whole_words(name) if at else [], "".join(whole_words(domain))))
+    return found
+
+
+def whole_words(text: str) -> list[str]:
+    return plain(text).replace("'", "").split()
+
+
 def words(text: str | None) -> set[str]:
-    """The words of a text, with those that apostrophes divide also in one."""
-    parts, wholes = plain(text).replace("'", " ").split(), plain(text).replace("'", "").split()
-    return {word[:LONGEST_WORD] for word in parts + wholes}
+    """The words of a text, those that apostrophes divide also in one, and addresses from each word before the @ on."""
+    found = {*plain(text).replace("'", " ").split(), *whole_words(text or "")}
+    for _, name, domain in tokens(text):
+        while name:
+            found.add("".join(name) + "@" + domain)
+            name = name[1:]
+    return {word[:LONGEST_WORD] for word in found}
+
+
+def asked_words(text: str) -> set[str]:
+    """The words of a question: an address is one."""
+    found = set()
+    for token, name, domain in tokens(text):
+        found |= {"".join(name) + "@" + domain} if name else set(whole_words(token))
+    return {word[:LONGEST_WORD] for word in found}
 
 
 def digits(number: str | None) -> str:
@@ -79,7 +106,7 @@ def stored(noun: str, row: Mapping[str, Any]) -> set[str]:
 
 def finds(asked: str, texts: Texts, numbers: Texts) -> bool:
     """Whether each word of a question begins a word of one of the texts, or stands within the digits of a number."""
-    for word in (one[:LONGEST_WORD] for one in plain(asked).replace("'", "").split()):
+    for word in asked_words(asked):
         begins = any(held.startswith(word) for text in texts + numbers for held in words(text))
         if not begins and not any(word in digits(number) for number in numbers):
             return False
