@@ -20,6 +20,7 @@ import models
 from models.migrate import migrate
 from models.rules.rank import spread
 from models.tables.base import organisation_id
+from resolvers.changes.missing_words import fill
 
 DATABASE = "dealboard_bench"
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -321,6 +322,7 @@ async def load(connection: asyncpg.Connection, maker: Maker) -> None:
             await connection.copy_records_to_table(name, records=rows, columns=columns)
         await connection.execute(TOTALS, maker.org_id)
         await connection.execute(OPEN_TASKS, maker.org_id)
+        await fill(connection)
 
 
 async def _found(connection: asyncpg.Connection, key: str, leads: int) -> Place:

@@ -7,7 +7,7 @@ from models.tables.activity import Activity, ActivityType
 from models.tables.base import Base, new_id, organisation_id, utc_now
 from models.tables.contact import Contact, Customer
 from models.tables.event import Event, EventLog, Outcome
-from models.tables.lead import Lead, StageChange
+from models.tables.lead import Lead, LeadSearch, StageChange
 from models.tables.member import Member
 from models.tables.merged_record import MergedRecord
 from models.tables.organisation import LostReason, Organisation
@@ -25,6 +25,7 @@ __all__ = [
     "Event",
     "EventLog",
     "Lead",
+    "LeadSearch",
     "LostReason",
     "Member",
     "MergedRecord",

@@ -19,13 +19,14 @@ from engine.publish.connection import Connection
 from engine.publish.fields import Argument, connection, read
 from engine.publish.node import Node
 from models.rules.roles import Role
+from models.rules.search import LONGEST_SEARCH
 from models.tables.pipeline import PipelineType
 from schema.filters.condition import Condition
 from schema.filters.event import EventFilter
 from schema.filters.lead import LeadFilter, LeadOrder
 from schema.filters.task import TaskFilter, TaskOrder
 from schema.types.activity import Activity, ActivityFilter
-from schema.types.contact import CONTACTS, CUSTOMERS, SEARCH, Contact, ContactOrder, Customer, CustomerOrder
+from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
 from schema.types.event import Event
 from schema.types.lead import Lead
 from schema.types.lost_reason import LostReason
@@ -141,7 +142,11 @@ class Query:
         filters={
             "active": Argument(bool | None, "True: only active members. False: only inactive members."),
             "role": Argument(Role | None, "Only those with this role."),
-            **SEARCH,
+            "search": Argument(
+                str | None,
+                f"Only those whose name or e-mail address contains this text of up to {LONGEST_SEARCH} characters, in"
+                " upper or lower case.",
+            ),
         },
         order=MemberOrder,
         role=Role.VIEWER,

@@ -1,16 +1,16 @@
-"""Conditions that filters share: one of some ids, between two limits, contains a text."""
+"""Conditions that filters share: one of some ids, between two limits, contains a text, has the words of a text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, func, literal_column, or_
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, cast, func, literal_column, or_
+from sqlalchemy.dialects.postgresql import TSQUERY
 
+from engine.read.rows import ORG
 from engine.read.slots import Slot
 from models.rules.ids import parse_id
-
-LONGEST_SEARCH = 200
-"""Characters of a search: every one costs time for each record that is searched."""
+from models.rules.search import KEY, LONGEST_SEARCH, MARK, question
 
 MOST_IDS = 500
 """Ids that a filter can list. Each is parsed for each use of the list in a document."""
@@ -35,6 +35,23 @@ def parse_ids(prefix: str, texts: Sequence[str]) -> list[UUID]:
     if len(texts) > MOST_IDS:
         raise ValueError(f"{len(texts):,} ids are too many for a filter. Send up to {MOST_IDS}, in several requests.")
     return [parse_id(prefix, text) for text in texts]
+
+
+def has_words(words: Any, search: Slot) -> ColumnElement[bool]:
+    """Whether stored words have, for each word of the text, one that begins with it: see `models.rules.search`."""
+    key = func.left(cast(ORG, Text), literal_column(str(KEY)))
+    asked = func.replace(search.bind(Text(), question), literal_column(f"'{MARK}'"), key)
+    found: ColumnElement[bool] = words.bool_op("@@")(cast(asked, TSQUERY))
+    return found
+
+
+def found_by(records: str, fields: str) -> str:
+    """The published description of a search by `has_words`, among these fields of these records."""
+    return (
+        f"Only {records} found by this text of up to {LONGEST_SEARCH} characters: each of its words begins a word of"
+        f" {fields}, in any order and in any of them. Case, accents and punctuation do not matter. Digits are found"
+        " anywhere in a telephone number."
+    )
 
 
 def one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:

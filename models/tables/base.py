@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
-from sqlalchemy import DateTime, ForeignKeyConstraint, MetaData, Text, Uuid, func
+from sqlalchemy import DateTime, ForeignKeyConstraint, Index, MetaData, Text, Uuid, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMESPACE = UUID("6f1f4b1e-6d1c-4a53-8c9a-0d0f7d2b8a51")
@@ -66,6 +66,15 @@ def refers(table: str, column: str, ondelete: str | None = None) -> ForeignKeyCo
     """A composite foreign key `(org_id, column)` to `table (org_id, id)`: out of reach of other organisations."""
     assert REFERENCES.setdefault(column, table) == table, f"{column} refers to {REFERENCES[column]} elsewhere"
     return ForeignKeyConstraint(["org_id", column], [f"{table}.org_id", f"{table}.id"], ondelete=ondelete)
+
+
+def searched(table: str) -> Index:
+    """The index of a table's `words`. It begins with no `org_id`, because each word begins with the organisation's key.
+
+    Without `fastupdate`, which would let a change now and then pay for what many before it have added, and every search
+    read what is not merged yet.
+    """
+    return Index(f"{table}_words_idx", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"})
 
 
 def organisation_id(key: str) -> UUID:

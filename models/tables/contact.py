@@ -1,12 +1,16 @@
-"""Contacts (the people you deal with) and customers (the companies they work for)."""
+"""Contacts (the people you deal with) and customers (the companies they work for).
+
+`words` holds what a search finds each of them by, as `models.rules.search` has it; null until that is filled in.
+"""
 
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Index, text
-from sqlalchemy.orm import Mapped
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
+from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers, searched
 
 
 class Customer(Tenant, Stamped, Base):
@@ -24,6 +28,7 @@ class Customer(Tenant, Stamped, Base):
             unique=True,
             postgresql_where=text("external_id IS NOT NULL"),
         ),
+        searched("customer"),
     )
 
     name: Mapped[str]
@@ -34,6 +39,7 @@ class Customer(Tenant, Stamped, Base):
     notes: Mapped[str | None]
     external_id: Mapped[str | None]
     archived_at: Mapped[datetime | None]
+    words: Mapped[str | None] = mapped_column(TSVECTOR)
 
 
 class Contact(Tenant, Stamped, Base):
@@ -47,6 +53,7 @@ class Contact(Tenant, Stamped, Base):
         Index("contact_updated_idx", "org_id", "updated_at", "id"),
         Index("contact_customer_idx", "org_id", "customer_id", "id"),
         Index("contact_email_idx", "org_id", text("lower(email)")),
+        searched("contact"),
     )
 
     name: Mapped[str]
@@ -57,3 +64,4 @@ class Contact(Tenant, Stamped, Base):
     notes: Mapped[str | None]
     customer_id: Mapped[UUID | None]
     archived_at: Mapped[datetime | None]
+    words: Mapped[str | None] = mapped_column(TSVECTOR)

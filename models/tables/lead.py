@@ -4,10 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, Index, Numeric, SmallInteger, Text, text
+from sqlalchemy import CheckConstraint, Computed, Date, Index, Numeric, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
+from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers, searched
 
 SORTED_BY = ("created_at", "updated_at", "title", "value", "expected_close_date", "score", "stage_entered_at")
 """What leads can be sorted by, besides their place on the board."""
@@ -103,6 +104,26 @@ class Lead(Tenant, Stamped, Base):
     closed_at: Mapped[datetime | None]
     last_activity_at: Mapped[datetime | None]
     has_open_task: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class LeadSearch(Base):
+    """What a search finds a lead by: its own words, and copies of those of its contact and its customer.
+
+    A table of its own, because a lead is written with each move, and every new version of a row with words has all of
+    them entered into their index again.
+    """
+
+    __tablename__ = "lead_search"
+    __table_args__ = (refers("lead", "lead_id", ondelete="CASCADE"), searched("lead_search"))
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    own_words: Mapped[str] = mapped_column(TSVECTOR)
+    contact_words: Mapped[str] = mapped_column(TSVECTOR)
+    customer_words: Mapped[str] = mapped_column(TSVECTOR)
+    words: Mapped[str] = mapped_column(
+        TSVECTOR, Computed("own_words || contact_words || customer_words", persisted=True)
+    )
 
 
 class StageChange(Tenant, Base):

@@ -39,6 +39,7 @@ ORDER = (
     "merged_record",
     "routing_rule",
     "lost_reason",
+    "lead_search",
     "event_log",
     "stage_total",
 )
@@ -137,6 +138,12 @@ KEEP = {
         .with_for_update(key_share=True, read=True)
     ),
 }
+
+TAKE = {
+    noun: Statement(select(model.__table__).where(model.org_id == ORG, model.id == ID).with_for_update())
+    for noun, model in (("contact", Contact), ("customer", Customer))
+}
+"""The record alone, against being named by anything new meanwhile: what comes to name it copies its words."""
 
 
 async def expect_found(change: Change, noun: str, id: UUID | None, field: str) -> None:

@@ -10,6 +10,7 @@ from engine.read.rows import ORG
 from models.database import Connection, Statement
 from models.event_types import EventType
 from models.tables.event import NewEvent
+from resolvers.changes.search_words import keep_words
 
 MARK_OPEN_TASKS = Statement(
     text(
@@ -31,3 +32,4 @@ async def settle(connection: Connection, org_id: UUID, new_events: Sequence[NewE
     if any(one.what.type.startswith("task.") or one.what.type in CARRIES_TASKS for one in new_events):
         ids = sorted({one.lead_id for one in new_events if one.lead_id is not None})
         await MARK_OPEN_TASKS.run(connection, org_id=org_id, ids=ids)
+    await keep_words(connection, org_id, new_events)

@@ -6,7 +6,7 @@ Each is one table. Resolvers take its SQL from it; the schema takes its inputs, 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.read.filters import one_of
+from engine.read.filters import found_by, one_of
 from engine.read.paging import Order
 from engine.read.rows import rows
 from models.records import RECORDS
@@ -72,8 +72,11 @@ FILTERS: Mapping[str, FilterPart] = {
     "search": FilterPart(
         FilterValue.TEXT,
         found_in,
-        "Only leads whose title, contact or customer contains this text of up to 200 characters, in upper or lower"
-        " case.",
+        found_by(
+            "leads",
+            "the title, the external id, the contact's name, e-mail address or telephone number, or the customer's"
+            " name, web address, telephone number or external id",
+        ),
     ),
 }
 """Every part of a lead filter. A list holds the leads that match all parts that are given."""

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, DateTime, Numeric, Text, any_, exists, literal_column, or_
+from sqlalchemy import ColumnElement, Date, DateTime, Numeric, Text, any_, exists, literal_column
 
-from engine.read.filters import between, holds, one_of
+from engine.read.filters import between, has_words, one_of
 from engine.read.json_text import Expression
 from engine.read.redirects import all_named
 from engine.read.rows import rows
 from engine.read.slots import Slot
 from models.records import RECORDS
-from models.tables.contact import Contact, Customer
+from models.tables.lead import LeadSearch
 from models.tables.pipeline import Pipeline
 
 ONE: Expression = literal_column("1")
@@ -80,10 +80,6 @@ def of_kind(lead: Any, kind: Any) -> ColumnElement[bool]:
 
 
 def found_in(lead: Any, search: Slot) -> ColumnElement[bool]:
-    """Whether title, contact or customer hold this text."""
-    contact, customer = rows(Contact, lead.contact_id), rows(Customer, lead.customer_id)
-    return or_(
-        holds(search, lead.title),
-        exists(contact.where(holds(search, contact.entity.name, contact.entity.email)).select(ONE)),
-        exists(customer.where(holds(search, customer.entity.name)).select(ONE)),
-    )
+    """Whether its words, with those of its contact and its customer, are those of this text."""
+    found = rows(LeadSearch)
+    return exists(found.where(found.entity.lead_id == lead.id, has_words(found.entity.words, search)).select(ONE))

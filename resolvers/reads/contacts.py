@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, exists, func, literal_column
 
-from engine.read.filters import holds
+from engine.read.filters import has_words
 from engine.read.json_text import Expression, typed_id
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import named
@@ -45,14 +45,14 @@ def contact(root: Any, args: Args) -> Rows:
 
 
 def contacts(root: Any, args: Args) -> Page:
-    """The contacts of the organisation, optionally those whose name, e-mail address or phone number contains a text."""
+    """The contacts of the organisation, optionally those with the words of a text."""
     return _contacts(rows(Contact), args)
 
 
 def _contacts(found: Rows, args: Args) -> Page:
     found = _kept(found, args, CONTACT_FILTERS)
     if (search := args.get("search")) is not None:
-        found = found.where(holds(search, found.entity.name, found.entity.email, found.entity.phone))
+        found = found.where(has_words(found.entity.words, search))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))
 
 
@@ -62,15 +62,15 @@ def customer(root: Any, args: Args) -> Rows:
 
 
 def customers(root: Any, args: Args) -> Page:
-    """The customers of the organisation, optionally those whose name or website contains a text."""
+    """The customers of the organisation, optionally those with the words of a text."""
     found = _kept(rows(Customer), args, CUSTOMER_FILTERS)
     if (search := args.get("search")) is not None:
-        found = found.where(holds(search, found.entity.name, found.entity.website))
+        found = found.where(has_words(found.entity.words, search))
     return page(found, args, ORDERS, ("NAME", Direction.ASC))
 
 
 def contacts_of(customer: Any, args: Args) -> Page:
-    """The contacts of a customer, optionally those whose name, e-mail address or phone number contains a text."""
+    """The contacts of a customer, optionally those with the words of a text."""
     found = rows(Contact)
     return _contacts(found.where(found.entity.customer_id == customer.id), args)
 

@@ -10,6 +10,7 @@ from engine.publish.enums import ordering
 from engine.publish.fields import Argument, column, connection, id_field, optional, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
+from engine.read.filters import found_by
 from resolvers.reads import contacts, lead_lists
 from resolvers.reads import record_leads as deal_totals
 from resolvers.reads.tasks import tasks
@@ -45,17 +46,20 @@ class CustomerFilter:
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")
 
 
-SEARCH = {
-    "search": Argument(str | None, "Only those that contain this text of up to 200 characters, in upper or lower case.")
-}
+KEPT = {"archived": Argument(bool | None, "True: only archived ones. Otherwise they are left out.")}
 
-KEPT = {
-    **SEARCH,
-    "archived": Argument(bool | None, "True: only archived ones. Otherwise they are left out."),
+CONTACTS = {
+    "search": Argument(str | None, found_by("contacts", "the name, the e-mail address or the telephone number")),
+    **KEPT,
+    "filter": Argument(ContactFilter | None, "Only the contacts that match this filter."),
 }
-
-CONTACTS = {**KEPT, "filter": Argument(ContactFilter | None, "Only the contacts that match this filter.")}
-CUSTOMERS = {**KEPT, "filter": Argument(CustomerFilter | None, "Only the customers that match this filter.")}
+CUSTOMERS = {
+    "search": Argument(
+        str | None, found_by("customers", "the name, the web address, the telephone number or the external id")
+    ),
+    **KEPT,
+    "filter": Argument(CustomerFilter | None, "Only the customers that match this filter."),
+}
 
 
 @strawberry.type(

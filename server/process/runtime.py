@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import jwt
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.database import Database, ignore
 from models.migrate import migrate
 from models.rules.roles import Role
+from resolvers.changes.missing_words import fill
 from server.observe.metrics import Metrics
 from server.process.supervised import supervised
 from server.settings import Settings, WrongSettings
@@ -35,6 +38,7 @@ async def open_migrated(settings: Settings) -> AsyncIterator[str]:
     async with open_url(settings) as url:
         await _expect_usable(url)
         await migrate(url)
+        await _fill_words(settings, url)
         yield url
 
 
@@ -57,6 +61,33 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """The database of the settings: started if embedded, migrated and open. Raises `WrongSettings`."""
     async with open_migrated(settings) as url, connect(settings, url) as database:
         yield database
+
+
+async def _fill_words(settings: Settings, url: str) -> None:
+    """Write the words that a search needs where an upgrade has left rows without: shown, because it takes minutes."""
+    bar = Progress(
+        TextColumn("Making records searchable"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    async with connect(settings, url) as database, database.acquire() as connection:
+        task = None
+
+        def show(done: int, of: int) -> None:
+            nonlocal task
+            if task is None:
+                bar.start()
+                task = bar.add_task("records", total=of)
+            bar.advance(task, done)
+
+        try:
+            await fill(connection, show)
+        finally:
+            if task is not None:
+                bar.stop()
 
 
 async def _expect_usable(url: str) -> None:

@@ -1,12 +1,14 @@
 """What holds after any change: checked over all rows of all organisations."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 
 from models import Base, organisation_id
 from models.database import Database
 from tests.support.event_data import is_declared
+from tests.support.reading.search import stored
 
 RULES = {
     "the log has no gap, and its head is its last number": """
@@ -184,7 +186,39 @@ async def expect_consistent(database: Database) -> None:
         for event in await database.pool.fetch(EVENT_DATA)
         if not is_declared(event["type"], json.loads(event["data"]))
     ]
+    told += await wrong_words(database)
     assert not told, "\n".join(told)
+
+
+async def wrong_words(database: Database) -> list[str]:
+    """The contacts, customers and leads whose stored words are not those of their fields now."""
+    tables = {
+        table: {(row["org_id"], row[key]): row for row in await database.pool.fetch(f"SELECT * FROM {table}")}
+        for table, key in (("contact", "id"), ("customer", "id"), ("lead", "id"), ("lead_search", "lead_id"))
+    }
+    right = {
+        noun: {id: stored(noun, row) for id, row in tables[noun].items()} for noun in ("contact", "customer", "lead")
+    }
+    wrong = [
+        f"a {noun} is found by its words: {row['name']} has {row['words']}"
+        for noun in ("contact", "customer")
+        for id, row in tables[noun].items()
+        if lexemes(row["words"]) != right[noun][id]
+    ]
+    for id, lead in tables["lead"].items():
+        parts = {"own_words": right["lead"][id]}
+        for noun in ("contact", "customer"):
+            parts[f"{noun}_words"] = right[noun].get((id[0], lead[f"{noun}_id"]), set())
+        expected = {**parts, "words": set[str]().union(*parts.values())}
+        found = tables["lead_search"].get(id, {})
+        if {name: lexemes(found.get(name)) for name in expected} != expected:
+            wrong.append(f"a lead is found by its words: {lead['title']} has {dict(found)}")
+    return wrong
+
+
+def lexemes(vector: str | None) -> set[str]:
+    """The lexemes of a `tsvector` as PostgreSQL writes it; none of ours has an apostrophe."""
+    return set(re.findall("'([^']*)'", vector or ""))
 
 
 async def writers(database: Database, organisation: str) -> Mapping[str, set[str]]:

@@ -1,4 +1,8 @@
-"""What large organisations need: an index for each order of a stage's leads, and leads that know of open tasks."""
+"""What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, and words.
+
+The words that a search finds records by are filled in afterwards, in batches, by what starts the migration: see
+`resolvers/changes/search_words.py`.
+"""
 
 from alembic import op
 
@@ -8,21 +12,43 @@ branch_labels = None
 depends_on = None
 
 COLUMNS = ("created_at", "updated_at", "title", "value", "expected_close_date", "score", "stage_entered_at")
+SEARCHED = ("lead_search", "contact", "customer")
 
 
 def upgrade() -> None:
-    """An index for each order of a stage's leads; those that they replace go."""
-    for column in COLUMNS:
-        op.execute(f"CREATE INDEX lead_stage_{column}_idx ON lead (org_id, stage_id, {column}, id)")
-    op.execute("CREATE INDEX lead_created_idx ON lead (org_id, created_at, id)")
+    """Rows are written before their indexes are created: each new version of a row enters all of them again."""
     op.execute("DROP INDEX lead_owner_idx")
-    op.execute("CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, created_at, id)")
     op.execute("DROP INDEX lead_updated_idx")
     op.execute("ALTER TABLE lead ADD COLUMN has_open_task BOOLEAN DEFAULT false NOT NULL")
     op.execute(
         "UPDATE lead SET has_open_task = true WHERE EXISTS (SELECT FROM task"
         " WHERE task.org_id = lead.org_id AND task.lead_id = lead.id AND task.status = 'OPEN')"
     )
+    for column in COLUMNS:
+        op.execute(f"CREATE INDEX lead_stage_{column}_idx ON lead (org_id, stage_id, {column}, id)")
+    op.execute("CREATE INDEX lead_created_idx ON lead (org_id, created_at, id)")
+    op.execute("CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, created_at, id)")
     op.execute(
         "CREATE INDEX lead_without_task_idx ON lead (org_id, stage_id) WHERE closed_at IS NULL AND NOT has_open_task"
     )
+    op.execute(
+        """
+        CREATE TABLE lead_search (
+            org_id UUID NOT NULL,
+            lead_id UUID NOT NULL,
+            own_words TSVECTOR NOT NULL,
+            contact_words TSVECTOR NOT NULL,
+            customer_words TSVECTOR NOT NULL,
+            words TSVECTOR GENERATED ALWAYS AS (own_words || contact_words || customer_words) STORED NOT NULL,
+            CONSTRAINT lead_search_pkey PRIMARY KEY (org_id, lead_id)
+        )
+        """
+    )
+    op.execute("ALTER TABLE contact ADD COLUMN words TSVECTOR")
+    op.execute("ALTER TABLE customer ADD COLUMN words TSVECTOR")
+    op.execute(
+        "ALTER TABLE lead_search ADD CONSTRAINT lead_search_lead_id_fkey FOREIGN KEY(org_id, lead_id)"
+        " REFERENCES lead (org_id, id) ON DELETE CASCADE"
+    )
+    for table in SEARCHED:
+        op.execute(f"CREATE INDEX {table}_words_idx ON {table} USING gin (words) WITH (fastupdate = off)")

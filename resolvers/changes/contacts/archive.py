@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, bindparam, select, text
+from sqlalchemy import DateTime, bindparam, text
 
 from engine.change.records import ID, describe
 from engine.change.transaction import Change
@@ -14,17 +14,8 @@ from models.database import Statement
 from models.event_types import Changed, ChangedType, EventType
 from models.rules.refusal import not_found
 from models.tables.base import utc_now
-from models.tables.contact import Contact, Customer
 from models.tables.event import NewEvent
-from resolvers.changes.locks import expect_version
-
-TAKE = {
-    "contact": Statement(select(Contact.__table__).where(Contact.org_id == ORG, Contact.id == ID).with_for_update()),
-    "customer": Statement(
-        select(Customer.__table__).where(Customer.org_id == ORG, Customer.id == ID).with_for_update()
-    ),
-}
-"""The record alone, against being named by anything new meanwhile."""
+from resolvers.changes.locks import TAKE, expect_version
 
 SET = {
     noun: Statement(

@@ -5,21 +5,17 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from engine.change.fields import Fields, as_given, required
-from engine.change.records import ID, describe, differing, rewrite
+from engine.change.records import describe, differing, rewrite
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
-from engine.read.rows import ORG
-from models.database import Statement
 from models.event_types import Changed, EventType, Plain
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line, optional_line, prose
 from models.tables.base import new_id
 from models.tables.contact import Contact, Customer
 from models.tables.event import NewEvent
-from resolvers.changes.locks import expect_found, expect_version
+from resolvers.changes.locks import TAKE, expect_found, expect_version
 
 LONGEST_EMAIL = 254
 """Characters of an address that mail servers take. Source: RFC 5321, section 4.5.3.1.3."""
@@ -58,16 +54,10 @@ CUSTOMER_FIELDS = Fields(
     external_id=optional_line,
 )
 
-LOCK_CONTACT = Statement(
-    select(Contact.__table__).where(Contact.org_id == ORG, Contact.id == ID).with_for_update(key_share=True)
-)
-MAKE_CONTACT = CONTACT_FIELDS.make(default=("archived_at",))
+MAKE_CONTACT = CONTACT_FIELDS.make(default=("archived_at", "words"))
 REVISE_CONTACT = CONTACT_FIELDS.revise()
 
-LOCK_CUSTOMER = Statement(
-    select(Customer.__table__).where(Customer.org_id == ORG, Customer.id == ID).with_for_update(key_share=True)
-)
-MAKE_CUSTOMER = CUSTOMER_FIELDS.make(default=("archived_at",))
+MAKE_CUSTOMER = CUSTOMER_FIELDS.make(default=("archived_at", "words"))
 REVISE_CUSTOMER = CUSTOMER_FIELDS.revise()
 
 
@@ -86,7 +76,7 @@ async def update_contact(
 ) -> Mapping[str, Any]:
     """Update a person's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing the contact; INVALID."""
     wanted = CONTACT_FIELDS.tidy(given)
-    contact = await change.first(LOCK_CONTACT, id=contact_id)
+    contact = await change.first(TAKE["contact"], id=contact_id)
     if contact is None:
         raise not_found("contact", "contactId")
     expect_version(contact, expected_version, contact=contact_id)
@@ -113,7 +103,7 @@ async def update_customer(
 ) -> Mapping[str, Any]:
     """Update a company's record. Raises `Refused`: NOT_FOUND; CONFLICT, showing it; EXTERNAL_ID_TAKEN; INVALID."""
     wanted = CUSTOMER_FIELDS.tidy(given)
-    customer = await change.first(LOCK_CUSTOMER, id=customer_id)
+    customer = await change.first(TAKE["customer"], id=customer_id)
     if customer is None:
         raise not_found("customer", "customerId")
     expect_version(customer, expected_version, customer=customer_id)

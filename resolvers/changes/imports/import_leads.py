@@ -24,10 +24,11 @@ from models.rules.rank import spread
 from models.rules.stage_kind import StageKind
 from models.tables.base import new_id
 from models.tables.lead import Lead
-from resolvers.changes.imports.copying import Progress, Records
+from resolvers.changes.imports.copying import BATCH, Progress, Records
 from resolvers.changes.imports.names import Import, Names
 from resolvers.changes.imports.rows import FOUND, IN_LINES, Deal
 from resolvers.changes.organisation.membership import FOUND_ORGANISATION
+from resolvers.changes.search_words import FIELDS, write_new
 from resolvers.changes.stage_totals import refresh_totals
 
 ONE_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('import ' || CAST(:key AS text), 0))"))
@@ -134,9 +135,17 @@ class _Importer:
             await self.records.copy(table)
         await self.records.copy("lead", self.progress)
         await self.records.copy("stage_change")
+        await self._write_words()
         await self.records.copy_events()
         await refresh_totals(self.connection, self.org_id, [stage["id"] for stage in self.names.stages.values()])
         self.report.created = len(leads)
+
+    async def _write_words(self) -> None:
+        """Write the words of the new records, those of leads last, because they copy the others."""
+        for noun in FIELDS:
+            ids = [row["id"] for row in self.records.rows[noun]]
+            for at in range(0, len(ids), BATCH):
+                await write_new(self.connection, self.org_id, noun, ids[at : at + BATCH])
 
     def _lead(self, deal: Deal, known: set[str]) -> dict[str, Any] | None:
         """The row of a deal; None if it already exists or is rejected."""

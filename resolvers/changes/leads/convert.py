@@ -18,7 +18,7 @@ from resolvers.changes.leads.convert_customer import describe_customer, fill_cus
 from resolvers.changes.leads.convert_target import TARGET, begins, expect_target
 from resolvers.changes.leads.fields import priced
 from resolvers.changes.leads.move import expect_complete
-from resolvers.changes.locks import LockedLead, expect_found, expect_version, lock_lead
+from resolvers.changes.locks import TAKE, LockedLead, expect_found, expect_version, lock_lead
 from resolvers.changes.ownership.route import lock_for_new, route_new
 
 TYPE = Statement(text("SELECT type FROM pipeline WHERE org_id = :org_id AND id = :id").bindparams(ORG))
@@ -79,6 +79,10 @@ async def convert_lead(
     contact = None
     if lead["contact_id"] is not None:
         contact = await change.first(LOCK_CONTACT, contact_id=lead["contact_id"])
+    filled = None
+    if customer_id is not None and contact is not None and not dry_run:
+        # Taken before it is kept: of two changes that keep it, neither could take it.
+        filled = await change.first(TAKE["customer"], id=customer_id)
     await expect_found(change, "customer", customer_id, "customerId")
     if create_customer is not None and customer_id is not None:
         raise Refused(Refusal.INVALID, "Send customerId or createCustomer, not both.", "createCustomer")
@@ -102,8 +106,8 @@ async def convert_lead(
         return shown
     if new_customer is not None:
         customer = await make_customer(change, new_customer)
-    elif customer_id is not None and contact is not None:
-        await fill_customer(change, customer_id, contact)
+    elif filled is not None and contact is not None:
+        await fill_customer(change, filled, contact)
     opportunity_id = await create_opportunity(change, standing, stage, contact, customer, heading, worth)
     record_carried_over(change, lead, opportunity_id, stage, [task["id"] for task in tasks])
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}

@@ -56,13 +56,7 @@ wait for each other. There is no row yet that could be locked."""
 CREATE = make(
     Customer,
     *("name", "website", "phone"),
-    default=("industry", "address", "notes", "external_id", "archived_at"),
-)
-
-LOCK_CUSTOMER = Statement(
-    text("SELECT id, website, phone FROM customer WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE").bindparams(
-        ORG
-    )
+    default=("industry", "address", "notes", "external_id", "archived_at", "words"),
 )
 
 FILL = revise(Customer, "website", "phone")
@@ -120,16 +114,14 @@ async def make_customer(change: Change, described: Mapping[str, str | None]) -> 
     return customer_id
 
 
-async def fill_customer(change: Change, customer_id: UUID, contact: Row) -> None:
-    """Fill the empty fields of a customer from the contact."""
-    customer = await change.first(LOCK_CUSTOMER, id=customer_id)
-    assert customer is not None
+async def fill_customer(change: Change, customer: Row, contact: Row) -> None:
+    """Fill the empty fields of a customer, which the change has taken, from the contact."""
     known = {"website": _domain(contact), "phone": contact["phone"]}
     changes = {name: value for name, value in known.items() if value is not None and customer[name] is None}
     if changes:
         await rewrite(change, FILL, customer, changes)
         updated = Changed(EventType.CUSTOMER_UPDATED, describe(customer, changes))
-        change.emit(NewEvent(updated, record_id=customer_id))
+        change.emit(NewEvent(updated, record_id=customer["id"]))
 
 
 def _domain(contact: Row | None) -> str | None:

@@ -224,6 +224,49 @@ async def test_what_is_archived_meanwhile_is_not_named(world: World, noun: str, 
     assert await one_into_the_other(world, archived, (name, given)) == [set(), {"ARCHIVED"}]
 
 
+@pytest.mark.parametrize(
+    ("rename", "name"),
+    [
+        ("updateContact", "createLead"),
+        ("updateContact", "updateLead"),
+        ("mergeContacts", "createLead"),
+        ("updateCustomer", "createLead"),
+        ("updateCustomer", "updateLead"),
+        ("updateCustomer", "convertLead"),
+        ("mergeCustomers", "updateLead"),
+    ],
+)
+@pytest.mark.parametrize("renamed_first", [True, False])
+async def test_a_lead_is_found_by_what_it_names_under_its_new_name(
+    world: World, monkeypatch: pytest.MonkeyPatch, rename: str, name: str, renamed_first: bool
+) -> None:
+    """A contact or a customer is renamed, or filled by a merge, while a lead comes to name it: the lead has its new
+    words, whichever begins first."""
+    monkeypatch.setattr(change, "ATTEMPTS", 1)  # a deadlock is an error
+    noun = "contact" if "Contact" in rename else "customer"
+    named = {"contactId": world["contact of mia"]} if noun == "contact" else {"customerId": world["Acme"]}
+    given = {**await RECIPES[name](world), **named}
+    steps: list[Step] = [(rename, {**named, "name": "Renamed", "phone": "123"})]
+    if rename.startswith("merge"):
+        filled = {"name": "Other", "phone": "0987654"}
+        made = await world.change(f"create{noun.capitalize()}", filled, f"{noun} {{ id }}")
+        steps = [(rename, {"winnerId": named[f"{noun}Id"], "loserId": made[noun]["id"]})]
+    steps.insert(1 if renamed_first else 0, (name, given))
+    assert await one_into_the_other(world, *steps) == [set(), set()]
+
+
+async def test_two_leads_are_converted_for_one_customer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both fill it from their contacts, one after the other."""
+    monkeypatch.setattr(change, "ATTEMPTS", 1)  # a deadlock is an error
+    given = await RECIPES["convertLead"](world)
+    await world.change("qualifyLead", {"leadId": world["Bob"]})
+    steps: list[Step] = []
+    for lead, contact in (("Ada", "contact of rita"), ("Bob", "contact of mia")):
+        await world.change("updateLead", {"leadId": world[lead], "contactId": world[contact]})
+        steps.append(("convertLead", {**given, "leadId": world[lead]}))
+    assert await one_into_the_other(world, *steps) == [set(), set()]
+
+
 async def test_a_task_is_not_done_before_what_is_reopened_meanwhile(world: World) -> None:
     """The task's blocker was completed when the caller looked, and is open again when the change runs."""
     waiting, awaited = await task(world, "Send"), await task(world, "Write")

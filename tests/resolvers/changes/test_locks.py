@@ -87,6 +87,7 @@ KEPT = "who comes too early only keeps or locks the member, and who takes one lo
 CONTACT = "the contact is only kept, and who takes one locks no pool; the lead is the change's own"
 NO_CONTACT = "the lead has no contact, so no row of one is locked"
 ALONE = "the contact is taken, so that no activity can come to name it, and who writes one locks its lead first"
+OWN = "the contact is the change's own: nobody else sees it yet"
 
 EXCEPTIONS: Mapping[str, tuple[str, set[str]]] = {
     "updateStage": (TOTALS, {"stage_total before event_log"}),
@@ -96,6 +97,7 @@ EXCEPTIONS: Mapping[str, tuple[str, set[str]]] = {
     "reassignAll, to a pool": (KEPT, {"member before lead", "member before task"}),
     "routeUnassigned": (KEPT, {"member before lead"}),
     "createLead, routed": (CONTACT, {"contact before pool", "contact before lead", "member before lead"}),
+    "createContact": (OWN, {"customer before contact"}),
     "convertLead": (NO_CONTACT, {"customer before contact"}),
     "mergeContacts": (ALONE, {"contact before activity"}),
 }

@@ -165,4 +165,5 @@ class Supply:
         text = random.choice([*TEXTS, "_x@example", "+1 555%", "https://", "%", "_", "\\", "'"])
         start = random.randrange(len(text) + 1)
         piece = text[start : start + random.randrange(1, 6)]
-        return random.choice([piece, piece.upper(), piece.lower()])
+        piece = random.choice([piece, piece.upper(), piece.lower()])
+        return piece if random.random() < 0.7 else f"{random.choice(TEXTS)[:4]} {piece}"
