@@ -1,6 +1,8 @@
-"""The kind of a stage, and the probability that it allows."""
+"""The kind of a stage, the probability that it allows, and the chance of the leads in it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from models.rules.numbers import within
 from models.rules.refusal import Refusal, Refused
@@ -34,3 +36,14 @@ def odds(kind: str, probability: int | None, *field: str) -> int:
             *field,
         )
     return probability
+
+
+def chance(lead: Mapping[str, Any], stage: Mapping[str, Any]) -> int:
+    """The chance, in percent, that a lead in this stage is won: 100 or 0 where deals end; else its own, or its stage's.
+
+    It is 0 for a lead that was closed in an open stage: disqualified there, or converted into an opportunity.
+    """
+    if stage["kind"] != StageKind.OPEN or (lead["probability"] is None and lead["closed_at"] is None):
+        odds: int = stage["probability"]
+        return odds
+    return 0 if lead["closed_at"] is not None else lead["probability"]

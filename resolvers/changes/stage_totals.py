@@ -12,7 +12,7 @@ from engine.change.events import appending
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Connection, Statement
-from models.rules.chance import chance
+from models.rules.stage_kind import chance
 
 APPEND_WITH_TOTALS = appending(
     """totals AS (
@@ -52,7 +52,7 @@ COUNT = Statement(
         """
     ).bindparams(ORG, STAGE_IDS)
 )
-"""One row per stage and currency; the chance of a lead is that of models.rules.chance.chance."""
+"""One row per stage and currency; the chance of a lead is that of models.rules.stage_kind.chance."""
 
 
 async def refresh_totals(connection: Connection, org_id: UUID, stage_ids: Collection[UUID]) -> None:

@@ -26,7 +26,7 @@ def kind(lead: Any, args: Args) -> Expression:
 
 
 def probability(lead: Any, args: Args) -> Expression:
-    """The chance of winning, in percent (models.rules.chance.chance)."""
+    """The chance of winning, in percent (models.rules.stage_kind.chance)."""
     return rows(Stage, lead.stage_id).value(lambda stage: chance(lead, stage))
 
 
@@ -43,7 +43,7 @@ def weighted_value(lead: Any, args: Args) -> Expression:
 
 
 def chance(lead: Any, stage: Any) -> Expression:
-    """The chance, in percent, that a lead in this stage is won: `models.rules.chance.chance`, as SQL."""
+    """The chance, in percent, that a lead in this stage is won: `models.rules.stage_kind.chance`, as SQL."""
     is_open = stage.kind == literal_column(f"'{StageKind.OPEN}'")
     return case(
         (is_open & lead.closed_at.is_not(None), literal_column("0")),

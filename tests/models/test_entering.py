@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from models.rules.chance import chance
 from models.rules.entering import LeadField, missing_fields
+from models.rules.stage_kind import chance
 
 EMPTY: dict[str, Any] = dict.fromkeys(field.value for field in LeadField)
 
