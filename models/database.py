@@ -146,7 +146,7 @@ class Acquired:
 
     async def __aexit__(self, *failure: object) -> None:
         connection: Any = self.connection
-        if connection.is_old:
+        if getattr(connection, "is_old", False):  # one that was terminated has nothing any more
             await connection.close()
         await self.pool.release(connection)
 
