@@ -1,6 +1,6 @@
 """Lists of leads and opportunities, filtered and sorted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.read.paging import Direction, Page, page
@@ -9,21 +9,52 @@ from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.stage import Stage
 from resolvers.conditions.fields import FILTERS, ORDERS, STAGES
+from resolvers.conditions.found import Hits, holds_words
+
+NEWEST = ("CREATED_AT", Direction.DESC)
 
 
 def leads(root: Any, args: Args) -> Page:
     """The leads of the organisation that match the filter, newest first."""
-    wanted = args.get("filter")
-    return listed(matching(rows(Lead), wanted), args, wanted)
+    return listed(rows(Lead), args, args.get("filter"))
 
 
 def listed(found: Rows, args: Args, wanted: Mapping[str, Any] | None = None) -> Page:
-    """A page of leads of the organisation, which match the filter `wanted` and any other conditions."""
+    """A page of leads of the organisation: of those found, the ones that match the filter `wanted`."""
     chosen = args.get("order_by")
-    walked = None
     if (chosen and chosen["field"].name != "CREATED_AT") or not STAGES.keys().isdisjoint(wanted or ()):
-        walked = _by_stage(found, wanted or {})
-    return page(found, args, ORDERS, ("CREATED_AT", Direction.DESC), walked=walked)
+        return _page(found, args, wanted, NEWEST, lambda walked: _by_stage(walked, wanted or {}))
+    return _page(found, args, wanted, NEWEST)
+
+
+def _page(
+    found: Rows,
+    args: Args,
+    wanted: Mapping[str, Any] | None,
+    default: tuple[str, Direction],
+    walk: Callable[[Rows], Rows] = lambda found: found,
+) -> Page:
+    """A page of the rows that match the filter.
+
+    Of a search, the leads that it finds are looked up one by one where they are few. Where they are many, the list is
+    walked in its order until the page is full: each way takes a second and more in a large organisation where the other
+    one is right, and only the search itself knows.
+    """
+    search = (wanted or {}).get("search")
+    if search is None:
+        found = matching(found, wanted)
+        return page(found, args, ORDERS, default, walked=walk(found))
+    others = matching(found, {**(wanted or {}), "search": None})
+    hits = Hits.of(search)
+    many = others.where(~hits.are_few)
+    return page(
+        many.where(FILTERS["search"].sql(others.entity, search)),
+        args,
+        ORDERS,
+        default,
+        walked=walk(many.where(holds_words(others.entity, search))),
+        beside=others.where(hits.are_few, hits.include(others.entity)),
+    )
 
 
 def _by_stage(found: Rows, wanted: Mapping[str, Any]) -> OfEach:
@@ -40,21 +71,21 @@ def in_stage(stage: Any, args: Args) -> Page:
     """The leads of a stage, in the order of the board."""
     found = rows(Lead)
     found = found.where(found.entity.stage_id == stage.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("BOARD", Direction.ASC))
+    return _page(found, args, args.get("filter"), ("BOARD", Direction.ASC))
 
 
 def of_contact(contact: Any, args: Args) -> Page:
     """The leads of a contact."""
     found = rows(Lead)
     found = found.where(found.entity.contact_id == contact.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
+    return _page(found, args, args.get("filter"), NEWEST)
 
 
 def of_customer(customer: Any, args: Args) -> Page:
     """The leads of a customer."""
     found = rows(Lead)
     found = found.where(found.entity.customer_id == customer.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
+    return _page(found, args, args.get("filter"), NEWEST)
 
 
 def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
