@@ -9,7 +9,7 @@ from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.stage import Stage
 from resolvers.conditions.fields import FILTERS, ORDERS, STAGES
-from resolvers.conditions.found import Hits, holds_words
+from resolvers.conditions.found import FEW, FEW_BY_STAGE, Hits, holds_words
 
 NEWEST = ("CREATED_AT", Direction.DESC)
 
@@ -32,7 +32,7 @@ def _page(
     args: Args,
     wanted: Mapping[str, Any] | None,
     default: tuple[str, Direction],
-    walk: Callable[[Rows], Rows] = lambda found: found,
+    by_stage: Callable[[Rows], Rows] | None = None,
 ) -> Page:
     """A page of the rows that match the filter.
 
@@ -43,16 +43,17 @@ def _page(
     search = (wanted or {}).get("search")
     if search is None:
         found = matching(found, wanted)
-        return page(found, args, ORDERS, default, walked=walk(found))
+        return page(found, args, ORDERS, default, walked=by_stage and by_stage(found))
     others = matching(found, {**(wanted or {}), "search": None})
-    hits = Hits.of(search)
+    hits = Hits.of(search, FEW if by_stage is None else FEW_BY_STAGE)
     many = others.where(~hits.are_few)
+    walked = many.where(holds_words(others.entity, search))
     return page(
         many.where(FILTERS["search"].sql(others.entity, search)),
         args,
         ORDERS,
         default,
-        walked=walk(many.where(holds_words(others.entity, search))),
+        walked=walked if by_stage is None else by_stage(walked),
         beside=others.where(hits.are_few, hits.include(others.entity)),
     )
 
