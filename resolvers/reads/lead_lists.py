@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy import union_all
+
 from engine.read.paging import Direction, Page, page
-from engine.read.rows import OfEach, Rows, rows
+from engine.read.rows import Entity, OfEach, Rows, rows
 from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.stage import Stage
@@ -34,28 +36,41 @@ def _page(
     default: tuple[str, Direction],
     by_stage: Callable[[Rows], Rows] | None = None,
 ) -> Page:
-    """A page of the rows that match the filter.
-
-    Of a search, the leads that it finds are looked up one by one where they are few. Where they are many, the list is
-    walked in its order until the page is full: each way takes a second and more in a large organisation where the other
-    one is right, and only the search itself knows.
-    """
+    """A page of the rows that match the filter; of many that a search finds, by a walk until the page is full."""
     search = (wanted or {}).get("search")
-    if search is None:
+    if wanted is None or search is None:
         found = matching(found, wanted)
         return page(found, args, ORDERS, default, walked=by_stage and by_stage(found))
-    others = matching(found, {**(wanted or {}), "search": None})
-    hits = Hits.of(search, FEW if by_stage is None else FEW_BY_STAGE)
-    many = others.where(~hits.are_few)
-    walked = many.where(holds_words(others.entity, search))
+    few, many = _few_and_many(found, wanted, FEW if by_stage is None else FEW_BY_STAGE)
+    walked = many.where(holds_words(many.entity, search))
     return page(
-        many.where(FILTERS["search"].sql(others.entity, search)),
+        many.where(FILTERS["search"].sql(many.entity, search)),
         args,
         ORDERS,
         default,
         walked=walked if by_stage is None else by_stage(walked),
-        beside=others.where(hits.are_few, hits.include(others.entity)),
+        beside=few,
     )
+
+
+def _few_and_many(found: Rows, wanted: Mapping[str, Any], few: int) -> tuple[Rows, Rows]:
+    """The rows that match the filter if its search finds up to `few` leads, which are looked up one by one; and if it
+    finds more, the rows that match the rest of the filter. One of the two is always empty.
+
+    Each way takes seconds in a large organisation where the other one is right, and only the search itself knows.
+    """
+    others, hits = matching(found, {**wanted, "search": None}), Hits.of(wanted["search"], few)
+    return others.where(hits.are_few, hits.include(others.entity)), others.where(~hits.are_few)
+
+
+def counted(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
+    """The rows that match the filter, in no order, all of which are read."""
+    search = (wanted or {}).get("search")
+    if wanted is None or search is None:
+        return matching(found, wanted)
+    few, many = _few_and_many(found, wanted, FEW_BY_STAGE)
+    both = union_all(few.select(), many.where(FILTERS["search"].sql(many.entity, search)).select())
+    return Rows(found.model, Entity(found.model, both.subquery()), ())
 
 
 def _by_stage(found: Rows, wanted: Mapping[str, Any]) -> OfEach:

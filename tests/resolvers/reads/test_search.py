@@ -177,6 +177,21 @@ async def paged(world: World, alias: str, asked: str, *, backward: bool) -> list
         place = f', {at}: "{found["pageInfo"][cursor]}"'
 
 
+@pytest.mark.parametrize("few", [0, 2, 5])
+async def test_few_and_many_leads_make_the_same_totals(world: World, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """The totals of a stage are those of the leads that are found in it."""
+    monkeypatch.setattr(lead_lists, "FEW_BY_STAGE", few)
+    for title, stage in (("Pump 1", "New"), ("Valve", "New"), ("Pump 2", "New"), ("Pump 3", "Offer")):
+        await world.change("createLead", {"title": title, "stageId": world[stage], "value": "10"})
+    totals = f'few{few}: totals(filter: {{ search: "pump" }}) {{ count withoutNextTask values {{ value }} }}'
+    found = await world.stages("Sales", f"name {totals}")
+    assert {stage["name"]: stage[f"few{few}"] for stage in found if stage["name"] in ("New", "Offer", "Won")} == {
+        "New": {"count": 2, "withoutNextTask": 2, "values": [{"value": "20.00"}]},
+        "Offer": {"count": 1, "withoutNextTask": 1, "values": [{"value": "10.00"}]},
+        "Won": {"count": 0, "withoutNextTask": 0, "values": []},
+    }
+
+
 @pytest.mark.parametrize("field", ORDERS)
 @pytest.mark.parametrize("few", [0, 2, 5])
 async def test_few_and_many_leads_make_the_same_pages(
