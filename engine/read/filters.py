@@ -49,8 +49,8 @@ def found_by(records: str, fields: str) -> str:
     """The published description of a search by `has_words`, among these fields of these records."""
     return (
         f"Only {records} found by this text of up to {LONGEST_SEARCH} characters: each of its words begins a word of"
-        f" {fields}, in any order and in any of them. Case, accents and punctuation do not matter. Digits are found"
-        " anywhere in a telephone number."
+        f" {fields}, in any order and in any of them. Case, accents and punctuation do not matter. An e-mail address is"
+        " one word, and digits are found anywhere in a telephone number."
     )
 
 

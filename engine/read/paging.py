@@ -67,7 +67,7 @@ class Page:
     """A keyset page of `rows`, and of the rows `beside` them in the same list. `paging.page` creates it from a field's
     arguments.
 
-    `walked` are the same rows where those of each parent have an index in the order, and all of them together do not.
+    `walked` are the same rows as they are best read in their order: by parents that have an index in it, or row by row.
     """
 
     rows: Rows
@@ -78,7 +78,7 @@ class Page:
     backward: bool
     cursor: Slot | None
     beside: Rows | None = None
-    walked: OfEach | None = None
+    walked: Rows | None = None
 
     def opened(self, lookahead: bool) -> "OpenPage":
         """The page as a source of rows; `lookahead` reads one row more, to know whether there is another page."""

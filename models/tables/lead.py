@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, Date, Index, Numeric, SmallInteger, Text, text
+from sqlalchemy import CheckConstraint, Computed, Date, Index, Numeric, PrimaryKeyConstraint, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -114,10 +114,16 @@ class LeadSearch(Base):
     """
 
     __tablename__ = "lead_search"
-    __table_args__ = (refers("lead", "lead_id", ondelete="CASCADE"), searched("lead_search"))
+    __table_args__ = (
+        # The lead comes first: with the organisation first, a plan that does not know how large it is reads all its
+        # rows instead of the index of words.
+        PrimaryKeyConstraint("lead_id", "org_id"),
+        refers("lead", "lead_id", ondelete="CASCADE"),
+        searched("lead_search"),
+    )
 
-    org_id: Mapped[UUID] = mapped_column(primary_key=True)
-    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID]
+    lead_id: Mapped[UUID]
     own_words: Mapped[str] = mapped_column(TSVECTOR)
     contact_words: Mapped[str] = mapped_column(TSVECTOR)
     customer_words: Mapped[str] = mapped_column(TSVECTOR)

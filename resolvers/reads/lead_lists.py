@@ -1,29 +1,76 @@
 """Lists of leads and opportunities, filtered and sorted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy import union_all
+
 from engine.read.paging import Direction, Page, page
-from engine.read.rows import OfEach, Rows, rows
+from engine.read.rows import Entity, OfEach, Rows, rows
 from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.stage import Stage
 from resolvers.conditions.fields import FILTERS, ORDERS, STAGES
+from resolvers.conditions.found import FEW, FEW_BY_STAGE, Hits, holds_words
+
+NEWEST = ("CREATED_AT", Direction.DESC)
 
 
 def leads(root: Any, args: Args) -> Page:
     """The leads of the organisation that match the filter, newest first."""
-    wanted = args.get("filter")
-    return listed(matching(rows(Lead), wanted), args, wanted)
+    return listed(rows(Lead), args, args.get("filter"))
 
 
 def listed(found: Rows, args: Args, wanted: Mapping[str, Any] | None = None) -> Page:
-    """A page of leads of the organisation, which match the filter `wanted` and any other conditions."""
+    """A page of leads of the organisation: of those found, the ones that match the filter `wanted`."""
     chosen = args.get("order_by")
-    walked = None
     if (chosen and chosen["field"].name != "CREATED_AT") or not STAGES.keys().isdisjoint(wanted or ()):
-        walked = _by_stage(found, wanted or {})
-    return page(found, args, ORDERS, ("CREATED_AT", Direction.DESC), walked=walked)
+        return _page(found, args, wanted, NEWEST, lambda walked: _by_stage(walked, wanted or {}))
+    return _page(found, args, wanted, NEWEST)
+
+
+def _page(
+    found: Rows,
+    args: Args,
+    wanted: Mapping[str, Any] | None,
+    default: tuple[str, Direction],
+    by_stage: Callable[[Rows], Rows] | None = None,
+) -> Page:
+    """A page of the rows that match the filter; of many that a search finds, by a walk until the page is full."""
+    search = (wanted or {}).get("search")
+    if wanted is None or search is None:
+        found = matching(found, wanted)
+        return page(found, args, ORDERS, default, walked=by_stage and by_stage(found))
+    few, many = _few_and_many(found, wanted, FEW if by_stage is None else FEW_BY_STAGE)
+    walked = many.where(holds_words(many.entity, search))
+    return page(
+        many.where(FILTERS["search"].sql(many.entity, search)),
+        args,
+        ORDERS,
+        default,
+        walked=walked if by_stage is None else by_stage(walked),
+        beside=few,
+    )
+
+
+def _few_and_many(found: Rows, wanted: Mapping[str, Any], few: int) -> tuple[Rows, Rows]:
+    """The rows that match the filter if its search finds up to `few` leads, which are looked up one by one; and if it
+    finds more, the rows that match the rest of the filter. One of the two is always empty.
+
+    Each way takes seconds in a large organisation where the other one is right, and only the search itself knows.
+    """
+    others, hits = matching(found, {**wanted, "search": None}), Hits.of(wanted["search"], few)
+    return others.where(hits.are_few, hits.include(others.entity)), others.where(~hits.are_few)
+
+
+def counted(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
+    """The rows that match the filter, in no order, all of which are read."""
+    search = (wanted or {}).get("search")
+    if wanted is None or search is None:
+        return matching(found, wanted)
+    few, many = _few_and_many(found, wanted, FEW_BY_STAGE)
+    both = union_all(few.select(), many.where(FILTERS["search"].sql(many.entity, search)).select())
+    return Rows(found.model, Entity(found.model, both.subquery()), ())
 
 
 def _by_stage(found: Rows, wanted: Mapping[str, Any]) -> OfEach:
@@ -40,21 +87,21 @@ def in_stage(stage: Any, args: Args) -> Page:
     """The leads of a stage, in the order of the board."""
     found = rows(Lead)
     found = found.where(found.entity.stage_id == stage.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("BOARD", Direction.ASC))
+    return _page(found, args, args.get("filter"), ("BOARD", Direction.ASC))
 
 
 def of_contact(contact: Any, args: Args) -> Page:
     """The leads of a contact."""
     found = rows(Lead)
     found = found.where(found.entity.contact_id == contact.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
+    return _page(found, args, args.get("filter"), NEWEST)
 
 
 def of_customer(customer: Any, args: Args) -> Page:
     """The leads of a customer."""
     found = rows(Lead)
     found = found.where(found.entity.customer_id == customer.id)
-    return page(matching(found, args.get("filter")), args, ORDERS, ("CREATED_AT", Direction.DESC))
+    return _page(found, args, args.get("filter"), NEWEST)
 
 
 def matching(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:

@@ -17,7 +17,7 @@ from engine.read.slots import Args
 from models.database import Connection, Statement
 from models.tables.lead import Lead
 from models.tables.stage import StageTotal
-from resolvers.reads.lead_lists import matching
+from resolvers.reads.lead_lists import counted
 from resolvers.reads.record_leads import Worth
 from resolvers.reads.tasks.tasks import has_next
 
@@ -45,7 +45,7 @@ class StageTotals:
     def leads(self) -> Rows:
         """All of these leads."""
         found = rows(Lead)
-        return matching(found.where(found.entity.stage_id == self.stage.id), self.filter)
+        return counted(found.where(found.entity.stage_id == self.stage.id), self.filter)
 
     def kept(self) -> Rows:
         """The stored totals of the whole stage, by currency."""

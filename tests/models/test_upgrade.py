@@ -19,9 +19,10 @@ from models.database import Database
 from models.migrate import UnknownRevision, migrate
 from models.migrations.draft import differences, released
 from models.rules.ids import public_id
-from resolvers.changes.missing_words import fill as fill_words
 from resolvers.domain import CRM
 from schema.api import graphql_schema
+from server.process.runtime import open_migrated
+from server.settings import Settings
 from tests.support.api import BoundStatement
 from tests.support.consistency import expect_consistent
 from tests.support.revision import current
@@ -94,12 +95,9 @@ async def test_an_upgrade_loses_nothing(url: str, revision: str, compiled: Bound
     ]
     assert empty == [], f"{revision}.sql stores nothing in these"
 
-    await migrate(url)
-    assert await current(url)
+    async with open_migrated(Settings(database_url=url, demo=True)):
+        assert await current(url)
     assert await differences(url) == []
-    connection = await asyncpg.connect(url)
-    await fill_words(connection)
-    await connection.close()
     after = await stored(url)
     for table, rows in before.items():
         kept = [{column: row[column] for column in rows[0]} for row in after[table]]

@@ -40,7 +40,7 @@ def upgrade() -> None:
             contact_words TSVECTOR NOT NULL,
             customer_words TSVECTOR NOT NULL,
             words TSVECTOR GENERATED ALWAYS AS (own_words || contact_words || customer_words) STORED NOT NULL,
-            CONSTRAINT lead_search_pkey PRIMARY KEY (org_id, lead_id)
+            CONSTRAINT lead_search_pkey PRIMARY KEY (lead_id, org_id)
         )
         """
     )

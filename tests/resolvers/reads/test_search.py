@@ -1,6 +1,7 @@
 """Searching leads, contacts and customers: by the beginnings of words, in any order, in any of their fields."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from engine.errors import RequestError
 from models import organisation_id
 from resolvers.changes import missing_words
 from resolvers.changes.missing_words import fill
+from resolvers.conditions.fields import ORDERS
+from resolvers.reads import lead_lists
 from tests.support.consistency import expect_consistent
 from tests.support.world import World
 
@@ -151,6 +154,64 @@ async def test_a_change_is_found_at_once(world: World, name: str) -> None:
     assert await search(world, "leads", before) == ""
     assert await search(world, "leads", after) == given.get("title", "Pump")
     await expect_consistent(world.database)
+
+
+SHOWN = "{ totalCount nodes { title } pageInfo { endCursor startCursor hasNextPage hasPreviousPage } }"
+
+
+async def paged(world: World, alias: str, asked: str, *, backward: bool) -> list[str]:
+    """The titles of all pages of a list, by twos; each page knows their number."""
+    size, at, cursor, more = "first", "after", "endCursor", "hasNextPage"
+    if backward:
+        size, at, cursor, more = "last", "before", "startCursor", "hasPreviousPage"
+    seen: list[str] = []
+    place, counts = "", set()
+    while True:
+        found = (await world.ask(f"{{ {alias}: leads({asked}, {size}: 2{place}) {SHOWN} }}"))[alias]
+        titles = [node["title"] for node in found["nodes"]]
+        seen = titles + seen if backward else seen + titles
+        counts.add(found["totalCount"])
+        if not found["pageInfo"][more]:
+            assert counts == {len(seen)}
+            return seen
+        place = f', {at}: "{found["pageInfo"][cursor]}"'
+
+
+@pytest.mark.parametrize("few", [0, 2, 5])
+async def test_few_and_many_leads_make_the_same_totals(world: World, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """The totals of a stage are those of the leads that are found in it."""
+    monkeypatch.setattr(lead_lists, "FEW_BY_STAGE", few)
+    for title, stage in (("Pump 1", "New"), ("Valve", "New"), ("Pump 2", "New"), ("Pump 3", "Offer")):
+        await world.change("createLead", {"title": title, "stageId": world[stage], "value": "10"})
+    totals = f'few{few}: totals(filter: {{ search: "pump" }}) {{ count withoutNextTask values {{ value }} }}'
+    found = await world.stages("Sales", f"name {totals}")
+    assert {stage["name"]: stage[f"few{few}"] for stage in found if stage["name"] in ("New", "Offer", "Won")} == {
+        "New": {"count": 2, "withoutNextTask": 2, "values": [{"value": "20.00"}]},
+        "Offer": {"count": 1, "withoutNextTask": 1, "values": [{"value": "10.00"}]},
+        "Won": {"count": 0, "withoutNextTask": 0, "values": []},
+    }
+
+
+@pytest.mark.parametrize("field", ORDERS)
+@pytest.mark.parametrize("few", [0, 2, 5])
+async def test_few_and_many_leads_make_the_same_pages(
+    world: World, monkeypatch: pytest.MonkeyPatch, few: int, field: str
+) -> None:
+    """In each order, forwards and backwards, the pages hold what the whole list holds of the leads that are found."""
+    for constant in ("FEW", "FEW_BY_STAGE"):
+        monkeypatch.setattr(lead_lists, constant, few)
+    for nth, stage in enumerate(("New", "Offer", "Won", "Due", "New")):
+        given = {"title": f"Pump {nth}", "stageId": world[stage], **({"value": str(nth // 2)} if nth % 2 else {})}
+        await world.change("createLead", given)
+    for direction, stages in itertools.product(("ASC", "DESC"), ("null", f'["{world["New"]}"]')):
+        order = f"orderBy: {{ field: {field}, direction: {direction} }}"
+        whole = await world.ask(f"{{ leads(first: 100, {order}, filter: {{ stageIds: {stages} }}) {SHOWN} }}")
+        expected = [node["title"] for node in whole["leads"]["nodes"] if node["title"].startswith("Pump")]
+        assert len(expected) == (5 if stages == "null" else 2)
+        asked = f'{order}, filter: {{ stageIds: {stages}, search: "pum" }}'
+        for backward in (False, True):
+            # Under an alias of its own, because plans are kept by their documents.
+            assert await paged(world, f"few{few}", asked, backward=backward) == expected
 
 
 async def test_another_organisation_finds_nothing(world: World, strangers: World) -> None:
