@@ -17,7 +17,7 @@ REFUSED = 'dealboard_bounds_hit_total{bound="read_share"}'
 
 async def test_others_are_answered_while_one_member_asks_for_too_much(database: Database) -> None:
     """Of thirty slow queries four run, and 26 are refused with 429; colleagues, strangers and changes do not wait."""
-    app = create_app(settings(pool_size=10, share_wait=0.1, overdue_interval=0), database)
+    app = create_app(settings(pool_size=10, share_wait=0.1, overdue_interval=0, metrics_token="m" * 32), database)
     ann, ben = bearer(sub="ann", role="admin"), bearer(sub="ben")
     stranger = bearer(sub="eva", org_id="strangers", role="admin")
     async with (
@@ -42,4 +42,4 @@ async def test_others_are_answered_while_one_member_asks_for_too_much(database: 
         assert error["extensions"] == {"code": "RATE_LIMITED"}
         assert error["message"].startswith("You have 4 operations running")
         assert [(await last).json() for last in finished] == [{"data": {"pipelines": []}}] * 4
-        assert f"{REFUSED} 26.0" in (await client.get("/metrics")).text
+        assert f"{REFUSED} 26.0" in (await client.get("/metrics", headers={"authorization": f"Bearer {'m' * 32}"})).text

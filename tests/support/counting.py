@@ -15,7 +15,7 @@ class Counting(Database):
     sent: list[str] = field(default_factory=list)
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Any]:
+    async def acquire(self, *, custom: bool = False) -> AsyncIterator[Any]:
         def note(record: Any) -> None:
             if "pg_catalog" not in record.query and "current_setting" not in record.query:
                 # asyncpg's own statement does not count: it looks up arrays once per connection

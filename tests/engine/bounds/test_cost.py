@@ -73,7 +73,7 @@ async def test_the_cost_stands_beside_errors_and_changes(engine: Engine) -> None
 def test_a_request_asks_for_the_cost_in_its_extensions() -> None:
     """`{"extensions": {"cost": true}}` in a body, a message or a URL; other extensions are ignored."""
     for extensions, cost in (({"cost": True}, True), ({"cost": False}, False), ({"other": 1}, False), (None, False)):
-        assert request_in_object({"query": "{ cursor }", "extensions": extensions}).cost is cost
-    assert request_in_url(b"query=%7Bcursor%7D&extensions=%7B%22cost%22:true%7D").cost
+        assert request_in_object({"query": "{ cursor }", "extensions": extensions}, 100).cost is cost
+    assert request_in_url(b"query=%7Bcursor%7D&extensions=%7B%22cost%22:true%7D", 100).cost
     with pytest.raises(BadRequest, match=r"`extensions.cost` must be true or false, not a string\."):
-        request_in_object({"query": "{ cursor }", "extensions": {"cost": "yes"}})
+        request_in_object({"query": "{ cursor }", "extensions": {"cost": "yes"}}, 100)

@@ -229,7 +229,7 @@ async def test_the_statement_of_a_replay_ends_with_its_last_subscriber(database:
     board = await make_board()
     after = await board.cursor()
     await board.move(board.leads[0], "Offer")
-    reads = next(iter(board.engine.bounds.shares.kinds.values()))
+    reads = next(iter(board.engine.shares.kinds.values()))
     async with asyncio.timeout(60), database.acquire() as holder, holder.transaction():
         await holder.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
         events = board.engine.subscribe(board.engine.documents.prepare(SUBSCRIPTION), {"after": after}, board.caller)

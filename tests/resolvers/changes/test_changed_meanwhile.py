@@ -352,7 +352,7 @@ async def test_who_is_given_a_lead_may_be_leaving(world: World, monkeypatch: pyt
     async with database.pool.acquire() as other, other.transaction(), asyncio.timeout(20):
         await other.execute(f"SELECT FROM {held} WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
         for count, (name, fields, subject) in enumerate(
-            (("createLead", given, caller), ("updateMember", leaves, "mia")), 1
+            (("createLead", given, caller), ("updateMember", leaves, "tester")), 1
         ):
             doing.append(asyncio.create_task(world.attempt(name, fields, subject=subject)))
             while await database.pool.fetchval(WAITING) < count:

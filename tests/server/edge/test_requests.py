@@ -165,8 +165,9 @@ async def test_a_stopping_server_does_not_wait_for_bodies(
     monkeypatch.setattr(server.edge.http_protocol, "GRACE", 0.01)
     known = asyncio.Event()
 
-    async def admit(_: Caller) -> None:
+    async def admit(who: Caller) -> Caller:
         known.set()
+        return who
 
     app = application(stand_in)
     app.service.authenticator.admit = admit
