@@ -34,14 +34,16 @@ async def mute_sockets(attacker: Attacker) -> None:
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", attacker.port)
         writer.write(UPGRADE.encode())
-        writer.write(frame({"type": "connection_init", "payload": headers(attacker.place.key, "viewer")}))
-        with suppress(OSError):
-            last = b""
-            while data := await reader.read(65_536):
-                last = data
-            # The payload of the close frame begins with its code.
-            at = last.rfind(b"\x88")
-            attacker.count(str(int.from_bytes(last[at + 2 : at + 4])) if at >= 0 else "cut")
+        with suppress(OSError, EOFError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(frame({"type": "connection_init", "payload": headers(attacker.place.key, "viewer")}))
+            frames = b""
+            # Until the close frame is complete, whose payload begins with its code.
+            while (at := frames.find(b"\x88")) < 0 or len(frames) < at + 4:
+                if not (data := await reader.read(65_536)):
+                    break
+                frames = (frames + data)[-2_000:]
+            attacker.count(str(int.from_bytes(frames[at + 2 : at + 4])) if at >= 0 else "cut")
         writer.transport.abort()
 
     await attacker.waves(attacker.size(50, 5), one)
@@ -101,7 +103,7 @@ async def fan_out(attacker: Attacker) -> None:
                 with suppress(ConnectionClosed):
                     text = orjson.dumps({"id": str(k), "type": "subscribe", "payload": message})
                     await socket.send(text, text=True)
-            listening.append(asyncio.create_task(attacker.listen(socket, attacker.seconds + 5)))
+            listening.append(asyncio.create_task(attacker.listen(socket, attacker.seconds + 1)))
         attacker.begin()
         old, new, *_ = attacker.place.stages
         query = "mutation($i:DeleteStageInput!){deleteStage(input:$i){userErrors{code}}}"

@@ -8,17 +8,25 @@ EVENTS = (
     "LeadCreated LeadUpdated StageChanged LeadAssigned LeadMoved LeadQualified LeadReopened LeadConverted"
     " ActivityLogged TaskScheduled"
 ).split()
+FIELDS = "title value score description version currency source lostReason createdAt updatedAt".split()
 MATCHING = "query($c:Condition!){%s}"
 ALL_DESCRIPTIONS = " ".join(f"d{nth}:description" for nth in range(97))
 
 
 async def deep_unions(attacker: Attacker) -> None:
-    """Three levels of a timeline, each of which asks ten event types for nearly the same; a new document each time."""
+    """Three levels of a timeline, each of which asks ten event types for nearly the same; a new document each time.
+
+    In every other one, each type asks for a field of its own at each level.
+    """
 
     async def one() -> None:
-        inner = f"id x{attacker.next()}:title"
+        nth = attacker.next()
+        inner = f"id x{nth}:title"
         for _ in range(3):
-            types = " ".join(f"...on {name}{{lead{{version}}}}" for name in EVENTS)
+            types = " ".join(
+                f"...on {name}{{lead{{{own if nth % 2 else 'version'}}}}}"
+                for name, own in zip(EVENTS, FIELDS, strict=True)
+            )
             inner = f"timeline(first:1){{nodes{{lead{{{inner}}} {types}}}}}"
         await attacker.post(f"{{leads(first:1){{nodes{{{inner}}}}}}}")
 
