@@ -45,6 +45,18 @@ def _attack(row: str, title: str, run: Run, bounded: str = "") -> Attack:
     return Attack(row, title, run, frozenset(bounded.split()))
 
 
+async def computing(attacker: Attacker) -> None:
+    """No attack: three processes compute, as the processes of PostgreSQL do that a member may keep busy."""
+    command = "import time; until = time.monotonic() + float(input())\nwhile time.monotonic() < until: pass"
+    pipe = asyncio.subprocess.PIPE
+    busy = [await asyncio.create_subprocess_exec(sys.executable, "-c", command, stdin=pipe) for _ in range(3)]
+    attacker.begin()
+    await asyncio.gather(*(one.communicate(str(attacker.seconds).encode()) for one in busy))
+
+
+COMPUTING = _attack("A0", "none: three processes compute", computing)
+"""What the processors alone make of it, for comparison."""
+
 ATTACKS = (
     _attack("A1", "timelines of ten types, three levels deep", deep_unions, "TOO_MANY_FIELDS"),
     _attack("A2", "searches whose clients leave", abandoned_searches),
@@ -62,7 +74,7 @@ ATTACKS = (
     _attack("A14", "statements of 27,000 characters", many_statements),
     _attack("A15", "a stage deleted before 500 subscribers", fan_out, "TOO_MANY_SUBSCRIPTIONS"),
 )
-BY_ROW = {attack.row: attack for attack in ATTACKS}
+BY_ROW = {attack.row: attack for attack in (COMPUTING, *ATTACKS)}
 
 
 async def _process(attack: Attack, attacker: Attacker) -> None:

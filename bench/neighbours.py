@@ -24,7 +24,7 @@ from rich.table import Table
 from bench.__main__ import postgres
 from bench.attacking.house import describe, process, serving
 from bench.attacking.victim import WORK
-from bench.attacks import ATTACKS, BY_ROW, Attack
+from bench.attacks import BY_ROW, Attack
 from bench.data import Place, place, prepare
 from bench.report import RESULTS
 
@@ -118,7 +118,7 @@ def main(
             house = House(port, pid, url, *places)
             with process("bench.attacking.victim") as victim:
                 measured(victim, house, 2.0)
-                for attack in (attack for attack in ATTACKS if attack.row in rows):
+                for attack in (BY_ROW[row] for row in rows):
                     results.append(result := asyncio.run(attacked(attack, house, victim, seconds)))
                     console.print(" | ".join(result.cells()))
                     for refused in result.during["refused"][:5]:

@@ -1,6 +1,7 @@
 """Attacks by connections and sockets: silent, mute, or with too much to do."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack, suppress
 
 import orjson
@@ -97,15 +98,18 @@ async def fan_out(attacker: Attacker) -> None:
             socket = await stack.enter_async_context(attacker.socket("rep", "viewer" if viewer else f"rep-{nth}"))
             if socket is None:
                 continue
+            listening.append(asyncio.create_task(attacker.listen(socket, 600)))
             for k in range(80 if viewer else 50):
                 alias = f"x{nth}_{k}:" if viewer else ""
                 message = {"query": f"subscription{{{alias}events{{cursor ...on StageChanged{{lead{{title}}}}}}}}"}
+                text = orjson.dumps({"id": str(k), "type": "subscribe", "payload": message})
                 with suppress(ConnectionClosed):
-                    text = orjson.dumps({"id": str(k), "type": "subscribe", "payload": message})
                     await socket.send(text, text=True)
-            listening.append(asyncio.create_task(attacker.listen(socket, attacker.seconds + 1)))
         attacker.begin()
         old, new, *_ = attacker.place.stages
         query = "mutation($i:DeleteStageInput!){deleteStage(input:$i){userErrors{code}}}"
         await attacker.post(query, {"i": {"stageId": old, "moveLeadsTo": new}}, role="admin")
-        await asyncio.gather(*listening)
+        await asyncio.wait(listening, timeout=max(1.0, attacker.until - time.monotonic()))
+        for task in listening:
+            task.cancel()
+        await asyncio.wait(listening)

@@ -1,6 +1,7 @@
 """Attacks by queries: deep, slow, large, or always new."""
 
 from typing import Any
+from uuid import uuid4
 
 from bench.attacking.attacker import Attacker
 
@@ -33,16 +34,16 @@ async def deep_unions(attacker: Attacker) -> None:
     await attacker.waves(3, one)
 
 
-def _tests(number: int, attacker: Attacker) -> dict[str, Any]:
-    return {"or": [{"description": {"contains": f"zz{attacker.next()}"}} for _ in range(number)]}
+def _tests(number: int) -> dict[str, Any]:
+    return {"or": [{"description": {"contains": f"zz{nth}"}} for nth in range(number)]}
 
 
 async def abandoned_searches(attacker: Attacker) -> None:
     """Ten searches of every description at a time, whose clients leave after half a second."""
 
     async def one() -> None:
-        query = MATCHING % "a:matchingLeads(condition:$c,first:1){totalCount} b:matchingLeads(condition:$c){totalCount}"
-        await attacker.post(query, {"c": _tests(99, attacker)}, leaves=0.5)
+        query = MATCHING % "a:matchingLeads(condition:$c){totalCount} b:matchingLeads(condition:$c){totalCount}"
+        await attacker.post(query, {"c": _tests(99)}, leaves=0.5)
 
     await attacker.waves(10, one)
 
@@ -69,27 +70,29 @@ async def endless_conditions(attacker: Attacker) -> None:
     async def one() -> None:
         uses = 20 if attacker.next() % 2 else 2
         query = MATCHING % " ".join(f"a{nth}:matchingLeads(condition:$c){{totalCount}}" for nth in range(uses))
-        await attacker.post(query, {"c": _tests(99, attacker)}, leaves=4)
+        await attacker.post(query, {"c": _tests(99)}, leaves=4)
 
     await attacker.waves(20, one)
 
 
 async def new_shapes(attacker: Attacker) -> None:
     """From an organisation of few leads: large conditions and long lists of ids, in documents that are always new."""
-    ids = [attacker.few.leads[0]] * 21_000
+    ids = [f"contact_{uuid4()}" for _ in range(21_000)]
 
     async def one() -> None:
         nth = attacker.next()
-        if nth % 3 == 0:
-            uses, condition = (20, 2)[nth % 2], _tests(99, attacker)
-            fields = " ".join(f"a{nth}_{k}:matchingLeads(condition:$c){{totalCount}}" for k in range(uses))
-            await attacker.post(MATCHING % fields, {"c": condition}, place=attacker.few)
-            return
-        fields = " ".join(f"a{nth}_{k}:leads(filter:{{ownerIds:$i}},first:1){{totalCount}}" for k in range(20))
-        given = {"i": ids[: 500 if nth % 3 == 1 else len(ids)]}
-        await attacker.post(f"query($i:[ID!]){{{fields}}}", given, place=attacker.few)
+        if nth % 2:
+            fields = " ".join(
+                f"a{nth}_{k}:matchingLeads(condition:$c,first:1){{totalCount}}"
+                for k in range(20 if nth % 4 == 1 else 2)
+            )
+            await attacker.post(f"query($c:Condition!){{{fields}}}", {"c": _tests(99)}, place=attacker.few)
+        else:
+            fields = " ".join(f"a{nth}_{k}:leads(filter:{{contactIds:$i}},first:1){{totalCount}}" for k in range(20))
+            given = {"i": ids[: 500 if nth % 4 else len(ids)]}
+            await attacker.post(f"query($i:[ID!]){{{fields}}}", given, place=attacker.few)
 
-    await attacker.waves(6, one)
+    await attacker.waves(8, one)
 
 
 async def repeated_ids(attacker: Attacker) -> None:
