@@ -27,9 +27,10 @@ check: install-dev ## Lint, types, and the committed schema
 mutants: install-dev ## Thirty wrong rules: do the tests notice each?
 	$(BIN)/python -m tests.mutants
 
-bench: install-dev ## Measure against hand-written limits
+bench: install-dev ## Measure against hand-written limits, and what one organisation notices of another
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.live
+	$(BIN)/python -m bench.neighbours
 
 soak: install-dev ## Minutes of killed servers and cut connections: is anything lost, doubled or out of order?
 	$(BIN)/python -m bench.soak

@@ -73,7 +73,7 @@ class Metrics:
         self.bounds = counter(
             "bounds_hit",
             "Operations that hit a bound, by the kind of work and the bound: its share, its timeout, the size of its"
-            " answer, or that its client disconnected.",
+            " answer, the line of large requests, or that its client disconnected.",
             ("bound",),
         )
         self.statements = histogram(

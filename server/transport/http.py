@@ -6,6 +6,7 @@ well-formed request gets 200, because its clients cannot distinguish our 4xx fro
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -78,7 +79,8 @@ class GraphQL:
             call.organisation = who.organisation
             most = self.service.settings.max_values
             if method == "POST":
-                asked = request_in_json(await _body(receive), most)
+                parse = partial(request_in_json, most_values=most)
+                asked = await self.service.large.read(who.organisation, await _body(receive), parse)
             else:
                 asked = request_in_url(query_string, most)
             await self._run(call, asked, who, method, taken, receive, send)

@@ -18,6 +18,7 @@ from server.observe.calls import Calls
 from server.observe.metrics import Metrics
 from server.settings import Settings
 from server.transport.connections import Connections
+from server.transport.large import LargeRequests
 from server.transport.refusals import BadRequest
 
 DEEPEST = 64
@@ -70,6 +71,7 @@ class Service:
         self.settings = settings
         self.calls = calls or Calls(Metrics())
         self.connections = Connections(settings.max_connections_per_member)
+        self.large = LargeRequests(self.calls.metrics.hit)
         self.refreshing = asyncio.Lock()
         self.authenticator = authenticator or Authenticator(settings)
 

@@ -128,8 +128,10 @@ class Socket:
 
     async def _take(self, text: str | None) -> None:
         self.pulse.heard()
+        organisation = self.who.organisation if self.who else ""
         try:
-            message = parsed(text, self.service.settings.max_body_bytes)
+            parse = partial(parsed, most=self.service.settings.max_body_bytes)
+            message = await self.service.large.read(organisation, text, parse, patient=True) if text else parse(text)
         except Unreadable as unreadable:
             who = self._expect_free(unreadable.id)
             await self._refuse(unreadable.id, who, refusal(Code.BAD_REQUEST, unreadable.reason))

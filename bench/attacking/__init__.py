@@ -1,0 +1,1 @@
+"""Attackers and their victim, for `python -m bench.neighbours`."""
