@@ -64,7 +64,7 @@ RAW = {
     "server/process/demo.py: SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)": "limited; checked below",
     "models/migrate.py: SELECT version_num FROM alembic_version": "the revision of the tables",
     "server/process/runtime.py: SHOW server_version_num": "reads nothing",
-    "models/connection.py: SET plan_cache_mode = force_ custom generic _plan": "reads nothing",
+    "models/connection.py: SET plan_cache_mode = force_ _plan custom generic": "reads nothing",
     "engine/explain.py: SELECT ": "reads nothing: writes the arguments as literals",
     "engine/explain.py: PREPARE explained AS ": "the statement of a query, which is checked as such",
     "engine/explain.py: EXPLAIN (ANALYZE, BUFFERS) ": "the same",
