@@ -26,7 +26,7 @@ Text = TypeVar("Text", str, bytes)
 Read = TypeVar("Read")
 
 
-class Line(asyncio.Lock):
+class WaitingLine(asyncio.Lock):
     """Those of one organisation, first come, first served."""
 
     waiting = 0
@@ -37,7 +37,7 @@ class LargeRequests:
 
     def __init__(self, hit: Callable[[str], None]) -> None:
         self.hit = hit
-        self.lines: WeakValueDictionary[str, Line] = WeakValueDictionary()
+        self.lines: WeakValueDictionary[str, WaitingLine] = WeakValueDictionary()
 
     async def read(
         self, organisation: str, text: Text, parse: Callable[[Text], Read], *, patient: bool = False
@@ -50,7 +50,7 @@ class LargeRequests:
             return parse(text)
         line = self.lines.get(organisation)
         if line is None:
-            line = self.lines[organisation] = Line()
+            line = self.lines[organisation] = WaitingLine()
         if line.waiting >= MOST_WAITING and not patient:
             self.hit("large_requests")
             message = f"Your organisation has {MOST_WAITING} requests of more than {LARGE:,} bytes waiting"
