@@ -132,7 +132,7 @@ class House:
     def let_in(self, seconds: float) -> None:
         """Give the clients a token that is valid for so many seconds."""
         exp = int(time.time() + seconds - LEEWAY)
-        claims = {"sub": "tester", "org_id": "demo", "role": "viewer", "exp": exp}
+        claims = {"sub": "follower", "org_id": "demo", "role": "viewer", "exp": exp}
         (self.folder / "token").write_text(jwt.encode(claims, SECRET, "HS256"))
 
     def client(self, name: str, *after: str) -> AbstractAsyncContextManager[Client]:
