@@ -51,6 +51,8 @@ class FrugalConnection(asyncpg.Connection):
     ends = inf
     custom = False
     """Whether statements are planned for their values each time, rather than once for all."""
+    looked_up = 0
+    """How often types were looked up."""
     _stmt_cache: Any
     _cleanup_stmts: Any
     _protocol: Any
@@ -89,6 +91,7 @@ class FrugalConnection(asyncpg.Connection):
             if statement is not None:
                 return statement
             use_cache = self.seen.again(query)
+        looked_up = self.looked_up
         statement = await super()._get_statement(  # type: ignore[misc]  # not in its stubs
             query,
             timeout,
@@ -99,7 +102,15 @@ class FrugalConnection(asyncpg.Connection):
         )
         if use_cache:
             await self._keep_less()
+        elif self.looked_up != looked_up and not statement.name:
+            # A look-up of types runs two statements, each of which takes the place of an unnamed one. asyncpg knows
+            # that of the second only, and here the first can be unnamed alone.
+            statement.mark_unprepared()
         return statement
+
+    async def _introspect_types(self, typeoids: Any, timeout: float | None) -> Any:  # noqa: ASYNC109  # as asyncpg has it
+        self.looked_up += 1
+        return await super()._introspect_types(typeoids, timeout)  # type: ignore[misc]  # not in its stubs
 
     async def _keep_less(self) -> None:
         """Drop the statements that were used longest ago, until the rest is short enough."""

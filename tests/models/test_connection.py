@@ -91,3 +91,16 @@ def test_the_statements_that_are_remembered_are_bounded() -> None:
     """Of more than that, those that came first are forgotten."""
     seen = Seen(most=2)
     assert [seen.again(query) for query in ("a", "b", "a", "c", "b", "a")] == [False, False, True, False, True, False]
+
+
+async def test_a_first_statement_outlives_a_look_up_of_types(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another connection has run only the second statement of such a look-up."""
+    async with opened(postgres_url, monkeypatch) as database, database.acquire() as connection:
+        inner: Any = connection
+        FrugalConnection.seen.again(inner._intro_query)
+        values = [[1, 2], [uuid4()], 3]
+        found = await connection.fetchrow("SELECT $1::int[] AS a, $2::uuid[] AS b, $3::int AS c", *values)
+        assert found is not None
+        assert list(found) == values
