@@ -91,6 +91,7 @@ async def test_what_happens_while_postgres_wakeups_are_cut_arrives(make_board: A
                 await cut(database)
             await board.move(board.leads[0], "Talking")
             await listener.until(1)
+        await asyncio.wait_for(wakeups.stands.wait(), 20)
         assert wakeups.reconnects == 1
         assert wakeups.connected
         assert wakeups.last_error == "ConnectionError: the connection to PostgreSQL was lost"
