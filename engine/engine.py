@@ -185,7 +185,7 @@ class Engine:
         arguments = self._bound(plan.compiled, values, caller)
         if custom is None:
             async with self.database.acquire() as connection:
-                custom = await self.feed.domain.is_large(connection, caller.org_id)
+                custom = plan.compiled.filtered and await self.feed.domain.is_large(connection, caller.org_id)
         return sql + "\n\n" + await explained(self.database, sql, arguments, custom)
 
     async def _plan(
@@ -219,12 +219,13 @@ class Engine:
         if plan.compiled is not None:
             arguments = self._bound(plan.compiled, values, caller)
             sql = self._limited(plan.compiled, limited_query)
+            custom = plan.compiled.filtered and self.sizes.is_large(caller.org_id)
             async with self.shares.admit(Work.READ, caller.org_id, caller.subject):
                 try:
-                    text = await self._read(sql, arguments, caller)
+                    text = await self._read(sql, arguments, custom)
                 except UNREACHABLE:
                     # A connection that has been lost is noticed by using it. A read can be done again on another one.
-                    text = await self._read(sql, arguments, caller)
+                    text = await self._read(sql, arguments, custom)
             if is_size(text):
                 raise too_large(int(text), self.most_bytes)
         if plan.introspection is None:
@@ -243,8 +244,8 @@ class Engine:
             sql = self.limited[compiled] = limit(compiled.statement.sql, self.most_bytes)
         return sql
 
-    async def _read(self, sql: str, arguments: Sequence[Any], caller: Caller) -> str:
-        async with self.database.acquire(custom=self.sizes.is_large(caller.org_id)) as connection:
+    async def _read(self, sql: str, arguments: Sequence[Any], custom: bool) -> str:
+        async with self.database.acquire(custom=custom) as connection:
             text: str = await timed(connection.fetchval(sql, *arguments, timeout=self.database.patience))
         return text
 

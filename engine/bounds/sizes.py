@@ -1,4 +1,4 @@
-"""Which organisations are large: their queries are planned for their values, those of all others once for all.
+"""Which organisations are large: their filtered lists are planned for their values, all other queries once for all.
 
 A plan that is made once estimates as if all organisations were alike. For a small one it is right, and planning anew
 would take as long as the query. In one of a million leads, the same plan sorts them all for a page of fifty.

@@ -35,6 +35,9 @@ Binder = Callable[[Mapping[str, Any]], Any]
 Register = Callable[[Binder], str]
 
 
+UNFILTERED = {"first", "after", "last", "before", "orderBy"}
+"""The arguments of a connection that leave nothing out of its list."""
+
 MOST_LISTED = 100
 """Values of one list that change the SQL, such as enum values. Each such list is compiled, and kept as a key."""
 

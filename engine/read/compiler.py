@@ -32,7 +32,7 @@ from engine.errors import Code, refusal
 from engine.live.selection import EventSelection
 from engine.publish.fields import EVENTS, READ
 from engine.read.any_of import AnyOf
-from engine.read.arguments import DEFINITION, Arguments, Binder
+from engine.read.arguments import DEFINITION, UNFILTERED, Arguments, Binder
 from engine.read.json_text import NULL, Expression, json_object, json_value, quoted
 from engine.read.paging import Each, Page
 from engine.read.rows import ROOT, Rows, Same, Source
@@ -51,6 +51,8 @@ class BoundStatement:
 
     statement: Statement
     binders: Mapping[str, Binder]
+    filtered: bool = False
+    """Whether a list of it is filtered: then its best plan may depend on the values."""
 
     def arguments(self, variables: Mapping[str, Any], caller: Caller, **more: Any) -> list[Any]:
         """The positional arguments for one execution. Raises `BadInput` for an invalid value."""
@@ -97,6 +99,7 @@ class Compiler:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self.binders: dict[str, Binder] = {}
+        self.filtered = False
         self.arguments = Arguments(variables.coerced, self._register)
 
     def _register(self, binder: Binder) -> str:
@@ -153,7 +156,7 @@ class Compiler:
 
     def finished(self, construct: Any) -> BoundStatement:
         """The compiled form of a statement that was built with this compiler's expressions."""
-        return BoundStatement(Statement(construct), self.binders)
+        return BoundStatement(Statement(construct), self.binders, self.filtered)
 
     def object(self, type_: GraphQLObjectType, grouped: Grouped, source: Source) -> Expression:
         """A JSON object of the fields, over the source's row."""
@@ -222,6 +225,7 @@ class Compiler:
 
     def _page(self, page: Page, type_: Any, fields: Fields) -> Expression:
         """A connection: its fields are aggregates over the rows of the page."""
+        self.filtered |= any(given.name.value not in UNFILTERED for given in fields[0].node.arguments or ())
         grouped = self.selected(type_, fields)
         lookahead = any(found[0].node.name.value == "pageInfo" for found in grouped.values())
         return page.opened(lookahead).json(lambda source: self.object(type_, grouped, source))
