@@ -181,3 +181,9 @@ def test_tests_share_only_support(path: Path) -> None:
     """A test imports `tests.support`, never another test."""
     found = [name for name, _ in imports(ast.parse(path.read_text())) if name.split(".")[0] == "tests"]
     assert [name for name in found if not name.startswith("tests.support")] == []
+
+
+def test_the_quick_tests_are_there() -> None:
+    """`make test-quick` runs the files that tests/quick.txt names; one that is missing would end it before it begins."""
+    named = (ROOT / "tests" / "quick.txt").read_text().split()
+    assert [path for path in named if not (ROOT / path).exists()] == []
