@@ -184,6 +184,6 @@ def test_tests_share_only_support(path: Path) -> None:
 
 
 def test_the_quick_tests_are_there() -> None:
-    """`make test-quick` runs the files that tests/quick.txt names; one that is missing would end it before it begins."""
+    """`make test-quick` runs the files that tests/quick.txt names; a missing one would end it before it begins."""
     named = (ROOT / "tests" / "quick.txt").read_text().split()
     assert [path for path in named if not (ROOT / path).exists()] == []
