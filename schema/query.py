@@ -3,7 +3,6 @@
 import strawberry
 
 import resolvers.changes.leads.lost_reasons
-import resolvers.conditions.sql
 import resolvers.reads.activities
 import resolvers.reads.contacts
 import resolvers.reads.events.subscriptions
@@ -70,7 +69,7 @@ class Query:
         role=Role.VIEWER,
     )
     matching_leads: Connection[Lead] = connection(
-        resolvers.conditions.sql.matching_leads,
+        resolvers.reads.lead_lists.matching_leads,
         "The leads and opportunities that match a condition, newest first by default: those that a rule with this "
         "condition would apply to. Every lead is tested, so each test counts as 200 rows of the operation's cost.",
         filters={"condition": Argument(Condition, "The condition a lead must match.")},

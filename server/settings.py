@@ -44,23 +44,6 @@ class Settings(BoundSettings):
     statement_cache_size: int = Field(
         256, ge=0, description="Prepared statements per connection. Set 0 behind PgBouncer in transaction mode."
     )
-    read_timeout: float = Field(
-        10.0, gt=0, description="Seconds that a statement of a query or a subscription may take before it is stopped."
-    )
-    change_timeout: float = Field(
-        30.0, gt=0, description="Seconds that a statement of a mutation may take before the mutation is rolled back."
-    )
-    organisation_share: float = Field(
-        0.5,
-        gt=0,
-        le=1,
-        description="Largest part of the pool that an organisation's queries hold at once; its mutations likewise."
-        " 1: no limit.",
-    )
-    member_share: float = Field(0.4, gt=0, le=1, description="The same for a single member.")
-    share_wait: float = Field(
-        5.0, gt=0, description="Seconds that an operation waits for its share before it is refused with RATE_LIMITED."
-    )
     connection_lifetime: float = Field(
         3600.0,
         gt=0,

@@ -29,31 +29,16 @@ from sqlalchemy.types import TypeEngine
 
 from engine.read.filters import pattern
 from engine.read.json_text import Expression, quoted
-from engine.read.paging import Page
 from engine.read.redirects import all_resolved, resolved
-from engine.read.rows import rows
-from engine.read.slots import Args, BadInput, Slot
+from engine.read.slots import Slot
 from models.rules.text import spelled
-from models.tables.lead import Lead
 from resolvers.conditions.fields import FIELDS, NAMING
 from resolvers.conditions.operators import OPERATORS, Kind, Scalar
-from resolvers.conditions.tree import AND, Check, Condition, Group, Not, WrongCondition, parse
+from resolvers.conditions.tree import AND, Check, Condition, Group, Not
 from resolvers.reads import organisations
-from resolvers.reads.lead_lists import listed
 from resolvers.reads.tasks.due import NOW, Calendar
 
 Predicate = ColumnElement[bool]
-
-
-def matching_leads(root: Any, args: Args) -> Page:
-    """The leads that match a condition, newest first."""
-    found = rows(Lead)
-    try:
-        condition = parse(args["condition"])
-    except WrongCondition as wrong:
-        raise BadInput(f"{'.'.join(('condition', *wrong.path))}: {wrong.message}") from wrong
-    matching = found.where(compiled(condition, found.entity))
-    return listed(matching, args)
 
 
 def compiled(condition: Condition, lead: Any) -> Predicate:

@@ -7,11 +7,13 @@ from sqlalchemy import union_all
 
 from engine.read.paging import Direction, Page, page
 from engine.read.rows import Entity, OfEach, Rows, rows
-from engine.read.slots import Args
+from engine.read.slots import Args, BadInput
 from models.tables.lead import Lead
 from models.tables.stage import Stage
+from resolvers.conditions import sql
 from resolvers.conditions.fields import FILTERS, ORDERS, STAGES
 from resolvers.conditions.found import FEW, FEW_BY_STAGE, Hits, holds_words
+from resolvers.conditions.tree import WrongCondition, parse
 
 NEWEST = ("CREATED_AT", Direction.DESC)
 
@@ -19,6 +21,17 @@ NEWEST = ("CREATED_AT", Direction.DESC)
 def leads(root: Any, args: Args) -> Page:
     """The leads of the organisation that match the filter, newest first."""
     return listed(rows(Lead), args, args.get("filter"))
+
+
+def matching_leads(root: Any, args: Args) -> Page:
+    """The leads that match a condition, newest first."""
+    found = rows(Lead)
+    try:
+        condition = parse(args["condition"])
+    except WrongCondition as wrong:
+        raise BadInput(f"{'.'.join(('condition', *wrong.path))}: {wrong.message}") from wrong
+    matching = found.where(sql.compiled(condition, found.entity))
+    return listed(matching, args)
 
 
 def listed(found: Rows, args: Args, wanted: Mapping[str, Any] | None = None) -> Page:
