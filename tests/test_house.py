@@ -121,13 +121,7 @@ def test_rooms_and_files_stay_small() -> None:
     assert {str(folder.relative_to(ROOT)): count for folder, count in folders.items() if count > 15} == {}
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in FILES}
     long = {path for path, length in lengths.items() if length > 250 and "versions" not in path}
-    assert long == LONG
-
-
-LONG = {
-    "engine/engine.py",
-}
-"""Files that still hold more than one idea. The list only gets shorter."""
+    assert long == set()
 
 
 def test_a_class_name_is_used_once() -> None:

@@ -14,8 +14,8 @@ from time import perf_counter, time_ns
 from typing import Any, Protocol, Self
 
 from engine.documents import Prepared
-from engine.engine import OK
 from engine.errors import Code
+from engine.operations import OK
 from server.observe.metrics import Metrics
 
 log = logging.getLogger("dealboard.calls")

@@ -15,8 +15,8 @@ import asyncpg
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from engine.engine import OK
 from engine.live.feed import Feed
+from engine.operations import OK
 from engine.plan_cache import Watch
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"

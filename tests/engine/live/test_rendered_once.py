@@ -13,6 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 import engine.engine
+import engine.mutations
+import engine.subscriptions
 import server.transport.messages
 import server.transport.operations
 import server.transport.sockets
@@ -126,7 +128,8 @@ async def test_the_work_for_an_event_does_not_grow_with_its_subscribers(
             await heard(sockets)
         for module in (server.transport.sockets, server.transport.messages, server.transport.operations):
             monkeypatch.setattr(module, "orjson", encodings)
-        monkeypatch.setattr(engine.engine, "orjson", encodings)
+        for module in (engine.engine, engine.mutations, engine.subscriptions):
+            monkeypatch.setattr(module, "orjson", encodings, raising=False)
         Watched.asked.clear()
         encodings.count = 0
         await mover.move(board.leads[1], "Offer")

@@ -6,8 +6,8 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type
 
 from engine.documents import Documents
-from engine.engine import NO_VARIABLES
 from engine.limits import Limits
+from engine.operations import NO_VARIABLES
 from engine.plans import make_plan
 from engine.publish.fields import ROLE
 from engine.read.arguments import DEFINITION

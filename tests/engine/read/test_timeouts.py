@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from engine import engine as module
+from engine import mutations as module
 from engine.caller import Caller
 from engine.engine import Engine
 from engine.live.feed import Feed

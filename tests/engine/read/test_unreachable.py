@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from engine import engine as module
+from engine import mutations as module
 from engine.caller import Caller
 from engine.engine import Engine
 from models.rules.roles import Role

@@ -1,0 +1,106 @@
+"""What all operations share: plans, shares of the database, and bounds of answers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from graphql import (
+    GraphQLSchema,
+)
+from graphql.execution.values import VariableValues, get_variable_values
+
+from engine.bounds.answers import MOST_BYTES
+from engine.bounds.shares import Shares
+from engine.bounds.sizes import Sizes
+from engine.caller import Caller
+from engine.documents import Documents, Prepared
+from engine.errors import Code, RequestError
+from engine.failures import bad_input
+from engine.live.feed import Feed
+from engine.outline import expect_role
+from engine.plan_cache import Plans
+from engine.plans import Plan
+from engine.read.compiler import BoundStatement
+from engine.read.slots import BadInput
+from models.database import Database
+
+OK = "OK"
+"""The code of an answer without errors."""
+
+BOUNDS: Mapping[str, str] = {Code.TIMED_OUT: "timeout", Code.ANSWER_TOO_LARGE: "size"}
+"""Codes of operations that hit a bound while they ran, and the bound."""
+
+NO_VARIABLES = VariableValues({}, {})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete response body. `executed` is false when nothing was run, so that HTTP can answer 4xx.
+
+    `code` is the first code of its errors, user errors included, for logs and metrics.
+    """
+
+    body: bytes
+    executed: bool = True
+    code: str = OK
+
+
+class Operations:
+    """Operations on one database: what each needs before and while it runs."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        database: Database,
+        documents: Documents,
+        feed: Feed,
+        plans: Plans | None = None,
+        shares: Shares | None = None,
+        most_bytes: int = MOST_BYTES,
+        restricted: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`restricted` is called after each change that may have restricted people, before its result is returned."""
+        self.schema = schema
+        self.database = database
+        self.documents = documents
+        self.feed = feed
+        self.sizes = Sizes(database, feed.domain.is_large)
+        self.shares = shares or Shares()
+        self.most_bytes = most_bytes
+        self.restricted = restricted
+        self.plans = Plans(schema, documents.limits) if plans is None else plans
+        self.limited: WeakKeyDictionary[BoundStatement, str] = WeakKeyDictionary()
+        """What is sent for each statement: the same with the limit on its answer."""
+
+    async def _plan(
+        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller
+    ) -> tuple[Plan, VariableValues]:
+        """The compiled operation and its coerced variables. What is cheap to refuse is refused first."""
+        expect_role(self.schema, prepared, self.plans.outline(prepared), variables, caller)
+        values = self._coerced(prepared, variables)
+        self.plans.cost(prepared, values)
+        return await self.plans.get(prepared, values, caller), values
+
+    def _coerced(self, prepared: Prepared, variables: Mapping[str, Any] | None) -> VariableValues:
+        definitions = prepared.operation.variable_definitions
+        if not definitions:
+            return NO_VARIABLES
+        values = get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=10)
+        if isinstance(values, list):
+            for found in values:
+                found.extensions = {**(found.extensions or {}), "code": str(Code.BAD_USER_INPUT)}
+            raise RequestError(values)
+        return values
+
+    def _bound(self, compiled: BoundStatement, values: VariableValues, caller: Caller, **more: Any) -> list[Any]:
+        try:
+            return compiled.arguments(values.coerced, caller, **more)
+        except BadInput as wrong:
+            raise bad_input(wrong) from wrong
+
+    def _limited(self, compiled: BoundStatement, limit: Callable[[str, int], str]) -> str:
+        sql = self.limited.get(compiled)
+        if sql is None:
+            sql = self.limited[compiled] = limit(compiled.statement.sql, self.most_bytes)
+        return sql
