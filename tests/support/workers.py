@@ -1,7 +1,7 @@
 """A server with several workers: moves, and sockets that receive them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx2
@@ -17,8 +17,12 @@ SUBSCRIPTION = "subscription { stageChanged { cursor lead { id } } }"
 
 def workers(served: Served) -> list[psutil.Process]:
     """The processes that a server has started to serve requests."""
-    children = psutil.Process(served.process.pid).children()
-    return [child for child in children if "work" in child.cmdline()]
+    found = []
+    for child in psutil.Process(served.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # it has ended since it was listed
+            if "work" in child.cmdline():
+                found.append(child)
+    return found
 
 
 @contextmanager
