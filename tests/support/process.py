@@ -24,7 +24,7 @@ def postgres_in(folder: Path) -> list[psutil.Process]:
 
 
 @contextmanager
-def frozen(folder: Path) -> Iterator[None]:
+def frozen_postgres(folder: Path) -> Iterator[None]:
     """While this lasts, no process of the PostgreSQL server in `folder` runs."""
     (server,) = postgres_in(folder)
     stopped = [server]

@@ -15,7 +15,7 @@ import server.observe.health
 from models.database import Database
 from server.app import create_app
 from server.observe.health import Probe
-from tests.support.process import frozen
+from tests.support.process import frozen_postgres
 from tests.support.served import serving
 from tests.support.stand_in import settings
 
@@ -111,7 +111,7 @@ def test_a_database_that_hangs(tmp_path: Path) -> None:
         def ready() -> httpx2.Response:
             return httpx2.get(f"{root}/readyz", timeout=10)
 
-        with frozen(tmp_path):
+        with frozen_postgres(tmp_path):
             answer = ready()
             assert (answer.status_code, answer.json() | LOST) == (503, answer.json())
             assert httpx2.get(f"{root}/healthz", timeout=10).json() == {"alive": True}

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +84,21 @@ async def test_a_start_that_fails_is_tried_again(tmp_path: Path, heard: Heard, m
         assert await heard.until("cannot be started") == said
         await heard.until("runs again")
         assert await kept(database) == 7
+
+
+FORKED = "import os, sys; child = os.fork(); print(end='.' if child else '', flush=True); sys.stdin.read()"
+
+
+def test_a_forked_child_is_no_second_server(tmp_path: Path) -> None:
+    """Until it is renamed, the child that a server forks for a connection has the server's command line."""
+    command = ["/bin/postgres", "-c", FORKED, str(tmp_path)]
+    with subprocess.Popen(command, executable=sys.executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        assert server.stdout.read(1) == b"."
+        assert len(psutil.Process(server.pid).children()) == 1
+        assert [process.pid for process in postgres_in(tmp_path)] == [server.pid]
+        server.stdin.close()
 
 
 def test_a_server_is_ready_again(tmp_path: Path) -> None:
