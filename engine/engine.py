@@ -98,7 +98,8 @@ class Engine(Mutations, Subscriptions):
                 raise too_large(int(text), self.most_bytes)
         if plan.introspection is None:
             return b'{"data":' + text.encode() + b"}"
-        given = {name: source.value for name, source in values.sources.items() if source.value is not Undefined}
+        sources = values.sources.items()
+        given = {name: source.value for name, source in sources if source.value is not Undefined} or values.coerced
         found = execute_sync(self.schema, plan.introspection, variable_values=given)
         parts = orjson.loads(text) | (found.data or {})
         body = orjson.dumps({"data": {key: parts[key] for key in plan.grouped}})

@@ -86,6 +86,9 @@ class Operations:
         definitions = prepared.operation.variable_definitions
         if not definitions:
             return NO_VARIABLES
+        texts = self.plans.outline(prepared).texts
+        if texts and variables and texts <= variables.keys() and all(type(variables[name]) is str for name in texts):
+            return VariableValues({}, {name: variables[name] for name in texts})  # texts need no coercion
         values = get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=10)
         if isinstance(values, list):
             for found in values:

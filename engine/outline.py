@@ -35,11 +35,13 @@ class Outline:
     """What is known of an operation without its variables.
 
     `role` is what all of its root fields need, those that a directive may leave out included. `shaping` are the
-    variables that its plan depends on: the inputs of mutations are not among them.
+    variables that its plan depends on: the inputs of mutations are not among them. `texts` are its variables when all
+    are ids or strings, and empty otherwise.
     """
 
     role: Role
     shaping: frozenset[str]
+    texts: frozenset[str]
 
 
 def outlined(schema: GraphQLSchema, prepared: Prepared) -> Outline:
@@ -67,7 +69,14 @@ def outlined(schema: GraphQLSchema, prepared: Prepared) -> Outline:
             elif isinstance(node, FragmentSpreadNode) and (node.name.value, top) not in entered:
                 entered.add((node.name.value, top))
                 stack.append((fragments[node.name.value].selection_set, top))
-    return Outline(role_of(root, asked), frozenset(shaping))
+    return Outline(role_of(root, asked), frozenset(shaping), _texts(schema, prepared))
+
+
+def _texts(schema: GraphQLSchema, prepared: Prepared) -> frozenset[str]:
+    definitions = prepared.operation.variable_definitions or ()
+    if not all(str(type_from_ast(schema, node.type)).rstrip("!") in ("ID", "String") for node in definitions):
+        return frozenset()
+    return frozenset(node.variable.name.value for node in definitions)
 
 
 def role_of(root: Any, names: Iterable[str]) -> Role:

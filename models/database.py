@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from time import perf_counter
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -17,6 +16,7 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from models.connection import LARGEST_KEPT, FrugalConnection
+from models.spare import Acquired, Spare
 from models.timeouts import GRACE
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
@@ -121,36 +121,6 @@ def ignore(seconds: float) -> None:
     """Observe nothing."""
 
 
-class Acquired:
-    """A connection of a pool while the block runs; reports how long the caller waited for it."""
-
-    __slots__ = ("connection", "custom", "pool", "waited")
-
-    def __init__(self, pool: asyncpg.Pool, waited: Observe, custom: bool) -> None:
-        self.pool = pool
-        self.waited = waited
-        self.custom = custom
-
-    async def __aenter__(self) -> Connection:
-        began = perf_counter()
-        self.connection = await self.pool.acquire()
-        self.waited(perf_counter() - began)
-        connection: Any = self.connection
-        if connection.custom is not self.custom:
-            try:
-                await connection.plan_custom(self.custom)
-            except BaseException:
-                await self.pool.release(connection)
-                raise
-        return self.connection
-
-    async def __aexit__(self, *failure: object) -> None:
-        connection: Any = self.connection
-        if getattr(connection, "is_old", False):  # one that was terminated has nothing any more
-            await connection.close()
-        await self.pool.release(connection)
-
-
 @dataclass(frozen=True)
 class Database:
     """A pool of connections to one PostgreSQL database.
@@ -159,6 +129,7 @@ class Database:
     """
 
     pool: asyncpg.Pool
+    spare: Spare
     url: str
     waited: Observe = ignore
     read_timeout: float = 10.0
@@ -166,7 +137,7 @@ class Database:
 
     def acquire(self, *, custom: bool = False) -> Acquired:
         """A connection while the block of the `async with` runs; `custom` plans each statement for its values."""
-        return Acquired(self.pool, self.waited, custom)
+        return Acquired(self.spare, self.waited, custom)
 
     @property
     def patience(self) -> float:
@@ -227,7 +198,11 @@ class Database:
             server_settings={**SESSION, "statement_timeout": str(round(1000 * read_timeout))},
             reset=_keep,
         ) as pool:
-            yield cls(pool, url, waited, read_timeout, change_timeout)
+            spare = Spare(pool)
+            try:
+                yield cls(pool, spare, url, waited, read_timeout, change_timeout)
+            finally:
+                await spare.close()
 
 
 async def _keep(connection: Connection) -> None:

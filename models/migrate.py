@@ -12,6 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from models import database
+
 LOCK = 7_305_501_144
 """The advisory lock that lets one process migrate at a time."""
 
@@ -60,10 +62,10 @@ async def migrate(url: str, revision: str = "head") -> None:
         await engine.dispose()
 
 
-async def is_current(pool: asyncpg.Pool) -> bool:
-    """Whether the tables are those of this version: one statement on a connection of the pool."""
+async def is_current(connection: database.Connection) -> bool:
+    """Whether the tables are those of this version: one statement."""
     try:
-        found: str | None = await pool.fetchval("SELECT version_num FROM alembic_version")
+        found: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:
         return False
     return found == newest()

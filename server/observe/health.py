@@ -48,7 +48,8 @@ class Probe:
 
     async def _ask(self) -> tuple[bool, bool]:
         try:
-            return True, await is_current(self.database.pool)
+            async with self.database.acquire() as connection:
+                return True, await is_current(connection)
         except (*UNREACHABLE, asyncpg.PostgresError) as failure:
             log.warning("the database is not ready: %s: %s", type(failure).__name__, failure)
             return False, False
@@ -80,7 +81,7 @@ def look_at(service: Service, database: Database) -> None:
     """Update the gauges of /metrics."""
     engine = getattr(service, "engine", None)
     feed = engine.feed if isinstance(engine, Engine) else None
-    service.calls.metrics.look(database.pool, len(service.connections), feed)
+    service.calls.metrics.look(database, len(service.connections), feed)
 
 
 def metrics_route(service: Service, look: Callable[[], None]) -> Route:

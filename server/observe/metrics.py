@@ -11,13 +11,13 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import asyncpg
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from engine.live.feed import Feed
 from engine.operations import OK
 from engine.plan_cache import Watch
+from models.database import Database
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -53,6 +53,7 @@ class Metrics:
             MultiProcessCollector(self.registry, self.shared)  # type: ignore[no-untyped-call]
         own = None if self.shared else self.registry
         self.names: OrderedDict[str, None] = OrderedDict()
+        self.counted: dict[tuple[str, str, str], tuple[Counter, Histogram | None]] = {}
 
         def gauge(name: str, text: str, mode: str = "livesum", labels: tuple[str, ...] = ()) -> Gauge:
             return Gauge(f"dealboard_{name}", text, labels, registry=own, multiprocess_mode=mode)  # type: ignore[arg-type]
@@ -126,14 +127,23 @@ class Metrics:
     def called(self, operation: str, kind: str, code: str, seconds: float) -> None:
         """Count an operation that has ended."""
         operation = self._counted(operation, succeeded=code == OK)
-        self.operations.labels(operation, kind, code).inc()
-        if kind in ("query", "mutation"):
-            self.durations.labels(operation, kind).observe(seconds)
+        key = operation, kind, code
+        counted = self.counted.get(key)
+        if counted is None:
+            counted = self.counted[key] = self._series(*key)
+        counted[0].inc()
+        if counted[1] is not None:
+            counted[1].observe(seconds)
 
     def compiled(self, seconds: float, characters: int) -> None:
         """Count an operation that was compiled, or was refused while it was."""
         self.compiles.observe(seconds)
         self.characters.observe(characters)
+
+    def _series(self, operation: str, kind: str, code: str) -> tuple[Counter, Histogram | None]:
+        timed = kind in ("query", "mutation")
+        durations = self.durations.labels(operation, kind) if timed else None
+        return self.operations.labels(operation, kind, code), durations
 
     def _counted(self, operation: str, succeeded: bool) -> str:
         """The name under which an operation is counted."""
@@ -148,14 +158,16 @@ class Metrics:
             oldest, _ = self.names.popitem(last=False)
             for metric in (self.operations, self.durations):
                 metric.remove_by_labels({"operation": oldest})
+            self.counted = {key: series for key, series in self.counted.items() if key[0] != oldest}
         self.names[operation] = None
         return operation
 
-    def look(self, pool: asyncpg.Pool, connections: int, feed: Feed | None) -> None:
+    def look(self, database: Database, connections: int, feed: Feed | None) -> None:
         """Update the gauges."""
-        self.pool.labels("idle").set(pool.get_idle_size())
-        self.pool.labels("used").set(pool.get_size() - pool.get_idle_size())
-        self.pool.labels("most").set(pool.get_max_size())
+        idle = database.pool.get_idle_size() + len(database.spare.kept)
+        self.pool.labels("idle").set(idle)
+        self.pool.labels("used").set(database.pool.get_size() - idle)
+        self.pool.labels("most").set(database.pool.get_max_size())
         self.connections.set(connections)
         if feed is None:
             return

@@ -6,5 +6,5 @@ from models.migrate import is_current
 
 async def current(url: str) -> bool:
     """Whether the tables of the database at the URL are those of this version."""
-    async with Database.open(url) as database:
-        return await is_current(database.pool)
+    async with Database.open(url) as database, database.acquire() as connection:
+        return await is_current(connection)

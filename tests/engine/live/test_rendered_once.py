@@ -22,6 +22,7 @@ from engine.engine import Engine
 from engine.live.feed import Feed
 from models.connection import FrugalConnection
 from models.database import SESSION, Database
+from models.spare import Spare
 from resolvers.domain import CRM
 from tests.support.stand_in import application, listening, token
 
@@ -55,9 +56,10 @@ async def serving_engine(engine: Engine) -> AsyncIterator[Engine]:
 
     url, given = engine.database.url, {"server_settings": SESSION, "reset": keep, "connection_class": Watched}
     async with asyncpg.create_pool(url, min_size=1, **given) as pool:
-        database = Database(pool, url)
+        database = Database(pool, Spare(pool), url)
         async with Feed.open(database, CRM, 600) as feed:
             yield Engine(engine.schema, database, engine.documents, feed)
+        await database.spare.close()
 
 
 class Encodings:

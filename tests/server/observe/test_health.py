@@ -13,6 +13,7 @@ from httpx2 import ASGITransport, AsyncClient
 
 import server.observe.health
 from models.database import Database
+from models.spare import Spare
 from server.app import create_app
 from server.observe.health import Probe
 from tests.support.process import frozen_postgres
@@ -23,42 +24,38 @@ READY = {"database": True, "migrations": True, "wakeups": True, "serving": True}
 LOST = {"database": False, "migrations": False}
 
 
-class CountingPool:
-    """A pool that counts the queries that are sent through it directly."""
+class CountingSpare(Spare):
+    """Counts how often a connection is asked for."""
 
-    def __init__(self, pool: Any) -> None:
-        self.pool = pool
-        self.asked = 0
+    asked = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.pool, name)
-
-    async def fetchval(self, query: str) -> Any:
+    async def take(self) -> Any:
+        """Count, and take it."""
         self.asked += 1
-        return await self.pool.fetchval(query)
+        return await super().take()
 
 
 async def test_an_exhausted_pool_is_asked_once(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every probe is answered in time; they share the wait for one connection, and are ready once it is there."""
     monkeypatch.setattr(server.observe.health, "PATIENCE", 0.2)
     async with Database.open(migrated.url, max_size=5) as opened:
-        pool = CountingPool(opened.pool)
-        database = replace(opened, pool=pool)
+        spare = CountingSpare(opened.pool)
+        database = replace(opened, spare=spare)
         app = create_app(settings(event_poll_seconds=60, overdue_interval=0), database)
         client = AsyncClient(transport=ASGITransport(app), base_url="http://test")
         async with app.router.lifespan_context(app), client:
             async with asyncio.timeout(20):
                 while (await client.get("/readyz")).json() != READY:
                     """The wake-ups are not connected yet."""
-            pool.asked = 0
-            taken = [await database.pool.acquire() for _ in range(5)]
+            taken = [await spare.take() for _ in range(5)]
+            spare.asked = 0
             for _ in range(2):
                 answers = await asyncio.gather(*(client.get("/readyz") for _ in range(50)))
                 assert {answer.status_code for answer in answers} == {503}
                 assert [answer.json()["database"] for answer in answers] == [False] * 50
-            assert pool.asked == 1
+            assert spare.asked == 1
             for connection in taken:
-                await database.pool.release(connection)
+                await spare.give(connection, sound=True)
             monkeypatch.setattr(server.observe.health, "PATIENCE", 20)
             assert (await client.get("/readyz")).json() == READY
 
@@ -94,10 +91,14 @@ async def test_a_connection_that_is_refused(failure: Exception, caplog: pytest.L
     """The probe says so; the log has the reason, without a trace."""
 
     class Refusing:
-        async def fetchval(self, query: str) -> Any:
+        def get_max_size(self) -> int:
+            return 5
+
+        async def acquire(self) -> Any:
             raise failure
 
-    assert await Probe(Database(Refusing(), "")).answers() == (False, False)
+    pool = Refusing()
+    assert await Probe(Database(pool, Spare(pool), "")).answers() == (False, False)
     (record,) = caplog.records
     assert record.exc_info is None
     assert str(failure) in record.getMessage()
