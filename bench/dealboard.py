@@ -15,6 +15,8 @@ SETTINGS = load_settings(
     pool_size=POOL,
     organisation_share=1,  # the one member of a measurement stands for many
     member_share=1,
+    organisation_rate=0,
+    member_rate=0,
     overdue_interval=0,  # which of the generated tasks are overdue depends on the day
 )
 

@@ -35,14 +35,14 @@ class Engine(Mutations, Subscriptions):
     async def execute(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, *, cost: bool = False
     ) -> Answer:
-        """Run a query or a mutation; with `cost`, its cost is reported in `extensions`.
+        """Run a query or a mutation; with `cost`, its cost is reported in `extensions`, and what is left of the rates.
 
         Raises `RequestError` when it is refused before anything is run.
         """
         answer = await self._execute(prepared, variables, caller)
         if not cost:
             return answer
-        shown = self.plans.cost(prepared, self._coerced(prepared, variables))
+        shown = {**self.plans.cost(prepared, self._coerced(prepared, variables)), **self.rates.left(caller)}
         return replace(answer, body=answer.body[:-1] + b',"extensions":' + orjson.dumps({"cost": shown}) + b"}")
 
     async def _execute(self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller) -> Answer:

@@ -96,7 +96,7 @@ class Code(StrEnum):
     )
     TOO_COSTLY = (
         "TOO_COSTLY",
-        "The query could return too many rows. Ask for smaller pages.",
+        "The operation could read too many rows, or costs more than a minute's units. Ask for smaller pages.",
     )
     ANSWER_TOO_LARGE = (
         "ANSWER_TOO_LARGE",
@@ -104,7 +104,8 @@ class Code(StrEnum):
     )
     RATE_LIMITED = (
         "RATE_LIMITED",
-        "The caller has too many connections or sends too many messages. Wait, then try again.",
+        "The caller has too many connections, sends too many messages, or has used up its units of cost. Wait, for"
+        " `extensions.retryAfter` seconds if it is there, then try again.",
     )
     TIMED_OUT = (
         "TIMED_OUT",

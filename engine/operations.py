@@ -11,6 +11,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 
 from engine.bounds.answers import MOST_BYTES
+from engine.bounds.rates import Rates
 from engine.bounds.shares import Shares
 from engine.bounds.sizes import Sizes
 from engine.caller import Caller
@@ -57,6 +58,7 @@ class Operations:
         feed: Feed,
         plans: Plans | None = None,
         shares: Shares | None = None,
+        rates: Rates | None = None,
         most_bytes: int = MOST_BYTES,
         restricted: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -67,6 +69,7 @@ class Operations:
         self.feed = feed
         self.sizes = Sizes(database, feed.domain.is_large)
         self.shares = shares or Shares()
+        self.rates = rates or Rates()
         self.most_bytes = most_bytes
         self.restricted = restricted
         self.plans = Plans(schema, documents.limits) if plans is None else plans
@@ -79,7 +82,8 @@ class Operations:
         """The compiled operation and its coerced variables. What is cheap to refuse is refused first."""
         expect_role(self.schema, prepared, self.plans.outline(prepared), variables, caller)
         values = self._coerced(prepared, variables)
-        self.plans.cost(prepared, values)
+        cost = self.plans.cost(prepared, values)
+        self.rates.charge(caller, cost["value"])
         return await self.plans.get(prepared, values, caller), values
 
     def _coerced(self, prepared: Prepared, variables: Mapping[str, Any] | None) -> VariableValues:

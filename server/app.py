@@ -12,6 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from engine.bounds.rates import Rates
+from engine.bounds.rates_redis import sharing
 from engine.bounds.shares import Hit, Shares, unseen
 from engine.documents import Documents
 from engine.engine import Engine
@@ -134,6 +136,7 @@ async def start_engine(
         wait=settings.share_wait,
         hit=hit,
     )
+    rates = Rates(settings.organisation_rate, settings.member_rate, hit=hit)
     limits = Limits(
         depth=settings.max_depth,
         aliases=settings.max_aliases,
@@ -146,6 +149,7 @@ async def start_engine(
     plans = Plans(graphql_schema, limits, allowance=allowance, watch=watch)
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
+        sharing(rates, settings.events_url),
         Feed.open(
             database, CRM, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
         ) as feed,
@@ -164,6 +168,7 @@ async def start_engine(
             feed,
             plans,
             shares=shares,
+            rates=rates,
             most_bytes=settings.max_answer_bytes,
             restricted=restricted,
         )

@@ -83,3 +83,16 @@ class BoundSettings(BaseSettings):
     share_wait: float = Field(
         5.0, gt=0, description="Seconds that an operation waits for its share before it is refused with RATE_LIMITED."
     )
+    organisation_rate: int = Field(
+        6_000_000,
+        ge=0,
+        description="Units of cost a minute that an organisation may use: the rows that its operations may read. All"
+        " processes share them where DEALBOARD_EVENTS_URL is a Redis; otherwise they are per process. The default is"
+        " that of ten members at their limit at once. 0: no limit.",
+    )
+    member_rate: int = Field(
+        600_000,
+        ge=0,
+        description="The same for a single member. The board of the examples costs 1,765 units: with the default, an"
+        " app can load it five times a second. 0: no limit.",
+    )

@@ -71,8 +71,8 @@ class Settings(BoundSettings):
     )
     events_url: str | None = Field(
         None,
-        description="Carrier of wake-ups between processes: redis://…, or a direct postgresql://… where"
-        " DEALBOARD_DATABASE_URL points to a connection pooler. Empty: the database.",
+        description="Carrier of wake-ups between processes: redis://…, over which they also share rate limits, or a"
+        " direct postgresql://… where DEALBOARD_DATABASE_URL points to a connection pooler. Empty: the database.",
     )
     event_poll_seconds: float = Field(
         1.0, gt=0, description="Seconds after which events are delivered whose wake-up was lost."

@@ -19,6 +19,8 @@ from bench.server import free_port
 SERVED = {
     "DEALBOARD_JWT_SECRET": SECRET,
     "DEALBOARD_OVERDUE_INTERVAL": "0",
+    "DEALBOARD_ORGANISATION_RATE": "0",  # a rate would end an attack before the other bounds are measured
+    "DEALBOARD_MEMBER_RATE": "0",
     "DEALBOARD_SOCKET_PING_INTERVAL": "1",  # 20 by default, which is longer than an attack here
 }
 OPEN_FILES = 1_024

@@ -94,7 +94,12 @@ class House:
     async def start(self) -> None:
         """Start everything, and wait until it answers."""
         self.start_postgres()
-        environment = {"DEALBOARD_DATABASE_URL": self.url, "DEALBOARD_JWT_SECRET": SECRET}
+        environment = {
+            "DEALBOARD_DATABASE_URL": self.url,
+            "DEALBOARD_JWT_SECRET": SECRET,
+            "DEALBOARD_ORGANISATION_RATE": "0",
+            "DEALBOARD_MEMBER_RATE": "0",
+        }
         if self.redis is not None:
             self.redis.start()
             environment["DEALBOARD_EVENTS_URL"] = self.redis.url

@@ -74,7 +74,8 @@ class Metrics:
         self.bounds = counter(
             "bounds_hit",
             "Operations that hit a bound, by the kind of work and the bound: its share, its timeout, the size of its"
-            " answer, the line of large requests, or that its client disconnected.",
+            " answer, the line of large requests, or that its client disconnected; organisation_rate and member_rate:"
+            " refused because the units of cost a minute were used up.",
             ("bound",),
         )
         self.statements = histogram(

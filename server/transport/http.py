@@ -33,7 +33,6 @@ STATUSES: dict[str, int] = {
 }
 """The status of a refused operation by the code of its first error; 400 for all others."""
 
-RETRY = ((b"retry-after", b"1"),)
 SINGLE = frozenset({b"authorization", b"orgid", b"content-type", b"content-encoding", b"host", b"origin"})
 """Headers that a request has at most once."""
 
@@ -91,7 +90,7 @@ class GraphQL:
             # A limit of rates is about the request, not about its operation: every client and proxy understands 429.
             limited = refused.code == Code.RATE_LIMITED
             status = 200 if media == JSON and not limited else STATUSES.get(refused.code, 400)
-            await send_json(send, status, encode_errors(refused.errors), media, RETRY if limited else ())
+            await send_json(send, status, encode_errors(refused.errors), media, _retry(refused) if limited else ())
         except RefusedRequest as refused:
             call.code = refused.code
             await send_refusal(send, refused, media)
@@ -165,6 +164,12 @@ def repeated(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
                 return name.decode()
             seen.add(name)
     return None
+
+
+def _retry(refused: RequestError) -> tuple[tuple[bytes, bytes]]:
+    """The header that says in how many seconds to send the request again: 1 unless the error says it."""
+    seconds = (refused.errors[0].extensions or {}).get("retryAfter", 1)
+    return ((b"retry-after", str(seconds).encode()),)
 
 
 def _naming(send: Send, id_: str) -> Send:
