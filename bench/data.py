@@ -20,7 +20,7 @@ import models
 from models.migrate import migrate
 from models.rules.rank import spread
 from models.tables.base import organisation_id
-from resolvers.changes.missing_words import fill
+from resolvers.changes.missing_values import fill
 
 DATABASE = "dealboard_bench"
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

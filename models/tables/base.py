@@ -77,6 +77,14 @@ def searched(table: str) -> Index:
     return Index(f"{table}_words_idx", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"})
 
 
+def sorted_by() -> Mapped[str]:
+    """The key that a title or a name is sorted by, as `models.rules.sort_key` makes it; empty until that is filled in.
+
+    Compared byte by byte, so that it means the same in Python and in any PostgreSQL.
+    """
+    return mapped_column(Text(collation="C"), server_default="")
+
+
 def organisation_id(key: str) -> UUID:
     """The id of the organisation with this key in tokens: derived from the key, so it takes no look-up."""
     return uuid5(NAMESPACE, key)

@@ -1,6 +1,7 @@
 """Contacts (the people you deal with) and customers (the companies they work for).
 
 `words` holds what a search finds each of them by, as `models.rules.search` has it; null until that is filled in.
+`sort_key` is that of the name.
 """
 
 from datetime import datetime
@@ -10,7 +11,7 @@ from sqlalchemy import Index, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers, searched
+from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers, searched, sorted_by
 
 
 class Customer(Tenant, Stamped, Base):
@@ -19,7 +20,7 @@ class Customer(Tenant, Stamped, Base):
     __tablename__ = "customer"
     __table_args__ = (
         belongs_to_organisation(),
-        Index("customer_name_idx", "org_id", text("lower(name)"), "id"),
+        Index("customer_sort_key_idx", "org_id", "sort_key", "id"),
         Index("customer_updated_idx", "org_id", "updated_at", "id"),
         Index(
             "customer_external_id_key",
@@ -32,6 +33,7 @@ class Customer(Tenant, Stamped, Base):
     )
 
     name: Mapped[str]
+    sort_key: Mapped[str] = sorted_by()
     website: Mapped[str | None]
     industry: Mapped[str | None]
     phone: Mapped[str | None]
@@ -49,7 +51,7 @@ class Contact(Tenant, Stamped, Base):
     __table_args__ = (
         belongs_to_organisation(),
         refers("customer", "customer_id"),
-        Index("contact_name_idx", "org_id", text("lower(name)"), "id"),
+        Index("contact_sort_key_idx", "org_id", "sort_key", "id"),
         Index("contact_updated_idx", "org_id", "updated_at", "id"),
         Index("contact_customer_idx", "org_id", "customer_id", "id"),
         Index("contact_email_idx", "org_id", text("lower(email)")),
@@ -57,6 +59,7 @@ class Contact(Tenant, Stamped, Base):
     )
 
     name: Mapped[str]
+    sort_key: Mapped[str] = sorted_by()
     email: Mapped[str | None]
     phone: Mapped[str | None]
     job_title: Mapped[str | None]

@@ -8,9 +8,9 @@ from sqlalchemy import CheckConstraint, Computed, Date, Index, Numeric, PrimaryK
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers, searched
+from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers, searched, sorted_by
 
-SORTED_BY = ("created_at", "updated_at", "title", "value", "expected_close_date", "score", "stage_entered_at")
+SORTED_BY = ("created_at", "updated_at", "sort_key", "value", "expected_close_date", "score", "stage_entered_at")
 """What leads can be sorted by, besides their place on the board."""
 
 
@@ -19,7 +19,8 @@ class Lead(Tenant, Stamped, Base):
 
     `rank` orders the cards of a stage (a fractional rank, compared byte by byte; ties by id). `value` is kept at its
     currency's precision, so the scale of the number is that of the currency. `probability` overrides the stage's.
-    `has_open_task` is kept by every change of a task, so that boards need not look at tasks to count who has none.
+    `sort_key` is that of the title. `has_open_task` is kept by every change of a task, so that boards need not look at
+    tasks to count who has none.
     """
 
     __tablename__ = "lead"
@@ -83,6 +84,7 @@ class Lead(Tenant, Stamped, Base):
     stage_id: Mapped[UUID]
     rank: Mapped[str] = mapped_column(Text(collation="C"))
     title: Mapped[str]
+    sort_key: Mapped[str] = sorted_by()
     description: Mapped[str | None]
     contact_id: Mapped[UUID | None]
     customer_id: Mapped[UUID | None]

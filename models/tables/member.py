@@ -3,11 +3,12 @@
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation
+from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, sorted_by
 
 
 class Member(Tenant, Stamped, Base):
     """A person of an organisation. `subject` is the `sub` claim of that person's tokens.
+    `sort_key` is that of the name.
 
     `capacity` is the share of a weighted pool's leads that this member gets, `daily_cap` the most in a day by routing.
     """
@@ -18,12 +19,13 @@ class Member(Tenant, Stamped, Base):
         UniqueConstraint("org_id", "subject"),
         CheckConstraint("role IN ('VIEWER', 'REP', 'MANAGER', 'ADMIN')", name="role"),
         CheckConstraint("capacity >= 0 AND daily_cap >= 0", name="capacity"),
-        Index(None, "org_id", "name", "id"),
+        Index("member_sort_key_idx", "org_id", "sort_key", "id"),
         Index("member_inactive_idx", "org_id", "subject", postgresql_where=text("NOT active")),
     )
 
     subject: Mapped[str]
     name: Mapped[str]
+    sort_key: Mapped[str] = sorted_by()
     email: Mapped[str | None]
     role: Mapped[str] = mapped_column(server_default="REP")
     active: Mapped[bool] = mapped_column(server_default="true")

@@ -39,7 +39,7 @@ ORDERS: Mapping[str, Order] = {
     "BOARD": _by("rank", "By position on the board, as people arranged the cards."),
     "CREATED_AT": _by("created_at", "By the time of creation."),
     "UPDATED_AT": _by("updated_at", "By the time of the last change."),
-    "TITLE": _by("title", "By title."),
+    "TITLE": _by("sort_key", "By title, regardless of case and accents; numbers by value."),
     "VALUE": _by("value", "By value, regardless of the currency."),
     "EXPECTED_CLOSE_DATE": _by("expected_close_date", "By the expected closing date."),
     "SCORE": _by("score", "By score."),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, exists, func, literal_column
+from sqlalchemy import ColumnElement, exists, literal_column
 
 from engine.read.filters import has_words
 from engine.read.json_text import Expression, typed_id
@@ -14,7 +14,7 @@ from engine.read.slots import Args, Slot
 from models.tables.contact import Contact, Customer
 
 ORDERS = {
-    "NAME": Order(lambda row: func.lower(row.name, type_=Text()), "By name."),
+    "NAME": Order(lambda row: row.sort_key, "By name, regardless of case and accents; numbers by value."),
     "CREATED_AT": Order(lambda row: row.id, "By the time of creation."),
     "UPDATED_AT": Order(lambda row: row.updated_at, "By the time of the last change."),
 }

@@ -13,7 +13,7 @@ from models.tables.lead import Lead
 from models.tables.member import Member
 
 ORDERS = {
-    "NAME": Order(lambda member: member.name, "By name."),
+    "NAME": Order(lambda row: row.sort_key, "By name, regardless of case and accents; numbers by value."),
     "CREATED_AT": Order(lambda member: member.id, "By the time they joined."),
 }
 

@@ -15,6 +15,7 @@ import orjson
 
 from models.database import Connection, Database
 from models.rules.rank import spread
+from models.rules.sort_key import with_sort_key
 from models.tables.base import new_id, organisation_id
 from resolvers.changes.search_words import FIELDS, write_new
 from resolvers.changes.settle import MARK_OPEN_TASKS
@@ -88,8 +89,7 @@ class Demo:
         self._companies()
         for (name, type_, stages), count in zip(PIPELINES, (LEADS, OPPORTUNITIES), strict=True):
             self._pipeline(name, type_, stages, count)
-        manager, *reps = self.members[1:7]
-        self.rows["pool_member"] = routing_rows(self._add, self.rows["pipeline"][0], manager, reps)
+        self.rows["pool_member"] = routing_rows(self._add, self.rows["pipeline"][0], self.members[1], self.members[2:7])
         self._tasks()
         self.events.sort(key=lambda event: event["occurred_at"])
         self.rows["event"] = [{**event, "number": nth} for nth, event in enumerate(self.events, 1)]
@@ -99,7 +99,7 @@ class Demo:
     def _add(self, table: str, rows: Iterable[Mapping[str, Any]], days_ago: float) -> list[dict[str, Any]]:
         at = self.now - timedelta(days=days_ago)
         stamped = {"created_at": at, "updated_at": at, "version": 1}
-        made = [{"org_id": self.org_id, "id": new_id(at), **stamped, **row} for row in rows]
+        made = [{"org_id": self.org_id, "id": new_id(at), **stamped, **with_sort_key(table, row)} for row in rows]
         self.rows.setdefault(table, []).extend(made)
         return made
 

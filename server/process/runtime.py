@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.database import Database, ignore
 from models.migrate import migrate
 from models.rules.roles import Role
-from resolvers.changes.missing_words import fill
+from resolvers.changes.missing_values import fill
 from server.observe.metrics import Metrics
 from server.process.supervised import supervised
 from server.settings import Settings, WrongSettings
@@ -38,7 +38,7 @@ async def open_migrated(settings: Settings) -> AsyncIterator[str]:
     async with open_url(settings) as url:
         await _expect_usable(url)
         await migrate(url)
-        await _fill_words(settings, url)
+        await _fill_values(settings, url)
         yield url
 
 
@@ -63,10 +63,11 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         yield database
 
 
-async def _fill_words(settings: Settings, url: str) -> None:
-    """Write the words that a search needs where an upgrade has left rows without: shown, because it takes minutes."""
+async def _fill_values(settings: Settings, url: str) -> None:
+    """Write what searches and sorted lists need where an upgrade has left rows without: shown, because it takes
+    minutes."""
     bar = Progress(
-        TextColumn("Making records searchable"),
+        TextColumn("Making records searchable and sortable"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

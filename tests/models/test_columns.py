@@ -30,6 +30,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
     "stage": {**STAMPS, "deleted_at": "deleteStage, deletePipeline"},
     "lead": {
         **STAMPS,
+        "sort_key": "its title",
         "rank": "the place on the board: the neighbours that moveLead names",
         "stage_entered_at": "when it came into its stage",
         "qualified_at": "qualifyLead",
@@ -50,9 +51,9 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "overdue_told_at": "when the event log said that it is overdue",
     },
     "activity": {**STAMPS, "author_id": "the caller"},
-    "contact": {**STAMPS, "archived_at": "archiveContact", "words": "what it is searched by"},
-    "customer": {**STAMPS, "archived_at": "archiveCustomer", "words": "what it is searched by"},
-    "member": {**STAMPS, "subject": "the token that the member signs in with"},
+    "contact": {**STAMPS, "archived_at": "archiveContact", "sort_key": "its name", "words": "what it is searched by"},
+    "customer": {**STAMPS, "archived_at": "archiveCustomer", "sort_key": "its name", "words": "what it is searched by"},
+    "member": {**STAMPS, "sort_key": "its name", "subject": "the token that the member signs in with"},
     "pool": {**STAMPS, "turn": "the place of who was given the last lead"},
     "routing_rule": {
         **STAMPS,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from models import Base, organisation_id
 from models.database import Database
+from models.rules.sort_key import SORTED, sort_key
 from tests.support.event_data import is_declared
 from tests.support.reading.search import stored
 
@@ -187,6 +188,7 @@ async def expect_consistent(database: Database) -> None:
         if not is_declared(event["type"], json.loads(event["data"]))
     ]
     told += await wrong_words(database)
+    told += await wrong_sort_keys(database)
     assert not told, "\n".join(told)
 
 
@@ -214,6 +216,16 @@ async def wrong_words(database: Database) -> list[str]:
         if {name: lexemes(found.get(name)) for name in expected} != expected:
             wrong.append(f"a lead is found by its words: {lead['title']} has {dict(found)}")
     return wrong
+
+
+async def wrong_sort_keys(database: Database) -> list[str]:
+    """The records that are not sorted by their title or name as it is now."""
+    return [
+        f"a {table} is sorted by its {name}: {row[name]} has {row['sort_key']!r}"
+        for table, name in SORTED.items()
+        for row in await database.pool.fetch(f"SELECT {name}, sort_key FROM {table}")
+        if row["sort_key"] != sort_key(row[name])
+    ]
 
 
 def lexemes(vector: str | None) -> set[str]:

@@ -1,7 +1,8 @@
-"""What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, and words.
+"""What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, words, and
+sort keys.
 
-The words that a search finds records by are filled in afterwards, in batches, by what starts the migration: see
-`resolvers/changes/search_words.py`.
+The words that a search finds records by, and the keys that titles and names are sorted by, are filled in afterwards, in
+batches, by what starts the migration: see `resolvers/changes/missing_values.py`.
 """
 
 from alembic import op
@@ -11,8 +12,10 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-COLUMNS = ("created_at", "updated_at", "title", "value", "expected_close_date", "score", "stage_entered_at")
+COLUMNS = ("created_at", "updated_at", "sort_key", "value", "expected_close_date", "score", "stage_entered_at")
 SEARCHED = ("lead_search", "contact", "customer")
+NAMED = {"contact": "contact_name_idx", "customer": "customer_name_idx", "member": "member_org_id_name_id_idx"}
+"""Tables that are sorted by name, and the indexes that did so until now."""
 
 
 def upgrade() -> None:
@@ -20,12 +23,17 @@ def upgrade() -> None:
     op.execute("DROP INDEX lead_owner_idx")
     op.execute("DROP INDEX lead_updated_idx")
     op.execute("ALTER TABLE lead ADD COLUMN has_open_task BOOLEAN DEFAULT false NOT NULL")
+    for table in ("lead", *NAMED):
+        op.execute(f"ALTER TABLE {table} ADD COLUMN sort_key TEXT COLLATE \"C\" DEFAULT '' NOT NULL")
     op.execute(
         "UPDATE lead SET has_open_task = true WHERE EXISTS (SELECT FROM task"
         " WHERE task.org_id = lead.org_id AND task.lead_id = lead.id AND task.status = 'OPEN')"
     )
     for column in COLUMNS:
         op.execute(f"CREATE INDEX lead_stage_{column}_idx ON lead (org_id, stage_id, {column}, id)")
+    for table, replaced in NAMED.items():
+        op.execute(f"DROP INDEX {replaced}")
+        op.execute(f"CREATE INDEX {table}_sort_key_idx ON {table} (org_id, sort_key, id)")
     op.execute("CREATE INDEX lead_created_idx ON lead (org_id, created_at, id)")
     op.execute("CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, created_at, id)")
     op.execute(

@@ -11,6 +11,7 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from models.event_types import Changed, EventType, Plain
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.sort_key import with_sort_key
 from models.rules.text import line, optional_line, prose
 from models.tables.base import new_id
 from models.tables.contact import Contact, Customer
@@ -54,11 +55,11 @@ CUSTOMER_FIELDS = Fields(
     external_id=optional_line,
 )
 
-MAKE_CONTACT = CONTACT_FIELDS.make(default=("archived_at", "words"))
-REVISE_CONTACT = CONTACT_FIELDS.revise()
+MAKE_CONTACT = CONTACT_FIELDS.make("sort_key", default=("archived_at", "words"))
+REVISE_CONTACT = CONTACT_FIELDS.revise("sort_key")
 
-MAKE_CUSTOMER = CUSTOMER_FIELDS.make(default=("archived_at", "words"))
-REVISE_CUSTOMER = CUSTOMER_FIELDS.revise()
+MAKE_CUSTOMER = CUSTOMER_FIELDS.make("sort_key", default=("archived_at", "words"))
+REVISE_CUSTOMER = CUSTOMER_FIELDS.revise("sort_key")
 
 
 async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
@@ -66,7 +67,7 @@ async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
     fields = {**CONTACT_FIELDS.empty, **CONTACT_FIELDS.tidy(given)}
     await expect_found(change, "customer", fields["customer_id"], "customerId")
     contact_id = new_id()
-    await change.run(MAKE_CONTACT, id=contact_id, **fields)
+    await change.run(MAKE_CONTACT, id=contact_id, **with_sort_key("contact", fields))
     change.emit(NewEvent(Plain(EventType.CONTACT_CREATED), record_id=contact_id))
     return {"contact": contact_id}
 
@@ -83,7 +84,7 @@ async def update_contact(
     changes = differing(contact, wanted)
     await expect_found(change, "customer", changes.get("customer_id"), "customerId")
     if changes:
-        await rewrite(change, REVISE_CONTACT, contact, changes)
+        await rewrite(change, REVISE_CONTACT, contact, with_sort_key("contact", changes))
         updated = Changed(EventType.CONTACT_UPDATED, describe(contact, changes))
         change.emit(NewEvent(updated, record_id=contact_id))
     return {"contact": contact_id}
@@ -91,9 +92,10 @@ async def update_contact(
 
 async def create_customer(change: Change, **given: Any) -> Mapping[str, Any]:
     """Add a company. Raises `Refused`: EXTERNAL_ID_TAKEN; INVALID."""
+    fields = {**CUSTOMER_FIELDS.empty, **CUSTOMER_FIELDS.tidy(given)}
     customer_id = new_id()
     with expect_unique():
-        await change.run(MAKE_CUSTOMER, id=customer_id, **{**CUSTOMER_FIELDS.empty, **CUSTOMER_FIELDS.tidy(given)})
+        await change.run(MAKE_CUSTOMER, id=customer_id, **with_sort_key("customer", fields))
     change.emit(NewEvent(Plain(EventType.CUSTOMER_CREATED), record_id=customer_id))
     return {"customer": customer_id}
 
@@ -110,7 +112,7 @@ async def update_customer(
     changes = differing(customer, wanted)
     if changes:
         with expect_unique():
-            await rewrite(change, REVISE_CUSTOMER, customer, changes)
+            await rewrite(change, REVISE_CUSTOMER, customer, with_sort_key("customer", changes))
         updated = Changed(EventType.CUSTOMER_UPDATED, describe(customer, changes))
         change.emit(NewEvent(updated, record_id=customer_id))
     return {"customer": customer_id}

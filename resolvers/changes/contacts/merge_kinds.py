@@ -143,5 +143,5 @@ LEAD = _kind(
     EventType.LEAD_MERGED,
     {"tasks": ("task", "lead_id"), "activities": ("activity", "lead_id")},
     LEAD_FIELDS,
-    LEAD_FIELDS.revise("last_activity_at"),
+    LEAD_FIELDS.revise("sort_key", "last_activity_at"),
 )

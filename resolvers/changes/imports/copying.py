@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from engine.read.rows import ORG
 from models.database import Connection, Statement
+from models.rules.sort_key import with_sort_key
 from models.tables.base import new_id
 
 BATCH = 2_000
@@ -40,7 +41,7 @@ class Records:
         """Add a missing record, to be written later. Returns its id."""
         id = new_id()
         stamps = {"created_at": self.now, "updated_at": self.now, "version": 1}
-        self.rows[table].append({"org_id": self.org_id, "id": id, **stamps, **values})
+        self.rows[table].append({"org_id": self.org_id, "id": id, **stamps, **with_sort_key(table, values)})
         self.made[table] += 1
         return id
 

@@ -21,6 +21,7 @@ from models.database import Connection, Database, Statement
 from models.event_keys import key
 from models.event_types import EventType, Plain
 from models.rules.rank import spread
+from models.rules.sort_key import with_sort_key
 from models.rules.stage_kind import StageKind
 from models.tables.base import new_id
 from models.tables.lead import Lead
@@ -66,8 +67,8 @@ LAST_RANKS = Statement(
 expect_columns(
     Lead,
     (
-        *("org_id", "id", "pipeline_id", "stage_id", "rank", *IN_LINES, *FOUND, "stage_entered_at", "closed_at"),
-        *("created_at", "updated_at", "version"),
+        *("org_id", "id", "pipeline_id", "stage_id", "rank", *IN_LINES, *FOUND, "sort_key"),
+        *("stage_entered_at", "closed_at", "created_at", "updated_at", "version"),
     ),
     default=(
         *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at", "has_open_task"),
@@ -203,7 +204,7 @@ class _Importer:
             "id": lead_id,
             "pipeline_id": self.names.pipeline_id,
             "stage_id": stage["id"],
-            **deal.lead,
+            **with_sort_key("lead", deal.lead),
             "contact_id": contact,
             "customer_id": customer,
             "owner_id": owner,

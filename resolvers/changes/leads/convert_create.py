@@ -12,6 +12,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, Converted, EventType, Plain
 from models.rules.ids import public_id
+from models.rules.sort_key import sort_key
 from models.tables.base import new_id
 from models.tables.event import Changes, NewEvent
 from models.tables.lead import Lead
@@ -35,6 +36,7 @@ NEW_OPPORTUNITY = inserted(
         "rank": ":rank",
         **{name: name for name in FIELDS.names if name not in STAYS},
         "title": ":title",
+        "sort_key": ":sort_key",
         "customer_id": "CAST(:customer_id AS uuid)",
         "value": "CAST(:value AS numeric)",
         "currency": "CAST(:currency AS text)",
@@ -101,6 +103,7 @@ async def create_opportunity(
         lead_id=lead["id"],
         rank=await top_of(change, opportunity_id, stage["id"]),
         title=title,
+        sort_key=sort_key(title),
         value=value,
         currency=currency,
         customer_id=customer,

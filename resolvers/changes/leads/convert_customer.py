@@ -12,6 +12,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType, Plain
 from models.rules.refusal import Refusal, Refused
+from models.rules.sort_key import with_sort_key
 from models.rules.text import optional_line
 from models.tables.base import new_id
 from models.tables.contact import Customer
@@ -55,7 +56,7 @@ wait for each other. There is no row yet that could be locked."""
 
 CREATE = make(
     Customer,
-    *("name", "website", "phone"),
+    *("name", "sort_key", "website", "phone"),
     default=("industry", "address", "notes", "external_id", "archived_at", "words"),
 )
 
@@ -109,7 +110,7 @@ async def describe_customer(change: Change, given: Mapping[str, Any], contact: R
 async def make_customer(change: Change, described: Mapping[str, str | None]) -> UUID:
     """Create the customer. Returns its id."""
     customer_id = new_id()
-    await change.run(CREATE, id=customer_id, **described)
+    await change.run(CREATE, id=customer_id, **with_sort_key("customer", described))
     change.emit(NewEvent(Plain(EventType.CUSTOMER_CREATED), record_id=customer_id))
     return customer_id
 

@@ -13,6 +13,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType, Plain
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.sort_key import with_sort_key
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.base import new_id
@@ -66,7 +67,7 @@ NEW_LEAD = inserted(
         "pipeline_id": ":pipeline_id",
         "stage_id": ":stage_id",
         "rank": ":rank",
-        **{name: f":{name}" for name in FIELDS.names},
+        **{name: f":{name}" for name in (*FIELDS.names, "sort_key")},
         "stage_entered_at": "now()",
         "closed_at": "CASE WHEN CAST(:closed AS boolean) THEN now() END",
     },
@@ -89,7 +90,7 @@ INSERT_LEAD = Statement(
 )
 """A new lead, and the first step of its history."""
 
-REVISE_LEAD = FIELDS.revise()
+REVISE_LEAD = FIELDS.revise("sort_key")
 
 COMMERCIAL = {"value", "currency", "probability", "expected_close_date", "contact_id", "customer_id"}
 """What stays as it was once a lead is converted: from then on the opportunity says it."""
@@ -118,7 +119,7 @@ async def create_lead(
     with expect_unique():
         await change.run(
             INSERT_LEAD,
-            **fields,
+            **with_sort_key("lead", fields),
             id=new_event.id,
             lead_id=lead_id,
             pipeline_id=stage["pipeline_id"],
@@ -158,7 +159,7 @@ async def update_lead(
             shown={"lead": lead_id},
         )
     with expect_unique():
-        await rewrite(change, REVISE_LEAD, lead, changes)
+        await rewrite(change, REVISE_LEAD, lead, with_sort_key("lead", changes))
     count(change, lead, standing.stage, -1)
     now = {**lead, **changes}
     count(change, now, standing.stage, 1)

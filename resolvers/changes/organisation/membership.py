@@ -14,6 +14,7 @@ from models.database import Connection, Database, Row, Statement
 from models.event_types import Changed, EventType
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
+from models.rules.sort_key import sort_key
 from models.tables.base import new_id
 from models.tables.event import NewEvent
 
@@ -48,8 +49,8 @@ FOUND_ORGANISATION = Statement(
 JOIN = Statement(
     text(
         """
-        INSERT INTO member (org_id, id, subject, name, email, role)
-        VALUES (:org_id, :id, :subject, :name, :email, :role)
+        INSERT INTO member (org_id, id, subject, name, sort_key, email, role)
+        VALUES (:org_id, :id, :subject, :name, :sort_key, :email, :role)
         ON CONFLICT (org_id, subject) DO UPDATE SET subject = excluded.subject
         RETURNING id, active, role
         """
@@ -109,12 +110,14 @@ async def expect_member(connection: Connection, caller: Caller) -> tuple[UUID, R
 async def _join(connection: Connection, caller: Caller) -> Row:
     """Create the organisation, if need be, and the caller's member record."""
     await FOUND_ORGANISATION.run(connection, org_id=caller.org_id, organisation=caller.organisation)
+    name = caller.name or caller.email or caller.subject
     made = await JOIN.first(
         connection,
         org_id=caller.org_id,
         id=new_id(),
         subject=caller.subject,
-        name=caller.name or caller.email or caller.subject,
+        name=name,
+        sort_key=sort_key(name),
         email=caller.email,
         role=caller.role.value,
     )

@@ -95,7 +95,7 @@ COLUMNS = [
     if column.name not in ("id", "external_id", "converted_to_id", "converted_from_id")
 ]
 UNREFERRED = "converted_to_id IS NULL AND converted_from_id IS NULL"
-SORT_KEYS = "(rank, title, value, currency, expected_close_date, score, stage_entered_at, updated_at)"
+SORT_KEYS = "(rank, title, sort_key, value, currency, expected_close_date, score, stage_entered_at, updated_at)"
 
 
 async def disturb(database: Database, random: Random) -> set[str]:

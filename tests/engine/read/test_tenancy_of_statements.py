@@ -22,16 +22,18 @@ ACROSS: Mapping[str, list[str]] = {
     "engine.live.feed.HEADS": ["event_log event_log"],
     "engine.change.idempotency.FORGETTABLE": ["organisation organisation", "outcome outcome", "outcome outcome"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
-    "resolvers.changes.missing_words.ANYWHERE": [
+    "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",
         "contact contact",
         "lead lead",
         "lead_search lead_search",
+        *("lead lead", "contact contact", "customer customer", "member member"),
     ],
     "resolvers.changes.tasks.overdue.LATE": ["event_log log", "task task"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
-and which organisations have new, old or late records, or records without words. Nothing of them is shown to anyone."""
+and which organisations have new, old or late records, or records without words or sort keys. Nothing of them is shown
+to anyone."""
 
 ON_DEMAND = {
     "resolvers/changes/ownership/route.py _first_match": "the rules of a pipeline; run below",
@@ -46,6 +48,7 @@ MAKERS = {
     "resolvers/changes/contacts/merge_kinds.py _count",
     "resolvers/changes/contacts/merge_kinds.py _end",
     "resolvers/changes/search_words.py _write",
+    "resolvers/changes/missing_values.py _write_keys",
     "engine/change/events.py appending",
     "engine/change/records.py make",
     "engine/change/records.py revise",
@@ -58,7 +61,7 @@ RAW = {
     "models/database.py: ROLLBACK": "reads nothing",
     "models/database.py: COMMIT": "reads nothing",
     "engine/live/retention.py: SET LOCAL synchronous_commit = off": "reads nothing",
-    "resolvers/changes/missing_words.py: SET LOCAL synchronous_commit = off": "reads nothing",
+    "resolvers/changes/missing_values.py: SET LOCAL synchronous_commit = off": "reads nothing",
     "engine/live/wakeups_postgres.py: SELECT pg_notify($1, $2)": "reads nothing; carries the id of an organisation",
     "server/process/demo.py: SELECT pg_advisory_xact_lock(hashtext('dealboard demo'))": "reads nothing",
     "server/process/demo.py: SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)": "limited; checked below",

@@ -9,8 +9,8 @@ import pytest
 
 from engine.errors import RequestError
 from models import organisation_id
-from resolvers.changes import missing_words
-from resolvers.changes.missing_words import fill
+from resolvers.changes import missing_values
+from resolvers.changes.missing_values import fill
 from resolvers.conditions.fields import ORDERS
 from resolvers.reads import lead_lists
 from tests.support.consistency import expect_consistent
@@ -254,7 +254,7 @@ async def forget(world: World) -> None:
 
 async def test_missing_words_are_filled_in(world: World, strangers: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every record of every organisation is found again, in batches; a second time there is nothing to do."""
-    monkeypatch.setattr(missing_words, "BATCH", 2)
+    monkeypatch.setattr(missing_values, "BATCH", 2)
     await described(world)
     await described(strangers)
     await forget(world)

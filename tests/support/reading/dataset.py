@@ -17,7 +17,7 @@ import orjson
 from models import Base, organisation_id
 from models.database import Database
 from models.event_types import EventType
-from resolvers.changes.missing_words import fill as fill_words
+from resolvers.changes.missing_values import fill as fill_values
 
 DEMO, OTHER, EMPTY = "demo", "other", "empty"
 """The keys of the organisations; the last one is empty."""
@@ -267,7 +267,7 @@ async def fill(database: Database, *organisations: Tables) -> None:
                 await connection.copy_records_to_table(table, records=records, columns=columns)
         await connection.execute(COUNT_STAGES)
         await connection.execute(FIND_OPEN_TASKS)
-        await fill_words(connection)
+        await fill_values(connection)
 
 
 async def load(database: Database) -> Tables:

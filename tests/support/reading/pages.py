@@ -12,7 +12,8 @@ from uuid import UUID
 
 from graphql import GraphQLError
 
-from tests.support.reading.records import Record, instant, lower, shown
+from models.rules.sort_key import sort_key
+from tests.support.reading.records import Record, instant, shown
 
 
 class BadArgument(Exception):
@@ -25,11 +26,11 @@ class Order:
 
     column: str
     read: Callable[[str], Any] = str
-    lowered: bool = False
+    keyed: bool = False
 
     def of(self, record: Record) -> Any:
         value = record.row[self.column]
-        return lower(value) if self.lowered else value
+        return sort_key(value) if self.keyed else value
 
     def text(self, record: Record) -> str | None:
         value = self.of(record)
@@ -67,12 +68,12 @@ def _large(text: str) -> int:
 BY_ID = Order("id")
 LEADS = {
     "BOARD": Order("rank"), "CREATED_AT": Order("created_at", _aware),
-    "UPDATED_AT": Order("updated_at", _aware), "TITLE": Order("title"),
+    "UPDATED_AT": Order("updated_at", _aware), "TITLE": Order("title", keyed=True),
     "VALUE": Order("value", _number), "EXPECTED_CLOSE_DATE": Order("expected_close_date", date.fromisoformat),
     "SCORE": Order("score", _small), "STAGE_ENTERED_AT": Order("stage_entered_at", _aware),
 }  # fmt: skip
 NULLABLE = {"value", "expected_close_date", "score", "deadline"}
-NAMED = {"NAME": Order("name", lowered=True), "CREATED_AT": BY_ID, "UPDATED_AT": Order("updated_at", _aware)}
+NAMED = {"NAME": Order("name", keyed=True), "CREATED_AT": BY_ID, "UPDATED_AT": Order("updated_at", _aware)}
 ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Query", "leads"): (LEADS, "CREATED_AT", "DESC"),
     ("Query", "matchingLeads"): (LEADS, "CREATED_AT", "DESC"),
@@ -82,7 +83,7 @@ ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Customer", "contacts"): (NAMED, "NAME", "ASC"),
     ("Query", "contacts"): (NAMED, "NAME", "ASC"),
     ("Query", "customers"): (NAMED, "NAME", "ASC"),
-    ("Query", "members"): ({"NAME": Order("name"), "CREATED_AT": BY_ID}, "NAME", "ASC"),
+    ("Query", "members"): ({"NAME": Order("name", keyed=True), "CREATED_AT": BY_ID}, "NAME", "ASC"),
     ("Query", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
     ("Lead", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
     ("Contact", "tasks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "DUE", "ASC"),
