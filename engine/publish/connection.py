@@ -4,8 +4,9 @@ from typing import Any, Generic, TypeVar
 
 import strawberry
 
-from engine.publish.fields import read
+from engine.publish.fields import Argument, read
 from engine.publish.scalars import Cursor
+from engine.read.counts import LIMIT, MAX_LIMIT, Count, CountPrecision, total
 from engine.read.json_text import Expression
 from engine.read.paging import Each, OpenPage
 from engine.read.rows import Same
@@ -23,7 +24,21 @@ def _cursor(page: OpenPage, args: Args) -> Expression:
 
 
 def _total(page: OpenPage, args: Args) -> Expression:
-    return page.total
+    return total(page.page)
+
+
+def _counted(page: OpenPage, args: Args) -> Count:
+    return Count.of(page.page, args)
+
+
+def _count(counted: Any, args: Args) -> Expression:
+    found: Expression = counted.count
+    return found
+
+
+def _precision(counted: Any, args: Args) -> Expression:
+    found: Expression = counted.precision
+    return found
 
 
 def _row(page: OpenPage, args: Args) -> Same:
@@ -65,10 +80,31 @@ class Edge(Generic[NodeType]):
 
 
 @strawberry.type(
+    name="Count", description="The number of items in a list. Lists with more items than a limit are not counted on."
+)
+class ListCount:
+    count: int = read(_count, "The number of items, or the limit if there are more.")
+    precision: CountPrecision = read(_precision, "Whether the list holds exactly this many items, or more.")
+
+
+@strawberry.type(
     description="A page of a list. Take the items from `nodes`, or from `edges` when you need their cursors."
 )
 class Connection(Generic[NodeType]):
     edges: list[Edge[NodeType]] = read(_each_edge, "The items of the page, each with its cursor.")
     nodes: list[NodeType] = read(_each_node, "The items of the page.")
     page_info: PageInfo = read(_here, "Whether there are more pages, and the cursors to fetch them with.")
-    total_count: int = read(_total, "The number of items in the whole list. Counted only when selected.")
+    total_count: int = read(
+        _total,
+        "The number of items in the whole list. Counted only when selected, and each of them if the list is filtered:"
+        " in a large organisation prefer `count`.",
+    )
+    count: ListCount = read(
+        _counted,
+        "The number of items in the whole list, as far as a limit: show `10,000+` instead of waiting.",
+        arguments={
+            "limit": Argument(
+                int | None, f"The number of items to count at most: 1 to {MAX_LIMIT:,}. Default: {LIMIT:,}."
+            )
+        },
+    )

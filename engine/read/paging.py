@@ -23,7 +23,6 @@ from sqlalchemy import (
     func,
     literal_column,
     or_,
-    select,
     tuple_,
     union_all,
 )
@@ -68,6 +67,7 @@ class Page:
     arguments.
 
     `walked` are the same rows as they are best read in their order: by parents that have an index in it, or row by row.
+    `kept` is how many rows the list holds, where that need not be counted.
     """
 
     rows: Rows
@@ -79,6 +79,7 @@ class Page:
     cursor: Slot | None
     beside: Rows | None = None
     walked: Rows | None = None
+    kept: Expression | None = None
 
     def opened(self, lookahead: bool) -> "OpenPage":
         """The page as a source of rows; `lookahead` reads one row more, to know whether there is another page."""
@@ -211,15 +212,6 @@ class OpenPage:
         """Whether there are rows beyond the page at this end."""
         return func.count() > self.page.size if forward != self.page.backward else self.page.passed()
 
-    @property
-    def total(self) -> Expression:
-        """The number of rows on all pages together."""
-        total: Expression = self.page.rows.select(func.count()).scalar_subquery()
-        if self.page.beside is None:
-            return total
-        beside = self.page.beside.select(literal_column("1")).subquery()
-        return total + select(func.count()).select_from(beside).scalar_subquery()
-
     def json(self, build: Callable[[Source], Expression]) -> ScalarSelect[Any]:
         """The connection object as a subquery over the page's rows: one object, whatever its fields."""
         source = Source(self.entity)
@@ -237,7 +229,8 @@ class Each:
 
 
 def page(rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], **more: Any) -> Page:
-    """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select; `more`: `beside`, `walked`."""
+    """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select; `more`: `beside`, `walked`,
+    `kept`."""
     first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
     if (first is not None or after is not None) and (last is not None or before is not None):
         raise BadInput("Send first and after, or last and before, not both.")

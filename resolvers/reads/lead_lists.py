@@ -1,15 +1,17 @@
 """Lists of leads and opportunities, filtered and sorted."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import union_all
+from sqlalchemy import BigInteger, cast, func, literal_column, union_all
 
+from engine.read.json_text import Expression
 from engine.read.paging import Direction, Page, page
 from engine.read.rows import Entity, OfEach, Rows, rows
 from engine.read.slots import Args, BadInput
 from models.tables.lead import Lead
-from models.tables.stage import Stage
+from models.tables.stage import Stage, StageTotal
 from resolvers.conditions import sql
 from resolvers.conditions.fields import FILTERS, ORDERS, STAGES
 from resolvers.conditions.found import FEW, FEW_BY_STAGE, Hits, holds_words
@@ -20,7 +22,7 @@ NEWEST = ("CREATED_AT", Direction.DESC)
 
 def leads(root: Any, args: Args) -> Page:
     """The leads of the organisation that match the filter, newest first."""
-    return listed(rows(Lead), args, args.get("filter"))
+    return replace(listed(rows(Lead), args, args.get("filter")), kept=kept(rows(Stage), args.get("filter")))
 
 
 def matching_leads(root: Any, args: Args) -> Page:
@@ -86,12 +88,28 @@ def counted(found: Rows, wanted: Mapping[str, Any] | None) -> Rows:
     return Rows(found.model, Entity(found.model, both.subquery()), ())
 
 
+def kept(stages: Rows, wanted: Mapping[str, Any] | None) -> Expression | None:
+    """The number of leads in these stages that match the filter, from the stored totals; None where only the leads
+    themselves know whether they match."""
+    given = {name: value for name, value in (wanted or {}).items() if value is not None}
+    if not given.keys() <= STAGES.keys():
+        return None
+    asked = _asked(stages, given).select(stages.entity.id)
+    total = rows(StageTotal)
+    found = total.where(total.entity.stage_id.in_(asked))
+    return found.value(lambda row: cast(func.coalesce(func.sum(row.leads), literal_column("0")), BigInteger))
+
+
+def _asked(stages: Rows, wanted: Mapping[str, Any]) -> Rows:
+    """The stages whose leads can match the filter, by the parts of it that ask for a stage."""
+    given = {name: value for name, value in wanted.items() if name in STAGES and value is not None}
+    return stages.where(*(STAGES[name](stages.entity, value) for name, value in given.items()))
+
+
 def _by_stage(found: Rows, wanted: Mapping[str, Any]) -> OfEach:
     """Leads stage by stage: every order has its index there, and a filter may leave few of the stages."""
     stages = rows(Stage)
-    given = {name: value for name, value in wanted.items() if name in STAGES and value is not None}
-    asked = stages.where(*(STAGES[name](stages.entity, value) for name, value in given.items()))
-    parents = asked.select(stages.entity.id).subquery()
+    parents = _asked(stages, wanted).select(stages.entity.id).subquery()
     in_stage = found.where(found.entity.stage_id == parents.c.id)
     return OfEach(in_stage.model, in_stage.entity, in_stage.conditions, parents=parents)
 
@@ -100,7 +118,8 @@ def in_stage(stage: Any, args: Args) -> Page:
     """The leads of a stage, in the order of the board."""
     found = rows(Lead)
     found = found.where(found.entity.stage_id == stage.id)
-    return _page(found, args, args.get("filter"), ("BOARD", Direction.ASC))
+    page = _page(found, args, args.get("filter"), ("BOARD", Direction.ASC))
+    return replace(page, kept=kept(rows(Stage, stage.id), args.get("filter")))
 
 
 def of_contact(contact: Any, args: Args) -> Page:

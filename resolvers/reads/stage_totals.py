@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal_column, text
+from sqlalchemy import ColumnElement, func, literal_column, text
 
 from engine.read.json_text import Expression
 from engine.read.rows import ORG, Rows, Same, rows
@@ -17,6 +17,7 @@ from engine.read.slots import Args
 from models.database import Connection, Statement
 from models.tables.lead import Lead
 from models.tables.stage import StageTotal
+from resolvers.conditions.fields import STAGES
 from resolvers.reads.lead_lists import counted
 from resolvers.reads.record_leads import Worth
 from resolvers.reads.tasks.tasks import has_next
@@ -40,34 +41,42 @@ class StageTotals:
     """The leads in a stage, optionally those that match a filter."""
 
     stage: Any
-    filter: Mapping[str, Any] | None
+    of_stage: Mapping[str, Any]
+    """The parts of the filter that all leads of a stage meet, or none."""
+    of_lead: Mapping[str, Any]
+    """The others."""
 
     def leads(self) -> Rows:
         """All of these leads."""
         found = rows(Lead)
-        return counted(found.where(found.entity.stage_id == self.stage.id), self.filter)
+        return counted(found.where(found.entity.stage_id == self.stage.id, *self._conditions()), self.of_lead)
 
     def kept(self) -> Rows:
         """The stored totals of the whole stage, by currency."""
         found = rows(StageTotal)
-        return found.where(found.entity.stage_id == self.stage.id)
+        return found.where(found.entity.stage_id == self.stage.id, *self._conditions())
+
+    def _conditions(self) -> list[ColumnElement[bool]]:
+        return [STAGES[name](self.stage, value) for name, value in self.of_stage.items()]
 
 
 def of(stage: Any, args: Args) -> Same:
     """The totals of the stage: an object of the stage's own row."""
-    return Same(StageTotals(stage, args.get("filter")))
+    given = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
+    of_stage = {name: value for name, value in given.items() if name in STAGES}
+    return Same(StageTotals(stage, of_stage, {name: value for name, value in given.items() if name not in STAGES}))
 
 
 def count(totals: StageTotals, args: Args) -> Expression:
     """The number of leads."""
-    if totals.filter:
+    if totals.of_lead:
         return totals.leads().select(func.count()).scalar_subquery()
     return totals.kept().value(lambda total: func.coalesce(func.sum(total.leads), ZERO))
 
 
 def values(totals: StageTotals, args: Args) -> Rows:
     """Their value, by currency."""
-    if totals.filter:
+    if totals.of_lead:
         return Rows(Worth, Worth(totals), ())
     found = totals.kept()
     total = found.entity

@@ -1,6 +1,7 @@
 """The published enums of our own, each value with its description."""
 
 from engine.publish.enums import publish
+from engine.read.counts import CountPrecision
 from engine.read.paging import Direction
 from models.event_types import EventType
 from models.rules.entering import LeadField
@@ -16,6 +17,13 @@ publish(
     name="OrderDirection",
     ASC="The smallest, oldest or alphabetically first comes first.",
     DESC="The largest, newest or alphabetically last comes first.",
+)
+
+publish(
+    CountPrecision,
+    "Whether a count is exact.",
+    EXACT="The list holds exactly this many items.",
+    AT_LEAST="The list holds more items than this: counting ended at the limit.",
 )
 
 publish(

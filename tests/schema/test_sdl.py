@@ -120,7 +120,8 @@ def test_what_may_be_missing_is_nullable() -> None:
 
 
 def test_connections_are_like_relay_has_them() -> None:
-    """Every connection has edges, nodes, pageInfo and totalCount, and every field of one takes all four arguments."""
+    """Every connection has edges, nodes, pageInfo, totalCount and count, and every field of one takes all four
+    arguments."""
     for name, type_ in OBJECTS.items():
         if name.endswith("Connection"):
             item = name.removesuffix("Connection")
@@ -129,6 +130,7 @@ def test_connections_are_like_relay_has_them() -> None:
                 "nodes": f"[{item}!]!",
                 "pageInfo": "PageInfo!",
                 "totalCount": "Int!",
+                "count": "Count!",
             }
             edge = OBJECTS[f"{item}Edge"]
             expected = {"cursor": "Cursor!", "node": f"{item}!"}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -160,6 +161,11 @@ def sorting(orders: Mapping[str, Order], default: str, direction: str, given: Ma
     return Sorting(name, order, asked["direction"] == "DESC", place)
 
 
+def counted(there: int, limit: int = 10_000) -> dict[str, Any]:
+    """The number of items in a list, up to a limit."""
+    return {"count": min(there, limit), "precision": "AT_LEAST" if there > limit else "EXACT"}
+
+
 class Page(dict[str, Any]):
     """A connection object."""
 
@@ -179,6 +185,7 @@ class Page(dict[str, Any]):
             edges=[{"cursor": cursor, "node": record} for cursor, record in zip(cursors, page, strict=True)],
             nodes=page,
             totalCount=len(listed),
+            count=partial(counted, len(listed)),
             pageInfo={
                 "hasNextPage": passed if backward else more,
                 "hasPreviousPage": more if backward else passed,

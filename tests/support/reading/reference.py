@@ -106,7 +106,10 @@ def resolve(source: Any, info: GraphQLResolveInfo[Any], **given: Any) -> Any:
     if rule is not None:
         return rule(info.context, source, arguments(info.parent_type.name, info.field_name, given))
     if isinstance(source, Mapping):
-        return source[info.field_name]
+        found = source[info.field_name]
+        return (
+            found(**{name: value for name, value in given.items() if value is not None}) if callable(found) else found
+        )
     assert isinstance(source, Record | Page), f"no rule for {info.parent_type.name}.{info.field_name}"
     return shown(source[snake(info.field_name)])
 

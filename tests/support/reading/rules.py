@@ -105,6 +105,8 @@ def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any
         parsed["filter"] = parse_filter(found["filter"])
     if "condition" in found:
         checked(found["condition"])
+    if type_.endswith("Connection") and not 1 <= found.get("limit", 1) <= 100_000:
+        raise BadArgument("a limit out of range")
     if (type_, field) in ORDERS:
         parsed |= parse_paging((type_, field), found)
     return parsed
