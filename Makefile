@@ -27,10 +27,11 @@ check: install-dev ## Lint, types, and the committed schema
 mutants: install-dev ## Thirty wrong rules: do the tests notice each?
 	$(BIN)/python -m tests.mutants
 
-bench: install-dev ## Measure against hand-written limits, and what one organisation notices of another
+bench: install-dev ## Measure against hand-written limits, between organisations, and as one grows
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.live
 	$(BIN)/python -m bench.neighbours
+	$(BIN)/python -m bench.growth
 
 soak: install-dev ## Minutes of killed servers and cut connections: is anything lost, doubled or out of order?
 	$(BIN)/python -m bench.soak
