@@ -13,6 +13,9 @@ from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, r
 SORTED_BY = ("created_at", "updated_at", "sort_key", "value", "expected_close_date", "score", "stage_entered_at")
 """What leads can be sorted by, besides their place on the board."""
 
+COUNTED = ("closed_at", "has_open_task", "currency", "value", "probability")
+"""What an index holds of each lead besides its stage and its owner, for totals."""
+
 
 class Lead(Tenant, Stamped, Base):
     """A potential sale. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity.
@@ -76,6 +79,8 @@ class Lead(Tenant, Stamped, Base):
             "stage_id",
             postgresql_where=text("closed_at IS NULL AND NOT has_open_task"),
         ),
+        # What totals of a stage's leads are filtered by and made of, so that none of the leads themselves is read.
+        Index("lead_stage_totals_idx", "org_id", "stage_id", "owner_id", postgresql_include=COUNTED),
         Index("lead_value_idx", "org_id", "value", "id"),
         Index("lead_close_date_idx", "org_id", "expected_close_date", "id"),
     )

@@ -28,6 +28,10 @@ class Deals:
         found = rows(Lead)
         return found.where(getattr(found.entity, self.column) == self.id, found.entity.converted_at.is_(None))
 
+    def weight(self, lead: Any) -> Expression:
+        """The value of one of them times its chance, in percent, of being won."""
+        return rows(Stage, lead.stage_id).value(lambda stage: lead.value * chance(lead, stage))
+
     def count(self, kind: StageKind | None = None) -> Expression:
         """The number of leads, or of those that ended this way; one that was closed in an open stage counts as lost."""
         found = self.leads()
@@ -81,6 +85,8 @@ class Counted(Protocol):
 
     def leads(self) -> Rows: ...
 
+    def weight(self, lead: Any) -> Expression: ...
+
 
 class Worth:
     """The value of leads in each currency; the columns are those of a stage's total."""
@@ -88,10 +94,8 @@ class Worth:
     def __init__(self, counted: Counted) -> None:
         found = counted.leads()
         lead = found.entity
-        weight = rows(Stage, lead.stage_id).value(lambda stage: lead.value * chance(lead, stage))
-        priced = (
-            found.where(lead.value.is_not(None)).select(lead.currency, lead.value, weight.label("weight")).subquery()
-        )
+        weight = counted.weight(lead).label("weight")
+        priced = found.where(lead.value.is_not(None)).select(lead.currency, lead.value, weight).subquery()
         self.clause = (
             select(
                 priced.c.currency,

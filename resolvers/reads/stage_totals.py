@@ -19,6 +19,7 @@ from models.tables.lead import Lead
 from models.tables.stage import StageTotal
 from resolvers.conditions.fields import STAGES
 from resolvers.reads.lead_lists import counted
+from resolvers.reads.leads import chance
 from resolvers.reads.record_leads import Worth
 from resolvers.reads.tasks.tasks import has_next
 
@@ -50,6 +51,11 @@ class StageTotals:
         """All of these leads."""
         found = rows(Lead)
         return counted(found.where(found.entity.stage_id == self.stage.id, *self._conditions()), self.of_lead)
+
+    def weight(self, lead: Any) -> Expression:
+        """The value of one of them times its chance, in percent, of being won."""
+        weight: Expression = lead.value * chance(lead, self.stage)
+        return weight
 
     def kept(self) -> Rows:
         """The stored totals of the whole stage, by currency."""

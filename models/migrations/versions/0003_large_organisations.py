@@ -37,6 +37,10 @@ def upgrade() -> None:
     op.execute("CREATE INDEX lead_created_idx ON lead (org_id, created_at, id)")
     op.execute("CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, created_at, id)")
     op.execute(
+        "CREATE INDEX lead_stage_totals_idx ON lead (org_id, stage_id, owner_id)"
+        " INCLUDE (closed_at, has_open_task, currency, value, probability)"
+    )
+    op.execute(
         "CREATE INDEX lead_without_task_idx ON lead (org_id, stage_id) WHERE closed_at IS NULL AND NOT has_open_task"
     )
     op.execute(
