@@ -15,7 +15,7 @@ async def explain(database: Database, sql: str, arguments: Sequence[Any], custom
     one; EXECUTE takes literals only, which PostgreSQL writes.
     """
     async with database.acquire(custom=custom) as connection:
-        types = [_name(parameter) for parameter in (await connection.prepare(sql)).get_parameters()]
+        types = [_name(parameter) for parameter in (await connection.prepare(sql, name="")).get_parameters()]
         literals = ", ".join(f"quote_nullable(${nth}::{type_}::text)" for nth, type_ in enumerate(types, 1))
         values: Any = await connection.fetchrow(f"SELECT {literals}", *arguments) if types else ()
         given = ", ".join(f"{value}::{type_}" for value, type_ in zip(values, types, strict=True))

@@ -3,13 +3,14 @@
 import asyncio
 from functools import cache
 from importlib.resources import files
+from uuid import uuid4
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from models import database
@@ -54,7 +55,9 @@ async def migrate(url: str, revision: str = "head") -> None:
 
     `revision` stops at that revision, for tests of the upgrade from it. Raises `UnknownRevision`.
     """
-    engine = create_async_engine(asyncpg_url(url))
+    # Behind a pooler, a session may hold the statements of another process: no two of them have the same name.
+    options = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: f"dealboard_{uuid4().hex}"}
+    engine = create_async_engine(asyncpg_url(url), poolclass=NullPool, connect_args=options)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade, revision)

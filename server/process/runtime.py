@@ -93,7 +93,7 @@ async def _fill_values(settings: Settings, url: str) -> None:
 
 async def _expect_usable(url: str) -> None:
     try:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=10, statement_cache_size=0)  # it may be a pooler
     except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
         raise WrongSettings(
             f"DEALBOARD_DATABASE_URL: cannot connect ({type(error).__name__}: {error})."
