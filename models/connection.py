@@ -51,6 +51,8 @@ class FrugalConnection(asyncpg.Connection):
     ends = inf
     custom = False
     """Whether statements are planned for their values each time, rather than once for all."""
+    usual_plan = "force_generic_plan"
+    """The `plan_cache_mode` in which statements are planned unless their values matter."""
     looked_up = 0
     """How often types were looked up."""
     _stmt_cache: Any
@@ -67,7 +69,7 @@ class FrugalConnection(asyncpg.Connection):
         Behind a pooler, which shares sessions and where nothing is kept prepared, each is planned anew anyway.
         """
         if self._stmt_cache.get_max_size():
-            await self.execute(f"SET plan_cache_mode = force_{'custom' if custom else 'generic'}_plan")
+            await self.execute(f"SET plan_cache_mode = {'force_custom_plan' if custom else self.usual_plan}")
         self.custom = custom
 
     @property

@@ -30,7 +30,6 @@ SESSION = {
     "application_name": "dealboard",
     "timezone": "UTC",  # so that timestamps become RFC 3339 in UTC when PostgreSQL writes them as JSON
     "jit": "off",  # compiling costs more than it gains on statements of some milliseconds
-    "plan_cache_mode": "force_generic_plan",  # what changes the plan changes the statement, so plan each one once
 }
 
 
@@ -47,7 +46,6 @@ class Statement:
 
     It takes exactly the values that it binds. A surplus one is a field that would not be written, or an organisation
     that the statement is not limited to.
-
     Each statement registers itself in `STATEMENTS`, so that a rule can be checked against all of them.
     """
 
@@ -171,6 +169,7 @@ class Database:
         read_timeout: float = 10.0,
         change_timeout: float = 30.0,
         connection_lifetime: float = 3600.0,
+        plan_cache_mode: str = "force_generic_plan",
         waited: Observe = ignore,
         ran: Observe = ignore,
     ) -> AsyncIterator[Self]:
@@ -183,6 +182,7 @@ class Database:
 
         async def observe(connection: Any) -> None:
             connection.live_for(connection_lifetime)
+            connection.usual_plan = plan_cache_mode
             if ran is not ignore:
                 connection.add_query_logger(lambda query: ran(query.elapsed))
 
@@ -195,7 +195,7 @@ class Database:
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=LARGEST_KEPT,
             connection_class=FrugalConnection,
-            server_settings={**SESSION, "statement_timeout": str(round(1000 * read_timeout))},
+            server_settings={**SESSION, "plan_cache_mode": plan_cache_mode, "statement_timeout": f"{read_timeout}s"},
             reset=_keep,
         ) as pool:
             spare = Spare(pool)

@@ -49,6 +49,10 @@ class Settings(BoundSettings):
         gt=0,
         description="Seconds after which a PostgreSQL connection is replaced, so that it returns its memory.",
     )
+    plan_cache_mode: Literal["force_generic_plan", "auto"] = Field(
+        "force_generic_plan",
+        description="How PostgreSQL plans prepared statements of small organisations: once. Set auto with Citus.",
+    )
     jwt_secret: str | None = Field(None, description="Secret that verifies tokens signed with HS256: 32 bytes or more.")
     jwks_url: str | None = Field(
         None, description="URL of the public keys (JWKS) that verify tokens signed with RS256 or ES256."

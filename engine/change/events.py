@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Uuid, text
 
+from engine.change.shards import OWN
 from engine.read.rows import ORG
 from models.database import Connection, Statement
 from models.tables.event import Event, NewEvent
@@ -28,22 +29,26 @@ def appending(beside: str = "") -> Statement:
 
     `beside` is another CTE of the same statement. If it reads from `log`, it waits for the counter's lock, so only the
     transaction that holds the lock writes its rows: no two transactions can deadlock over them.
+
+    The statement may have waited for that lock, so an event is never dated before the one that it follows.
     """
     columns = ", ".join(NAMED)
     return Statement(
         text(
             f"""
         WITH log AS (
-            UPDATE event_log SET head = head + cardinality(CAST(:ids AS uuid[])) WHERE org_id = :org_id
-            RETURNING head - cardinality(CAST(:ids AS uuid[])) AS before
+            UPDATE event_log SET head = head + cardinality(CAST(:ids AS uuid[])),
+                appended_at = greatest(appended_at, statement_timestamp())
+            WHERE org_id = :org_id RETURNING head - cardinality(CAST(:ids AS uuid[])) AS before, appended_at
         ){beside and f", {beside}"}
         INSERT INTO event (org_id, number, id, type, occurred_at, actor_id, mutation, {columns}, data)
-        SELECT :org_id, log.before + happened.nth, happened.id, happened.type, clock_timestamp(), :actor_id, :mutation,
+        SELECT own.id, log.before + happened.nth, happened.id, happened.type, log.appended_at, :actor_id, :mutation,
             {", ".join(f"happened.{name}" for name in NAMED)}, happened.data
-        FROM log, unnest(
+        FROM {OWN}, log, unnest(
             CAST(:ids AS uuid[]), CAST(:types AS text[]), {", ".join(f"CAST(:{name}s AS uuid[])" for name in NAMED)},
             CAST(:data AS jsonb[])
         ) WITH ORDINALITY AS happened (id, type, {columns}, data, nth)
+        WHERE own.id = :org_id
         """
         ).bindparams(ORG)
     )

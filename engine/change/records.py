@@ -78,7 +78,7 @@ def revise(model: type[Base], *fields: str) -> Statement:
         .where(columns.org_id == ORG, columns.id == ID)
         .values(
             version=columns.version + 1,
-            updated_at=func.clock_timestamp(),
+            updated_at=func.statement_timestamp(),
             **{name: bindparam(name, type_=columns[name].type) for name in fields},
         )
     )

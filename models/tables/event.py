@@ -20,7 +20,7 @@ class EventLog(Base):
 
     From `tail` on no number is missing; before it, some events were deleted. The row is updated, last, in the
     transaction that writes the events, so numbers have no gaps and their order is commit order. An identity column
-    would give neither.
+    would give neither. `appended_at` is when the last of them occurred: none is dated before its predecessor.
     """
 
     __tablename__ = "event_log"
@@ -29,6 +29,7 @@ class EventLog(Base):
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     head: Mapped[int] = mapped_column(BigInteger, server_default="0")
     tail: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    appended_at: Mapped[datetime | None]
 
 
 class Event(Base):

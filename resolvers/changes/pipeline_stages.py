@@ -38,7 +38,7 @@ TAKE_SOME_STAGES = Statement(
 ARRANGE = Statement(
     text(
         """
-        UPDATE stage SET position = wanted.nth - 1, updated_at = clock_timestamp(), version = stage.version + 1
+        UPDATE stage SET position = wanted.nth - 1, updated_at = statement_timestamp(), version = stage.version + 1
         FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (id, nth)
         WHERE stage.org_id = :org_id AND stage.id = wanted.id AND stage.position <> wanted.nth - 1
         """
@@ -48,7 +48,8 @@ ARRANGE = Statement(
 
 RESHAPED = Statement(
     text(
-        "UPDATE pipeline SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id"
+        "UPDATE pipeline SET updated_at = statement_timestamp(), version = version + 1"
+        " WHERE org_id = :org_id AND id = :id"
     ).bindparams(ORG)
 )
 """Count a change of its stages or rules as a change of the pipeline."""

@@ -9,19 +9,21 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from engine.change.events import appending
+from engine.change.shards import OWN
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Connection, Statement
 from models.rules.stage_kind import chance
 
 APPEND_WITH_TOTALS = appending(
-    """totals AS (
+    f"""totals AS (
             INSERT INTO stage_total (org_id, stage_id, currency, leads, value, weighted)
-            SELECT :org_id, total.stage_id, total.currency, total.leads, total.value, total.weighted
-            FROM log, unnest(
+            SELECT own.id, total.stage_id, total.currency, total.leads, total.value, total.weighted
+            FROM {OWN}, log, unnest(
                 CAST(:stages AS uuid[]), CAST(:currencies AS text[]), CAST(:leads AS int[]),
                 CAST(:values AS numeric[]), CAST(:weights AS numeric[])
             ) AS total (stage_id, currency, leads, value, weighted)
+            WHERE own.id = :org_id
             ON CONFLICT (org_id, stage_id, currency) DO UPDATE SET
                 leads = stage_total.leads + excluded.leads,
                 value = stage_total.value + excluded.value,

@@ -51,6 +51,7 @@ def connect(settings: Settings, url: str, metrics: Metrics | None = None) -> Abs
         read_timeout=settings.read_timeout,
         change_timeout=settings.change_timeout,
         connection_lifetime=settings.connection_lifetime,
+        plan_cache_mode=settings.plan_cache_mode,
         waited=metrics.waited if metrics else ignore,
         ran=metrics.ran if metrics else ignore,
     )

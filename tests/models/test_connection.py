@@ -87,6 +87,15 @@ async def test_an_old_connection_is_replaced(postgres_url: str, monkeypatch: pyt
             assert await connection.fetchval(seen) == second
 
 
+async def test_the_plans_are_those_of_the_setting(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after a statement that is planned for its values."""
+    for mode in ("force_generic_plan", "auto"):
+        async with opened(postgres_url, monkeypatch, max_size=1, plan_cache_mode=mode) as database:
+            for custom, shown in ((False, mode), (True, "force_custom_plan"), (False, mode)):
+                async with database.acquire(custom=custom) as connection:
+                    assert await connection.fetchval("SHOW plan_cache_mode") == shown
+
+
 def test_the_statements_that_are_remembered_are_bounded() -> None:
     """Of more than that, those that came first are forgotten."""
     seen = Seen(most=2)

@@ -22,6 +22,7 @@ def upgrade() -> None:
     """Rows are written before their indexes are created: each new version of a row enters all of them again."""
     op.execute("DROP INDEX lead_owner_idx")
     op.execute("DROP INDEX lead_updated_idx")
+    op.execute("ALTER TABLE event_log ADD COLUMN appended_at TIMESTAMP WITH TIME ZONE")
     op.execute("ALTER TABLE lead ADD COLUMN has_open_task BOOLEAN DEFAULT false NOT NULL")
     for table in ("lead", *NAMED):
         op.execute(f"ALTER TABLE {table} ADD COLUMN sort_key TEXT COLLATE \"C\" DEFAULT '' NOT NULL")

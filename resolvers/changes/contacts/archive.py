@@ -21,7 +21,7 @@ SET = {
     noun: Statement(
         text(
             f"""
-            UPDATE {noun} SET archived_at = :archived_at, updated_at = clock_timestamp(), version = version + 1
+            UPDATE {noun} SET archived_at = :archived_at, updated_at = statement_timestamp(), version = version + 1
             WHERE org_id = :org_id AND id = :id
             """
         ).bindparams(ORG, ID, bindparam("archived_at", type_=DateTime(timezone=True)))

@@ -38,7 +38,7 @@ POINT_CONDITIONS = Statement(
         """
         UPDATE routing_rule
         SET condition = CAST(replace(CAST(condition AS text), CAST(:loser AS text), CAST(:winner AS text)) AS jsonb),
-            updated_at = clock_timestamp(), version = version + 1
+            updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND pipeline_id = :pipeline_id
             AND strpos(CAST(condition AS text), CAST(:loser AS text)) > 0
         """

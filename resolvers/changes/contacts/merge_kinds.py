@@ -66,7 +66,7 @@ def _point(table: str, column: str) -> Statement:
         text(
             f"""
             WITH pointed AS (
-                UPDATE {table} SET {column} = :winner_id, updated_at = clock_timestamp(), version = version + 1
+                UPDATE {table} SET {column} = :winner_id, updated_at = statement_timestamp(), version = version + 1
                 WHERE org_id = :org_id AND {column} = :loser_id RETURNING id, {lead_id} AS lead_id
             )
             SELECT pointed.id, lead.id AS lead_id, lead.owner_id, lead.pipeline_id, lead.stage_id

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import describe, inserted
+from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -59,15 +60,15 @@ CREATE = Statement(
             SELECT {NEW_OPPORTUNITY.values} FROM lead WHERE org_id = :org_id AND id = :lead_id
             RETURNING id AS lead_id, stage_entered_at
         ), linked AS (
-            UPDATE lead SET converted_at = clock_timestamp(), closed_at = coalesce(closed_at, clock_timestamp()),
+            UPDATE lead SET converted_at = statement_timestamp(), closed_at = coalesce(closed_at, clock.now),
                 converted_to_id = :id, customer_id = coalesce(customer_id, CAST(:customer_id AS uuid)),
-                updated_at = clock_timestamp(), version = version + 1
-            WHERE org_id = :org_id AND id = :lead_id
+                updated_at = statement_timestamp(), version = version + 1
+            FROM {CLOCK} WHERE org_id = :org_id AND id = :lead_id
         ), carried AS (
-            UPDATE task SET lead_id = :id, updated_at = clock_timestamp(), version = version + 1
+            UPDATE task SET lead_id = :id, updated_at = statement_timestamp(), version = version + 1
             WHERE org_id = :org_id AND lead_id = :lead_id AND status = 'OPEN'
         ), employed AS (
-            UPDATE contact SET customer_id = CAST(:customer_id AS uuid), updated_at = clock_timestamp(),
+            UPDATE contact SET customer_id = CAST(:customer_id AS uuid), updated_at = statement_timestamp(),
                 version = version + 1
             WHERE org_id = :org_id AND id = CAST(:contact_id AS uuid) AND customer_id IS NULL
                 AND CAST(:customer_id AS uuid) IS NOT NULL

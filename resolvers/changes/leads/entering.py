@@ -1,15 +1,19 @@
 """Entering a stage, in SQL: what it writes on a lead, and the step that it adds to the history."""
 
 from engine.change.records import inserted
+from engine.change.shards import OWN
 from models.tables.lead import StageChange
 
-ENTERED_AT = "greatest(clock_timestamp(), lead.stage_entered_at + interval '1 microsecond')"
+ENTERED_AT = """greatest(
+    statement_timestamp(), (lead.stage_entered_at AT TIME ZONE 'UTC' + interval '1 microsecond') AT TIME ZONE 'UTC'
+)"""
 """When a lead enters a stage: never before it entered the last one, even if the clock was set back since. Histories are
-in the order of these instants."""
+in the order of these instants. What is added to an instant can depend on the time zone of a session, which Citus
+refuses to evaluate for a row; that of a time in UTC cannot."""
 
 ENTERS = f"""
     pipeline_id = :pipeline_id, stage_id = :stage_id, stage_entered_at = {ENTERED_AT},
-    updated_at = clock_timestamp(), version = version + 1
+    updated_at = statement_timestamp(), version = version + 1
 """
 """The assignments of an UPDATE of leads that enter another stage, beside their rank and how they are closed."""
 
@@ -24,7 +28,7 @@ def step_of(entered: str, id: str = ":id", *, first: bool = False) -> str:
     columns, values = inserted(
         StageChange,
         {
-            "org_id": "CAST(:org_id AS uuid)",
+            "org_id": "own.id",
             "id": f"CAST({id} AS uuid)",
             "lead_id": f"{entered}.lead_id",
             **({} if first else {name: f"CAST(:{name} AS uuid)" for name in left}),
@@ -35,4 +39,4 @@ def step_of(entered: str, id: str = ":id", *, first: bool = False) -> str:
         },
         default=left if first else (),
     )
-    return f"INSERT INTO stage_change ({columns}) SELECT {values} FROM {entered}"
+    return f"INSERT INTO stage_change ({columns}) SELECT {values} FROM {OWN}, {entered} WHERE own.id = :org_id"

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import describe, instant
+from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -65,10 +66,10 @@ PEEK = Statement(
 
 CLOSE = Statement(
     text(
-        """
-        UPDATE lead SET disqualified_at = clock_timestamp(), closed_at = coalesce(closed_at, clock_timestamp()),
-            lost_reason = :reason, updated_at = clock_timestamp(), version = version + 1
-        WHERE org_id = :org_id AND id = :lead_id
+        f"""
+        UPDATE lead SET disqualified_at = statement_timestamp(), closed_at = coalesce(closed_at, clock.now),
+            lost_reason = :reason, updated_at = statement_timestamp(), version = version + 1
+        FROM {CLOCK} WHERE org_id = :org_id AND id = :lead_id
         """
     ).bindparams(ORG)
 )
@@ -78,7 +79,7 @@ OPEN_AGAIN = Statement(
     text(
         """
         UPDATE lead SET disqualified_at = NULL, closed_at = NULL, lost_reason = NULL,
-            updated_at = clock_timestamp(), version = version + 1
+            updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = :lead_id
         """
     ).bindparams(ORG)

@@ -59,7 +59,7 @@ OFFER = Statement(
     text(
         f"""
         WITH archived AS (
-            UPDATE lost_reason SET archived_at = clock_timestamp()
+            UPDATE lost_reason SET archived_at = statement_timestamp()
             WHERE org_id = :org_id AND archived_at IS NULL AND lower(name) <> ALL(
                 SELECT lower(offered.name) FROM unnest(CAST(:names AS text[])) AS offered (name)
             )

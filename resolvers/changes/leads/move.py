@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import describe
+from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -29,19 +30,19 @@ MOVE = Statement(
         WITH moved AS (
             UPDATE lead SET {ENTERS}, rank = :rank,
                 closed_at = CASE
-                    WHEN CAST(:stays AS boolean) THEN coalesce(closed_at, clock_timestamp())
-                    WHEN CAST(:closed AS boolean) THEN clock_timestamp()
+                    WHEN CAST(:stays AS boolean) THEN coalesce(closed_at, clock.now)
+                    WHEN CAST(:closed AS boolean) THEN clock.now
                 END,
                 lost_reason = CASE
                     WHEN CAST(:stays AS boolean) THEN coalesce(CAST(:lost_reason AS text), lost_reason)
                     WHEN CAST(:closed AS boolean) THEN CAST(:lost_reason AS text)
                 END,
                 disqualified_at = CASE
-                    WHEN CAST(:disqualified AS boolean) THEN clock_timestamp()
+                    WHEN CAST(:disqualified AS boolean) THEN clock.now
                     WHEN CAST(:stays AS boolean) THEN disqualified_at
                 END,
-                qualified_at = CASE WHEN CAST(:qualified AS boolean) THEN clock_timestamp() ELSE qualified_at END
-            WHERE org_id = :org_id AND id = :lead_id
+                qualified_at = CASE WHEN CAST(:qualified AS boolean) THEN clock.now ELSE qualified_at END
+            FROM {CLOCK} WHERE org_id = :org_id AND id = :lead_id
             RETURNING id AS lead_id, stage_entered_at
         )
         {step_of("moved")}
@@ -54,7 +55,7 @@ and reason; any other move starts afresh."""
 REORDER = Statement(
     text(
         """
-        UPDATE lead SET rank = :rank, updated_at = clock_timestamp(), version = version + 1
+        UPDATE lead SET rank = :rank, updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = :lead_id
         """
     ).bindparams(ORG)

@@ -1,7 +1,7 @@
 """Restricted access: deactivated members, suspended organisations, and the roles of members.
 
-Requests do not check this one by one. Each process checks all connected callers once a second, in one statement: a look
-into one index for each, and into two that contain nothing but what was revoked.
+Requests do not check this one by one. Each process checks all connected callers once a second, in two statements: a
+look into an index for each caller, and into one that contains nothing but what was suspended.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
 from engine.caller import Person, Restriction, Revoked
+from engine.change.shards import CLOCK
 from engine.read.rows import ORG
 from models.database import Database, Statement
 from models.rules.roles import Role
@@ -17,29 +18,28 @@ from models.rules.roles import Role
 RESTRICTED = Statement(
     text(
         """
-        SELECT asked.org_id, asked.subject, member.role AS restriction
+        SELECT member.org_id, member.subject, CASE WHEN active THEN role ELSE 'DEACTIVATED' END AS restriction
         FROM unnest(:org_ids, :subjects) AS asked (org_id, subject)
-        JOIN member ON member.org_id = asked.org_id AND member.subject = asked.subject AND member.role <> 'ADMIN'
-        UNION ALL
-        SELECT asked.org_id, asked.subject, 'DEACTIVATED'
-        FROM unnest(:org_ids, :subjects) AS asked (org_id, subject)
-        JOIN member ON member.org_id = asked.org_id AND member.subject = asked.subject AND NOT member.active
-        UNION ALL
-        SELECT asked.org_id, asked.subject, 'SUSPENDED'
-        FROM unnest(:org_ids, :subjects) AS asked (org_id, subject)
-        JOIN organisation ON organisation.id = asked.org_id AND organisation.suspended_at IS NOT NULL
+        JOIN member ON member.org_id = asked.org_id AND member.subject = asked.subject
+        WHERE role <> 'ADMIN' OR NOT active
         """
     ).bindparams(bindparam("org_ids", type_=ARRAY(Uuid())), bindparam("subjects", type_=ARRAY(Text())))
 )
-"""Those of these people whose role is below the highest, and whose access was revoked; one may appear several times,
-the strongest restriction last."""
+"""Those of these people whose role is below the highest, or who were deactivated."""
+
+SUSPENDED = Statement(
+    text("SELECT id FROM organisation WHERE suspended_at IS NOT NULL AND id = ANY(:org_ids)").bindparams(
+        bindparam("org_ids", type_=ARRAY(Uuid()))
+    )
+)
+"""Those of these organisations that are suspended."""
 
 RESTRICTIONS: Mapping[str, Restriction] = {**Role.__members__, **Revoked.__members__}
 
 SUSPEND = Statement(
     text(
-        "UPDATE organisation SET suspended_at = coalesce(suspended_at, now())"
-        " WHERE organisation.id = :org_id RETURNING id"
+        f"UPDATE organisation SET suspended_at = coalesce(suspended_at, clock.now) FROM {CLOCK}"
+        " WHERE organisation.id = :org_id RETURNING organisation.id"
     ).bindparams(ORG)
 )
 
@@ -54,7 +54,9 @@ async def find_restricted(database: Database, people: Collection[Person]) -> Map
     org_ids, subjects = [org_id for org_id, _ in people], [subject for _, subject in people]
     async with database.acquire() as connection:
         found = await RESTRICTED.all(connection, org_ids=org_ids, subjects=subjects)
-    return {(row["org_id"], row["subject"]): RESTRICTIONS[row["restriction"]] for row in found}
+        suspended = {row["id"] for row in await SUSPENDED.all(connection, org_ids=list(set(org_ids)))}
+    restricted = {(row["org_id"], row["subject"]): RESTRICTIONS[row["restriction"]] for row in found}
+    return {**restricted, **{person: Revoked.SUSPENDED for person in people if person[0] in suspended}}
 
 
 async def suspend(database: Database, org_id: UUID) -> bool:

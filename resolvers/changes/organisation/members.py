@@ -79,7 +79,7 @@ MOVE_DEADLINES = Statement(
     text(
         """
         UPDATE task SET deadline = CAST(due_on + 1 AS timestamp) AT TIME ZONE CAST(:time_zone AS text),
-            updated_at = clock_timestamp(), version = version + 1
+            updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND assignee_id = :id AND status = 'OPEN' AND due_on IS NOT NULL
         """
     ).bindparams(ORG)

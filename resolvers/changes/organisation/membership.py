@@ -63,7 +63,7 @@ empty update returns the row even if another transaction has just created it."""
 LEAD = Statement(
     text(
         """
-        UPDATE member SET role = 'ADMIN', updated_at = clock_timestamp(), version = version + 1
+        UPDATE member SET role = 'ADMIN', updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = :id AND active AND NOT EXISTS (
             SELECT FROM member AS other WHERE other.org_id = :org_id AND other.active AND other.role = 'ADMIN'
         )

@@ -45,7 +45,7 @@ LOCK_NAMED_LEADS = Statement(
 ASSIGN = Statement(
     text(
         """
-        UPDATE lead SET owner_id = given.owner_id, updated_at = clock_timestamp(), version = version + 1
+        UPDATE lead SET owner_id = given.owner_id, updated_at = statement_timestamp(), version = version + 1
         FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS uuid[])) AS given (id, owner_id)
         WHERE lead.org_id = :org_id AND lead.id = given.id
         """

@@ -58,7 +58,7 @@ REASSIGN_TASKS = Statement(
                     (SELECT time_zone FROM organisation WHERE id = :org_id)
                 )
             END,
-            updated_at = clock_timestamp(), version = version + 1
+            updated_at = statement_timestamp(), version = version + 1
         FROM unnest(CAST(:ids AS uuid[]), CAST(:assignees AS uuid[])) AS given (id, assignee_id)
         WHERE task.org_id = :org_id AND task.id = given.id
         """

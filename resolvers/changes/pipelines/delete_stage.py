@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
@@ -39,7 +40,7 @@ MOVE_ALL = Statement(
                 AS moving (lead_id, rank, id)
         ), moved AS (
             UPDATE lead SET {ENTERS}, rank = moving.rank, {CLOSING}
-            FROM moving WHERE lead.org_id = :org_id AND lead.id = moving.lead_id
+            FROM {CLOCK}, moving WHERE lead.org_id = :org_id AND lead.id = moving.lead_id
             RETURNING moving.id, lead.id AS lead_id, lead.stage_entered_at
         )
         {step_of("moved", "moved.id")}
@@ -51,7 +52,7 @@ MOVE_ALL = Statement(
 BURY = Statement(
     text(
         """
-        UPDATE stage SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+        UPDATE stage SET deleted_at = statement_timestamp(), updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG)

@@ -40,7 +40,7 @@ OLDEST = Statement(
 SET_DEFAULT = Statement(
     text(
         """
-        UPDATE pipeline SET is_default = :is_default, updated_at = clock_timestamp(), version = version + 1
+        UPDATE pipeline SET is_default = :is_default, updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG)
@@ -66,11 +66,11 @@ DELETE_PIPELINE = Statement(
     text(
         """
         WITH gone AS (
-            UPDATE pipeline SET deleted_at = clock_timestamp(), is_default = false, updated_at = clock_timestamp(),
-                version = version + 1
+            UPDATE pipeline SET deleted_at = statement_timestamp(), is_default = false,
+                updated_at = statement_timestamp(), version = version + 1
             WHERE org_id = :org_id AND id = :id
         )
-        UPDATE stage SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+        UPDATE stage SET deleted_at = statement_timestamp(), updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND pipeline_id = :id AND deleted_at IS NULL
         """
     ).bindparams(ORG)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from engine.change.fields import Fields, between, required
 from engine.change.records import describe, differing, inserted, rewrite
+from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
@@ -88,8 +89,8 @@ KNOWN_STAGES = Statement(
 FOLLOW_KIND = Statement(
     text(
         f"""
-        UPDATE lead SET {CLOSING}, updated_at = clock_timestamp(), version = version + 1
-        WHERE org_id = :org_id AND stage_id = :stage_id
+        UPDATE lead SET {CLOSING}, updated_at = statement_timestamp(), version = version + 1
+        FROM {CLOCK} WHERE org_id = :org_id AND stage_id = :stage_id
         """
     ).bindparams(ORG)
 )

@@ -32,7 +32,7 @@ ADD = Statement(
         WITH waits AS (
             INSERT INTO task_dependency (org_id, task_id, blocked_by_id) VALUES (:org_id, :id, :blocked_by_id)
         )
-        UPDATE task SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
+        UPDATE task SET updated_at = statement_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG)
 )
@@ -44,7 +44,7 @@ REMOVE = Statement(
             DELETE FROM task_dependency
             WHERE org_id = :org_id AND task_id = :id AND blocked_by_id = :blocked_by_id
         )
-        UPDATE task SET updated_at = clock_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
+        UPDATE task SET updated_at = statement_timestamp(), version = version + 1 WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG)
 )
@@ -63,7 +63,7 @@ WAITING = Statement(
 REVISE = Statement(
     text(
         """
-        UPDATE task SET updated_at = clock_timestamp(), version = version + 1
+        UPDATE task SET updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = ANY(:ids)
         """
     ).bindparams(ORG, IDS)
@@ -98,7 +98,7 @@ PARTS_ELSEWHERE = Statement(
 DETACH = Statement(
     text(
         """
-        UPDATE task SET parent_id = NULL, updated_at = clock_timestamp(), version = version + 1
+        UPDATE task SET parent_id = NULL, updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = ANY(:ids)
         """
     ).bindparams(ORG, IDS)

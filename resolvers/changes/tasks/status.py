@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.change.records import IDS, describe, differing
+from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -19,12 +20,12 @@ from resolvers.changes.tasks.locks import LockedTasks, lock_family
 
 END = Statement(
     text(
-        """
+        f"""
         UPDATE task SET status = :status, outcome = :outcome,
-            completed_at = CASE WHEN :status = 'DONE' THEN clock_timestamp() END,
+            completed_at = CASE WHEN :status = 'DONE' THEN clock.now END,
             recurrence = CASE WHEN :status <> 'DONE' THEN recurrence END,
-            updated_at = clock_timestamp(), version = version + 1
-        WHERE org_id = :org_id AND id = ANY(:ids)
+            updated_at = statement_timestamp(), version = version + 1
+        FROM {CLOCK} WHERE org_id = :org_id AND id = ANY(:ids)
         """
     ).bindparams(ORG, IDS)
 )
@@ -34,7 +35,7 @@ BEGIN_AGAIN = Statement(
     text(
         """
         UPDATE task SET status = 'OPEN', completed_at = NULL, outcome = NULL, deadline = :deadline,
-            overdue_told_at = NULL, updated_at = clock_timestamp(), version = version + 1
+            overdue_told_at = NULL, updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG)

@@ -18,7 +18,8 @@ FILES = [
 ]
 
 ACROSS: Mapping[str, list[str]] = {
-    "resolvers.changes.organisation.access.RESTRICTED": ["member member", "member member", "organisation organisation"],
+    "resolvers.changes.organisation.access.RESTRICTED": ["member member"],
+    "resolvers.changes.organisation.access.SUSPENDED": ["organisation organisation"],
     "engine.live.feed.HEADS": ["event_log event_log"],
     "engine.change.idempotency.FORGETTABLE": ["organisation organisation", "outcome outcome", "outcome outcome"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
@@ -67,7 +68,7 @@ RAW = {
     "server/process/demo.py: SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)": "limited; checked below",
     "models/migrate.py: SELECT version_num FROM alembic_version": "the revision of the tables",
     "server/process/runtime.py: SHOW server_version_num": "reads nothing",
-    "models/connection.py: SET plan_cache_mode = force_ _plan custom generic": "reads nothing",
+    "models/connection.py: SET plan_cache_mode =  force_custom_plan": "reads nothing",
     "engine/explain.py: SELECT ": "reads nothing: writes the arguments as literals",
     "engine/explain.py: PREPARE explained AS ": "the statement of a query, which is checked as such",
     "engine/explain.py: EXPLAIN (ANALYZE, BUFFERS) ": "the same",
