@@ -79,7 +79,10 @@ class Settings(BoundSettings):
         " direct postgresql://… where DEALBOARD_DATABASE_URL points to a connection pooler. Empty: the database.",
     )
     event_poll_seconds: float = Field(
-        1.0, gt=0, description="Seconds after which events are delivered whose wake-up was lost."
+        1.0,
+        gt=0,
+        description="Seconds after which events are delivered whose wake-up was lost; longer where a process"
+        " follows more than 500 organisations.",
     )
     event_retention_days: int = Field(
         90,

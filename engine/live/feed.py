@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping, Set
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Self
 from uuid import UUID
 
@@ -34,7 +35,11 @@ log = logging.getLogger("dealboard.feed")
 HEADS = Statement(
     select(EventLog.org_id, EventLog.head).where(EventLog.org_id == any_(bindparam("org_ids", type_=ARRAY(Uuid()))))
 )
-"""The heads of several logs: one statement for all readers of a process."""
+"""The heads of several logs: one statement for many readers of a process."""
+
+LOOKED_AT = 500
+"""Readers whose logs one look asks for; the next look asks for the next ones. A wake-up is lost only when a process
+dies between a commit and its message, so this delay is rare, and the cost of looking does not grow with readers."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,9 @@ class Feed:
     most_streams: int = 100
     """Different streams that a member may follow at once."""
     readers: dict[UUID, Reader] = field(default_factory=dict)
+    """In the order in which their logs are looked at next."""
+    _by_hex: dict[str, Reader] = field(default_factory=dict)
+    """The readers by the ids that wake-ups carry."""
     known: KnownRecords = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,9 +118,12 @@ class Feed:
                 self._wake(set((await heard.get()).message.split(",")))
 
     def _wake(self, organisations: Set[str]) -> None:
-        for org_id, reader in self.readers.items():
-            if EVERYTHING in organisations or org_id.hex in organisations:
-                reader.woken.set()
+        if EVERYTHING in organisations:
+            named = list(self.readers.values())
+        else:
+            named = [reader for one in organisations if (reader := self._by_hex.get(one)) is not None]
+        for reader in named:
+            reader.woken.set()
 
     async def _look(self) -> None:
         """Find readers that are behind, whether or not their wake-ups arrived."""
@@ -126,13 +137,20 @@ class Feed:
 
     async def _look_once(self) -> None:
         async with self.database.acquire() as connection:
-            heads = await HEADS.all(connection, org_ids=list(self.readers))
+            heads = await HEADS.all(connection, org_ids=self._next_looked_at())
         for found in heads:
             reader = self.readers.get(found["org_id"])
             if reader is not None:
                 reader.head = found["head"]
                 if reader.position < reader.head:
                     reader.woken.set()
+
+    def _next_looked_at(self) -> list[UUID]:
+        """The organisations whose logs were looked at longest ago; they become those that were last."""
+        found = list(islice(self.readers, LOOKED_AT))
+        for org_id in found:
+            self.readers[org_id] = self.readers.pop(org_id)
+        return found
 
     def state(self) -> State:
         """The feed's present state."""
@@ -146,7 +164,8 @@ class Feed:
         """The organisation's reader, which runs while it is in use."""
         reader = self.readers.get(org_id)
         if reader is None:
-            reader = self.readers[org_id] = Reader(self.database, self.domain.news, org_id, self.delivered)
+            reader = Reader(self.database, self.domain.news, org_id, self.delivered)
+            self.readers[org_id] = self._by_hex[org_id.hex] = reader
             reader.task = asyncio.create_task(reader.run())
         reader.users += 1
         try:
@@ -155,7 +174,7 @@ class Feed:
         finally:
             reader.users -= 1
             if reader.users == 0:
-                del self.readers[org_id]
+                del self.readers[org_id], self._by_hex[org_id.hex]
                 if reader.task is not None:
                     reader.task.cancel()
 

@@ -53,6 +53,9 @@ class Task(Tenant, Stamped, Base):
             *("org_id", "deadline", "id"),
             postgresql_where=text("status = 'OPEN' AND overdue_told_at IS NULL"),
         ),
+        Index(
+            "task_late_idx", "deadline", "org_id", postgresql_where=text("status = 'OPEN' AND overdue_told_at IS NULL")
+        ),
         Index("task_lead_idx", "org_id", "lead_id", "id"),
         Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
         Index("task_deadline_idx", "org_id", "status", "deadline", "id"),

@@ -35,6 +35,9 @@ def upgrade() -> None:
     for table, replaced in NAMED.items():
         op.execute(f"DROP INDEX {replaced}")
         op.execute(f"CREATE INDEX {table}_sort_key_idx ON {table} (org_id, sort_key, id)")
+    op.execute(
+        "CREATE INDEX task_late_idx ON task (deadline, org_id) WHERE status = 'OPEN' AND overdue_told_at IS NULL"
+    )
     op.execute("CREATE INDEX lead_created_idx ON lead (org_id, created_at, id)")
     op.execute("CREATE INDEX lead_owner_idx ON lead (org_id, owner_id, created_at, id)")
     op.execute(

@@ -27,12 +27,8 @@ RESTRICTED = Statement(
 )
 """Those of these people whose role is below the highest, or who were deactivated."""
 
-SUSPENDED = Statement(
-    text("SELECT id FROM organisation WHERE suspended_at IS NOT NULL AND id = ANY(:org_ids)").bindparams(
-        bindparam("org_ids", type_=ARRAY(Uuid()))
-    )
-)
-"""Those of these organisations that are suspended."""
+SUSPENDED = Statement(text("SELECT id FROM organisation WHERE suspended_at IS NOT NULL"))
+"""All organisations that are suspended: they are few, and to name those of all callers would take longer."""
 
 RESTRICTIONS: Mapping[str, Restriction] = {**Role.__members__, **Revoked.__members__}
 
@@ -54,7 +50,7 @@ async def find_restricted(database: Database, people: Collection[Person]) -> Map
     org_ids, subjects = [org_id for org_id, _ in people], [subject for _, subject in people]
     async with database.acquire() as connection:
         found = await RESTRICTED.all(connection, org_ids=org_ids, subjects=subjects)
-        suspended = {row["id"] for row in await SUSPENDED.all(connection, org_ids=list(set(org_ids)))}
+        suspended = {row["id"] for row in await SUSPENDED.all(connection)}
     restricted = {(row["org_id"], row["subject"]): RESTRICTIONS[row["restriction"]] for row in found}
     return {**restricted, **{person: Revoked.SUSPENDED for person in people if person[0] in suspended}}
 

@@ -39,15 +39,12 @@ CLOCK = Statement(text("SELECT clock_timestamp()"))
 LATE = Statement(
     text(
         """
-        SELECT org_id FROM event_log AS log WHERE (
-            SELECT deadline FROM task
-            WHERE task.org_id = log.org_id AND status = 'OPEN' AND overdue_told_at IS NULL
-            ORDER BY deadline LIMIT 1
-        ) < :now
+        SELECT DISTINCT org_id FROM task WHERE status = 'OPEN' AND overdue_told_at IS NULL AND deadline < :now
         """
     )
 )
-"""The organisations that have overdue tasks to record: one step down an index for each of them."""
+"""The organisations that have overdue tasks to record, from an index of the deadlines of all: what is not late costs
+nothing, however many organisations there are."""
 
 LOCK_LATE = Statement(
     text(

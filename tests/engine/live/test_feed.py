@@ -1,15 +1,17 @@
 """The feed when things go wrong: lost wake-ups, a database that is unreachable, a stream that cannot be rendered."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.engine import Engine
+from engine.live import feed as feed_module
 from engine.live.feed import Feed
-from engine.live.wakeups import Wakeups
+from engine.live.wakeups import EVERYTHING, Wakeups
+from models import organisation_id
 from models.database import Database
 from resolvers.domain import CRM
 
@@ -89,3 +91,42 @@ async def test_a_stream_that_cannot_be_rendered_ends_alone(make_board: Any, monk
         await whole.until(1)
         await board.move(board.leads[1], "Offer")
         await whole.until(2)
+
+
+async def test_a_look_asks_for_a_bounded_number_of_logs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were looked at longest ago, so that each reader has its turn; and each that is behind is woken."""
+    monkeypatch.setattr(feed_module, "LOOKED_AT", 2)
+    keys = ("a", "b", "c", "d", "e")
+    ids = [organisation_id(key) for key in keys]
+    for org_id, key in zip(ids, keys, strict=True):
+        await database.pool.execute("INSERT INTO organisation (id, key, name) VALUES ($1, $2, '')", org_id, key)
+        await database.pool.execute("INSERT INTO event_log (org_id) VALUES ($1)", org_id)
+    async with Feed.open(database, CRM, poll_seconds=600) as feed, AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(feed._reader(org_id)) for org_id in ids]
+        await database.pool.execute("UPDATE event_log SET head = 7")
+        seen = []
+        for _ in range(3):
+            await feed._look_once()
+            seen.append([key for key, reader in zip(keys, readers, strict=True) if reader.head == 7])
+        assert seen == [["a", "b"], ["a", "b", "c", "d"], ["a", "b", "c", "d", "e"]]
+        assert feed._next_looked_at() == [ids[1], ids[2]]
+
+
+async def test_a_wake_up_wakes_the_readers_that_it_names(database: Database) -> None:
+    """Others, and names that nobody follows, cost nothing; after an interruption all are woken."""
+    here, there = organisation_id("here"), organisation_id("there")
+    async with Feed.open(database, CRM, poll_seconds=600) as feed, AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(feed._reader(org_id)) for org_id in (here, there)]
+        for named, woken in (
+            ({here.hex}, [True, False]),
+            ({organisation_id("nobody").hex, "not an id"}, [False, False]),
+            ({there.hex, here.hex}, [True, True]),
+            ({EVERYTHING}, [True, True]),
+        ):
+            for reader in readers:
+                reader.woken.clear()
+            feed._wake(named)
+            assert [reader.woken.is_set() for reader in readers] == woken
+    readers[0].woken.clear()
+    feed._wake({here.hex})
+    assert not readers[0].woken.is_set()

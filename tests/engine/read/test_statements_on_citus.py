@@ -11,7 +11,7 @@ from tests.support.tenancy import unlimited
 
 SEVERAL: Mapping[str, str] = {
     "resolvers.changes.organisation.access.RESTRICTED": "who of all connected callers lost access; each second",
-    "resolvers.changes.organisation.access.SUSPENDED": "which of their organisations were suspended; each second",
+    "resolvers.changes.organisation.access.SUSPENDED": "which organisations are suspended; each second",
     "engine.live.feed.HEADS": "whether a reader of this process is behind; each second",
     "engine.change.idempotency.FORGETTABLE": "which organisations have outcomes to forget; each hour",
     "engine.live.retention.OLD": "which organisations have events to prune; each hour",

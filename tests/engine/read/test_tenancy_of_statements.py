@@ -30,7 +30,7 @@ ACROSS: Mapping[str, list[str]] = {
         "lead_search lead_search",
         *("lead lead", "contact contact", "customer customer", "member member"),
     ],
-    "resolvers.changes.tasks.overdue.LATE": ["event_log log", "task task"],
+    "resolvers.changes.tasks.overdue.LATE": ["task task"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
 and which organisations have new, old or late records, or records without words or sort keys. Nothing of them is shown

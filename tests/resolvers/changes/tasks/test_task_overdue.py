@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -182,6 +182,33 @@ async def test_what_could_not_be_recorded_is_recorded_the_next_time(
     assert [event["type"] for event in await strangers.events(head)] == ["task.overdue"]
     assert await recorded() == ["Call"]
     await expect_consistent(world.database)
+
+
+async def test_what_is_not_late_is_not_looked_at(world: World, recorded: Recorded) -> None:
+    """Which organisations have late tasks is read off an index of deadlines: of those to come, not a row is read."""
+    await task(world, "Later", dueAt="2131-05-01T09:00:00Z")
+    await task(world, "Call", dueOn="2020-05-01")
+    async with world.database.pool.acquire() as connection:
+        filling = connection.transaction()
+        await filling.start()
+        await connection.execute(
+            "INSERT INTO task (org_id, id, title, creator_id, deadline, due_at)"
+            " SELECT org_id, gen_random_uuid(), title, creator_id, deadline, due_at"
+            " FROM task, generate_series(1, 3000) WHERE title = 'Later'"
+        )
+        await connection.execute("ANALYZE task")
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {overdue.LATE.sql}", utc_now())
+        await filling.rollback()
+    scans = [node for node in _nodes(json.loads(plan)[0]["Plan"]) if "Index Name" in node]
+    assert [(node["Index Name"], node["Actual Rows"]) for node in scans] == [("task_late_idx", 1)]
+    assert await recorded() == ["Call"]
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nodes of a plan."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
 
 
 async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
