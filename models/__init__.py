@@ -6,7 +6,7 @@ from models.rules.stage_kind import StageKind
 from models.tables.activity import Activity, ActivityType
 from models.tables.base import Base, new_id, organisation_id, utc_now
 from models.tables.contact import Contact, Customer
-from models.tables.event import Event, EventLog, Outcome
+from models.tables.event import Event, EventLog, ImportedFile, Outcome
 from models.tables.lead import Lead, LeadSearch, StageChange
 from models.tables.member import Member
 from models.tables.merged_record import MergedRecord
@@ -24,6 +24,7 @@ __all__ = [
     "Customer",
     "Event",
     "EventLog",
+    "ImportedFile",
     "Lead",
     "LeadSearch",
     "LostReason",

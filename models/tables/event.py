@@ -1,4 +1,4 @@
-"""The event log of each organisation, the counter that numbers it, and stored results of changes."""
+"""The event log of each organisation, the counter that numbers it, results of changes, and imported files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -77,6 +77,18 @@ class Outcome(Base):
     fingerprint: Mapped[str]
     result: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ImportedFile(Base):
+    """A file that was imported lately, by its fingerprint, and how many of its lines are stored."""
+
+    __tablename__ = "imported_file"
+    __table_args__ = (belongs_to_organisation(),)
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    lines: Mapped[int]
+    imported_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Described(StrEnum):

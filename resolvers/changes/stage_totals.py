@@ -86,13 +86,17 @@ class Totals:
             "weights": [found[2] for _, found in changed],
         }
 
+    def count(self, lead: Mapping[str, Any], stage: Mapping[str, Any], sign: int) -> None:
+        """A lead enters (`sign` 1) or leaves (-1) the totals of a stage; a lead without a value is only counted."""
+        value = lead["value"]
+        key = (stage["id"], lead["currency"] if value is not None else "")
+        leads, total, weighted = self.added.get(key, (0, Decimal(0), Decimal(0)))
+        amount = (value or Decimal(0)) * sign
+        self.added[key] = (leads + sign, total + amount, weighted + amount * chance(lead, stage))
+
 
 def count(change: Change, lead: Mapping[str, Any], stage: Mapping[str, Any], sign: int) -> None:
-    """A lead enters (`sign` 1) or leaves (-1) the totals of a stage; a lead without a value is only counted."""
+    """A lead enters (`sign` 1) or leaves (-1) the totals of a stage, when the change ends."""
     totals = change.beside if isinstance(change.beside, Totals) else Totals()
     change.beside = totals
-    value = lead["value"]
-    key = (stage["id"], lead["currency"] if value is not None else "")
-    leads, total, weighted = totals.added.get(key, (0, Decimal(0), Decimal(0)))
-    amount = (value or Decimal(0)) * sign
-    totals.added[key] = (leads + sign, total + amount, weighted + amount * chance(lead, stage))
+    totals.count(lead, stage, sign)

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.rules.money import PRECISION
 from models.tables.pipeline import PipelineType
-from resolvers.changes.imports.import_leads import Report, import_deals
-from resolvers.changes.imports.names import Import, ImportFailed
+from resolvers.changes.imports.batch import Report
+from resolvers.changes.imports.import_leads import import_deals
+from resolvers.changes.imports.options import Import, ImportFailed
 from resolvers.changes.imports.rows import FIELDS, Deal, Rejected, read_deal
 from server.process.faults import Fault, run, settings_for_work
 from server.process.import_files import FileLine, read_file, write_rejected
@@ -57,8 +58,11 @@ def import_command(
         bool, typer.Option(help="Create missing pipelines, stages, members, customers and contacts.")
     ] = False,
     dry_run: Annotated[bool, typer.Option(help="Report what an import would do, and keep nothing.")] = False,
+    again: Annotated[
+        bool, typer.Option(help="Import lines without an external id again if this file was imported lately.")
+    ] = False,
 ) -> None:
-    """Import deals from a CSV file, in one transaction. A second import of the same ids changes nothing."""
+    """Import deals from a CSV file, in batches. If it is stopped, the same command goes on where it was."""
     if currency.upper() not in PRECISION:
         raise Fault(f"--currency {currency}: send an ISO 4217 code, such as USD.")
     header, lines = read_file(file)
@@ -78,6 +82,7 @@ def import_command(
         lost=lost or (),
         create_missing=create_missing,
         dry_run=dry_run,
+        again=again,
     )
     deals, rejected = read_deals(header, lines, layout)
     report: Report = run(_import(settings_for_work(), options, deals))
@@ -165,6 +170,12 @@ def _tell(report: Report, options: Import, rejected: Path | None) -> None:
     if options.dry_run:
         console.print("Dry run: nothing is kept.")
     console.print(f"{report.created:,} imported, {report.unchanged:,} unchanged, {len(report.rejected):,} rejected.")
+    if report.resumed:
+        console.print(
+            f"Of the unchanged lines, {report.resumed:,} have no external_id. They were imported when this file was"
+            " sent before; to import them once more, add --again.",
+            soft_wrap=True,
+        )
     if report.made:
         console.print(
             "Created: "

@@ -75,6 +75,7 @@ FOLLOWING: Mapping[str, str] = {
     "event": "the event log",
     "event_log": "the event log's counter",
     "outcome": "results of changes by their idempotency keys",
+    "imported_file": "up to where files were imported lately",
     "stage_change": "the history of leads",
     "stage_total": "totals of what stands in stages",
     "lead_search": "what leads are searched by",

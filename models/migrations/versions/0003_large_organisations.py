@@ -1,5 +1,5 @@
-"""What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, words, and
-sort keys.
+"""What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, words, sort
+keys, and files whose import goes on where it was stopped.
 
 The words that a search finds records by, and the keys that titles and names are sorted by, are filled in afterwards, in
 batches, by what starts the migration: see `resolvers/changes/missing_values.py`.
@@ -68,3 +68,18 @@ def upgrade() -> None:
     )
     for table in SEARCHED:
         op.execute(f"CREATE INDEX {table}_words_idx ON {table} USING gin (words) WITH (fastupdate = off)")
+    op.execute(
+        """
+        CREATE TABLE imported_file (
+            org_id UUID NOT NULL,
+            fingerprint TEXT NOT NULL,
+            lines INTEGER NOT NULL,
+            imported_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            CONSTRAINT imported_file_pkey PRIMARY KEY (org_id, fingerprint)
+        )
+        """
+    )
+    op.execute(
+        "ALTER TABLE imported_file ADD CONSTRAINT imported_file_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )

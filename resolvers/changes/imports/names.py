@@ -4,21 +4,21 @@ Missing records are created if the options allow it; otherwise the lines that na
 compared without regard to case.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.change.records import IDS
 from engine.read.rows import ORG
-from models.database import Statement
+from models.database import Connection, Row, Statement
 from models.rules.stage_kind import StageKind
-from models.tables.base import organisation_id
-from models.tables.pipeline import PipelineType
 from resolvers.changes.imports.copying import Records
+from resolvers.changes.imports.options import Import, ImportFailed
 from resolvers.changes.imports.rows import Deal
-from resolvers.changes.locks import TAKE_STAGES
+from resolvers.changes.locks import KEEP_STAGES, LOCK_PIPELINE
+from resolvers.changes.pipeline_stages import STAGES_IN_ORDER
 
 FIND_PIPELINE = Statement(
     text(
@@ -48,49 +48,59 @@ CONTACTS = Statement(
     ).bindparams(ORG)
 )
 
+KEEP_NAMED = {
+    column: Statement(
+        text(
+            f"SELECT id FROM {table} WHERE org_id = :org_id AND id = ANY(:ids) AND {there} ORDER BY id FOR KEY SHARE"
+        ).bindparams(ORG, IDS)
+    )
+    for column, table, there in (
+        ("contact_id", "contact", "archived_at IS NULL"),
+        ("customer_id", "customer", "archived_at IS NULL"),
+        ("owner_id", "member", "active"),
+    )
+}
+"""What the leads of a batch name, by their column."""
 
-class ImportFailed(Exception):
-    """The whole file cannot be imported; the message says what to do."""
 
-
-@dataclass(frozen=True)
-class Import:
-    """The target and options of an import. `stages` gives the order of missing stages, `won` and `lost` their kinds."""
-
-    organisation: str
-    pipeline: str
-    type: PipelineType = PipelineType.OPPORTUNITY
-    stages: Sequence[str] = ()
-    won: Collection[str] = ()
-    lost: Collection[str] = ()
-    create_missing: bool = False
-    dry_run: bool = False
-
-    @property
-    def org_id(self) -> UUID:
-        """The organisation's id."""
-        return organisation_id(self.organisation)
+class OutOfDate(Exception):
+    """A record behind a name has changed since it was looked up."""
 
 
 class Names:
-    """Finds or creates the records that the lines of a file name."""
+    """Finds or creates the records that the lines of a file name; `records` are those of the current batch."""
 
-    def __init__(self, options: Import, records: Records) -> None:
+    def __init__(self, options: Import) -> None:
         self.options = options
-        self.records = records
+        self.records = Records(options.org_id)
 
-    async def load(self, deals: Iterable[Deal]) -> None:
-        """Look everything up, lock the stages, and create the missing pipeline and stages.
+    async def load(self, connection: Connection, deals: Iterable[Deal]) -> None:
+        """Look everything up, and create the missing pipeline and stages.
 
         Raises `ImportFailed` without a pipeline, or without an open stage in it.
         """
-        await self._load_pipeline()
-        await self._load_stages(deals)
-        await self._load_people()
+        await self._load_pipeline(connection)
+        await self._load_stages(connection, deals)
+        await self._load_people(connection)
 
-    async def _load_pipeline(self) -> None:
+    async def keep(self, connection: Connection) -> None:
+        """Keep the stages as they were looked up until the end of a batch. Raises `OutOfDate` if one has changed."""
+        kept = await KEEP_STAGES.all(connection, org_id=self.options.org_id, id=None, ids=list(self._versions))
+        if {row["id"]: row["version"] for row in kept} != self._versions:
+            raise OutOfDate
+
+    async def keep_named(self, connection: Connection, leads: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what these leads name and the batch does not create. Raises `OutOfDate` if some of it is there no
+        longer."""
+        made = {row["id"] for rows in self.records.rows.values() for row in rows}
+        for column, statement in KEEP_NAMED.items():
+            ids = {lead[column] for lead in leads} - made - {None}
+            if ids and len(await statement.all(connection, org_id=self.options.org_id, ids=list(ids))) < len(ids):
+                raise OutOfDate
+
+    async def _load_pipeline(self, connection: Connection) -> None:
         name = self.options.pipeline
-        found = await FIND_PIPELINE.first(self.records.connection, org_id=self.records.org_id, name=name)
+        found = await FIND_PIPELINE.first(connection, org_id=self.options.org_id, name=name)
         if found is not None:
             self.pipeline_id: UUID = found["id"]
             return
@@ -100,23 +110,31 @@ class Names:
                 " Choose another with --pipeline, or create it with --create-missing."
             )
         type_ = self.options.type.value
-        found = await HAS_DEFAULT.value(self.records.connection, org_id=self.records.org_id, type=type_)
+        found = await HAS_DEFAULT.value(connection, org_id=self.options.org_id, type=type_)
         self.pipeline_id = self.records.make("pipeline", {"name": name, "type": type_, "is_default": not found})
-        await self.records.copy("pipeline")
+        await self.records.copy(connection, "pipeline")
 
-    async def _load_stages(self, deals: Iterable[Deal]) -> None:
-        """Lock the pipeline's stages, and create the missing ones that are named."""
-        locked = await TAKE_STAGES.all(self.records.connection, org_id=self.records.org_id, id=self.pipeline_id)
-        self.stages: dict[str, dict[str, Any]] = {row["name"].casefold(): dict(row) for row in locked}
+    async def _load_stages(self, connection: Connection, deals: Iterable[Deal]) -> None:
+        """Look up the pipeline's stages, and create the missing ones that are named."""
+        in_order = await self._stages_in_order(connection)
         if self.options.create_missing:
             wanted = dict.fromkeys([*self.options.stages, *(deal.stage for deal in deals)])
+            if any(name.casefold() not in self.stages for name in wanted):
+                await LOCK_PIPELINE.run(connection, org_id=self.options.org_id, id=self.pipeline_id)
+                in_order = await self._stages_in_order(connection)
             missing = list({name.casefold(): name for name in wanted if name.casefold() not in self.stages}.values())
-            self._make_stages(missing, max((row["position"] for row in locked), default=-1) + 1)
-            await self.records.copy("stage")
-        in_order = sorted(self.stages.values(), key=lambda stage: (stage["position"], stage["id"]))
+            self._make_stages(missing, max((row["position"] for row in in_order), default=-1) + 1)
+            await self.records.copy(connection, "stage")
+            in_order = await self._stages_in_order(connection)
         self.first_open = next((stage for stage in in_order if stage["kind"] == StageKind.OPEN), None)
         if self.first_open is None:
             raise ImportFailed("The pipeline would have no open stage. Add one with --stages, before the others.")
+
+    async def _stages_in_order(self, connection: Connection) -> list[Row]:
+        found = await STAGES_IN_ORDER.all(connection, org_id=self.options.org_id, id=self.pipeline_id)
+        self.stages: dict[str, Row] = {row["name"].casefold(): row for row in found}
+        self._versions = {row["id"]: row["version"] for row in found}
+        return found
 
     def _make_stages(self, names: Sequence[str], position: int) -> None:
         won = {name.casefold() for name in self.options.won}
@@ -139,24 +157,24 @@ class Names:
                 "position": position + nth,
                 "required_fields": [],
             }
-            self.stages[name.casefold()] = {**stage, "id": self.records.make("stage", stage)}
+            self.records.make("stage", stage)
 
-    async def _load_people(self) -> None:
+    async def _load_people(self, connection: Connection) -> None:
         """Index members, customers and contacts by the names that a file may use."""
         self.members: dict[str, dict[str, Any]] = {}
-        for row in await MEMBERS.all(self.records.connection, org_id=self.records.org_id):
+        for row in await MEMBERS.all(connection, org_id=self.options.org_id):
             for name in (row["email"], row["name"]):
                 if name:
                     self.members.setdefault(name.casefold(), dict(row))
-        customers = await CUSTOMERS.all(self.records.connection, org_id=self.records.org_id)
+        customers = await CUSTOMERS.all(connection, org_id=self.options.org_id)
         self.customers: dict[str, UUID] = {row["name"].casefold(): row["id"] for row in reversed(customers)}
         self.contacts: dict[tuple[str, Any], UUID] = {}
-        for row in reversed(await CONTACTS.all(self.records.connection, org_id=self.records.org_id)):
+        for row in reversed(await CONTACTS.all(connection, org_id=self.options.org_id)):
             self.contacts[row["name"].casefold(), row["customer_id"]] = row["id"]
             if row["email"]:
                 self.contacts[row["email"].casefold(), "e-mail"] = row["id"]
 
-    def missing(self, deal: Deal, stage: dict[str, Any] | None) -> str | None:
+    def missing(self, deal: Deal, stage: Row | None) -> str | None:
         """Why the deal is rejected, if something that it names is missing."""
         hint = "create it first, or import with --create-missing"
         if stage is None:

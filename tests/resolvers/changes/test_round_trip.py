@@ -11,7 +11,7 @@ from graphql import get_named_type, is_required_input_field
 
 from models import organisation_id
 from resolvers.changes.imports.import_leads import import_deals
-from resolvers.changes.imports.names import Import
+from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import FIELDS as COLUMNS_OF_FILES
 from resolvers.changes.imports.rows import IN_LINES, read_deal
 from resolvers.changes.leads.fields import EMPTY

@@ -1,4 +1,4 @@
-"""Importing deals: complete, once, in one transaction, whatever else happens meanwhile."""
+"""Importing deals: complete, once, with all that a line says."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,14 +8,12 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-import asyncpg
 import pytest
 
 from models import organisation_id
 from models.database import Database
-from resolvers.changes.imports import import_leads as imports
 from resolvers.changes.imports.import_leads import import_deals
-from resolvers.changes.imports.names import Import, ImportFailed
+from resolvers.changes.imports.options import Import, ImportFailed
 from resolvers.changes.imports.rows import IN_LINES, Deal, Rejected, read_deal
 
 ORG = organisation_id("acme")
@@ -197,18 +195,6 @@ async def test_an_inactive_owner_is_rejected(database: Database) -> None:
     report = await import_deals(database, OPTIONS, [a_deal(3, owner="Ann")])
     assert report.created == 0
     assert "no longer active" in report.rejected[0][1]
-
-
-async def test_a_failure_in_the_middle_leaves_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the last step fails, nothing of the file is stored."""
-
-    async def broken(*_: Any) -> None:
-        raise asyncpg.InterfaceError("cut")
-
-    monkeypatch.setattr(imports, "refresh_totals", broken)
-    with pytest.raises(asyncpg.InterfaceError):
-        await import_deals(database, OPTIONS, many(30))
-    assert set((await counts(database)).values()) == {0}
 
 
 async def test_imported_cards_stand_below_the_others(database: Database, api: Any) -> None:

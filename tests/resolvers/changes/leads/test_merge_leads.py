@@ -2,7 +2,7 @@
 
 from models.rules.ids import parse_id
 from resolvers.changes.imports.import_leads import import_deals
-from resolvers.changes.imports.names import Import
+from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import read_deal
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import logged, task
