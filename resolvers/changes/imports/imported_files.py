@@ -20,7 +20,7 @@ REMEMBERED = timedelta(days=7)
 
 FORGET_FILES = Statement(
     text(
-        "DELETE FROM imported_file WHERE org_id = :org_id AND imported_at < clock_timestamp() - :remembered"
+        "DELETE FROM imported_file WHERE org_id = :org_id AND imported_at < statement_timestamp() - :remembered"
     ).bindparams(ORG, bindparam("remembered", type_=Interval()))
 )
 
@@ -32,7 +32,7 @@ REMEMBER_LINES = Statement(
     text(
         """
         INSERT INTO imported_file (org_id, fingerprint, lines, imported_at)
-        VALUES (:org_id, :fingerprint, :lines, clock_timestamp())
+        VALUES (:org_id, :fingerprint, :lines, statement_timestamp())
         ON CONFLICT (org_id, fingerprint) DO UPDATE
         SET lines = excluded.lines, imported_at = excluded.imported_at
         """
