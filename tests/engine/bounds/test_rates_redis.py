@@ -4,14 +4,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
 from bench.redis_server import RedisServer, redis_server
+from engine.bounds import rates_redis
 from engine.bounds.rates import Rates
-from engine.bounds.rates_redis import sharing
+from engine.bounds.rates_redis import RedisRates, sharing
 from engine.caller import Caller
 from engine.errors import RequestError
 from models import Role
@@ -149,14 +151,65 @@ async def test_without_redis_each_process_counts_for_itself(
     ] * 2
 
 
-async def test_a_process_starts_without_redis(ann: Caller, caplog: pytest.LogCaptureFixture) -> None:
-    """It counts for itself."""
+async def test_a_process_starts_without_redis(
+    ann: Caller, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts for itself, tries again and again, and says so once."""
+    monkeypatch.setattr(rates_redis, "PAUSE", 0.01)
+    tries: list[int] = []
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tries.append(1)
+        writer.close()
+
     rates = Rates(LIMIT, LIMIT)
-    async with sharing(rates, "redis://127.0.0.1:1"):
-        await until(lambda: bool(caplog.records))
-        assert granted(rates, ann, LIMIT)
-        assert not granted(rates, ann, 1_000)
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with sharing(rates, f"redis://127.0.0.1:{port}"):
+            await until(lambda: len(tries) > 3)
+            assert granted(rates, ann, LIMIT)
+            assert not granted(rates, ann, 1_000)
     assert rates.spent is None
+    assert len(caplog.records) == 1
+
+
+class LateRedis:
+    """A connection that answers its first script after `meanwhile`, and no other."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.meanwhile = meanwhile
+        self.answered = 0
+
+    async def connect(self) -> None:
+        """Nothing has to be reached."""
+
+    async def disconnect(self, nowait: bool) -> None:
+        """Nothing was reached."""
+
+    async def send_command(self, *words: object) -> None:
+        """Take the script."""
+
+    async def read_response(self) -> list[bytes]:
+        """What is left of the bucket of the organisation and of the member."""
+        self.answered += 1
+        if self.answered > 1:
+            await asyncio.Event().wait()
+        self.meanwhile()
+        return [b"5000", b"5000"]
+
+
+async def test_what_is_spent_before_redis_answers_counts(ann: Caller) -> None:
+    """The answer does not know of it yet."""
+    rates = Rates(LIMIT, LIMIT, clock=lambda: 0.0)
+    redis = RedisRates(rates, "redis://127.0.0.1:1")
+    connection = LateRedis(lambda: rates.charge(ann, 100))
+    redis.pool = SimpleNamespace(make_connection=lambda: connection)
+    task = asyncio.create_task(redis.run())
+    await until(lambda: rates.spent is not None)
+    rates.charge(ann, 500)
+    await until(lambda: connection.answered == 2)
+    assert remaining(rates, ann) == 4_900
+    task.cancel()
 
 
 async def test_redis_keeps_nothing_of_full_buckets_and_no_names(redis: RedisServer, ann: Caller) -> None:
