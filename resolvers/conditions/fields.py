@@ -6,6 +6,8 @@ Each is one table. Resolvers take its SQL from it; the schema takes its inputs, 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy import ARRAY, Uuid, any_, func
+
 from engine.read.filters import found_by, one_of
 from engine.read.paging import Order
 from engine.read.rows import rows
@@ -94,6 +96,13 @@ def _of(model: type[Any], id: str, name: str) -> Callable[[Any], Any]:
     return lambda lead: rows(model, getattr(lead, id)).value(lambda row: getattr(row, name))
 
 
+def _of_people(lead: Any, test: Callable[[Any], Any]) -> Any:
+    """Whether the lead's contact is one of those whose e-mail address passes a test: few, which an index finds."""
+    people = rows(Contact)
+    ids = people.where(test(people.entity.email)).select(people.entity.id).scalar_subquery()
+    return lead.contact_id == any_(func.array(ids, type_=ARRAY(Uuid())))
+
+
 def _has(name: str) -> Callable[[Any], Any]:
     return lambda lead: getattr(lead, name).is_not(None)
 
@@ -158,11 +167,13 @@ FIELDS: Mapping[str, Field] = {
             contact_id=("contact", "The person you deal with."),
             customer_id=("customer", "The company you sell to."),
         ),
+        **_texts_of(Contact, "contact", name="The contact's name."),
+        "contact_email": Field(
+            Kind.TEXT, _of(Contact, "contact_id", "email"), "The contact's e-mail address.", start=_of_people
+        ),
         **_texts_of(
             Contact,
             "contact",
-            name="The contact's name.",
-            email="The contact's e-mail address.",
             phone="The contact's telephone number.",
             job_title="The contact's job title.",
         ),

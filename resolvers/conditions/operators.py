@@ -37,7 +37,8 @@ class Kind(StrEnum):
 class Field:
     """A field of conditions: its kind, its SQL over a lead's row, and its published description.
 
-    `choices` are the values of a choice; `prefix` is the noun of the record that an id names.
+    `choices` are the values of a choice; `prefix` is the noun of the record that an id names. `start` turns a test of
+    the value into one of the lead, which starts from the records that have the value: an index finds those.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Field:
     description: str
     choices: type[StrEnum] | None = None
     prefix: str = ""
+    start: Callable[[Any, Callable[[Any], Any]], Any] | None = None
 
 
 Scalar = Callable[[Any, Field], Any]

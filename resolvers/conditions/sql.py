@@ -48,8 +48,11 @@ def compiled(condition: Condition, lead: Any) -> Predicate:
     if isinstance(condition, Group):
         parts = [compiled(part, lead) for part in condition.parts]
         return and_(*parts) if condition.operator == AND else or_(*parts)
-    asks = CHECKS[condition.kind][condition.operator]
-    return asks(FIELDS[condition.field].sql(lead), Given(condition))
+    asks, field, given = CHECKS[condition.kind][condition.operator], FIELDS[condition.field], Given(condition)
+    if field.start is not None and condition.operator in WHOLE:
+        found: Predicate = field.start(lead, lambda text: asks(text, given))
+        return found
+    return asks(field.sql(lead), given)
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,9 @@ def _is(found: Any, given: Given) -> Predicate:
     is_so: Predicate = found if given.value else ~found
     return is_so
 
+
+WHOLE = ("equals", "in")
+"""The operators that compare whole texts, which an index finds."""
 
 SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
     "equals": eq,
