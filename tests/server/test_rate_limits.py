@@ -52,7 +52,7 @@ class Limited:
 
 @pytest.fixture
 async def limited(database: Database) -> AsyncIterator[Limited]:
-    counting = Counting(database.pool, database.url)
+    counting = Counting(database.pool, database.spare, database.url)
     given = settings(
         member_rate=60, organisation_rate=90, overdue_interval=0, event_poll_seconds=30, metrics_token="m" * 32
     )
