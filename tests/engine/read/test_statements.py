@@ -44,7 +44,7 @@ class Counted:
 @pytest.fixture
 async def counted(database: Database, tables: Tables) -> AsyncIterator[Counted]:
     """A counted engine with an empty cache, and with almost no limits."""
-    counting = Counting(database.pool, database.url)
+    counting = Counting(database.pool, database.spare, database.url)
     async with Feed.open(database, CRM, poll_seconds=30) as feed:
         plans = Plans(graphql_schema, WIDE, size=20, allowance=ENDLESS)
         engine = Engine(graphql_schema, counting, Documents(graphql_schema, WIDE), feed, plans)

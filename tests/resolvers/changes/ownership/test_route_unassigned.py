@@ -243,7 +243,7 @@ async def test_the_statements_do_not_grow_with_the_leads(world: World) -> None:
     counts = []
     for leads, expected in ((10, 13), (10_005, 10_000)):
         await open_leads(world, leads)
-        counting = Counting(world.database.pool, world.database.url)
+        counting = Counting(world.database.pool, world.database.spare, world.database.url)
         engine.database, kept = counting, engine.database
         found = await world.change("routeUnassigned", {"pipelineId": world["Sales"]}, "routedCount hasMore")
         engine.database = kept

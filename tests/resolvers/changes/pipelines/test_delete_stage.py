@@ -207,7 +207,7 @@ async def test_ten_thousand_leads_move_at_once(world: World, engine: Engine) -> 
     )
     await world.sql("ANALYZE")
     head = await world.head()
-    engine.database = counting = Counting(world.database.pool, world.database.url)
+    engine.database = counting = Counting(world.database.pool, world.database.spare, world.database.url)
     made = await world.change("deleteStage", {"stageId": world["Offer"], "moveLeadsTo": world["Talking"]}, "movedLeads")
     assert len(counting.sent) < 20
     assert made["movedLeads"] == count
