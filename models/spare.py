@@ -63,13 +63,14 @@ class Spare:
             self.timer.cancel()
         if self.returning is not None:
             await asyncio.gather(self.returning, return_exceptions=True)
-        await self._return()
+        await self.clear()
 
     def _return_some(self) -> None:
         self.timer = None
-        self.returning = asyncio.create_task(self._return())
+        self.returning = asyncio.create_task(self.clear())
 
-    async def _return(self) -> None:
+    async def clear(self) -> None:
+        """Return all to the pool."""
         kept, self.kept = self.kept, []
         for connection in kept:
             await self.pool.release(connection)

@@ -120,6 +120,7 @@ def _tables(items: Any) -> Iterator[tuple[str, str]]:
 async def recorded(database: Database) -> AsyncIterator[list[LoggedQuery]]:
     """All statements sent to PostgreSQL while the block runs, on the connections that the pool has at its start."""
     ran: list[LoggedQuery] = []
+    await database.spare.clear()
     connections = [await database.pool.acquire() for _ in range(database.pool.get_size())]
     for connection in connections:
         connection.add_query_logger(ran.append)
@@ -127,6 +128,7 @@ async def recorded(database: Database) -> AsyncIterator[list[LoggedQuery]]:
     try:
         yield ran
     finally:
+        await database.spare.clear()
         connections = [await database.pool.acquire() for _ in range(database.pool.get_size())]
         for connection in connections:
             connection.remove_query_logger(ran.append)
