@@ -2,13 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from engine.caller import Caller, Person, Restriction
 from models.database import Connection, Database, Statement
 from models.rules.roles import Role
 from models.tables.event import NewEvent
+
+if TYPE_CHECKING:
+    from engine.change.transaction import Change
+    from engine.work.runs import RunKind
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Domain:
       merged into.
     - `is_large`: whether an organisation has so many records that its queries are planned for their values.
     - `settle`: brings up to date what is kept beside records, at the end of a change and in its transaction.
+    - `work`: how the runs of each kind are made, by the name of the mutation that starts them.
+    - `run_ended`: adds the event that a run has ended, in which state and, if it failed, why.
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
       selections of events look at.
     - `known`: those of the records `prefixes`, `ids` of an organisation that are there, or that its event log knows.
@@ -38,6 +44,8 @@ class Domain:
     current_ids: Callable[[Connection, UUID, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
     is_large: Callable[[Connection, UUID], Awaitable[bool]]
     settle: Callable[[Connection, UUID, Sequence[NewEvent]], Awaitable[None]]
+    work: Mapping[str, "RunKind"]
+    run_ended: Callable[["Change", UUID, str, str | None], None]
     news: Statement
     known: Statement
     prune: Mapping[bool, tuple[Statement, ...]]

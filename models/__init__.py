@@ -13,6 +13,7 @@ from models.tables.merged_record import MergedRecord
 from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
+from models.tables.run import Run, RunState
 from models.tables.stage import Stage, StageTotal
 from models.tables.task import Task, TaskDependency, TaskPriority, TaskStatus
 
@@ -40,6 +41,8 @@ __all__ = [
     "Role",
     "RoutingDay",
     "RoutingRule",
+    "Run",
+    "RunState",
     "Stage",
     "StageChange",
     "StageKind",

@@ -59,6 +59,7 @@ class EventType(Described):
     POOL_UPDATED = "pool.updated", "A pool changed."
     POOL_DELETED = "pool.deleted", "A pool was deleted."
     ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
+    RUN_ENDED = "run.ended", "A run has finished or failed."
 
 
 @dataclass(frozen=True)
@@ -233,3 +234,12 @@ class Reordered(EventData):
     type: Literal[EventType.STAGES_REORDERED] = EventType.STAGES_REORDERED
     from_: list[str]
     to: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnded(EventData):
+    """How the run ended, FINISHED or FAILED, and why it failed."""
+
+    type: Literal[EventType.RUN_ENDED] = EventType.RUN_ENDED
+    state: str
+    error: str | None

@@ -29,6 +29,7 @@ RECORDS: Mapping[str, Record] = {
         Record("member", "Member"),
         Record("activity", "Activity"),
         Record("pool", "Pool"),
+        Record("run", "Run"),
     )
 }
 """Each record by its noun."""

@@ -5,6 +5,7 @@ from resolvers.changes.current_ids import current_ids
 from resolvers.changes.organisation.access import find_restricted
 from resolvers.changes.organisation.membership import expect_member, sign_in
 from resolvers.changes.pruned_events import PRUNE
+from resolvers.changes.runs import WORK, run_ended
 from resolvers.changes.settle import settle
 from resolvers.reads.events.news import KNOWN, NEWS
 from resolvers.reads.stage_totals import is_large
@@ -17,6 +18,8 @@ CRM = Domain(
     current_ids=current_ids,
     is_large=is_large,
     settle=settle,
+    work=WORK,
+    run_ended=run_ended,
     news=NEWS,
     known=KNOWN,
     prune=PRUNE,

@@ -13,6 +13,7 @@ import resolvers.reads.members
 import resolvers.reads.nodes
 import resolvers.reads.pipelines
 import resolvers.reads.routing
+import resolvers.reads.runs
 import resolvers.reads.tasks.tasks
 from engine.publish.connection import Connection
 from engine.publish.fields import Argument, connection, read
@@ -32,6 +33,7 @@ from schema.types.lost_reason import LostReason
 from schema.types.member import Member, MemberOrder, Viewer
 from schema.types.pipeline import Pipeline
 from schema.types.routing import Pool
+from schema.types.run import Run
 from schema.types.task import Task
 
 
@@ -153,6 +155,12 @@ class Query:
     pools: list[Pool] = read(
         resolvers.reads.routing.pools,
         "The pools of members who share incoming leads, oldest first.",
+        role=Role.VIEWER,
+    )
+    run: Run | None = read(
+        resolvers.reads.runs.run,
+        "One run: a change that takes longer than a request. Null when there is none.",
+        arguments=_by_id("run"),
         role=Role.VIEWER,
     )
     cursor: str = read(

@@ -25,6 +25,7 @@ from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from engine.plan_cache import Allowance, Plans, Watch
+from engine.work.runner import working
 from models.database import Database, Observe, ignore
 from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
@@ -160,6 +161,7 @@ async def start_engine(
             settings.idempotency_retention_hours,
         ),
         recording_overdue(database, settings.overdue_interval, feed.wake),
+        working(database, CRM, settings.run_interval, feed.wake),
     ):
         yield Engine(
             graphql_schema,

@@ -103,6 +103,12 @@ class Settings(BoundSettings):
     overdue_interval: float = Field(
         15.0, ge=0, description="Seconds between checks for overdue tasks. 0: another server checks."
     )
+    run_interval: float = Field(
+        1.0,
+        ge=0,
+        description="Seconds between looks for runs to work on: changes of many records. 0: another server"
+        " works on them.",
+    )
     log_level: str = Field("info", description="Lowest level that is logged: debug, info, warning or error.")
     log_format: Literal["text", "json"] = Field(
         "text", description="Log format: text for people, or json for programs, which adds a line for each operation."

@@ -15,6 +15,8 @@ class Stage(Tenant, Stamped, Base):
 
     `required_fields` are columns of the lead that must be filled before it may enter.
 
+    While the run `deleting_run_id` moves its leads out to delete it, it takes no new ones.
+
     A deleted stage stays as a tombstone (`deleted_at`), because history and events refer to it.
     """
 
@@ -22,6 +24,7 @@ class Stage(Tenant, Stamped, Base):
     __table_args__ = (
         belongs_to_organisation(),
         refers("pipeline", "pipeline_id"),
+        refers("run", "deleting_run_id"),
         CheckConstraint("kind IN ('OPEN', 'WON', 'LOST')", name="kind"),
         CheckConstraint(
             "probability BETWEEN 0 AND 100 AND (kind <> 'WON' OR probability = 100)"
@@ -43,6 +46,7 @@ class Stage(Tenant, Stamped, Base):
     rotten_after_days: Mapped[int | None]
     required_fields: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     deleted_at: Mapped[datetime | None]
+    deleting_run_id: Mapped[UUID | None]
 
 
 class StageTotal(Base):

@@ -4,6 +4,7 @@ A change of a lead locks the stages it touches against deletion and changed odds
 changes go on at once; a change of a stage itself takes it alone (`FOR UPDATE`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
 
 ORDER = (
+    "run",
     "organisation",
     "pipeline",
     "stage",
@@ -117,6 +119,17 @@ def expect_version(row: Row, expected: int | None, **shown: Any) -> None:
             f"Somebody else changed this: it is at version {row['version']}, and you expected {expected}."
             " Load it again and repeat the change if it still applies.",
             "expectedVersion",
+            shown=shown,
+        )
+
+
+def expect_not_deleting(stage: Mapping[str, Any], *field: str, shown: Mapping[str, Any] | None = None) -> None:
+    """Refuse, with STAGE_BEING_DELETED, a stage that a run is emptying."""
+    if stage["deleting_run_id"] is not None:
+        raise Refused(
+            Refusal.STAGE_BEING_DELETED,
+            f"The stage “{stage['name']}” is being deleted and takes no more leads. Choose another stage.",
+            *field,
             shown=shown,
         )
 

@@ -10,6 +10,7 @@ from models.rules.roles import Role
 from resolvers.changes.ownership import assign, reassign
 from schema.types.lead import Lead
 from schema.types.member import Member
+from schema.types.run import Run
 
 
 @strawberry.input(description="Which member to assign a lead to.")
@@ -65,8 +66,9 @@ class ReassignAllInput(ChangeInput):
 
 @strawberry.type(description="Result of `reassignAll`.")
 class ReassignAllPayload(Payload):
-    task_count: int | None = outcome("How many open tasks were reassigned.")
-    lead_count: int | None = outcome("How many leads were reassigned.")
+    task_count: int | None = outcome("How many open tasks were reassigned; null when a run reassigns them.")
+    lead_count: int | None = outcome("How many leads were reassigned; null when a run reassigns them.")
+    run: Run | None = ref(models.Run, "The run that reassigns the work, if it is more than 500 leads and tasks.")
     from_member: Member | None = ref(models.Member, "The member who had the work.")
     to_member: Member | None = ref(models.Member, "The member who has the work now.")
 

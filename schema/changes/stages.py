@@ -13,6 +13,7 @@ from resolvers.changes.pipelines import stages as stages_changes
 from schema.changes.pipelines import EXPECTED_VERSION as PIPELINE_VERSION
 from schema.changes.pipelines import PROBABILITY, ROTTEN_AFTER_DAYS, StageInput
 from schema.types.pipeline import Pipeline
+from schema.types.run import Run
 from schema.types.stage import Stage
 
 STAGE_VERSION = "Refuse with CONFLICT unless the stage is at this version."
@@ -70,11 +71,18 @@ class DeleteStageInput(ChangeInput):
 
 @strawberry.type(description="Result of `deleteStage`.")
 class DeleteStagePayload(Payload):
-    deleted_stage_id: strawberry.ID | None = outcome("The id of the deleted stage; null when the mutation was refused.")
-    moved_leads: int | None = outcome("How many leads were moved; each has its own event.")
+    deleted_stage_id: strawberry.ID | None = outcome(
+        "The id of the deleted stage; null when the mutation was refused, and when a run deletes it."
+    )
+    moved_leads: int | None = outcome("How many leads were moved; each has its own event. Null when a run moves them.")
+    run: Run | None = ref(
+        models.Run,
+        "The run that moves its leads, if there are more than 500, and then deletes the stage. Until then the stage "
+        "takes no new leads.",
+    )
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline, without the stage.")
     target_stage: Stage | None = ref(models.Stage, "The stage that the leads were moved to.")
-    stage: Stage | None = ref(models.Stage, "The stage as it is, when the mutation was refused.")
+    stage: Stage | None = ref(models.Stage, "The stage as it is, when the mutation was refused or a run deletes it.")
 
 
 @strawberry.input(description="The new order of the columns of a board.")
@@ -113,7 +121,7 @@ class StageMutations:
     delete_stage: DeleteStagePayload | None = change(
         delete_stage.delete_stage,
         DeleteStageInput,
-        "Delete a stage. Its leads move to the stage that you name.",
+        "Delete a stage. Its leads move to the stage that you name; more than 500 of them in a run.",
         role=Role.ADMIN,
         own_ids=True,
     )

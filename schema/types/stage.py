@@ -13,6 +13,7 @@ from models.rules.entering import LeadField
 from models.rules.stage_kind import StageKind
 from resolvers.reads import lead_lists, stage_totals, stages
 from schema.filters.lead import LeadFilter, LeadOrder
+from schema.types.run import Run
 
 if TYPE_CHECKING:
     from schema.types.lead import Lead
@@ -51,6 +52,9 @@ class Stage(Node):
     )
     required_fields: list[LeadField] = read(
         stages.required_fields, "The fields a lead must have before it may enter.", rows=1
+    )
+    deleting_run: Run | None = to_one(
+        models.Run, "deleting_run_id", "The run that is deleting the stage, which takes no new leads; null otherwise."
     )
     deleted: bool = read(stages.deleted, "Whether the stage is deleted; only history still refers to it.")
     pipeline: Annotated["Pipeline", strawberry.lazy("schema.types.pipeline")] = to_one(

@@ -27,7 +27,7 @@ STAMPS = {
 
 DERIVED: Mapping[str, Mapping[str, str]] = {
     "pipeline": {**STAMPS, "deleted_at": "deletePipeline"},
-    "stage": {**STAMPS, "deleted_at": "deleteStage, deletePipeline"},
+    "stage": {**STAMPS, "deleted_at": "deleteStage, deletePipeline", "deleting_run_id": "deleteStage"},
     "lead": {
         **STAMPS,
         "sort_key": "its title",
@@ -81,6 +81,7 @@ FOLLOWING: Mapping[str, str] = {
     "lead_search": "what leads are searched by",
     "merged_record": "ids of records that were merged",
     "pool_member": "the list of members that createPool and updatePool take, and what they were given",
+    "run": "changes that go on after their request",
     "routing_day": "how many leads members were given on a day",
     "task_dependency": "addTaskDependency, removeTaskDependency",
 }
@@ -139,6 +140,7 @@ DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "lead_search": ({"words"},),
     "merged_record": ({"merged_at"},),
     "pool_member": ({"given", "credit"},),
+    "run": ({"state", "done", "failures", "error", "finished_at"},),
     "stage_change": ({"from_pipeline_id", "from_stage_id"}, set()),
 }
 """Columns that an INSERT into a derived table leaves to their defaults; all others are set. The history of a lead

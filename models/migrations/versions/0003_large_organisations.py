@@ -1,5 +1,5 @@
 """What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, words, sort
-keys, and files whose import goes on where it was stopped.
+keys, runs, and files whose import goes on where it was stopped.
 
 The words that a search finds records by, and the keys that titles and names are sorted by, are filled in afterwards, in
 batches, by what starts the migration: see `resolvers/changes/missing_values.py`.
@@ -82,4 +82,40 @@ def upgrade() -> None:
     op.execute(
         "ALTER TABLE imported_file ADD CONSTRAINT imported_file_org_id_fkey FOREIGN KEY(org_id)"
         " REFERENCES organisation (id) ON DELETE CASCADE"
+    )
+    op.execute(
+        """
+        CREATE TABLE run (
+            org_id UUID NOT NULL,
+            id UUID NOT NULL,
+            kind TEXT NOT NULL,
+            input JSONB NOT NULL,
+            state TEXT DEFAULT 'RUNNING' NOT NULL,
+            total INTEGER NOT NULL,
+            done INTEGER DEFAULT 0 NOT NULL,
+            failures INTEGER DEFAULT 0 NOT NULL,
+            error TEXT,
+            made_by_id UUID NOT NULL,
+            finished_at TIMESTAMP WITH TIME ZONE,
+            created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            version INTEGER DEFAULT 1 NOT NULL,
+            CONSTRAINT run_pkey PRIMARY KEY (org_id, id),
+            CONSTRAINT run_state_check CHECK (state IN ('RUNNING', 'FINISHED', 'FAILED'))
+        )
+        """
+    )
+    op.execute("CREATE INDEX run_unfinished_idx ON run (org_id, id) WHERE state = 'RUNNING'")
+    op.execute("ALTER TABLE stage ADD COLUMN deleting_run_id UUID")
+    op.execute(
+        "ALTER TABLE run ADD CONSTRAINT run_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )
+    op.execute(
+        "ALTER TABLE run ADD CONSTRAINT run_made_by_id_fkey FOREIGN KEY(org_id, made_by_id)"
+        " REFERENCES member (org_id, id)"
+    )
+    op.execute(
+        "ALTER TABLE stage ADD CONSTRAINT stage_deleting_run_id_fkey FOREIGN KEY(org_id, deleting_run_id)"
+        " REFERENCES run (org_id, id)"
     )

@@ -179,6 +179,8 @@ class Names:
         hint = "create it first, or import with --create-missing"
         if stage is None:
             return f"stage: there is no stage {deal.stage!r}; {hint}"
+        if stage["deleting_run_id"] is not None:
+            return f"stage: {deal.stage!r} is being deleted; name another stage"
         if deal.owner is not None and (member := self.members.get(deal.owner.casefold())) is not None:
             if not member["active"]:
                 return f"owner: {deal.owner!r} is no longer active; name another owner"

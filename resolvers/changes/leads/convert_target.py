@@ -22,7 +22,7 @@ TARGET = Statement(
             AND CASE
                 WHEN CAST(:stage_id AS uuid) IS NOT NULL THEN
                     stage.id = :stage_id AND pipeline.id = coalesce(CAST(:pipeline_id AS uuid), pipeline.id)
-                ELSE stage.kind = 'OPEN' AND CASE
+                ELSE stage.kind = 'OPEN' AND stage.deleting_run_id IS NULL AND CASE
                     WHEN CAST(:pipeline_id AS uuid) IS NOT NULL THEN pipeline.id = :pipeline_id
                     ELSE pipeline.is_default AND pipeline.type = 'OPPORTUNITY'
                 END

@@ -54,6 +54,7 @@ FIRST_OPEN_STAGE = Statement(
         """
         SELECT id FROM stage
         WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND kind = 'OPEN' AND deleted_at IS NULL
+            AND deleting_run_id IS NULL
         ORDER BY position, id LIMIT 1
         """
     ).bindparams(ORG)

@@ -28,6 +28,7 @@ NEXT_OPEN_STAGE = Statement(
         SELECT next.id FROM stage AS next JOIN stage AS here
             ON here.org_id = next.org_id AND here.pipeline_id = next.pipeline_id
         WHERE here.org_id = :org_id AND here.id = :stage_id AND next.kind = 'OPEN' AND next.deleted_at IS NULL
+            AND next.deleting_run_id IS NULL
             AND (next.position, next.id) > (here.position, here.id)
         ORDER BY next.position, next.id LIMIT 1
         """
@@ -39,6 +40,7 @@ LOST_STAGE = Statement(
         """
         SELECT id FROM stage
         WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND kind = 'LOST' AND deleted_at IS NULL
+            AND deleting_run_id IS NULL
         ORDER BY position, id LIMIT 1
         """
     ).bindparams(ORG)
@@ -53,7 +55,7 @@ LAST_OPEN_STAGE = Statement(
             UNION ALL
             SELECT id, NULL, 1 FROM stage WHERE org_id = :org_id AND pipeline_id = :pipeline_id
         ) AS been JOIN stage ON stage.org_id = :org_id AND stage.id = been.id
-        WHERE stage.kind = 'OPEN' AND stage.deleted_at IS NULL
+        WHERE stage.kind = 'OPEN' AND stage.deleted_at IS NULL AND stage.deleting_run_id IS NULL
         ORDER BY been.later, been.occurred_at DESC NULLS LAST, stage.position LIMIT 1
         """
     ).bindparams(ORG)

@@ -21,7 +21,7 @@ from models.tables.event import NewEvent
 from resolvers.changes.leads.entering import ENTERS, step_of
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.place import place_between
-from resolvers.changes.locks import LockedLead, lock_lead
+from resolvers.changes.locks import LockedLead, expect_not_deleting, lock_lead
 from resolvers.changes.stage_totals import count
 
 MOVE = Statement(
@@ -128,7 +128,9 @@ async def _why(change: Change, standing: LockedLead, stage: Mapping[str, Any], g
 def expect_complete(
     lead: Mapping[str, Any], stage: Mapping[str, Any], *field: str, shown: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuse, with FIELDS_REQUIRED, a lead that lacks fields which the stage requires; the message names them all."""
+    """Refuse a lead that may not enter a stage: with STAGE_BEING_DELETED; with FIELDS_REQUIRED, naming the fields that
+    the stage requires and the lead lacks."""
+    expect_not_deleting(stage, *field, shown=shown)
     missing = [spelled(name) for name in missing_fields(lead, stage)]
     if missing:
         message = f"The stage “{stage['name']}” requires {', '.join(missing)}. Fill in what is missing first."

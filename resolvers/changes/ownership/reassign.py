@@ -6,18 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.records import describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
+from engine.work.runs import start
 from models.database import Row, Statement
-from models.event_types import Changed, EventType
 from models.rules.refusal import Refusal, Refused, not_found
-from models.tables.event import NewEvent
+from resolvers.changes import run_sizes
 from resolvers.changes.locks import expect_found
-from resolvers.changes.ownership.assign import give
-from resolvers.changes.ownership.shares import Shared, lock_pools
-
-NO_LEAD: Mapping[str, Any] = dict.fromkeys(("id", "owner_id", "pipeline_id", "stage_id"))
+from resolvers.changes.ownership.handing_over import hand_over, lock_pool
+from resolvers.changes.ownership.reassign_run import work_of
 
 MEMBER = Statement(text("SELECT id FROM member WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 
@@ -40,31 +37,12 @@ read before they were locked: the row says who owns one now."""
 LOCK_WORK_TASKS = Statement(
     text(
         """
-        SELECT id, lead_id, due_at, due_on FROM task
+        SELECT id, lead_id, assignee_id FROM task
         WHERE org_id = :org_id AND assignee_id = :member_id AND status = 'OPEN' ORDER BY id FOR NO KEY UPDATE
         """
     ).bindparams(ORG)
 )
 """The open tasks of a member: PostgreSQL asks again, once it holds a row, whether it is still one."""
-
-REASSIGN_TASKS = Statement(
-    text(
-        """
-        UPDATE task SET assignee_id = given.assignee_id,
-            deadline = CASE
-                WHEN due_on IS NULL THEN due_at
-                ELSE CAST(due_on + 1 AS timestamp) AT TIME ZONE coalesce(
-                    (SELECT time_zone FROM member WHERE org_id = :org_id AND id = given.assignee_id),
-                    (SELECT time_zone FROM organisation WHERE id = :org_id)
-                )
-            END,
-            updated_at = statement_timestamp(), version = version + 1
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:assignees AS uuid[])) AS given (id, assignee_id)
-        WHERE task.org_id = :org_id AND task.id = given.id
-        """
-    ).bindparams(ORG)
-)
-"""Give locked tasks their assignees; each is due by the calendar of its assignee."""
 
 
 async def reassign_all(
@@ -78,6 +56,8 @@ async def reassign_all(
 
     A pool shares the leads out, whatever was given today; their tasks go with them, and others to nobody.
 
+    More than fits in a request is handed over by a run, in batches.
+
     Raises `Refused`: NOT_FOUND, OWNER_INACTIVE, INVALID when both are the same, or a member and a pool are named.
     """
     if from_member_id == to_member_id:
@@ -86,7 +66,13 @@ async def reassign_all(
         raise Refused(Refusal.INVALID, "Name a member or a pool, not both.", "toPoolId")
     if await change.first(MEMBER, id=from_member_id) is None:
         raise not_found("member", "fromMemberId")
-    shared = None if to_pool_id is None else await _lock_pool(change, to_pool_id, from_member_id)
+    shared = None if to_pool_id is None else await lock_pool(change, to_pool_id, from_member_id)
+    shown = {"from_member": from_member_id, "to_member": to_member_id}
+    total = await work_of(change, from_member_id, bool(include_closed))
+    if total > run_sizes.AT_ONCE:
+        await expect_found(change, "member", to_member_id, "toMemberId")
+        named = {"from_member_id": from_member_id, "to_member_id": to_member_id, "to_pool_id": to_pool_id}
+        return {"run": await start(change, {**named, "include_closed": bool(include_closed)}, total), **shown}
     held, tasks = await _lock_work(change, from_member_id)
     await expect_found(change, "member", to_member_id, "toMemberId")
     leads = [
@@ -94,27 +80,8 @@ async def reassign_all(
         for lead in held.values()
         if lead["owner_id"] == from_member_id and (include_closed or lead["closed_at"] is None)
     ]
-    owners: dict[UUID, UUID | None] = {lead["id"]: to_member_id for lead in leads}
-    if shared is not None:
-        (pool,) = shared.pools.values()
-        for lead in leads:
-            load = pool.next()
-            owners[lead["id"]] = lead["owner_id"] if load is None else load.id
-        await shared.remember(change, [])
-    await give(change, [(lead, owners[lead["id"]]) for lead in leads])
-    assignees = [to_member_id if shared is None else owners.get(task["lead_id"]) for task in tasks]
-    await change.run(REASSIGN_TASKS, ids=[task["id"] for task in tasks], assignees=assignees)
-    for task, assignee_id in zip(tasks, assignees, strict=True):
-        about = held.get(task["lead_id"])
-        now = dict(about, owner_id=owners.get(about["id"], about["owner_id"])) if about else NO_LEAD
-        changes = describe({"assignee_id": from_member_id}, {"assignee_id": assignee_id})
-        change.emit(NewEvent.of_lead(Changed(EventType.TASK_UPDATED, changes), now, task["id"]))
-    return {
-        "lead_count": len(leads),
-        "task_count": len(tasks),
-        "from_member": from_member_id,
-        "to_member": to_member_id,
-    }
+    await hand_over(change, leads, tasks, held, to_member_id, shared)
+    return {"lead_count": len(leads), "task_count": len(tasks), **shown}
 
 
 async def _lock_work(change: Change, member_id: UUID) -> tuple[dict[UUID, Row], list[Row]]:
@@ -129,20 +96,3 @@ async def _lock_work(change: Change, member_id: UUID) -> tuple[dict[UUID, Row], 
         if not missing:
             return leads, tasks
         named = sorted(missing)
-
-
-async def _lock_pool(change: Change, pool_id: UUID, from_member_id: UUID) -> Shared:
-    """Hold a pool that shares out all of a member's work among its other members. Raises `Refused`."""
-    shared = await lock_pools(change, [{"pool_id": pool_id, "member_id": None}])
-    if pool_id not in shared.pools:
-        raise not_found("pool", "toPoolId")
-    for load in shared.loads.values():
-        load.room = None
-        load.active = load.active and load.id != from_member_id
-    if not shared.pools[pool_id].staffed:
-        raise Refused(
-            Refusal.OWNER_INACTIVE,
-            "Nobody else in this pool is active and has a capacity. Name another pool.",
-            "toPoolId",
-        )
-    return shared

@@ -49,7 +49,7 @@ NEW_STAGES = inserted(
         "required_fields": "string_to_array(new.required, ',')",
         "position": "CAST(:position AS int) + new.nth - 1",
     },
-    default=("deleted_at",),
+    default=("deleted_at", "deleting_run_id"),
 )
 
 INSERT_STAGES = Statement(

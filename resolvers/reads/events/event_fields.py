@@ -24,9 +24,14 @@ def type(event: Any, args: Args) -> Expression:
 
 
 def mutation(event: Any, args: Args) -> Expression:
-    """The mutation that caused the event, by its published name: `convert_lead` is convertLead."""
+    """The mutation that caused the event, by its published name."""
+    return public_name(event.mutation)
+
+
+def public_name(name: Any) -> Expression:
+    """The published name of a mutation: `convert_lead` is convertLead."""
     space, nothing, one, rest = map(LITERAL, ("' '", "''", "1", "2"))
-    words: Any = func.initcap(func.replace(event.mutation, quoted("_"), space))
+    words: Any = func.initcap(func.replace(name, quoted("_"), space))
     joined: Any = func.replace(words, space, nothing)
     return func.lower(func.left(joined, one), type_=Text()).concat(func.substr(joined, rest))
 

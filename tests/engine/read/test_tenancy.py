@@ -81,7 +81,7 @@ def nothing(answer: Any) -> bool:
 
 
 EVERYTHING = (
-    """{ pipelines { id stages { id pipeline { id } leads(first: 100) { nodes { id
+    """{ pipelines { id stages { id pipeline { id } deletingRun { id } leads(first: 100) { nodes { id
         contact { id customer { id } } customer { id } owner { id } convertedTo { id }
         nextTask { id assignee { id } contact { id } } stage { id } pipeline { id } } } } } }""",
     """{ leads(first: 100) { nodes { id stageHistory { nodes {

@@ -22,6 +22,7 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.organisation.access.SUSPENDED": ["organisation organisation"],
     "engine.live.feed.HEADS": ["event_log event_log"],
     "engine.change.idempotency.FORGETTABLE": ["organisation organisation", "outcome outcome", "outcome outcome"],
+    "engine.work.runner.UNFINISHED": ["run run"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
     "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",
@@ -33,8 +34,8 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
-and which organisations have new, old or late records, or records without words or sort keys. Nothing of them is shown
-to anyone."""
+and which organisations have new, old or late records, records without words or sort keys, or runs to work on. Nothing
+of them is shown to anyone."""
 
 ON_DEMAND = {
     "resolvers/changes/ownership/route.py _first_match": "the rules of a pipeline; run below",

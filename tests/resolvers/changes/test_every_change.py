@@ -17,13 +17,13 @@ from tests.support.world import World
 
 Row = Mapping[str, Any]
 
-RECORDS = ("pipeline", "stage", "lead", "task", "activity", "contact", "customer", "member", "pool")
+RECORDS = ("pipeline", "stage", "lead", "task", "activity", "contact", "customer", "member", "pool", "run")
 
 FOLLOWING = frozenset(
     (
         "created_at updated_at version rank position deadline overdue_told_at is_default stage_entered_at"
         " last_activity_at has_open_task turn qualified_at disqualified_at converted_at converted_from_id closed_at"
-        " completed_at archived_at deleted_at words sort_key"
+        " finished_at completed_at archived_at deleted_at words sort_key"
     ).split()
 )
 """Columns that follow from an event: when something happened, a record's place in a list, and whose turn it is in a

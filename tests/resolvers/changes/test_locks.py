@@ -91,7 +91,6 @@ OWN = "the contact is the change's own: nobody else sees it yet"
 
 EXCEPTIONS: Mapping[str, tuple[str, set[str]]] = {
     "updateStage": (TOTALS, {"stage_total before event_log"}),
-    "deleteStage": (TOTALS, {"stage_total before event_log"}),
     "assignLead": (KEPT, {"member before lead"}),
     "assignLeads": (KEPT, {"member before lead"}),
     "reassignAll, to a pool": (KEPT, {"member before lead", "member before task"}),

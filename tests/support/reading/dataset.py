@@ -102,11 +102,21 @@ class Builder:
             self.add("lost_reason", name=reason, position=nth // 2, archived_at=None if nth else self.instant())
         for _ in range(40):
             self._activity()
+        self._runs()
         for nth, type_ in enumerate(2 * list(EventType)):
             self._event(2**40 + 3 * nth, type_)
         for event in [row for row in self.tables["event"] if row["type"].startswith("lead.")][::3]:
             event["lead_id"] = self.random.choice(self.tables["merged_record"][:2])["id"]
         return self.tables
+
+    def _runs(self) -> None:
+        for nth, state in enumerate(("RUNNING", "FINISHED", "FAILED")):
+            self.add("run", kind=self.random.choice(["delete_stage", "reassign_all"]), input="{}", state=state,
+                     total=900, done=300 * nth, error=self.text() if state == "FAILED" else None,
+                     made_by_id=self.one("member"),
+                     finished_at=None if state == "RUNNING" else self.instant())  # fmt: skip
+        for nth, stage in enumerate(self.tables["stage"]):
+            stage["deleting_run_id"] = None if nth % 4 else self.tables["run"][0]["id"]
 
     def _people(self) -> None:
         for nth in range(7):
@@ -192,7 +202,9 @@ class Builder:
 
     def _event(self, number: int, type_: str) -> None:
         table = type_.partition(".")[0]
-        record = self.one(table) if table in ("task", "activity", "contact", "customer", "stage", "member") else None
+        record = (
+            self.one(table) if table in ("task", "activity", "contact", "customer", "stage", "member", "run") else None
+        )
         if table in ("pipeline", "stages"):
             record = self.one("pipeline")
         data = {
@@ -261,7 +273,8 @@ async def fill(database: Database, *organisations: Tables) -> None:
     """Write the rows; tables in the order of their references."""
     async with database.pool.acquire() as connection, connection.transaction():
         for tables in organisations:
-            for table, rows in tables.items():
+            for table in (one.name for one in Base.metadata.sorted_tables if one.name in tables):
+                rows = tables[table]
                 columns = list(rows[0])
                 records: Iterable[Any] = [[row.get(column) for column in columns] for row in rows]
                 await connection.copy_records_to_table(table, records=records, columns=columns)

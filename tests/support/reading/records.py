@@ -14,9 +14,9 @@ TYPES = {
     "pipeline": "Pipeline", "stage": "Stage", "lead": "Lead", "contact": "Contact", "customer": "Customer",
     "task": "Task", "member": "Member", "stage_change": "StageChange", "organisation": "Organisation",
     "activity": "Activity", "pool": "Pool", "pool_member": "PoolMember", "routing_rule": "RoutingRule",
-    "lost_reason": "LostReason",
+    "lost_reason": "LostReason", "run": "Run",
 }  # fmt: skip
-NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool")
+NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool", "run")
 
 
 @dataclass(frozen=True)

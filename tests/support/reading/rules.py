@@ -314,7 +314,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Query", "cursor"): head,
     ("Query", "node"): lambda world, source, given: node(world, *given["id"]),
     ("Query", "nodes"): lambda world, source, given: [node(world, *id) for id in given["ids"]],
-    **{("Query", table): by_id(table) for table in ("pipeline", "lead", "task", "contact", "customer")},
+    **{("Query", table): by_id(table) for table in ("pipeline", "lead", "task", "contact", "customer", "run")},
     ("Query", "pipelines"): pipelines,
     ("Query", "leads"): lambda world, source, given: leads(world, given),
     ("Query", "matchingLeads"): matching_leads,
@@ -330,6 +330,11 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     **ROUTING_RULES,
     ("Stage", "pipeline"): to_one("pipeline", "pipeline_id"),
     ("Stage", "terminal"): lambda world, stage, given: stage["kind"] != "OPEN",
+    ("Stage", "deletingRun"): to_one("run", "deleting_run_id"),
+    ("Run", "startedBy"): to_one("member", "made_by_id"),
+    ("Run", "mutation"): lambda world, run, given: {"delete_stage": "deleteStage", "reassign_all": "reassignAll"}[
+        run.row["kind"]
+    ],
     ("Stage", "deleted"): lambda world, stage, given: stage["deleted_at"] is not None,
     ("Stage", "leads"): lambda world, stage, given: leads(world, given, stage_id=stage.row["id"]),
     ("Stage", "totals"): totals,

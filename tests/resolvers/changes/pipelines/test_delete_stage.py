@@ -9,6 +9,7 @@ from engine.engine import Engine
 from models import organisation_id
 from models.rules.ids import parse_id
 from models.rules.rank import spread
+from resolvers.changes import run_sizes
 from tests.support.consistency import expect_consistent
 from tests.support.counting import Counting
 from tests.support.world import World
@@ -186,9 +187,10 @@ async def test_two_stages_swept_into_each_other(world: World) -> None:
     await expect_consistent(world.database)
 
 
-async def test_ten_thousand_leads_move_at_once(world: World, engine: Engine) -> None:
+async def test_ten_thousand_leads_move_at_once(world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The leads keep their order and have an event each, with a fixed number of statements, not one per lead."""
     count = 10_000
+    monkeypatch.setattr(run_sizes, "AT_ONCE", count)
     org_id, stage = organisation_id("demo"), parse_id("stage", world["Offer"])
     await world.sql(
         """

@@ -1,0 +1,1 @@
+"""Work beside requests: changes that are too large for one of them."""

@@ -1,0 +1,142 @@
+"""How leads leave a stage that is deleted: together, in their order, to the end of another, each with its own event."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from engine.change.records import IDS, describe
+from engine.change.shards import CLOCK
+from engine.change.transaction import Change
+from engine.change.unique import expect_unique
+from engine.read.rows import ORG
+from models.database import Row, Statement
+from models.event_types import EnteredStage, StageDeleted
+from models.rules import rank
+from models.rules.stage_kind import StageKind
+from models.tables.event import NewEvent
+from resolvers.changes.leads.closing import CLOSING
+from resolvers.changes.leads.entering import ENTERS, step_of
+from resolvers.changes.pipeline_stages import PipelineStages, arrange
+from resolvers.changes.stage_totals import count
+
+FIRST_LEADS = Statement(
+    text(
+        """
+        SELECT id FROM lead WHERE org_id = :org_id AND stage_id = :stage_id
+        ORDER BY rank, id LIMIT CAST(:most AS int)
+        """
+    ).bindparams(ORG)
+)
+
+LOCK_THESE = Statement(
+    text(
+        """
+        SELECT * FROM lead WHERE org_id = :org_id AND id = ANY(:ids) AND stage_id = :stage_id
+        ORDER BY id FOR NO KEY UPDATE
+        """
+    ).bindparams(ORG, IDS)
+)
+
+LAST_RANK = Statement(
+    text(
+        "SELECT rank FROM lead WHERE org_id = :org_id AND stage_id = :stage_id ORDER BY rank DESC, id DESC LIMIT 1"
+    ).bindparams(ORG)
+)
+
+MOVE_ALL = Statement(
+    text(
+        f"""
+        WITH moving AS (
+            SELECT * FROM unnest(CAST(:lead_ids AS uuid[]), CAST(:ranks AS text[]), CAST(:ids AS uuid[]))
+                AS moving (lead_id, rank, id)
+        ), moved AS (
+            UPDATE lead SET {ENTERS}, rank = moving.rank, {CLOSING}
+            FROM {CLOCK}, moving WHERE lead.org_id = :org_id AND lead.id = moving.lead_id
+            RETURNING moving.id, lead.id AS lead_id, lead.stage_entered_at
+        )
+        {step_of("moved", "moved.id")}
+        """
+    ).bindparams(ORG)
+)
+"""Move leads to another stage, each at its new rank, and record each move in its history."""
+
+BURY = Statement(
+    text(
+        """
+        UPDATE stage SET deleted_at = statement_timestamp(), deleting_run_id = NULL, updated_at = statement_timestamp(),
+            version = version + 1
+        WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG)
+)
+
+
+async def lock_first(change: Change, stage_id: UUID, most: int) -> list[Row]:
+    """Lock the first leads of a stage; returns them in their order. Those that leave meanwhile are not among them."""
+    ids = [row["id"] for row in await change.all(FIRST_LEADS, stage_id=stage_id, most=most)]
+    locked = await change.all(LOCK_THESE, ids=ids, stage_id=stage_id) if ids else []
+    return sorted(locked, key=lambda lead: (lead["rank"], lead["id"]))
+
+
+async def move_together(change: Change, leads: Sequence[Row], stage: Row, target: Row) -> None:
+    """Move locked leads of a stage to the end of the target. Both stages are kept or taken."""
+    last = await change.first(LAST_RANK, stage_id=target["id"])
+    new_events = [
+        NewEvent(
+            EnteredStage(changes=describe(lead, {"lost_reason": None}) if _loses_reason(lead, target) else None),
+            lead_id=lead["id"],
+            owner_id=lead["owner_id"],
+            pipeline_id=target["pipeline_id"],
+            stage_id=target["id"],
+            from_pipeline_id=stage["pipeline_id"],
+            from_stage_id=stage["id"],
+        )
+        for lead in leads
+    ]
+    with expect_unique("moveLeadsTo"):
+        await change.run(
+            MOVE_ALL,
+            lead_ids=[lead["id"] for lead in leads],
+            ranks=rank.spread(len(leads), last["rank"] if last else None),
+            ids=[new_event.id for new_event in new_events],
+            kind=target["kind"],
+            from_kind=stage["kind"],
+            pipeline_id=target["pipeline_id"],
+            stage_id=target["id"],
+            from_pipeline_id=stage["pipeline_id"],
+            from_stage_id=stage["id"],
+            actor_id=change.actor_id,
+        )
+    for lead, new_event in zip(leads, new_events, strict=True):
+        count(change, lead, stage, -1)
+        count(change, {**lead, "closed_at": _still_closed(lead)}, target, 1)
+        change.emit(new_event)
+
+
+def _loses_reason(lead: Row, target: Row) -> bool:
+    """Whether a lead is no longer lost in the target, as `closing.STAYS_LOST` says."""
+    stays = target["kind"] == StageKind.LOST or (
+        target["kind"] == StageKind.OPEN and lead["disqualified_at"] is not None
+    )
+    return lead["lost_reason"] is not None and not stays
+
+
+def _still_closed(lead: Row) -> Any:
+    """When a lead was closed that is so in an open stage, too: disqualified or converted."""
+    return lead["closed_at"] if lead["disqualified_at"] is not None or lead["converted_at"] is not None else None
+
+
+async def bury(change: Change, shape: PipelineStages, stage: Row, moved: int) -> None:
+    """Delete a taken stage that is empty. Its row stays as a tombstone that history refers to."""
+    await change.run(BURY, id=stage["id"])
+    await arrange(change, shape, [other["id"] for other in shape.stages if other["id"] != stage["id"]])
+    change.emit(
+        NewEvent(
+            StageDeleted(name=stage["name"], moved_leads=moved),
+            pipeline_id=stage["pipeline_id"],
+            stage_id=stage["id"],
+            record_id=stage["id"],
+        )
+    )
