@@ -48,6 +48,7 @@ async def test_broken_database_connections_lose_nothing(make_board: Any, databas
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname = current_database()"
             )
+        await database.spare.clear()
         await database.pool.expire_connections()
         await board.move(board.leads[0], "Offer")
         await listener.until(2)
