@@ -139,7 +139,7 @@ def document(mutation: str, show: str = "") -> str:
 
 async def tables(database: Database) -> Tables:
     """Every row of every table, as text: equal before and after means that nothing changed."""
-    async with database.pool.acquire() as connection:
+    async with database.acquire() as connection:
         return {
             table.name: sorted(tuple(row) for row in await connection.fetch(f"SELECT t::text FROM {table.name} AS t"))
             for table in Base.metadata.sorted_tables

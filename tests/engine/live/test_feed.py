@@ -43,7 +43,7 @@ async def test_broken_database_connections_lose_nothing(make_board: Any, databas
     async with looking_often(await make_board()) as board, board.listening() as listener:
         await board.move(board.leads[0], "Talking")
         await listener.until(1)
-        async with database.pool.acquire() as connection:
+        async with database.acquire() as connection:
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname = current_database()"

@@ -181,7 +181,7 @@ async def test_pruning_does_not_hold_up_changes(make_board: Any, database: Datab
     await board.move(board.leads[0], "Talking", afterLeadId=board.leads[1])  # 3: a place, which is deleted
     await board.move(board.leads[1], "Offer")
     await age(database, 3)
-    async with database.pool.acquire() as connection, asyncio.timeout(20):
+    async with database.acquire() as connection, asyncio.timeout(20):
         async with connection.transaction():
             await connection.execute("SELECT FROM event WHERE number = 3 FOR UPDATE")
             pruning = asyncio.create_task(prune(database, OLD, PRUNE[True]))
@@ -199,7 +199,7 @@ async def test_one_process_prunes_at_a_time(make_board: Any, database: Database)
     for stage in ("Talking", "Offer"):
         await board.move(board.leads[0], stage)
     await age(database, 2)
-    async with database.pool.acquire() as other, other.transaction():
+    async with database.acquire() as other, other.transaction():
         await history.ALONE.value(other)
         await prune(database, OLD, PRUNE[True])
         assert await tail(database) == 1

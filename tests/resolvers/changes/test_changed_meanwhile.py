@@ -25,7 +25,7 @@ async def one_into_the_other(world: World, *steps: Step) -> list[set[str]]:
     """The codes of changes that each begin when those before have done everything but commit: they wait for the log,
     which is locked, and each waits for those before."""
     database, doing = world.database, []
-    async with database.pool.acquire() as log, log.transaction(), asyncio.timeout(20):
+    async with database.acquire() as log, log.transaction(), asyncio.timeout(20):
         await log.execute("SELECT FROM event_log WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
         for count, (name, given) in enumerate(steps, 1):
             attempt = world.attempt(mutation_of(name), given, shown(name))
@@ -349,7 +349,7 @@ async def test_who_is_given_a_lead_may_be_leaving(world: World, monkeypatch: pyt
         held, given, caller = "pool", {"title": "Gil", "stageId": world["New"]}, "rita"
     leaves = {"memberId": world["rita"], "active": False}
     database, doing = world.database, []
-    async with database.pool.acquire() as other, other.transaction(), asyncio.timeout(20):
+    async with database.acquire() as other, other.transaction(), asyncio.timeout(20):
         await other.execute(f"SELECT FROM {held} WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
         for count, (name, fields, subject) in enumerate(
             (("createLead", given, caller), ("updateMember", leaves, "tester")), 1

@@ -57,7 +57,7 @@ async def by_store(database: Database, data: Any) -> set[str]:
 
     found = rows(Lead)
     statement = Statement(found.where(compiled(stored(data, register), found.entity)).select(found.entity.id))
-    async with database.pool.acquire() as connection:
+    async with database.acquire() as connection:
         return {f"lead_{row['id']}" for row in await statement.all(connection, org_id=SCOPE.org_id, **values)}
 
 

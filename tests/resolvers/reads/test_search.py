@@ -259,7 +259,7 @@ async def test_missing_words_are_filled_in(world: World, strangers: World, monke
     await described(strangers)
     await forget(world)
     counted: list[tuple[int, int]] = []
-    async with world.database.pool.acquire() as connection:
+    async with world.database.acquire() as connection:
         await fill(connection, lambda *done: counted.append(done))
         assert sum(done for done, _ in counted) == 28
         assert {of for _, of in counted} == {28}
@@ -274,7 +274,7 @@ async def test_a_copy_that_is_missing_is_filled_in(world: World) -> None:
     await described(world)
     await world.sql("UPDATE contact SET words = NULL")
     await world.sql("UPDATE lead_search SET contact_words = ''")
-    async with world.database.pool.acquire() as connection:
+    async with world.database.acquire() as connection:
         await fill(connection)
     await expect_consistent(world.database)
 
@@ -285,7 +285,7 @@ async def test_two_servers_fill_in_turn(world: World) -> None:
     await forget(world)
 
     async def one() -> None:
-        async with world.database.pool.acquire() as connection:
+        async with world.database.acquire() as connection:
             await fill(connection)
             assert await connection.fetchval("SELECT count(*) FROM lead_search") == 8
 

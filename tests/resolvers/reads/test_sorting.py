@@ -89,7 +89,7 @@ async def test_missing_keys_are_filled_in(world: World, strangers: World, monkey
         await world.sql(f"UPDATE {table} SET sort_key = ''")
         lacking += await world.database.pool.fetchval(f"SELECT count(*) FROM {table}")
     counted: list[tuple[int, int]] = []
-    async with world.database.pool.acquire() as connection:
+    async with world.database.acquire() as connection:
         await fill(connection, lambda *done: counted.append(done))
     assert sum(done for done, _ in counted) == lacking
     assert {of for _, of in counted} == {lacking}
@@ -100,7 +100,7 @@ async def test_a_key_that_was_written_meanwhile_stays(world: World) -> None:
     """A change between reading the names and writing their keys is not undone."""
     lead_id = parse_id("lead", world["Fay"])
     await world.sql("UPDATE lead SET sort_key = 'written' WHERE id = $1", lead_id)
-    async with world.database.pool.acquire() as connection:
+    async with world.database.acquire() as connection:
         await missing_values.WRITE_KEYS["lead"].run(
             connection, org_id=organisation_id(world.organisation), ids=[lead_id], keys=["late"]
         )

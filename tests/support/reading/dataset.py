@@ -271,7 +271,7 @@ UPDATE lead SET has_open_task = true WHERE EXISTS (
 
 async def fill(database: Database, *organisations: Tables) -> None:
     """Write the rows; tables in the order of their references."""
-    async with database.pool.acquire() as connection, connection.transaction():
+    async with database.acquire() as connection, connection.transaction():
         for tables in organisations:
             for table in (one.name for one in Base.metadata.sorted_tables if one.name in tables):
                 rows = tables[table]

@@ -141,7 +141,7 @@ async def test_an_opportunity_is_routed_in_the_order_of_all_routing(qualified: W
     await world.change("updatePipeline", {"pipelineId": world["Deals"], "routesNewLeads": True})
     rules = [{"name": "All", "poolId": await pool(world, "rita", "mia")}]
     await world.change("setRoutingRules", {"pipelineId": world["Deals"], "rules": rules})
-    async with world.database.pool.acquire() as holder, holder.transaction():
+    async with world.database.acquire() as holder, holder.transaction():
         await holder.execute("SELECT FROM pool FOR NO KEY UPDATE")
         converting = asyncio.create_task(world.change("convertLead", {"leadId": world["Ada"]}, SHOW))
         while not await world.database.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):

@@ -412,7 +412,7 @@ async def test_a_viewer_may_not(world: World, stage: str) -> None:
 async def at_once(world: World, *inputs: dict[str, Any]) -> None:
     """Moves that do not see each other: each has done everything but commit, and waits for the log, before one ends."""
     database = world.database
-    async with database.pool.acquire() as log, log.transaction(), asyncio.timeout(20):
+    async with database.acquire() as log, log.transaction(), asyncio.timeout(20):
         await log.execute("SELECT FROM event_log WHERE org_id = $1 FOR UPDATE", organisation_id(world.organisation))
         moves = [asyncio.create_task(world.change("moveLead", given)) for given in inputs]
         while await database.pool.fetchval(WAITING) < len(moves):

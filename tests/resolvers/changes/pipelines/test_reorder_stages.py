@@ -81,7 +81,7 @@ async def test_refuses_another_version(world: World) -> None:
 
 async def test_of_two_at_once_one_wins(world: World) -> None:
     """Both wait for the lock on the pipeline; the second then finds another order than it started from."""
-    async with world.database.pool.acquire() as holder:
+    async with world.database.acquire() as holder:
         held = holder.transaction()
         await held.start()
         await holder.execute(

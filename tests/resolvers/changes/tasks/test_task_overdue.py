@@ -156,7 +156,7 @@ async def test_what_is_being_changed_is_recorded_the_next_time(world: World, rec
     await task(world, "Call", leadId=world["Ada"], dueOn="2020-05-01")
     await task(world, "Write", leadId=world["Bob"], dueOn="2020-05-01")
     name = "Ada" if held == "lead" else "Call"
-    async with world.database.pool.acquire() as connection, connection.transaction(), asyncio.timeout(20):
+    async with world.database.acquire() as connection, connection.transaction(), asyncio.timeout(20):
         await connection.execute(f"SELECT FROM {held} WHERE id = $1 FOR NO KEY UPDATE", parse_id(held, world[name]))
         assert await recorded() == ["Write"]
     assert await recorded() == ["Call"]
@@ -188,7 +188,7 @@ async def test_what_is_not_late_is_not_looked_at(world: World, recorded: Recorde
     """Which organisations have late tasks is read off an index of deadlines: of those to come, not a row is read."""
     await task(world, "Later", dueAt="2131-05-01T09:00:00Z")
     await task(world, "Call", dueOn="2020-05-01")
-    async with world.database.pool.acquire() as connection:
+    async with world.database.acquire() as connection:
         filling = connection.transaction()
         await filling.start()
         await connection.execute(
