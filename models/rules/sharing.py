@@ -38,11 +38,15 @@ class Load:
 
 @dataclass
 class Place:
-    """A member's place in a pool. `credit` is what a weighted pool owes the member, in shares of a lead."""
+    """A member's place in a pool. `credit` is what a weighted pool owes the member, in shares of a lead.
+
+    `latest` is the number of the latest lead that the member got from the pool, or 0 without any: later leads have
+    higher numbers."""
 
     load: Load
     given: int = 0
     credit: int = 0
+    latest: int = 0
 
 
 @dataclass
@@ -64,6 +68,7 @@ class Sharing:
         if chosen is None:
             return None
         chosen.given += 1
+        chosen.latest = 1 + max(place.latest for place in self.places)
         chosen.load.take()
         return chosen.load
 
@@ -84,8 +89,10 @@ class Sharing:
         return None
 
     def _fewest_open(self) -> Place | None:
+        """Of the members with the fewest open leads, the one who has waited longest: members who close each lead before
+        the next one comes take turns."""
         available = [place for place in self.places if place.load.available]
-        return min(available, key=lambda place: place.load.open_leads, default=None)
+        return min(available, key=lambda place: (place.load.open_leads, place.latest), default=None)
 
     def _weighted(self) -> Place | None:
         """Of the members who are owed enough, the one who would be owed a whole lead first.

@@ -28,7 +28,8 @@ class Pool(Tenant, Stamped, Base):
 class PoolMember(Base):
     """One member of a pool, at a place in its order. `given` counts the leads this member got from it.
 
-    `credit` is what a weighted pool owes the member: leads that were due less leads that were given, in shares.
+    `latest` is the number of the latest of these: who has the lowest has waited longest. `credit` is what a weighted
+    pool owes the member: leads that were due less leads that were given, in shares.
     """
 
     __tablename__ = "pool_member"
@@ -44,6 +45,7 @@ class PoolMember(Base):
     position: Mapped[int]
     given: Mapped[int] = mapped_column(server_default="0")
     credit: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    latest: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class RoutingDay(Base):

@@ -23,7 +23,9 @@ publish(
         "daily cap, are skipped."
     ),
     ROUND_ROBIN="One after the other, in the order of the pool.",
-    FEWEST_OPEN="The member with the fewest open leads; among equals, the first in the order of the pool.",
+    FEWEST_OPEN=(
+        "The member with the fewest open leads; among equals, the one who has waited longest for a lead from the pool."
+    ),
     WEIGHTED="By capacity: a member with twice the capacity of another gets twice as many.",
 )
 

@@ -139,7 +139,7 @@ DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "event_log": ({"head", "tail", "appended_at"},),
     "lead_search": ({"words"},),
     "merged_record": ({"merged_at"},),
-    "pool_member": ({"given", "credit"},),
+    "pool_member": ({"given", "credit", "latest"},),
     "run": ({"state", "done", "failures", "error", "finished_at"},),
     "stage_change": ({"from_pipeline_id", "from_stage_id"}, set()),
 }

@@ -1,5 +1,5 @@
 """What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, words, sort
-keys, runs, and files whose import goes on where it was stopped.
+keys, runs, and files whose import goes on where it was stopped. Pools know who has waited longest.
 
 The words that a search finds records by, and the keys that titles and names are sorted by, are filled in afterwards, in
 batches, by what starts the migration: see `resolvers/changes/missing_values.py`.
@@ -107,6 +107,7 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX run_unfinished_idx ON run (org_id, id) WHERE state = 'RUNNING'")
     op.execute("ALTER TABLE stage ADD COLUMN deleting_run_id UUID")
+    op.execute("ALTER TABLE pool_member ADD COLUMN latest BIGINT DEFAULT 0 NOT NULL")
     op.execute(
         "ALTER TABLE run ADD CONSTRAINT run_org_id_fkey FOREIGN KEY(org_id)"
         " REFERENCES organisation (id) ON DELETE CASCADE"

@@ -53,7 +53,7 @@ NEW_PLACE = inserted(
         "member_id": "wanted.id",
         "position": "wanted.nth - 1",
     },
-    default=("given", "credit"),
+    default=("given", "credit", "latest"),
 )
 
 ARRANGE = Statement(
@@ -69,7 +69,8 @@ ARRANGE = Statement(
         """
     ).bindparams(ORG)
 )
-"""Give a pool these members in this order. Members who stay keep their count of leads; what was owed is forgotten."""
+"""Give a pool these members in this order. Members who stay keep their count of leads, and since when they have waited;
+what was owed is forgotten."""
 
 FORGET_CREDIT = Statement(
     text("UPDATE pool_member SET credit = 0 WHERE org_id = :org_id AND pool_id = :pool_id").bindparams(ORG)

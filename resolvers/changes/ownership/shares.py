@@ -26,7 +26,7 @@ LOCK_POOLS = Statement(
 PLACES = Statement(
     text(
         """
-        SELECT pool_id, member_id, given, credit FROM pool_member
+        SELECT pool_id, member_id, given, credit, latest FROM pool_member
         WHERE org_id = :org_id AND pool_id = ANY(:ids) ORDER BY pool_id, position
         """
     ).bindparams(ORG, IDS)
@@ -75,9 +75,10 @@ REMEMBER_TURNS = Statement(
 REMEMBER_PLACES = Statement(
     text(
         """
-        UPDATE pool_member SET given = now.given, credit = now.credit
-        FROM unnest(:ids, CAST(:members AS uuid[]), CAST(:given AS int[]), CAST(:credits AS bigint[]))
-            AS now (pool_id, member_id, given, credit)
+        UPDATE pool_member SET given = now.given, credit = now.credit, latest = now.latest
+        FROM unnest(
+            :ids, CAST(:members AS uuid[]), CAST(:given AS int[]), CAST(:credits AS bigint[]), CAST(:latest AS bigint[])
+        ) AS now (pool_id, member_id, given, credit, latest)
         WHERE pool_member.org_id = :org_id AND pool_member.pool_id = now.pool_id
             AND pool_member.member_id = now.member_id
         """
@@ -115,6 +116,7 @@ class Shared:
                 members=[place.load.id for _, place in places],
                 given=[place.given for _, place in places],
                 credits=[place.credit for _, place in places],
+                latest=[place.latest for _, place in places],
             )
         counts = Counter(owners)
         ids = sorted(counts)
@@ -134,7 +136,7 @@ async def lock_pools(change: Change, rules: Sequence[Row]) -> Shared:
         pool["id"]: Sharing(
             pool["strategy"],
             [
-                Place(loads[row["member_id"]], row["given"], row["credit"])
+                Place(loads[row["member_id"]], row["given"], row["credit"], row["latest"])
                 for row in places
                 if row["pool_id"] == pool["id"]
             ],
