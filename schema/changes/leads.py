@@ -99,8 +99,9 @@ class MoveLeadInput(ChangeInput):
         "The card directly below its new place. Without either neighbour it is placed on top.", id="lead"
     )
     lost_reason: str | None = optional(
-        "Why it was lost: required to enter a LOST stage, not allowed otherwise. One of your organisation's lost "
-        "reasons; if it has none, your own words, up to 300 characters."
+        "Why it was lost: required to enter a LOST stage. With the stage that a lost lead is in, it corrects the "
+        "reason, and without a neighbour the card keeps its place. Not allowed otherwise. One of your organisation's "
+        "lost reasons; if it has none, your own words, up to 300 characters."
     )
     expected_version: int | None = optional("Refuse with CONFLICT unless the lead is at this version.")
 

@@ -11,8 +11,8 @@ from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
-from models.database import Statement
-from models.event_types import EnteredStage, EventType, Plain
+from models.database import Row, Statement
+from models.event_types import Changed, EnteredStage, EventType, Plain
 from models.rules.entering import missing_fields
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
@@ -55,12 +55,13 @@ and reason; any other move starts afresh."""
 REORDER = Statement(
     text(
         """
-        UPDATE lead SET rank = :rank, updated_at = statement_timestamp(), version = version + 1
+        UPDATE lead SET rank = :rank, lost_reason = :lost_reason, updated_at = statement_timestamp(),
+            version = version + 1
         WHERE org_id = :org_id AND id = :lead_id
         """
     ).bindparams(ORG)
 )
-"""Move a card within its stage: one row is written, never the column."""
+"""Move a card within its stage, or correct why it was lost: one row is written, never the column."""
 
 
 async def move_lead(
@@ -73,6 +74,7 @@ async def move_lead(
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
     """Move a lead to a stage, of its own pipeline or another: right after one card, right before another, or on top.
+    In its own stage, a lost lead gets another reason, and keeps its place unless a neighbour is named.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead, when its version or its neighbours have changed;
     LEAD_CONVERTED; REASON_REQUIRED, REASON_UNKNOWN where it is lost; FIELDS_REQUIRED; EXTERNAL_ID_TAKEN in another
@@ -90,28 +92,40 @@ async def move_lead(
             "leadId",
             shown={"lead": lead_id},
         )
-    place = await place_between(change, lead_id, stage_id, after_lead_id, before_lead_id)
-    if lead["stage_id"] == stage_id:
-        if lost_reason is not None:
-            raise Refused(
-                Refusal.INVALID, "The lead stays in its stage, so nothing is lost. Leave lostReason out.", "lostReason"
-            )
-        await change.run(REORDER, lead_id=lead_id, rank=place)
-        change.emit(
-            NewEvent(
-                Plain(EventType.LEAD_MOVED),
-                lead_id=lead_id,
-                owner_id=lead["owner_id"],
-                pipeline_id=lead["pipeline_id"],
-                stage_id=stage_id,
-            )
-        )
+    stays = lead["stage_id"] == stage_id
+    reason = await _corrected(change, standing, lost_reason) if stays and lost_reason is not None else None
+    if reason is not None and after_lead_id is None and before_lead_id is None:
+        place = None
     else:
+        place = await place_between(change, lead_id, stage_id, after_lead_id, before_lead_id)
+    if stays:
+        await _stay(change, lead, place, reason)
+    elif place is not None:
         expect_complete(lead, stage, "stageId", shown={"lead": lead_id})
         reason = await _why(change, standing, stage, lost_reason)
         with expect_unique("stageId"):
             await enter(change, standing, stage, place, lost_reason=reason)
     return {"lead": lead_id}
+
+
+async def _stay(change: Change, lead: Row, place: str | None, reason: str | None) -> None:
+    """Give a lead another place in its stage, another reason why it was lost, or both. None leaves each as it is."""
+    corrects = reason is not None and reason != lead["lost_reason"]
+    if place is None and not corrects:
+        return
+    why = reason if corrects else lead["lost_reason"]
+    await change.run(REORDER, lead_id=lead["id"], rank=place or lead["rank"], lost_reason=why)
+    if place is not None:
+        change.emit(NewEvent.of_lead(Plain(EventType.LEAD_MOVED), lead))
+    if corrects:
+        change.emit(NewEvent.of_lead(Changed(EventType.LEAD_UPDATED, describe(lead, {"lost_reason": why})), lead))
+
+
+async def _corrected(change: Change, standing: LockedLead, given: str) -> str:
+    """The reason that replaces the one of a lead that stays in its stage. Only a lost lead has one."""
+    if not is_lost(standing):
+        raise Refused(Refusal.INVALID, "This lead is not lost. Leave lostReason out.", "lostReason")
+    return await settled_reason(change, given, "lostReason", shown={"lead": standing.lead["id"]})
 
 
 async def _why(change: Change, standing: LockedLead, stage: Mapping[str, Any], given: str | None) -> str | None:

@@ -326,13 +326,64 @@ async def test_a_reason_where_nothing_is_lost(world: World, stage: str, reason: 
     await world.refused("moveLead", move(world, "Ada", stage, lostReason=reason), "INVALID", "lostReason")
 
 
-async def test_a_place_in_its_lost_stage_takes_no_reason(world: World) -> None:
-    """The lead keeps the reason of its loss: a new one is refused with INVALID, not ignored."""
+async def test_a_wrong_reason_is_corrected(world: World) -> None:
+    """Another reason in the lead's own LOST stage replaces the first, with one event; all else stays."""
+    for name in ("Ada", "Bob"):
+        await world.change("moveLead", move(world, name, "Lost", lostReason="Too dear"))
+    before = await world.lead("Ada", "closedAt stageEnteredAt")
+    head = await world.head()
+    made = await world.change("moveLead", move(world, "Ada", "Lost", lostReason=" Bad  timing "), SHOW)
+    assert (made["lead"]["lostReason"], made["lead"]["version"]) == ("Bad timing", 3)
+    assert await world.recorded(head) == [
+        ("lead.updated", "move_lead", {"changes": {"lostReason": ["Too dear", "Bad timing"]}})
+    ]
+    assert await world.lead("Ada", "closedAt stageEnteredAt") == before
+    assert await world.cards("Lost") == ["Bob", "Ada"]
+    await expect_consistent(world.database)
+
+
+async def test_the_same_reason_leaves_no_trace(world: World) -> None:
+    """A correction that changes nothing is no change; without a reason the card goes on top and keeps its reason."""
+    for name in ("Ada", "Bob"):
+        await world.change("moveLead", move(world, name, "Lost", lostReason="Too dear"))
+    head = await world.head()
     await world.change("moveLead", move(world, "Ada", "Lost", lostReason="Too dear"))
-    closed = await world.lead("Ada", "closedAt")
-    await world.refused("moveLead", move(world, "Ada", "Lost", lostReason="Timing"), "INVALID", "lostReason")
+    assert await world.head() == head
     made = await world.change("moveLead", move(world, "Ada", "Lost"), SHOW)
-    assert (made["lead"]["lostReason"], made["lead"]["closedAt"]) == ("Too dear", closed["closedAt"])
+    assert (made["lead"]["lostReason"], made["lead"]["version"]) == ("Too dear", 3)
+    assert [type for type, _, _ in await world.recorded(head)] == ["lead.moved"]
+    assert await world.cards("Lost") == ["Ada", "Bob"]
+
+
+async def test_a_reason_and_a_place_at_once(world: World) -> None:
+    """With a neighbour the card also moves, and each of the two is an event."""
+    for name in ("Ada", "Bob"):
+        await world.change("moveLead", move(world, name, "Lost", lostReason="Too dear"))
+    head = await world.head()
+    given = move(world, "Bob", "Lost", lostReason="Timing", afterLeadId=world["Ada"])
+    await world.change("moveLead", given)
+    assert await world.recorded(head) == [
+        ("lead.moved", "move_lead", {}),
+        ("lead.updated", "move_lead", {"changes": {"lostReason": ["Too dear", "Timing"]}}),
+    ]
+    assert await world.cards("Lost") == ["Ada", "Bob"]
+    assert await world.lead("Bob", "version") == {"version": 3}
+    await expect_consistent(world.database)
+
+
+async def test_a_correction_is_one_of_the_reasons_that_are_offered(world: World) -> None:
+    """An unknown reason, and a blank one, are refused, and so is a correction that was decided on an older version."""
+    await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "Gone"})
+    await world.change("setLostReasons", {"reasons": ["Price"]})
+    given = move(world, "Fay", "Due", lostReason="Timing")
+    await world.refused("moveLead", given, "REASON_UNKNOWN", "lostReason")
+    await world.refused("moveLead", {**given, "lostReason": " "}, "REASON_REQUIRED", "lostReason")
+    await world.refused(
+        "moveLead", {**given, "lostReason": "Price", "expectedVersion": 1}, "CONFLICT", "expectedVersion"
+    )
+    made = await world.change("moveLead", {**given, "lostReason": "price"}, SHOW)
+    assert (made["lead"]["lostReason"], made["lead"]["stage"]["name"]) == ("Price", "Due")
+    await expect_consistent(world.database)
 
 
 async def test_what_was_disqualified_moves_to_lost_without_a_reason(world: World) -> None:
