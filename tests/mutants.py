@@ -42,7 +42,6 @@ IN_MOVE = "tests/resolvers/changes/leads/test_move_lead.py"
 IN_PAGING = "tests/engine/read/test_paging.py"
 IN_RANK = "tests/models/test_rank.py"
 IN_UPDATE = "tests/resolvers/changes/leads/test_update_lead.py"
-IN_UPDATE_STAGE = "tests/resolvers/changes/pipelines/test_update_stage.py"
 IN_UPDATE_TASK = "tests/resolvers/changes/tasks/test_update_task.py"
 
 
@@ -135,7 +134,7 @@ MUTANTS = [
            (IN_REOPEN,)),
     Mutant("the disqualified are reopened with their stage", CLOSING,
            "THEN CASE WHEN disqualified_at IS NOT NULL OR converted_at IS NOT NULL THEN closed_at END", "THEN NULL",
-           (IN_UPDATE_STAGE, IN_DELETE_STAGE)),
+           (IN_DELETE_STAGE,)),
 ]  # fmt: skip
 
 

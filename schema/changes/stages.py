@@ -40,8 +40,8 @@ class UpdateStageInput(ChangeInput):
     stage_id: strawberry.ID = id_of("stage", "The stage to update.")
     name: str | None = optional("The name of the column: up to 300 characters. It cannot be null.")
     kind: StageKind | None = optional(
-        "Whether deals here are in progress, won or lost. All leads in the stage are closed or opened "
-        "with it; the last OPEN stage stays OPEN. It cannot be null."
+        "Whether deals here are in progress, won or lost. It can be changed while no lead is in the stage; the last "
+        "OPEN stage stays OPEN. It cannot be null."
     )
     probability: int | None = optional(
         PROBABILITY + "If omitted, it follows a change to WON or LOST. It cannot be null."

@@ -94,7 +94,7 @@ publish(
     LAST_ADMIN="An organisation needs at least one active admin.",
     PROBABILITY_CONTRADICTS_KIND="A WON stage has a probability of 100, a LOST stage of 0.",
     LAST_OPEN_STAGE="A pipeline needs at least one OPEN stage.",
-    STAGE_NOT_EMPTY="The stage still holds leads. Name the stage to move them to.",
+    STAGE_NOT_EMPTY="The stage still holds leads. Name the stage to move them to, or move them first.",
     STAGE_BEING_DELETED="A run is deleting this stage, so no leads may enter it. Name another stage.",
     PIPELINE_NOT_EMPTY="The pipeline still holds leads. Move or delete them first.",
     POOL_IN_USE="Routing rules still name the pool. Change them first.",

@@ -1,14 +1,4 @@
-"""What becomes of leads whose stage changes its kind, or that move on together: how they are closed or opened."""
-
-from uuid import UUID
-
-from sqlalchemy import text
-
-from engine.change.records import describe
-from engine.change.transaction import Change
-from engine.read.rows import ORG
-from models.database import Row, Statement
-from models.tables.event import Changes
+"""What becomes of leads that move on together when their stage is deleted: how they are closed or opened."""
 
 STAYS_LOST = """(
     CAST(:kind AS text) = 'LOST' OR (CAST(:kind AS text) = 'OPEN' AND disqualified_at IS NOT NULL)
@@ -28,29 +18,3 @@ CLOSING = f"""
 """
 """Closed where deals end, open elsewhere. One that stays won or lost stays closed since when it was; what was
 disqualified or converted is not reopened. The statement has `CLOCK` in its FROM."""
-
-LOCK_LEADS = Statement(
-    text(
-        "SELECT id FROM lead WHERE org_id = :org_id AND stage_id = :stage_id ORDER BY id FOR NO KEY UPDATE"
-    ).bindparams(ORG)
-)
-"""All leads of a stage that is taken: an assignment locks only the lead."""
-
-LOSING_REASON = Statement(
-    text(
-        f"""
-        SELECT id, owner_id, pipeline_id, stage_id, lost_reason FROM lead
-        WHERE org_id = :org_id AND stage_id = :stage_id AND lost_reason IS NOT NULL AND NOT {STAYS_LOST}
-        ORDER BY id
-        """
-    ).bindparams(ORG)
-)
-
-
-async def losing_reason(change: Change, stage_id: UUID, kind: str) -> list[tuple[Row, Changes]]:
-    """The leads of a stage that will no longer be lost where the kind is this, each with what changes about it.
-
-    To be asked before they are closed or opened, while the stage is taken and its leads are held.
-    """
-    leads = await change.all(LOSING_REASON, stage_id=stage_id, kind=kind)
-    return [(lead, describe(lead, {"lost_reason": None})) for lead in leads]

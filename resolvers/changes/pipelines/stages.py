@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from engine.change.fields import Fields, between, required
 from engine.change.records import describe, differing, inserted, rewrite
-from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
@@ -21,7 +20,6 @@ from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import EventData, NewEvent
 from models.tables.stage import Stage
-from resolvers.changes.leads.closing import CLOSING, LOCK_LEADS, losing_reason
 from resolvers.changes.pipeline_stages import (
     STAGES_IN_ORDER,
     PipelineStages,
@@ -86,15 +84,9 @@ KNOWN_STAGES = Statement(
 )
 """Those of the ids that are stages of the organisation, deleted ones included."""
 
-FOLLOW_KIND = Statement(
-    text(
-        f"""
-        UPDATE lead SET {CLOSING}, updated_at = statement_timestamp(), version = version + 1
-        FROM {CLOCK} WHERE org_id = :org_id AND stage_id = :stage_id
-        """
-    ).bindparams(ORG)
+ANY_LEAD = Statement(
+    text("SELECT id FROM lead WHERE org_id = :org_id AND stage_id = :stage_id LIMIT 1").bindparams(ORG)
 )
-"""Close or reopen all leads of a stage, according to its new kind."""
 
 
 async def add_stage(
@@ -121,10 +113,11 @@ async def add_stage(
 async def update_stage(
     change: Change, stage_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
-    """Change a stage. Another kind closes or opens all leads in it, and clears the lost reason of those that are no
-    longer lost; when only the kind is given, the probability follows it.
+    """Change a stage. It gets another kind only while it is empty, since that would close or open its leads; when only
+    the kind is given, the probability follows it.
 
-    Raises `Refused`: NOT_FOUND; CONFLICT, showing the stage; PROBABILITY_CONTRADICTS_KIND; LAST_OPEN_STAGE; INVALID.
+    Raises `Refused`: NOT_FOUND; CONFLICT, LAST_OPEN_STAGE or STAGE_NOT_EMPTY, showing the stage;
+    PROBABILITY_CONTRADICTS_KIND; INVALID.
     """
     wanted = FIELDS.tidy(given)
     shape = await lock_stages_around(change, stage_id)
@@ -142,18 +135,20 @@ async def update_stage(
     decisive = changes.keys() & {"kind", "probability"}
     if decisive:
         await take_stages(change, stage_id)
+    # Once the stage is taken, no lead can enter it.
+    if "kind" in changes and await change.first(ANY_LEAD, stage_id=stage_id) is not None:
+        raise Refused(
+            Refusal.STAGE_NOT_EMPTY,
+            "There are leads in this stage, which another kind would close or open."
+            f" Add a stage of the kind {kind}, and delete this one with moveLeadsTo.",
+            "kind",
+            shown={"stage": stage_id},
+        )
     await rewrite(change, REVISE_STAGE, stage, changes)
-    reopened = []
-    if "kind" in changes:
-        await change.run(LOCK_LEADS, stage_id=stage_id)
-        reopened = await losing_reason(change, stage_id, kind)
-        await change.run(FOLLOW_KIND, stage_id=stage_id, from_kind=stage["kind"], kind=kind)
     if decisive:
         await refresh_totals(change.connection, change.org_id, [stage_id])
     updated = Changed(EventType.STAGE_UPDATED, describe(stage, changes))
     change.emit(_about(updated, stage["pipeline_id"], stage_id))
-    for lead, reason in reopened:
-        change.emit(NewEvent.of_lead(Changed(EventType.LEAD_UPDATED, reason), lead))
     return {"stage": stage_id}
 
 

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from models.rules.ids import parse_id
 from tests.support.consistency import expect_consistent
 from tests.support.world import World
 
@@ -56,70 +55,57 @@ async def test_another_probability_counts_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize(("kind", "probability"), [("WON", 100), ("LOST", 0)])
-async def test_a_stage_where_deals_end_closes_its_leads(world: World, kind: str, probability: int) -> None:
-    """The probability follows the kind, each lead is closed with a new version, and the totals are recounted."""
+async def test_an_empty_stage_gets_another_kind(world: World, kind: str, probability: int) -> None:
+    """The probability follows the kind, and back, where the stage keeps its probability unless another is given."""
     head = await world.head()
-    made = await world.change("updateStage", {"stageId": world["New"], "kind": kind}, SHOW)
-    assert (made["stage"]["kind"], made["stage"]["probability"]) == (kind, probability)
-    assert [total["weightedValue"] for total in made["stage"]["totals"]["values"]] == (
-        ["1000.00", "250.50"] if kind == "WON" else ["0.00", "0.00"]
-    )
-    for name in ("Ada", "Bob", "Cleo"):
-        lead = await world.lead(name, "closedAt version")
-        assert lead["closedAt"] is not None
-        assert lead["version"] == 2
-    (event,) = await world.events(head)
-    assert json.loads(event["data"]) == {"changes": {"kind": ["OPEN", kind], "probability": [10, probability]}}
-    await expect_consistent(world.database)
-
-
-async def test_a_stage_that_opens_opens_its_leads(world: World) -> None:
-    """The stage keeps its probability, unless another is given."""
-    made = await world.change("updateStage", {"stageId": world["Won"], "kind": "OPEN"}, SHOW)
-    assert (made["stage"]["kind"], made["stage"]["probability"]) == ("OPEN", 100)
-    assert await world.lead("Eve", "closedAt version") == {"closedAt": None, "version": 2}
-    await expect_consistent(world.database)
+    made = await world.change("updateStage", {"stageId": world["Offer"], "kind": kind}, SHOW)
+    assert (made["stage"]["kind"], made["stage"]["probability"], made["stage"]["terminal"]) == (kind, probability, True)
+    made = await world.change("updateStage", {"stageId": world["Offer"], "kind": "OPEN"}, SHOW)
+    assert (made["stage"]["kind"], made["stage"]["probability"], made["stage"]["version"]) == ("OPEN", probability, 3)
+    assert await world.recorded(head) == [
+        ("stage.updated", "update_stage", {"changes": {"kind": ["OPEN", kind], "probability": [60, probability]}}),
+        ("stage.updated", "update_stage", {"changes": {"kind": [kind, "OPEN"]}}),
+    ]
     made = await world.change("updateStage", {"stageId": world["Lost"], "kind": "OPEN", "probability": 90}, SHOW)
     assert made["stage"]["probability"] == 90
-
-
-async def test_won_to_lost_closes_anew(world: World) -> None:
-    """The leads are closed as of now, because they were not lost when they were won."""
-    before = await world.lead("Eve", "closedAt")
-    await world.change("updateStage", {"stageId": world["Won"], "kind": "LOST"})
-    after = await world.lead("Eve", "closedAt")
-    assert after["closedAt"] > before["closedAt"]
     await expect_consistent(world.database)
 
 
-async def test_a_disqualified_lead_is_not_reopened(world: World) -> None:
-    """When the LOST stage opens, a disqualified lead stays closed with its reason, and worth nothing."""
-    await world.change("disqualifyLead", {"leadId": world["Ada"], "reason": "No budget"})
-    await world.change("updateStage", {"stageId": world["Lost"], "kind": "OPEN", "probability": 50})
-    lead = await world.lead("Ada", "closedAt lostReason disqualifiedAt weightedValue")
-    assert lead["closedAt"] is not None
-    assert lead["disqualifiedAt"] is not None
-    assert (lead["lostReason"], lead["weightedValue"]) == ("No budget", "0.00")
+@pytest.mark.parametrize(
+    ("stage", "kind"), [("New", "WON"), ("New", "LOST"), ("Won", "OPEN"), ("Won", "LOST"), ("Lost", "OPEN")]
+)
+async def test_a_stage_with_leads_keeps_its_kind(world: World, stage: str, kind: str) -> None:
+    """Its leads keep when and why they were closed: the stage is shown as it is, and the message says what to do."""
+    given = {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Too dear"}
+    await world.change("moveLead", given)
+    show = "stage { name version }"
+    refused = await world.refused(
+        "updateStage", {"stageId": world[stage], "name": "Over", "kind": kind}, "STAGE_NOT_EMPTY", "kind", show=show
+    )
+    assert refused["stage"] == {"name": stage, "version": 1}
+    assert refused["userErrors"][0]["message"] == (
+        f"There are leads in this stage, which another kind would close or open. Add a stage of the kind {kind}, and"
+        " delete this one with moveLeadsTo."
+    )
+    await world.change("updateStage", {"stageId": world[stage], "name": "Over"})
     await expect_consistent(world.database)
 
 
-async def test_leads_that_are_lost_no_more_say_so(world: World) -> None:
-    """Each lead that loses its lost reason has an event that holds it, also in its timeline."""
-    await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Too dear"})
-    await world.change("moveLead", {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "No budget"})
-    head = await world.head()
-    await world.change("updateStage", {"stageId": world["Lost"], "kind": "OPEN", "probability": 5})
-    updated = [event for event in await world.events(head) if event["type"] == "lead.updated"]
-    assert {(event["lead_id"], event["data"]) for event in updated} == {
-        (parse_id("lead", world["Bob"]), '{"changes": {"lostReason": ["Too dear", null]}}'),
-        (parse_id("lead", world["Ada"]), '{"changes": {"lostReason": ["No budget", null]}}'),
-    }
-    shown = await world.lead("Ada", "lostReason timeline(first: 1) { nodes { type changes { field before after } } }")
-    assert shown["lostReason"] is None
-    assert shown["timeline"]["nodes"] == [
-        {"type": "LEAD_UPDATED", "changes": [{"field": "lostReason", "before": "No budget", "after": None}]}
-    ]
-    await expect_consistent(world.database)
+async def test_a_lead_that_enters_meanwhile_keeps_the_kind(world: World) -> None:
+    """Of a move into an empty stage and its change of kind at once, either the change of kind is refused or the lead
+    is closed by its move: never is a lead in a WON stage open."""
+    for at in range(10):
+        made = await world.change("addStage", {"pipelineId": world["Sales"], "name": f"S{at}"}, "stage { id }")
+        stage_id = made["stage"]["id"]
+        bodies = await asyncio.gather(
+            world.attempt("moveLead", {"leadId": world["Ada"], "stageId": stage_id}),
+            world.attempt("updateStage", {"stageId": stage_id, "kind": "WON"}),
+        )
+        moved, changed = ([error["code"] for error in body["data"]["result"]["userErrors"]] for body in bodies)
+        assert moved == []
+        assert changed in ([], ["STAGE_NOT_EMPTY"])
+        assert (await world.lead("Ada", "closedAt"))["closedAt"] is None or changed == []
+        await expect_consistent(world.database)
 
 
 async def test_refusals(world: World) -> None:
@@ -148,9 +134,10 @@ async def test_the_last_open_stage_stays_open(world: World) -> None:
         "updateStage", {"stageId": world["Due"], "kind": "LOST"}, "LAST_OPEN_STAGE", "kind", show="stage { kind }"
     )
     assert shown["stage"] == {"kind": "OPEN"}
-    bodies = await asyncio.gather(
-        *(world.attempt("updateStage", {"stageId": world[name], "kind": "WON"}) for name in ("New", "Talking", "Offer"))
-    )
+    given = {"name": "Partners", "stages": [{"name": name} for name in "ABC"]}
+    made = await world.change("createPipeline", given, "pipeline { stages { id } }")
+    ids = [stage["id"] for stage in made["pipeline"]["stages"]]
+    bodies = await asyncio.gather(*(world.attempt("updateStage", {"stageId": id, "kind": "WON"}) for id in ids))
     codes = [[error["code"] for error in body["data"]["result"]["userErrors"]] for body in bodies]
     assert sorted(codes) == [[], [], ["LAST_OPEN_STAGE"]]
     await expect_consistent(world.database)
