@@ -19,7 +19,17 @@ from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage
-from resolvers.conditions.filters import FilterPart, FilterValue, equals, flag, found_in, has_one_of, of_kind, within
+from resolvers.conditions.filters import (
+    FilterPart,
+    FilterValue,
+    equals,
+    flag,
+    found_in,
+    has_one_of,
+    of_kind,
+    owner_inactive,
+    within,
+)
 from resolvers.conditions.operators import Field, Kind
 from resolvers.reads import leads
 from resolvers.reads.tasks.tasks import has_next
@@ -59,6 +69,11 @@ FILTERS: Mapping[str, FilterPart] = {
     "unowned": flag(
         lambda lead: lead.owner_id.is_(None),
         "True: only leads without an owner. False: only leads with an owner.",
+    ),
+    "owner_inactive": flag(
+        owner_inactive,
+        "True: only leads whose owner is no longer an active member. False: only leads whose owner is active, and leads"
+        " without an owner.",
     ),
     "closed": flag(
         lambda lead: lead.closed_at.is_not(None),
@@ -155,6 +170,7 @@ FIELDS: Mapping[str, Field] = {
         "qualified": Field(Kind.BOOLEAN, _has("qualified_at"), "Whether it has been qualified."),
         "closed": Field(Kind.BOOLEAN, _has("closed_at"), "Whether it is won, lost or disqualified."),
         "converted": Field(Kind.BOOLEAN, _has("converted_at"), "Whether it has been converted into an opportunity."),
+        "owner_inactive": Field(Kind.BOOLEAN, owner_inactive, "Whether its owner is no longer an active member."),
         "has_next_task": Field(Kind.BOOLEAN, has_next, "Whether it has an open task."),
         "kind": Field(
             Kind.CHOICE, lambda lead: leads.kind(lead, {}), "Whether it is a lead or an opportunity.", PipelineType

@@ -14,6 +14,7 @@ from engine.read.rows import rows
 from engine.read.slots import Slot
 from models.records import RECORDS
 from models.tables.lead import LeadSearch
+from models.tables.member import Member
 from models.tables.pipeline import Pipeline
 
 ONE: Expression = literal_column("1")
@@ -77,6 +78,12 @@ def of_kind(lead: Any, kind: Any) -> ColumnElement[bool]:
     """Whether its pipeline is of this type."""
     pipeline = rows(Pipeline, lead.pipeline_id)
     return exists(pipeline.where(pipeline.entity.type == literal_column(f"'{kind.value}'")).select(ONE))
+
+
+def owner_inactive(lead: Any) -> ColumnElement[bool]:
+    """Whether the member who works on it is no longer active."""
+    member = rows(Member, lead.owner_id)
+    return exists(member.where(member.entity.active.is_(False)).select(ONE))
 
 
 def found_in(lead: Any, search: Slot) -> ColumnElement[bool]:

@@ -127,6 +127,7 @@ class LifecycleMutations:
     convert_lead: ConvertLeadPayload | None = change(
         convert.convert_lead,
         ConvertLeadInput,
-        "Convert a qualified lead into an opportunity, once.",
+        "Convert a qualified lead into an opportunity, once. The opportunity has the lead's owner, unless that member "
+        "is no longer active.",
         role=Role.REP,
     )

@@ -97,6 +97,7 @@ class RouteUnassignedInput(ChangeInput):
     after_lead_id: strawberry.ID | None = optional(
         "Only leads created after this lead: the `lastLeadId` of a call that did not reach all leads.", id="lead"
     )
+    inactive_owners: bool | None = optional("True: also route leads whose owner is no longer an active member.")
     dry_run: bool | None = optional("True: only report what would happen, and change nothing.")
 
 

@@ -18,7 +18,7 @@ from resolvers.changes.leads.convert_customer import describe_customer, fill_cus
 from resolvers.changes.leads.convert_target import TARGET, begins, expect_target
 from resolvers.changes.leads.fields import priced
 from resolvers.changes.leads.move import expect_complete
-from resolvers.changes.locks import TAKE, LockedLead, expect_found, expect_version, lock_lead
+from resolvers.changes.locks import KEEP, TAKE, LockedLead, expect_found, expect_version, lock_lead
 from resolvers.changes.ownership.route import lock_for_new, route_new
 
 TYPE = Statement(text("SELECT type FROM pipeline WHERE org_id = :org_id AND id = :id").bindparams(ORG))
@@ -64,7 +64,8 @@ async def convert_lead(
     dry_run: bool = False,
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
-    """Convert a qualified lead into an opportunity. One that is already converted shows its opportunity, flagged.
+    """Convert a qualified lead into an opportunity. One that is already converted shows its opportunity, flagged. Where
+    the owner of the lead is no longer active, the opportunity has none, and is routed like any new lead.
 
     Raises `Refused`: NOT_QUALIFIED, LEAD_CLOSED, NO_PIPELINE, NOT_FOUND, INVALID, and DUPLICATE_CUSTOMER, showing the
     similar customers, when the customer to create probably exists.
@@ -90,7 +91,8 @@ async def convert_lead(
     customer: UUID | None = customer_id or lead["customer_id"] or (contact["customer_id"] if contact else None)
     heading = line(title, "title") if title is not None else lead["title"]
     worth = await _worth(change, lead, value)
-    becoming = {**lead, "value": worth[0], "customer_id": new_customer or customer}
+    owner_id = await _active_owner(change, lead)
+    becoming = {**lead, "value": worth[0], "customer_id": new_customer or customer, "owner_id": owner_id}
     expect_complete(becoming, stage, "stageId", shown={"lead": lead_id})
     shown = {
         "lead": lead_id,
@@ -108,10 +110,10 @@ async def convert_lead(
         customer = await make_customer(change, new_customer)
     elif filled is not None and contact is not None:
         await fill_customer(change, filled, contact)
-    opportunity_id = await create_opportunity(change, standing, stage, contact, customer, heading, worth)
-    record_carried_over(change, lead, opportunity_id, stage, [task["id"] for task in tasks])
+    opportunity_id = await create_opportunity(change, standing, stage, contact, customer, owner_id, heading, worth)
+    record_carried_over(change, lead_id, opportunity_id, owner_id, stage, [task["id"] for task in tasks])
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
-    await route_new(change, {"id": opportunity_id, "owner_id": lead["owner_id"], **place})
+    await route_new(change, {"id": opportunity_id, "owner_id": owner_id, **place})
     return {**shown, "opportunity": opportunity_id, "customer": customer}
 
 
@@ -163,6 +165,12 @@ async def _expect_convertible(change: Change, standing: LockedLead, expected_ver
         raise Refused(
             Refusal.LEAD_CLOSED, "This lead is closed. Reopen it first.", "leadId", shown={"lead": lead["id"]}
         )
+
+
+async def _active_owner(change: Change, lead: Row) -> UUID | None:
+    """The owner of a lead, kept; nobody when that member is no longer active, so that nothing new goes to them."""
+    owner = None if lead["owner_id"] is None else await change.first(KEEP["member"], id=lead["owner_id"])
+    return owner["id"] if owner is not None and owner["active"] else None
 
 
 async def _worth(change: Change, lead: Row, value: Decimal | None) -> tuple[Decimal | None, str | None]:

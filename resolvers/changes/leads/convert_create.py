@@ -39,6 +39,7 @@ NEW_OPPORTUNITY = inserted(
         "title": ":title",
         "sort_key": ":sort_key",
         "customer_id": "CAST(:customer_id AS uuid)",
+        "owner_id": "CAST(:owner_id AS uuid)",
         "value": "CAST(:value AS numeric)",
         "currency": "CAST(:currency AS text)",
         "converted_from_id": "id",
@@ -86,18 +87,20 @@ async def create_opportunity(
     stage: Row,
     contact: Row | None,
     customer: UUID | None,
+    owner_id: UUID | None,
     title: str,
     worth: tuple[Decimal | None, str | None],
 ) -> UUID:
     """Create the opportunity of a locked lead in a locked stage, and link both. Returns its id.
 
-    `customer` is the opportunity's; the lead and the `contact` get it, too, if they have none. `worth` is its value and
-    currency. Emits `lead.converted`, `contact.updated` where it applies, and `lead.created`.
+    `customer` is the opportunity's; the lead and the `contact` get it, too, if they have none. `owner_id` is who works
+    on the opportunity, `worth` its value and currency. Emits `lead.converted`, `contact.updated` where it applies, and
+    `lead.created`.
     """
     lead, opportunity_id = standing.lead, new_id()
     value, currency = worth
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
-    created = NewEvent(Plain(EventType.LEAD_CREATED), lead_id=opportunity_id, owner_id=lead["owner_id"], **place)
+    created = NewEvent(Plain(EventType.LEAD_CREATED), lead_id=opportunity_id, owner_id=owner_id, **place)
     await change.run(
         CREATE,
         id=opportunity_id,
@@ -108,6 +111,7 @@ async def create_opportunity(
         value=value,
         currency=currency,
         customer_id=customer,
+        owner_id=owner_id,
         contact_id=contact and contact["id"],
         event_id=created.id,
         actor_id=change.actor_id,
@@ -131,15 +135,17 @@ def _joined(record: Row, customer: UUID | None) -> Changes | None:
     return describe(record, {"customer_id": customer})
 
 
-def record_carried_over(change: Change, lead: Row, opportunity_id: UUID, stage: Row, tasks: Sequence[UUID]) -> None:
+def record_carried_over(
+    change: Change, lead_id: UUID, opportunity_id: UUID, owner_id: UUID | None, stage: Row, tasks: Sequence[UUID]
+) -> None:
     """Emit an event for each task that is now one of the opportunity's."""
-    carried = Changed(EventType.TASK_UPDATED, describe({"lead_id": lead["id"]}, {"lead_id": opportunity_id}))
+    carried = Changed(EventType.TASK_UPDATED, describe({"lead_id": lead_id}, {"lead_id": opportunity_id}))
     for task_id in tasks:
         change.emit(
             NewEvent(
                 carried,
                 lead_id=opportunity_id,
-                owner_id=lead["owner_id"],
+                owner_id=owner_id,
                 pipeline_id=stage["pipeline_id"],
                 stage_id=stage["id"],
                 record_id=task_id,

@@ -15,7 +15,9 @@ TARGET = Statement(
     text(
         """
         SELECT stage.id, stage.kind, stage.pipeline_id, pipeline.type, pipeline.routes_new_leads AND EXISTS (
-            SELECT FROM lead WHERE org_id = :org_id AND id = :lead_id AND owner_id IS NULL AND converted_at IS NULL
+            SELECT FROM lead WHERE org_id = :org_id AND id = :lead_id AND converted_at IS NULL AND NOT EXISTS (
+                SELECT FROM member WHERE org_id = :org_id AND id = lead.owner_id AND active
+            )
         ) AS routes
         FROM pipeline JOIN stage ON stage.org_id = pipeline.org_id AND stage.pipeline_id = pipeline.id
         WHERE pipeline.org_id = :org_id AND pipeline.deleted_at IS NULL AND stage.deleted_at IS NULL

@@ -39,20 +39,28 @@ MOST = 10_000
 LARGE = 5_000
 """Bytes of rules that are compiled in a thread."""
 
-LOCK_UNOWNED = Statement(
-    text(
-        """
-        SELECT id, owner_id, pipeline_id, stage_id, version FROM lead
-        WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND owner_id IS NULL AND closed_at IS NULL
-            AND stage_id = coalesce(CAST(:stage_id AS uuid), stage_id)
-            AND id > coalesce(CAST(:after_id AS uuid), '00000000-0000-0000-0000-000000000000')
-        ORDER BY id LIMIT :size FOR NO KEY UPDATE
-        """
-    ).bindparams(ORG)
-)
-"""The open leads that nobody works on, in the order they came in."""
+
+def _lock(nobodys: str) -> Statement:
+    return Statement(
+        text(
+            f"""
+            SELECT id, owner_id, pipeline_id, stage_id, version FROM lead
+            WHERE org_id = :org_id AND pipeline_id = :pipeline_id AND {nobodys} AND closed_at IS NULL
+                AND stage_id = coalesce(CAST(:stage_id AS uuid), stage_id)
+                AND id > coalesce(CAST(:after_id AS uuid), '00000000-0000-0000-0000-000000000000')
+            ORDER BY id LIMIT :size FOR NO KEY UPDATE
+            """
+        ).bindparams(ORG)
+    )
 
 
+LOCK_UNOWNED = _lock("owner_id IS NULL")
+"""The open leads without an owner, in the order they came in."""
+
+LEFT = "ARRAY(SELECT id FROM member WHERE org_id = :org_id AND NOT active)"
+
+LOCK_LEFT = _lock(f"(owner_id IS NULL OR owner_id = ANY({LEFT}))")
+"""The same, with those whose owner is no longer active."""
 ROUTES_NEW = Statement(
     text("SELECT id FROM pipeline WHERE org_id = :org_id AND id = :id AND routes_new_leads").bindparams(ORG)
 )
@@ -90,9 +98,11 @@ async def route_unassigned(
     pipeline_id: UUID,
     stage_id: UUID | None = None,
     after_lead_id: UUID | None = None,
+    inactive_owners: bool | None = False,
     dry_run: bool = False,
 ) -> Mapping[str, Any]:
-    """Give the open leads of a pipeline that nobody works on to those whom its rules name, up to 10,000 of them.
+    """Give the open leads of a pipeline that nobody works on to those whom its rules name, up to 10,000 of them. With
+    `inactive_owners`, that includes leads whose owner is no longer active.
 
     Raises `Refused`: NOT_FOUND; INVALID for a stage of another pipeline.
     """
@@ -103,9 +113,8 @@ async def route_unassigned(
         raise not_found("lead", "afterLeadId")
     rules = await change.all(RULES, pipeline_id=pipeline_id)
     shared = await lock_pools(change, rules)
-    leads = await change.all(
-        LOCK_UNOWNED, pipeline_id=pipeline_id, stage_id=stage_id, after_id=after_lead_id, size=MOST + 1
-    )
+    lock = LOCK_LEFT if inactive_owners else LOCK_UNOWNED
+    leads = await change.all(lock, pipeline_id=pipeline_id, stage_id=stage_id, after_id=after_lead_id, size=MOST + 1)
     routes = await _routes(change, rules, shared, leads[:MOST])
     if not dry_run:
         await _write(change, shared, routes)

@@ -54,6 +54,8 @@ FILTERS: Mapping[str, tuple[dict[str, Any], str]] = {
     "unowned": ({"unowned": True}, "Apples"),
     "owned": ({"unowned": False}, "Bolts Cups Doors Edges Forks"),
     "an owner, and unowned": ({"ownerIds": ["rita"], "unowned": True}, ""),
+    "an owner who has left": ({"ownerInactive": True}, ""),
+    "no owner who has left": ({"ownerInactive": False}, "Apples Bolts Cups Doors Edges Forks"),
     "a contact": ({"contactIds": ["Nora"]}, "Bolts Forks"),
     "a customer": ({"customerIds": ["Fjord"]}, "Edges Forks"),
     "closed": ({"closed": True}, "Doors Forks"),

@@ -18,7 +18,7 @@ TEXTS = ("title", "description", "source", "externalId", "lostReason", "currency
 NUMBERS = ("score", "probability")
 DATES = ("expectedCloseDate",)
 INSTANTS = ("createdAt", "updatedAt", "stageEnteredAt", "lastActivityAt", "qualifiedAt", "closedAt")
-BOOLEANS = ("qualified", "closed", "converted", "hasNextTask")
+BOOLEANS = ("qualified", "closed", "converted", "hasNextTask", "ownerInactive")
 CHOICES = {"kind": ("LEAD", "OPPORTUNITY"), "stageKind": ("OPEN", "WON", "LOST")}
 IDS = {"pipelineId": "pipeline", "stageId": "stage", "ownerId": "member", "contactId": "contact",
        "customerId": "customer"}  # fmt: skip
@@ -176,6 +176,9 @@ def field_of(world: World, lead: Record, field: str) -> Any:
         return row[f"{field}_at"] is not None
     if field == "hasNextTask":
         return bool(world.all("task", lead_id=row["id"], status="OPEN"))
+    if field == "ownerInactive":
+        owner = world.one("member", row["owner_id"])
+        return owner is not None and not owner.row["active"]
     if field in CHOICES:
         table, column = ("pipeline", "type") if field == "kind" else ("stage", "kind")
         named = world.one(table, row[f"{table}_id"])

@@ -161,15 +161,17 @@ def sorting(orders: Mapping[str, Order], default: str, direction: str, given: Ma
     return Sorting(name, order, asked["direction"] == "DESC", place)
 
 
-def counted(there: int, limit: int = 10_000) -> dict[str, Any]:
-    """The number of items in a list, up to a limit."""
-    return {"count": min(there, limit), "precision": "AT_LEAST" if there > limit else "EXACT"}
+def counted(there: int, kept: bool, limit: int = 10_000) -> dict[str, Any]:
+    """The number of items in a list, up to a limit; one that is kept is exact."""
+    if kept or there <= limit:
+        return {"count": there, "precision": "EXACT"}
+    return {"count": limit, "precision": "AT_LEAST"}
 
 
 class Page(dict[str, Any]):
     """A connection object."""
 
-    def __init__(self, records: Sequence[Record], given: Mapping[str, Any]) -> None:
+    def __init__(self, records: Sequence[Record], given: Mapping[str, Any], kept: bool = False) -> None:
         sorting: Sorting = given["sorting"]
         listed = sorting.sorted(records)
         backward, size = given["backward"], given["size"]
@@ -185,7 +187,7 @@ class Page(dict[str, Any]):
             edges=[{"cursor": cursor, "node": record} for cursor, record in zip(cursors, page, strict=True)],
             nodes=page,
             totalCount=len(listed),
-            count=partial(counted, len(listed)),
+            count=partial(counted, len(listed), kept),
             pageInfo={
                 "hasNextPage": passed if backward else more,
                 "hasPreviousPage": more if backward else passed,

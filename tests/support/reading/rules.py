@@ -142,6 +142,7 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
     tests: dict[str, Callable[[Any], bool]] = {
         "kind": lambda kind: kind_of(world, lead, {}) == kind,
         "unowned": lambda unowned: (row["owner_id"] is None) == unowned,
+        "ownerInactive": lambda wanted: owner_inactive(world, lead) == wanted,
         "closed": lambda closed: (row["closed_at"] is not None) == closed,
         "hasNextTask": lambda wanted: has_next(world, lead) == wanted,
         "currency": lambda code: row["currency"] == code,
@@ -155,9 +156,16 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
     return all(tests[name](value) for name, value in wanted.items())
 
 
-def leads(world: World, given: Mapping[str, Any], **columns: Any) -> Page:
-    found = world.all("lead", **columns)
-    return Page([lead for lead in found if passes(world, lead, given.get("filter", {}))], given)
+def owner_inactive(world: World, lead: Record) -> bool:
+    owner = world.one("member", lead.row["owner_id"])
+    return owner is not None and not owner.row["active"]
+
+
+def leads(world: World, given: Mapping[str, Any], kept: bool = False, **columns: Any) -> Page:
+    """Leads that match a filter. Where their number is `kept`, it is so for the leads of any stages."""
+    wanted = given.get("filter", {})
+    found = [lead for lead in world.all("lead", **columns) if passes(world, lead, wanted)]
+    return Page(found, given, kept and wanted.keys() <= {"pipelineIds", "stageIds", "kind"})
 
 
 def matching_leads(world: World, source: Any, given: Mapping[str, Any]) -> Page:
@@ -316,7 +324,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Query", "nodes"): lambda world, source, given: [node(world, *id) for id in given["ids"]],
     **{("Query", table): by_id(table) for table in ("pipeline", "lead", "task", "contact", "customer", "run")},
     ("Query", "pipelines"): pipelines,
-    ("Query", "leads"): lambda world, source, given: leads(world, given),
+    ("Query", "leads"): lambda world, source, given: leads(world, given, kept=True),
     ("Query", "matchingLeads"): matching_leads,
     ("Contact", "totals"): deals("contact_id"),
     ("Customer", "totals"): deals("customer_id"),
@@ -336,7 +344,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
         run.row["kind"]
     ],
     ("Stage", "deleted"): lambda world, stage, given: stage["deleted_at"] is not None,
-    ("Stage", "leads"): lambda world, stage, given: leads(world, given, stage_id=stage.row["id"]),
+    ("Stage", "leads"): lambda world, stage, given: leads(world, given, kept=True, stage_id=stage.row["id"]),
     ("Stage", "totals"): totals,
     ("Lead", "kind"): kind_of,
     ("Lead", "pipeline"): to_one("pipeline", "pipeline_id"),
