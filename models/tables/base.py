@@ -95,9 +95,11 @@ def new_id(at: datetime | None = None) -> UUID:
 
     Ids sort by age: those of one process strictly (section 6.2, methods 3 and 4), those of several processes as far as
     their clocks agree. `at` dates the id in the past, for imported and demo records; ids of one millisecond come in any
-    order.
+    order, and so do those of years before 1970, which all have the earliest time.
     """
-    ticks = next(_ticks) if at is None else int(at.timestamp() * 1000) << 12 | int.from_bytes(os.urandom(2)) & 0xFFF
+    ticks = (
+        next(_ticks) if at is None else max(int(at.timestamp() * 1000), 0) << 12 | int.from_bytes(os.urandom(2)) & 0xFFF
+    )
     milliseconds, fraction = ticks >> 12 & 0xFFFF_FFFF_FFFF, ticks & 0xFFF
     random = int.from_bytes(os.urandom(8)) & ~(0x3 << 62)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)

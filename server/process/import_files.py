@@ -1,79 +1,60 @@
-"""The files of an import: the lines of the one that is read, and the one that its rejected lines are written to."""
+"""The files of an import: the one that is read, and the one that its rejected rows are written to."""
 
 import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from resolvers.changes.imports.files.delimited import Table, quoted, read_table
+from resolvers.changes.imports.files.encodings import Decoded, FileRefused, decode
 from server.process.faults import Fault
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that spreadsheets run as a formula. In the file of rejected lines it gets an apostrophe in front,
-which makes it text there, and which reading removes."""
 
-
-@dataclass(frozen=True)
-class FileLine:
-    """A line of the file as it stands."""
-
-    number: int
-    cells: Sequence[str]
-
-
-def read_file(file: Path) -> tuple[list[str], list[FileLine]]:
-    """The column names and the lines of a file. Raises `Fault`."""
-    csv.field_size_limit(100_000_000)
+def read_file(file: Path, delimiter: str | None = None, encoding: str | None = None) -> tuple[Decoded, Table]:
+    """The text of a file and the table in it. Raises `Fault`."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.reader(opened)
-            header = [_unquoted(name).strip() for name in next(reader, [])]
-            lines = [FileLine(reader.line_num, [_unquoted(cell) for cell in cells]) for cells in reader if cells]
+        decoded = decode(file.read_bytes(), encoding)
+        return decoded, read_table(decoded.text, delimiter)
     except FileNotFoundError as error:
         raise Fault(f"There is no file {file}. Check the path.") from error
     except IsADirectoryError as error:
         raise Fault(f"{file} is a folder. Name a CSV file.") from error
-    except UnicodeDecodeError as error:
-        raise Fault(f"{file} is not UTF-8 (byte {error.start}). Save it as UTF-8, for instance with iconv.") from error
-    except (csv.Error, OSError) as error:
-        raise Fault(f"{file} cannot be read: {error}.") from error
-    if not header:
-        raise Fault(f"{file} is empty. Its first line should name the columns.")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise Fault(f"{file} has two columns named {twice[0]!r}. Rename one.")
-    return header, lines
+    except OSError as error:
+        raise Fault(f"{file} cannot be read: {error.strerror}.") from error
+    except FileRefused as refused:
+        raise fault(refused, file) from refused
 
 
-def write_rejected(
-    file: Path, header: Sequence[str], lines: Sequence[FileLine], rejected: Sequence[tuple[int, str]]
-) -> Path | None:
-    """Write the rejected lines beside the file, with number and reason. Without any, remove an earlier such file.
+def fault(refused: FileRefused, file: Path) -> Fault:
+    """The error of the command for a file that is refused. What begins with an option is wrong in the command."""
+    return Fault(str(refused) if str(refused).startswith("--") else f"{file}: {refused}")
 
-    Only its owner can read it: the lines hold people's data, whatever the permissions of the folder are.
+
+def write_rejected(file: Path, decoded: Decoded, table: Table, rejected: Sequence[tuple[int, str]]) -> Path | None:
+    """Write the rejected rows beside the file, in its form, with line and reason. Without any, remove an earlier one.
+
+    Only its owner can read it: the rows hold people's data, whatever the permissions of the folder are.
     """
     path = file.with_suffix(".rejected.csv")
     if not rejected:
         path.unlink(missing_ok=True)
         return None
-    reasons = dict(rejected)
     try:
-        with open(path, "w", encoding="utf-8", newline="", opener=_private) as opened:
-            writer = csv.writer(opened)
-            writer.writerow([*map(_quoted, header), "line", "reason"])
-            writer.writerows(_rejected_rows(header, lines, reasons))
+        with open(path, "w", encoding=decoded.encoding, errors="replace", newline="", opener=_private) as opened:
+            writer = csv.writer(opened, delimiter=table.delimiter)
+            writer.writerow([*map(quoted, table.header), "line", "reason"])
+            writer.writerows(_rejected_rows(table, dict(rejected)))
     except OSError as error:
-        raise Fault(f"{len(rejected)} lines were rejected, but {path} cannot be written: {error.strerror}.") from error
+        raise Fault(f"{len(rejected)} rows were rejected, but {path} cannot be written: {error.strerror}.") from error
     return path
 
 
-def _rejected_rows(
-    header: Sequence[str], lines: Sequence[FileLine], reasons: Mapping[int, str]
-) -> Iterator[list[object]]:
-    for line in lines:
+def _rejected_rows(table: Table, reasons: Mapping[int, str]) -> Iterator[list[object]]:
+    width = len(table.header)
+    for line in table.lines:
         if line.number in reasons:
-            cells = [_quoted(cell.replace("\0", "")) for cell in line.cells[: len(header)]]
-            yield [*cells, *[""] * (len(header) - len(cells)), line.number, _quoted(reasons[line.number])]
+            cells = [quoted(cell.replace("\0", "")) for cell in line.cells[:width]]
+            yield [*cells, *[""] * (width - len(cells)), line.number, quoted(reasons[line.number])]
 
 
 def _private(path: str, flags: int) -> int:
@@ -81,11 +62,3 @@ def _private(path: str, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_NOFOLLOW, 0o600)
     os.fchmod(descriptor, 0o600)
     return descriptor
-
-
-def _quoted(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def _unquoted(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell

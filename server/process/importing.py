@@ -1,8 +1,7 @@
 """`dealboard import`: deals from a CSV file, with a column mapping, a progress bar and a file of rejected lines."""
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,44 +12,53 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.rules.money import PRECISION
 from models.tables.pipeline import PipelineType
 from resolvers.changes.imports.batch import Report
+from resolvers.changes.imports.files.amounts import known_decimal
+from resolvers.changes.imports.files.dates import known_format
+from resolvers.changes.imports.files.delimited import known_delimiter
+from resolvers.changes.imports.files.encodings import FileRefused, known_encoding
+from resolvers.changes.imports.files.layout import (
+    Layout,
+    columns_of,
+    describe,
+    expect_columns,
+    find_formats,
+    read_deals,
+)
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import, ImportFailed
-from resolvers.changes.imports.rows import FIELDS, Deal, Rejected, read_deal
+from resolvers.changes.imports.rows import FIELDS, Deal
 from server.process.faults import Fault, run, settings_for_work
-from server.process.import_files import FileLine, read_file, write_rejected
+from server.process.import_files import fault, read_file, write_rejected
 from server.process.runtime import open_database
 from server.settings import Settings
 
+DEFAULT_CURRENCY = "USD"
+
 FIELDS_HELP = "Fields: " + "; ".join(f"{name}: {what}" for name, what in FIELDS.items()) + "."
-
-_COLUMN = re.compile(r"\{([^{}]+)\}")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file is read: the column of each field, and the format of values."""
-
-    columns: Mapping[str, str]
-    title: str | None
-    stage_names: Mapping[str, str]
-    currency: str
-    date_format: str | None
 
 
 def import_command(
-    file: Annotated[Path, typer.Argument(help="The CSV file, in UTF-8, with a line of column names.")],
+    file: Annotated[Path, typer.Argument(help="The CSV file, with a line of column names.")],
     org: Annotated[str, typer.Option(help="Key of the organisation.")],
     pipeline: Annotated[str, typer.Option(help="Name of the pipeline.")],
     map_: Annotated[
         list[str] | None, typer.Option("--map", help=f"field=column, once per field. {FIELDS_HELP}")
     ] = None,
     title: Annotated[str | None, typer.Option(help='Title built from columns: "{product} for {account}".')] = None,
-    date_format: Annotated[str | None, typer.Option(help='Such as "%m/%d/%Y"; without it YYYY-MM-DD.')] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What separates columns: ';', comma, semicolon, tab or pipe.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Such as utf-8, utf-16 or windows-1252.")] = None,
+    date_format: Annotated[str | None, typer.Option(help="Such as DD/MM/YYYY or MM/DD/YYYY.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="The decimal mark of amounts: . or ,")] = None,
     stage: Annotated[list[str] | None, typer.Option(help="name in the file=name of the stage.")] = None,
+    entered: Annotated[
+        list[str] | None, typer.Option(help="stage=column with the time at which deals entered it.")
+    ] = None,
     stages: Annotated[str | None, typer.Option(help="Stages to create, in order, separated by commas.")] = None,
     won: Annotated[list[str] | None, typer.Option(help="A stage in which deals are won.")] = None,
     lost: Annotated[list[str] | None, typer.Option(help="A stage in which deals are lost.")] = None,
-    currency: Annotated[str, typer.Option(help="Currency of lines that name none.")] = "USD",
+    currency: Annotated[str | None, typer.Option(help="Currency of lines that name none.")] = None,
     type_: Annotated[PipelineType, typer.Option("--type", help="Type of the pipeline, if it is created.")] = (
         PipelineType.OPPORTUNITY
     ),
@@ -63,31 +71,68 @@ def import_command(
     ] = False,
 ) -> None:
     """Import deals from a CSV file, in batches. If it is stopped, the same command goes on where it was."""
-    if currency.upper() not in PRECISION:
-        raise Fault(f"--currency {currency}: send an ISO 4217 code, such as USD.")
-    header, lines = read_file(file)
-    layout = Layout(
-        columns=columns_of(header, _pairs(map_, "--map")),
-        title=_template(title, header),
-        stage_names={name.casefold(): to for name, to in _pairs(stage, "--stage").items()},
-        currency=currency,
-        date_format=date_format,
-    )
-    options = Import(
-        organisation=org,
-        pipeline=pipeline,
-        type=type_,
-        stages=[name.strip() for name in (stages or "").split(",") if name.strip()],
-        won=won or (),
-        lost=lost or (),
-        create_missing=create_missing,
-        dry_run=dry_run,
-        again=again,
-    )
-    deals, rejected = read_deals(header, lines, layout)
+    with _refusals(file):
+        _expect_options(delimiter, encoding, date_format, decimal, currency)
+        renamed = {name.casefold(): to for name, to in _pairs(stage, "--stage").items()}
+        mapping, times = _pairs(map_, "--map"), _pairs(entered, "--entered")
+        options = Import(
+            organisation=org,
+            pipeline=pipeline,
+            type=type_,
+            stages=_stages(stages, won or (), lost or ()),
+            won=won or (),
+            lost=lost or (),
+            create_missing=create_missing,
+            dry_run=dry_run,
+            again=again,
+        )
+        decoded, table = read_file(file, delimiter and known_delimiter(delimiter), encoding)
+        columns = columns_of(table.header, mapping)
+        expect_columns(title, times, table.header)
+        layout = Layout(columns, title, renamed, times, currency, date_format, decimal)
+        formats = find_formats(table, layout, DEFAULT_CURRENCY)
+    _print(describe(table, layout, formats, decoded.name))
+    deals, rejected = read_deals(table, layout, formats)
     report: Report = run(_import(settings_for_work(), options, deals))
     report.rejected.extend(rejected)
-    _tell(report, options, write_rejected(file, header, lines, report.rejected))
+    _print_report(report, options, write_rejected(file, decoded, table, report.rejected))
+
+
+@contextmanager
+def _refusals(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileRefused as refused:
+        raise fault(refused, file) from refused
+
+
+def _expect_options(
+    delimiter: str | None, encoding: str | None, date_format: str | None, decimal: str | None, currency: str | None
+) -> None:
+    """Refuse a wrong option before anything is read."""
+    if currency is not None and currency.upper() not in PRECISION:
+        raise FileRefused(f"--currency {currency}: send an ISO 4217 code, such as USD.")
+    for said, known in (
+        (delimiter, known_delimiter),
+        (encoding, known_encoding),
+        (date_format, known_format),
+        (decimal, known_decimal),
+    ):
+        if said is not None:
+            known(said)
+
+
+def _stages(stages: str | None, won: Sequence[str], lost: Sequence[str]) -> list[str]:
+    """The stages to create, in order. Raises `Fault` for one that is named twice, or is both won and lost."""
+    named = [name.strip() for name in (stages or "").split(",") if name.strip()]
+    folded = [name.casefold() for name in named]
+    for name in named:
+        if folded.count(name.casefold()) > 1:
+            raise Fault(f"--stages: {name!r} is there twice. Name each stage once.")
+    both = {name.casefold() for name in won} & {name.casefold() for name in lost}
+    if both:
+        raise Fault(f"--won and --lost both name {min(both)!r}. A stage is one or the other.")
+    return named
 
 
 async def _import(settings: Settings, options: Import, deals: Sequence[Deal]) -> Report:
@@ -101,60 +146,6 @@ async def _import(settings: Settings, options: Import, deals: Sequence[Deal]) ->
                 raise Fault(str(failed)) from failed
 
 
-def columns_of(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """The column of each field: the mapped one, or the one of the same name. Raises `Fault`."""
-    for name, column in mapping.items():
-        if name not in FIELDS:
-            raise Fault(f"--map {name}={column}: there is no field {name!r}. Fields are {', '.join(FIELDS)}.")
-        if column not in header:
-            raise Fault(f"--map {name}={column}: the file has no column {column!r}. It has {', '.join(header)}.")
-    return {name: name for name in FIELDS if name in header} | dict(mapping)
-
-
-def read_deals(
-    header: Sequence[str], lines: Sequence[FileLine], layout: Layout
-) -> tuple[list[Deal], list[tuple[int, str]]]:
-    """The deals of the valid lines; and the number of each rejected line, with the reason."""
-    deals: list[Deal] = []
-    rejected: list[tuple[int, str]] = []
-    for line in lines:
-        try:
-            deals.append(_deal(header, line, layout))
-        except Rejected as reason:
-            rejected.append((line.number, str(reason)))
-    return deals, rejected
-
-
-def _deal(header: Sequence[str], line: FileLine, layout: Layout) -> Deal:
-    if len(line.cells) != len(header):
-        raise Rejected(f"has {len(line.cells)} columns, not {len(header)}")
-    cells = dict(zip(header, line.cells, strict=True))
-    given = {name: cells[column] for name, column in layout.columns.items()}
-    if "title" not in given or layout.title is not None:
-        given["title"] = _title(cells, given, layout.title)
-    stage = given.get("stage", "").strip()
-    given["stage"] = layout.stage_names.get(stage.casefold(), stage)
-    return read_deal(line.number, given, currency=layout.currency, date_format=layout.date_format)
-
-
-def _title(cells: Mapping[str, str], given: Mapping[str, str], template: str | None) -> str:
-    """The title by the template. Where one of its columns is empty, the others joined by a dash."""
-    if template is None:
-        found = (given.get(name, "").strip() for name in ("customer", "contact", "contact_email", "external_id"))
-        return next((text for text in found if text), "")
-    values = [cells[name].strip() for name in _COLUMN.findall(template)]
-    if all(values):
-        return _COLUMN.sub(lambda match: cells[match[1]].strip(), template)
-    return " – ".join(value for value in values if value)
-
-
-def _template(template: str | None, header: Sequence[str]) -> str | None:
-    for name in _COLUMN.findall(template or ""):
-        if name not in header:
-            raise Fault(f"--title: the file has no column {name!r}. It has {', '.join(header)}.")
-    return template
-
-
 def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     pairs = {}
     for pair in given or ():
@@ -165,7 +156,13 @@ def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def _tell(report: Report, options: Import, rejected: Path | None) -> None:
+def _print(lines: Sequence[str]) -> None:
+    console = Console(highlight=False, markup=False)
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _print_report(report: Report, options: Import, rejected: Path | None) -> None:
     console = Console(highlight=False)
     if options.dry_run:
         console.print("Dry run: nothing is kept.")
@@ -174,6 +171,12 @@ def _tell(report: Report, options: Import, rejected: Path | None) -> None:
         console.print(
             f"Of the unchanged lines, {report.resumed:,} have no external_id. They were imported when this file was"
             " sent before; to import them once more, add --again.",
+            soft_wrap=True,
+        )
+    if report.undated:
+        console.print(
+            f"{report.undated:,} are won or lost without a date: they count as closed now, by the import. Map a column"
+            " to closed_at if the file has one.",
             soft_wrap=True,
         )
     if report.made:

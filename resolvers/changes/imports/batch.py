@@ -6,32 +6,23 @@ The stages are kept, so that leads go on moving in them meanwhile; events and to
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, bindparam, text
 
 from engine.change.events import append
-from engine.change.records import expect_columns
 from engine.read.rows import ORG
-from models.database import Connection, Row, Statement
+from models.database import Connection, Statement
 from models.event_keys import key
-from models.event_types import EventType, Plain
+from models.event_types import EventType
 from models.rules.rank import spread
-from models.rules.sort_key import with_sort_key
-from models.rules.stage_kind import StageKind
-from models.tables.base import new_id
-from models.tables.event import NewEvent
-from models.tables.lead import Lead
 from resolvers.changes.imports.copying import Records
+from resolvers.changes.imports.history import History, history
+from resolvers.changes.imports.lead_rows import NewLead, new_lead
 from resolvers.changes.imports.names import Names
-from resolvers.changes.imports.rows import FOUND, IN_LINES, Deal
+from resolvers.changes.imports.rows import Deal, Rejected
 from resolvers.changes.search_words import FIELDS, write_new
 from resolvers.changes.stage_totals import Totals
-
-CREATED = Plain(EventType.LEAD_CREATED)
-"""What is recorded of each lead."""
 
 EXTERNAL_ID = key(EventType.LEAD_MERGED, "external_id")
 
@@ -60,19 +51,6 @@ LAST_RANKS = Statement(
 )
 
 
-expect_columns(
-    Lead,
-    (
-        *("org_id", "id", "pipeline_id", "stage_id", "rank", *IN_LINES, *FOUND, "sort_key"),
-        *("stage_entered_at", "closed_at", "created_at", "updated_at", "version"),
-    ),
-    default=(
-        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at", "has_open_task"),
-        *("converted_at", "converted_to_id", "converted_from_id"),
-    ),
-)
-
-
 @dataclass
 class Report:
     """The result of an import, or of a batch. `resumed` of the `unchanged` lines have no external id; they were
@@ -81,6 +59,8 @@ class Report:
     created: int = 0
     unchanged: int = 0
     resumed: int = 0
+    undated: int = 0
+    """Deals that are won or lost without a date, so that they are closed by the import."""
     made: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     rejected: list[tuple[int, str]] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
@@ -91,6 +71,7 @@ class Report:
         self.created += batch.created
         self.unchanged += batch.unchanged
         self.resumed += batch.resumed
+        self.undated += batch.undated
         self.rejected.extend(batch.rejected)
         self.lines.update(batch.lines)
         for table, count in batch.made.items():
@@ -108,16 +89,17 @@ class Batch:
         self.report = Report()
         self.records = names.records = Records(self.org_id, self.report.made)
 
-    async def write(self, deals: Sequence[Deal], done: int) -> list[dict[str, Any]]:
+    async def write(self, deals: Sequence[Deal], done: int) -> list[NewLead]:
         """Write all but the events; returns the leads. Of the lines without an external id the first `done` are
         imported already. Raises `OutOfDate` when the names have to be looked up again."""
         await self.names.keep(self.connection)
         known = await self._known(deals)
         found = (self._lead(deal, known, nth < done) for nth, deal in enumerate(deals))
         leads = [lead for lead in found if lead is not None]
-        await self.names.keep_named(self.connection, leads)
-        await self._rank(leads)
-        self.records.rows["lead"] = leads
+        rows = self.records.rows["lead"] = [lead.row for lead in leads]
+        await self.names.keep_named(self.connection, rows)
+        await self._rank(rows)
+        self.records.rows["stage_change"] = [dict(step) for lead in leads for step in lead.steps]
         for table in ("member", "customer", "contact", "lead", "stage_change"):
             await self.records.copy(self.connection, table)
         for noun in FIELDS:  # those of leads last, because they copy the others
@@ -131,18 +113,18 @@ class Batch:
         given = {"org_id": self.org_id, "pipeline_id": self.names.pipeline_id, "external_ids": ids}
         return {row["external_id"] for row in await KNOWN_IDS.all(self.connection, **given)}
 
-    async def append(self, leads: Sequence[Row]) -> None:
+    async def append(self, leads: Sequence[NewLead]) -> None:
         """Write the events, and add the leads to the totals of their stages."""
         stages = {stage["id"]: stage for stage in self.names.stages.values()}
         totals = Totals()
         for lead in leads:
-            totals.count(lead, stages[lead["stage_id"]], 1)
-        events = [NewEvent.of_lead(CREATED, lead) for lead in leads]
+            totals.count(lead.row, stages[lead.row["stage_id"]], 1)
+        events = [event for lead in leads for event in lead.events]
         if events:
             await append(self.connection, self.org_id, events, totals, mutation="import")
 
-    def _lead(self, deal: Deal, known: set[str], done: bool) -> dict[str, Any] | None:
-        """The row of a deal; None if it already exists or is rejected."""
+    def _lead(self, deal: Deal, known: set[str], done: bool) -> NewLead | None:
+        """The lead of a deal; None if it already exists or is rejected."""
         if deal.external_id is not None and deal.external_id in known:
             self._skip(deal)
             return None
@@ -151,15 +133,24 @@ class Batch:
         if reason is not None or stage is None:
             self.report.rejected.append((deal.line, reason or "has no stage; name one"))
             return None
-        if deal.external_id is not None:
-            known.add(deal.external_id)
-            self.report.lines[deal.external_id] = deal.line
-        elif done:
+        if deal.external_id is None and done:
             self.report.unchanged += 1
             self.report.resumed += 1
             return None
+        past = self._history(deal)
+        if past is None:
+            return None
+        if deal.external_id is not None:
+            known.add(deal.external_id)
+            self.report.lines[deal.external_id] = deal.line
         customer = self.names.customer(deal)
-        return self._row(deal, stage, self.names.owner(deal), customer, self.names.contact(deal, customer))
+        found = {
+            "customer_id": customer,
+            "owner_id": self.names.owner(deal),
+            "contact_id": self.names.contact(deal, customer),
+        }
+        self.report.undated += past.undated
+        return new_lead(self.org_id, self.names.pipeline_id, deal, past, found, None)
 
     def _skip(self, deal: Deal) -> None:
         """Report a line whose external id is known: unchanged, or rejected if the file has it on two lines."""
@@ -171,50 +162,15 @@ class Batch:
             reason = f"external_id: {deal.external_id!r} is already used on line {line}"
             self.report.rejected.append((deal.line, reason))
 
-    def _row(
-        self, deal: Deal, stage: Row, owner: UUID | None, customer: UUID | None, contact: UUID | None
-    ) -> dict[str, Any]:
-        """The lead, with its history and its event."""
-        closed = stage["kind"] != StageKind.OPEN
-        began = deal.created_at or (deal.closed_at if closed else None) or self.records.now
-        ended = (deal.closed_at or began) if closed else None
-        lead_id = new_id(began)
-        path = [(stage, began)]
-        if ended is not None and self.names.first_open is not None:
-            path = [(self.names.first_open, began), (stage, ended)]
-        previous: Row | None = None
-        for step, at in path:
-            self._step(lead_id, previous, step, at)
-            previous = step
-        return {
-            "org_id": self.org_id,
-            "id": lead_id,
-            "pipeline_id": self.names.pipeline_id,
-            "stage_id": stage["id"],
-            **with_sort_key("lead", deal.lead),
-            "contact_id": contact,
-            "customer_id": customer,
-            "owner_id": owner,
-            "stage_entered_at": ended or began,
-            "closed_at": ended,
-            "created_at": began,
-            "updated_at": ended or began,
-            "version": 1,
-        }
-
-    def _step(self, lead_id: UUID, previous: Row | None, stage: Row, at: datetime) -> None:
-        self.records.rows["stage_change"].append(
-            {
-                "org_id": self.org_id,
-                "id": new_id(at),
-                "lead_id": lead_id,
-                "from_pipeline_id": previous and self.names.pipeline_id,
-                "from_stage_id": previous and previous["id"],
-                "to_pipeline_id": self.names.pipeline_id,
-                "to_stage_id": stage["id"],
-                "occurred_at": at,
-            }
-        )
+    def _history(self, deal: Deal) -> History | None:
+        """The history of a deal; None if it is rejected."""
+        first = self.names.first_open
+        assert first is not None
+        try:
+            return history(deal, self.names.stages, first, self.names.zone, self.records.now)
+        except Rejected as rejected:
+            self.report.rejected.append((deal.line, str(rejected)))
+            return None
 
     async def _rank(self, leads: Sequence[dict[str, Any]]) -> None:
         """Place the leads below the cards of each stage, in the order of the file."""

@@ -14,6 +14,7 @@ from engine.change.records import IDS
 from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
 from models.rules.stage_kind import StageKind
+from models.rules.time_zone import time_zone
 from resolvers.changes.imports.copying import Records
 from resolvers.changes.imports.options import Import, ImportFailed
 from resolvers.changes.imports.rows import Deal
@@ -63,6 +64,9 @@ KEEP_NAMED = {
 """What the leads of a batch name, by their column."""
 
 
+TIME_ZONE = Statement(text("SELECT time_zone FROM organisation WHERE id = :org_id").bindparams(ORG))
+
+
 class OutOfDate(Exception):
     """A record behind a name has changed since it was looked up."""
 
@@ -79,6 +83,8 @@ class Names:
 
         Raises `ImportFailed` without a pipeline, or without an open stage in it.
         """
+        zone = await TIME_ZONE.value(connection, org_id=self.options.org_id)
+        self.zone = time_zone(zone)
         await self._load_pipeline(connection)
         await self._load_stages(connection, deals)
         await self._load_people(connection)
@@ -118,7 +124,9 @@ class Names:
         """Look up the pipeline's stages, and create the missing ones that are named."""
         in_order = await self._stages_in_order(connection)
         if self.options.create_missing:
-            wanted = dict.fromkeys([*self.options.stages, *(deal.stage for deal in deals)])
+            wanted = dict.fromkeys(
+                [*self.options.stages, *(name for deal in deals for name in (*dict(deal.entered), deal.stage))]
+            )
             if any(name.casefold() not in self.stages for name in wanted):
                 await LOCK_PIPELINE.run(connection, org_id=self.options.org_id, id=self.pipeline_id)
                 in_order = await self._stages_in_order(connection)
@@ -179,6 +187,9 @@ class Names:
         hint = "create it first, or import with --create-missing"
         if stage is None:
             return f"stage: there is no stage {deal.stage!r}; {hint}"
+        for name, _ in deal.entered:
+            if name.casefold() not in self.stages:
+                return f"stage: there is no stage {name!r}, which it entered; {hint}"
         if stage["deleting_run_id"] is not None:
             return f"stage: {deal.stage!r} is being deleted; name another stage"
         if deal.owner is not None and (member := self.members.get(deal.owner.casefold())) is not None:

@@ -1,10 +1,11 @@
 """One line of an import: from the texts of a file to values that can be stored, or a reason to reject it."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from models.rules.money import as_money
@@ -12,6 +13,8 @@ from models.rules.numbers import FIRST_DAY, LAST_DAY
 from models.rules.refusal import Refused
 from models.rules.text import PROSE, line, optional_line, spelled
 from models.tables.lead import Lead
+from resolvers.changes.imports.files.amounts import NoAmount, read_amount
+from resolvers.changes.imports.files.dates import Moment, is_serial, read_moment, serial_day, spelled_format
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
 
 FOUND = ("contact_id", "customer_id", "owner_id")
@@ -30,8 +33,9 @@ NOTES = {
     "contact_email": "the person's e-mail address",
     "value": "the amount",
     "currency": "the currency, as an ISO 4217 code",
-    "created_at": "the day it began",
-    "closed_at": "the day it was won or lost",
+    "created_at": "when it began: a day, or a day with its time",
+    "closed_at": "when it was won or lost; of an open deal, the day it is expected to close",
+    "lost_reason": "why it was lost",
     "expected_close_date": "the day it is expected to close",
     "probability": "the chance of winning it, in percent",
     "score": "how promising it looks: the higher, the better",
@@ -43,7 +47,19 @@ FIELDS = NOTES | {name: f"as `{spelled(name)}` of `createLead`" for name in IN_L
 """What a column of a file can be mapped to."""
 
 _NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
-_AMOUNT = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?|-?[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+MOMENTS = ("created_at", "closed_at")
+"""Fields that are an instant, or a day of the organisation."""
+
+
+@dataclass(frozen=True)
+class Formats:
+    """How a file writes amounts and dates; `date_format` has Python's directives, and is None for ISO 8601."""
+
+    currency: str
+    date_format: str | None = None
+    decimal: str = "."
 
 
 class Rejected(Exception):
@@ -62,8 +78,11 @@ class Deal:
     customer: str | None = None
     contact: str | None = None
     contact_email: str | None = None
-    created_at: datetime | None = None
-    closed_at: datetime | None = None
+    created_at: Moment | None = None
+    closed_at: Moment | None = None
+    entered: Sequence[tuple[str, Moment]] = ()
+    """Stages that it entered, by name, and when."""
+    lost_reason: str | None = None
 
     @property
     def external_id(self) -> str | None:
@@ -72,9 +91,11 @@ class Deal:
         return id
 
 
-def read_deal(number: int, given: Mapping[str, str], *, currency: str, date_format: str | None) -> Deal:
-    """The deal on a line, from its fields by name. Raises `Rejected`."""
-    if any("\0" in text for text in given.values()):
+def read_deal(
+    number: int, given: Mapping[str, str], formats: Formats, entered: Mapping[str, str] = MappingProxyType({})
+) -> Deal:
+    """The deal on a line, from its fields by name, and from when it entered stages, by theirs. Raises `Rejected`."""
+    if any("\0" in text for text in (*given.values(), *entered.values())):
         raise Rejected("contains the NUL character; remove it")
     if any(len(text) > PROSE for text in given.values()):
         raise Rejected(f"contains a text of more than {PROSE:,} characters; shorten it")
@@ -84,17 +105,13 @@ def read_deal(number: int, given: Mapping[str, str], *, currency: str, date_form
     def short(name: str) -> str | None:
         return optional_line(given.get(name), name)
 
-    def instant(name: str) -> datetime | None:
-        day = read_day(given.get(name, ""), name, date_format)
-        return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
-
     try:
+        formats = replace(formats, currency=(short("currency") or formats.currency).upper())
         lead = {
-            name: LEAD_FIELDS.rules[name](read(given.get(name, ""), name, date_format), name)
-            for name, read in READ.items()
+            name: LEAD_FIELDS.rules[name](read(given.get(name, ""), name, formats), name) for name, read in READ.items()
         }
         if lead["value"] is not None:
-            lead["currency"] = (short("currency") or currency).upper()
+            lead["currency"] = formats.currency
             lead["value"] = as_money(lead["value"], lead["currency"], "value")
         deal = Deal(
             line=number,
@@ -104,12 +121,17 @@ def read_deal(number: int, given: Mapping[str, str], *, currency: str, date_form
             customer=short("customer"),
             contact=short("contact"),
             contact_email=short("contact_email"),
-            created_at=instant("created_at"),
-            closed_at=instant("closed_at"),
+            lost_reason=short("lost_reason"),
+            entered=[
+                (name, at)
+                for name, text in entered.items()
+                if (at := read_instant(text, f"entry into {name!r}", formats.date_format)) is not None
+            ],
+            **{name: read_instant(given.get(name, ""), name, formats.date_format) for name in MOMENTS},
         )
     except Refused as refused:
         raise Rejected(f"{'.'.join(refused.field) or 'value'}: {refused.message}") from refused
-    if deal.created_at and deal.closed_at and deal.closed_at < deal.created_at:
+    if deal.created_at and deal.closed_at and _day(deal.closed_at) < _day(deal.created_at):
         raise Rejected("closed_at is before created_at; correct one of them")
     return deal
 
@@ -124,38 +146,45 @@ def read_number(text: str, field: str) -> int | None:
     return int(text)
 
 
-def read_amount(text: str, field: str) -> Decimal | None:
-    """An amount such as `1054`, `1054.50` or `1,054.50`; None for an empty text. Raises `Rejected`."""
+def read_value(text: str, field: str, formats: Formats) -> Decimal | None:
+    """An amount as the file writes them; None for an empty text. Raises `Rejected`."""
+    try:
+        return read_amount(text, formats.decimal, formats.currency)
+    except NoAmount as wrong:
+        raise Rejected(f"{field}: {wrong}") from wrong
+
+
+def read_instant(text: str, field: str, date_format: str | None) -> Moment | None:
+    """A day, or a day with its time, in the given format or in ISO 8601; None for an empty text. Raises `Rejected`."""
     text = text.strip()
     if not text:
         return None
-    if not _AMOUNT.fullmatch(text) or len(text) > 40:
-        raise Rejected(f"{field}: {text[:40]!r} is not an amount; write one such as 1054.50")
     try:
-        return Decimal(text.replace(",", ""))
-    except InvalidOperation as error:
-        raise Rejected(f"{field}: {text[:40]!r} is not an amount; write one such as 1054.50") from error
+        moment = read_moment(text, date_format)
+    except ValueError as error:
+        hint = f"; it may be a spreadsheet's number for {serial_day(text)}" if is_serial(text) else ""
+        expected = spelled_format(date_format)
+        raise Rejected(f"{field}: {text[:40]!r} is not a date; write it as {expected}{hint}") from error
+    if not FIRST_DAY <= _day(moment) <= LAST_DAY:
+        raise Rejected(f"{field}: the year {moment.year} is out of range; write {FIRST_DAY.year} to {LAST_DAY.year}")
+    return moment
+
+
+def _day(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def read_day(text: str, field: str, date_format: str | None) -> date | None:
-    """A day in the given format, or in ISO 8601; None for an empty text. Raises `Rejected`."""
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        day = datetime.strptime(text, date_format).date() if date_format else date.fromisoformat(text)
-    except ValueError as error:
-        raise Rejected(f"{field}: {text[:40]!r} is not a date; write it as {date_format or 'YYYY-MM-DD'}") from error
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise Rejected(f"{field}: the year {day.year} is out of range; write {FIRST_DAY.year} to {LAST_DAY.year}")
-    return day
+    """The day of such a text. Raises `Rejected`."""
+    moment = read_instant(text, field, date_format)
+    return None if moment is None else _day(moment)
 
 
-READERS: Mapping[type, Callable[[str, str, str | None], Any]] = {
-    str: lambda text, field, date_format: text,
-    int: lambda text, field, date_format: read_number(text, field),
-    Decimal: lambda text, field, date_format: read_amount(text, field),
-    date: read_day,
+READERS: Mapping[type, Callable[[str, str, Formats], Any]] = {
+    str: lambda text, field, formats: text,
+    int: lambda text, field, formats: read_number(text, field),
+    Decimal: read_value,
+    date: lambda text, field, formats: read_day(text, field, formats.date_format),
 }
 """How the text of a file becomes the value of a column, by the column's type."""
 

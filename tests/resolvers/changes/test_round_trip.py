@@ -13,7 +13,7 @@ from models import organisation_id
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import FIELDS as COLUMNS_OF_FILES
-from resolvers.changes.imports.rows import IN_LINES, read_deal
+from resolvers.changes.imports.rows import IN_LINES, Formats, read_deal
 from resolvers.changes.leads.fields import EMPTY
 from tests.support.stored import (
     ELSEWHERE,
@@ -212,9 +212,7 @@ async def test_an_import_keeps_each_field_of_a_line(full: World) -> None:
         "expected_close_date": "2026-02-03",
     }
     options = Import(full.organisation, "Renewals", create_missing=True)
-    report = await import_deals(
-        full.database, options, [read_deal(2, given, currency="USD", date_format=None)], lambda done: None
-    )
+    report = await import_deals(full.database, options, [read_deal(2, given, Formats("USD"))], lambda done: None)
     assert (report.created, report.rejected) == (1, [])
     org_id = organisation_id(full.organisation)
     row = await full.database.pool.fetchrow("SELECT * FROM lead WHERE org_id = $1 AND title = 'The title'", org_id)

@@ -62,7 +62,7 @@ def test_dirty_lines_are_rejected_with_their_reasons(imported, tmp_path: Path) -
     assert "3 imported, 0 unchanged, 4 rejected." in output
     assert rejects(tmp_path) == [
         ("4", "has no stage; name one"),
-        ("5", "created_at: '31/31/2017' is not a date; write it as %m/%d/%Y"),
+        ("5", "created_at: '31/31/2017' is not a date; write it as MM/DD/YYYY"),
         ("6", "external_id: 'A1' is already used on line 2"),
         ("7", "has 3 columns, not 8"),
     ]
@@ -75,7 +75,7 @@ def test_dirty_lines_are_rejected_with_their_reasons(imported, tmp_path: Path) -
     ("content", "options", "words"),
     [
         ("", [], "is empty"),
-        (b"title,stage\nf\xfcnf,Open\n", [], "is not UTF-8"),
+        (b"title,stage\nf\xfcnf,Open\n", ["--encoding", "utf-8"], "it is not utf-8: see byte 13"),
         ("title,title\n", [], "two columns named 'title'"),
         ("title,stage\n", ["--map", "owner=agent"], "no column 'agent'. It has title, stage"),
         ("title,stage\n", ["--map", "boss=title"], "no field 'boss'"),
@@ -111,9 +111,9 @@ def test_rejected_lines_are_private_and_harmless(imported, tmp_path: Path) -> No
         ["'-1", "", "'@me"],
         ["'\tx", "", "plain"],
     ]
-    header, lines = read_file(kept)
-    assert header == ["title", "stage", "contact", "line", "reason"]
-    assert [line.cells[:3] for line in lines] == [
+    _, table = read_file(kept)
+    assert table.header == ["title", "stage", "contact", "line", "reason"]
+    assert [line.cells[:3] for line in table.lines] == [
         ['=HYPERLINK("http://x")', "", "+49 30"],
         ["-1", "", "@me"],
         ["\tx", "", "plain"],

@@ -3,7 +3,7 @@
 from models.rules.ids import parse_id
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import
-from resolvers.changes.imports.rows import read_deal
+from resolvers.changes.imports.rows import Formats, read_deal
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import logged, task
 from tests.support.world import MIA, RITA, World
@@ -218,7 +218,7 @@ async def test_the_timeline_holds_both(world: World) -> None:
 async def test_an_import_does_not_bring_back_what_was_merged(world: World) -> None:
     """The same file again changes nothing, though the merged lead's external id stands on no lead any more."""
     given = {"title": "Again", "stage": "New", "external_id": "crm-1"}
-    deals = [read_deal(2, given, currency="USD", date_format=None)]
+    deals = [read_deal(2, given, Formats("USD"))]
     options = Import("demo", "Sales")
     await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Ada"]})
     report = await import_deals(world.database, options, deals)
