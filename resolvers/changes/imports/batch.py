@@ -87,7 +87,8 @@ class Batch:
         self.org_id = names.options.org_id
         self.stored = stored
         self.report = Report()
-        self.records = names.records = Records(self.org_id, self.report.made)
+        self.records = Records(self.org_id, self.report.made)
+        names.write_to(self.records)
 
     async def write(self, deals: Sequence[Deal], done: int) -> list[NewLead]:
         """Write all but the events; returns the leads. Of the lines without an external id the first `done` are
@@ -143,14 +144,8 @@ class Batch:
         if deal.external_id is not None:
             known.add(deal.external_id)
             self.report.lines[deal.external_id] = deal.line
-        customer = self.names.customer(deal)
-        found = {
-            "customer_id": customer,
-            "owner_id": self.names.owner(deal),
-            "contact_id": self.names.contact(deal, customer),
-        }
         self.report.undated += past.undated
-        return new_lead(self.org_id, self.names.pipeline_id, deal, past, found, None)
+        return new_lead(self.org_id, self.names.pipeline_id, deal, past, self.names.found(deal), None)
 
     def _skip(self, deal: Deal) -> None:
         """Report a line whose external id is known: unchanged, or rejected if the file has it on two lines."""

@@ -4,7 +4,7 @@ Missing records are created if the options allow it; otherwise the lines that na
 compared without regard to case.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from models.rules.stage_kind import StageKind
 from models.rules.time_zone import time_zone
 from resolvers.changes.imports.copying import Records
 from resolvers.changes.imports.options import Import, ImportFailed
+from resolvers.changes.imports.people import HINT, People, Survey
 from resolvers.changes.imports.rows import Deal
 from resolvers.changes.locks import KEEP_STAGES, LOCK_PIPELINE
 from resolvers.changes.pipeline_stages import STAGES_IN_ORDER
@@ -34,18 +35,6 @@ HAS_DEFAULT = Statement(
     text(
         "SELECT EXISTS (SELECT FROM pipeline"
         " WHERE org_id = :org_id AND type = :type AND is_default AND deleted_at IS NULL)"
-    ).bindparams(ORG)
-)
-
-MEMBERS = Statement(
-    text("SELECT id, name, email, active FROM member WHERE org_id = :org_id ORDER BY id").bindparams(ORG)
-)
-CUSTOMERS = Statement(
-    text("SELECT id, name FROM customer WHERE org_id = :org_id AND archived_at IS NULL ORDER BY id").bindparams(ORG)
-)
-CONTACTS = Statement(
-    text(
-        "SELECT id, name, email, customer_id FROM contact WHERE org_id = :org_id AND archived_at IS NULL ORDER BY id"
     ).bindparams(ORG)
 )
 
@@ -74,11 +63,17 @@ class OutOfDate(Exception):
 class Names:
     """Finds or creates the records that the lines of a file name; `records` are those of the current batch."""
 
+    people: People
+
     def __init__(self, options: Import) -> None:
         self.options = options
         self.records = Records(options.org_id)
 
-    async def load(self, connection: Connection, deals: Iterable[Deal]) -> None:
+    def write_to(self, records: Records) -> None:
+        """Create missing people among the records of a batch."""
+        self.records = self.people.records = records
+
+    async def load(self, connection: Connection, deals: Sequence[Deal]) -> None:
         """Look everything up, and create the missing pipeline and stages.
 
         Raises `ImportFailed` without a pipeline, or without an open stage in it.
@@ -87,7 +82,8 @@ class Names:
         self.zone = time_zone(zone)
         await self._load_pipeline(connection)
         await self._load_stages(connection, deals)
-        await self._load_people(connection)
+        self.people = People(self.options, Survey(deals), self.records)
+        await self.people.load(connection)
 
     async def keep(self, connection: Connection) -> None:
         """Keep the stages as they were looked up until the end of a batch. Raises `OutOfDate` if one has changed."""
@@ -120,9 +116,10 @@ class Names:
         self.pipeline_id = self.records.make("pipeline", {"name": name, "type": type_, "is_default": not found})
         await self.records.copy(connection, "pipeline")
 
-    async def _load_stages(self, connection: Connection, deals: Iterable[Deal]) -> None:
+    async def _load_stages(self, connection: Connection, deals: Sequence[Deal]) -> None:
         """Look up the pipeline's stages, and create the missing ones that are named."""
         in_order = await self._stages_in_order(connection)
+        self._expect_stages(deals)
         if self.options.create_missing:
             wanted = dict.fromkeys(
                 [*self.options.stages, *(name for deal in deals for name in (*dict(deal.entered), deal.stage))]
@@ -138,9 +135,23 @@ class Names:
         if self.first_open is None:
             raise ImportFailed("The pipeline would have no open stage. Add one with --stages, before the others.")
 
+    def _expect_stages(self, deals: Sequence[Deal]) -> None:
+        """Raises `ImportFailed` for a stage of an option that is in neither the pipeline, the file nor `--stages`."""
+        known = {*self.stages, *(name.casefold() for name in self.options.stages)}
+        known |= {name.casefold() for deal in deals for name in (*dict(deal.entered), deal.stage)}
+        for option, names in (("--won", self.options.won), ("--lost", self.options.lost)):
+            for name in names:
+                if name.casefold() not in known:
+                    raise ImportFailed(
+                        f"{option} {name}: there is no such stage in the pipeline, the file or --stages."
+                        " Check its name, or leave it out."
+                    )
+
     async def _stages_in_order(self, connection: Connection) -> list[Row]:
         found = await STAGES_IN_ORDER.all(connection, org_id=self.options.org_id, id=self.pipeline_id)
         self.stages: dict[str, Row] = {row["name"].casefold(): row for row in found}
+        names = [row["name"].casefold() for row in found]
+        self._twice = {name for name in names if names.count(name) > 1}
         self._versions = {row["id"]: row["version"] for row in found}
         return found
 
@@ -167,83 +178,25 @@ class Names:
             }
             self.records.make("stage", stage)
 
-    async def _load_people(self, connection: Connection) -> None:
-        """Index members, customers and contacts by the names that a file may use."""
-        self.members: dict[str, dict[str, Any]] = {}
-        for row in await MEMBERS.all(connection, org_id=self.options.org_id):
-            for name in (row["email"], row["name"]):
-                if name:
-                    self.members.setdefault(name.casefold(), dict(row))
-        customers = await CUSTOMERS.all(connection, org_id=self.options.org_id)
-        self.customers: dict[str, UUID] = {row["name"].casefold(): row["id"] for row in reversed(customers)}
-        self.contacts: dict[tuple[str, Any], UUID] = {}
-        for row in reversed(await CONTACTS.all(connection, org_id=self.options.org_id)):
-            self.contacts[row["name"].casefold(), row["customer_id"]] = row["id"]
-            if row["email"]:
-                self.contacts[row["email"].casefold(), "e-mail"] = row["id"]
-
     def missing(self, deal: Deal, stage: Row | None) -> str | None:
         """Why the deal is rejected, if something that it names is missing."""
-        hint = "create it first, or import with --create-missing"
         if stage is None:
-            return f"stage: there is no stage {deal.stage!r}; {hint}"
+            return f"stage: there is no stage {deal.stage!r}; {HINT}"
+        for name in (deal.stage, *dict(deal.entered)):
+            if name.casefold() in self._twice:
+                return f"stage: the pipeline has two stages {name!r}; rename one"
         for name, _ in deal.entered:
             if name.casefold() not in self.stages:
-                return f"stage: there is no stage {name!r}, which it entered; {hint}"
+                return f"stage: there is no stage {name!r}, which it entered; {HINT}"
         if stage["deleting_run_id"] is not None:
             return f"stage: {deal.stage!r} is being deleted; name another stage"
-        if deal.owner is not None and (member := self.members.get(deal.owner.casefold())) is not None:
-            if not member["active"]:
-                return f"owner: {deal.owner!r} is no longer active; name another owner"
-        elif deal.owner is not None and not self.options.create_missing:
-            return f"owner: there is no member {deal.owner!r}; {hint}"
-        if self.options.create_missing:
-            return None
-        if deal.customer is not None and deal.customer.casefold() not in self.customers:
-            return f"customer: there is no customer {deal.customer!r}; {hint}"
-        if (deal.contact or deal.contact_email) and self._known_contact(deal, self._known_customer(deal)) is None:
-            return f"contact: there is no contact {deal.contact or deal.contact_email!r}; {hint}"
-        return None
+        return self.people.missing(deal)
 
-    def owner(self, deal: Deal) -> UUID | None:
-        """The owner of the deal, created if missing."""
-        if deal.owner is None:
-            return None
-        member = self.members.get(deal.owner.casefold())
-        if member is None:
-            given = {"subject": f"imported:{deal.owner}", "name": deal.owner, "role": "REP", "active": True}
-            if "@" in deal.owner:
-                given["email"] = deal.owner
-            member = self.members[deal.owner.casefold()] = {**given, "id": self.records.make("member", given)}
-        owner_id: UUID = member["id"]
-        return owner_id
-
-    def _known_customer(self, deal: Deal) -> UUID | None:
-        return None if deal.customer is None else self.customers.get(deal.customer.casefold())
-
-    def customer(self, deal: Deal) -> UUID | None:
-        """The customer, created if missing."""
-        if deal.customer is None:
-            return None
-        known = self.customers.get(deal.customer.casefold())
-        if known is None:
-            known = self.customers[deal.customer.casefold()] = self.records.make("customer", {"name": deal.customer})
-        return known
-
-    def _known_contact(self, deal: Deal, customer: UUID | None) -> UUID | None:
-        if deal.contact_email:
-            return self.contacts.get((deal.contact_email.casefold(), "e-mail"))
-        return self.contacts.get(((deal.contact or "").casefold(), customer))
-
-    def contact(self, deal: Deal, customer: UUID | None) -> UUID | None:
-        """The contact, created if missing."""
-        name = deal.contact or deal.contact_email
-        if name is None:
-            return None
-        known = self._known_contact(deal, customer)
-        if known is None:
-            known = self.records.make("contact", {"name": name, "email": deal.contact_email, "customer_id": customer})
-            self.contacts[name.casefold(), customer] = known
-            if deal.contact_email:
-                self.contacts[deal.contact_email.casefold(), "e-mail"] = known
-        return known
+    def found(self, deal: Deal) -> dict[str, UUID | None]:
+        """The people whom the deal names, by column of the lead; missing ones are created."""
+        customer = self.people.customer(deal.customer)
+        return {
+            "customer_id": customer,
+            "owner_id": self.people.owner(deal.owner),
+            "contact_id": self.people.contact(deal, customer),
+        }

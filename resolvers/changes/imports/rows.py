@@ -13,6 +13,7 @@ from models.rules.numbers import FIRST_DAY, LAST_DAY
 from models.rules.refusal import Refused
 from models.rules.text import PROSE, line, optional_line, spelled
 from models.tables.lead import Lead
+from resolvers.changes.contacts.create_update import CONTACT_FIELDS
 from resolvers.changes.imports.files.amounts import NoAmount, read_amount
 from resolvers.changes.imports.files.dates import Moment, is_serial, read_moment, serial_day, spelled_format
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
@@ -120,7 +121,7 @@ def read_deal(
             owner=short("owner"),
             customer=short("customer"),
             contact=short("contact"),
-            contact_email=short("contact_email"),
+            contact_email=CONTACT_FIELDS.rules["email"](given.get("contact_email"), "contact_email"),
             lost_reason=short("lost_reason"),
             entered=[
                 (name, at)

@@ -1,0 +1,126 @@
+"""The people and companies of a file: the same records, in whatever order its lines stand."""
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import organisation_id
+from models.database import Database
+from resolvers.changes.imports.import_leads import import_deals
+from resolvers.changes.imports.options import Import, ImportFailed
+from resolvers.changes.imports.people import Survey
+from resolvers.changes.imports.rows import IN_LINES, Deal, Formats, Rejected, read_deal
+
+LINES: list[tuple[str | None, str | None, str | None, str | None]] = [
+    ("Ann", "Globex", "Bob Roe", None),
+    ("ann", "GLOBEX", "Bob Roe", "bob@globex.example"),
+    ("Ann", "Globex", None, "BOB@globex.example"),
+    ("Ann", "Globex", "Robert Roe", "bob@globex.example"),
+    ("Ann", None, "Bob Roe", "bob@globex.example"),
+    (None, "Initech", "Bob Roe", None),
+    ("cy@acme.example", "Twin", "Al", "al1@twin.example"),
+    ("cy@acme.example", "Twin", "Al", "al2@twin.example"),
+    ("cy@acme.example", "twin", "al", None),
+    (None, None, None, "lone@x.example"),
+    (None, "Globex", "bob roe", None),
+]
+"""Owner, customer, contact and e-mail address of each line."""
+
+PEOPLE = [
+    ("Al", None, "Twin"),
+    ("Al", "al1@twin.example", "Twin"),
+    ("Al", "al2@twin.example", "Twin"),
+    ("Bob Roe", None, "Initech"),
+    ("Bob Roe", "bob@globex.example", "Globex"),
+    ("lone@x.example", "lone@x.example", None),
+]
+
+
+def deals() -> list[Deal]:
+    """A deal for each line."""
+    return [
+        Deal(
+            line,
+            "Open",
+            dict.fromkeys(IN_LINES) | {"title": f"Deal {line}"},
+            owner=owner,
+            customer=customer,
+            contact=contact,
+            contact_email=email,
+        )
+        for line, (owner, customer, contact, email) in enumerate(LINES, 2)
+    ]
+
+
+async def stored(database: Database, organisation: str) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """The contacts, customers and members of an organisation, and whom each lead names."""
+    org_id = organisation_id(organisation)
+    contacts = await database.pool.fetch(
+        "SELECT contact.name, email, customer.name AS customer FROM contact"
+        " LEFT JOIN customer ON customer.org_id = contact.org_id AND customer.id = customer_id"
+        " WHERE contact.org_id = $1",
+        org_id,
+    )
+    names = [
+        sorted(row["name"] for row in await database.pool.fetch(f"SELECT name FROM {table} WHERE org_id = $1", org_id))
+        for table in ("customer", "member")
+    ]
+    named = await database.pool.fetch(
+        "SELECT title, contact.name, contact.email FROM lead LEFT JOIN contact ON contact.id = contact_id"
+        " WHERE lead.org_id = $1",
+        org_id,
+    )
+    return (sorted(map(tuple, contacts), key=str), *names, sorted(map(tuple, named)))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+async def test_any_order_gives_the_same_records(database: Database, seed: int) -> None:
+    """One person with and without an address, spelled differently, is one contact; two of one name stay two."""
+    found = deals()
+    await import_deals(database, Import("acme", "Sales", create_missing=True), found)
+    Random(seed).shuffle(found)
+    await import_deals(database, Import("other", "Sales", create_missing=True), found)
+    contacts, customers, members, named = await stored(database, "other")
+    assert contacts == sorted(PEOPLE, key=str)
+    assert (customers, members) == (["Globex", "Initech", "Twin"], ["Ann", "cy@acme.example"])
+    assert (contacts, customers, members, named) == await stored(database, "acme")
+
+
+@given(st.permutations(deals()))
+def test_a_survey_knows_no_order(shuffled: list[Deal]) -> None:
+    """What the lines say together does not depend on which comes first."""
+    one, other = Survey(deals()), Survey(shuffled)
+    assert one.people == other.people
+    assert [one.addresses(deal) for deal in deals()] == [other.addresses(deal) for deal in deals()]
+    for name in ("ann", "globex", "bob roe"):
+        assert one.spelling(name) == other.spelling(name)
+
+
+@pytest.mark.parametrize("email", ["bob", "bob@", "@x", "b b@x.example", "x" * 250 + "@x.example"])
+def test_addresses_are_checked_as_the_api_does(email: str) -> None:
+    """A contact that `createContact` refuses is no contact of an import, either."""
+    with pytest.raises(Rejected, match="contact_email: "):
+        read_deal(2, {"title": "Deal", "stage": "Open", "contact_email": email}, Formats("USD"))
+
+
+@pytest.mark.parametrize(("option", "name"), [("won", "Wonn"), ("lost", "Lsot")])
+async def test_a_mistyped_stage_is_refused(database: Database, option: str, name: str) -> None:
+    """A stage of `--won` or `--lost` that neither the pipeline, the file nor `--stages` has; nothing is written."""
+    options = replace(Import("acme", "Sales", create_missing=True), **{option: [name]})
+    with pytest.raises(ImportFailed, match=f"--{option} {name}: there is no such stage"):
+        await import_deals(database, options, deals())
+    assert await database.pool.fetchval("SELECT count(*) FROM organisation") == 0
+
+
+async def test_two_stages_of_one_name_are_refused(database: Database) -> None:
+    """Lines that name them are rejected; it is not clear which of the two is meant."""
+    options = Import("acme", "Sales", stages=["Open", "Offer"], create_missing=True)
+    await import_deals(database, options, [])
+    await database.pool.execute("UPDATE stage SET name = 'OPEN' WHERE name = 'Offer'")
+    report = await import_deals(database, options, deals()[:1])
+    assert report.rejected == [(2, "stage: the pipeline has two stages 'Open'; rename one")]
+    assert await database.pool.fetchval("SELECT count(*) FROM contact") == 0
