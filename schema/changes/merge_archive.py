@@ -15,6 +15,10 @@ WINNER_VERSION = "Refuse with CONFLICT unless the record that stays is at this v
 DRY_RUN = "True: only report what would happen, and change nothing."
 MERGED_ID = "The id of the record that was merged. It now stands for the one that stays."
 FILLED = "The empty fields that were filled from the merged record."
+DROPPED = (
+    "The fields in which the two differed. The record that stays has its own values; those of the merged record are at "
+    "the end of its `notes`, or its `description`, each on a line. The notes of both are joined."
+)
 MOVED = "How many {} moved to the record that stays."
 
 
@@ -22,6 +26,7 @@ MOVED = "How many {} moved to the record that stays."
 class MergePayload(Payload):
     merged_id: strawberry.ID | None = outcome(MERGED_ID)
     filled_fields: list[str] | None = outcome(FILLED)
+    dropped_fields: list[str] | None = outcome(DROPPED)
 
 
 @strawberry.input(description="Two contacts that are the same person.")

@@ -13,9 +13,11 @@ from models.database import Row, Statement
 from models.event_types import Changed, Merged
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.event import EventData, NewEvent
-from resolvers.changes.contacts.merge_kinds import CONTACT, CUSTOMER, KEEPS, LEAD, UPDATED, MergeKind
+from resolvers.changes.contacts.merge_kinds import CONTACT, CUSTOMER, LEAD, UPDATED, MergeKind
+from resolvers.changes.contacts.merge_values import Taken, taken
 from resolvers.changes.locks import KEEP, expect_version
 from resolvers.changes.ownership.rules import RULES, reshaped
 from resolvers.changes.stage_totals import count
@@ -68,7 +70,7 @@ async def merge_contacts(
     when the winner is at another version."""
     winner, loser = await _alone(change, CONTACT, winner_id, loser_id, bool(dry_run), expected_version)
     _expect_shown(winner, "contact")
-    return await _merge(change, CONTACT, winner, loser, _filled(CONTACT, winner, loser), bool(dry_run))
+    return await _merge(change, CONTACT, winner, loser, taken(CONTACT, winner, loser), bool(dry_run))
 
 
 async def merge_customers(
@@ -82,7 +84,7 @@ async def merge_customers(
     when the winner is at another version."""
     winner, loser = await _alone(change, CUSTOMER, winner_id, loser_id, bool(dry_run), expected_version)
     _expect_shown(winner, "customer")
-    return await _merge(change, CUSTOMER, winner, loser, _filled(CUSTOMER, winner, loser), bool(dry_run))
+    return await _merge(change, CUSTOMER, winner, loser, taken(CUSTOMER, winner, loser), bool(dry_run))
 
 
 async def merge_leads(
@@ -96,7 +98,8 @@ async def merge_leads(
     stages it was in remain only in its events, which the winner's timeline shows.
 
     Raises `Refused`: NOT_FOUND; INVALID when both are the same; CONFLICT when the winner is at another version;
-    LEAD_CONVERTED where either became an opportunity, or was created from a lead.
+    LEAD_CONVERTED where either became an opportunity, or was created from a lead; LEAD_CLOSED when the loser ended as
+    the winner did not.
     """
     while True:
         stages = {row["id"]: row for row in await change.all(KEEP_STAGES, ids=[winner_id, loser_id])}
@@ -108,15 +111,15 @@ async def merge_leads(
         if lead["converted_to_id"] is not None or lead["converted_from_id"] is not None:
             message = "A converted lead and its opportunity belong together: neither can be merged. Merge other leads."
             raise Refused(Refusal.LEAD_CONVERTED, message, field)
-    filled = _filled(LEAD, winner, loser)
-    owner = await change.first(KEEP["member"], id=filled["owner_id"]) if "owner_id" in filled else None
-    if owner is not None and not owner["active"]:
-        del filled["owner_id"]
-    shown = await _merge(change, LEAD, winner, loser, filled, bool(dry_run))
+    _expect_same_end(winner, loser, stages)
+    owner = await change.first(KEEP["member"], id=loser["owner_id"]) if loser["owner_id"] is not None else None
+    gone = owner is not None and not owner["active"]
+    values = taken(LEAD, winner, loser, unwanted=["owner_id"] if gone else [])
+    shown = await _merge(change, LEAD, winner, loser, values, bool(dry_run))
     if not dry_run:
         count(change, loser, stages[loser["stage_id"]], -1)
         count(change, winner, stages[winner["stage_id"]], -1)
-        count(change, {**winner, **filled}, stages[winner["stage_id"]], 1)
+        count(change, {**winner, **values.changes}, stages[winner["stage_id"]], 1)
     return shown
 
 
@@ -148,6 +151,22 @@ async def _both(
     return found[winner_id], found[loser_id]
 
 
+def _expect_same_end(winner: Row, loser: Row, stages: Mapping[UUID, Row]) -> None:
+    """Refuse to let a lead that is won or lost disappear in one that did not end in the same way."""
+    ends = [
+        StageKind.LOST if lead["disqualified_at"] is not None else StageKind(stages[lead["stage_id"]]["kind"])
+        for lead in (winner, loser)
+    ]
+    if ends[1] not in (StageKind.OPEN, ends[0]):
+        raise Refused(
+            Refusal.LEAD_CLOSED,
+            f"The merged lead is {ends[1].lower()}, the one that stays is not: the merge would undo that. Swap winner"
+            " and loser, or reopen the merged lead first.",
+            "loserId",
+            shown={"lead": winner["id"]},
+        )
+
+
 def _expect_shown(winner: Row, noun: str) -> None:
     """Refuse an archived winner, behind which what is in use would be hidden."""
     if winner["archived_at"] is not None:
@@ -156,22 +175,8 @@ def _expect_shown(winner: Row, noun: str) -> None:
         )
 
 
-def _filled(kind: MergeKind, winner: Row, loser: Row) -> dict[str, Any]:
-    """The winner's empty fields that the loser can fill. A value comes with its currency, or not at all."""
-    filled = {
-        name: loser[name]
-        for name in kind.fields.names
-        if winner[name] is None and loser[name] is not None and name not in KEEPS
-    }
-    if kind is LEAD and winner["value"] is not None:
-        filled.pop("currency", None)
-    elif kind is LEAD and "value" in filled and winner["currency"] != loser["currency"]:
-        filled["currency"] = loser["currency"]
-    return filled
-
-
 async def _merge(
-    change: Change, kind: MergeKind, winner: Row, loser: Row, filled: Mapping[str, Any], dry_run: bool
+    change: Change, kind: MergeKind, winner: Row, loser: Row, values: Taken, dry_run: bool
 ) -> Mapping[str, Any]:
     ids = {"winner_id": winner["id"], "loser_id": loser["id"]}
     moved = {}
@@ -184,7 +189,8 @@ async def _merge(
             moved[f"moved_{name}"] = await _point_at(change, kind, name, **ids)
     shown = {
         kind.noun: winner["id"],
-        "filled_fields": [spelled(name) for name in filled],
+        "filled_fields": [spelled(name) for name in values.filled],
+        "dropped_fields": [spelled(name) for name in values.dropped],
         "merged_id": public_id(kind.noun, loser["id"]),
         **moved,
     }
@@ -197,13 +203,14 @@ async def _merge(
     if kind is LEAD:
         worked_on = [lead["last_activity_at"] for lead in (winner, loser) if lead["last_activity_at"] is not None]
         latest = {"last_activity_at": max(worked_on, default=None)}
-    if filled or latest:
-        await rewrite(change, kind.revise, winner, {**latest, **filled})
+    changes = values.changes
+    if changes or latest:
+        await rewrite(change, kind.revise, winner, {**latest, **changes})
     merged = Merged(kind.merged, kind.fields.public(loser), public_id(kind.noun, winner["id"]))
     change.emit(_about(kind, merged, loser))
-    if filled:
-        updated = Changed(UPDATED[kind.noun], describe(winner, filled))
-        change.emit(_about(kind, updated, {**winner, **filled}))
+    if changes:
+        updated = Changed(UPDATED[kind.noun], describe(winner, changes))
+        change.emit(_about(kind, updated, {**winner, **changes}))
     return shown
 
 

@@ -100,12 +100,14 @@ def _end(table: str) -> Statement:
 
 @dataclass(frozen=True)
 class MergeKind:
-    """What can be merged: its table, what names it, and the fields that are filled."""
+    """What can be merged: its table, what names it, and its fields: all, what it is called, and its notes."""
 
     noun: str
     merged: MergedType
     named_by: Mapping[str, tuple[str, str]]
     fields: Fields
+    titled: str
+    notes: str
     revise: Statement
     lock: tuple[Statement, ...]
     take: Statement
@@ -119,8 +121,9 @@ def _kind(
 ) -> MergeKind:
     point = {name: _point(*where) for name, where in named_by.items()}
     count = {name: _count(*where) for name, where in named_by.items()}
+    texts = ("title", "description") if noun == "lead" else ("name", "notes")
     return MergeKind(
-        noun, merged, named_by, fields, revise, _lock(noun, named_by), _take(noun), point, count, _end(noun)
+        noun, merged, named_by, fields, *texts, revise, _lock(noun, named_by), _take(noun), point, count, _end(noun)
     )
 
 

@@ -92,4 +92,4 @@ async def test_the_log_keeps_what_is_gone(world: World) -> None:
     fields = {"title": "Bob", "value": "250.50", "currency": "USD", "ownerId": world["rita"]}
     assert await held("LEAD_MERGED") == fields
     await world.change("deleteLead", {"leadId": world["Cleo"]})
-    assert await held("LEAD_DELETED") == {**fields, "title": "Cleo"}
+    assert await held("LEAD_DELETED") == {**fields, "title": "Cleo", "description": "Merged from “Bob”"}

@@ -11,7 +11,7 @@ from tests.support.world import MIA, RITA, World
 CONTACT = "query($id: ID!) { contact(id: $id) { id name email phone } node(id: $id) { id } }"
 SHOW = """
 contact { id name email phone jobTitle address notes customer { id } version }
-mergedId filledFields movedLeads movedTasks movedActivities
+mergedId filledFields droppedFields movedLeads movedTasks movedActivities
 """
 
 
@@ -40,7 +40,7 @@ async def test_a_contact_takes_over(world: World) -> None:
 
 
 async def test_only_empty_fields_are_filled(world: World) -> None:
-    """The events keep all fields of the loser, and the ones that the winner took from it."""
+    """The loser's other values are in the notes; the events keep all its fields, and those that the winner took."""
     rita, mia = world["contact of rita"], world["contact of mia"]
     fields = {"phone": "12", "jobTitle": "CEO", "address": "Bonn", "notes": "Writes", "customerId": world["Acme"]}
     await world.change("updateContact", {"contactId": rita, **fields})
@@ -48,6 +48,8 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
     head = await world.head()
     made = await world.change("mergeContacts", {"winnerId": mia, "loserId": rita, "expectedVersion": 2}, SHOW, **MIA)
     assert made["filledFields"] == ["jobTitle", "address", "notes", "customerId"]
+    assert made["droppedFields"] == ["name", "email", "phone"]
+    notes = "Writes\n\nMerged from “Contact of rita”\nEmail: rita@example.com\nPhone: 12"
     assert made["contact"] == {
         "id": mia,
         "name": "Contact of mia",
@@ -55,7 +57,7 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
         "phone": "34",
         "jobTitle": "CEO",
         "address": "Bonn",
-        "notes": "Writes",
+        "notes": notes,
         "customer": {"id": world["Acme"]},
         "version": 3,
     }
@@ -63,7 +65,7 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
     assert lead == ("lead.updated", "merge_contacts", {"changes": {"contactId": [rita, mia]}})
     was = {"name": "Contact of rita", "email": "rita@example.com", **fields, "into": mia}
     assert merged == ("contact.merged", "merge_contacts", was)
-    changes = {name: [None, value] for name, value in fields.items() if name != "phone"}
+    changes = {name: [None, value] for name, value in {**fields, "notes": notes}.items() if name != "phone"}
     assert updated == ("contact.updated", "merge_contacts", {"changes": changes})
     ids = [event["record_id"] for event in await world.events(head)]
     assert ids == [None, parse_id("contact", rita), parse_id("contact", mia)]
@@ -72,13 +74,51 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
 
 async def test_a_contact_that_has_nothing_to_give_leaves_the_other_as_it_is(world: World) -> None:
     """The winner keeps its version, and the only event is that of the loser."""
-    made = await world.change("createContact", {"name": "Zoe"}, "contact { id }")
+    same = {"name": "CONTACT of Mia", "email": "MIA@example.com"}
+    made = await world.change("createContact", same, "contact { id }")
     head = await world.head()
     given = {"winnerId": world["contact of mia"], "loserId": made["contact"]["id"]}
     merged = await world.change("mergeContacts", given, SHOW)
-    assert (merged["filledFields"], merged["contact"]["version"]) == ([], 1)
+    assert (merged["filledFields"], merged["droppedFields"], merged["contact"]["version"]) == ([], [], 1)
     assert [merged[f"moved{what}"] for what in ("Leads", "Tasks", "Activities")] == [0, 0, 0]
     assert [one[0] for one in await world.recorded(head)] == ["contact.merged"]
+
+
+async def test_notes_are_joined(world: World) -> None:
+    """The notes of both are kept, those of the winner first, and each once; a dry run reports the same fields."""
+    rita, mia = world["contact of rita"], world["contact of mia"]
+    await world.change("updateContact", {"contactId": rita, "notes": "Writes", "jobTitle": "CEO"})
+    await world.change("updateContact", {"contactId": mia, "notes": "Calls", "jobTitle": "CTO"})
+    given = {"winnerId": mia, "loserId": rita}
+    dropped = ["name", "email", "jobTitle"]
+    reported = await world.change("mergeContacts", {**given, "dryRun": True}, "filledFields droppedFields")
+    assert (reported["filledFields"], reported["droppedFields"]) == ([], dropped)
+    head = await world.head()
+    made = await world.change("mergeContacts", given, SHOW)
+    notes = "Calls\n\nWrites\n\nMerged from “Contact of rita”\nEmail: rita@example.com\nJob title: CEO"
+    assert (made["filledFields"], made["droppedFields"], made["contact"]["notes"]) == ([], dropped, notes)
+    assert (await world.recorded(head))[-1] == (
+        "contact.updated", "merge_contacts", {"changes": {"notes": ["Calls", notes]}},
+    )  # fmt: skip
+    again = await world.change("createContact", {"name": "Contact of mia", "notes": notes}, "contact { id }")
+    made = await world.change("mergeContacts", {"winnerId": mia, "loserId": again["contact"]["id"]}, SHOW)
+    assert (made["contact"]["notes"], made["contact"]["version"]) == (notes, 3)
+    await expect_consistent(world.database)
+
+
+async def test_notes_that_are_too_long_together_are_refused(world: World) -> None:
+    """Nothing is cut off: the caller shortens them first."""
+    rita, mia = world["contact of rita"], world["contact of mia"]
+    for contact_id, letter in ((rita, "a"), (mia, "b")):
+        await world.change("updateContact", {"contactId": contact_id, "notes": letter * 10_000})
+    given = {"winnerId": mia, "loserId": rita}
+    for dry_run in (False, True):
+        shown = await world.refused("mergeContacts", {**given, "dryRun": dry_run}, "INVALID", "loserId")
+        assert shown["userErrors"][0]["message"] == (
+            "What both have in notes has 20,057 characters together. Shorten it to 20,000 first."
+        )
+    await world.change("updateContact", {"contactId": rita, "notes": "a" * 9_900})
+    await world.change("mergeContacts", given)
 
 
 async def test_tasks_and_activities_go_along(world: World) -> None:

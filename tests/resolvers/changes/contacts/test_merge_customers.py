@@ -9,7 +9,7 @@ from tests.support.world import MIA, RITA, World
 
 SHOW = """
 customer { id name website industry phone externalId version }
-mergedId filledFields movedLeads movedTasks movedContacts
+mergedId filledFields droppedFields movedLeads movedTasks movedContacts
 """
 
 
@@ -55,6 +55,7 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
         },
         "mergedId": acme,
         "filledFields": ["industry", "phone"],
+        "droppedFields": ["name", "website", "externalId"],
         "movedLeads": 1,
         "movedTasks": 1,
         "movedContacts": 0,
@@ -66,7 +67,8 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
     assert call == ("task.updated", "merge_customers", pointed)
     was = {"name": "Acme", **fields, "address": None, "notes": None, "into": winner}
     assert merged == ("customer.merged", "merge_customers", was)
-    changes = {"industry": [None, "Steel"], "phone": [None, "1"]}
+    notes = "Merged from “Acme”\nWebsite: acme.example\nExternal id: c-1"
+    changes = {"industry": [None, "Steel"], "phone": [None, "1"], "notes": [None, notes]}
     assert updated == ("customer.updated", "merge_customers", {"changes": changes})
     ids = [event["record_id"] for event in await world.events(head)]
     assert ids[2:] == [parse_id("customer", acme), parse_id("customer", winner)]

@@ -1,5 +1,7 @@
 """mergeLeads: one lead stays with the tasks and activities of both; the other leaves the board and the totals."""
 
+import pytest
+
 from models.rules.ids import parse_id
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import
@@ -52,7 +54,8 @@ async def test_only_empty_fields_are_filled(world: World) -> None:
         "probability": 50, "expectedCloseDate": None, "externalId": "crm-1", "into": cleo,
     }  # fmt: skip
     assert merged == ("lead.merged", "merge_leads", was)
-    changes = {name: [None, value] for name, value in filled.items()}
+    description = "Tall\n\nMerged from “Ada”\nSource: web\nExternal id: crm-1"
+    changes = {name: [None, value] for name, value in {**filled, "description": description}.items()}
     assert updated == ("lead.updated", "merge_leads", {"changes": changes})
     ids = [event["lead_id"] for event in await world.events(head)]
     assert ids == [parse_id("lead", ada), parse_id("lead", cleo)]
@@ -66,7 +69,8 @@ async def test_a_currency_that_is_the_same_is_not_filled(world: World) -> None:
     made = await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Ada"]}, SHOW)
     assert made["filledFields"] == ["value", "probability"]
     assert (made["lead"]["value"], made["lead"]["currency"]) == ("1000.00", "EUR")
-    changes = {"value": [None, "1000.00"], "probability": [None, 50]}
+    description = "Merged from “Ada”\nExternal id: crm-1"
+    changes = {"value": [None, "1000.00"], "probability": [None, 50], "description": [None, description]}
     assert (await world.recorded(head))[1] == ("lead.updated", "merge_leads", {"changes": changes})
     await expect_consistent(world.database)
 
@@ -77,6 +81,55 @@ async def test_a_value_brings_its_currency(world: World) -> None:
     made = await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Ada"]}, SHOW)
     assert made["filledFields"] == ["value", "probability", "currency"]
     assert (made["lead"]["value"], made["lead"]["currency"]) == ("1000.00", "EUR")
+    await expect_consistent(world.database)
+
+
+async def test_an_amount_is_kept_with_its_currency(world: World) -> None:
+    """The winner keeps its own amount; the loser's is in the description, with the descriptions of both."""
+    await world.change("updateLead", {"leadId": world["Ada"], "description": "Tall", "ownerId": world["mia"]})
+    await world.change("updateLead", {"leadId": world["Bob"], "description": "Wide"})
+    given = {"winnerId": world["Bob"], "loserId": world["Ada"]}
+    dropped = ["title", "ownerId", "value", "currency", "externalId"]
+    show = "droppedFields lead { value description }"
+    assert (await world.change("mergeLeads", {**given, "dryRun": True}, show))["droppedFields"] == dropped
+    made = await world.change("mergeLeads", given, show)
+    assert (made["droppedFields"], made["lead"]["value"]) == (dropped, "250.50")
+    assert made["lead"]["description"] == (
+        f"Wide\n\nTall\n\nMerged from “Ada”\nOwner id: {world['mia']}\nValue: 1000.00\nCurrency: EUR\n"
+        "External id: crm-1"
+    )
+    await expect_consistent(world.database)
+
+
+@pytest.mark.parametrize("end", ["won", "lost", "disqualified"])
+async def test_what_is_won_or_lost_does_not_disappear(world: World, end: str) -> None:
+    """A closed lead is not merged into one that did not end in the same way; the other way round, it stays closed."""
+    loser = "Eve" if end == "won" else "Bob"
+    if end == "lost":
+        await world.change("moveLead", {"leadId": world["Bob"], "stageId": world["Lost"], "lostReason": "Price"})
+    elif end == "disqualified":
+        await world.change("disqualifyLead", {"leadId": world["Bob"], "reason": "Gone"})
+    given = {"winnerId": world["Ada"], "loserId": world[loser]}
+    for dry_run in (False, True):
+        shown = await world.refused(
+            "mergeLeads", {**given, "dryRun": dry_run}, "LEAD_CLOSED", "loserId", show="lead { id }"
+        )
+        assert shown["lead"] == {"id": world["Ada"]}
+    assert shown["userErrors"][0]["message"] == (
+        f"The merged lead is {'won' if end == 'won' else 'lost'}, the one that stays is not: the merge would undo that."
+        " Swap winner and loser, or reopen the merged lead first."
+    )
+    closed = (await world.lead(loser, "closedAt"))["closedAt"]
+    await world.change("mergeLeads", {"winnerId": world[loser], "loserId": world["Ada"]})
+    assert await world.lead(loser, "closedAt") == {"closedAt": closed}
+    await expect_consistent(world.database)
+
+
+async def test_of_two_that_are_won_one_stays(world: World) -> None:
+    """Two that ended in the same way are merged."""
+    await world.change("moveLead", {"leadId": world["Fay"], "stageId": world["Done"]})
+    await world.change("mergeLeads", {"winnerId": world["Eve"], "loserId": world["Fay"]})
+    assert (await world.lead("Eve", "closedAt"))["closedAt"] is not None
     await expect_consistent(world.database)
 
 
