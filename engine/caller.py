@@ -39,6 +39,7 @@ class Caller:
     email: str | None = None
     expires_at: datetime | None = None
     token_role: Role | None = None
+    email_verified: bool = True
 
     @cached_property
     def org_id(self) -> UUID:

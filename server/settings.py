@@ -66,7 +66,11 @@ class Settings(BoundSettings):
     claim_organisation: str = Field("org_id", description="Claim with the key of the organisation, or a list of keys.")
     claim_role: str = Field("role", description="Claim with the role: viewer, rep, manager or admin.")
     claim_name: str = Field("name", description="Claim with the member's name.")
-    claim_email: str = Field("email", description="Claim with the member's e-mail address.")
+    claim_email: str = Field(
+        "email",
+        description="Claim with the member's e-mail address. By it a person who signs in first becomes the member that"
+        " was imported, unless the token says `email_verified: false`.",
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browser apps that may call the API, separated by commas. * allows every origin."
     )

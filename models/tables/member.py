@@ -5,10 +5,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, sorted_by
 
+IMPORTED = "imported:"
+"""How the subject of a member begins who was imported and has not signed in yet."""
+
 
 class Member(Tenant, Stamped, Base):
-    """A person of an organisation. `subject` is the `sub` claim of that person's tokens.
-    `sort_key` is that of the name.
+    """A person of an organisation. `subject` is the `sub` claim of that person's tokens; of somebody who was imported,
+    and has not signed in, it begins with `IMPORTED`. `sort_key` is that of the name.
 
     `capacity` is the share of a weighted pool's leads that this member gets, `daily_cap` the most in a day by routing.
     """

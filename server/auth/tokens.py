@@ -36,6 +36,10 @@ LONGEST_TOKEN = 8192
 LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 """The latest expiry that a datetime can hold. Later ones count as this one."""
 
+VERIFIED = "email_verified"
+"""The claim by which issuers say whether an e-mail address is known to be the person's. Without it, it counts as known:
+OpenID Connect Core 1.0, section 5.1. Some issuers send it as a text."""
+
 Admit = Callable[[Caller], Awaitable[Caller]]
 """Refuses callers whose access was revoked, however good the token is; returns the others with the role they have."""
 
@@ -133,6 +137,7 @@ class Authenticator:
             role=self._role(claims),
             name=_optional(claims.get(settings.claim_name)),
             email=_optional(claims.get(settings.claim_email)),
+            email_verified=claims.get(VERIFIED, True) in (True, "true"),
             expires_at=datetime.fromtimestamp(_end(claims), UTC),
         )
 

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
+from models.tables.member import IMPORTED
 from resolvers.changes.imports.copying import Records
 from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import Deal
@@ -142,7 +143,7 @@ class People:
         member = self.members.get(name.casefold())
         if member is None:
             called = self.survey.spelling(name)
-            given = {"subject": f"imported:{called}", "name": called, "role": "REP", "active": True}
+            given = {"subject": f"{IMPORTED}{called}", "name": called, "role": "REP", "active": True}
             if "@" in called:
                 given["email"] = called
             member = self.members[name.casefold()] = {**given, "id": self.records.make("member", given)}

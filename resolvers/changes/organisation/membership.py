@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from engine.caller import Caller, Restriction, Revoked
 from engine.change.events import append
-from engine.change.records import describe
+from engine.change.records import describe, differing
 from engine.read.rows import ORG
 from models.database import Connection, Database, Row, Statement
 from models.event_types import Changed, EventType
@@ -17,6 +17,7 @@ from models.rules.roles import Role
 from models.rules.sort_key import sort_key
 from models.tables.base import new_id
 from models.tables.event import NewEvent
+from models.tables.member import IMPORTED
 
 FIND_MEMBER = Statement(
     text("SELECT id, active, role FROM member WHERE org_id = :org_id AND subject = :subject").bindparams(ORG)
@@ -59,6 +60,30 @@ JOIN = Statement(
 """Make the caller a member, with the role of the token. The
 empty update returns the row even if another transaction has just created it."""
 
+LOCK_UNCLAIMED = Statement(
+    text(
+        f"""
+        SELECT id, name, email, active, role, version FROM member
+        WHERE org_id = :org_id AND lower(email) = lower(:email) AND subject LIKE '{IMPORTED}%'
+        ORDER BY id LIMIT 1 FOR NO KEY UPDATE
+        """
+    ).bindparams(ORG)
+)
+"""The member with this e-mail address who was imported and has not signed in yet."""
+
+CLAIM = Statement(
+    text(
+        """
+        UPDATE member SET subject = :subject, name = :name, sort_key = :sort_key, role = :role,
+            updated_at = statement_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :id AND NOT EXISTS (
+            SELECT FROM member AS other WHERE other.org_id = :org_id AND other.subject = :subject
+        )
+        RETURNING id, active, role
+        """
+    ).bindparams(ORG)
+)
+"""Give a member the caller's subject, unless another transaction has just made the caller a member."""
 
 LEAD = Statement(
     text(
@@ -91,6 +116,7 @@ async def sign_in(database: Database, caller: Caller) -> Restriction:
             return Role(known["role"])
         try:
             async with connection.transaction():
+                known = known or await _claim(connection, caller, log=True)
                 return await _led(connection, caller, known or await _join(connection, caller))
         except (asyncpg.ReadOnlySQLTransactionError, asyncpg.DiskFullError):
             return caller.role if known is None else Role(known["role"])
@@ -101,10 +127,39 @@ async def expect_member(connection: Connection, caller: Caller) -> tuple[UUID, R
     inactive member."""
     found = await FIND_MEMBER.first(connection, org_id=caller.org_id, subject=caller.subject)
     if found is None:
-        found = await _join(connection, caller)
+        found = await _claim(connection, caller, log=False) or await _join(connection, caller)
     if not found["active"]:
         raise Refused(Refusal.FORBIDDEN, "You are no longer an active member here. Ask an admin to activate you.")
     return found["id"], Role(found["role"])
+
+
+async def _claim(connection: Connection, caller: Caller, *, log: bool) -> Row | None:
+    """Make an imported member with the caller's e-mail address the caller's own, with all that the member owns.
+
+    The member gets the caller's name instead of an address, and the token's role unless somebody has chosen another.
+    Within a change it is not logged: the change itself appends to the log, last.
+    """
+    if caller.email is None or not caller.email_verified:
+        return None
+    member = await LOCK_UNCLAIMED.first(connection, org_id=caller.org_id, email=caller.email)
+    if member is None:
+        return None
+    name = caller.name if caller.name and member["name"] == member["email"] else member["name"]
+    role = caller.role.value if member["version"] == 1 else member["role"]
+    claimed = await CLAIM.first(
+        connection,
+        org_id=caller.org_id,
+        id=member["id"],
+        subject=caller.subject,
+        name=name,
+        sort_key=sort_key(name),
+        role=role,
+    )
+    changes = differing(member, {"name": name, "role": role})
+    if log and changes and claimed is not None:
+        event = NewEvent(Changed(EventType.MEMBER_UPDATED, describe(member, changes)), record_id=member["id"])
+        await append(connection, caller.org_id, [event], None, member["id"])
+    return claimed
 
 
 async def _join(connection: Connection, caller: Caller) -> Row:

@@ -72,6 +72,25 @@ async def test_the_names_of_claims_are_settings() -> None:
     assert (caller.subject, caller.organisation, caller.role, caller.name) == ("u1", "t1", Role.ADMIN, "Uma")
 
 
+@pytest.mark.parametrize(
+    ("claims", "verified"),
+    [
+        ({}, True),
+        ({"email_verified": True}, True),
+        ({"email_verified": "true"}, True),
+        ({"email_verified": False}, False),
+        ({"email_verified": "false"}, False),
+        ({"email_verified": 0}, False),
+    ],
+)
+async def test_an_address_counts_as_verified_unless_the_issuer_denies_it(
+    claims: dict[str, Any], verified: bool
+) -> None:
+    """The claim must be true if it is there."""
+    caller = await Authenticator(settings()).authenticate(token(email="ann@acme.example", **claims), None)
+    assert caller.email_verified is verified
+
+
 @pytest.mark.parametrize("role", ["viewer", "REP", "Manager", "aDmIn"])
 async def test_the_case_of_a_role_does_not_matter(role: str) -> None:
     """A role is accepted in any spelling of upper and lower case."""
