@@ -37,8 +37,8 @@ LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 """The latest expiry that a datetime can hold. Later ones count as this one."""
 
 VERIFIED = "email_verified"
-"""The claim by which issuers say whether an e-mail address is known to be the person's. Without it, it counts as known:
-OpenID Connect Core 1.0, section 5.1. Some issuers send it as a text."""
+"""The claim by which issuers say whether an e-mail address is known to be the person's (OpenID Connect Core 1.0,
+section 5.1); some send it as a text. Without it the address counts as known: the issuer is trusted for all claims."""
 
 Admit = Callable[[Caller], Awaitable[Caller]]
 """Refuses callers whose access was revoked, however good the token is; returns the others with the role they have."""
