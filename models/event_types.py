@@ -210,20 +210,27 @@ class Overdue(EventData):
     deadline: str
 
 
-@dataclass(frozen=True)
-class Removed(EventData):
-    """The name that the record had."""
+@dataclass(frozen=True, kw_only=True)
+class PoolDeleted(Ended):
+    """The pool, and the ids of its members in their order."""
 
-    type: Literal[EventType.PIPELINE_DELETED, EventType.POOL_DELETED]
-    name: str
+    type: Literal[EventType.POOL_DELETED] = EventType.POOL_DELETED
+    member_ids: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageDeleted(EventData):
-    """The name that the stage had, and how many leads moved to another stage."""
+class PipelineDeleted(Ended):
+    """The pipeline, and the names of its stages, which were deleted with it, in their order."""
+
+    type: Literal[EventType.PIPELINE_DELETED] = EventType.PIPELINE_DELETED
+    stages: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageDeleted(Ended):
+    """The stage, and how many leads moved to another one."""
 
     type: Literal[EventType.STAGE_DELETED] = EventType.STAGE_DELETED
-    name: str
     moved_leads: int
 
 

@@ -20,7 +20,7 @@ from models.tables.event import EventData, Snapshot
             Disqualified(reason="Price", notes=None, changes={"lostReason": [None, "Price"]}),
             {"reason": "Price", "notes": None, "changes": {"lostReason": [None, "Price"]}},
         ),
-        (StageDeleted(name="New", moved_leads=0), {"name": "New", "movedLeads": 0}),
+        (StageDeleted(record=Snapshot({"name": "New"}), moved_leads=0), {"name": "New", "movedLeads": 0}),
         (Reordered(from_=["stage_1"], to=[]), {"from": ["stage_1"], "to": []}),
         (Scheduled(record=Snapshot({"title": "Call", "notes": None})), {"title": "Call", "notes": None}),
         (

@@ -16,11 +16,17 @@ from models.tables.event import Changes, EventData, RecordData
 from resolvers.changes.activities import FIELDS as ACTIVITY_FIELDS
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
+from resolvers.changes.ownership.pools import FIELDS as POOL_FIELDS
+from resolvers.changes.pipelines.pipelines import FIELDS as PIPELINE_FIELDS
+from resolvers.changes.pipelines.stages import FIELDS as STAGE_FIELDS
 from resolvers.changes.tasks.fields import FIELDS as TASK_FIELDS
 
 OF_RECORD: Mapping[str, Fields] = {
     fields.model.__tablename__: fields
-    for fields in (ACTIVITY_FIELDS, CONTACT_FIELDS, CUSTOMER_FIELDS, LEAD_FIELDS, TASK_FIELDS)
+    for fields in (
+        *(ACTIVITY_FIELDS, CONTACT_FIELDS, CUSTOMER_FIELDS, LEAD_FIELDS, PIPELINE_FIELDS, POOL_FIELDS, STAGE_FIELDS),
+        TASK_FIELDS,
+    )
 }
 """The fields of each record that events hold as a whole."""
 

@@ -11,7 +11,7 @@ from engine.change.records import describe, differing, inserted, not_null, rewri
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Changed, EventType, Plain, Removed
+from models.event_types import Changed, EventType, Plain, PoolDeleted
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.sharing import PoolStrategy
@@ -168,8 +168,9 @@ async def delete_pool(change: Change, pool_id: UUID, expected_version: int | Non
             "poolId",
             shown={"pool": pool_id},
         )
+    members = [public_id("member", row["member_id"]) for row in await change.all(PLACES, pool_id=pool_id)]
     await change.run(DELETE, id=pool_id)
-    change.emit(NewEvent(Removed(EventType.POOL_DELETED, pool["name"]), record_id=pool_id))
+    change.emit(NewEvent(PoolDeleted(record=FIELDS.public(pool), member_ids=members), record_id=pool_id))
     return {"deleted_pool_id": public_id("pool", pool_id)}
 
 

@@ -19,6 +19,7 @@ from models.tables.event import NewEvent
 from resolvers.changes.leads.closing import CLOSING
 from resolvers.changes.leads.entering import ENTERS, step_of
 from resolvers.changes.pipeline_stages import PipelineStages, arrange
+from resolvers.changes.pipelines.stages import FIELDS
 from resolvers.changes.stage_totals import count
 
 FIRST_LEADS = Statement(
@@ -134,7 +135,7 @@ async def bury(change: Change, shape: PipelineStages, stage: Row, moved: int) ->
     await arrange(change, shape, [other["id"] for other in shape.stages if other["id"] != stage["id"]])
     change.emit(
         NewEvent(
-            StageDeleted(name=stage["name"], moved_leads=moved),
+            StageDeleted(record=FIELDS.public(stage), moved_leads=moved),
             pipeline_id=stage["pipeline_id"],
             stage_id=stage["id"],
             record_id=stage["id"],

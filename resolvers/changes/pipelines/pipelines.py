@@ -11,7 +11,7 @@ from engine.change.records import describe, differing, make, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Changed, EventType, Plain, Removed
+from models.event_types import Changed, EventType, PipelineDeleted, Plain
 from models.rules.refusal import Refusal, Refused
 from models.rules.text import line, prose
 from models.tables.base import new_id
@@ -150,7 +150,8 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
     Raises `Refused`: NOT_FOUND; CONFLICT or PIPELINE_NOT_EMPTY, showing the pipeline.
     """
     await change.first(LOCK_ORGANISATION)
-    pipeline = (await lock_stages(change, pipeline_id, expected_version)).pipeline
+    shape = await lock_stages(change, pipeline_id, expected_version)
+    pipeline = shape.pipeline
     await change.all(TAKE_STAGES, id=pipeline_id)
     if await change.first(HAS_LEADS, id=pipeline_id) is not None:
         raise Refused(
@@ -160,7 +161,8 @@ async def delete_pipeline(change: Change, pipeline_id: UUID, expected_version: i
             shown={"pipeline": pipeline_id},
         )
     await change.run(DELETE_PIPELINE, id=pipeline_id)
-    change.emit(_about(Removed(EventType.PIPELINE_DELETED, pipeline["name"]), pipeline_id))
+    deleted = PipelineDeleted(record=FIELDS.public(pipeline), stages=[stage["name"] for stage in shape.stages])
+    change.emit(_about(deleted, pipeline_id))
     heir = await change.first(OLDEST, type=pipeline["type"]) if pipeline["is_default"] else None
     if heir is not None:
         await _set_default(change, heir["id"], True)

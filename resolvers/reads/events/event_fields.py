@@ -40,9 +40,11 @@ LITERAL: Callable[[str], Expression] = literal_column
 
 
 ENDS = tuple(type_ for type_, shapes in SHAPES.items() if issubclass(shapes[0], Ended))
-"""What ends a record: `data` holds its fields, and into which record it was merged."""
+"""What ends a record: `data` holds its fields, and what became of it."""
 
 INTO = key(EventType.LEAD_MERGED, "into")
+
+MOVED = key(EventType.STAGE_DELETED, "moved_leads")
 
 CHANGES = key(EventType.LEAD_UPDATED, "changes")
 
@@ -53,7 +55,7 @@ class ChangedField:
 
     def __init__(self, event: Any) -> None:
         ends = among(event.type, ENDS)
-        fields = event.data.op("-")(quoted(INTO))
+        fields = event.data.op("-")(quoted(INTO)).op("-")(quoted(MOVED))
         pairs = func.jsonb_each(case((ends, fields), else_=event.data[quoted(CHANGES)]))
         entry = pairs.table_valued(column("key", Text()), column("value", JSONB())).render_derived()
         self.clause = entry

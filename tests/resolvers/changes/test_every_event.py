@@ -31,8 +31,19 @@ async def test_every_event_holds_what_its_type_declares(world: World, name: str)
         ("lead.assigned", {"from": None, "to": None, "rule": "All"}),
         ("lead.disqualified", {"reason": None, "notes": None}),
         ("lead.deleted", {"title": "Ada"}),
-        ("pool.deleted", {"name": 1}),
-        ("stage.deleted", {"name": "New", "movedLeads": True}),
+        ("pool.deleted", {"name": "Inbound", "strategy": 1, "memberIds": []}),
+        ("pool.deleted", {"name": "Inbound"}),
+        (
+            "stage.deleted",
+            {
+                "name": "New",
+                "kind": "OPEN",
+                "probability": 1,
+                "rottenAfterDays": None,
+                "requiredFields": [],
+                "movedLeads": True,
+            },
+        ),
         ("stages.reordered", {"from": ["stage_1"], "to": [1]}),
     ],
 )

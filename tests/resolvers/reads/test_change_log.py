@@ -93,3 +93,14 @@ async def test_the_log_keeps_what_is_gone(world: World) -> None:
     assert await held("LEAD_MERGED") == fields
     await world.change("deleteLead", {"leadId": world["Cleo"]})
     assert await held("LEAD_DELETED") == {**fields, "title": "Cleo", "description": "Merged from “Bob”"}
+
+    made = await world.change("createPool", {"name": "Inbound", "memberIds": [world["mia"]]}, "pool { id }")
+    await world.change("deletePool", {"poolId": made["pool"]["id"]})
+    fields = {"name": "Inbound", "strategy": "ROUND_ROBIN", "memberIds": f'["{world["mia"]}"]'}
+    assert await held("POOL_DELETED") == fields
+    await world.change("deleteStage", {"stageId": world["Talking"], "moveLeadsTo": world["New"]})
+    fields = {"name": "Talking", "kind": "OPEN", "probability": "30", "rottenAfterDays": "14", "requiredFields": "[]"}
+    assert await held("STAGE_DELETED") == fields
+    await world.change("deletePipeline", {"pipelineId": world["Empty"]})
+    fields = {"name": "Empty", "isDefault": "false", "routesNewLeads": "false", "stages": '["Open"]'}
+    assert await held("PIPELINE_DELETED") == fields

@@ -11,12 +11,13 @@ SHOW = "deletedPoolId pool { name version }"
 
 
 async def test_deletes_a_pool(world: World) -> None:
-    """The event keeps its name, its id finds nothing, and the members stay."""
+    """The event keeps what it was, its id finds nothing, and the members stay."""
     pool_id = await pool(world)
     head = await world.head()
     gone = await world.change("deletePool", {"poolId": pool_id, "expectedVersion": 1}, SHOW)
     assert gone == {"deletedPoolId": pool_id, "pool": None, "userErrors": []}
-    assert await world.recorded(head) == [("pool.deleted", "delete_pool", {"name": "Inbound"})]
+    was = {"name": "Inbound", "strategy": "ROUND_ROBIN", "memberIds": [world["rita"], world["mia"]]}
+    assert await world.recorded(head) == [("pool.deleted", "delete_pool", was)]
     assert (await world.events(head))[0]["record_id"] == parse_id("pool", pool_id)
     assert await world.ask(f'{{ pools {{ id }} node(id: "{pool_id}") {{ id }} }}') == {"pools": [], "node": None}
     assert await world.database.pool.fetchval("SELECT count(*) FROM pool_member") == 0

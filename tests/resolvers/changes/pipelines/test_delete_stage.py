@@ -39,7 +39,11 @@ async def test_deletes_an_empty_stage(world: World) -> None:
     found = await world.ask("query($id: ID!) { node(id: $id) { ... on Stage { deleted } } }", {"id": world["Offer"]})
     assert found["node"] == {"deleted": True}
     (event,) = await world.events(head)
-    assert (event["type"], event["data"]) == ("stage.deleted", '{"name": "Offer", "movedLeads": 0}')
+    assert (event["type"], json.loads(event["data"])) == (
+        "stage.deleted",
+        {"name": "Offer", "kind": "OPEN", "probability": 60, "rottenAfterDays": None, "requiredFields": [],
+         "movedLeads": 0},
+    )  # fmt: skip
     for mutation, given, path in (
         ("deleteStage", {"stageId": world["Offer"]}, "stageId"),
         ("updateStage", {"stageId": world["Offer"], "name": "A"}, "stageId"),
