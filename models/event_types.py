@@ -54,12 +54,14 @@ class EventType(Described):
     CUSTOMER_ARCHIVED = "customer.archived", "A customer was archived."
     CUSTOMER_RESTORED = "customer.restored", "An archived customer was restored."
     CUSTOMER_MERGED = "customer.merged", "A customer was merged into another customer, because both were the same."
+    MEMBER_CREATED = "member.created", "A member was created by an import, as the owner of what it imports."
     MEMBER_UPDATED = "member.updated", "A member changed, was activated or was deactivated."
     POOL_CREATED = "pool.created", "A pool of members who share incoming leads was created."
     POOL_UPDATED = "pool.updated", "A pool changed."
     POOL_DELETED = "pool.deleted", "A pool was deleted."
     ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
     RUN_ENDED = "run.ended", "A run has finished or failed."
+    IMPORT_FINISHED = "import.finished", "An import of a file into a pipeline has finished."
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Plain(EventData):
         EventType.STAGE_ADDED,
         EventType.CONTACT_CREATED,
         EventType.CUSTOMER_CREATED,
+        EventType.MEMBER_CREATED,
         EventType.POOL_CREATED,
     ]
 
@@ -250,3 +253,13 @@ class RunEnded(EventData):
     type: Literal[EventType.RUN_ENDED] = EventType.RUN_ENDED
     state: str
     error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportFinished(EventData):
+    """How many lines were imported, were imported before, and were rejected."""
+
+    type: Literal[EventType.IMPORT_FINISHED] = EventType.IMPORT_FINISHED
+    imported: int
+    unchanged: int
+    rejected: int

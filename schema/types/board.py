@@ -32,7 +32,9 @@ class BoardChanged:
     occurred_at: DateTime = column("occurred_at", "When it happened.")
     type: EventType = read(event_log.type, "The type of the event.")
     actor: Member | None = to_one(
-        models.Member, "actor_id", "The member who did it; null when the system or an import did it."
+        models.Member,
+        "actor_id",
+        "The member who did it; null when the system did it, or an import that named no member.",
     )
     kind: BoardChange = read(boards.kind, "What the event means for the board.")
     lead_id: strawberry.ID | None = read(boards.lead_id, "Which card it is about; null when it is about the columns.")

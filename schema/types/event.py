@@ -42,7 +42,9 @@ class Event:
     type: EventType = read(event_fields.type, "The type of the event.")
     occurred_at: DateTime = column("occurred_at", "When it happened.")
     actor: Member | None = to_one(
-        models.Member, "actor_id", "The member who did it; null when the system or an import did it."
+        models.Member,
+        "actor_id",
+        "The member who did it; null when the system did it, or an import that named no member.",
     )
     mutation: str | None = read(event_fields.mutation, "The mutation that caused it; null when no mutation did.")
     lead: Lead | None = read(
@@ -204,6 +206,18 @@ class ActivityUpdated(ActivityEvent):
 @of(EventType.ACTIVITY_DELETED)
 class ActivityDeleted(ActivityEvent):
     subject: str | None = read(event_fields.text(EventType.ACTIVITY_DELETED, "subject"), "The subject it had.")
+
+
+@of(EventType.IMPORT_FINISHED)
+class ImportFinished(Event):
+    pipeline: Pipeline | None = to_one(models.Pipeline, "pipeline_id", "The pipeline that the file was imported into.")
+    imported: int | None = read(event_fields.number(EventType.IMPORT_FINISHED, "imported"), "Leads that were created.")
+    unchanged: int | None = read(
+        event_fields.number(EventType.IMPORT_FINISHED, "unchanged"), "Rows that had been imported before."
+    )
+    rejected: int | None = read(
+        event_fields.number(EventType.IMPORT_FINISHED, "rejected"), "Rows that could not be imported."
+    )
 
 
 @strawberry.type(description="An event of any other record: a pipeline, a stage, a contact, a customer, a member …")

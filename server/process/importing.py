@@ -66,6 +66,9 @@ def import_command(
         bool, typer.Option(help="Create missing pipelines, stages, members, customers and contacts.")
     ] = False,
     dry_run: Annotated[bool, typer.Option(help="Report what an import would do, and keep nothing.")] = False,
+    by: Annotated[
+        str | None, typer.Option(help="The member who imports, by name or e-mail address, for the change log.")
+    ] = None,
     again: Annotated[
         bool, typer.Option(help="Import lines without an external id again if this file was imported lately.")
     ] = False,
@@ -85,6 +88,7 @@ def import_command(
             create_missing=create_missing,
             dry_run=dry_run,
             again=again,
+            by=by,
         )
         decoded, table = read_file(file, delimiter and known_delimiter(delimiter), encoding)
         columns = columns_of(table.header, mapping)
@@ -93,7 +97,7 @@ def import_command(
         formats = find_formats(table, layout, DEFAULT_CURRENCY)
     _print(describe(table, layout, formats, decoded.name))
     deals, rejected = read_deals(table, layout, formats)
-    report: Report = run(_import(settings_for_work(), options, deals))
+    report: Report = run(_import(settings_for_work(), options, deals, len(rejected)))
     report.rejected.extend(rejected)
     _print_report(report, options, write_rejected(file, decoded, table, report.rejected))
 
@@ -135,13 +139,13 @@ def _stages(stages: str | None, won: Sequence[str], lost: Sequence[str]) -> list
     return named
 
 
-async def _import(settings: Settings, options: Import, deals: Sequence[Deal]) -> Report:
+async def _import(settings: Settings, options: Import, deals: Sequence[Deal], rejected: int) -> Report:
     bar = Progress(TextColumn("Importing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), transient=True)
     async with open_database(settings) as database:
         with bar:
             task = bar.add_task("deals", total=len(deals))
             try:
-                return await import_deals(database, options, deals, lambda done: bar.advance(task, done))
+                return await import_deals(database, options, deals, lambda done: bar.advance(task, done), rejected)
             except ImportFailed as failed:
                 raise Fault(str(failed)) from failed
 

@@ -18,11 +18,15 @@ from models.event_types import EventType
 from models.rules.rank import spread
 from resolvers.changes.imports.copying import Records
 from resolvers.changes.imports.history import History, history
+from resolvers.changes.imports.import_events import people_created
 from resolvers.changes.imports.lead_rows import NewLead, new_lead
 from resolvers.changes.imports.names import Names
 from resolvers.changes.imports.rows import Deal, Rejected
 from resolvers.changes.search_words import FIELDS, write_new
 from resolvers.changes.stage_totals import Totals
+
+IMPORT = "import"
+"""The cause of its events, where a mutation has its name."""
 
 EXTERNAL_ID = key(EventType.LEAD_MERGED, "external_id")
 
@@ -120,9 +124,9 @@ class Batch:
         totals = Totals()
         for lead in leads:
             totals.count(lead.row, stages[lead.row["stage_id"]], 1)
-        events = [event for lead in leads for event in lead.events]
+        events = [*people_created(self.records), *(event for lead in leads for event in lead.events)]
         if events:
-            await append(self.connection, self.org_id, events, totals, mutation="import")
+            await append(self.connection, self.org_id, events, totals, self.names.actor_id, IMPORT)
 
     def _lead(self, deal: Deal, known: set[str], done: bool) -> NewLead | None:
         """The lead of a deal; None if it already exists or is rejected."""
@@ -145,7 +149,7 @@ class Batch:
             known.add(deal.external_id)
             self.report.lines[deal.external_id] = deal.line
         self.report.undated += past.undated
-        return new_lead(self.org_id, self.names.pipeline_id, deal, past, self.names.found(deal), None)
+        return new_lead(self.org_id, self.names.pipeline_id, deal, past, self.names.found(deal), self.names.actor_id)
 
     def _skip(self, deal: Deal) -> None:
         """Report a line whose external id is known: unchanged, or rejected if the file has it on two lines."""

@@ -13,9 +13,11 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import text
 
+from engine.change.events import append
 from engine.change.transaction import ATTEMPTS, CONTENDED, PAUSE
 from models.database import Connection, Database, Statement
-from resolvers.changes.imports.batch import Batch, Report
+from resolvers.changes.imports.batch import IMPORT, Batch, Report
+from resolvers.changes.imports.import_events import board_created, finished
 from resolvers.changes.imports.imported_files import REMEMBER_LINES, fingerprint, lines_done
 from resolvers.changes.imports.names import Names, OutOfDate
 from resolvers.changes.imports.options import Import, ImportFailed
@@ -36,13 +38,17 @@ class _RolledBack(Exception):
 
 
 async def import_deals(
-    database: Database, options: Import, deals: Sequence[Deal], progress: Progress = lambda done: None
+    database: Database,
+    options: Import,
+    deals: Sequence[Deal],
+    progress: Progress = lambda done: None,
+    rejected: int = 0,
 ) -> Report:
     """Import the deals, in batches. Raises `ImportFailed`: before anything is written when none of them can be
     imported; or between two batches when other changes get in the way of each attempt.
 
     When it ends between two batches, those before stay. The same deals, sent again, are then imported from there on. A
-    dry run is one transaction that is rolled back.
+    dry run is one transaction that is rolled back. The event at the end counts `rejected` rows besides the deals.
     """
     importer = _Importer(options, fingerprint(options, deals))
     try:
@@ -52,6 +58,7 @@ async def import_deals(
             if options.dry_run:
                 importer.trial = connection
             await importer.run(database, deals, progress)
+            await importer.finish(database, rejected)
             if options.dry_run:
                 raise _RolledBack
     except _RolledBack:
@@ -94,6 +101,14 @@ class _Importer:
             self.report.add(found)
             progress(len(batch))
 
+    async def finish(self, database: Database, rejected: int) -> None:
+        """Record that the import has finished, if it has changed anything."""
+        report = self.report
+        if report.created and self.trial is None:
+            event = finished(self.names.pipeline_id, report.created, report.unchanged, len(report.rejected) + rejected)
+            async with self._transaction(database) as connection:
+                await append(connection, self.options.org_id, [event], None, self.names.actor_id, IMPORT)
+
     @asynccontextmanager
     async def _transaction(self, database: Database) -> AsyncIterator[Connection]:
         if self.trial is not None:
@@ -109,6 +124,9 @@ class _Importer:
             await FOUND_ORGANISATION.run(connection, org_id=self.options.org_id, organisation=self.options.organisation)
             self.done = await lines_done(connection, self.options, self.file)
             await names.load(connection, deals)
+            made = board_created(names.records, names.pipeline_id)
+            if made and self.trial is None:
+                await append(connection, self.options.org_id, made, None, names.actor_id, IMPORT)
         self.names = names
         for table, count in names.records.made.items():
             self.report.made[table] += count

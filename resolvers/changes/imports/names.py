@@ -84,6 +84,17 @@ class Names:
         await self._load_stages(connection, deals)
         self.people = People(self.options, Survey(deals), self.records)
         await self.people.load(connection)
+        self.actor_id = self._actor()
+
+    def _actor(self) -> UUID | None:
+        by = self.options.by
+        if by is None:
+            return None
+        member = self.people.members.get(by.casefold())
+        if member is None or not member["active"]:
+            raise ImportFailed(f"--by {by}: there is no active member of this name or e-mail address.")
+        actor_id: UUID = member["id"]
+        return actor_id
 
     async def keep(self, connection: Connection) -> None:
         """Keep the stages as they were looked up until the end of a batch. Raises `OutOfDate` if one has changed."""
@@ -139,12 +150,21 @@ class Names:
         """Raises `ImportFailed` for a stage of an option that is in neither the pipeline, the file nor `--stages`."""
         known = {*self.stages, *(name.casefold() for name in self.options.stages)}
         known |= {name.casefold() for deal in deals for name in (*dict(deal.entered), deal.stage)}
-        for option, names in (("--won", self.options.won), ("--lost", self.options.lost)):
+        for option, kind, names in (
+            ("--won", StageKind.WON, self.options.won),
+            ("--lost", StageKind.LOST, self.options.lost),
+        ):
             for name in names:
                 if name.casefold() not in known:
                     raise ImportFailed(
                         f"{option} {name}: there is no such stage in the pipeline, the file or --stages."
                         " Check its name, or leave it out."
+                    )
+                stage = self.stages.get(name.casefold())
+                if stage is not None and stage["kind"] != kind:
+                    raise ImportFailed(
+                        f"{option} {name}: this stage of the pipeline is of the kind {stage['kind']}. Change the stage,"
+                        " or leave the option out."
                     )
 
     async def _stages_in_order(self, connection: Connection) -> list[Row]:

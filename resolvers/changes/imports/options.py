@@ -27,6 +27,9 @@ class Import:
     again: bool = False
     """Whether lines without an external id are imported again that an earlier import of the same file has imported."""
 
+    by: str | None = None
+    """The member who imports, by name or e-mail address, for the log."""
+
     @property
     def org_id(self) -> UUID:
         """The organisation's id."""

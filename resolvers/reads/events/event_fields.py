@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import DateTime, Text, Uuid, case, cast, column, func, literal_column
+from sqlalchemy import DateTime, Integer, Text, Uuid, case, cast, column, func, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from engine.read.any_of import AnyOf
@@ -88,6 +88,16 @@ def text(type_: EventType, name: str) -> Callable[[Any, Args], Expression]:
     def resolver(event: Any, args: Args) -> Expression:
         found: Expression = event.data.op("->>")(quoted(held))
         return cast(found, Text)
+
+    return resolver
+
+
+def number(type_: EventType, name: str) -> Callable[[Any, Args], Expression]:
+    """A field of what events of a type hold, as a number. Raises `TypeError` when they hold no such field."""
+    held = key(type_, name)
+
+    def resolver(event: Any, args: Args) -> Expression:
+        return cast(event.data.op("->>")(quoted(held)), Integer)
 
     return resolver
 
