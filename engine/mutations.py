@@ -18,7 +18,7 @@ from engine.errors import Code, code_of, format_errors
 from engine.failures import Failed, masked
 from engine.operations import BOUNDS, OK, Answer, Operations
 from engine.plans import Plan
-from engine.publish.fields import CHANGE, OWN_IDS, ROLE
+from engine.publish.fields import CHANGE, CHECKS, OWN_IDS, ROLE
 from engine.read.arguments import DEFINITION, python_name
 from models.rules.refusal import Refused
 from models.timeouts import TimedOut, timed
@@ -69,7 +69,7 @@ class Mutations(Operations):
         metadata = field.extensions[DEFINITION].metadata
         mutation = Mutation(python_name(fields[0].node.name.value), metadata[CHANGE], metadata[OWN_IDS], metadata[ROLE])
         try:
-            given, idempotency = change_input(field, fields[0].node, values)
+            given, idempotency = change_input(field, fields[0].node, values, metadata[CHECKS])
             shown: Mapping[str, Any] = await perform(
                 self.database, self.feed.domain, caller, mutation, given, idempotency
             )
@@ -78,9 +78,12 @@ class Mutations(Operations):
                 await self.restricted()
             shown = {**shown, "user_errors": []}
         except Refused as refused:
-            wrong = {"code": refused.code, "message": refused.message, "field": list(refused.field) or None}
-            shown = {**refused.shown, "user_errors": [wrong]}
-            codes.append(refused.code)
+            wrong = [
+                {"code": found.code, "message": found.message, "field": list(found.field) or None}
+                for found in refused.all
+            ]
+            shown = {**refused.shown, "user_errors": wrong}
+            codes += [found.code for found in refused.all]
         texts: dict[str, str | None] = dict.fromkeys(payload.records)
         ids = payload.ids(shown)
         if payload.compiled is not None and any(ids.values()):

@@ -5,8 +5,10 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.change.records import make, not_null, public, revise
+from engine.publish.fields import InputChecks
 from models.database import Statement
 from models.rules.numbers import Quantity, within
+from models.rules.refusal import Checks
 from models.rules.text import spelled
 from models.tables.base import Base
 from models.tables.event import Snapshot
@@ -38,6 +40,17 @@ def between(least: Quantity, most: Quantity) -> Rule:
     return expected
 
 
+def each(**rules: Rule) -> InputChecks:
+    """The check of single fields of an input, for those that are not of a record."""
+
+    def check_each(given: Mapping[str, Any]) -> None:
+        with Checks() as check:
+            for name, rule in rules.items():
+                check(rule, given.get(name), spelled(name))
+
+    return check_each
+
+
 class Fields:
     """The fields of a record that people fill in, by column, each with its rule.
 
@@ -58,8 +71,18 @@ class Fields:
         """A record with every field empty."""
 
     def tidy(self, given: Mapping[str, Any], *path: str) -> dict[str, Any]:
-        """The given fields as they are stored. Raises `Refused` INVALID, with the field's path below `path`."""
-        return {name: self.rules[name](value, *path, spelled(name)) for name, value in given.items()}
+        """The given fields as they are stored. Raises `Refused` INVALID for all that are not valid, with the path of
+        each below `path`."""
+        with Checks() as check:
+            return {name: check(self.rules[name], value, *path, spelled(name)) for name, value in given.items()}
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Check those of the given values that are fields. Raises as `tidy` does."""
+        self.tidy(self.among(given))
+
+    def among(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the given values that are fields."""
+        return {name: value for name, value in given.items() if name in self.rules}
 
     def make(self, *others: str, default: Collection[str] = ()) -> Statement:
         """The statement that creates a record with these fields and `others`. Raises as `records.make` does."""

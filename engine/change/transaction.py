@@ -133,7 +133,8 @@ async def perform(
                 raise Contended from failure
             await asyncio.sleep(random.uniform(0, PAUSE * 2 ** (attempt - 1)))
         except Refused as refused:
-            if refused.code is not Refusal.NOT_FOUND or mutation.own_ids or attempt == ATTEMPTS:
+            missing = any(found.code is Refusal.NOT_FOUND for found in refused.all)
+            if not missing or mutation.own_ids or attempt == ATTEMPTS:
                 raise
             async with database.acquire() as connection:
                 current = await domain.current_ids(connection, caller.org_id, values)

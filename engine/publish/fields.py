@@ -20,7 +20,7 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.rules.roles import Role
 
-READ, CHANGE, OWN_IDS, EVENTS, ROLE, IDS = "read", "change", "own_ids", "events", "role", "ids"
+READ, CHANGE, CHECKS, OWN_IDS, EVENTS, ROLE, IDS = "read", "change", "checks", "own_ids", "events", "role", "ids"
 REF, ITEMS, EXPECTED_ROWS, ROWS_PER_TEST = "ref", "items", "rows", "test_rows"
 """Keys of a field's metadata."""
 
@@ -34,6 +34,9 @@ class Argument(NamedTuple):
 
 
 ReadResolver = Callable[[Any, Args], Any]
+
+InputChecks = Callable[[Mapping[str, Any]], Any]
+"""Checks the fields of an input, by Python name, each by itself and with each other. Raises `Refused`."""
 
 PAGING: Mapping[str, Argument] = {
     "first": Argument(int | None, "The number of items to return, from the start: 1 to 100. Default: 20."),
@@ -118,8 +121,19 @@ def connection(
     return _field(description, {READ: resolver, ROLE: role, ROWS_PER_TEST: test_rows}, arguments)
 
 
-def change(function: Callable[..., Any], input: Any, description: str, *, role: Role, own_ids: bool = False) -> Any:
+def change(
+    function: Callable[..., Any],
+    input: Any,
+    description: str,
+    *,
+    role: Role,
+    checks: InputChecks | None = None,
+    own_ids: bool = False,
+) -> Any:
     """A mutation: `function` makes it in one transaction, with the fields of `input` as its keyword arguments.
+
+    `checks` are what it checks of the fields by themselves, without any record. They are also made when an id is
+    invalid, so that the caller learns both at once.
 
     With `own_ids`, the id of a record that was merged into another does not stand for the other.
 
@@ -127,9 +141,8 @@ def change(function: Callable[..., Any], input: Any, description: str, *, role: 
     """
     arguments = {"input": Argument(input, "The input of the mutation.")}
     above = "" if role is Role.ADMIN else " or above"
-    return _field(
-        f"{description} Needs the role {role}{above}.", {CHANGE: function, OWN_IDS: own_ids, ROLE: role}, arguments
-    )
+    metadata = {CHANGE: function, CHECKS: checks, OWN_IDS: own_ids, ROLE: role}
+    return _field(f"{description} Needs the role {role}{above}.", metadata, arguments)
 
 
 def events(resolver: ReadResolver, description: str, *, arguments: Mapping[str, Argument], role: Role) -> Any:

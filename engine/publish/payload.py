@@ -15,7 +15,7 @@ class UserError:
 
 @strawberry.interface(description="The result of a mutation.")
 class Payload:
-    user_errors: list[UserError] = outcome("Why nothing was changed; empty when the mutation succeeded.")
+    user_errors: list[UserError] = outcome("What is wrong, all at once; empty when the mutation succeeded.")
 
 
 @strawberry.input(description="Fields that every mutation takes.")

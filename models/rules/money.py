@@ -39,19 +39,24 @@ def precision(currency: str, *field: str) -> int:
         raise Refused(Refusal.INVALID, str(wrong), *field) from None
 
 
-def as_money(amount: Decimal, currency: str, *field: str) -> Decimal:
-    """The amount at its currency's precision: `Decimal("5")` in EUR is `5.00`.
-
-    Raises `Refused` INVALID: no such currency, negative, too large, not a number, or finer than the currency is.
-    """
-    digits = precision(currency, "currency")
+def in_range(amount: Decimal, *field: str) -> Decimal:
+    """The amount, unchanged. Raises `Refused` INVALID for one that is negative, too large, or not a number."""
     if not amount.is_finite() or not 0 <= amount < LARGEST:
         raise Refused(
             Refusal.INVALID,
             "This amount is out of range: send a number from 0, with at most 18 digits before the point.",
             *field,
         )
-    exact = amount.quantize(Decimal(1).scaleb(-digits))
+    return amount
+
+
+def as_money(amount: Decimal, currency: str, *field: str) -> Decimal:
+    """The amount at its currency's precision: `Decimal("5")` in EUR is `5.00`.
+
+    Raises `Refused` INVALID: no such currency, negative, too large, not a number, or finer than the currency is.
+    """
+    digits = precision(currency, "currency")
+    exact = in_range(amount, *field).quantize(Decimal(1).scaleb(-digits))
     if exact != amount:
         raise Refused(
             Refusal.INVALID,

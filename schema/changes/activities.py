@@ -77,12 +77,14 @@ class ActivityMutations:
         LogActivityInput,
         "Log a call, an e-mail, a meeting or a note on a lead.",
         role=Role.REP,
+        checks=activities_changes.FIELDS.check,
     )
     update_activity: UpdateActivityPayload | None = change(
         activities_changes.update_activity,
         UpdateActivityInput,
         "Correct an activity that you logged. A manager can correct anybody's.",
         role=Role.REP,
+        checks=activities_changes.FIELDS.check,
     )
     delete_activity: DeleteActivityPayload | None = change(
         activities_changes.delete_activity,

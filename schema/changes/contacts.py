@@ -83,22 +83,26 @@ class ContactMutations:
         CreateContactInput,
         "Create a contact: a person you deal with.",
         role=Role.REP,
+        checks=contacts_changes.CONTACT_FIELDS.check,
     )
     update_contact: UpdateContactPayload | None = change(
         contacts_changes.update_contact,
         UpdateContactInput,
         "Update fields of a contact.",
         role=Role.REP,
+        checks=contacts_changes.CONTACT_FIELDS.check,
     )
     create_customer: CreateCustomerPayload | None = change(
         contacts_changes.create_customer,
         CreateCustomerInput,
         "Create a customer: a company you sell to.",
         role=Role.REP,
+        checks=contacts_changes.CUSTOMER_FIELDS.check,
     )
     update_customer: UpdateCustomerPayload | None = change(
         contacts_changes.update_customer,
         UpdateCustomerInput,
         "Update fields of a customer.",
         role=Role.REP,
+        checks=contacts_changes.CUSTOMER_FIELDS.check,
     )

@@ -3,12 +3,15 @@
 import strawberry
 
 import models
+from engine.change.fields import each
 from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from engine.publish.scalars import Date, Decimal_
 from models.rules.roles import Role
+from models.rules.text import optional_line
 from resolvers.changes.leads import create_update as leads_changes
 from resolvers.changes.leads import delete, move
+from resolvers.changes.leads import fields as leads_fields
 from schema.types.lead import Lead
 from schema.types.stage import Stage
 
@@ -118,12 +121,14 @@ class LeadMutations:
         CreateLeadInput,
         "Create a lead.",
         role=Role.REP,
+        checks=leads_fields.check_fields,
     )
     update_lead: UpdateLeadPayload | None = change(
         leads_changes.update_lead,
         UpdateLeadInput,
         "Update fields of a lead.",
         role=Role.REP,
+        checks=leads_fields.check_fields,
     )
     delete_lead: DeleteLeadPayload | None = change(
         delete.delete_lead,
@@ -137,4 +142,5 @@ class LeadMutations:
         MoveLeadInput,
         "Move a lead to another stage, or to another place in its column.",
         role=Role.REP,
+        checks=each(lost_reason=optional_line),
     )

@@ -3,10 +3,12 @@
 import strawberry
 
 import models
+from engine.change.fields import each
 from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from engine.publish.scalars import Decimal_
 from models.rules.roles import Role
+from models.rules.text import optional_line, prose
 from resolvers.changes.leads import convert, lifecycle
 from schema.types.contact import Customer
 from schema.types.lead import Lead
@@ -117,6 +119,7 @@ class LifecycleMutations:
         DisqualifyLeadInput,
         "Disqualify a lead: it is not worth pursuing. It is closed, with a reason.",
         role=Role.REP,
+        checks=each(reason=optional_line, notes=prose),
     )
     reopen_lead: ReopenLeadPayload | None = change(
         lifecycle.reopen_lead,
@@ -130,4 +133,5 @@ class LifecycleMutations:
         "Convert a qualified lead into an opportunity, once. The opportunity has the lead's owner, unless that member "
         "is no longer active.",
         role=Role.REP,
+        checks=convert.check_texts,
     )

@@ -50,4 +50,5 @@ class MemberMutations:
         UpdateMemberInput,
         "Update a member: name, role, time zone, share of routed leads, or whether they are active.",
         role=Role.ADMIN,
+        checks=members_changes.FIELDS.check,
     )

@@ -94,12 +94,14 @@ class PipelineMutations:
         CreatePipelineInput,
         "Create a pipeline with its stages: a new board.",
         role=Role.ADMIN,
+        checks=pipelines_changes.tidy_pipeline,
     )
     update_pipeline: UpdatePipelinePayload | None = change(
         pipelines_changes.update_pipeline,
         UpdatePipelineInput,
         "Update a pipeline: rename it, describe it, or make it the default of its type.",
         role=Role.ADMIN,
+        checks=pipelines_changes.FIELDS.check,
     )
     delete_pipeline: DeletePipelinePayload | None = change(
         pipelines_changes.delete_pipeline,

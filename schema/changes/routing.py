@@ -155,12 +155,14 @@ class RoutingMutations:
         CreatePoolInput,
         "Create a pool of members who share incoming leads.",
         role=Role.ADMIN,
+        checks=pools_changes.FIELDS.check,
     )
     update_pool: UpdatePoolPayload | None = change(
         pools_changes.update_pool,
         UpdatePoolInput,
         "Update a pool: its name, its members, or how it chooses among them.",
         role=Role.ADMIN,
+        checks=pools_changes.FIELDS.check,
     )
     delete_pool: DeletePoolPayload | None = change(
         pools_changes.delete_pool,
@@ -174,6 +176,7 @@ class RoutingMutations:
         SetRoutingRulesInput,
         "Set the routing rules of a pipeline: which member or pool gets its unassigned leads.",
         role=Role.ADMIN,
+        checks=rules.check_rules,
     )
     route_unassigned: RouteUnassignedPayload | None = change(
         route.route_unassigned,

@@ -111,12 +111,14 @@ class StageMutations:
         AddStageInput,
         "Add a stage to a pipeline: a new column of the board.",
         role=Role.ADMIN,
+        checks=stages_changes.tidy_stage,
     )
     update_stage: UpdateStagePayload | None = change(
         stages_changes.update_stage,
         UpdateStageInput,
         "Update a stage: its name, kind, probability, or when deals in it go stale.",
         role=Role.ADMIN,
+        checks=stages_changes.FIELDS.check,
     )
     delete_stage: DeleteStagePayload | None = change(
         delete_stage.delete_stage,

@@ -3,10 +3,12 @@
 import strawberry
 
 import models
+from engine.change.fields import each
 from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.refusal import Refusal
 from models.rules.roles import Role
+from models.rules.text import prose
 from resolvers.changes.tasks import complete, dependencies, status
 from schema.changes.tasks import EXPECTED_VERSION, TaskFields
 from schema.types.lead import Lead
@@ -127,12 +129,14 @@ class TaskCompletionMutations:
         CompleteTaskInput,
         "Complete a task. You can schedule a follow-up in the same step.",
         role=Role.REP,
+        checks=complete.tidy_completion,
     )
     complete_tasks: CompleteTasksPayload | None = change(
         complete.complete_tasks,
         CompleteTasksInput,
         "Complete several tasks.",
         role=Role.REP,
+        checks=each(outcome=prose),
     )
     reopen_task: ReopenTaskPayload | None = change(
         status.reopen_task,
@@ -145,6 +149,7 @@ class TaskCompletionMutations:
         CancelTaskInput,
         "Cancel a task: nobody has to do it any more.",
         role=Role.REP,
+        checks=each(reason=prose),
     )
     add_task_dependency: AddTaskDependencyPayload | None = change(
         dependencies.add_task_dependency,

@@ -9,6 +9,7 @@ from engine.publish.scalars import Date, DateTime
 from models.rules.roles import Role
 from models.tables.task import TaskPriority
 from resolvers.changes.tasks import create_update as tasks_changes
+from resolvers.changes.tasks import fields as tasks_fields
 from schema.types.lead import Lead
 from schema.types.task import Task
 
@@ -101,18 +102,21 @@ class TaskMutations:
         ScheduleFollowUpInput,
         "Schedule a follow-up: a task that is the next step of a lead.",
         role=Role.REP,
+        checks=tasks_changes.check_follow_up,
     )
     create_task: CreateTaskPayload | None = change(
         tasks_changes.create_task,
         CreateTaskInput,
         "Create a task: on a lead, about a contact or customer, as a subtask of another task, or on its own.",
         role=Role.REP,
+        checks=tasks_fields.check_fields,
     )
     update_task: UpdateTaskPayload | None = change(
         tasks_changes.update_task,
         UpdateTaskInput,
         "Update fields of a task.",
         role=Role.REP,
+        checks=tasks_fields.check_fields,
     )
     delete_task: DeleteTaskPayload | None = change(
         tasks_changes.delete_task,

@@ -32,4 +32,5 @@ class LostReasonMutations:
         SetLostReasonsInput,
         "Set the reasons that are offered when a lead is lost.",
         role=Role.ADMIN,
+        checks=lost_reasons.tidy_reasons,
     )

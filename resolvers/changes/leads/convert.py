@@ -10,8 +10,8 @@ from sqlalchemy import text
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.rules.refusal import Refusal, Refused
-from models.rules.text import line
+from models.rules.refusal import Checks, Refusal, Refused
+from models.rules.text import line, optional_line
 from models.tables.pipeline import PipelineType
 from resolvers.changes.leads.convert_create import create_opportunity, record_carried_over
 from resolvers.changes.leads.convert_customer import describe_customer, fill_customer, make_customer
@@ -70,6 +70,7 @@ async def convert_lead(
     Raises `Refused`: NOT_QUALIFIED, LEAD_CLOSED, NO_PIPELINE, NOT_FOUND, INVALID, and DUPLICATE_CUSTOMER, showing the
     similar customers, when the customer to create probably exists.
     """
+    check_texts({"title": title, "create_customer": create_customer})
     standing, target = await _bound_for(change, lead_id, pipeline_id, stage_id, dry_run)
     lead = standing.lead
     if lead["converted_to_id"] is not None:
@@ -115,6 +116,15 @@ async def convert_lead(
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
     await route_new(change, {"id": opportunity_id, "owner_id": owner_id, **place})
     return {**shown, "opportunity": opportunity_id, "customer": customer}
+
+
+def check_texts(given: Mapping[str, Any]) -> None:
+    """Check the title of an opportunity and the name of a customer to create. Raises `Refused` INVALID."""
+    title, customer = given.get("title"), given.get("create_customer") or {}
+    with Checks() as check:
+        if title is not None:
+            check(line, title, "title")
+        check(optional_line, customer.get("name"), "createCustomer", "name")
 
 
 async def _bound_for(

@@ -12,7 +12,7 @@ from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType, Plain
-from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.sort_key import with_sort_key
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
@@ -22,7 +22,7 @@ from models.tables.lead import Lead
 from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage
 from resolvers.changes.leads.entering import step_of
-from resolvers.changes.leads.fields import FIELDS, settle
+from resolvers.changes.leads.fields import FIELDS, settle, tidy
 from resolvers.changes.leads.move import expect_complete
 from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import lock_lead
@@ -105,9 +105,11 @@ async def create_lead(
 
     Raises `Refused`: NOT_FOUND; NO_PIPELINE; OWNER_INACTIVE; FORBIDDEN; EXTERNAL_ID_TAKEN; INVALID.
     """
-    wanted = FIELDS.tidy({"title": title, **given})
-    stage = await _entered(change, pipeline_id, stage_id)
-    fields = {**FIELDS.empty, **await settle(change, FIELDS.empty, wanted)}
+    wanted = tidy({"title": title, **given})
+    with Checks() as check:
+        stage = await check.later(_entered(change, pipeline_id, stage_id))
+        settled = await check.later(settle(change, FIELDS.empty, wanted))
+    fields = {**FIELDS.empty, **settled}
     expect_complete(fields, stage, "stageId" if stage_id else "title")
     lead_id = new_id()
     new_event = NewEvent(
@@ -145,7 +147,7 @@ async def update_lead(
     Raises `Refused`: NOT_FOUND; CONFLICT or LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN;
     EXTERNAL_ID_TAKEN; INVALID.
     """
-    wanted = FIELDS.tidy(given)
+    wanted = tidy(given)
     standing = await lock_lead(change, lead_id, expected_version)
     lead = standing.lead
     changes = differing(lead, await settle(change, lead, wanted))

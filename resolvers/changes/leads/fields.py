@@ -1,6 +1,7 @@
 """The fields of a lead that people fill in: what each may hold, and what they must agree on."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,9 @@ from engine.change.fields import Fields, as_given, between, required
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.rules.money import as_money, precision
+from models.rules.money import as_money, in_range, precision
 from models.rules.numbers import FIRST_DAY, LAST_DAY
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.roles import Role
 from models.rules.text import line, optional_line, prose
 from models.tables.lead import Lead
@@ -28,6 +29,10 @@ def _currency(value: str | None, *field: str) -> str | None:
     return value
 
 
+def _value(value: Decimal | None, *field: str) -> Decimal | None:
+    return None if value is None else in_range(value, *field)
+
+
 FIELDS = Fields(
     Lead,
     title=required(line),
@@ -35,7 +40,7 @@ FIELDS = Fields(
     contact_id=as_given,
     customer_id=as_given,
     owner_id=as_given,
-    value=as_given,
+    value=_value,
     currency=_currency,
     probability=between(0, 100),
     expected_close_date=between(FIRST_DAY, LAST_DAY),
@@ -47,18 +52,35 @@ FIELDS = Fields(
 EMPTY = FIELDS.empty
 
 
+def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields as they are stored, each by itself, and a value with its currency. Raises `Refused` INVALID."""
+    value, currency = given.get("value"), given.get("currency")
+    with Checks() as check:
+        fields = check(FIELDS.tidy, given)
+        if value is not None and currency is not None:
+            check(as_money, value, currency, "value")
+    return fields
+
+
+def check_fields(given: Mapping[str, Any]) -> None:
+    """Check the fields of a lead among the given values. Raises as `tidy` does."""
+    tidy(FIELDS.among(given))
+
+
 async def settle(change: Change, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The given fields, looked at together and with the records they name.
 
     Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; FORBIDDEN for a rep who assigns to others; INVALID.
     """
     new = {name: id for name, id in given.items() if id is not None and id != before[name]}
-    await expect_found(change, "contact", new.get("contact_id"), "contactId")
-    await expect_found(change, "customer", new.get("customer_id"), "customerId")
-    await expect_found(change, "member", new.get("owner_id"), "ownerId")
-    if "owner_id" in given and given["owner_id"] != before["owner_id"]:
-        expect_may_assign(change, before["owner_id"], given["owner_id"], "ownerId")
-    return {**given, **await priced(change, before, given)}
+    with Checks() as check:
+        await check.later(expect_found(change, "contact", new.get("contact_id"), "contactId"))
+        await check.later(expect_found(change, "customer", new.get("customer_id"), "customerId"))
+        await check.later(expect_found(change, "member", new.get("owner_id"), "ownerId"))
+        if "owner_id" in given and given["owner_id"] != before["owner_id"]:
+            check(expect_may_assign, change, before["owner_id"], given["owner_id"], "ownerId")
+        price = await check.later(priced(change, before, given))
+    return {**given, **price}
 
 
 def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, field: str) -> None:

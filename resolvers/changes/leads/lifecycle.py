@@ -13,7 +13,7 @@ from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Disqualified, EventType, Plain, Reopened
-from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.text import prose
 from models.tables.event import NewEvent
 from resolvers.changes.leads.lost_reasons import settled_reason
@@ -124,7 +124,9 @@ async def disqualify_lead(
 
     Raises `Refused`: LEAD_CLOSED; FIELDS_REQUIRED; REASON_REQUIRED, REASON_UNKNOWN.
     """
-    why, more = await settled_reason(change, reason, "reason"), prose(notes, "notes")
+    with Checks() as check:
+        why = await check.later(settled_reason(change, reason, "reason"))
+        more = check(prose, notes, "notes")
     standing, target = await _bound_for(change, lead_id, expected_version, _expect_open, LOST_STAGE)
     if target is not None:
         expect_complete(standing.lead, target, shown={"lead": lead_id})

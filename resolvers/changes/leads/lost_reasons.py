@@ -11,7 +11,7 @@ from engine.read.rows import ORG, Rows, rows
 from engine.read.slots import Args
 from models.database import Statement
 from models.event_types import Changed, EventType
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import NewEvent
@@ -86,9 +86,7 @@ async def set_lost_reasons(change: Change, reasons: Sequence[str]) -> Mapping[st
 
     Raises `Refused` INVALID for too many, and for one that is named twice.
     """
-    if len(reasons) > MOST:
-        raise Refused(Refusal.INVALID, f"Offer up to {MOST} reasons, not {len(reasons):,}.", "reasons")
-    names = [line(reason, "reasons", str(at), longest=LONGEST) for at, reason in enumerate(reasons)]
+    names = tidy_reasons({"reasons": reasons})
     twice = await TWICE.first(change.connection, names=names)
     if twice is not None:
         at = str(twice["nth"] - 1)
@@ -100,6 +98,15 @@ async def set_lost_reasons(change: Change, reasons: Sequence[str]) -> Mapping[st
         updated = Changed(EventType.ORGANISATION_UPDATED, {"lostReasons": [before, names]})
         change.emit(NewEvent(updated, record_id=change.org_id))
     return {"lost_reasons": [{"name": name} for name in names]}
+
+
+def tidy_reasons(given: Mapping[str, Any]) -> list[str]:
+    """The reasons as they are stored. Raises `Refused` INVALID."""
+    reasons = given["reasons"]
+    if len(reasons) > MOST:
+        raise Refused(Refusal.INVALID, f"Offer up to {MOST} reasons, not {len(reasons):,}.", "reasons")
+    with Checks() as check:
+        return [check(line, reason or "", "reasons", str(at), longest=LONGEST) for at, reason in enumerate(reasons)]
 
 
 async def settled_reason(change: Change, given: str | None, field: str, shown: Mapping[str, Any] | None = None) -> str:

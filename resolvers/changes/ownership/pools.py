@@ -13,7 +13,7 @@ from engine.read.rows import ORG
 from models.database import Statement
 from models.event_types import Changed, EventType, Plain, PoolDeleted
 from models.rules.ids import public_id
-from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.sharing import PoolStrategy
 from models.rules.text import line
 from models.tables.base import new_id
@@ -179,14 +179,16 @@ async def _expect_members(change: Change, member_ids: Sequence[UUID], before: Se
     if not 1 <= len(member_ids) <= MOST_MEMBERS:
         raise Refused(Refusal.INVALID, f"A pool has 1 to {MOST_MEMBERS} members, not {len(member_ids):,}.", "memberIds")
     found = {row["id"]: row for row in await change.all(KEEP_MEMBERS, member_ids=sorted(set(member_ids)))}
-    seen: set[UUID] = set()
-    for at, id in enumerate(member_ids):
+
+    def expect_joins(at: int, id: UUID) -> None:
+        path = ("memberIds", str(at))
         if id not in found:
-            raise not_found("member", "memberIds", str(at))
-        if id in seen:
-            raise Refused(Refusal.INVALID, "This member is named twice. Name each once.", "memberIds", str(at))
+            raise not_found("member", *path)
+        if id in member_ids[:at]:
+            raise Refused(Refusal.INVALID, "This member is named twice. Name each once.", *path)
         if not found[id]["active"] and id not in before:
-            raise Refused(
-                Refusal.OWNER_INACTIVE, "This member is deactivated. Name an active one.", "memberIds", str(at)
-            )
-        seen.add(id)
+            raise Refused(Refusal.OWNER_INACTIVE, "This member is deactivated. Name an active one.", *path)
+
+    with Checks() as check:
+        for at, id in enumerate(member_ids):
+            check(expect_joins, at, id)

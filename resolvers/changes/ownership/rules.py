@@ -1,6 +1,6 @@
 """The routing rules of a pipeline: set as one list, since their order is what they mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType
-from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.text import line, spelled
 from models.tables.base import new_id
 from models.tables.event import NewEvent
@@ -92,14 +92,13 @@ async def set_routing_rules(
         raise Refused(
             Refusal.INVALID, f"A pipeline has at most {MOST_RULES} rules, not {len(rules):,}. Send fewer.", "rules"
         )
+    wanted, named = tidy_rules(rules)
     shape = await lock_stages(change, pipeline_id, expected_version)
-    wanted = [_tidied(rule, "rules", str(at)) for at, rule in enumerate(rules)]
-    named = [_conditioned(rule, "rules", str(at), "condition") for at, rule in enumerate(wanted)]
-    _expect_few_parts(wanted)
-    await expect_known(change, [one for found in named for one in found])
-    await _expect_stages(change, shape, wanted)
-    await _expect_pools(change, wanted)
-    await _expect_members(change, wanted)
+    with Checks() as check:
+        await check.later(expect_known(change, named))
+        await check.later(_expect_stages(change, shape, wanted))
+        await check.later(_expect_pools(change, wanted))
+        await check.later(_expect_members(change, wanted))
     before = await change.all(RULES, pipeline_id=pipeline_id)
     if wanted == [as_rule(row) for row in before]:
         return {"pipeline": pipeline_id}
@@ -130,9 +129,29 @@ def as_rule(row: Row) -> dict[str, Any]:
     return {**{name: row[name] for name in FIELDS}, "condition": None if condition is None else orjson.loads(condition)}
 
 
+def check_rules(given: Mapping[str, Any]) -> None:
+    """Check the rules of an input. Raises as `tidy_rules` does."""
+    tidy_rules(given["rules"])
+
+
+def tidy_rules(rules: Sequence[Rule]) -> tuple[list[dict[str, Any]], list[Named]]:
+    """The rules as they are stored, and what their conditions name. Raises `Refused` INVALID, WRONG_ID."""
+    with Checks() as check:
+        wanted = [check(_tidied, rule, "rules", str(at)) for at, rule in enumerate(rules)]
+        named = [check(_conditioned, rule, "rules", str(at), "condition") for at, rule in enumerate(wanted) if rule]
+    _expect_few_parts(wanted)
+    return wanted, [one for found in named for one in found]
+
+
 def _tidied(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
     rule = {name: given.get(name) for name in FIELDS}
-    rule["name"] = line(given["name"], *path, "name")
+    with Checks() as check:
+        rule["name"] = check(line, given["name"] or "", *path, "name")
+        check(_expect_one_target, rule, *path)
+    return rule
+
+
+def _expect_one_target(rule: Rule, *path: str) -> None:
     if (rule["member_id"] is None) == (rule["pool_id"] is None):
         raise Refused(
             Refusal.INVALID,
@@ -140,7 +159,6 @@ def _tidied(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
             *path,
             "memberId",
         )
-    return rule
 
 
 def _conditioned(rule: dict[str, Any], *path: str) -> list[Named]:
@@ -165,34 +183,47 @@ async def _expect_stages(change: Change, shape: PipelineStages, rules: Sequence[
     here = set(shape.ids)
     elsewhere = {rule["stage_id"] for rule in rules} - here - {None}
     known = {row["id"] for row in await change.all(KNOWN_STAGES, ids=list(elsewhere))} if elsewhere else set()
-    for at, rule in enumerate(rules):
-        if rule["stage_id"] in elsewhere - known:
-            raise not_found("stage", "rules", str(at), "stageId")
-        if rule["stage_id"] in known:
+
+    def expect_here(stage_id: UUID | None, *path: str) -> None:
+        if stage_id in elsewhere - known:
+            raise not_found("stage", *path)
+        if stage_id in known:
             raise Refused(
-                Refusal.INVALID, "This stage belongs to another pipeline. Name a stage of this one, or none.",
-                "rules", str(at), "stageId",
-            )  # fmt: skip
+                Refusal.INVALID, "This stage belongs to another pipeline. Name a stage of this one, or none.", *path
+            )
+
+    _each(rules, "stage_id", expect_here)
 
 
 async def _expect_members(change: Change, rules: Sequence[Rule]) -> None:
     ids = sorted({rule["member_id"] for rule in rules} - {None})
     found = {row["id"]: row for row in await change.all(KEEP_MEMBERS, ids=ids)} if ids else {}
-    for at, rule in enumerate(rules):
-        if rule["member_id"] is not None and rule["member_id"] not in found:
-            raise not_found("member", "rules", str(at), "memberId")
-        if rule["member_id"] is not None and not found[rule["member_id"]]["active"]:
-            raise Refused(
-                Refusal.OWNER_INACTIVE, "This member is deactivated. Name an active one.", "rules", str(at), "memberId"
-            )
+
+    def expect_active(member_id: UUID | None, *path: str) -> None:
+        if member_id is not None and member_id not in found:
+            raise not_found("member", *path)
+        if member_id is not None and not found[member_id]["active"]:
+            raise Refused(Refusal.OWNER_INACTIVE, "This member is deactivated. Name an active one.", *path)
+
+    _each(rules, "member_id", expect_active)
 
 
 async def _expect_pools(change: Change, rules: Sequence[Rule]) -> None:
     ids = sorted({rule["pool_id"] for rule in rules} - {None})
     found = {row["id"] for row in await change.all(KEEP_POOLS, ids=ids)} if ids else set()
-    for at, rule in enumerate(rules):
-        if rule["pool_id"] is not None and rule["pool_id"] not in found:
-            raise not_found("pool", "rules", str(at), "poolId")
+
+    def expect_known_pool(pool_id: UUID | None, *path: str) -> None:
+        if pool_id is not None and pool_id not in found:
+            raise not_found("pool", *path)
+
+    _each(rules, "pool_id", expect_known_pool)
+
+
+def _each(rules: Sequence[Rule], name: str, expect: Callable[..., None]) -> None:
+    """Check one field of each rule."""
+    with Checks() as check:
+        for at, rule in enumerate(rules):
+            check(expect, rule[name], "rules", str(at), spelled(name))
 
 
 def _public(rules: Sequence[Rule]) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.event_types import Changed, EventType, PipelineDeleted, Plain
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Checks, Refusal, Refused
+from models.rules.stage_kind import StageKind
 from models.rules.text import line, prose
 from models.tables.base import new_id
 from models.tables.event import EventData, NewEvent
@@ -91,9 +92,7 @@ async def create_pipeline(
 
     Raises `Refused`: LAST_OPEN_STAGE without an OPEN stage; PROBABILITY_CONTRADICTS_KIND; INVALID.
     """
-    called, more = line(name, "name"), prose(description, "description")
-    tidied = [tidy_stage(stage, "stages", str(at)) for at, stage in enumerate(stages)]
-    expect_open_stage((stage["kind"] for stage in tidied), "stages")
+    called, more, tidied = tidy_pipeline({"name": name, "description": description, "stages": stages})
     await change.first(LOCK_ORGANISATION)
     before = await change.first(DEFAULT, type=type)
     if before is not None and is_default:
@@ -111,6 +110,18 @@ async def create_pipeline(
     await insert_stages(change, pipeline_id, tidied)
     change.emit(_about(Plain(EventType.PIPELINE_CREATED), pipeline_id))
     return {"pipeline": pipeline_id}
+
+
+def tidy_pipeline(given: Mapping[str, Any]) -> tuple[str, str | None, list[dict[str, Any]]]:
+    """Name, description and stages of a new pipeline, as they are stored. Raises as `create_pipeline` does."""
+    stages = given["stages"]
+    with Checks() as check:
+        called = check(line, given["name"] or "", "name")
+        more = check(prose, given.get("description"), "description")
+        tidied = [check(tidy_stage, stage, "stages", str(at)) for at, stage in enumerate(stages)]
+        kinds = [stage.get("kind") or StageKind.OPEN.value for stage in stages]
+        check(expect_open_stage, kinds, "stages")
+    return called, more, tidied
 
 
 async def update_pipeline(

@@ -14,7 +14,7 @@ from models.database import Statement
 from models.event_types import Changed, EventType, Plain, Reordered
 from models.rules.entering import LeadField
 from models.rules.numbers import within
-from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind, odds
 from models.rules.text import line
 from models.tables.base import new_id
@@ -72,7 +72,7 @@ FIELDS = Fields(
     Stage,
     name=required(line),
     kind=required(),
-    probability=required(),
+    probability=required(between(0, 100)),
     rotten_after_days=between(1, LONGEST_ROT),
     required_fields=_each_once,
 )
@@ -186,8 +186,10 @@ def tidy_stage(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
     """A complete new stage, as it is stored. Raises `Refused`: PROBABILITY_CONTRADICTS_KIND; INVALID."""
     kind = given.get("kind") or StageKind.OPEN.value
     chosen = {name: given.get(name) for name in ("name", "rotten_after_days", "required_fields")}
-    probability = odds(kind, given.get("probability"), *path, "probability")
-    return {**FIELDS.tidy(chosen, *path), "kind": kind, "probability": probability}
+    with Checks() as check:
+        tidied = check(FIELDS.tidy, chosen, *path)
+        probability = check(odds, kind, given.get("probability"), *path, "probability")
+    return {**tidied, "kind": kind, "probability": probability}
 
 
 async def insert_stages(

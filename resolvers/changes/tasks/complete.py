@@ -12,7 +12,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.ids import public_id
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.text import prose
 from models.tables.task import TaskStatus
 from resolvers.changes.tasks.create_update import schedule, tidy_follow_up
@@ -53,9 +53,7 @@ async def complete_task(
     Raises `Refused`: NOT_FOUND; CONFLICT, TASK_CLOSED, SUBTASKS_OPEN, TASK_BLOCKED, showing the task; for the follow-up
     what `schedule_follow_up` raises.
     """
-    tidy_outcome = prose(outcome, "outcome")
-    with _under("followUp"):
-        wanted = None if follow_up is None else tidy_follow_up(follow_up)
+    tidy_outcome, wanted = tidy_completion({"outcome": outcome, "follow_up": follow_up})
     locked = await lock_with_leads(change, (task_id,))
     task = locked.task(task_id, expected_version)
     _expect_completable(task, [] if force else await change.all(OBSTACLES, ids=[task_id]))
@@ -65,6 +63,20 @@ async def complete_task(
         with _under("followUp"):
             shown["follow_up"] = await schedule(change, locked, wanted, task, likely=task["assignee_id"])
     return shown
+
+
+def tidy_completion(given: Mapping[str, Any]) -> tuple[str | None, dict[str, Any] | None]:
+    """The outcome of a task and the fields of its follow-up, as they are stored. Raises `Refused` INVALID."""
+    follow_up = given.get("follow_up")
+    with Checks() as check:
+        tidied = check(prose, given.get("outcome"), "outcome")
+        wanted = None if follow_up is None else check(_tidy_follow_up, follow_up)
+    return tidied, wanted
+
+
+def _tidy_follow_up(given: Mapping[str, Any]) -> dict[str, Any]:
+    with _under("followUp"):
+        return tidy_follow_up(given)
 
 
 async def complete_tasks(
@@ -148,7 +160,7 @@ def _under(*field: str) -> Iterator[None]:
     try:
         yield
     except Refused as refused:
-        raise Refused(refused.code, refused.message, *field, *refused.field, shown=refused.shown) from refused
+        raise refused.under(*field) from refused
 
 
 def _result(task_id: UUID, refused: Refused | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType, Scheduled, TaskDeleted
-from models.rules.refusal import Refusal, Refused
+from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.roles import Role
 from models.rules.text import spelled
 from models.tables.base import new_id
@@ -47,14 +47,24 @@ async def schedule_follow_up(change: Change, lead_id: UUID, **given: Any) -> Map
 
 def tidy_follow_up(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a follow-up as they are stored. Raises `Refused` INVALID, also without a due date."""
-    wanted = tidy({**given, "title": FOLLOW_UP if given.get("title") is None else given["title"]})
-    if wanted.get("due_at") is None and wanted.get("due_on") is None:
+    with Checks() as check:
+        wanted = check(tidy, {**given, "title": FOLLOW_UP if given.get("title") is None else given["title"]})
+        check(_expect_due, given)
+    return wanted
+
+
+def check_follow_up(given: Mapping[str, Any]) -> None:
+    """Check the fields of a follow-up among the given values. Raises as `tidy_follow_up` does."""
+    tidy_follow_up(FIELDS.among(given))
+
+
+def _expect_due(given: Mapping[str, Any]) -> None:
+    if given.get("due_at") is None and given.get("due_on") is None:
         raise Refused(
             Refusal.INVALID,
             "A follow-up needs a due date. Send dueAt for an instant, or dueOn for a whole day.",
             "dueAt",
         )
-    return wanted
 
 
 async def create_task(change: Change, **given: Any) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import FIRST_DAY, LAST_DAY, within
-from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.rules.rrule import parse_rule, rule_text
 from models.rules.text import line, prose
@@ -81,15 +81,25 @@ GIVES = ("assignee_id", "lead_id")
 
 def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
     """The given fields as they are stored, each checked by itself. Raises `Refused` INVALID."""
-    fields = FIELDS.tidy(given)
-    if fields.get("due_at") is not None and fields.get("due_on") is not None:
-        raise Refused(Refusal.INVALID, "A task is due at an instant or on a day, not both. Leave one out.", "dueOn")
+    with Checks() as check:
+        fields = check(FIELDS.tidy, given)
+        check(_expect_one_due, given)
     # A caller who sends one replaces the other.
     if fields.get("due_at") is not None:
         fields["due_on"] = None
     elif fields.get("due_on") is not None:
         fields["due_at"] = None
     return fields
+
+
+def check_fields(given: Mapping[str, Any]) -> None:
+    """Check the fields of a task among the given values. Raises as `tidy` does."""
+    tidy(FIELDS.among(given))
+
+
+def _expect_one_due(given: Mapping[str, Any]) -> None:
+    if given.get("due_at") is not None and given.get("due_on") is not None:
+        raise Refused(Refusal.INVALID, "A task is due at an instant or on a day, not both. Leave one out.", "dueOn")
 
 
 async def settle(
@@ -100,13 +110,15 @@ async def settle(
     Raises `Refused`: NOT_FOUND; OWNER_INACTIVE; FORBIDDEN for a rep who assigns to others; INVALID.
     """
     new = {name: id for name, id in given.items() if id is not None and id != before[name]}
-    await expect_found(change, "contact", new.get("contact_id"), "contactId")
-    await expect_found(change, "customer", new.get("customer_id"), "customerId")
     after = {**before, **given}
-    expect_may_assign(change, before, after, lead)
-    if DUE & given.keys():
-        return {**given, "deadline": await deadline(change, after, new.get("assignee_id"))}
-    return dict(given)
+    settled = dict(given)
+    with Checks() as check:
+        await check.later(expect_found(change, "contact", new.get("contact_id"), "contactId"))
+        await check.later(expect_found(change, "customer", new.get("customer_id"), "customerId"))
+        check(expect_may_assign, change, before, after, lead)
+        if DUE & given.keys():
+            settled["deadline"] = await check.later(deadline(change, after, new.get("assignee_id")))
+    return settled
 
 
 async def deadline(change: Change, task: Mapping[str, Any], newly_assigned: UUID | None = None) -> datetime | None:

@@ -1,13 +1,11 @@
 """Rules for every mutation: done once however often it is sent, consistent under races, closed to strangers."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from graphql import (
-    GraphQLInputObjectType,
     get_named_type,
     is_list_type,
 )
@@ -16,14 +14,21 @@ from engine.publish.fields import IDS
 from engine.read.arguments import DEFINITION
 from models import Role
 from models.database import Database
-from schema.api import graphql_schema
 from tests.support.consistency import expect_consistent, writers
-from tests.support.mutations import MUTATIONS, codes, mutation_of, shown
+from tests.support.mutations import (
+    MUTATIONS,
+    Path,
+    at,
+    codes,
+    given_ids,
+    input_of,
+    leaves,
+    mutation_of,
+    replaced,
+    shown,
+)
 from tests.support.recipes import RECIPES
 from tests.support.world import Api, World, build, tables
-
-assert graphql_schema.mutation_type is not None
-Path = tuple[str, ...]
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)
 
@@ -52,57 +57,6 @@ EXTREMES: Mapping[str, tuple[Any, ...]] = {
     "DateTime": ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "20000-01-01T00:00:00Z"),
     "Boolean": (True, False),
 }
-
-
-def input_of(name: str) -> GraphQLInputObjectType:
-    """The input type of a recipe's mutation."""
-    type_ = get_named_type(MUTATIONS[mutation_of(name)].args["input"].type)
-    assert isinstance(type_, GraphQLInputObjectType)
-    return type_
-
-
-def leaves(type_: GraphQLInputObjectType, depth: int = 2) -> Iterator[tuple[Path, Any]]:
-    """The path and the definition of each input field that is not an input object itself."""
-    for key, field in type_.fields.items():
-        inner = get_named_type(field.type)
-        if not isinstance(inner, GraphQLInputObjectType):
-            yield (key,), field
-        elif depth:
-            yield from (((key, *path), leaf) for path, leaf in leaves(inner, depth - 1))
-
-
-def given_ids(type_: GraphQLInputObjectType, given: Any) -> Iterator[Path]:
-    """The paths of ids in an input; of a list, those in its first entry."""
-    for path, field in leaves(type_):
-        if not field.extensions[DEFINITION].metadata.get(IDS):
-            continue
-        value: Any = given
-        for key in path:
-            value = value[0] if isinstance(value, list) else value
-            value = value.get(key) if isinstance(value, dict) else None
-        if value is not None:
-            yield (*path, "0") if isinstance(value, list) else path
-
-
-def replaced(given: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """The input with another value at a path."""
-    changed = deepcopy(given)
-    at: Any = changed
-    for key in path[:-1]:
-        at = at[0] if isinstance(at, list) else at.setdefault(key, {})
-    if isinstance(at, list):
-        at[0] = value if path[-1] == "0" else {**at[0], path[-1]: value}
-    else:
-        at[path[-1]] = value
-    return changed
-
-
-def at(given: Any, path: Path) -> Any:
-    """The value at a path; of a list, that in its first entry."""
-    for key in path:
-        given = given[0] if isinstance(given, list) else given
-        given = given if key == "0" else given[key]
-    return given
 
 
 def test_every_mutation_has_a_recipe() -> None:

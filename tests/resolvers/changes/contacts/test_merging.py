@@ -79,4 +79,5 @@ async def test_conditions_take_the_ids_of_what_was_merged(world: World) -> None:
         assert kept["and"][0] == {"customerId": {"in": [bolt]} if "in" in test else {"is": bolt}}
     gone = world["Sales"].replace(world["Sales"][-4:], "0000")
     nonsense = [{"name": "No", "condition": {"customerId": {"is": "nonsense"}}, "memberId": world["mia"]}]
-    await world.refused("setRoutingRules", {"pipelineId": gone, "rules": nonsense}, "NOT_FOUND", "pipelineId")
+    path = ("rules", "0", "condition", "customerId", "is")
+    await world.refused("setRoutingRules", {"pipelineId": gone, "rules": nonsense}, "WRONG_ID", *path)
