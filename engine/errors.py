@@ -52,7 +52,7 @@ class Code(StrEnum):
     )
     BAD_USER_INPUT = (
         "BAD_USER_INPUT",
-        "A variable or an argument is invalid. The message names it and says what to send.",
+        "A variable or an argument is invalid. `extensions.argument` names it, `extensions.path` leads to the part.",
     )
     NOT_FOUND = (
         "NOT_FOUND",

@@ -97,4 +97,5 @@ def history_gone() -> RequestError:
 
 def bad_input(wrong: BadInput) -> RequestError:
     """The refusal of an invalid value."""
-    return RequestError([error(Code.BAD_USER_INPUT, wrong.message)])
+    place = {"argument": wrong.path[0], "path": wrong.path} if wrong.path else {}
+    return RequestError([error(Code.BAD_USER_INPUT, wrong.message, **place)])

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from graphql import (
     GraphQLSchema,
 )
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.values import VariableValues
 
 from engine.bounds.answers import MOST_BYTES
 from engine.bounds.rates import Rates
@@ -16,7 +16,7 @@ from engine.bounds.shares import Shares
 from engine.bounds.sizes import Sizes
 from engine.caller import Caller
 from engine.documents import Documents, Prepared
-from engine.errors import Code, RequestError
+from engine.errors import Code
 from engine.failures import bad_input
 from engine.live.feed import Feed
 from engine.outline import expect_role
@@ -24,6 +24,7 @@ from engine.plan_cache import Plans
 from engine.plans import Plan
 from engine.read.compiler import BoundStatement
 from engine.read.slots import BadInput
+from engine.read.variables import coerced
 from models.database import Database
 
 OK = "OK"
@@ -93,12 +94,7 @@ class Operations:
         texts = self.plans.outline(prepared).texts
         if texts and variables and texts <= variables.keys() and all(type(variables[name]) is str for name in texts):
             return VariableValues({}, {name: variables[name] for name in texts})  # texts need no coercion
-        values = get_variable_values(self.schema, definitions, dict(variables or {}), max_errors=10)
-        if isinstance(values, list):
-            for found in values:
-                found.extensions = {**(found.extensions or {}), "code": str(Code.BAD_USER_INPUT)}
-            raise RequestError(values)
-        return values
+        return coerced(self.schema, prepared.document, definitions, variables or {})
 
     def _bound(self, compiled: BoundStatement, values: VariableValues, caller: Caller, **more: Any) -> list[Any]:
         try:

@@ -20,13 +20,13 @@ from graphql import (
     type_from_ast,
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
-from graphql.execution.values import VariableValues, get_variable_values
 
 from engine.caller import Caller
 from engine.documents import Prepared
 from engine.errors import Code, RequestError, error
 from engine.publish.fields import ROLE
 from engine.read.arguments import DEFINITION
+from engine.read.variables import coerced
 from models.rules.roles import Role
 
 
@@ -111,11 +111,7 @@ def _needed(schema: GraphQLSchema, prepared: Prepared, variables: Mapping[str, A
         if str(get_named_type(type_from_ast(schema, node.type))) == "Boolean"
     ]
     given = {node.variable.name.value for node in booleans} & variables.keys()
-    values = get_variable_values(schema, booleans, {name: variables[name] for name in given}, max_errors=10)
-    if not isinstance(values, VariableValues):
-        for found in values:
-            found.extensions = {**(found.extensions or {}), "code": str(Code.BAD_USER_INPUT)}
-        raise RequestError(values)
+    values = coerced(schema, prepared.document, booleans, {name: variables[name] for name in given})
     root = schema.get_root_type(prepared.operation.operation)
     assert root is not None
     fragments = {node.name.value: FragmentDetails(node) for node in _fragments(prepared)}

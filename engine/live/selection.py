@@ -64,9 +64,9 @@ class EventSelection(ABC):
         try:
             organisation, number = decode_cursor(seen)
         except ValueError as error:
-            raise BadInput(f"after: {error}") from error
+            raise BadInput.at("after", error) from error
         if organisation != org_id:
-            raise BadInput(
-                "after: this cursor belongs to another organisation's events. Query `cursor` for one of yours."
+            raise BadInput.at(
+                "after", "this cursor belongs to another organisation's events. Query `cursor` for one of yours."
             )
         return number

@@ -39,9 +39,9 @@ InputChecks = Callable[[Mapping[str, Any]], Any]
 """Checks the fields of an input, by Python name, each by itself and with each other. Raises `Refused`."""
 
 PAGING: Mapping[str, Argument] = {
-    "first": Argument(int | None, "The number of items to return, from the start: 1 to 100. Default: 20."),
+    "first": Argument(int | None, "The number of items to return, from the start: 0 to 100. Default: 20."),
     "after": Argument(Cursor | None, "Return items after this cursor: the `endCursor` of the previous page."),
-    "last": Argument(int | None, "The number of items to return, from the end: 1 to 100."),
+    "last": Argument(int | None, "The number of items to return, from the end: 0 to 100."),
     "before": Argument(Cursor | None, "Return items before this cursor: the `startCursor` of the next page."),
 }
 

@@ -1,7 +1,7 @@
 """Scalars that accept exactly what their standard allows, and not what Python accepts beyond it."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NewType
 
@@ -13,7 +13,8 @@ from engine.read.cursors import Cursor as PageCursor
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:)([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
 )
 
 
@@ -40,12 +41,23 @@ def parse_date(value: Any) -> date:
 
 
 def parse_instant(value: Any) -> datetime:
-    """An instant with its offset; without an offset it is refused, because it would be ambiguous. Source: RFC 3339."""
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
+    """An instant with its offset; without an offset it is refused, because it would be ambiguous. Source: RFC 3339.
+
+    Digits beyond microseconds are cut off. A leap second, `23:59:60Z` at the end of a month, is the second after it, as
+    PostgreSQL has it.
+    """
+    if isinstance(value, str) and (written := _INSTANT.fullmatch(value)):
+        start, second, fraction, offset = written.groups(default="")
+        leap = second == "60"
         try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+            at = datetime.fromisoformat(f"{start}{'59' if leap else second}{fraction[:7]}{offset}".upper())
+            at = at.astimezone(UTC)
+            after = at + timedelta(seconds=1) if leap else at
         except (ValueError, OverflowError):
             pass
+        else:
+            if not leap or (after.day, after.hour, after.minute) == (1, 0, 0):
+                return after
     raise GraphQLError(
         f"{_shown(value)} is not an instant. Send date, time and offset in the format of RFC 3339,"
         ' such as "2026-11-23T09:30:00Z".'
@@ -94,7 +106,8 @@ SCALARS: dict[object, Any] = {
     ),
     DateTime: strawberry.scalar(
         name="DateTime",
-        description='An instant, with its offset from UTC: "2026-11-23T09:30:00Z". Responses are in UTC.',
+        description='An instant, with its offset from UTC: "2026-11-23T09:30:00Z". Responses are in UTC. Digits beyond'
+        " microseconds are cut off.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=lambda instant: instant.isoformat(),
         parse_value=parse_instant,

@@ -85,7 +85,7 @@ class Arguments:
             if self.variables[key] is None and isinstance(type_, GraphQLNonNull):
                 # Validation allows a nullable variable here because there is a default; null is not the same as
                 # omitted.
-                raise BadInput(f"{name}: null is not accepted here. Send a value, or omit the variable.")
+                raise BadInput.at(name, "null is not accepted here. Send a value, or omit the variable.")
             return self._settled(type_, self.variables[key], name, lambda variables: variables[key])
         if isinstance(node, NullValueNode):
             return None
@@ -134,7 +134,7 @@ class Arguments:
             }
         if isinstance(type_, GraphQLList) and not _is_bound(type_.of_type):
             if len(value) > MOST_LISTED:
-                raise BadInput(f"{name}: List up to {MOST_LISTED} values, not {len(value):,}.")
+                raise BadInput.at(name, f"List up to {MOST_LISTED} values, not {len(value):,}.")
             return [self._settled(type_.of_type, part, f"{name}.{at}", _part(get, at)) for at, part in enumerate(value)]
         if isinstance(value, bool | Enum):
             return value

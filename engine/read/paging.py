@@ -55,9 +55,9 @@ class Order:
 
 
 def page_size(count: Any) -> int:
-    """Check `first` or `last`: 1 to 100."""
-    if not 1 <= count <= MAX_SIZE:
-        raise ValueError(f"{count} is out of range. Send 1 to {MAX_SIZE}, and page with a cursor.")
+    """Check `first` or `last`: 0 to 100."""
+    if not 0 <= count <= MAX_SIZE:
+        raise ValueError(f"{count} is out of range. Send 0 to {MAX_SIZE}, and page with a cursor.")
     return int(count)
 
 
@@ -65,6 +65,8 @@ def page_size(count: Any) -> int:
 class Page:
     """A keyset page of `rows`, and of the rows `beside` them in the same list. `paging.page` creates it from a field's
     arguments.
+
+    Its rows come after the `cursor` in reading order, and before the `bound`.
 
     `walked` are the same rows as they are best read in their order: by parents that have an index in it, or row by row.
     `kept` is how many rows the list holds, where that need not be counted.
@@ -77,6 +79,7 @@ class Page:
     size: Expression
     backward: bool
     cursor: Slot | None
+    bound: Slot | None = None
     beside: Rows | None = None
     walked: Rows | None = None
     kept: Expression | None = None
@@ -118,6 +121,12 @@ class Page:
             rows, compared = runs[at]
             runs[at] = rows.where(_beyond(self.cursor, compared, ascending, inclusive)), compared
         read = runs[at::-1] if backward else runs[at:]
+        if self.bound is not None and backward == self.backward:
+            to = self._place(self.bound)
+            rows, compared = runs[to]
+            runs[to] = rows.where(_beyond(self.bound, compared, not ascending)), compared
+            between = range(at, to - 1, -1) if backward else range(at, to + 1)
+            read = [runs[place] for place in between] or [(part.where(literal_column("false")), columns)]
         # Rows without a value are sorted by it all the same: that names the index that has them together.
         return [rows.ordered(*_sorted(columns, ascending)) for rows, _ in read]
 
@@ -128,12 +137,13 @@ class Page:
         """The run of the cursor: 0, or 1 among the rows without a value."""
         order, is_null = cursor.shape
         if order != self.name:
-            raise BadInput(
-                f"{cursor.name}: this cursor belongs to the order {order}, not to {self.name}."
-                " Keep orderBy the same while paging, or start without a cursor."
+            raise BadInput.at(
+                cursor.name,
+                f"this cursor belongs to the order {order}, not to {self.name}."
+                " Keep orderBy the same while paging, or start without a cursor.",
             )
         if is_null and not self.order.nullable:
-            raise BadInput(f"{cursor.name}: {NOT_A_CURSOR}")
+            raise BadInput.at(cursor.name, NOT_A_CURSOR)
         return int(is_null)
 
     def _together(self, runs: list[Rows]) -> Rows:
@@ -152,7 +162,7 @@ def _sorted(columns: tuple[Any, ...], ascending: bool) -> tuple[Expression, ...]
     return tuple(column.asc() if ascending else column.desc() for column in columns)
 
 
-def _beyond(cursor: Slot, columns: tuple[Any, ...], ascending: bool, inclusive: bool) -> ColumnElement[bool]:
+def _beyond(cursor: Slot, columns: tuple[Any, ...], ascending: bool, inclusive: bool = False) -> ColumnElement[bool]:
     """The keyset condition: beyond the cursor in reading direction, or at the cursor."""
     values = [cursor.bind(column.type, _reader(column.type)) for column in columns[:-1]]
     here, there = tuple_(*columns), tuple_(*values, cursor.bind(Uuid(), lambda place: place.id))
@@ -198,7 +208,7 @@ class OpenPage:
         column, id = self.page.order.column(self.entity), self.entity.id
         values, ids = self._listed(cast(column, Text), Text()), self._listed(id, Uuid())
         at = func.cardinality(ids) if last else literal_column("1")
-        return case((func.count() > literal_column("0"), self._cursor(values[at], ids[at])))
+        return case((ids.is_not(None), self._cursor(values[at], ids[at])))
 
     def _listed(self, value: Expression, type_: TypeEngine[Any]) -> Any:
         """`value` for each row of the page as an SQL array, in the list's order.
@@ -229,15 +239,18 @@ class Each:
 
 
 def page(rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], **more: Any) -> Page:
-    """The page of `rows` that `first`/`after` or `last`/`before` and `order_by` select; `more`: `beside`, `walked`,
-    `kept`."""
+    """The page of `rows` that `first` or `last`, `after`, `before` and `order_by` select; `more`: `beside`, `walked`,
+    `kept`.
+
+    It is read from the start of what lies between the cursors, or with `last`, or with `before` alone, from the end.
+    """
     first, after, last, before = (args.get(name) for name in ("first", "after", "last", "before"))
-    if (first is not None or after is not None) and (last is not None or before is not None):
-        raise BadInput("Send first and after, or last and before, not both.")
+    if first is not None and last is not None:
+        raise BadInput("Send first or last, not both.", "last")
     chosen = args.get("order_by")
     name, direction = (chosen["field"].name, Direction(chosen["direction"])) if chosen else default
-    backward = last is not None or before is not None
+    backward = last is not None or (before is not None and first is None and after is None)
     asked = last if backward else first
     size = literal_column(str(DEFAULT_SIZE)) if asked is None else asked.bind(Integer(), page_size)
-    cursor = before if backward else after
-    return Page(rows, orders[name], name, direction, size, backward, cursor, **more)
+    cursor, bound = (before, after) if backward else (after, before)
+    return Page(rows, orders[name], name, direction, size, backward, cursor, bound, **more)

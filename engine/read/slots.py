@@ -11,11 +11,17 @@ from engine.read.json_text import Expression
 
 
 class BadInput(Exception):
-    """An invalid value from the caller. The message says what to do; the path names the argument."""
+    """An invalid value from the caller. The message says what to do; the path leads to it, from its argument on."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *path: str) -> None:
         super().__init__(message)
         self.message = message
+        self.path = [int(part) if part.isdecimal() else part for part in path]
+
+    @classmethod
+    def at(cls, name: str, what: object) -> "BadInput":
+        """An invalid value at a dotted path, `filter.assigneeId`, which the message names first."""
+        return cls(f"{name}: {what}", *name.split("."))
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Slot:
             try:
                 return found if parse is None else parse(found)
             except ValueError as error:
-                raise BadInput(f"{self.name}: {error}") from error
+                raise BadInput.at(self.name, error) from error
 
         return bindparam(self.register(value), type_=type_)
 

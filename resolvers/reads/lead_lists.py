@@ -31,7 +31,7 @@ def matching_leads(root: Any, args: Args) -> Page:
     try:
         condition = parse(args["condition"])
     except WrongCondition as wrong:
-        raise BadInput(f"{'.'.join(('condition', *wrong.path))}: {wrong.message}") from wrong
+        raise BadInput.at(".".join(("condition", *wrong.path)), wrong.message) from wrong
     matching = found.where(sql.compiled(condition, found.entity))
     return listed(matching, args)
 

@@ -50,9 +50,9 @@ def nodes(root: Any, args: Args) -> AnyOf:
 
 def _split(texts: list[str]) -> list[tuple[str, Any]]:
     if len(texts) > MAX_NODES:
-        raise BadInput(f"ids: {len(texts)} ids are too many at once. Send up to {MAX_NODES}.")
+        raise BadInput.at("ids", f"{len(texts)} ids are too many at once. Send up to {MAX_NODES}.")
     found = [split_id(text) for text in texts]
     if len(set(found)) < len(found):
         twice = next(text for at, text in enumerate(texts) if found[at] in found[:at])
-        raise BadInput(f'ids: "{twice}" is in the list twice. Send each id once.')
+        raise BadInput.at("ids", f'"{twice}" is in the list twice. Send each id once.')
     return found

@@ -163,10 +163,11 @@ class Writer:
         return FieldNode(name=name(self.random.choice(leaves or ["__typename"])))
 
     def arguments(self, type_: str, field: str, definition: Any) -> list[ArgumentNode]:
-        """The required arguments and some others; of a page mostly one end."""
+        """The required arguments and some others; of a page mostly one end, with one cursor or both."""
         given = {key for key, argument in definition.args.items() if is_required_argument(argument) or self.chance(0.4)}
         if "first" in definition.args and self.chance(0.95):
-            given -= {"first", "after"} if self.chance(0.4) else {"last", "before"}
+            given -= {"first"} if self.chance(0.4) else {"last"}
+            given -= set() if self.chance(0.2) else {"after"} if "last" in given else {"before"}
         asked: dict[str, Any] = {}
         for key in sorted(given, key=lambda key: (key in ("after", "before"), key)):
             # Cursors come last, because they must fit the order.

@@ -117,12 +117,13 @@ def parse_cursor(value: Any) -> tuple[str, str | None, UUID]:
 
 @dataclass(frozen=True)
 class Sorting:
-    """An order, with its name and direction, and the place after (or before) which a page starts."""
+    """An order, with its name and direction, and the places between which a page lies."""
 
     name: str
     order: Order
     descending: bool
-    cursor: tuple[Any, UUID] | None
+    after: tuple[Any, UUID] | None = None
+    before: tuple[Any, UUID] | None = None
 
     def sorted(self, records: Sequence[Record]) -> list[Record]:
         """Records without a value last, in either direction; ties by id."""
@@ -132,10 +133,9 @@ class Sorting:
         # Sorting is stable, also in reverse: equal records stay in the order of their ids.
         return sorted(valued, key=self.order.of, reverse=self.descending) + valueless
 
-    def compare(self, record: Record) -> int:
+    def compare(self, record: Record, cursor: tuple[Any, UUID]) -> int:
         """Whether a record lies before the cursor (-1), at it (0), or after it (1)."""
-        assert self.cursor is not None
-        (value, id), own = self.cursor, self.order.of(record)
+        (value, id), own = cursor, self.order.of(record)
         if (own is None) != (value is None):
             return 1 if own is None else -1
         here, there = (record.row["id"], id) if own == value else (own, value)
@@ -147,18 +147,20 @@ def sorting(orders: Mapping[str, Order], default: str, direction: str, given: Ma
     """The order that the arguments of a connection give. Raises `BadArgument` for a cursor of another list."""
     asked = given.get("orderBy") or {"field": default, "direction": direction}
     name, order = asked["field"], orders[asked["field"]]
-    cursor = given.get("after") or given.get("before")
-    place = None
-    if cursor is not None:
+
+    def place(cursor: tuple[str, str | None, UUID] | None) -> tuple[Any, UUID] | None:
+        if cursor is None:
+            return None
         belongs, text, id = cursor
         if belongs != name or (text is None and order.column not in NULLABLE):
             raise BadArgument(f"a cursor of {belongs}")
         try:
             # When ids alone decide, the value is not used.
-            place = (id if order is BY_ID else None if text is None else order.read(text)), id
+            return (id if order is BY_ID else None if text is None else order.read(text)), id
         except (ValueError, OverflowError) as error:
             raise BadArgument(text) from error
-    return Sorting(name, order, asked["direction"] == "DESC", place)
+
+    return Sorting(name, order, asked["direction"] == "DESC", place(given.get("after")), place(given.get("before")))
 
 
 def counted(there: int, kept: bool, limit: int = 10_000) -> dict[str, Any]:
@@ -175,12 +177,14 @@ class Page(dict[str, Any]):
         sorting: Sorting = given["sorting"]
         listed = sorting.sorted(records)
         backward, size = given["backward"], given["size"]
-        rest, passed = listed, False
-        if sorting.cursor is not None:
-            wanted = -1 if backward else 1
-            rest = [record for record in listed if sorting.compare(record) == wanted]
-            passed = len(rest) < len(listed)
-        page = rest[-size:] if backward else rest[:size]
+        after, before = sorting.after, sorting.before
+        rest = [record for record in listed if after is None or sorting.compare(record, after) == 1]
+        rest = [record for record in rest if before is None or sorting.compare(record, before) == -1]
+        start = before if backward else after
+        passed = start is not None and any(
+            sorting.compare(record, start) in ((0, 1) if backward else (0, -1)) for record in listed
+        )
+        page = rest[max(len(rest) - size, 0) :] if backward else rest[:size]
         cursors = [write_cursor(sorting.name, sorting.order, record) for record in page]
         more = len(rest) > size
         super().__init__(

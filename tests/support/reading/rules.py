@@ -76,11 +76,11 @@ def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
 def parse_paging(key: tuple[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
     """The order of a connection, and the requested page."""
     asked = {name for name in ("first", "after", "last", "before") if given.get(name) is not None}
-    backward = bool(asked & {"last", "before"})
-    if backward and asked & {"first", "after"}:
+    if asked >= {"first", "last"}:
         raise BadArgument("both ends")
+    backward = "last" in asked or asked == {"before"}
     size = given.get("last" if backward else "first")
-    if size is not None and not 1 <= size <= 100:
+    if size is not None and not 0 <= size <= 100:
         raise BadArgument(f"a page of {size}")
     return {"backward": backward, "size": 20 if size is None else size, "sorting": sorting(*ORDERS[key], given)}
 
