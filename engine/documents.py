@@ -2,11 +2,14 @@
 
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, Literal, TypeVar
 
 from graphql import (
     DocumentNode,
+    ExecutableDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
@@ -90,6 +93,8 @@ class Documents:
 
     def _prepare(self, text: str, operation_name: str | None) -> Prepared:
         document = self._parse(text)
+        if empty := list(islice(_empty_selections(document), MOST_ERRORS)):
+            raise RequestError([_coded(found, Code.GRAPHQL_PARSE_FAILED) for found in empty])
         # The limits are checked first: some of the standard rules take quadratic time.
         errors = exceeded(self.schema, document, self.limits)
         errors = errors or validate(self.schema, document, specified_rules, max_errors=MOST_ERRORS)
@@ -137,6 +142,22 @@ class _Recent(Generic[Value]):
         while len(self.values) > self.size or self.held > self.characters:
             (text, _), _ = self.values.popitem(last=False)
             self.held -= len(text)
+
+
+def _empty_selections(document: DocumentNode) -> Iterator[GraphQLError]:
+    """Errors for `{ }` without fields, which the parser takes although the grammar has none. Source: GraphQL
+    specification, section 2.4."""
+    stack = [node.selection_set for node in document.definitions if isinstance(node, ExecutableDefinitionNode)]
+    while stack:
+        selections = stack.pop()
+        if not selections.selections and selections.loc is not None:
+            yield GraphQLError(
+                "Syntax Error: Expected a selection, found '}'. Name at least one field.",
+                source=selections.loc.source,
+                positions=[selections.loc.end - 1],
+            )
+        inner = (getattr(node, "selection_set", None) for node in selections.selections)
+        stack += [found for found in inner if found is not None]
 
 
 def _over_parser_limit(code: Code, tokens: int) -> RequestError:

@@ -93,13 +93,15 @@ def to_one(model: type[Any], name: str, description: str) -> Any:
     return read(resolver, description)
 
 
-def id_field(noun: str, description: str) -> Any:
-    """A field that is the public id of the parent's record."""
+def id_field(noun: str, description: str, *, deprecated: str | None = None) -> Any:
+    """A field that is the public id of the parent's record; `deprecated` says what to use instead."""
 
     def resolver(row: Any, args: Args) -> Expression:
         return typed_id(noun, row.id)
 
-    return read(resolver, description)
+    field = read(resolver, description)
+    field.deprecation_reason = deprecated
+    return field
 
 
 def connection(

@@ -8,6 +8,7 @@ GraphQL Cursor Connections Specification (Relay).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import methodcaller
 from typing import Any
 
 from sqlalchemy import (
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.types import TypeEngine
 
-from engine.read.cursors import NOT_A_CURSOR, Cursor
+from engine.read.cursors import NOT_A_CURSOR
 from engine.read.json_text import Expression, json_array, quoted
 from engine.read.rows import Entity, OfEach, Rows, Source
 from engine.read.slots import Args, BadInput, Slot
@@ -67,7 +68,6 @@ class Page:
     arguments.
 
     Its rows come after the `cursor` in reading order, and before the `bound`.
-
     `walked` are the same rows as they are best read in their order: by parents that have an index in it, or row by row.
     `kept` is how many rows the list holds, where that need not be counted.
     """
@@ -99,8 +99,12 @@ class Page:
         """Whether there are rows at the end that the page does not read towards: the cursor's own, or any beyond it."""
         if self.cursor is None:
             return literal_column("false")
-        one: Expression = literal_column("1")
-        return or_(*(exists(run.ordered().select(one)) for run in self._runs(not self.backward, inclusive=True)))
+        return or_(
+            *(
+                exists(run.ordered().select(literal_column("1")))
+                for run in self._runs(not self.backward, inclusive=True)
+            )
+        )
 
     def _runs(self, backward: bool, *, inclusive: bool = False) -> list[Rows]:
         """The rows beyond the cursor in reading order, in runs, each of them one walk along an index."""
@@ -164,15 +168,11 @@ def _sorted(columns: tuple[Any, ...], ascending: bool) -> tuple[Expression, ...]
 
 def _beyond(cursor: Slot, columns: tuple[Any, ...], ascending: bool, inclusive: bool = False) -> ColumnElement[bool]:
     """The keyset condition: beyond the cursor in reading direction, or at the cursor."""
-    values = [cursor.bind(column.type, _reader(column.type)) for column in columns[:-1]]
+    values = [cursor.bind(column.type, methodcaller("read", column.type)) for column in columns[:-1]]
     here, there = tuple_(*columns), tuple_(*values, cursor.bind(Uuid(), lambda place: place.id))
     if inclusive:
         return here >= there if ascending else here <= there
     return here > there if ascending else here < there
-
-
-def _reader(type_: TypeEngine[Any]) -> Callable[[Cursor], Any]:
-    return lambda place: place.read(type_)
 
 
 @dataclass(frozen=True)
@@ -239,8 +239,7 @@ class Each:
 
 
 def page(rows: Rows, args: Args, orders: Mapping[str, Order], default: tuple[str, Direction], **more: Any) -> Page:
-    """The page of `rows` that `first` or `last`, `after`, `before` and `order_by` select; `more`: `beside`, `walked`,
-    `kept`.
+    """The page of `rows` that the arguments select; `more`: `beside`, `walked`, `kept`.
 
     It is read from the start of what lies between the cursors, or with `last`, or with `before` alone, from the end.
     """

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import func, literal_column
+from sqlalchemy import Uuid, cast, func, literal_column
 
 from engine.read.filters import holds
-from engine.read.json_text import Expression, quoted
+from engine.read.json_text import Expression, quoted, typed_id
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.rows import SUBJECT, Rows, Same, rows
+from engine.read.rows import ORGANISATION, SUBJECT, Rows, Same, rows
 from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.member import Member
@@ -21,6 +21,12 @@ ORDERS = {
 def viewer(root: Any, args: Args) -> Same:
     """The caller: an object without a row."""
     return Same(None)
+
+
+def viewer_id(root: Any, args: Args) -> Expression:
+    """An id of the caller that is there before the caller is a member, too."""
+    person = func.concat(ORGANISATION, literal_column("' '"), SUBJECT)
+    return typed_id("viewer", cast(func.md5(person), Uuid))
 
 
 def viewer_member(root: Any, args: Args) -> Rows:

@@ -35,7 +35,8 @@ class FieldChange:
 class Event:
     variants: ClassVar[Variants]
 
-    event_id: strawberry.ID = id_field("event", "The id of this event, the same everywhere it is shown.")
+    id: strawberry.ID = id_field("event", "The id of this event, the same everywhere it is shown.")
+    event_id: strawberry.ID = id_field("event", "The id of this event.", deprecated="Use `id`.")
     cursor: str = read(
         subscriptions.cursor, "The place of this event in the log. Subscribe `after` it to continue from here."
     )

@@ -35,6 +35,7 @@ class Member(Node):
 
 @strawberry.type(description="Your organisation: what you see here belongs to it, and nothing else is visible.")
 class Organisation:
+    id: strawberry.ID = id_field("organisation", "The organisation's id. `viewer` finds it; `node` does not.")
     name: str = column("name", "The organisation's name.")
     key: str = column("key", "The organisation's key in tokens and in the `orgid` header.")
     currency: str = column("currency", "The currency used when none is given, as an ISO 4217 code.")
@@ -51,6 +52,7 @@ def _role(root: Any, args: Args) -> Expression:
 
 @strawberry.type(description="The caller: the person whose token the request carries.")
 class Viewer:
+    id: strawberry.ID = read(members.viewer_id, "Your id as a caller: the same in each of your requests.")
     organisation_key: str = read(_key, "The key of your organisation in your token.")
     organisation: Organisation | None = read(organisations.mine, "Your organisation; null before anybody signs in.")
     role: Role = read(_role, "Your role: the lesser of the one in your token and the one of your member record.")

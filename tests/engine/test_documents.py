@@ -1,5 +1,7 @@
 """Documents are parsed and validated once, the operation is chosen, and refusals say why."""
 
+import re
+
 import pytest
 from graphql import build_schema
 
@@ -138,3 +140,20 @@ def test_refused_documents_do_not_push_out_valid_ones(documents: Documents) -> N
     for i in range(50):
         refused(documents, f"{{ nonsense{i} }}")
     assert documents.prepare("{ s }") is kept
+
+
+@pytest.mark.parametrize(
+    "text", ["{ }", "{ a { } }", "mutation { m { } }", "{ ...F } fragment F on Query { }", "{ ... { } }"]
+)
+def test_an_empty_selection_is_no_graphql(documents: Documents, text: str) -> None:
+    """The grammar has no empty selection set; the error is where its end stands."""
+    with pytest.raises(RequestError) as caught:
+        documents.prepare(text)
+    found = format_errors(caught.value.errors)
+    assert [error["extensions"]["code"] for error in found] == ["GRAPHQL_PARSE_FAILED"]
+    assert [place["column"] for place in found[0]["locations"]] == [len(re.split(r"(?<=\{ )\}", text)[0]) + 1]
+
+
+def test_an_empty_object_is_a_value(documents: Documents) -> None:
+    """Only selection sets cannot be empty."""
+    assert refused(documents, "{ s(x: {}) }")[0] == "GRAPHQL_VALIDATION_FAILED"

@@ -136,6 +136,7 @@ def deadline(world: World, event: Record, given: Given) -> Any:
 
 
 EVERY: Mapping[str, Rule] = {
+    "id": lambda world, event, given: f"event_{event.row['id']}",
     "eventId": lambda world, event, given: f"event_{event.row['id']}",
     "cursor": cursor,
     "type": lambda world, event, given: published(event.row["type"]),

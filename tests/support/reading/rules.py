@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
+from hashlib import md5
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +72,11 @@ def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "currency" and value not in CURRENCIES:
             raise BadArgument("no currency")
     return parsed
+
+
+def viewer_id(organisation: str, subject: str) -> str:
+    """The id of a caller."""
+    return f"viewer_{UUID(md5(f'{organisation} {subject}'.encode()).hexdigest())}"
 
 
 def parse_paging(key: tuple[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -315,6 +321,8 @@ def by_id(table: str) -> Any:
 
 RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] = {
     ("Query", "viewer"): lambda world, source, given: {},
+    ("Organisation", "id"): lambda world, source, given: f"organisation_{source.row['id']}",
+    ("Viewer", "id"): lambda world, source, given: viewer_id(world.caller.organisation, world.caller.subject),
     ("Viewer", "organisationKey"): lambda world, source, given: world.caller.organisation,
     ("Viewer", "role"): lambda world, source, given: world.caller.role.value,
     ("Viewer", "organisation"): lambda world, source, given: next(iter(world.tables["organisation"]), None),
