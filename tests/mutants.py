@@ -26,6 +26,7 @@ CURSORS = "engine/read/cursors.py"
 LIFECYCLE = "resolvers/changes/leads/lifecycle.py"
 LOCKS = "resolvers/changes/locks.py"
 MOVE = "resolvers/changes/leads/move.py"
+KEYSET = "engine/read/keyset.py"
 PAGING = "engine/read/paging.py"
 PLACE = "resolvers/changes/leads/place.py"
 RANK = "models/rules/rank.py"
@@ -114,7 +115,7 @@ MUTANTS = [
     Mutant("leads of tasks are not shared", TASK_LOCKS, "ORDER BY id FOR SHARE", "ORDER BY id", (IN_MEANWHILE,)),
     Mutant("tasks are not locked", TASK_LOCKS, "ORDER BY id FOR NO KEY UPDATE", "ORDER BY id",
            (IN_UPDATE_TASK, IN_DEPENDENCIES, IN_MEANWHILE)),
-    Mutant("a page begins with the cursor's own row", PAGING, "return here > there if ascending else here < there",
+    Mutant("a page begins with the cursor's own row", KEYSET, "return here > there if ascending else here < there",
            "return here >= there if ascending else here <= there", (IN_PAGING,)),
     Mutant("there is always another page", PAGING, "return func.count() > self.page.size if",
            "return func.count() >= self.page.size if", (IN_PAGING,)),

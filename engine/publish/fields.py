@@ -35,6 +35,9 @@ class Argument(NamedTuple):
 
 ReadResolver = Callable[[Any, Args], Any]
 
+NEEDED: dict[Callable[..., Any], Role] = {}
+"""The role that each published change needs, by its function."""
+
 InputChecks = Callable[[Mapping[str, Any]], Any]
 """Checks the fields of an input, by Python name, each by itself and with each other. Raises `Refused`."""
 
@@ -142,6 +145,7 @@ def change(
     Its published description ends with the role that it requires, so that an app knows what to offer to whom.
     """
     arguments = {"input": Argument(input, "The input of the mutation.")}
+    NEEDED[function] = role
     above = "" if role is Role.ADMIN else " or above"
     metadata = {CHANGE: function, CHECKS: checks, OWN_IDS: own_ids, ROLE: role}
     return _field(f"{description} Needs the role {role}{above}.", metadata, arguments)

@@ -8,7 +8,6 @@ GraphQL Cursor Connections Specification (Relay).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import methodcaller
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +23,6 @@ from sqlalchemy import (
     func,
     literal_column,
     or_,
-    tuple_,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
@@ -32,6 +30,7 @@ from sqlalchemy.types import TypeEngine
 
 from engine.read.cursors import NOT_A_CURSOR
 from engine.read.json_text import Expression, json_array, quoted
+from engine.read.keyset import beyond, sorted_by
 from engine.read.rows import Entity, OfEach, Rows, Source
 from engine.read.slots import Args, BadInput, Slot
 
@@ -123,16 +122,16 @@ class Page:
         if self.cursor is not None:
             at = self._place(self.cursor)
             rows, compared = runs[at]
-            runs[at] = rows.where(_beyond(self.cursor, compared, ascending, inclusive)), compared
+            runs[at] = rows.where(beyond(self.cursor, compared, ascending, inclusive)), compared
         read = runs[at::-1] if backward else runs[at:]
         if self.bound is not None and backward == self.backward:
             to = self._place(self.bound)
             rows, compared = runs[to]
-            runs[to] = rows.where(_beyond(self.bound, compared, not ascending)), compared
+            runs[to] = rows.where(beyond(self.bound, compared, not ascending)), compared
             between = range(at, to - 1, -1) if backward else range(at, to + 1)
             read = [runs[place] for place in between] or [(part.where(literal_column("false")), columns)]
         # Rows without a value are sorted by it all the same: that names the index that has them together.
-        return [rows.ordered(*_sorted(columns, ascending)) for rows, _ in read]
+        return [rows.ordered(*sorted_by(columns, ascending)) for rows, _ in read]
 
     def _ascending(self, backward: bool) -> bool:
         return (self.direction is Direction.ASC) != backward
@@ -158,21 +157,8 @@ class Page:
         entity = Entity(self.rows.model, (union_all(*found) if len(found) > 1 else found[0]).subquery())
         column = self.order.column(entity)
         valueless = column.is_(None)
-        order = _sorted((column, entity.id), self._ascending(self.backward))
+        order = sorted_by((column, entity.id), self._ascending(self.backward))
         return Rows(self.rows.model, entity, (), (valueless.desc() if self.backward else valueless.asc(), *order))
-
-
-def _sorted(columns: tuple[Any, ...], ascending: bool) -> tuple[Expression, ...]:
-    return tuple(column.asc() if ascending else column.desc() for column in columns)
-
-
-def _beyond(cursor: Slot, columns: tuple[Any, ...], ascending: bool, inclusive: bool = False) -> ColumnElement[bool]:
-    """The keyset condition: beyond the cursor in reading direction, or at the cursor."""
-    values = [cursor.bind(column.type, methodcaller("read", column.type)) for column in columns[:-1]]
-    here, there = tuple_(*columns), tuple_(*values, cursor.bind(Uuid(), lambda place: place.id))
-    if inclusive:
-        return here >= there if ascending else here <= there
-    return here > there if ascending else here < there
 
 
 @dataclass(frozen=True)

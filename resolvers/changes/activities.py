@@ -15,7 +15,7 @@ from models.database import Row, Statement
 from models.event_types import Changed, Deleted, EventType, Logged
 from models.rules.numbers import FIRST_DAY, within
 from models.rules.refusal import Refusal, Refused, not_found
-from models.rules.roles import Role
+from models.rules.roles import CHANGED_ACTIVITY
 from models.rules.text import line, optional_line, prose
 from models.tables.activity import Activity
 from models.tables.base import new_id, utc_now
@@ -159,7 +159,7 @@ async def _locked_activity(change: Change, activity_id: UUID, expected_version: 
     if activity is None:
         raise not_found("activity", "activityId")
     expect_version(activity, expected_version, activity=activity_id)
-    if activity["author_id"] != change.actor_id and not change.caller.role.includes(Role.MANAGER):
+    if not CHANGED_ACTIVITY.includes(change.caller.role, change.actor_id, activity):
         raise Refused(
             Refusal.FORBIDDEN,
             "Only its author or a manager can change this activity. Ask one of them.",

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal_column, or_
 
+from engine.publish.fields import ReadResolver
 from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows, Same, rows
 from engine.read.slots import Args
@@ -60,9 +61,13 @@ def stage(transition: Transition, args: Args) -> Same:
     return Same(transition.stage)
 
 
-def allowed(transition: Transition, args: Args) -> Expression:
-    """Whether the lead may be moved there as it is now."""
-    return ~or_(transition.is_over, transition.is_incomplete)
+def allowed(may_move: ReadResolver) -> ReadResolver:
+    """Whether the lead may be moved there as it is now, by a caller who may move leads."""
+
+    def resolver(transition: Transition, args: Args) -> Expression:
+        return and_(may_move(transition.lead, args), ~or_(transition.is_over, transition.is_incomplete))
+
+    return resolver
 
 
 def needs_reason(transition: Transition, args: Args) -> Expression:
@@ -79,9 +84,14 @@ def missing(transition: Transition, args: Args) -> Expression:
     return lead_fields(*((field, transition.misses(field)) for field in LeadField))
 
 
-def refused_because(transition: Transition, args: Args) -> Expression:
+def refused_because(may_move: ReadResolver) -> ReadResolver:
     """The code with which the move would be refused."""
-    return case(
-        (transition.is_over, quoted(Refusal.LEAD_CONVERTED)),
-        (transition.is_incomplete, quoted(Refusal.FIELDS_REQUIRED)),
-    )
+
+    def resolver(transition: Transition, args: Args) -> Expression:
+        return case(
+            (~may_move(transition.lead, args), quoted(Refusal.FORBIDDEN)),
+            (transition.is_over, quoted(Refusal.LEAD_CONVERTED)),
+            (transition.is_incomplete, quoted(Refusal.FIELDS_REQUIRED)),
+        )
+
+    return resolver

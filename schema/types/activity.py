@@ -6,13 +6,15 @@ import strawberry
 
 import models
 from engine.publish.enums import publish
-from engine.publish.fields import column, id_field, optional, to_one
+from engine.publish.fields import column, id_field, optional, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from models.tables.activity import ActivityType
+from resolvers.reads import rights
 from schema.filters.lead import DateTimeRange
 from schema.types.contact import Contact
 from schema.types.member import Member
+from schema.types.rights import ABOUT, ActivityRights
 
 if TYPE_CHECKING:
     from schema.types.lead import Lead
@@ -30,6 +32,7 @@ publish(
 @strawberry.type(description="An activity on a lead, as the person who did it logged it.")
 class Activity(Node):
     id: strawberry.ID = id_field("activity", "The activity's id.")
+    viewer_can: ActivityRights = read(rights.of_record, ABOUT)
     type: ActivityType = column("type", "The type of activity.")
     subject: str = column("subject", "What it was about, in one line.")
     body: str | None = column("body", "What was said, in any number of lines.")

@@ -12,7 +12,8 @@ from engine.publish.scalars import Date, DateTime, Decimal_
 from models.rules.entering import LeadField
 from models.rules.refusal import Refusal
 from models.tables.pipeline import PipelineType
-from resolvers.reads import activities, leads, stage_times, transitions
+from resolvers.changes.leads import move
+from resolvers.reads import activities, leads, rights, stage_times, transitions
 from resolvers.reads.events import timelines as histories
 from resolvers.reads.tasks import tasks
 from schema.filters.task import TaskFilter, TaskOrder
@@ -20,12 +21,16 @@ from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import Contact, Customer
 from schema.types.member import Member
 from schema.types.pipeline import Pipeline
+from schema.types.rights import ABOUT, LeadRights
 from schema.types.stage import Stage
 from schema.types.task import Task
 
 if TYPE_CHECKING:
     from schema.filters.event import EventFilter
     from schema.types.event import Event
+
+
+MOVES = rights.may(move.move_lead)
 
 
 @strawberry.type(description="One step in the history of a lead: that it entered a stage.")
@@ -47,13 +52,13 @@ class StageChange:
 @strawberry.type(description="A stage that a lead could be moved to, and what prevents it.")
 class Transition:
     stage: Stage = read(transitions.stage, "The stage.")
-    allowed: bool = read(transitions.allowed, "Whether it may be moved there as it is now.")
+    allowed: bool = read(transitions.allowed(MOVES), "Whether you may move it there as it is now.")
     missing_fields: list[LeadField] = read(
         transitions.missing, "The fields that the stage requires and the lead lacks.", rows=1
     )
     needs_reason: bool = read(transitions.needs_reason, "Whether a lost reason must be given.")
     refused_because: Refusal | None = read(
-        transitions.refused_because, "The code with which it would be refused; null when it is allowed."
+        transitions.refused_because(MOVES), "The code with which it would be refused; null when it is allowed."
     )
 
 
@@ -70,6 +75,7 @@ class StageTime:
 )
 class Lead(Node):
     id: strawberry.ID = id_field("lead", "The lead's id.")
+    viewer_can: LeadRights = read(rights.of_record, ABOUT)
     rank: str = column("rank", "Its place in its column: cards are sorted by this text, byte by byte, and then by id.")
     title: str = column("title", "What the sale is about.")
     description: str | None = column("description", "Anything else worth knowing.")

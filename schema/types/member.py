@@ -1,6 +1,6 @@
 """Members, and the caller as one of them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -11,9 +11,12 @@ from engine.read.json_text import Expression
 from engine.read.rows import ORGANISATION, ROLE
 from engine.read.slots import Args
 from models.rules.roles import Role
-from resolvers.reads import members, organisations
+from resolvers.reads import members, organisations, rights
 from resolvers.reads.tasks import counts as task_counts
 from schema.types.task_counts import TaskCounts
+
+if TYPE_CHECKING:
+    from schema.rights import ViewerRights
 
 
 @strawberry.type(description="A person of your organisation: someone who can own leads and do tasks.")
@@ -57,6 +60,9 @@ class Viewer:
     organisation: Organisation | None = read(organisations.mine, "Your organisation; null before anybody signs in.")
     role: Role = read(_role, "Your role: the lesser of the one in your token and the one of your member record.")
     member: Member | None = read(members.viewer_member, "Your member record; null before you sign in.")
+    can: Annotated["ViewerRights", strawberry.lazy("schema.rights")] = read(
+        rights.of_record, "The mutations that your role lets you run: what to offer at all."
+    )
     task_counts: TaskCounts = read(
         task_counts.task_counts,
         "How many open tasks you have, by due date: the numbers of a badge.",

@@ -14,7 +14,7 @@ from models.database import Statement
 from models.rules.money import as_money, in_range, precision
 from models.rules.numbers import FIRST_DAY, LAST_DAY
 from models.rules.refusal import Checks, Refusal, Refused
-from models.rules.roles import Role
+from models.rules.roles import ASSIGNED_LEAD
 from models.rules.text import line, optional_line, prose
 from models.tables.lead import Lead
 from resolvers.changes.locks import expect_found
@@ -85,7 +85,8 @@ async def settle(change: Change, before: Mapping[str, Any], given: Mapping[str, 
 
 def expect_may_assign(change: Change, from_id: UUID | None, to_id: UUID | None, field: str) -> None:
     """Refuse a rep who takes a lead from somebody else, or gives it to somebody else."""
-    if not {from_id, to_id} <= {None, change.actor_id} and not change.caller.role.includes(Role.MANAGER):
+    role, me = change.caller.role, change.actor_id
+    if not all(ASSIGNED_LEAD.includes(role, me, {"owner_id": id}) for id in (from_id, to_id)):
         raise Refused(
             Refusal.FORBIDDEN,
             "Only a manager can assign leads to others or take them from others. Ask a manager.",

@@ -13,8 +13,8 @@ from models.database import Row, Statement
 from models.event_types import Assigned, Routed
 from models.rules.ids import public_id
 from models.rules.refusal import Refusal, Refused, not_found
-from models.rules.roles import Role
 from models.tables.event import NewEvent
+from resolvers.changes.leads.fields import expect_may_assign
 from resolvers.changes.locks import expect_found, expect_version
 
 MOST = 500
@@ -129,14 +129,7 @@ def handed(lead: Mapping[str, Any], owner_id: UUID | None, rule: Row | None = No
 
 def _expect_allowed(change: Change, lead: Row, member_id: UUID | None) -> None:
     """Whether the caller may hand this lead over: a rep takes what is nobody's, and hands back what is the rep's."""
-    if change.caller.role.includes(Role.MANAGER):
-        return
-    if member_id not in (None, change.actor_id) or lead["owner_id"] not in (None, change.actor_id):
-        raise Refused(
-            Refusal.FORBIDDEN,
-            "Only a manager can assign leads to others or take them from others. Ask a manager.",
-            "memberId",
-        )
+    expect_may_assign(change, lead["owner_id"], member_id, "memberId")
 
 
 def _whom(given: Mapping[str, UUID | None]) -> UUID | None:

@@ -12,7 +12,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType, Scheduled, TaskDeleted
 from models.rules.refusal import Checks, Refusal, Refused
-from models.rules.roles import Role
+from models.rules.roles import DELETED_TASK
 from models.rules.text import spelled
 from models.tables.base import new_id
 from resolvers.changes.tasks.dependencies import release
@@ -149,9 +149,7 @@ async def delete_task(change: Change, task_id: UUID, expected_version: int | Non
     """
     locked = await lock_family(change, task_id, waiting=True)
     task = locked.task(task_id, expected_version)
-    if change.actor_id not in (task["assignee_id"], task["creator_id"]) and not change.caller.role.includes(
-        Role.MANAGER
-    ):
+    if not DELETED_TASK.includes(change.caller.role, change.actor_id, task):
         raise Refused(
             Refusal.FORBIDDEN,
             "Only a manager, the creator or the assignee can delete a task. Cancel it instead.",

@@ -14,7 +14,7 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.rules.numbers import FIRST_DAY, LAST_DAY, within
 from models.rules.refusal import Checks, Refusal, Refused, not_found
-from models.rules.roles import Role
+from models.rules.roles import ASSIGNED_TASK, Role
 from models.rules.rrule import parse_rule, rule_text
 from models.rules.text import line, prose
 from models.rules.time_zone import end_of_day, time_zone
@@ -157,9 +157,10 @@ def expect_may_assign(
     """
     if change.caller.role.includes(Role.MANAGER) or all(before[name] == after[name] for name in GIVES):
         return
-    own, owner = {None, change.actor_id}, {lead["owner_id"]} if lead else set()
+    role, me = change.caller.role, change.actor_id
+    own, owner = {None, me}, {lead["owner_id"]} if lead else set()
     if after["assignee_id"] in own | owner and (
-        before["assignee_id"] in own or after["assignee_id"] == before["assignee_id"]
+        ASSIGNED_TASK.includes(role, me, before) or after["assignee_id"] == before["assignee_id"]
     ):
         return
     if after["assignee_id"] != before["assignee_id"]:

@@ -14,6 +14,7 @@ from tests.support.reading.dataset import CURRENCIES
 from tests.support.reading.histories import HISTORY_RULES
 from tests.support.reading.pages import ORDERS, BadArgument, Page, sorting
 from tests.support.reading.records import NODES, Record, World, lower, resolved, shown
+from tests.support.reading.rights import RIGHTS_RULES
 from tests.support.reading.routing import ROUTING_RULES
 from tests.support.reading.search import fields_of, finds
 from tests.support.reading.tasks import TASK_RULES, has_next, parse_zone
@@ -375,6 +376,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Contact", "leads"): lambda world, contact, given: leads(world, given, contact_id=contact.row["id"]),
     ("Customer", "leads"): lambda world, customer, given: leads(world, given, customer_id=customer.row["id"]),
     ("Customer", "contacts"): lambda world, r, given: CONTACTS(world, r, given, customer_id=r.row["id"]),
+    **RIGHTS_RULES,
     **TASK_RULES,
     **HISTORY_RULES,
     **TRANSITION_RULES,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support.reading.records import Record, World, shown
+from tests.support.reading.rights import may
 
 Given = Mapping[str, Any]
 
@@ -31,7 +32,8 @@ def transition(world: World, lead: Record, stage: Record) -> dict[str, Any]:
         name for column, name in FIELDS.items()
         if elsewhere and column in stage.row["required_fields"] and row[column] is None
     ]  # fmt: skip
-    code = "LEAD_CONVERTED" if row["converted_at"] and elsewhere else "FIELDS_REQUIRED" if missing else None
+    code = "FORBIDDEN" if not may(world, "moveLead") else None
+    code = code or ("LEAD_CONVERTED" if row["converted_at"] and elsewhere else "FIELDS_REQUIRED" if missing else None)
     lost = here.row["kind"] == "LOST" or row["disqualified_at"] is not None or row["lost_reason"] is not None
     return {
         "stage": stage, "allowed": code is None, "missingFields": missing, "refusedBecause": code,
