@@ -43,6 +43,11 @@ class Mine:
         """The number of tasks due after today: all that are not overdue, without today's."""
         return self._count(lambda task: task.deadline >= NOW) - self.today
 
+    @property
+    def undated(self) -> Expression:
+        """The number of tasks without a due date."""
+        return self._count(lambda task: task.deadline.is_(None))
+
     def _count(self, wanted: Any) -> Expression:
         found = rows(Task)
         task = found.entity

@@ -24,6 +24,7 @@ class DuePeriod(StrEnum):
 
     TODAY = "TODAY"
     THIS_WEEK = "THIS_WEEK"
+    UPCOMING = "UPCOMING"
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ class Calendar:
         """The instant at which a day ends."""
         return self.starts(day + DAY)
 
-    def period(self, period: DuePeriod) -> tuple[Expression, Expression]:
-        """The first and the last day of a period."""
+    def period(self, period: DuePeriod) -> tuple[Expression, Expression | None]:
+        """The first and the last day of a period; without a last day, it does not end."""
+        if period == DuePeriod.UPCOMING:
+            return self.today + DAY, None
         if period == DuePeriod.TODAY:
             return self.today, self.today
         return self.monday, self.monday + literal_column("6")

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Uuid, and_, func, literal_column, not_
+from sqlalchemy import ColumnElement, Uuid, and_, any_, func, literal_column, not_
 
-from engine.read.json_text import Expression, quoted
-from engine.read.redirects import named
+from engine.read.filters import one_of
+from engine.read.json_text import Expression, among, quoted
+from engine.read.redirects import all_named, named
 from engine.read.rows import SUBJECT, Rows, rows
 from engine.read.slots import Slot
 from models.rules.ids import parse_id
@@ -68,15 +69,21 @@ def _overdue(task: Any, wanted: bool) -> ColumnElement[bool]:
 
 FILTERS: Mapping[str, Any] = {
     "status": lambda task, status: task.status == quoted(status.value),
+    "statuses": lambda task, statuses: among(task.status, (status.value for status in statuses)),
     "priority": lambda task, priority: task.priority == quoted(priority.value),
     "assignee_id": _is("assignee_id", "member"),
+    "assignee_ids": lambda task, ids: one_of(task.assignee_id, "member", ids),
     "mine": _mine,
     "assigned": _set("assignee_id"),
     "lead_id": lambda task, id: task.lead_id == named("lead", id),
+    "lead_ids": lambda task, ids: task.lead_id == any_(all_named("lead", ids)),
     "contact_id": lambda task, id: task.contact_id == named("contact", id),
+    "contact_ids": lambda task, ids: task.contact_id == any_(all_named("contact", ids)),
     "customer_id": lambda task, id: task.customer_id == named("customer", id),
+    "customer_ids": lambda task, ids: task.customer_id == any_(all_named("customer", ids)),
     "parent_id": _is("parent_id", "task"),
     "is_subtask": _set("parent_id"),
     "overdue": _overdue,
+    "has_due_date": _set("deadline"),
 }
 """The condition of each part of a task filter, except for those by day, which are in `matching`."""

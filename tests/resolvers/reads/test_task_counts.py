@@ -8,17 +8,17 @@ from tests.support.clocks import Clocks
 from tests.support.recipes import task
 from tests.support.world import MIA, RITA, World
 
-NONE = {"overdue": 0, "today": 0, "upcoming": 0}
+NONE = {"overdue": 0, "today": 0, "upcoming": 0, "undated": 0}
 
 
 async def counts(world: World, zone: str | None = None, **who: Any) -> Any:
     """The caller's counts, in the caller's time zone or a named one."""
-    query = "query($zone: String) { viewer { taskCounts(timeZone: $zone) { overdue today upcoming } } }"
+    query = "query($zone: String) { viewer { taskCounts(timeZone: $zone) { overdue today upcoming undated } } }"
     return (await world.ask(query, {"zone": zone}, **who))["viewer"]["taskCounts"]
 
 
 async def test_counts_own_open_tasks_by_when_they_are_due(world: World) -> None:
-    """Due earlier today is overdue, not today; other members' tasks, undated and closed ones do not count."""
+    """Due earlier today is overdue, not today; others' tasks and closed ones do not count."""
     clocks = Clocks()
     await world.sql("UPDATE member SET time_zone = $1", clocks.here)
     today, day = clocks.today, timedelta(days=1)
@@ -35,13 +35,13 @@ async def test_counts_own_open_tasks_by_when_they_are_due(world: World) -> None:
     }.items():
         await task(world, name, assigneeId=world["rita"], **given)
         await task(world, f"{name} of Mia", assigneeId=None, **given)
-    assert await counts(world, **RITA) == {"overdue": 3, "today": 2, "upcoming": 3}
+    assert await counts(world, **RITA) == {"overdue": 3, "today": 2, "upcoming": 3, "undated": 1}
     assert await counts(world, **MIA) == NONE
     await world.change("completeTask", {"taskId": world["Today"]})
     await world.change("cancelTask", {"taskId": world["Overdue since long"]})
     await world.change("updateTask", {"taskId": world["Upcoming"], "assigneeId": world["mia"]})
-    assert await counts(world, **RITA) == {"overdue": 2, "today": 1, "upcoming": 2}
-    assert await counts(world, **MIA) == {"overdue": 0, "today": 0, "upcoming": 1}
+    assert await counts(world, **RITA) == {"overdue": 2, "today": 1, "upcoming": 2, "undated": 1}
+    assert await counts(world, **MIA) == {**NONE, "upcoming": 1}
 
 
 async def test_today_is_a_day_of_the_zone(world: World) -> None:
@@ -50,8 +50,8 @@ async def test_today_is_a_day_of_the_zone(world: World) -> None:
     await world.sql("UPDATE member SET time_zone = $1 WHERE subject = 'rita'", clocks.behind)
     for days in range(3):
         await task(world, f"Day {days}", assigneeId=world["rita"], dueOn=str(clocks.today_behind + timedelta(days)))
-    assert await counts(world, **RITA) == {"overdue": 0, "today": 1, "upcoming": 2}
-    assert await counts(world, clocks.ahead, **RITA) == {"overdue": 0, "today": 2, "upcoming": 1}
+    assert await counts(world, **RITA) == {**NONE, "today": 1, "upcoming": 2}
+    assert await counts(world, clocks.ahead, **RITA) == {**NONE, "today": 2, "upcoming": 1}
 
 
 async def test_who_never_changed_anything_has_none(world: World) -> None:

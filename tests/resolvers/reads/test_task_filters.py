@@ -190,3 +190,44 @@ async def test_what_is_no_zone_is_refused(world: World, zone: str) -> None:
     (error,) = format_errors(refused.value.errors)
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "Europe/Paris" in error["message"]
+
+
+async def test_tasks_without_a_date_and_upcoming_ones_are_found(world: World) -> None:
+    """Each task of the counts has a filter: undated, and due after today by the caller's calendar."""
+    clocks = Clocks()
+    await world.sql("UPDATE member SET time_zone = $1", clocks.here)
+    await task(world, "Undated")
+    await task(world, "Today", dueOn=str(clocks.today))
+    await task(world, "Midnight", dueAt=clocks.at(clocks.today + timedelta(days=1), "00:00:00"))
+    await task(world, "Tomorrow", dueOn=str(clocks.today + timedelta(days=1)))
+    await task(world, "In years", dueOn="2031-05-01")
+    assert await found(world, {"hasDueDate": False}) == ["Undated"]
+    assert await found(world, {"hasDueDate": True}) == ["Today", "Midnight", "Tomorrow", "In years"]
+    assert await found(world, {"due": "UPCOMING"}) == ["Midnight", "Tomorrow", "In years"]
+
+
+async def test_by_several_statuses_and_records(world: World) -> None:
+    """A list matches any of its values, and an empty one nothing; ids of merged records stand for the winner."""
+    for name, given in (
+        ("Ada's", {"leadId": world["Ada"], "assigneeId": world["rita"]}),
+        ("Bob's", {"leadId": world["Bob"], "assigneeId": world["mia"], "contactId": world["contact of mia"]}),
+        ("Nobody's", {"assigneeId": None, "customerId": world["Acme"]}),
+    ):
+        await task(world, name, **given)
+    await world.change("completeTask", {"taskId": world["Ada's"]})
+    await world.change("cancelTask", {"taskId": world["Bob's"]})
+    both = ["Ada's", "Bob's"]
+    assert await found(world, {"statuses": ["DONE", "CANCELLED"]}) == both
+    assert await found(world, {"statuses": []}) == []
+    assert await found(world, {"assigneeIds": [world["rita"], world["mia"]]}) == both
+    assert await found(world, {"leadIds": [world["Ada"], world["Bob"], world["Cleo"]]}) == both
+    assert await found(world, {"contactIds": [world["contact of mia"], world["contact of rita"]]}) == ["Bob's"]
+    assert await found(world, {"customerIds": [world["Acme"]]}) == ["Nobody's"]
+    bolt = (await world.change("createCustomer", {"name": "Bolt"}, "customer { id }"))["customer"]["id"]
+    await world.change("mergeCustomers", {"winnerId": bolt, "loserId": world["Acme"]})
+    assert await found(world, {"customerIds": [world["Acme"]]}) == ["Nobody's"]
+    with pytest.raises(RequestError) as refused:
+        await found(world, {"assigneeIds": [world["rita"]] * 501})
+    assert format_errors(refused.value.errors)[0]["extensions"] == {
+        "code": "BAD_USER_INPUT", "argument": "filter", "path": ["filter", "assigneeIds"],
+    }  # fmt: skip

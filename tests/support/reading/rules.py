@@ -60,7 +60,7 @@ def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
     parsed = {name: value for name, value in given.items() if value is not None}
     for name, value in parsed.items():
         if name.endswith("Ids"):
-            prefix = "member" if name in ("ownerIds", "authorIds", "actorIds") else name[:-3]
+            prefix = "member" if name in ("ownerIds", "authorIds", "actorIds", "assigneeIds") else name[:-3]
             parsed[name] = [parse_id(prefix, text) for text in value]
         elif name == "recordId":
             parsed[name] = split_id(value)[1]

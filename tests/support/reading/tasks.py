@@ -44,13 +44,17 @@ def passes(world: World, task: Record, wanted: Given) -> bool:
     row, me, zone = task.row, viewer(world), zone_of(world, wanted)
     today, day = datetime.now(zone).date(), day_of(task, zone)
     monday = today - timedelta(days=today.weekday())
-    periods = {"TODAY": (today, today), "THIS_WEEK": (monday, monday + timedelta(days=6))}
+    periods = {"TODAY": (today, today), "THIS_WEEK": (monday, monday + timedelta(days=6)),
+               "UPCOMING": (today + timedelta(days=1), None)}  # fmt: skip
 
     def within(first: date | None, last: date | None) -> bool:
         return day is not None and (first is None or first <= day) and (last is None or day <= last)
 
     tests: dict[str, Callable[[Any], bool]] = {
         "status": lambda status: row["status"] == status,
+        "statuses": lambda statuses: row["status"] in statuses,
+        "assigneeIds": lambda ids: row["assignee_id"] in ids,
+        "hasDueDate": lambda dated: (row["deadline"] is not None) == dated,
         "priority": lambda priority: row["priority"] == priority,
         "mine": lambda mine: (me is not None and row["assignee_id"] == me.row["id"]) == mine,
         "assigned": lambda assigned: (row["assignee_id"] is not None) == assigned,
@@ -62,6 +66,10 @@ def passes(world: World, task: Record, wanted: Given) -> bool:
     }
     for noun in ("assignee", "lead", "contact", "customer", "parent"):
         tests[f"{noun}Id"] = lambda id, noun=noun: row[f"{noun}_id"] == resolved(world, noun, id)  # type: ignore[misc]
+    for noun in ("lead", "contact", "customer"):
+        tests[f"{noun}Ids"] = lambda ids, noun=noun: (  # type: ignore[misc]
+            row[f"{noun}_id"] in [resolved(world, noun, id) for id in ids]
+        )
     return all(tests[name](value) for name, value in wanted.items())
 
 
@@ -77,7 +85,8 @@ def counts(world: World, source: Any, given: Given) -> dict[str, int]:
     on_time = [task for task in mine if task.row["deadline"] and not overdue(world, task, {})]
     today = [task for task in on_time if (day_of(task, zone) or date.max) <= datetime.now(zone).date()]
     late = [task for task in mine if overdue(world, task, {})]
-    return {"overdue": len(late), "today": len(today), "upcoming": len(on_time) - len(today)}
+    return {"overdue": len(late), "today": len(today), "upcoming": len(on_time) - len(today),
+            "undated": sum(task.row["deadline"] is None for task in mine)}  # fmt: skip
 
 
 def blockers(world: World, task: Record, given: Given) -> list[Record]:
