@@ -93,7 +93,8 @@ async def test_an_organisation_works_on_while_another_one_attacks(house: House, 
     await attacking
     assert (victim.refused, [name for name, taken in victim.taken.items() if not taken]) == ([], [])
     assert not FAILURES & set(attacker.got)
-    assert not attack.bounded or attack.bounded & set(attacker.got), attacker.got
+    # On a busy machine the limit of time is met before that of size.
+    assert not attack.bounded or (attack.bounded | {"TIMED_OUT"}) & set(attacker.got), attacker.got
     async with asyncio.timeout(60), observing(house.url) as connection:
         while (await connection.fetch(RUNNING)) or await used(house):  # noqa: ASYNC110 (PostgreSQL is asked)
             await asyncio.sleep(0.05)
