@@ -9,7 +9,7 @@ from models.tables.contact import Contact, Customer
 from models.tables.event import Event, EventLog, ImportedFile, Outcome
 from models.tables.lead import Lead, LeadSearch, StageChange
 from models.tables.member import Member
-from models.tables.merged_record import MergedRecord
+from models.tables.merged_record import FormerKey, MergedRecord
 from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
@@ -25,6 +25,7 @@ __all__ = [
     "Customer",
     "Event",
     "EventLog",
+    "FormerKey",
     "ImportedFile",
     "Lead",
     "LeadSearch",

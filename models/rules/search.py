@@ -80,7 +80,7 @@ _BETWEEN = re.compile(r"[\s,;:<>()\[\]\"]+")
 """What stands between an e-mail address and the text around it."""
 
 
-def _split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of a text in their order, those that apostrophes divide in one."""
     return _plain(text).replace(JOINED, "").split()
 
@@ -89,8 +89,8 @@ def _addresses(text: str) -> Iterator[tuple[str, list[str], str]]:
     """The e-mail addresses of a text, whole or begun: as written, the words before the @, and what is after it."""
     for token in _BETWEEN.split(text) if AT in text else ():
         name, at, domain = token.partition(AT)
-        if at and (found := _split(name)):
-            yield token, found, "".join(_split(domain))
+        if at and (found := split_words(name)):
+            yield token, found, "".join(split_words(domain))
 
 
 def _cut(words: Iterable[str]) -> set[str]:
@@ -107,7 +107,7 @@ def words(text: str | None) -> set[str]:
     plain = _plain(text)
     found = _cut(plain.replace(JOINED, " ").split())
     if JOINED in plain:
-        found |= _cut(_split(text))
+        found |= _cut(split_words(text))
     for _, name, domain in _addresses(text):
         found |= _cut("".join(name[at:]) + AT + domain for at in range(len(name)))
     return found
@@ -132,7 +132,7 @@ def question(text: str) -> str:
         raise ValueError(reason)
     addresses = {token: "".join(name) + AT + domain for token, name, domain in _addresses(text)}
     rest = " ".join(token for token in _BETWEEN.split(text) if token not in addresses)
-    asked = sorted(_cut([*_split(rest), *addresses.values()]))
+    asked = sorted(_cut([*split_words(rest), *addresses.values()]))
     # A word that another one begins with asks nothing more; in this order, that other one is the next.
     needed = [word for word, after in pairwise([*asked, ""]) if not after.startswith(word)]
     return " & ".join(f"'{MARK}{word}':*" for word in needed) or f"'{MARK}'"

@@ -11,7 +11,6 @@ in the order of their code points, and no language has an order of its own.
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
 
 from models.rules.search import UNDECOMPOSED
 
@@ -67,9 +66,3 @@ def sort_key(text: str) -> str:
     first = _NUMBER.sub(_number, plain.translate(_WEIGHTS))
     second = "" if text.isascii() else _UNSEEN.sub("", unicodedata.normalize("NFD", text.lower()))
     return first[:LONGEST_LEVEL] + BETWEEN + second[:LONGEST_LEVEL]
-
-
-def with_sort_key(table: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a record of a table, with the key of its title or name if that is one of them."""
-    name = SORTED.get(table)
-    return dict(fields) if name not in fields or name is None else {**fields, "sort_key": sort_key(fields[name])}

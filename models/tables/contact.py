@@ -1,7 +1,8 @@
 """Contacts (the people you deal with) and customers (the companies they work for).
 
 `words` holds what a search finds each of them by, as `models.rules.search` has it; null until that is filled in.
-`sort_key` is that of the name.
+`sort_key` is that of the name. `name_key`, `domain_key` and `email_key` are what each is recognised by, as
+`models.rules.matching` has it: `name_key` is empty, and `email_key` null beside an address, until that is filled in.
 """
 
 from datetime import datetime
@@ -22,6 +23,8 @@ class Customer(Tenant, Stamped, Base):
         belongs_to_organisation(),
         Index("customer_sort_key_idx", "org_id", "sort_key", "id"),
         Index("customer_updated_idx", "org_id", "updated_at", "id"),
+        Index("customer_name_key_idx", "org_id", "name_key"),
+        Index("customer_domain_key_idx", "org_id", "domain_key"),
         Index(
             "customer_external_id_key",
             "org_id",
@@ -34,7 +37,9 @@ class Customer(Tenant, Stamped, Base):
 
     name: Mapped[str]
     sort_key: Mapped[str] = sorted_by()
+    name_key: Mapped[str] = mapped_column(server_default="")
     website: Mapped[str | None]
+    domain_key: Mapped[str | None]
     industry: Mapped[str | None]
     phone: Mapped[str | None]
     address: Mapped[str | None]
@@ -55,12 +60,16 @@ class Contact(Tenant, Stamped, Base):
         Index("contact_updated_idx", "org_id", "updated_at", "id"),
         Index("contact_customer_idx", "org_id", "customer_id", "id"),
         Index("contact_email_idx", "org_id", text("lower(email)")),
+        Index("contact_email_key_idx", "org_id", "email_key"),
+        Index("contact_domain_key_idx", "org_id", "domain_key"),
         searched("contact"),
     )
 
     name: Mapped[str]
     sort_key: Mapped[str] = sorted_by()
     email: Mapped[str | None]
+    email_key: Mapped[str | None]
+    domain_key: Mapped[str | None]
     phone: Mapped[str | None]
     job_title: Mapped[str | None]
     address: Mapped[str | None]

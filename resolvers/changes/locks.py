@@ -39,6 +39,7 @@ ORDER = (
     "routing_day",
     "task_dependency",
     "merged_record",
+    "former_key",
     "routing_rule",
     "lost_reason",
     "lead_search",

@@ -1,5 +1,5 @@
-"""Fills in the words and the sort keys that rows lack which were not written by changes: of earlier versions, imported
-or copied ones."""
+"""Fills in the words and the keys that rows lack which were not written by changes: of earlier versions, imported or
+copied ones. The keys are those that records are sorted and recognised by."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Text, bindparam, text
 from engine.change.records import IDS
 from engine.read.rows import ORG
 from models.database import Connection, Statement
-from models.rules.sort_key import SORTED, sort_key
+from models.rules.matching.keys import KEYS, with_keys
 from resolvers.changes.search_words import FIELDS, PEOPLE, rename, write_new
 
 BATCH = 2_000
@@ -20,8 +20,6 @@ FIRST = UUID(int=0)
 
 Progress = Callable[[int, int], None]
 """Called with the number of records that were filled in just now, and of those that were missing in all."""
-
-KEYS = bindparam("keys", type_=ARRAY(Text()))
 
 WITHOUT_WORDS = {
     **{
@@ -48,21 +46,34 @@ WITHOUT_WORDS = {
     ),
 }
 
-WITHOUT_KEY = {
+LACKS = {
+    **dict.fromkeys(KEYS, "sort_key = ''"),
+    "customer": "(sort_key = '' OR name_key = '')",
+    "contact": "(sort_key = '' OR (email IS NOT NULL AND email_key IS NULL))",
+}
+"""Whether a row lacks keys. A domain is missing only with the key beside it: many rows have none."""
+
+WITHOUT_KEYS = {
     table: Statement(
         text(
-            f"SELECT id FROM {table} WHERE org_id = :org_id AND id > :after AND sort_key = '' ORDER BY id LIMIT :size"
+            f"SELECT id FROM {table} WHERE org_id = :org_id AND id > :after AND {lacks} ORDER BY id LIMIT :size"
         ).bindparams(ORG)
     )
-    for table in SORTED
+    for table, lacks in LACKS.items()
 }
 
-NAMES = {
+LOCK_LACKING = {
     table: Statement(
-        text(f"SELECT id, {name} AS name FROM {table} WHERE org_id = :org_id AND id = ANY(:ids)").bindparams(ORG, IDS)
+        text(
+            f"""
+            SELECT id, {", ".join(dict.fromkeys(key.source for key in keys.values()))} FROM {table}
+            WHERE org_id = :org_id AND id = ANY(:ids) AND {LACKS[table]} ORDER BY id FOR NO KEY UPDATE
+            """
+        ).bindparams(ORG, IDS)
     )
-    for table, name in SORTED.items()
+    for table, keys in KEYS.items()
 }
+"""What the keys are made of, locked against changes, and without what a change has written meanwhile."""
 
 ANYWHERE = Statement(
     text(
@@ -73,37 +84,38 @@ ANYWHERE = Statement(
             UNION ALL SELECT lead.org_id FROM lead LEFT JOIN lead_search
                 ON lead_search.org_id = lead.org_id AND lead_search.lead_id = lead.id
             WHERE lead_search.lead_id IS NULL
-            {" ".join(f"UNION ALL SELECT org_id FROM {table} WHERE sort_key = ''" for table in SORTED)}
+            {" ".join(f"UNION ALL SELECT org_id FROM {table} WHERE {lacks}" for table, lacks in LACKS.items())}
         ) AS lacking
         GROUP BY org_id ORDER BY org_id
         """
     )
 )
-"""The organisations that have records without words or without sort keys, and how many."""
+"""The organisations that have records without words or without keys, and how many."""
 
 ONE_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('words', 0))"))
 """Of two servers that start together, each waits for a batch of the other, and none serves before all are done."""
 
 
 def _write_keys(table: str) -> Statement:
-    """Write sort keys that are missing still: a change that came between has written that of the name it gave."""
+    columns = KEYS[table]
     return Statement(
         text(
             f"""
-            UPDATE {table} SET sort_key = given.key FROM unnest(:ids, :keys) AS given (id, key)
-            WHERE {table}.org_id = :org_id AND {table}.id = given.id AND {table}.sort_key = ''
+            UPDATE {table} SET {", ".join(f"{column} = given.{column}" for column in columns)}
+            FROM unnest(:ids, {", ".join(f":{column}" for column in columns)}) AS given (id, {", ".join(columns)})
+            WHERE {table}.org_id = :org_id AND {table}.id = given.id
             """
-        ).bindparams(ORG, IDS, KEYS)
+        ).bindparams(ORG, IDS, *(bindparam(column, type_=ARRAY(Text())) for column in columns))
     )
 
 
-WRITE_KEYS = {table: _write_keys(table) for table in SORTED}
+WRITE_KEYS = {table: _write_keys(table) for table in KEYS}
 
 
 async def _fill_keys(connection: Connection, org_id: UUID, table: str, ids: Iterable[UUID]) -> None:
-    rows = await NAMES[table].all(connection, org_id=org_id, ids=list(ids))
-    keys = [sort_key(row["name"]) for row in rows]
-    await WRITE_KEYS[table].run(connection, org_id=org_id, ids=[row["id"] for row in rows], keys=keys)
+    rows = [with_keys(table, row) for row in await LOCK_LACKING[table].all(connection, org_id=org_id, ids=list(ids))]
+    keys = {column: [row[column] for row in rows] for column in KEYS[table]}
+    await WRITE_KEYS[table].run(connection, org_id=org_id, ids=[row["id"] for row in rows], **keys)
 
 
 async def _fill_words(connection: Connection, org_id: UUID, noun: str, ids: Iterable[UUID]) -> None:
@@ -123,7 +135,7 @@ def _filler(lacking: Statement, write: Callable[..., Awaitable[None]], table: st
 
 
 FILLERS = (
-    *(_filler(WITHOUT_KEY[table], _fill_keys, table) for table in SORTED),
+    *(_filler(WITHOUT_KEYS[table], _fill_keys, table) for table in KEYS),
     *(_filler(WITHOUT_WORDS[noun], _fill_words, noun) for noun in FIELDS),
 )
 """In this order: leads copy the words of contacts and customers."""

@@ -60,7 +60,8 @@ class ReopenLeadPayload(Payload):
 class NewCustomerInput:
     name: str | None = optional("The company's name; without it, taken from the contact's e-mail address.")
     even_if_similar: bool | None = optional(
-        "Create it even if there is a customer with the same name or e-mail domain."
+        "Create it even if there is a similar customer: one with the same name but for case, accents and legal form, or"
+        " with the same domain as website or in an address of its contacts, or into which such a customer was merged."
     )
 
 

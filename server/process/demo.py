@@ -14,8 +14,8 @@ from uuid import UUID
 import orjson
 
 from models.database import Connection, Database
+from models.rules.matching.keys import with_keys
 from models.rules.rank import spread
-from models.rules.sort_key import with_sort_key
 from models.tables.base import new_id, organisation_id
 from resolvers.changes.search_words import FIELDS, write_new
 from resolvers.changes.settle import MARK_OPEN_TASKS
@@ -99,7 +99,7 @@ class Demo:
     def _add(self, table: str, rows: Iterable[Mapping[str, Any]], days_ago: float) -> list[dict[str, Any]]:
         at = self.now - timedelta(days=days_ago)
         stamped = {"created_at": at, "updated_at": at, "version": 1}
-        made = [{"org_id": self.org_id, "id": new_id(at), **stamped, **with_sort_key(table, row)} for row in rows]
+        made = [{"org_id": self.org_id, "id": new_id(at), **stamped, **with_keys(table, row)} for row in rows]
         self.rows.setdefault(table, []).extend(made)
         return made
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.rules.sort_key import LONGEST_LEVEL, SORTED, sort_key, with_sort_key
+from models.rules.sort_key import LONGEST_LEVEL, SORTED, sort_key
 from models.tables.base import Base
 
 IN_ORDER = [
@@ -88,13 +88,6 @@ def test_accents_decide_only_between_equals(one: str, other: str) -> None:
 def test_numbers_are_sorted_by_value(one: int, other: int, zeros: int) -> None:
     """Of any length, with or without leading zeros."""
     assert (sort_key(f"No. {one}") < sort_key(f"No. {'0' * zeros}{other}")) == (one < other)
-
-
-def test_the_key_is_that_of_the_title_or_name() -> None:
-    """It goes along with the name where that is written, and stays where it is not."""
-    assert with_sort_key("lead", {"title": "A", "score": 1}) == {"title": "A", "score": 1, "sort_key": sort_key("A")}
-    assert with_sort_key("contact", {"email": None}) == {"email": None}
-    assert with_sort_key("stage", {"name": "New"}) == {"name": "New"}
 
 
 def test_each_table_with_a_key_is_listed() -> None:

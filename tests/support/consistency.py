@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from models import Base, organisation_id
 from models.database import Database
-from models.rules.sort_key import SORTED, sort_key
+from models.rules.matching.keys import KEYS, with_keys
 from tests.support.event_data import is_declared
 from tests.support.reading.search import stored
 
@@ -126,6 +126,13 @@ RULES = {
             ) AS record WHERE record.org_id = merged.org_id AND record.id = merged.id
         )
     """,
+    "what a merged record was recognised by is kept for one that was not merged itself": """
+        SELECT former.kind, former.key, former.record_id FROM former_key AS former
+        WHERE NOT EXISTS (
+            SELECT FROM (SELECT org_id, id FROM contact UNION ALL SELECT org_id, id FROM customer) AS record
+            WHERE record.org_id = former.org_id AND record.id = former.record_id
+        )
+    """,
     "what an event holds of a field begins where the one before ended": """
         SELECT number, type, key, held, before FROM (
             SELECT event.number, event.type, field.key, field.value AS held, lag(field.value) OVER steps AS before,
@@ -188,7 +195,7 @@ async def expect_consistent(database: Database) -> None:
         if not is_declared(event["type"], json.loads(event["data"]))
     ]
     told += await wrong_words(database)
-    told += await wrong_sort_keys(database)
+    told += await wrong_keys(database)
     assert not told, "\n".join(told)
 
 
@@ -218,13 +225,13 @@ async def wrong_words(database: Database) -> list[str]:
     return wrong
 
 
-async def wrong_sort_keys(database: Database) -> list[str]:
-    """The records that are not sorted by their title or name as it is now."""
+async def wrong_keys(database: Database) -> list[str]:
+    """The records that are not sorted and recognised by their fields as they are now."""
     return [
-        f"a {table} is sorted by its {name}: {row[name]} has {row['sort_key']!r}"
-        for table, name in SORTED.items()
-        for row in await database.pool.fetch(f"SELECT {name}, sort_key FROM {table}")
-        if row["sort_key"] != sort_key(row[name])
+        f"a {table} has the keys of its fields: {wrong}"
+        for table in KEYS
+        for row in await database.pool.fetch(f"SELECT * FROM {table}")
+        if (wrong := set(with_keys(table, row).items()) - set(dict(row).items()))
     ]
 
 

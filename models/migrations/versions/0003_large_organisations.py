@@ -1,8 +1,9 @@
 """What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, words, sort
-keys, runs, and files whose import goes on where it was stopped. Pools know who has waited longest.
+keys, runs, files whose import goes on where it was stopped, and what companies and people are recognised by. Pools know
+who has waited longest.
 
-The words that a search finds records by, and the keys that titles and names are sorted by, are filled in afterwards, in
-batches, by what starts the migration: see `resolvers/changes/missing_values.py`.
+The words that a search finds records by, and the keys that they are sorted and recognised by, are filled in afterwards,
+in batches, by what starts the migration: see `resolvers/changes/missing_values.py`.
 """
 
 from alembic import op
@@ -16,6 +17,14 @@ COLUMNS = ("created_at", "updated_at", "sort_key", "value", "expected_close_date
 SEARCHED = ("lead_search", "contact", "customer")
 NAMED = {"contact": "contact_name_idx", "customer": "customer_name_idx", "member": "member_org_id_name_id_idx"}
 """Tables that are sorted by name, and the indexes that did so until now."""
+
+RECOGNISED = (
+    ("customer", "name_key", "TEXT DEFAULT '' NOT NULL"),
+    ("customer", "domain_key", "TEXT"),
+    ("contact", "email_key", "TEXT"),
+    ("contact", "domain_key", "TEXT"),
+)
+"""What customers and contacts are recognised by: table, column and type."""
 
 
 def upgrade() -> None:
@@ -119,4 +128,24 @@ def upgrade() -> None:
     op.execute(
         "ALTER TABLE stage ADD CONSTRAINT stage_deleting_run_id_fkey FOREIGN KEY(org_id, deleting_run_id)"
         " REFERENCES run (org_id, id)"
+    )
+    for table, column, type_ in RECOGNISED:
+        op.execute(f"ALTER TABLE {table} ADD COLUMN {column} {type_}")
+        op.execute(f"CREATE INDEX {table}_{column}_idx ON {table} (org_id, {column})")
+    op.execute(
+        """
+        CREATE TABLE former_key (
+            org_id UUID NOT NULL,
+            kind TEXT NOT NULL,
+            key TEXT NOT NULL,
+            record_id UUID NOT NULL,
+            CONSTRAINT former_key_pkey PRIMARY KEY (org_id, kind, key, record_id),
+            CONSTRAINT former_key_kind_check CHECK (kind IN ('NAME', 'DOMAIN', 'EMAIL', 'EXTERNAL_ID'))
+        )
+        """
+    )
+    op.execute("CREATE INDEX former_key_record_idx ON former_key (org_id, record_id)")
+    op.execute(
+        "ALTER TABLE former_key ADD CONSTRAINT former_key_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
     )

@@ -5,13 +5,17 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from engine.change.fields import Fields, as_given, required
-from engine.change.records import describe, differing, rewrite
+from engine.change.records import ID, describe, differing, rewrite
 from engine.change.transaction import Change
 from engine.change.unique import expect_unique
+from engine.read.rows import ORG
+from models.database import Statement
 from models.event_types import Changed, EventType, Plain
+from models.rules.matching.keys import KEYS, KeyKind, with_keys
 from models.rules.refusal import Refusal, Refused, not_found
-from models.rules.sort_key import with_sort_key
 from models.rules.text import line, optional_line, prose
 from models.tables.base import new_id
 from models.tables.contact import Contact, Customer
@@ -55,11 +59,22 @@ CUSTOMER_FIELDS = Fields(
     external_id=optional_line,
 )
 
-MAKE_CONTACT = CONTACT_FIELDS.make("sort_key", default=("archived_at", "words"))
-REVISE_CONTACT = CONTACT_FIELDS.revise("sort_key")
+MAKE_CONTACT = CONTACT_FIELDS.make(*KEYS["contact"], default=("archived_at", "words"))
+REVISE_CONTACT = CONTACT_FIELDS.revise(*KEYS["contact"])
 
-MAKE_CUSTOMER = CUSTOMER_FIELDS.make("sort_key", default=("archived_at", "words"))
-REVISE_CUSTOMER = CUSTOMER_FIELDS.revise("sort_key")
+MAKE_CUSTOMER = CUSTOMER_FIELDS.make(*KEYS["customer"], default=("archived_at", "words"))
+REVISE_CUSTOMER = CUSTOMER_FIELDS.revise(*KEYS["customer"])
+
+
+NAMED_MERGED = Statement(
+    text(
+        f"""
+        SELECT record_id FROM former_key
+        WHERE org_id = :org_id AND kind = '{KeyKind.EXTERNAL_ID}' AND key = :external_id AND record_id <> :id LIMIT 1
+        """
+    ).bindparams(ORG, ID)
+)
+"""Another customer into which one with an external id was merged."""
 
 
 async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
@@ -67,7 +82,7 @@ async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
     fields = {**CONTACT_FIELDS.empty, **CONTACT_FIELDS.tidy(given)}
     await expect_found(change, "customer", fields["customer_id"], "customerId")
     contact_id = new_id()
-    await change.run(MAKE_CONTACT, id=contact_id, **with_sort_key("contact", fields))
+    await change.run(MAKE_CONTACT, id=contact_id, **with_keys("contact", fields))
     change.emit(NewEvent(Plain(EventType.CONTACT_CREATED), record_id=contact_id))
     return {"contact": contact_id}
 
@@ -84,7 +99,7 @@ async def update_contact(
     changes = differing(contact, wanted)
     await expect_found(change, "customer", changes.get("customer_id"), "customerId")
     if changes:
-        await rewrite(change, REVISE_CONTACT, contact, with_sort_key("contact", changes))
+        await rewrite(change, REVISE_CONTACT, contact, with_keys("contact", changes))
         updated = Changed(EventType.CONTACT_UPDATED, describe(contact, changes))
         change.emit(NewEvent(updated, record_id=contact_id))
     return {"contact": contact_id}
@@ -95,7 +110,8 @@ async def create_customer(change: Change, **given: Any) -> Mapping[str, Any]:
     fields = {**CUSTOMER_FIELDS.empty, **CUSTOMER_FIELDS.tidy(given)}
     customer_id = new_id()
     with expect_unique():
-        await change.run(MAKE_CUSTOMER, id=customer_id, **with_sort_key("customer", fields))
+        await change.run(MAKE_CUSTOMER, id=customer_id, **with_keys("customer", fields))
+    await _expect_not_merged(change, customer_id, fields["external_id"])
     change.emit(NewEvent(Plain(EventType.CUSTOMER_CREATED), record_id=customer_id))
     return {"customer": customer_id}
 
@@ -112,7 +128,19 @@ async def update_customer(
     changes = differing(customer, wanted)
     if changes:
         with expect_unique():
-            await rewrite(change, REVISE_CUSTOMER, customer, with_sort_key("customer", changes))
+            await rewrite(change, REVISE_CUSTOMER, customer, with_keys("customer", changes))
+        await _expect_not_merged(change, customer_id, changes.get("external_id"))
         updated = Changed(EventType.CUSTOMER_UPDATED, describe(customer, changes))
         change.emit(NewEvent(updated, record_id=customer_id))
     return {"customer": customer_id}
+
+
+async def _expect_not_merged(change: Change, customer_id: UUID, external_id: str | None) -> None:
+    """Refuse an external id that named a customer which was merged into another one: that one answers to it.
+
+    Asked after the id is written, for which a merge of its owner was waited for.
+    """
+    if external_id is None or await change.first(NAMED_MERGED, external_id=external_id, id=customer_id) is None:
+        return
+    message = "The customer with this external id was merged into another one. Change that one, or use another id."
+    raise Refused(Refusal.EXTERNAL_ID_TAKEN, message, "externalId")

@@ -12,11 +12,12 @@ from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, Merged
 from models.rules.ids import public_id
+from models.rules.matching.keys import former_keys, with_keys
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.event import EventData, NewEvent
-from resolvers.changes.contacts.merge_kinds import CONTACT, CUSTOMER, LEAD, UPDATED, MergeKind
+from resolvers.changes.contacts.merge_kinds import CONTACT, CUSTOMER, LEAD, REMEMBER, UPDATED, MergeKind
 from resolvers.changes.contacts.merge_values import Taken, taken
 from resolvers.changes.locks import KEEP, expect_version
 from resolvers.changes.ownership.rules import RULES, reshaped
@@ -197,7 +198,9 @@ async def _merge(
     if dry_run:
         return shown
     await change.run(kind.end, **ids)
-    if kind is not LEAD:  # no condition names a lead
+    if kind is not LEAD:  # which is found by no key, and named by no condition
+        kept = former_keys(kind.noun, loser)
+        await change.run(REMEMBER, **ids, kinds=[*kept], keys=[*kept.values()])
         await _point_rules_at(change, kind, **ids)
     latest = {}
     if kind is LEAD:
@@ -205,9 +208,8 @@ async def _merge(
         latest = {"last_activity_at": max(worked_on, default=None)}
     changes = values.changes
     if changes or latest:
-        await rewrite(change, kind.revise, winner, {**latest, **changes})
-    merged = Merged(kind.merged, kind.fields.public(loser), public_id(kind.noun, winner["id"]))
-    change.emit(_about(kind, merged, loser))
+        await rewrite(change, kind.revise, winner, {**latest, **with_keys(kind.noun, changes)})
+    change.emit(_about(kind, Merged(kind.merged, kind.fields.public(loser), public_id(kind.noun, winner["id"])), loser))
     if changes:
         updated = Changed(UPDATED[kind.noun], describe(winner, changes))
         change.emit(_about(kind, updated, {**winner, **changes}))

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import ARRAY, Text, bindparam, text
 
 from engine.change.fields import Fields
 from engine.change.records import IDS
+from engine.change.shards import OWN
 from engine.read.rows import ORG
 from models.database import Statement
 from models.event_types import ChangedType, EventType, MergedType
@@ -96,6 +97,24 @@ def _end(table: str) -> Statement:
             """
         ).bindparams(ORG)
     )
+
+
+REMEMBER = Statement(
+    text(
+        f"""
+        WITH kept AS (
+            INSERT INTO former_key (org_id, kind, key, record_id)
+            SELECT own.id, given.kind, given.key, CAST(:winner_id AS uuid)
+            FROM {OWN}, unnest(:kinds, :keys) AS given (kind, key) WHERE own.id = :org_id
+            UNION SELECT org_id, kind, key, CAST(:winner_id AS uuid) FROM former_key
+            WHERE org_id = :org_id AND record_id = :loser_id
+            ON CONFLICT DO NOTHING
+        )
+        DELETE FROM former_key WHERE org_id = :org_id AND record_id = :loser_id
+        """
+    ).bindparams(ORG, bindparam("kinds", type_=ARRAY(Text())), bindparam("keys", type_=ARRAY(Text())))
+)
+"""Let the winner answer to what the loser is recognised by, and to what was merged into the loser."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.database import Connection
-from models.rules.sort_key import with_sort_key
+from models.rules.matching.keys import with_keys
 from models.tables.base import new_id
 
 
@@ -24,7 +24,7 @@ class Records:
         """Add a missing record, to be written later. Returns its id."""
         id = new_id()
         stamps = {"created_at": self.now, "updated_at": self.now, "version": 1}
-        self.rows[table].append({"org_id": self.org_id, "id": id, **stamps, **with_sort_key(table, values)})
+        self.rows[table].append({"org_id": self.org_id, "id": id, **stamps, **with_keys(table, values)})
         self.made[table] += 1
         return id
 

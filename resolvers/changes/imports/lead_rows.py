@@ -7,7 +7,7 @@ from uuid import UUID
 
 from engine.change.records import describe, expect_columns
 from models.event_types import EnteredStage, EventType, Plain
-from models.rules.sort_key import with_sort_key
+from models.rules.matching.keys import with_keys
 from models.rules.stage_kind import StageKind
 from models.tables.base import new_id
 from models.tables.event import NewEvent
@@ -67,7 +67,7 @@ def new_lead(
         "id": new_id(began),
         "pipeline_id": pipeline_id,
         "stage_id": stage["id"],
-        **with_sort_key("lead", deal.lead),
+        **with_keys("lead", deal.lead),
         "expected_close_date": expected_day(deal, past.closed_at is not None),
         **found,
         "stage_entered_at": entered,

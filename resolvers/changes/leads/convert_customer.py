@@ -11,8 +11,10 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType, Plain
+from models.rules.matching.domains import company_of_address
+from models.rules.matching.keys import KEYS, KeyKind, with_keys
+from models.rules.matching.names import company_key
 from models.rules.refusal import Refusal, Refused
-from models.rules.sort_key import with_sort_key
 from models.rules.text import optional_line
 from models.tables.base import new_id
 from models.tables.contact import Customer
@@ -20,32 +22,34 @@ from models.tables.event import NewEvent
 
 SIMILAR = Statement(
     text(
-        """
+        f"""
         SELECT customer.id FROM customer
-        WHERE customer.org_id = :org_id AND customer.archived_at IS NULL AND (
-            regexp_replace(lower(name), '\\s+', '', 'g') = regexp_replace(lower(CAST(:name AS text)), '\\s+', '', 'g')
-            OR lower(website) = CAST(:domain AS text)
-            OR EXISTS (
-                SELECT FROM contact
-                WHERE contact.org_id = customer.org_id AND contact.customer_id = customer.id
-                    AND split_part(lower(contact.email), '@', 2) = CAST(:domain AS text)
-            )
-        )
+        WHERE customer.org_id = :org_id AND customer.archived_at IS NULL AND customer.id = ANY(ARRAY(
+            SELECT id FROM customer WHERE org_id = :org_id AND name_key = CAST(:name AS text)
+            UNION SELECT id FROM customer WHERE org_id = :org_id AND domain_key = CAST(:domain AS text)
+            UNION SELECT customer_id FROM contact WHERE org_id = :org_id AND domain_key = CAST(:domain AS text)
+            UNION SELECT record_id FROM former_key
+            WHERE org_id = :org_id AND kind = '{KeyKind.NAME}' AND key = CAST(:name AS text)
+            UNION SELECT record_id FROM former_key
+            WHERE org_id = :org_id AND kind = '{KeyKind.DOMAIN}' AND key = CAST(:domain AS text)
+            UNION SELECT contact.customer_id FROM former_key
+                JOIN contact ON contact.org_id = :org_id AND contact.id = former_key.record_id
+            WHERE former_key.org_id = :org_id AND former_key.kind = '{KeyKind.DOMAIN}'
+                AND former_key.key = CAST(:domain AS text)
+        ))
         ORDER BY customer.id LIMIT 10
         """
     ).bindparams(ORG)
 )
-"""Customers that are probably the same: the same name but for case and spaces, or the same e-mail domain."""
+"""Customers that are probably the same, by the keys of their name and domain, and of those merged into them. A domain
+is that of the website, or of somebody who works there."""
 
 MAKE_ONE_AT_A_TIME = Statement(
     text(
         """
         SELECT pg_advisory_xact_lock(alike.key) FROM (
             SELECT DISTINCT hashtextextended(CAST(:org_id AS text) || what, 0) AS key
-            FROM unnest(ARRAY[
-                'name ' || regexp_replace(lower(CAST(:name AS text)), '\\s+', '', 'g'),
-                'domain ' || CAST(:domain AS text)
-            ]) AS what
+            FROM unnest(ARRAY['name ' || CAST(:name AS text), 'domain ' || CAST(:domain AS text)]) AS what
             WHERE what IS NOT NULL ORDER BY key
         ) AS alike
         """
@@ -56,26 +60,11 @@ wait for each other. There is no row yet that could be locked."""
 
 CREATE = make(
     Customer,
-    *("name", "sort_key", "website", "phone"),
+    *("name", "website", "phone", *KEYS["customer"]),
     default=("industry", "address", "notes", "external_id", "archived_at", "words"),
 )
 
-FILL = revise(Customer, "website", "phone")
-
-PUBLIC_DOMAINS = frozenset(
-    {
-        "gmail.com",
-        "googlemail.com",
-        "outlook.com",
-        "hotmail.com",
-        "yahoo.com",
-        "icloud.com",
-        "gmx.de",
-        "gmx.net",
-        "web.de",
-    }
-)
-"""E-mail domains that say nothing about the company."""
+FILL = revise(Customer, "website", "phone", "domain_key")
 
 
 async def describe_customer(change: Change, given: Mapping[str, Any], contact: Row | None) -> dict[str, str | None]:
@@ -93,9 +82,10 @@ async def describe_customer(change: Change, given: Mapping[str, Any], contact: R
             "createCustomer",
             "name",
         )
-    await change.all(MAKE_ONE_AT_A_TIME, name=name, domain=domain)
+    keys = {"name": company_key(name), "domain": domain}
+    await change.all(MAKE_ONE_AT_A_TIME, **keys)
     if not given.get("even_if_similar"):
-        similar = await change.all(SIMILAR, name=name, domain=domain)
+        similar = await change.all(SIMILAR, **keys)
         if similar:
             raise Refused(
                 Refusal.DUPLICATE_CUSTOMER,
@@ -110,7 +100,7 @@ async def describe_customer(change: Change, given: Mapping[str, Any], contact: R
 async def make_customer(change: Change, described: Mapping[str, str | None]) -> UUID:
     """Create the customer. Returns its id."""
     customer_id = new_id()
-    await change.run(CREATE, id=customer_id, **with_sort_key("customer", described))
+    await change.run(CREATE, id=customer_id, **with_keys("customer", described))
     change.emit(NewEvent(Plain(EventType.CUSTOMER_CREATED), record_id=customer_id))
     return customer_id
 
@@ -120,13 +110,11 @@ async def fill_customer(change: Change, customer: Row, contact: Row) -> None:
     known = {"website": _domain(contact), "phone": contact["phone"]}
     changes = {name: value for name, value in known.items() if value is not None and customer[name] is None}
     if changes:
-        await rewrite(change, FILL, customer, changes)
+        await rewrite(change, FILL, customer, with_keys("customer", changes))
         updated = Changed(EventType.CUSTOMER_UPDATED, describe(customer, changes))
         change.emit(NewEvent(updated, record_id=customer["id"]))
 
 
 def _domain(contact: Row | None) -> str | None:
-    """The domain of the contact's e-mail address, if it names the company."""
-    email = (contact["email"] or "") if contact else ""
-    domain: str = email.rpartition("@")[2].strip().lower() if "@" in email else ""
-    return domain if domain and domain not in PUBLIC_DOMAINS else None
+    """The domain of the company that the contact's e-mail address names."""
+    return None if contact is None or contact["email"] is None else company_of_address(contact["email"])

@@ -12,8 +12,8 @@ from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType, Plain
+from models.rules.matching.keys import with_keys
 from models.rules.refusal import Checks, Refusal, Refused, not_found
-from models.rules.sort_key import with_sort_key
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.base import new_id
@@ -122,7 +122,7 @@ async def create_lead(
     with expect_unique():
         await change.run(
             INSERT_LEAD,
-            **with_sort_key("lead", fields),
+            **with_keys("lead", fields),
             id=new_event.id,
             lead_id=lead_id,
             pipeline_id=stage["pipeline_id"],
@@ -162,7 +162,7 @@ async def update_lead(
             shown={"lead": lead_id},
         )
     with expect_unique():
-        await rewrite(change, REVISE_LEAD, lead, with_sort_key("lead", changes))
+        await rewrite(change, REVISE_LEAD, lead, with_keys("lead", changes))
     count(change, lead, standing.stage, -1)
     now = {**lead, **changes}
     count(change, now, standing.stage, 1)

@@ -15,9 +15,9 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
 from models.event_types import Changed, EventType
+from models.rules.matching.keys import with_keys
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
-from models.rules.sort_key import with_sort_key
 from models.rules.text import line, optional_line
 from models.rules.time_zone import time_zone
 from models.tables.event import NewEvent
@@ -111,7 +111,7 @@ async def update_member(
         return {"member": member_id}
     if decisive:
         _expect_may_leave(change, member, changes, await change.all(OTHER_ADMINS, id=member_id))
-    await rewrite(change, REVISE_MEMBER, member, with_sort_key("member", changes))
+    await rewrite(change, REVISE_MEMBER, member, with_keys("member", changes))
     if "time_zone" in changes:
         await change.run(MOVE_DEADLINES, id=member_id, time_zone=changes["time_zone"])
     change.emit(NewEvent(Changed(EventType.MEMBER_UPDATED, describe(member, changes)), record_id=member_id))

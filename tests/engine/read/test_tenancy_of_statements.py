@@ -34,7 +34,7 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
-and which organisations have new, old or late records, records without words or sort keys, or runs to work on. Nothing
+and which organisations have new, old or late records, records without words or keys, or runs to work on. Nothing
 of them is shown to anyone."""
 
 ON_DEMAND = {

@@ -96,12 +96,29 @@ async def test_missing_keys_are_filled_in(world: World, strangers: World, monkey
     await expect_consistent(world.database)
 
 
-async def test_a_key_that_was_written_meanwhile_stays(world: World) -> None:
-    """A change between reading the names and writing their keys is not undone."""
-    lead_id = parse_id("lead", world["Fay"])
-    await world.sql("UPDATE lead SET sort_key = 'written' WHERE id = $1", lead_id)
+async def test_keys_of_customers_and_contacts_are_filled_in(world: World) -> None:
+    """What they are recognised by is made of the name, the website and the address; a row that has its sort key
+    already gets the others."""
+    await world.change("updateCustomer", {"customerId": world["Acme"], "website": "www.acme.example"})
+    await world.sql("UPDATE customer SET name_key = '', domain_key = NULL")
+    await world.sql("UPDATE contact SET email_key = NULL, domain_key = NULL")
+    counted: list[tuple[int, int]] = []
     async with world.database.acquire() as connection:
-        await missing_values.WRITE_KEYS["lead"].run(
-            connection, org_id=organisation_id(world.organisation), ids=[lead_id], keys=["late"]
-        )
-    assert await world.database.pool.fetchval("SELECT sort_key FROM lead WHERE id = $1", lead_id) == "written"
+        await fill(connection, lambda *done: counted.append(done))
+        assert sum(done for done, _ in counted) == 4  # one customer, three contacts
+        await fill(connection, lambda *done: counted.append(done))
+        assert sum(done for done, _ in counted) == 4
+    keys = await world.database.pool.fetchrow("SELECT name_key, domain_key FROM customer")
+    assert tuple(keys) == ("acme", "acme.example")
+    await expect_consistent(world.database)
+
+
+@pytest.mark.parametrize("table", ["lead", "contact"])
+async def test_a_key_that_was_written_meanwhile_stays(world: World, table: str) -> None:
+    """A change between finding a row and writing its keys is not undone."""
+    id = parse_id(table, world["Fay" if table == "lead" else "contact of mia"])
+    await world.sql(f"UPDATE {table} SET sort_key = 'written' WHERE id = $1", id)
+    async with world.database.acquire() as connection, connection.transaction():
+        (filler,) = [one for one in missing_values.FILLERS if one.lacking is missing_values.WITHOUT_KEYS[table]]
+        await filler.write(connection, organisation_id(world.organisation), [id])
+    assert await world.database.pool.fetchval(f"SELECT sort_key FROM {table} WHERE id = $1", id) == "written"
