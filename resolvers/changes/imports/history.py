@@ -23,7 +23,7 @@ TOLERATED = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Step:
+class HistoryStep:
     """That a deal entered a stage."""
 
     stage: Mapping[str, Any]
@@ -34,7 +34,7 @@ class Step:
 class History:
     """The steps of a deal, the first of them its creation."""
 
-    steps: Sequence[Step]
+    steps: Sequence[HistoryStep]
     closed_at: datetime | None
     undated: bool
     """Whether it is won or lost, and the file does not say when, so that it is closed by the import."""
@@ -61,7 +61,7 @@ def history(deal: Deal, stages: Stages, first: Mapping[str, Any], zone: ZoneInfo
     before = sorted(((at, name) for name, at in entered if stages[name.casefold()]["id"] != stage["id"]), key=_time)
     earliest = min([at for at, _ in before] + [at for at in (ended, own) if at is not None], default=now)
     created = earliest if deal.created_at is None else _past(deal.created_at, "created_at", zone, now)
-    steps: list[Step] = []
+    steps: list[HistoryStep] = []
     at = created
     for entry, name in before:
         at = _after(at, entry, f"the entry into {name!r}", "created_at" if at == created else "the step before")
@@ -69,7 +69,7 @@ def history(deal: Deal, stages: Stages, first: Mapping[str, Any], zone: ZoneInfo
     if not steps and (closes or own is not None):
         _add(steps, first, created)
     elif steps and steps[0].at > created:
-        steps = [Step(first, created), *(steps[1:] if steps[0].stage["id"] == first["id"] else steps)]
+        steps = [HistoryStep(first, created), *(steps[1:] if steps[0].stage["id"] == first["id"] else steps)]
     last = ended or own or at
     what = "closed_at" if closes else f"the entry into {stage['name']!r}"
     last = _after(at, last, what, "created_at" if at == created else "the last step")
@@ -104,6 +104,6 @@ def _after(earlier: datetime, at: datetime, what: str, of: str) -> datetime:
     return max(earlier, at)
 
 
-def _add(steps: list[Step], stage: Mapping[str, Any], at: datetime) -> None:
+def _add(steps: list[HistoryStep], stage: Mapping[str, Any], at: datetime) -> None:
     if not steps or steps[-1].stage["id"] != stage["id"]:
-        steps.append(Step(stage, at))
+        steps.append(HistoryStep(stage, at))

@@ -1,0 +1,57 @@
+"""The types of events by name, with the descriptions that are published."""
+
+from models.tables.event import Described
+
+
+class EventType(Described):
+    """What can happen: the record's noun and what happened to it, with the description that is published."""
+
+    LEAD_CREATED = "lead.created", "A lead was created."
+    LEAD_UPDATED = "lead.updated", "Fields of a lead changed: see `changes`."
+    LEAD_ASSIGNED = "lead.assigned", "A lead got another owner, or none."
+    LEAD_STAGE_CHANGED = "lead.stage_changed", "A lead entered another stage."
+    LEAD_MOVED = "lead.moved", "A card changed its place within its column."
+    LEAD_QUALIFIED = "lead.qualified", "A lead was qualified: found worth pursuing. It also enters its next stage."
+    LEAD_DISQUALIFIED = "lead.disqualified", "A lead was disqualified: closed as not worth pursuing."
+    LEAD_REOPENED = "lead.reopened", "A closed lead was reopened."
+    LEAD_CONVERTED = "lead.converted", "A lead was converted into an opportunity."
+    LEAD_MERGED = "lead.merged", "A lead was merged into another lead, because both were the same."
+    LEAD_DELETED = "lead.deleted", "A lead was deleted."
+    TASK_SCHEDULED = "task.scheduled", "A task was created."
+    TASK_UPDATED = "task.updated", "Fields of a task changed: see `changes`."
+    TASK_COMPLETED = "task.completed", "A task was completed."
+    TASK_CANCELLED = "task.cancelled", "A task was cancelled."
+    TASK_REOPENED = "task.reopened", "A completed or cancelled task was reopened."
+    TASK_OVERDUE = (
+        "task.overdue",
+        "A task passed its deadline while still open. Recorded once for each deadline, soon after it passes.",
+    )
+    TASK_DELETED = "task.deleted", "A task was deleted."
+    ACTIVITY_LOGGED = "activity.logged", "Somebody logged a call, an e-mail, a meeting or a note."
+    ACTIVITY_UPDATED = "activity.updated", "A logged activity was corrected: see `changes`."
+    ACTIVITY_DELETED = "activity.deleted", "A logged activity was deleted."
+    PIPELINE_CREATED = "pipeline.created", "A pipeline was created."
+    PIPELINE_UPDATED = "pipeline.updated", "A pipeline, or its routing rules, changed."
+    PIPELINE_DELETED = "pipeline.deleted", "A pipeline was deleted."
+    STAGE_ADDED = "stage.added", "A stage was added to a pipeline."
+    STAGE_UPDATED = "stage.updated", "A stage changed."
+    STAGE_DELETED = "stage.deleted", "A stage was deleted."
+    STAGES_REORDERED = "stages.reordered", "The stages of a pipeline were reordered."
+    CONTACT_CREATED = "contact.created", "A contact was created."
+    CONTACT_UPDATED = "contact.updated", "A contact changed."
+    CONTACT_ARCHIVED = "contact.archived", "A contact was archived."
+    CONTACT_RESTORED = "contact.restored", "An archived contact was restored."
+    CONTACT_MERGED = "contact.merged", "A contact was merged into another contact, because both were the same."
+    CUSTOMER_CREATED = "customer.created", "A customer was created."
+    CUSTOMER_UPDATED = "customer.updated", "A customer changed."
+    CUSTOMER_ARCHIVED = "customer.archived", "A customer was archived."
+    CUSTOMER_RESTORED = "customer.restored", "An archived customer was restored."
+    CUSTOMER_MERGED = "customer.merged", "A customer was merged into another customer, because both were the same."
+    MEMBER_CREATED = "member.created", "A member was created by an import, as the owner of what it imports."
+    MEMBER_UPDATED = "member.updated", "A member changed, was activated or was deactivated."
+    POOL_CREATED = "pool.created", "A pool of members who share incoming leads was created."
+    POOL_UPDATED = "pool.updated", "A pool changed."
+    POOL_DELETED = "pool.deleted", "A pool was deleted."
+    ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
+    RUN_ENDED = "run.ended", "A run has finished or failed."
+    IMPORT_FINISHED = "import.finished", "An import of a file into a pipeline has finished."
