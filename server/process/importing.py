@@ -179,8 +179,8 @@ def _print_report(report: Report, options: Import, rejected: Path | None) -> Non
         )
     if report.undated:
         console.print(
-            f"{report.undated:,} are won or lost without a date: they count as closed now, by the import. Map a column"
-            " to closed_at if the file has one.",
+            f"Won or lost without a date: {report.undated:,}. These count as closed now, by the import. If the file has"
+            " the dates, map their column to closed_at.",
             soft_wrap=True,
         )
     if report.made:

@@ -260,7 +260,7 @@ def _minute(at: Any) -> str | None:
     ("name", "options", "words"),
     [
         ("unclosed_quote.csv", [], "the quote that opens on line 3 is not closed"),
-        ("unclear_amounts.csv", [], "'1.000' on line 2 can be 1,000 or 1.000. Add --decimal ."),
+        ("unclear_amounts.csv", [], "'1.000' on line 2 can be 1000 or 1. Add --decimal ."),
         ("unclear_dates.csv", [], "'3/4/2024' on line 2 can begin with the day or with the month. Add --date-format"),
         ("excel_german.csv", GERMAN, "'1.234,50 €' on line 2 names a currency. Say which it is, such as --currency"),
         ("excel_german.csv", ["--encoding", "utf-8"], "it is not utf-8: see byte"),

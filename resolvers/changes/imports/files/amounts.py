@@ -93,9 +93,10 @@ def find_decimal(texts: Iterable[tuple[int, str]]) -> str | None:
     if unclear is not None:
         digits = re.sub(GROUPS, "", unclear[0])
         whole, fraction = re.split("[.,]", digits)
+        small = f"{whole}.{fraction}".rstrip("0").rstrip(".")
         raise FileRefused(
-            f"the amount {unclear[1]} can be {int(whole + fraction):,} or {whole}.{fraction}. Add --decimal . if a"
-            " point stands before decimals, or --decimal , if a comma does."
+            f"the amount {unclear[1]} can be {whole}{fraction} or {small}. Add --decimal . if a point stands before"
+            " decimals, or --decimal , if a comma does."
         )
     return None
 
