@@ -47,6 +47,7 @@ NOT_STORED: Mapping[str, str] = {
     "removeTaskDependency.blockedById": "names what ends",
     "reorderStages.pipelineId": "names the record that the change is of",
     "routeUnassigned.pipelineId": "names where the leads are that the change is of",
+    "routeUnassigned.inactiveOwners": "chooses the leads that the change is of",
     "routeUnassigned.stageId": "names where the leads are that the change is of",
     "setRoutingRules.pipelineId": "names the record that the change is of",
     "setRoutingRules.rules.condition": "a tree, not a scalar",

@@ -157,6 +157,9 @@ NOT_FILLED = {
 }
 """Fields that a winner does not take from the record merged into it, and why."""
 
+JOINED = {"description", "notes"}
+"""Fields that hold those of both records after a merge, and below them what has no other place."""
+
 
 @pytest.mark.parametrize(("ending", "path"), ENDED, ids=names(ENDED))
 async def test_what_ends_keeps_its_fields(full: World, ending: str, path: Path) -> None:
@@ -174,7 +177,9 @@ async def test_what_ends_keeps_its_fields(full: World, ending: str, path: Path) 
     [data] = [json.loads(event["data"]) for event in await full.events(head) if event["type"] in ends]
     assert plain(update, path, data[path[-1]]) == wanted
     if ending in WINNERS:
-        assert (plain(update, path, shown(payload, way, listed=False)) == wanted) == (path[-1] not in NOT_FILLED)
+        kept = plain(update, path, shown(payload, way, listed=False))
+        assert (kept == wanted) == (path[-1] not in {*NOT_FILLED, *JOINED})
+        assert path[-1] not in JOINED or kept.startswith(f"{wanted}\n\nMerged from “")
 
 
 STAYS = {
