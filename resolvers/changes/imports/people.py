@@ -72,7 +72,7 @@ class Survey:
         customers: defaultdict[str, Counter[str]] = defaultdict(Counter)
         addresses: defaultdict[NameAt, set[str]] = defaultdict(set)
         for deal in deals:
-            for name, key in ((deal.owner, _folded), (deal.customer, company_key), (deal.contact, person_key)):
+            for name, key in ((deal.owner, str.casefold), (deal.customer, company_key), (deal.contact, person_key)):
                 if name is not None:
                     spelled[key, key(name)][name] += 1
             if deal.contact_email is not None:
@@ -169,7 +169,7 @@ class People:
             return None
         member = self.members.get(name.casefold())
         if member is None:
-            called = self.survey.spelling(name, _folded)
+            called = self.survey.spelling(name, str.casefold)
             given = {"subject": f"{IMPORTED}{called}", "name": called, "role": "REP", "active": True}
             if "@" in called:
                 given["email"] = called
@@ -218,10 +218,6 @@ class People:
             known = self.records.make("contact", given)
             self._index(given, known)
         return known
-
-
-def _folded(name: str) -> str:
-    return name.casefold()
 
 
 def _at(deal: Deal) -> NameAt:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from models import organisation_id
 from models.database import Database
+from models.rules.matching.names import company_key, person_key
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import, ImportFailed
-from resolvers.changes.imports.people import Survey
+from resolvers.changes.imports.people import Key, Survey
 from resolvers.changes.imports.rows import IN_LINES, Deal, Formats, Rejected, read_deal
 
 LINES: list[tuple[str | None, str | None, str | None, str | None]] = [
@@ -96,8 +97,39 @@ def test_a_survey_knows_no_order(shuffled: list[Deal]) -> None:
     one, other = Survey(deals()), Survey(shuffled)
     assert one.people == other.people
     assert [one.addresses(deal) for deal in deals()] == [other.addresses(deal) for deal in deals()]
-    for name in ("ann", "globex", "bob roe"):
-        assert one.spelling(name) == other.spelling(name)
+    keys: tuple[tuple[str, Key], ...] = (("ann", str.casefold), ("globex", company_key), ("bob roe", person_key))
+    for name, key in keys:
+        assert one.spelling(name, key) == other.spelling(name, key)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+async def test_companies_and_people_are_recognised_by_their_keys(database: Database, seed: int) -> None:
+    """Legal forms, accents and signs make no other customer or contact; most lines decide how the name is spelled."""
+    lines = [("Acme AG", "Bób Roe"), ("ACME", "Bob Roe"), ("Acme GmbH", "bob roe"), ("Acme GmbH", "Bob Roe")]
+    found = [
+        Deal(line, "Open", dict.fromkeys(IN_LINES) | {"title": f"Deal {line}"}, customer=customer, contact=contact)
+        for line, (customer, contact) in enumerate(lines, 2)
+    ]
+    Random(seed).shuffle(found)
+    report = await import_deals(database, Import("acme", "Sales", create_missing=True), found)
+    assert (report.created, report.rejected) == (4, [])
+    contacts, customers, _, _ = await stored(database, "acme")
+    assert (contacts, customers) == ([("Bob Roe", None, "Acme GmbH")], ["Acme GmbH"])
+
+
+async def test_a_name_that_is_written_so_comes_first(database: Database) -> None:
+    """Where there are customers that differ in the legal form only, each is found by its own name."""
+    options = Import("acme", "Sales", stages=["Open"], create_missing=True)
+    await import_deals(database, options, [replace(deals()[0], customer="Acme GmbH")])
+    await database.pool.execute(
+        "INSERT INTO customer (org_id, id, name, name_key) SELECT org_id, gen_random_uuid(), 'Acme AG', name_key"
+        " FROM customer"
+    )
+    named = [replace(deals()[0], customer=name, contact=None) for name in ("ACME GMBH", "acme ag")]
+    for deal, name in zip(named, ("Acme GmbH", "Acme AG"), strict=True):
+        await import_deals(database, replace(options, create_missing=False, again=True), [replace(deal, owner=None)])
+        last = "SELECT name FROM customer WHERE id = (SELECT customer_id FROM lead ORDER BY created_at DESC LIMIT 1)"
+        assert await database.pool.fetchval(last) == name
 
 
 @pytest.mark.parametrize("email", ["bob", "bob@", "@x", "b b@x.example", "x" * 250 + "@x.example"])
