@@ -4,15 +4,17 @@ Outcomes are kept for a while, and only the newest of an organisation, however m
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import DateTime, bindparam, text
 
 from engine.caller import Caller
+from engine.read.redirects import MERGED
 from models.database import Connection, Database, Statement
 from models.rules.refusal import Refusal, Refused
 
@@ -38,6 +40,8 @@ REMEMBER = Statement(
 RECALL = Statement(
     text("SELECT fingerprint, result FROM outcome WHERE org_id = :org_id AND subject = :subject AND key = :key")
 )
+
+ID_LENGTH = 36
 
 MOST_KEPT = 100_000
 """Outcomes of an organisation that are kept: those of an hour with 28 changes a second."""
@@ -82,7 +86,9 @@ class Idempotency:
 
 
 async def recall(connection: Connection, caller: Caller, idempotency: Idempotency) -> Mapping[str, Any] | None:
-    """The result of an earlier change with this key, or None if this is the first, which then holds the key."""
+    """The result of an earlier change with this key, or None if this is the first, which then holds the key.
+
+    Records that were merged since then are replaced by those they were merged into."""
     who = {"org_id": caller.org_id, "subject": caller.subject, "key": idempotency.key}
     if await CLAIM.first(connection, **who, fingerprint=idempotency.fingerprint) is not None:
         return None
@@ -94,7 +100,39 @@ async def recall(connection: Connection, caller: Caller, idempotency: Idempotenc
             "idempotencyKey",
         )
     remembered: Mapping[str, Any] = orjson.loads(found["result"])
-    return remembered
+    ids = set(_ids(remembered))
+    merged = await MERGED.all(connection, org_id=caller.org_id, ids=list(ids)) if ids else []
+    into = {row["id"]: row["into_id"] for row in merged}
+    current: Mapping[str, Any] = _replaced(remembered, into) if into else remembered
+    return current
+
+
+def _ids(value: Any) -> Iterator[UUID]:
+    """The ids of records in a remembered result. Public ids, with their prefix, are shown as they were."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _ids(item)
+    elif (id := _id(value)) is not None:
+        yield id
+
+
+def _replaced(value: Any, into: Mapping[UUID, UUID]) -> Any:
+    """A remembered result with these ids in place of others."""
+    if isinstance(value, dict):
+        return {name: _replaced(item, into) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, into) for item in value]
+    id = _id(value)
+    return value if id is None else into.get(id, value)
+
+
+def _id(value: Any) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) and len(value) == ID_LENGTH else None
+    except ValueError:
+        return None
 
 
 async def remember(connection: Connection, caller: Caller, idempotency: Idempotency, shown: Mapping[str, Any]) -> None:

@@ -12,12 +12,13 @@ from graphql import (
     get_named_type,
     get_nullable_type,
     is_list_type,
+    is_non_null_type,
     is_object_type,
 )
-from sqlalchemy import ARRAY, Uuid, bindparam, column, func, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, bindparam, column, exists, func, literal_column, select
 from sqlalchemy.types import TypeEngine
 
-from engine.publish.fields import ITEMS, REF
+from engine.publish.fields import ITEMS, READ, REF
 from engine.read.arguments import DEFINITION, python_name
 from engine.read.compiler import BoundStatement, Compiler, Fields, Grouped
 from engine.read.rows import ROOT, Rows, rows
@@ -90,7 +91,8 @@ def plan_payload(compiler: Compiler, field: GraphQLField, fields: Fields) -> Pay
             continue
         if ITEMS in metadata:
             items[python_name(name)] = tuple(metadata[ITEMS])
-            found = Rows(Items, Items(python_name(name), metadata[ITEMS]), ())
+            item = Items(python_name(name), metadata[ITEMS])
+            found = Rows(Items, item, _still_there(compiler, get_named_type(definition.type), inner, item))
         else:
             listed = is_list_type(get_nullable_type(definition.type))
             found = _named_rows(metadata[REF], python_name(name), listed)
@@ -98,6 +100,20 @@ def plan_payload(compiler: Compiler, field: GraphQLField, fields: Fields) -> Pay
         columns[key] = shown.label(f"c{len(columns)}")
     compiled = compiler.finished(select(*columns.values())) if columns else None
     return PayloadPlan(type_, grouped, tuple(columns), items, compiled, compiler)
+
+
+def _still_there(compiler: Compiler, type_: Any, fields: Fields, item: Any) -> tuple[ColumnElement[bool], ...]:
+    """That each record is still there which is asked of an item and which the schema promises. An item without one is
+    left out: the record may have been deleted since the change, above all when the change was sent again."""
+    needed = []
+    for asked in compiler.selected(type_, fields).values():
+        node = asked[0].node
+        definition = type_.fields.get(node.name.value)
+        if definition is None or not is_non_null_type(definition.type) or not is_object_type(definition.type.of_type):
+            continue
+        found = definition.extensions[DEFINITION].metadata[READ](item, compiler.arguments.of(definition, node))
+        needed.append(exists(found.select(literal_column("1"))))
+    return tuple(needed)
 
 
 def _named_rows(model: type[Any], name: str, listed: bool) -> Rows:

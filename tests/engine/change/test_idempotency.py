@@ -13,7 +13,7 @@ from models.database import Database
 from models.tables.base import utc_now
 from resolvers.changes.pruned_events import PRUNE
 from tests.support.recipes import opportunities
-from tests.support.world import World
+from tests.support.world import World, tables
 
 
 async def keys(database: Database) -> list[str]:
@@ -77,3 +77,50 @@ async def test_they_are_deleted_in_the_background(world: World, monkeypatch: pyt
     async with retention.pruning(world.database, 0, PRUNE[True], 2.0), asyncio.timeout(20):
         while await keys(world.database) != ["new"]:
             """It comes by itself."""
+
+
+async def test_a_merged_record_is_answered_by_the_one_that_stays(world: World) -> None:
+    """The change is not made again; its record is the one it was merged into, alone and in lists."""
+    update = {"leadId": world["Ada"], "title": "Ada & sons", "idempotencyKey": "update"}
+    assign = {"leadIds": [world["Ada"], world["Bob"]], "memberId": world["mia"], "idempotencyKey": "assign"}
+    await world.change("updateLead", update, "lead { id }")
+    await world.change("assignLeads", assign, "leads { id } results { leadId }")
+    await world.change("mergeLeads", {"winnerId": world["Cleo"], "loserId": world["Ada"]})
+    before = await tables(world.database)
+    again = await world.change("updateLead", update, "lead { id title }")
+    assert again["lead"] == {"id": world["Cleo"], "title": "Cleo"}
+    again = await world.change("assignLeads", assign, "leads { id } results { leadId }")
+    assert again["leads"] == [{"id": world["Cleo"]}, {"id": world["Bob"]}]
+    assert again["results"] == [{"leadId": world["Ada"]}, {"leadId": world["Bob"]}]
+    assert await tables(world.database) == before
+
+
+async def test_what_is_gone_is_left_out(world: World) -> None:
+    """No null where the schema promises a record: an item without a record that is asked of it is left out."""
+    rule = {"name": "All", "condition": {"value": {"isSet": True}}, "memberId": world["mia"]}
+    await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": [rule]})
+    given = {"pipelineId": world["Sales"], "idempotencyKey": "route"}
+    show = "routedCount routed { lead { title } } named: routed { lead { title } rule { name } } unrouted { reason }"
+    named = [{"lead": {"title": title}, "rule": {"name": "All"}} for title in ("Ada", "Dan")]
+    first = await world.change("routeUnassigned", given, show)
+    assert (first["routedCount"], first["named"]) == (2, named)
+    await world.change("deleteLead", {"leadId": world["Dan"]})
+    again = await world.change("routeUnassigned", given, show)
+    assert (again["routedCount"], again["routed"], again["named"]) == (2, [{"lead": {"title": "Ada"}}], named[:1])
+    replaced = [{**rule, "name": "Others"}]
+    await world.change("setRoutingRules", {"pipelineId": world["Sales"], "rules": replaced})
+    again = await world.change("routeUnassigned", given, show)
+    assert (again["routed"], again["named"]) == ([{"lead": {"title": "Ada"}}], [])
+    await world.change("deleteLead", {"leadId": world["Cleo"]})
+    assert (await world.change("routeUnassigned", given, "unrouted { lead { title } }"))["unrouted"] == []
+
+
+async def test_a_deleted_record_is_null(world: World) -> None:
+    """Where the schema allows it; lists are without it."""
+    update = {"leadId": world["Ada"], "title": "Ada & sons", "idempotencyKey": "update"}
+    assign = {"leadIds": [world["Ada"], world["Bob"]], "memberId": world["mia"], "idempotencyKey": "assign"}
+    await world.change("updateLead", update, "lead { id }")
+    await world.change("assignLeads", assign, "leads { id }")
+    await world.change("deleteLead", {"leadId": world["Ada"]})
+    assert (await world.change("updateLead", update, "lead { id }"))["lead"] is None
+    assert (await world.change("assignLeads", assign, "leads { id }"))["leads"] == [{"id": world["Bob"]}]
