@@ -112,7 +112,7 @@ async def test_leads_of_owners_who_left_are_found(left: World, filter: dict[str,
 
 
 async def test_leads_of_owners_who_left_are_routed(left: World) -> None:
-    """Only when asked, and by rules that can tell them from leads without an owner; closed ones stay as they are."""
+    """Only when asked, and by rules that distinguish them from leads without an owner; closed ones stay as they are."""
     world = left
     rules = [
         {"name": "Left", "memberId": world["mia"], "condition": {"ownerInactive": {"is": True}}},
