@@ -7,7 +7,7 @@ from engine.read.json_text import Expression
 from engine.read.slots import Args
 from models.rules.roles import Role
 from models.rules.text import spelled
-from resolvers.reads.rights import holds
+from resolvers.reads.members import includes
 from schema.mutation import Mutation
 
 
@@ -22,7 +22,7 @@ def _named_by_mutations(cls: type) -> type:
 
 def _runs(needed: Role, mutation: str) -> object:
     def resolver(root: object, args: Args) -> Expression:
-        return holds(needed)
+        return includes(needed)
 
     return read(resolver, f"Whether you may run `{mutation}`, on some records at least.")
 

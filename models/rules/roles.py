@@ -25,7 +25,7 @@ class Own:
     """A right on one's own records: those of which a column names the member, and those of nobody, if `unowned`. From
     the role `above` on it is a right on all.
 
-    Reads show the same rule (`resolvers/reads/rights.py`).
+    Reads show the same rule (`resolvers/reads/members.py`).
     """
 
     columns: tuple[str, ...]

@@ -1,16 +1,24 @@
-"""Members: who they are, and who the caller is."""
+"""Members: who they are, who the caller is, and what the caller may do.
 
+Rights are the rules by which changes refuse, as SQL. They say nothing of the state of a record: whether a lead is
+closed is seen from the lead.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Uuid, cast, func, literal_column
+from sqlalchemy import Uuid, and_, cast, func, literal_column, or_
 
+from engine.publish.fields import NEEDED, ReadResolver
 from engine.read.filters import holds
-from engine.read.json_text import Expression, quoted, typed_id
+from engine.read.json_text import Expression, among, quoted, typed_id
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.rows import ORGANISATION, SUBJECT, Rows, Same, rows
+from engine.read.rows import ORGANISATION, ROLE, SUBJECT, Rows, Same, rows
 from engine.read.slots import Args
+from models.rules.roles import Own, Role
 from models.tables.lead import Lead
 from models.tables.member import Member
+from resolvers.reads.tasks import filters
 
 ORDERS = {
     "NAME": Order(lambda row: row.sort_key, "By name, regardless of case and accents; numbers by value."),
@@ -53,3 +61,30 @@ def open_leads(member: Any, args: Args) -> Expression:
     found = rows(Lead)
     lead = found.entity
     return found.where(lead.owner_id == member.id, lead.closed_at.is_(None)).select(func.count()).scalar_subquery()
+
+
+def includes(needed: Role) -> Expression:
+    """Whether the caller's role includes this one."""
+    return among(ROLE, (role.value for role in Role if role.includes(needed)))
+
+
+def may(change: Callable[..., Any], own: Own | None = None) -> ReadResolver:
+    """Whether the caller may make a change, of any record or of one's own; the role is that of its mutation."""
+
+    def resolver(record: Any, args: Args) -> Expression:
+        right = includes(NEEDED[change])
+        return right if own is None else and_(right, _is_own(own, record))
+
+    return resolver
+
+
+def _is_own(own: Own, record: Any) -> Expression:
+    columns = [getattr(record, name) for name in own.columns]
+    mine = func.coalesce(or_(*(column == filters.viewer_id() for column in columns)), literal_column("false"))
+    nobodys = [column.is_(None) for column in columns] if own.unowned else []
+    return or_(includes(own.above), mine, *nobodys)
+
+
+def of_record(record: Any, args: Args) -> Same:
+    """The rights on a record: an object of the record's own row."""
+    return Same(record)

@@ -10,7 +10,7 @@ from engine.publish.fields import column, id_field, optional, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from models.tables.activity import ActivityType
-from resolvers.reads import rights
+from resolvers.reads import members
 from schema.filters.lead import DateTimeRange
 from schema.types.contact import Contact
 from schema.types.member import Member
@@ -32,7 +32,7 @@ publish(
 @strawberry.type(description="An activity on a lead, as the person who did it logged it.")
 class Activity(Node):
     id: strawberry.ID = id_field("activity", "The activity's id.")
-    viewer_can: ActivityRights = read(rights.of_record, ABOUT)
+    viewer_can: ActivityRights = read(members.of_record, ABOUT)
     type: ActivityType = column("type", "The type of activity.")
     subject: str = column("subject", "What it was about, in one line.")
     body: str | None = column("body", "What was said, in any number of lines.")

@@ -11,7 +11,7 @@ from engine.publish.fields import Argument, column, connection, id_field, option
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from engine.read.filters import found_by
-from resolvers.reads import contacts, lead_lists, rights
+from resolvers.reads import contacts, lead_lists, members
 from resolvers.reads import record_leads as deal_totals
 from resolvers.reads.tasks import tasks
 from schema.filters.lead import LeadFilter, LeadOrder
@@ -80,7 +80,7 @@ class DealTotals:
 @strawberry.type(description="A company you sell to. Salespeople also say account.")
 class Customer(Node):
     id: strawberry.ID = id_field("customer", "The customer's id.")
-    viewer_can: CustomerRights = read(rights.of_record, ABOUT)
+    viewer_can: CustomerRights = read(members.of_record, ABOUT)
     name: str = column("name", "The company's name.")
     website: str | None = column("website", "The company's web address.")
     industry: str | None = column("industry", "The company's industry.")
@@ -113,7 +113,7 @@ class Customer(Node):
 @strawberry.type(description="A person you deal with.")
 class Contact(Node):
     id: strawberry.ID = id_field("contact", "The contact's id.")
-    viewer_can: ContactRights = read(rights.of_record, ABOUT)
+    viewer_can: ContactRights = read(members.of_record, ABOUT)
     name: str = column("name", "The person's name.")
     email: str | None = column("email", "The person's e-mail address.")
     phone: str | None = column("phone", "The person's telephone number.")

@@ -13,7 +13,7 @@ from models.rules.entering import LeadField
 from models.rules.refusal import Refusal
 from models.tables.pipeline import PipelineType
 from resolvers.changes.leads import move
-from resolvers.reads import activities, leads, rights, stage_times, transitions
+from resolvers.reads import activities, leads, members, stage_times, transitions
 from resolvers.reads.events import timelines as histories
 from resolvers.reads.tasks import tasks
 from schema.filters.task import TaskFilter, TaskOrder
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from schema.types.event import Event
 
 
-MOVES = rights.may(move.move_lead)
+MOVES = members.may(move.move_lead)
 
 
 @strawberry.type(description="One step in the history of a lead: that it entered a stage.")
@@ -75,7 +75,7 @@ class StageTime:
 )
 class Lead(Node):
     id: strawberry.ID = id_field("lead", "The lead's id.")
-    viewer_can: LeadRights = read(rights.of_record, ABOUT)
+    viewer_can: LeadRights = read(members.of_record, ABOUT)
     rank: str = column("rank", "Its place in its column: cards are sorted by this text, byte by byte, and then by id.")
     title: str = column("title", "What the sale is about.")
     description: str | None = column("description", "Anything else worth knowing.")

@@ -11,7 +11,7 @@ from engine.read.json_text import Expression
 from engine.read.rows import ORGANISATION, ROLE
 from engine.read.slots import Args
 from models.rules.roles import Role
-from resolvers.reads import members, organisations, rights
+from resolvers.reads import members, organisations
 from resolvers.reads.tasks import counts as task_counts
 from schema.types.task_counts import TaskCounts
 
@@ -61,7 +61,7 @@ class Viewer:
     role: Role = read(_role, "Your role: the lesser of the one in your token and the one of your member record.")
     member: Member | None = read(members.viewer_member, "Your member record; null before you sign in.")
     can: Annotated["ViewerRights", strawberry.lazy("schema.rights")] = read(
-        rights.of_record, "The mutations that your role lets you run: what to offer at all."
+        members.of_record, "The mutations that your role lets you run: what to offer at all."
     )
     task_counts: TaskCounts = read(
         task_counts.task_counts,

@@ -6,7 +6,7 @@ from engine.publish.fields import column, id_field, read
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from models.tables.pipeline import PipelineType
-from resolvers.reads import rights, stages
+from resolvers.reads import members, stages
 from resolvers.reads import routing as pools
 from schema.types.rights import ABOUT, PipelineRights
 from schema.types.routing import RoutingRule
@@ -16,7 +16,7 @@ from schema.types.stage import Stage
 @strawberry.type(description="The stages that leads go through, from first contact to won or lost: a board.")
 class Pipeline(Node):
     id: strawberry.ID = id_field("pipeline", "The pipeline's id.")
-    viewer_can: PipelineRights = read(rights.of_record, ABOUT)
+    viewer_can: PipelineRights = read(members.of_record, ABOUT)
     name: str = column("name", "The name of the board.")
     type: PipelineType = column("type", "Whether it holds leads or opportunities.")
     description: str | None = column("description", "What the pipeline is for.")

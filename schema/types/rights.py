@@ -24,14 +24,14 @@ from resolvers.changes.pipelines.stages import add_stage, reorder_stages, update
 from resolvers.changes.tasks.complete import complete_task
 from resolvers.changes.tasks.create_update import delete_task, update_task
 from resolvers.changes.tasks.status import cancel_task, reopen_task
-from resolvers.reads import rights
+from resolvers.reads import members
 
 ABOUT = "What your role lets you do with it. Whether its present state allows that is another matter."
 
 
 def right(mutation: Callable[..., Any], description: str, own: Own | None = None) -> Any:
     """A field that says whether the caller may run a mutation."""
-    return read(rights.may(mutation, own), description)
+    return read(members.may(mutation, own), description)
 
 
 @strawberry.type(description="What you may do with a lead.")

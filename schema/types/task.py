@@ -10,7 +10,7 @@ from engine.publish.fields import column, connection, id_field, read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import Date, DateTime
 from models.tables.task import TaskPriority, TaskStatus
-from resolvers.reads import rights
+from resolvers.reads import members
 from resolvers.reads.tasks import tasks
 from schema.types.member import Member
 from schema.types.rights import ABOUT, TaskRights
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @strawberry.type(description="A task for a member. A task on a lead is a follow-up: the next step of the sale.")
 class Task(Node):
     id: strawberry.ID = id_field("task", "The task's id.")
-    viewer_can: TaskRights = read(rights.of_record, ABOUT)
+    viewer_can: TaskRights = read(members.of_record, ABOUT)
     title: str = column("title", "What has to be done.")
     notes: str | None = column("notes", "Notes for the assignee.")
     status: TaskStatus = column("status", "Whether it is open, completed or cancelled.")

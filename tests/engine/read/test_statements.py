@@ -187,8 +187,8 @@ async def test_a_payload_that_cannot_be_shown_stops_the_change(counted: Counted,
     """A wrong argument within the payload's selection refuses the operation, and nothing is changed."""
     lead = next(row for row in tables["lead"] if row["org_id"] == organisation_id(DEMO))
     stage = next(row for row in tables["stage"] if row["org_id"] == lead["org_id"] and row["id"] != lead["stage_id"])
-    variables = {"lead": public_id("lead", lead["id"]), "stage": public_id("stage", stage["id"]), "size": 0}
+    variables = {"lead": public_id("lead", lead["id"]), "stage": public_id("stage", stage["id"]), "size": 101}
     prepared = counted.engine.documents.prepare(MOVE)
-    with pytest.raises(RequestError, match="first: 0 is out of range"):
+    with pytest.raises(RequestError, match="first: 101 is out of range"):
         await counted.engine.execute(prepared, variables, Caller(DEMO, "tester", Role.ADMIN))
     assert counted.sent == []
