@@ -176,7 +176,7 @@ async def test_the_log_and_the_history_agree(database: Database, api: Any) -> No
         a_deal("Talking", title="a", created_at=date(1900, 1, 1)),
         a_deal("Talking", title="b", created_at=date(1969, 12, 31), closed_at=date(2031, 5, 6)),
         a_deal("Lost", title="c", created_at=date(2026, 1, 1), closed_at=date(2026, 1, 1), lost_reason="Too dear"),
-        a_deal("Won", title="d", created_at=date(2026, 1, 1), lost_reason="None of it"),
+        a_deal("Won", title="d", created_at=datetime(2026, 1, 1, 9), lost_reason="None of it"),
         a_deal("Won", title="e", closed_at=date(2026, 2, 1), entered=[("Offer", date(2026, 1, 2))]),
     ]
     options = Import("acme", "Sales", stages=["New"], won=["Won"], lost=["Lost"], create_missing=True)
