@@ -13,6 +13,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     parse,
     specified_rules,
@@ -63,9 +64,11 @@ class Prepared:
 class Documents:
     """Prepares documents, and caches both valid and refused ones; drops the least recently used first."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, size: int = 1000) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, size: int = 1000, *, introspection: bool = True) -> None:
+        """Without `introspection`, `__schema` and `__type` are refused, and no message suggests a name."""
         self.schema = schema
         self.limits = limits
+        self.introspection = introspection
         self._prepared = _Recent[Prepared](size, MOST_TEXT)
         # Kept apart, so that a stream of refused documents does not push out the valid ones.
         self._refused = _Recent[list[GraphQLError]](size // 4 + 1, MOST_REFUSED_TEXT)
@@ -91,15 +94,27 @@ class Documents:
         self._prepared.put(key, prepared)
         return prepared
 
-    def _prepare(self, text: str, operation_name: str | None) -> Prepared:
+    def check(self, text: str) -> DocumentNode:
+        """The document, parsed. Raises `RequestError` if it is not GraphQL, over a limit, or invalid."""
         document = self._parse(text)
         if empty := list(islice(_empty_selections(document), MOST_ERRORS)):
             raise RequestError([_coded(found, Code.GRAPHQL_PARSE_FAILED) for found in empty])
         # The limits are checked first: some of the standard rules take quadratic time.
         errors = exceeded(self.schema, document, self.limits)
-        errors = errors or validate(self.schema, document, specified_rules, max_errors=MOST_ERRORS)
+        if not errors and not self.introspection:
+            errors = validate(self.schema, document, [NoSchemaIntrospectionCustomRule], max_errors=1)
+            if errors:
+                text = "Introspection is switched off on this server. Read the schema from `schema.graphql`."
+                raise refusal(Code.INTROSPECTION_DISABLED, text)
+        errors = errors or validate(
+            self.schema, document, specified_rules, MOST_ERRORS, hide_suggestions=not self.introspection
+        )
         if errors:
             raise RequestError([_coded(found, Code.GRAPHQL_VALIDATION_FAILED) for found in errors])
+        return document
+
+    def _prepare(self, text: str, operation_name: str | None) -> Prepared:
+        document = self.check(text)
         operation = _choose(document, operation_name)
         name = operation.name.value[:LONGEST_NAME] if operation.name else "anonymous"
         cost = Ruler(self.schema, document, self.limits).operation(operation).cost

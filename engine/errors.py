@@ -46,6 +46,22 @@ class Code(StrEnum):
         "GRAPHQL_VALIDATION_FAILED",
         "The document does not fit the schema. Compare it with `schema.graphql`.",
     )
+    INTROSPECTION_DISABLED = (
+        "INTROSPECTION_DISABLED",
+        "This server does not answer `__schema` and `__type`. Read the schema from `schema.graphql`.",
+    )
+    PERSISTED_QUERY_NOT_FOUND = (
+        "PERSISTED_QUERY_NOT_FOUND",
+        "No trusted document has this id. Send the document itself, or have it added to the manifest.",
+    )
+    PERSISTED_QUERY_NOT_SUPPORTED = (
+        "PERSISTED_QUERY_NOT_SUPPORTED",
+        "The server has no trusted documents, and keeps none that clients send. Send the document itself.",
+    )
+    DOCUMENT_NOT_TRUSTED = (
+        "DOCUMENT_NOT_TRUSTED",
+        "The server runs only its trusted documents. Send the `documentId` of one.",
+    )
     OPERATION_RESOLUTION_FAILURE = (
         "OPERATION_RESOLUTION_FAILURE",
         "`operationName` selects no operation of the document. Send the name of one that it has.",

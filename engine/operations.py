@@ -94,7 +94,8 @@ class Operations:
         texts = self.plans.outline(prepared).texts
         if texts and variables and texts <= variables.keys() and all(type(variables[name]) is str for name in texts):
             return VariableValues({}, {name: variables[name] for name in texts})  # texts need no coercion
-        return coerced(self.schema, prepared.document, definitions, variables or {})
+        shown = self.documents.introspection
+        return coerced(self.schema, prepared.document, definitions, variables or {}, suggesting=shown)
 
     def _bound(self, compiled: BoundStatement, values: VariableValues, caller: Caller, **more: Any) -> list[Any]:
         try:

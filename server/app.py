@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
+from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -35,7 +36,8 @@ from server.auth.origins import CrossOrigin, Origins
 from server.edge.body_limit import BodyLimit
 from server.observe.calls import Calls
 from server.observe.health import health_routes, look_at, metrics_route
-from server.pages import graphiql_assets, graphiql_page
+from server.pages import graphiql_assets, graphiql_page, shows_graphiql
+from server.persisted.trusted import trusted_documents
 from server.settings import Settings
 from server.transport.handshake import Sockets
 from server.transport.http import GraphQL
@@ -80,10 +82,18 @@ class Application(Starlette):
 
 
 def create_app(
-    settings: Settings, database: Database, start: Start | None = None, calls: Calls | None = None
+    settings: Settings,
+    database: Database,
+    start: Start | None = None,
+    calls: Calls | None = None,
+    schema: GraphQLSchema = graphql_schema,
 ) -> Application:
-    """The application on an open database. `start` opens the engine while the application runs."""
+    """The application on an open database. `start` opens the engine, which serves `schema`, while the application runs.
+
+    Raises `WrongSettings` when a trusted document does not fit the schema.
+    """
     service = Service(settings, calls=calls)
+    service.trusted = trusted_documents(settings, make_documents(settings, schema))
     metrics = service.calls.metrics
     start = start or partial(
         start_engine,
@@ -108,11 +118,11 @@ def create_app(
     routes = [
         Route("/", to_graphql),
         *health_routes(service, database),
-        *([metrics_route(service, look)] if settings.metrics else []),
+        metrics_route(service, look),
         # Listed for readers of the routes, and for a server that mounts the application below another path.
         Route(PATH, graphql),
         WebSocketRoute(PATH, sockets),
-        Mount("/graphiql", graphiql_assets()),
+        *([Mount("/graphiql", graphiql_assets())] if shows_graphiql(settings) else []),
     ]
     parts = {"routes": routes, "exception_handlers": {HTTPException: not_found}, "lifespan": lifespan}
     return Application(service, graphql, sockets, origins, **parts)
@@ -138,16 +148,9 @@ async def start_engine(
         hit=hit,
     )
     rates = Rates(settings.organisation_rate, settings.member_rate, hit=hit)
-    limits = Limits(
-        depth=settings.max_depth,
-        aliases=settings.max_aliases,
-        fields=settings.max_fields,
-        root_fields=settings.max_root_fields,
-        tokens=settings.max_tokens,
-        cost=settings.max_cost,
-    )
+    documents = make_documents(settings, graphql_schema)
     allowance = Allowance(settings.compile_seconds_per_member, settings.compile_seconds_per_organisation)
-    plans = Plans(graphql_schema, limits, allowance=allowance, watch=watch)
+    plans = Plans(graphql_schema, documents.limits, allowance=allowance, watch=watch)
     wakeups = make_wakeups(settings.events_url or database.url)
     async with (
         sharing(rates, settings.events_url),
@@ -166,7 +169,7 @@ async def start_engine(
         yield Engine(
             graphql_schema,
             database,
-            Documents(graphql_schema, limits),
+            documents,
             feed,
             plans,
             shares=shares,
@@ -174,6 +177,20 @@ async def start_engine(
             most_bytes=settings.max_answer_bytes,
             restricted=restricted,
         )
+
+
+def make_documents(settings: Settings, schema: GraphQLSchema) -> Documents:
+    """Documents of this schema within the limits of the settings."""
+    limits = Limits(
+        depth=settings.max_depth,
+        aliases=settings.max_aliases,
+        fields=settings.max_fields,
+        root_fields=settings.max_root_fields,
+        tokens=settings.max_tokens,
+        cost=settings.max_cost,
+    )
+    shown = settings.introspection and not settings.trusted_documents_only
+    return Documents(schema, limits, introspection=shown)
 
 
 def make_wakeups(url: str) -> Wakeups:

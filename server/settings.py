@@ -74,6 +74,18 @@ class Settings(BoundSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of browser apps that may call the API, separated by commas. * allows every origin."
     )
+    graphiql: bool = Field(True, description="Show GraphiQL to browsers at /graphql.")
+    introspection: bool = Field(
+        True, description="Answer `__schema` and `__type`, which GraphiQL and code generators read the schema with."
+    )
+    trusted_documents: Path | None = Field(
+        None,
+        description="JSON file of documents that clients run by their ids: the manifest of Relay, Apollo or GraphQL"
+        " Code Generator. Each document is checked at the start.",
+    )
+    trusted_documents_only: bool = Field(
+        False, description="Run no other documents than those of DEALBOARD_TRUSTED_DOCUMENTS."
+    )
     shutdown_timeout: float = Field(
         10.0, gt=0, description="Seconds that running requests have to finish after a signal to stop."
     )
@@ -165,6 +177,12 @@ class Settings(BoundSettings):
         if value and len(value.encode()) < SHORTEST_SECRET:
             raise ValueError(f"must have at least {SHORTEST_SECRET} bytes; generate one with `openssl rand -base64 48`")
         return value or None
+
+    @model_validator(mode="after")
+    def _trusting(self) -> Self:
+        if self.trusted_documents_only and self.trusted_documents is None:
+            raise ValueError("set DEALBOARD_TRUSTED_DOCUMENTS to run only trusted documents")
+        return self
 
     @model_validator(mode="after")
     def _verifiable(self) -> Self:

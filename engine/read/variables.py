@@ -35,13 +35,15 @@ def coerced(
     document: DocumentNode,
     definitions: Collection[VariableDefinitionNode],
     given: Mapping[str, Any],
+    *,
+    suggesting: bool = True,
 ) -> VariableValues:
-    """The values of these variables.
+    """The values of these variables. Messages suggest names of fields and values, unless that is not wanted.
 
     Raises `RequestError` for all invalid parts at once. Each error locates the definition of its variable, and names in
     `extensions` the `variable`, the `argument` it is used for, and the `path` of the part from that argument on.
     """
-    values = get_variable_values(schema, definitions, dict(given), max_errors=MOST_ERRORS)
+    values = get_variable_values(schema, definitions, dict(given), MOST_ERRORS, not suggesting)
     if isinstance(values, VariableValues):
         return values
     invalid = [found for found in values if found.original_error is not None]

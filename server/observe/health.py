@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from engine.engine import Engine
+from engine.errors import Code, encode_errors, error
 from models.database import UNREACHABLE, Database
 from models.migrate import is_current
 from server.auth.loopback import comes_from_here
@@ -85,11 +86,15 @@ def look_at(service: Service, database: Database) -> None:
 
 
 def metrics_route(service: Service, look: Callable[[], None]) -> Route:
-    """The address of the metrics. It requires the token of the settings; without one, it answers only this machine."""
+    """The address of the metrics. It requires the token of the settings; without one, it answers only this machine; and
+    nobody where metrics are switched off."""
     token = service.settings.metrics_token
     wanted = f"Bearer {token}".encode()
 
     async def metrics(request: Request) -> Response:
+        if not service.settings.metrics:
+            off = error(Code.BAD_REQUEST, "Metrics are switched off on this server (setting DEALBOARD_METRICS).")
+            return Response(encode_errors([off]), 404, media_type="application/json")
         given = request.headers.get("authorization", "").encode()
         if token is not None and not compare_digest(given, wanted):
             refused = NotAuthenticated("Send `Authorization: Bearer …` with the setting DEALBOARD_METRICS_TOKEN.")

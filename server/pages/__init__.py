@@ -44,17 +44,33 @@ HEADERS = {
 
 PAGE = Template((FOLDER / "page.html").read_text())
 MISSING = Template((FOLDER / "missing.html").read_text())
+CLOSED = Template((FOLDER / "closed.html").read_text())
 
 NO_NPM = "npm fetches and bundles them, and is missing: install Node.js 18 or later with npm,"
 NPM = "npm, which fetches and bundles them, is installed:"
+
+OFF = "GraphiQL, the page to explore it with, is switched off on this server (setting <code>DEALBOARD_GRAPHIQL</code>)."
+TRUSTED = (
+    "GraphiQL, the page to explore it with, is switched off, because this server runs only its trusted documents"
+    " (setting <code>DEALBOARD_TRUSTED_DOCUMENTS_ONLY</code>). Send the <code>documentId</code> of one."
+)
 
 TEMPLATE = {"Authorization": "Bearer <your token>", "orgid": "<your organisation>"}
 """What the headers editor shows where the page has no token."""
 
 
 def graphiql_page(settings: Settings) -> ASGIApp:
-    """The page for these settings; without built assets, one that says how to build them."""
-    return GraphiQLPage(settings)
+    """The page for these settings; without built assets, one that says how to build them; or one that says why there is
+    none."""
+    if shows_graphiql(settings):
+        return GraphiQLPage(settings)
+    reason = TRUSTED if settings.trusted_documents_only else OFF
+    return HTMLResponse(CLOSED.substitute(reason=reason), 404, HEADERS)
+
+
+def shows_graphiql(settings: Settings) -> bool:
+    """Whether browsers see GraphiQL: unless it is switched off, or could run nothing that is typed into it."""
+    return settings.graphiql and not settings.trusted_documents_only
 
 
 class GraphiQLPage:

@@ -21,7 +21,8 @@ from rich.console import Console
 
 from models.database import UNREACHABLE, Database
 from models.rules.roles import Role
-from server.app import create_app
+from schema.api import graphql_schema
+from server.app import create_app, make_documents
 from server.auth.loopback import is_loopback
 from server.edge.edge import ConnectionEdge
 from server.edge.http_protocol import http_protocol
@@ -31,6 +32,8 @@ from server.observe.calls import Calls
 from server.observe.logs import call_level, configure
 from server.observe.metrics import Metrics
 from server.observe.tracing import opened_tracer
+from server.pages import shows_graphiql
+from server.persisted.trusted import trusted_documents
 from server.process.demo import load_demo
 from server.process.runtime import DEMO_ORGANISATION, DEMO_SUBJECT, connect, make_token, open_migrated
 from server.process.workers import Parent, Workers
@@ -60,6 +63,7 @@ async def serve_app(settings: Settings) -> None:
     with listen(settings.host, settings.port) as listener:
         announce = partial(print_address, settings, listener.getsockname()[1])
         if settings.workers > 1:
+            trusted_documents(settings, make_documents(settings, graphql_schema))  # once, instead of in each of them
             await serve_in_workers(settings, listener, announce)
             return
         async with (
@@ -216,7 +220,8 @@ def print_address(settings: Settings, port: int) -> None:
         token = make_token(
             settings, organisation=DEMO_ORGANISATION, subject=DEMO_SUBJECT, role=Role.ADMIN, lifetime=DEMO_LIFETIME
         )
-        console.print("Open it in a browser: GraphiQL starts with working examples and a token.")
+        if shows_graphiql(settings):
+            console.print("Open it in a browser: GraphiQL starts with working examples and a token.")
         console.print("\nOther clients send these headers, as an admin of the demo organisation:")
         console.print(f"  Authorization: Bearer {token}", soft_wrap=True, highlight=False)
         console.print(f"  orgid: {DEMO_ORGANISATION}", highlight=False)

@@ -30,6 +30,9 @@ STATUSES: dict[str, int] = {
     Code.INTERNAL_SERVER_ERROR: 500,
     Code.SERVICE_UNAVAILABLE: 503,
     Code.TIMED_OUT: 504,
+    # Apollo's clients and servers expect 200 with these two, and fall back by their code or message.
+    Code.PERSISTED_QUERY_NOT_FOUND: 200,
+    Code.PERSISTED_QUERY_NOT_SUPPORTED: 200,
 }
 """The status of a refused operation by the code of its first error; 400 for all others."""
 
@@ -104,7 +107,7 @@ class GraphQL:
     ) -> None:
         engine = self.service.engine
         try:
-            prepared = engine.documents.prepare(asked.query, asked.operation_name)
+            prepared = self.service.prepare(asked)
             call.runs(prepared)
             if prepared.kind == "mutation" and method == "GET":
                 raise BadRequest(

@@ -10,7 +10,7 @@ from engine.errors import RequestError, code_of
 from engine.failures import masked
 from server.observe.calls import Call
 from server.transport.messages import failed
-from server.transport.service import GraphQLRequest, Runs, following
+from server.transport.service import GraphQLRequest, Service, following
 
 
 class Operation:
@@ -35,13 +35,13 @@ class Operation:
         if self.task is not None and not self.changes:
             self.task.cancel()
 
-    async def run(self, engine: Runs, call: Call, asked: GraphQLRequest, who: Caller) -> None:
+    async def run(self, service: Service, call: Call, asked: GraphQLRequest, who: Caller) -> None:
         """Run it, and end it with `complete` or with `error`."""
         last = f'{{"id":{self.id},"type":"complete"}}'
         with call:
             call.organisation = who.organisation
             try:
-                await self._answer(engine, call, asked, who)
+                await self._answer(service, call, asked, who)
             except RequestError as refused:
                 call.code = refused.code
                 last = failed(self.id, refused.errors)
@@ -54,8 +54,8 @@ class Operation:
             self.release()
             await self.send(last)
 
-    async def _answer(self, engine: Runs, call: Call, asked: GraphQLRequest, who: Caller) -> None:
-        prepared = engine.documents.prepare(asked.query, asked.operation_name)
+    async def _answer(self, service: Service, call: Call, asked: GraphQLRequest, who: Caller) -> None:
+        prepared, engine = service.prepare(asked), service.engine
         call.runs(prepared)
         self.changes = prepared.kind == "mutation"
         if prepared.kind == "subscription":

@@ -16,6 +16,7 @@ from engine.live.shared_stream import Frame
 from server.auth.tokens import Authenticator
 from server.observe.calls import Calls
 from server.observe.metrics import Metrics
+from server.persisted.trusted import TrustedDocuments
 from server.settings import Settings
 from server.transport.connections import Connections
 from server.transport.large import LargeRequests
@@ -24,7 +25,7 @@ from server.transport.refusals import BadRequest
 DEEPEST = 64
 """Most levels of objects and lists in the variables."""
 
-PARAMETERS = ("query", "operationName", "variables", "extensions")
+PARAMETERS = ("query", "documentId", "operationName", "variables", "extensions")
 
 
 class Response(Protocol):
@@ -60,6 +61,21 @@ class Runs(Protocol):
     async def find_restricted(self, people: Collection[Person]) -> Mapping[Person, Restriction]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """The parameters of one GraphQL request. With `cost`, the response reports what the operation costs.
+
+    The document is either `query`, or the one that has the `document_id`, or the `document_hash`.
+    """
+
+    query: str | None = None
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    cost: bool = False
+    document_id: str | None = None
+    document_hash: str | None = None
+
+
 class Service:
     """The engine, which is set while the app runs, with its settings, calls, connections and authenticator."""
 
@@ -74,16 +90,17 @@ class Service:
         self.large = LargeRequests(self.calls.metrics.hit)
         self.refreshing = asyncio.Lock()
         self.authenticator = authenticator or Authenticator(settings)
+        self.trusted = TrustedDocuments()
 
-
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
-    """The parameters of one GraphQL request. With `cost`, the response reports what the operation costs."""
-
-    query: str
-    operation_name: str | None = None
-    variables: dict[str, Any] | None = None
-    cost: bool = False
+    def prepare(self, asked: GraphQLRequest) -> Prepared:
+        """The operation that a request names, ready to be run. Raises `RequestError`."""
+        if asked.query is not None:
+            text = self.trusted.expect(asked.query)
+        elif asked.document_id is not None:
+            text = self.trusted.find(asked.document_id)
+        else:
+            text = self.trusted.find_by_hash(asked.document_hash or "")
+        return self.engine.documents.prepare(text, asked.operation_name)
 
 
 @asynccontextmanager
@@ -109,7 +126,15 @@ def request_in_object(value: object, most_values: int) -> GraphQLRequest:
         hint = " Batches are not supported: send each request by itself." if isinstance(value, list) else ""
         raise BadRequest(f"A GraphQL request is one JSON object with a `query`, not {_named(value)}.{hint}")
     query, name, variables = value.get("query"), value.get("operationName"), value.get("variables")
-    if not isinstance(query, str):
+    extensions = value.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise BadRequest(f"`extensions` must be an object, not {_named(extensions)}.")
+    id_, hash_ = value.get("documentId"), None
+    if id_ is not None and (query is not None or not isinstance(id_, str)):
+        raise BadRequest("`documentId` must be a string, and the only document: leave `query` out.")
+    if query is None and id_ is None:
+        hash_ = _hash_in(extensions)
+    if not isinstance(query, str) and id_ is None and hash_ is None:
         raise BadRequest(f"`query` must be a string that holds a GraphQL document, not {_named(query)}.")
     if name is not None and not isinstance(name, str):
         raise BadRequest(f"`operationName` must be a string, not {_named(name)}.")
@@ -117,13 +142,21 @@ def request_in_object(value: object, most_values: int) -> GraphQLRequest:
         if not isinstance(variables, dict):
             raise BadRequest(f"`variables` must be an object, not {_named(variables)}.")
         _expect_small(variables, most_values)
-    extensions = value.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise BadRequest(f"`extensions` must be an object, not {_named(extensions)}.")
     cost = (extensions or {}).get("cost", False)
     if not isinstance(cost, bool):
         raise BadRequest(f"`extensions.cost` must be true or false, not {_named(cost)}.")
-    return GraphQLRequest(query, name, variables, cost)
+    return GraphQLRequest(query, name, variables, cost, id_, hash_)
+
+
+def _hash_in(extensions: dict[str, Any] | None) -> str | None:
+    """The hash of a request in Apollo's form, `{"persistedQuery": {"version": 1, "sha256Hash": "…"}}`."""
+    persisted = (extensions or {}).get("persistedQuery")
+    if persisted is None:
+        return None
+    hash_ = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(hash_, str):
+        raise BadRequest("`extensions.persistedQuery` must be an object with the string `sha256Hash`.")
+    return hash_
 
 
 def request_in_url(query_string: bytes, most_values: int) -> GraphQLRequest:

@@ -181,7 +181,7 @@ class Socket:
             await self.send(failed(operation.id, [error(Code.TOO_MANY_SUBSCRIPTIONS, text, limit=most)]))
             return
         self.operations[id_] = operation
-        operation.task = self._spawn(operation.run(self.service.engine, self._call(), asked, who))
+        operation.task = self._spawn(operation.run(self.service, self._call(), asked, who))
 
     def _expect_free(self, id_: str) -> Caller:
         """The caller of an operation that may begin under this id. Raises `Closing`."""

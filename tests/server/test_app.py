@@ -1,29 +1,10 @@
 """The whole application over the real engine: what the transports and the engine expect of each other."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
 from graphql import get_introspection_query
-from httpx2 import ASGITransport, AsyncClient
 
 from models.database import Database
-from server.app import create_app
-from tests.support.stand_in import bearer, settings
-
-
-@asynccontextmanager
-async def asking(database: Database, **given: Any) -> AsyncIterator[AsyncClient]:
-    """A client of the application with these settings."""
-    app = create_app(settings(**given), database)
-    async with (
-        app.router.lifespan_context(app),
-        AsyncClient(
-            transport=ASGITransport(app), base_url="http://api.example", headers=bearer(role="admin")
-        ) as client,
-    ):
-        yield client
+from tests.support.asking import asking
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])

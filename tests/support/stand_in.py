@@ -150,7 +150,7 @@ def application(engine: StandIn, **given: Any) -> Application:
     async def start(_: Settings, __: Database) -> AsyncIterator[StandIn]:
         yield engine
 
-    return create_app(settings(**given), None, start)  # type: ignore[arg-type]
+    return create_app(settings(**given), None, start, schema=SCHEMA)  # type: ignore[arg-type]
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""Persisted documents: which the server knows by id, and which it runs."""
