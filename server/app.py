@@ -104,7 +104,7 @@ def create_app(
     )
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
-    origins = Origins(settings.allowed_origins)
+    origins = Origins(settings.allowed_origins, local=settings.demo)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from server.auth.origins import expect_origin
 from server.bounds import BoundSettings
 
 PREFIX = "DEALBOARD_"
@@ -72,7 +73,9 @@ class Settings(BoundSettings):
         " was imported, unless the token says `email_verified: false`.",
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Origins of browser apps that may call the API, separated by commas. * allows every origin."
+        (),
+        description="Origins of browser apps that may call the API, separated by commas. https://*.example.com allows"
+        " all hosts below, * every origin. Demo mode also allows this machine's, at any port.",
     )
     graphiql: bool = Field(True, description="Show GraphiQL to browsers at /graphql.")
     introspection: bool = Field(
@@ -142,6 +145,11 @@ class Settings(BoundSettings):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(expect_origin(origin) for origin in value)
 
     @field_validator("database_url")
     @classmethod

@@ -14,6 +14,8 @@ from engine.caller import Caller
 from engine.errors import Code, RequestError, code_of, encode_errors
 from engine.failures import masked
 from engine.live.shared_stream import Frame
+from server.compression.accepted import Accepted, accepted
+from server.compression.sending import compressing
 from server.observe.calls import CANCELLED, Call, request_id
 from server.transport.connections import Ending, TooMany
 from server.transport.media import JSON, LONGEST, RESPONSE, STREAM, Accepts, accepts, is_json
@@ -38,6 +40,9 @@ STATUSES: dict[str, int] = {
 
 SINGLE = frozenset({b"authorization", b"orgid", b"content-type", b"content-encoding", b"host", b"origin"})
 """Headers that a request has at most once."""
+
+NOTHING = Accepted(plain=False)
+"""What no answer can be sent in."""
 
 ALLOW = ((b"allow", b"GET, POST, OPTIONS"),)
 ALLOW_POST = ((b"allow", b"POST"),)
@@ -68,7 +73,7 @@ class GraphQL:
             await send_json(send, 200, b"{}", taken.json or RESPONSE, ALLOW)
         else:
             with Call(self.service.calls, "http", request_id(headers), headers) as call:
-                send = _naming(send, call.request_id)
+                send = _naming(compressing(send, accepted(headers.get(b"accept-encoding", b""))), call.request_id)
                 await self._answer(call, method, scope["query_string"], taken, receive, send)
 
     async def _answer(
@@ -193,6 +198,8 @@ def _check(method: str, headers: Mapping[bytes, bytes], taken: Accepts) -> None:
         raise BadRequest("Send GraphQL with POST, or queries with GET.", status=405, headers=ALLOW)
     if taken.json is None and not taken.stream:
         raise BadRequest(f"`Accept` must take {RESPONSE.decode()}, {JSON.decode()} or {STREAM.decode()}.", status=406)
+    if accepted(headers.get(b"accept-encoding", b"")) == NOTHING:
+        raise BadRequest("`Accept-Encoding` must take zstd, br, gzip or identity.", status=406)
     if method == "POST":
         if not is_json(headers.get(b"content-type", b"")[:LONGEST]):
             raise BadRequest("The body must be JSON in UTF-8: send `Content-Type: application/json`.", status=415)

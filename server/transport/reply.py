@@ -8,7 +8,7 @@ from server.transport.refusals import Headers, RefusedRequest
 COMMON: Headers = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
-    (b"vary", b"accept"),
+    (b"vary", b"accept, accept-encoding"),
 )
 HEADERS = {media: ((b"content-type", media + b"; charset=utf-8"), *COMMON) for media in (RESPONSE, JSON)}
 
