@@ -16,6 +16,7 @@ from engine.caller import Caller
 from engine.documents import Prepared
 from engine.errors import Code, refusal
 from engine.failures import Failed, bad_input, history_gone
+from engine.live.log_place import LogPlace
 from engine.live.reader import TooManyStreams
 from engine.live.selection import EventSelection, encode_cursor
 from engine.live.shared_stream import EventPage, Frame, HistoryGone
@@ -29,11 +30,17 @@ class Subscriptions(Operations):
     """Runs subscriptions."""
 
     async def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
+        self,
+        prepared: Prepared,
+        variables: Mapping[str, Any] | None,
+        caller: Caller,
+        seen: str | None = None,
+        place: LogPlace | None = None,
     ) -> AsyncGenerator[Frame]:
         """The results of a subscription, each a complete body. Raises `RequestError` at once when it is refused.
 
-        It resumes after the cursor `seen`, if there is one, rather than after its argument `after`.
+        It resumes after the cursor `seen`, if there is one, rather than after its argument `after`. With a `place`,
+        which goes with it, a frame without a body comes first: it has the cursor where the subscription starts.
         """
         plan, values = await self._plan(prepared, variables, caller)
         compiled, watch = plan.compiled, plan.watch
@@ -45,7 +52,7 @@ class Subscriptions(Operations):
         after = await self._start(watch, values, caller, seen)
         render = partial(self._render, compiled, values.coerced, caller)
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
-        async with aclosing(self.feed.follow(caller.person, key, render, wants, after)) as rendered:
+        async with aclosing(self.feed.follow(caller.person, key, render, wants, after, place)) as rendered:
             try:
                 async for _, frame in rendered:
                     yield frame
@@ -63,6 +70,10 @@ class Subscriptions(Operations):
                 code = failure.code if isinstance(failure, Failed) else Code.TIMED_OUT
                 self.shares.hit(f"subscription_{BOUNDS[code]}")
                 raise
+
+    async def cursor(self, caller: Caller) -> str:
+        """A cursor after which everything comes that the caller's organisation does from now on."""
+        return encode_cursor(caller.org_id, await self.feed.present(caller.org_id))
 
     async def _start(
         self, watch: EventSelection, values: VariableValues, caller: Caller, seen: str | None

@@ -23,9 +23,10 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from engine.caller import Person
 from engine.domain import Domain
 from engine.live.known import KnownRecords
+from engine.live.log_place import LogPlace
 from engine.live.patience import patiently
 from engine.live.reader import Bounds, Reader, read_bounds
-from engine.live.shared_stream import Render, Rendered, Stream
+from engine.live.shared_stream import Frame, Render, Rendered, Stream
 from engine.live.wakeups import CHANNEL, EVERYTHING, Wakeups
 from models.database import Database, Observe, Statement, ignore
 from models.tables.event import EventLog
@@ -112,6 +113,13 @@ class Feed:
         """The first and the last number of an organisation's log."""
         return await patiently(lambda: read_bounds(self.database, org_id))
 
+    async def present(self, org_id: UUID) -> int:
+        """A number at the end of an organisation's log, or just before it: what comes later comes after it."""
+        reader = self.readers.get(org_id)
+        if reader is not None and reader.ready.is_set():
+            return reader.position
+        return (await read_bounds(self.database, org_id)).head
+
     async def _listen(self) -> None:
         async with self.broadcast.subscribe(CHANNEL) as heard:
             while True:
@@ -185,8 +193,11 @@ class Feed:
         render: Render,
         wants: Callable[[Mapping[str, Any]], bool],
         after: int | None,
+        place: LogPlace | None = None,
     ) -> AsyncGenerator[Rendered]:
         """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order.
+
+        With a `place`, which goes with it, a frame without a body comes first: it has the cursor where it starts.
 
         Raises `HistoryGone` when they are no longer kept, and `TooManyStreams` when the person follows too many others.
         """
@@ -194,11 +205,14 @@ class Feed:
         async with self._reader(org_id) as reader:
             with reader.followed_by(member, key, self.most_streams):
                 position = (await self.bounds(org_id)).head if after is None else after
+                if place is not None:
+                    place.org_id, place.number = org_id, position
+                    yield position, Frame(b"", place.cursor)
                 stream = reader.streams.get(key)
                 if stream is None:
                     stream = reader.streams[key] = Stream(render, wants, reader.position, reader.tail, reader.turns)
                 try:
-                    async with aclosing(stream.follow(position, member)) as events:
+                    async with aclosing(stream.follow(position, member, place)) as events:
                         async for rendered in events:
                             yield rendered
                 finally:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from engine.live.log_place import LogPlace
 from engine.live.patience import patiently
 from engine.live.turns import Turns
 from models.timeouts import TimedOut
@@ -31,7 +32,7 @@ QUEUE = 256
 
 
 class Frame(NamedTuple):
-    """The body that subscribers receive for an event, and the event's cursor."""
+    """The body that subscribers receive for an event, and the event's cursor. Without a body it is only a place."""
 
     body: bytes
     cursor: str | None = None
@@ -169,31 +170,43 @@ class Stream:
         for subscriber in self.subscribers:
             subscriber.fail(failure)
 
-    async def follow(self, position: int, member: str | None = None) -> AsyncGenerator[Rendered]:
-        """Replay up to where the stream stands, then go with it; again whenever it was too fast.
+    async def follow(
+        self, position: int, member: str | None = None, place: LogPlace | None = None
+    ) -> AsyncGenerator[Rendered]:
+        """Replay up to where the stream stands, then go with it; again whenever it was too fast. `place` goes with it.
 
         Raises `HistoryGone` rather than leave an event out.
         """
+        place = place or LogPlace()
+        place.number = position
         while True:
             subscriber = Subscriber()
             self.subscribers.add(subscriber)
             try:
                 joined = self.position
-                while position < joined:
-                    page = await self._past(position, joined, member)
+                while place.number < joined:
+                    page = await self._past(place.number, joined, member)
                     for rendered in page.events:
                         await self.turns.take()
                         yield rendered
-                        position = rendered[0]
+                        place.number = rendered[0]
                     if page.complete:
-                        position = joined
-                while (taken := await subscriber.take()) is not None:
-                    if taken[0] > position:
+                        place.number = joined
+                while (taken := await self._next(subscriber, place)) is not None:
+                    if taken[0] > place.number:
                         await self.turns.take()
                         yield taken
-                        position = taken[0]
+                        place.number = taken[0]
             finally:
                 self.subscribers.discard(subscriber)
+
+    async def _next(self, subscriber: Subscriber, place: LogPlace) -> Rendered | None:
+        # Who waits with nothing queued has had everything up to where the stream is.
+        place.reached = lambda: 0 if subscriber.behind or subscriber.waiting.qsize() else self.position
+        try:
+            return await subscriber.take()
+        finally:
+            place.reached = None
 
     async def _past(self, after: int, to: int, member: str | None) -> EventPage:
         """A page of the past. All who come back to the same place at the same time, after a restart, share one."""

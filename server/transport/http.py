@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from engine.caller import Caller
 from engine.errors import Code, RequestError, code_of, encode_errors
 from engine.failures import masked
+from engine.live.log_place import LogPlace
 from engine.live.shared_stream import Frame
 from server.compression.accepted import Accepted, accepted
 from server.compression.sending import compressing
@@ -122,8 +123,9 @@ class GraphQL:
                 if not taken.stream:
                     raise BadRequest(NEEDS_STREAM, status=406)
                 call.transport = "sse"
-                results = engine.subscribe(prepared, asked.variables, who, _seen(call.headers))
-                await self._stream(results, who, receive, send)
+                place = LogPlace()
+                results = engine.subscribe(prepared, asked.variables, who, _seen(call.headers), place)
+                await self._stream(results, place, who, receive, send)
                 return
             if prepared.kind == "mutation":
                 # A mutation runs to its end: half of one is of no use.
@@ -145,7 +147,9 @@ class GraphQL:
         media = taken.json or RESPONSE
         await send_json(send, 200 if answer.executed or media == JSON else 400, answer.body, media)
 
-    async def _stream(self, results: AsyncIterator[Frame], who: Caller, receive: Receive, send: Send) -> None:
+    async def _stream(
+        self, results: AsyncIterator[Frame], place: LogPlace, who: Caller, receive: Receive, send: Send
+    ) -> None:
         ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
         def end(ending: Ending) -> None:
@@ -155,7 +159,7 @@ class GraphQL:
         connections = self.service.connections
         try:
             with connections.joined(who, end):
-                await send_events(results, who.expires_at, receive, send, ended)
+                await send_events(results, who.expires_at, receive, send, ended, place)
         except TooMany:
             raise TooManyConnections(connections.most) from None
 

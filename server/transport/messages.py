@@ -1,7 +1,7 @@
 """The messages of graphql-transport-ws: reading what a client sends, and writing what it gets."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -12,8 +12,6 @@ from engine.errors import format_errors
 LONGEST_ID = 200
 """Characters of an operation's id."""
 
-ACKNOWLEDGED = '{"type":"connection_ack"}'
-PING = '{"type":"ping"}'
 
 UNKNOWN = "Send an object whose `type` is one of graphql-transport-ws"
 
@@ -101,6 +99,21 @@ def credentials_of(message: dict[str, Any]) -> tuple[str | None, str | None]:
     if not isinstance(authorization, str | None) or not isinstance(orgid, str | None):
         raise Closing(4400, "Send `Authorization` and `orgid` in the payload of connection_init as strings")
     return authorization, orgid
+
+
+def acknowledged(cursor: str | None) -> str:
+    """The message that admits the caller, with a cursor to resume after if the connection is lost at once."""
+    return _with_payload("connection_ack", {"cursor": cursor} if cursor else None)
+
+
+def pinged(cursors: Mapping[str, str]) -> str:
+    """A ping, with the cursor that each operation resumes after, by its id."""
+    return _with_payload("ping", {"cursors": cursors} if cursors else None)
+
+
+def _with_payload(type_: str, payload: Mapping[str, Any] | None) -> str:
+    message = {"type": type_} if payload is None else {"type": type_, "payload": payload}
+    return orjson.dumps(message).decode()
 
 
 def failed(id_: str, errors: Iterable[GraphQLError]) -> str:

@@ -8,8 +8,9 @@ import orjson
 from engine.caller import Caller
 from engine.errors import RequestError, code_of
 from engine.failures import masked
+from engine.live.log_place import LogPlace
 from server.observe.calls import Call
-from server.transport.messages import failed
+from server.transport.messages import failed, pinged
 from server.transport.service import GraphQLRequest, Service, following
 
 
@@ -20,14 +21,21 @@ class Operation:
     """
 
     def __init__(self, id_: str, send: Callable[[str], Awaitable[bool]], release: Callable[[], object]) -> None:
+        self.name = id_
         self.id = orjson.dumps(id_).decode()
         self.send = send
         self.release = release
         self.next = f'{{"id":{self.id},"type":"next","payload":'
         self.wanted = True
         self.changes = False
-        self.cursor: str | None = None
+        self.place = LogPlace()
+        self.last: str | None = None
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor up to which the client has all its events, if it is known."""
+        return self.place.cursor or self.last
 
     def drop(self) -> None:
         """Send nothing more for it, and cancel it. A mutation runs to its end: half of one is of no use."""
@@ -59,7 +67,7 @@ class Operation:
         call.runs(prepared)
         self.changes = prepared.kind == "mutation"
         if prepared.kind == "subscription":
-            async with following(engine.subscribe(prepared, asked.variables, who)) as results:
+            async with following(engine.subscribe(prepared, asked.variables, who, None, self.place)) as results:
                 async for body, cursor in results:
                     await self._next(body, cursor)
         else:
@@ -68,5 +76,14 @@ class Operation:
             await self._next(answer.body)
 
     async def _next(self, body: bytes, cursor: str | None = None) -> None:
-        if self.wanted and await self.send(f"{self.next}{body.decode()}}}"):
-            self.cursor = cursor
+        """Send a result, with its cursor in `extensions`; or only the place where the subscription starts."""
+        if not self.wanted:
+            return
+        if not body and cursor is not None:
+            text = pinged({self.name: cursor})
+        elif cursor is None:
+            text = f"{self.next}{body.decode()}}}"
+        else:
+            text = f'{self.next}{body[:-1].decode()},"extensions":{{"cursor":"{cursor}"}}}}}}'
+        if await self.send(text):
+            self.last = cursor

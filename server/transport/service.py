@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -12,7 +12,9 @@ import orjson
 from engine.caller import Caller, Person, Restriction
 from engine.documents import Documents, Prepared
 from engine.errors import Code, refusal
+from engine.live.log_place import LogPlace
 from engine.live.shared_stream import Frame
+from models.database import UNREACHABLE
 from server.auth.tokens import Authenticator
 from server.observe.calls import Calls
 from server.observe.metrics import Metrics
@@ -24,6 +26,9 @@ from server.transport.refusals import BadRequest
 
 DEEPEST = 64
 """Most levels of objects and lists in the variables."""
+
+PATIENCE = 2.0
+"""Seconds in which the database has to name the end of the event log, for a socket that is acknowledged either way."""
 
 PARAMETERS = ("query", "documentId", "operationName", "variables", "extensions")
 
@@ -53,8 +58,15 @@ class Runs(Protocol):
     ) -> Response: ...
 
     def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
+        self,
+        prepared: Prepared,
+        variables: Mapping[str, Any] | None,
+        caller: Caller,
+        seen: str | None = None,
+        place: LogPlace | None = None,
     ) -> AsyncIterator[Frame]: ...
+
+    async def cursor(self, caller: Caller) -> str: ...
 
     async def sign_in(self, caller: Caller) -> Restriction: ...
 
@@ -91,6 +103,13 @@ class Service:
         self.refreshing = asyncio.Lock()
         self.authenticator = authenticator or Authenticator(settings)
         self.trusted = TrustedDocuments()
+
+    async def cursor(self, who: Caller) -> str | None:
+        """A cursor that everything from now on comes after; None where the database is away, as operations will say."""
+        with suppress(*UNREACHABLE):
+            async with asyncio.timeout(PATIENCE):
+                return await self.engine.cursor(who)
+        return None
 
     def prepare(self, asked: GraphQLRequest) -> Prepared:
         """The operation that a request names, ready to be run. Raises `RequestError`."""

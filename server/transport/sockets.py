@@ -7,7 +7,7 @@ What is wrong with one operation goes into an `error` message for its id, and th
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import count
@@ -24,16 +24,16 @@ from server.edge.socket_protocol import SETTLE, Stuck
 from server.observe.calls import Call
 from server.transport.connections import Ending, TooMany
 from server.transport.messages import (
-    ACKNOWLEDGED,
-    PING,
     UNKNOWN,
     Closing,
     Unreadable,
+    acknowledged,
     credentials_of,
     failed,
     id_of,
     parsed,
     payload_of,
+    pinged,
 )
 from server.transport.operations import Operation
 from server.transport.pulse import Pulse
@@ -108,16 +108,16 @@ class Socket:
         with suppress(RuntimeError, WebSocketDisconnect):  # the client may have closed it first
             await self.websocket.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
 
-    async def send(self, text: str) -> bool:
+    async def send(self, text: str | Callable[[], str]) -> bool:
         """Send one message after those before it. Once the connection is closed, drop it and return False.
 
-        Everything that the socket sends passes here.
+        Everything that the socket sends passes here. A message that depends on those before it is made only then.
         """
         async with self.sending:
             if self.closed:
                 return False
             try:
-                await self.websocket.send({"type": "websocket.send", "text": text})
+                await self.websocket.send({"type": "websocket.send", "text": text if isinstance(text, str) else text()})
             except (RuntimeError, WebSocketDisconnect):
                 self.closed = True
             except Stuck:
@@ -161,7 +161,7 @@ class Socket:
         settle = self.websocket.scope.get(SETTLE)
         if settle is not None:
             settle()
-        await self.send(ACKNOWLEDGED)
+        await self.send(acknowledged(await self.service.cursor(self.who)))
         self.pulse.begin(self.who.expires_at)
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
@@ -228,8 +228,12 @@ class Socket:
         """Send a ping, except to a client that does not read: `send_timeout` is for that one."""
         if self.sending.locked():
             return False
-        self._spawn(self.send(PING))
+        self._spawn(self.send(self._make_ping))
         return True
+
+    def _make_ping(self) -> str:
+        found = {operation.name: operation.cursor for operation in self.operations.values()}
+        return pinged({name: cursor for name, cursor in found.items() if cursor is not None})
 
     def _give_up(self, code: int, reason: str) -> None:
         self._spawn(self.close(code, self._with_cursor(reason)))

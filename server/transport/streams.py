@@ -4,7 +4,8 @@ https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
 
 Each event of a subscription has its cursor as `id`. A client that reconnects sends the last one in the header
 `Last-Event-ID`, as EventSource does by itself, and continues after it
-(https://html.spec.whatwg.org/multipage/server-sent-events.html).
+(https://html.spec.whatwg.org/multipage/server-sent-events.html). Before the first event, and in its pauses, a stream
+sends the place where it stands as an `id` without data, which is no event.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from starlette.types import Receive, Send
 
 from engine.errors import Code, RequestError, code_of, encode_errors, error
 from engine.failures import masked
+from engine.live.log_place import LogPlace
 from engine.live.shared_stream import Frame
 from server.auth.tokens import LEEWAY
 from server.observe.calls import blame
@@ -25,6 +27,9 @@ from server.transport.service import following
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment is sent, so that no proxy considers the stream dead."""
+
+OPENING = 1.0
+"""Seconds that a stream waits for its first result, to begin with its place, before it begins without."""
 
 HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -52,28 +57,44 @@ async def disconnected(receive: Receive) -> None:
         pass
 
 
+class EventStream:
+    """The response of a stream: it begins, with a comment, when its first bytes are sent."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.open = False
+
+    async def send(self, chunk: bytes, *, more: bool = True) -> None:
+        """Send some bytes; the last ones without `more`."""
+        if not self.open:
+            self.open = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+            chunk = COMMENT + chunk if chunk != COMMENT else chunk
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+
 async def send_events(
     results: AsyncIterator[Frame],
     expires_at: datetime | None,
     receive: Receive,
     send: Send,
     ended: asyncio.Future[Ending] | None = None,
+    place: LogPlace | None = None,
 ) -> None:
     """Send each result as a `next` event until they end, the client disconnects or its token expires; then `complete`.
 
     Errors are sent as a `next`: a stream that has begun has no other way to report them. When it is `ended` by the
     server, a comment gives the reason, and there is no `complete`, so that clients reconnect.
     """
-    await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
-    await _send(send, COMMENT)
     gone = asyncio.create_task(disconnected(receive))
     ended = ended or asyncio.get_running_loop().create_future()
+    stream = EventStream(send)
     try:
         async with following(results):
-            await _relay(results, gone, ended, expires_at, send)
+            await _relay(results, gone, ended, expires_at, stream, place or LogPlace())
         if not gone.done():
             last = COMPLETE if not ended.done() else f": {ended.result().reason}\n\n".encode()
-            await send({"type": "http.response.body", "body": last})
+            await stream.send(last, more=False)
     finally:
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
@@ -84,7 +105,8 @@ async def _relay(
     gone: asyncio.Task[None],
     ended: asyncio.Future[Ending],
     expires_at: datetime | None,
-    send: Send,
+    stream: EventStream,
+    place: LogPlace,
 ) -> None:
     end = expires_at.timestamp() + LEEWAY if expires_at else float("inf")
     coming = asyncio.create_task(_next(results))
@@ -93,18 +115,19 @@ async def _relay(
             left = end - time.time()
             if left <= 0:
                 blame(Code.UNAUTHENTICATED)
-                await _send(send, _event(encode_errors([EXPIRED])))
+                await stream.send(_event(encode_errors([EXPIRED])))
                 return
             waits: set[asyncio.Future[Any]] = {coming, gone, ended}
-            await asyncio.wait(waits, timeout=min(HEARTBEAT, left), return_when="FIRST_COMPLETED")
+            pause = HEARTBEAT if stream.open else OPENING
+            await asyncio.wait(waits, timeout=min(pause, left), return_when="FIRST_COMPLETED")
             if coming.done():
-                told = coming.result()
-                if told is None:
+                frame = coming.result()
+                if frame is None:
                     return
-                await _send(send, _event(told.body, told.cursor))
+                await stream.send(_event(frame.body, frame.cursor) if frame.body else _stands(frame.cursor))
                 coming = asyncio.create_task(_next(results))
-            elif left > HEARTBEAT and not gone.done() and not ended.done():
-                await _send(send, COMMENT)
+            elif left > pause and not gone.done() and not ended.done():
+                await stream.send(_stands(place.cursor))
     finally:
         coming.cancel()
         await asyncio.gather(coming, return_exceptions=True)
@@ -129,5 +152,6 @@ def _event(body: bytes, cursor: str | None = None) -> bytes:
     return data if cursor is None else b"id: " + cursor.encode() + b"\n" + data
 
 
-async def _send(send: Send, chunk: bytes) -> None:
-    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+def _stands(cursor: str | None) -> bytes:
+    """A heartbeat: a comment, and the place if it is known."""
+    return COMMENT if cursor is None else b":\nid: " + cursor.encode() + b"\n\n"

@@ -27,14 +27,18 @@ class Client:
     async def raw(self, message: str | bytes) -> None:
         await self.connection.send(message)
 
-    async def take(self) -> Any:
-        message = await asyncio.wait_for(self.connection.recv(), 20)
-        assert isinstance(message, str), "messages are text frames"
-        return json.loads(message)
+    async def take(self, *, places: bool = False) -> Any:
+        """The next message; pings that carry places only when they are asked for."""
+        while True:
+            text = await asyncio.wait_for(self.connection.recv(), 20)
+            assert isinstance(text, str), "messages are text frames"
+            message = json.loads(text)
+            if places or message["type"] != "ping" or "payload" not in message:
+                return message
 
     async def init(self, **payload: Any) -> None:
         await self.send(type="connection_init", payload=payload or {"Authorization": f"Bearer {token()}"})
-        assert await self.take() == {"type": "connection_ack"}
+        assert (await self.take())["type"] == "connection_ack"
 
     async def subscribe(self, id_: str, query: str, **payload: Any) -> None:
         await self.send(id=id_, type="subscribe", payload={"query": query, **payload})

@@ -16,6 +16,7 @@ from engine.caller import Caller, Person, Restriction
 from engine.documents import Documents, Prepared
 from engine.errors import Code, RequestError, refusal
 from engine.limits import Limits
+from engine.live.log_place import LogPlace
 from engine.live.shared_stream import Frame
 from models.database import Database
 from server.app import Application, create_app
@@ -52,6 +53,7 @@ class StandIn:
         self.begun = asyncio.Event()
         self.release = asyncio.Event()
         self.finished: list[str] = []
+        self.end: str | Exception = ""
         self.counted = 0
         self.news: asyncio.Queue[int] = asyncio.Queue()
 
@@ -99,11 +101,21 @@ class StandIn:
     async def sign_in(self, caller: Caller) -> Restriction:
         return caller.role
 
+    async def cursor(self, caller: Caller) -> str:
+        if isinstance(self.end, Exception):
+            raise self.end
+        return self.end
+
     async def find_restricted(self, people: Collection[Person]) -> Mapping[Person, Restriction]:
         return {}
 
     async def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, seen: str | None = None
+        self,
+        prepared: Prepared,
+        variables: Mapping[str, Any] | None,
+        caller: Caller,
+        seen: str | None = None,
+        place: LogPlace | None = None,
     ) -> AsyncIterator[Frame]:
         if "refused" in prepared.text:
             raise refusal(Code.BAD_USER_INPUT, "after: no such cursor.")

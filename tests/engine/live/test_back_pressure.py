@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psutil
 from httpx2 import AsyncClient
 from websockets.exceptions import ConnectionClosed
@@ -104,7 +105,9 @@ async def left(client: Client) -> tuple[list[str], int | None, str]:
     cursors = []
     with suppress(ConnectionClosed):
         while True:
-            cursors += re.findall(r'"cursor": ?"([^"]+)"', str(await client.connection.recv()))
+            message = orjson.loads(await client.connection.recv())
+            if message["type"] == "next":
+                cursors.append(message["payload"]["data"]["events"]["cursor"])
     return cursors, client.connection.close_code, client.connection.close_reason or ""
 
 

@@ -170,12 +170,13 @@ def test_a_stream_over_the_end_of_its_server(tmp_path: Path) -> None:
             headers = {**served.headers, "Accept": "text/event-stream", **({"Last-Event-ID": seen} if seen else {})}
             response = stack.enter_context(httpx2.stream("GET", served.url, params=asked, headers=headers, timeout=20))
             lines = response.iter_lines()
-            ids, found = [], []
+            ids, found, last = [], [], ""
             while len(found) < count:
                 name, _, value = next(lines).partition(": ")
                 if name == "id":
-                    ids.append(value)
+                    last = value
                 elif name == "data":
+                    ids.append(last)
                     found.append(orjson.loads(value)["data"]["stageChanged"]["lead"]["id"])
             return ids, found, lines
 
