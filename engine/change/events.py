@@ -5,6 +5,8 @@ is commit order. Its lock is taken last, so that it is short.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,6 +17,8 @@ from engine.change.shards import OWN
 from engine.read.rows import ORG
 from models.database import Connection, Statement
 from models.tables.event import Event, NewEvent
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OF_EACH_CHANGE = {"org_id", "id", "actor_id"}
 
@@ -30,7 +34,8 @@ def appending(beside: str = "") -> Statement:
     `beside` is another CTE of the same statement. If it reads from `log`, it waits for the counter's lock, so only the
     transaction that holds the lock writes its rows: no two transactions can deadlock over them.
 
-    The statement may have waited for that lock, so an event is never dated before the one that it follows.
+    The statement may have waited for that lock, so an event is never dated before the one that it follows. The events
+    of one statement share an instant that no other of the log has: `change_id` is made from it.
     """
     columns = ", ".join(NAMED)
     return Statement(
@@ -38,7 +43,7 @@ def appending(beside: str = "") -> Statement:
             f"""
         WITH log AS (
             UPDATE event_log SET head = head + cardinality(CAST(:ids AS uuid[])),
-                appended_at = greatest(appended_at, statement_timestamp())
+                appended_at = greatest(appended_at + interval '1 microsecond', statement_timestamp())
             WHERE org_id = :org_id RETURNING head - cardinality(CAST(:ids AS uuid[])) AS before, appended_at
         ){beside and f", {beside}"}
         INSERT INTO event (org_id, number, id, type, occurred_at, actor_id, mutation, {columns}, data)
@@ -49,6 +54,7 @@ def appending(beside: str = "") -> Statement:
             CAST(:data AS jsonb[])
         ) WITH ORDINALITY AS happened (id, type, {columns}, data, nth)
         WHERE own.id = :org_id
+        RETURNING number, occurred_at
         """
         ).bindparams(ORG)
     )
@@ -69,6 +75,23 @@ class Beside(Protocol):
         """The parameters of the statement, except for those of the events."""
         ...
 
+    def shown(self) -> Mapping[str, Any]:
+        """What it adds to the values of the payload."""
+        ...
+
+
+@dataclass(frozen=True)
+class Appended:
+    """Where the log stands after a change: the number of its last event, and when its events occurred."""
+
+    number: int
+    occurred_at: datetime
+
+    @property
+    def change_id(self) -> str:
+        """The id that the events of the change share; `resolvers.reads.events.event_fields` builds the same in SQL."""
+        return f"change_{(self.occurred_at - EPOCH) // timedelta(microseconds=1):x}"
+
 
 async def append(
     connection: Connection,
@@ -77,10 +100,10 @@ async def append(
     beside: Beside | None = None,
     actor_id: UUID | None = None,
     mutation: str | None = None,
-) -> None:
+) -> Appended:
     """Append events to an organisation's log, as the last statement of their transaction. Events that time alone causes
     have no actor."""
-    await (beside.statement if beside else APPEND).run(
+    written = await (beside.statement if beside else APPEND).all(
         connection,
         org_id=org_id,
         actor_id=actor_id,
@@ -91,3 +114,4 @@ async def append(
         **{f"{name}s": [getattr(one, name) for one in new_events] for name in NAMED},
         **(beside.values() if beside else {}),
     )
+    return Appended(max(row["number"] for row in written), written[0]["occurred_at"])

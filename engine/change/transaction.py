@@ -17,11 +17,12 @@ from uuid import UUID
 import asyncpg
 
 from engine.caller import Caller
-from engine.change.events import Beside, append
+from engine.change.events import Appended, Beside, append
 from engine.change.idempotency import Idempotency, recall, remember
 from engine.domain import Domain
 from engine.errors import Code
 from engine.failures import Failed
+from engine.live.selection import encode_cursor
 from engine.read.redirects import MERGED
 from models.database import Connection, Database, Row, Statement
 from models.rules.refusal import Refusal, Refused
@@ -49,6 +50,7 @@ class Change:
     mutation: str
     new_events: list[NewEvent] = field(default_factory=list)
     beside: Beside | None = None
+    appended: Appended | None = None
 
     @property
     def org_id(self) -> UUID:
@@ -78,7 +80,17 @@ class Change:
     async def finish(self) -> None:
         """Write the events, and the rows that are written beside them."""
         if self.new_events:
-            await append(self.connection, self.org_id, self.new_events, self.beside, self.actor_id, self.mutation)
+            self.appended = await append(
+                self.connection, self.org_id, self.new_events, self.beside, self.actor_id, self.mutation
+            )
+
+    def shown(self) -> Mapping[str, Any]:
+        """What every payload can show of a change that has finished; nothing when it had no events."""
+        if self.appended is None:
+            return {}
+        cursor = encode_cursor(self.org_id, self.appended.number)
+        beside = self.beside.shown() if self.beside else {}
+        return {"cursor": cursor, "change_id": self.appended.change_id, **beside}
 
 
 class Contended(Failed):
@@ -169,6 +181,7 @@ async def _perform(
     if change.new_events:
         await domain.settle(connection, caller.org_id, change.new_events)
     await change.finish()
+    shown = {**change.shown(), **shown}
     if idempotency is not None:
         await remember(connection, caller, idempotency, shown)
     return shown

@@ -16,6 +16,14 @@ class UserError:
 @strawberry.interface(description="The result of a mutation.")
 class Payload:
     user_errors: list[UserError] = outcome("What is wrong, all at once; empty when the mutation succeeded.")
+    cursor: str | None = outcome(
+        "The place of this change's last event in the log: subscribe `after` it to get what happens next. Null when "
+        "nothing changed."
+    )
+    change_id: strawberry.ID | None = outcome(
+        "The `changeId` of each event of this change, to tell your own changes from those of others. Null when nothing "
+        "changed."
+    )
 
 
 @strawberry.input(description="Fields that every mutation takes.")

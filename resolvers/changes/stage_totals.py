@@ -86,6 +86,11 @@ class Totals:
             "weights": [found[2] for _, found in changed],
         }
 
+    def shown(self) -> Mapping[str, Any]:
+        """The stages whose totals change, the one that is left first."""
+        stages = dict.fromkeys(key[0] for key, found in self.added.items() if any(found))
+        return {"stages": list(stages)} if stages else {}
+
     def count(self, lead: Mapping[str, Any], stage: Mapping[str, Any], sign: int) -> None:
         """A lead enters (`sign` 1) or leaves (-1) the totals of a stage; a lead without a value is only counted."""
         value = lead["value"]

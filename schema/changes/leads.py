@@ -13,7 +13,7 @@ from resolvers.changes.leads import create_update as leads_changes
 from resolvers.changes.leads import delete, move
 from resolvers.changes.leads import fields as leads_fields
 from schema.types.lead import Lead
-from schema.types.stage import Stage
+from schema.types.stage import CHANGED_TOTALS, Stage
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the lead is at this version."
 OWNER = (
@@ -59,6 +59,7 @@ class CreateLeadInput(ChangeInput, LeadFields):
 @strawberry.type(description="Result of `createLead`.")
 class CreateLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The new lead.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
 
 
 @strawberry.input(description="Fields of a lead to update. Omitted fields stay as they are; null empties a field.")
@@ -75,6 +76,7 @@ class UpdateLeadInput(ChangeInput, LeadFields):
 @strawberry.type(description="Result of `updateLead`.")
 class UpdateLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead as it is now.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
 
 
 @strawberry.input(description="Which lead to delete.")
@@ -91,6 +93,7 @@ class DeleteLeadPayload(Payload):
     deleted_lead_id: strawberry.ID | None = outcome("The id of the deleted lead; null when the mutation was refused.")
     stage: Stage | None = ref(models.Stage, "The stage it was in, with its new totals.")
     lead: Lead | None = ref(models.Lead, "The lead as it is, when the mutation was refused.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
 
 
 @strawberry.input(description="Where to move a lead.")
@@ -112,6 +115,7 @@ class MoveLeadInput(ChangeInput):
 @strawberry.type(description="Result of `moveLead`.")
 class MoveLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead as it is now.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
 
 
 @strawberry.type(description="The mutations of leads.")

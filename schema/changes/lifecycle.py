@@ -13,7 +13,7 @@ from resolvers.changes.leads import convert, lifecycle
 from schema.types.contact import Customer
 from schema.types.lead import Lead
 from schema.types.pipeline import Pipeline
-from schema.types.stage import Stage
+from schema.types.stage import CHANGED_TOTALS, Stage
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the lead is at this version."
 
@@ -27,6 +27,7 @@ class QualifyLeadInput(ChangeInput):
 @strawberry.type(description="Result of `qualifyLead`.")
 class QualifyLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, in its next stage.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
 
 
 @strawberry.input(description="Which lead to disqualify, and why.")
@@ -43,6 +44,7 @@ class DisqualifyLeadInput(ChangeInput):
 @strawberry.type(description="Result of `disqualifyLead`.")
 class DisqualifyLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, closed.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
 
 
 @strawberry.input(description="Which closed lead to reopen.")
@@ -54,6 +56,7 @@ class ReopenLeadInput(ChangeInput):
 @strawberry.type(description="Result of `reopenLead`.")
 class ReopenLeadPayload(Payload):
     lead: Lead | None = ref(models.Lead, "The lead, back in the open stage it was in last.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
 
 
 @strawberry.input(description="The customer to create when a lead is converted.")
@@ -96,6 +99,7 @@ class ConvertLeadPayload(Payload):
     )
     pipeline: Pipeline | None = ref(models.Pipeline, "The pipeline of the opportunity.")
     stage: Stage | None = ref(models.Stage, "The stage that the opportunity enters.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
     title: str | None = outcome("The title of the opportunity.")
     customer: Customer | None = ref(
         models.Customer, "The customer of the opportunity; null in a dry run that would create one."

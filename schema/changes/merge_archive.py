@@ -9,6 +9,7 @@ from models.rules.roles import Role
 from resolvers.changes.contacts import archive, merge
 from schema.types.contact import Contact, Customer
 from schema.types.lead import Lead
+from schema.types.stage import CHANGED_TOTALS, Stage
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the record is at this version."
 WINNER_VERSION = "Refuse with CONFLICT unless the record that stays is at this version."
@@ -72,6 +73,7 @@ class MergeLeadsInput(ChangeInput):
 @strawberry.type(description="Result of merging leads.")
 class MergeLeadsPayload(MergePayload):
     lead: Lead | None = ref(models.Lead, "The lead that stays.")
+    stages: list[Stage] | None = ref(models.Stage, CHANGED_TOTALS)
     moved_tasks: int | None = outcome(MOVED.format("tasks"))
     moved_activities: int | None = outcome(MOVED.format("activities"))
 

@@ -29,6 +29,10 @@ publish(
 @strawberry.type(description="A change of a board. To keep your board up to date, do what `kind` says, event by event.")
 class BoardChanged:
     cursor: str = read(events.cursor, "The place of this event in the log. Subscribe `after` it to continue from here.")
+    change_id: strawberry.ID = read(
+        event_log.change_id,
+        "The change that caused it: the same for all events of one change, and in the payload of its mutation.",
+    )
     occurred_at: DateTime = column("occurred_at", "When it happened.")
     type: EventType = read(event_log.type, "The type of the event.")
     actor: Member | None = to_one(

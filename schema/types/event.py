@@ -40,6 +40,10 @@ class Event:
     cursor: str = read(
         subscriptions.cursor, "The place of this event in the log. Subscribe `after` it to continue from here."
     )
+    change_id: strawberry.ID = read(
+        event_fields.change_id,
+        "The change that caused it: the same for all events of one change, and in the payload of its mutation.",
+    )
     type: EventType = read(event_fields.type, "The type of the event.")
     occurred_at: DateTime = column("occurred_at", "When it happened.")
     actor: Member | None = to_one(

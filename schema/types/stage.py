@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from schema.types.pipeline import Pipeline
 
 
+CHANGED_TOTALS = (
+    "The stages whose totals have changed, with their present totals: of a lead that moves, the stage that it left and "
+    "the one that it entered. Null when no total has changed."
+)
+"""What payloads of changes of leads say of their `stages`."""
+
+
 @strawberry.type(
     description="What deals are worth in one currency. Amounts in different currencies are never added up."
 )

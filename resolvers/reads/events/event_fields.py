@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import DateTime, Integer, Text, Uuid, case, cast, column, func, literal_column
+from sqlalchemy import BigInteger, DateTime, Integer, Text, Uuid, case, cast, column, func, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from engine.read.any_of import AnyOf
@@ -21,6 +21,13 @@ from resolvers.reads.nodes import find
 def type(event: Any, args: Args) -> Expression:
     """`lead.stage_changed` as GraphQL names it: LEAD_STAGE_CHANGED."""
     return func.upper(func.replace(event.type, quoted("."), quoted("_")), type_=Text())
+
+
+def change_id(event: Any, args: Args) -> Expression:
+    """What the events of one change share: the instant at which they were appended, which no other change has."""
+    seconds: Any = func.extract("epoch", event.occurred_at)
+    microseconds = cast(seconds * literal_column("1000000"), BigInteger)
+    return quoted("change_").concat(func.to_hex(microseconds, type_=Text()))
 
 
 def mutation(event: Any, args: Args) -> Expression:

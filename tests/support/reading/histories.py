@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +64,10 @@ def published(type_: str) -> str:
 
 def cursor(world: World, event: Record, given: Given) -> str:
     return base64.b64encode(event.row["org_id"].bytes + event.row["number"].to_bytes(8)).decode()
+
+
+def microseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def mutation(world: World, event: Record, given: Given) -> str | None:
@@ -137,6 +141,7 @@ def deadline(world: World, event: Record, given: Given) -> Any:
 
 EVERY: Mapping[str, Rule] = {
     "id": lambda world, event, given: f"event_{event.row['id']}",
+    "changeId": lambda world, event, given: f"change_{microseconds(event.row['occurred_at']):x}",
     "eventId": lambda world, event, given: f"event_{event.row['id']}",
     "cursor": cursor,
     "type": lambda world, event, given: published(event.row["type"]),
