@@ -1,5 +1,6 @@
 """The application: /graphql over HTTP, Server-Sent Events and WebSockets, the GraphiQL page, health and metrics."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -28,6 +29,7 @@ from engine.live.wakeups_redis import RedisWakeups
 from engine.plan_cache import Allowance, Plans, Watch
 from engine.work.runner import working
 from models.database import Database, Observe, ignore
+from models.rules.matching import domains
 from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
 from schema.api import graphql_schema
@@ -110,8 +112,10 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with start(settings, database) as engine:
             service.engine = engine
+            loading = asyncio.create_task(asyncio.to_thread(domains.load))
             async with ending_revoked(service, settings.event_poll_seconds), metrics.looking(look):
                 yield
+            await loading
 
     graphql = GraphQL(service, graphiql_page(settings))
     sockets = Sockets(service, origins)

