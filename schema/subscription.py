@@ -8,6 +8,7 @@ from engine.publish.fields import Argument
 from engine.publish.fields import events as live
 from models.event_types import EventType
 from models.rules.roles import Role
+from schema.filters.event import CONCERNS
 from schema.filters.lead import LeadFilter
 from schema.types.board import BoardChanged
 from schema.types.event import Event, StageChanged
@@ -16,6 +17,7 @@ FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
     "lead_id": Argument(strawberry.ID | None, "Only this lead, and the leads that were merged into it."),
     "owner_id": Argument(strawberry.ID | None, "Only leads that this member owns, gets or loses."),
+    "concerns": Argument(strawberry.ID | None, CONCERNS),
     "after": Argument(
         str | None,
         "Start after this cursor: everything since then is delivered first, exactly once. Without it, the "

@@ -23,8 +23,9 @@ from models.rules.text import spelled
 from models.tables.event import Event
 from models.tables.lead import Lead
 from models.tables.stage import Stage
+from resolvers.reads.events.concerns import FROM_OWNER
 from resolvers.reads.events.event_fields import CHANGES
-from resolvers.reads.events.subscriptions import FROM_OWNER, EventFilter
+from resolvers.reads.events.subscriptions import EventFilter
 from resolvers.reads.lead_lists import matching
 
 ONE: Expression = literal_column("1")
@@ -181,7 +182,7 @@ class BoardSelection(EventFilter):
 def board_changes(root: Any, args: Args) -> BoardSelection:
     """The events of the cards of a pipeline that match the filter, and of its columns."""
     after: Slot | None = args.get("after")
-    return BoardSelection(None, args["pipeline_id"], None, None, after, args.get("filter") or {})
+    return BoardSelection(None, args["pipeline_id"], None, None, None, after, args.get("filter") or {})
 
 
 def kind(event: BoardEvent, args: Args) -> Expression:

@@ -5,7 +5,7 @@ from sqlalchemy import ARRAY, BigInteger, Integer, Text, Uuid, bindparam, text
 from engine.read.rows import ORG
 from models.database import Statement
 from models.event_types import EventType
-from resolvers.reads.events.subscriptions import FROM_OWNER
+from resolvers.reads.events.concerns import CONCERNED, FROM_OWNER
 
 NEWS = Statement(
     text(
@@ -14,6 +14,7 @@ NEWS = Statement(
             event.from_pipeline_id,
             CASE WHEN event.type = '{EventType.LEAD_ASSIGNED}'
                 THEN CAST(right(event.data ->> '{FROM_OWNER}', 36) AS uuid) END AS from_owner_id,
+            {CONCERNED.strip()} AS concerned,
             ARRAY(
                 SELECT id FROM merged_record WHERE org_id = :org_id AND into_id = now.lead_id
             ) || now.lead_id AS lead_ids

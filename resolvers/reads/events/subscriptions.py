@@ -13,13 +13,11 @@ from engine.read.json_text import Expression, among, quoted
 from engine.read.redirects import named, resolved, together
 from engine.read.rows import ORG, Rows, rows
 from engine.read.slots import Args, Slot
-from models.event_keys import key
 from models.event_types import EventType
-from models.rules.ids import parse_id
+from models.rules.ids import parse_id, public_id
 from models.tables.event import Event, EventLog
 from models.tables.lead import Lead
-
-FROM_OWNER = key(EventType.LEAD_ASSIGNED, "from_")
+from resolvers.reads.events.concerns import FROM_OWNER, concerns
 
 
 def _cursor(number: Expression) -> Expression:
@@ -57,6 +55,7 @@ class EventFilter(EventSelection):
     pipeline_id: Slot | None
     lead_id: Slot | None
     owner_id: Slot | None
+    concerns: Slot | None
     after: Slot | None
 
     def rows(self) -> Rows:
@@ -79,12 +78,14 @@ class EventFilter(EventSelection):
             taken_from = cast(func.right(event.data.op("->>")(quoted(FROM_OWNER)), literal_column("36")), Uuid)
             was_owner = case((event.type == quoted(EventType.LEAD_ASSIGNED), taken_from))
             wanted.append((event.owner_id == owner_id) | (was_owner == owner_id))
+        if self.concerns is not None:
+            wanted.append(concerns(event, self.concerns.bind(Uuid(), _id("member"))))
         return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
 
     def named(self, variables: Mapping[str, Any]) -> Named:
         """The pipeline, lead and member that it names."""
         slots = {"pipelineId": ("pipeline", self.pipeline_id), "leadId": ("lead", self.lead_id)}
-        slots["ownerId"] = ("member", self.owner_id)
+        slots |= {"ownerId": ("member", self.owner_id), "concerns": ("member", self.concerns)}
         return {
             argument: (prefix, _id(prefix)(slot.get(variables)))
             for argument, (prefix, slot) in slots.items()
@@ -96,6 +97,7 @@ class EventFilter(EventSelection):
         pipeline_id = self.pipeline_id and _id("pipeline")(self.pipeline_id.get(variables))
         lead_id = self.lead_id and _id("lead")(self.lead_id.get(variables))
         owner_id = self.owner_id and _id("member")(self.owner_id.get(variables))
+        concerned = self.concerns and public_id("member", _id("member")(self.concerns.get(variables)))
 
         def wants(event: Mapping[str, Any]) -> bool:
             return (
@@ -103,6 +105,7 @@ class EventFilter(EventSelection):
                 and (pipeline_id is None or pipeline_id in (event["pipeline_id"], event["from_pipeline_id"]))
                 and (lead_id is None or lead_id in event["lead_ids"])
                 and (owner_id is None or owner_id in (event["owner_id"], event["from_owner_id"]))
+                and (concerned is None or concerned in event["concerned"])
             )
 
         return wants
@@ -124,4 +127,4 @@ def happened(root: Any, args: Args) -> EventFilter:
 
 
 def _filters(args: Args) -> tuple[Slot | None, ...]:
-    return tuple(args.get(name) for name in ("pipeline_id", "lead_id", "owner_id", "after"))
+    return tuple(args.get(name) for name in ("pipeline_id", "lead_id", "owner_id", "concerns", "after"))

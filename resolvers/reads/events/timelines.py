@@ -11,9 +11,10 @@ from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import OfEach, Rows, rows
 from engine.read.slots import Args
 from models.event_types import EventType
-from models.rules.ids import split_id
+from models.rules.ids import parse_id, split_id
 from models.tables.event import Event
 from models.tables.merged_record import MergedRecord
+from resolvers.reads.events.concerns import concerns
 
 ORDERS = {"NUMBER": Order(lambda event: event.number)}
 
@@ -62,6 +63,7 @@ FILTERS: Mapping[str, Any] = {
     "types": lambda event, types: among(event.type, types),
     "actor_ids": lambda event, ids: one_of(event.actor_id, "member", ids),
     "record_id": _of_record,
+    "concerns": lambda event, id: concerns(event, id.bind(Uuid(), lambda text: parse_id("member", text))),
     "occurred_at": lambda event, limits: between(event.occurred_at, limits, INSTANT, "from_", "to"),
 }
 """The condition of each part of an event filter."""

@@ -15,7 +15,7 @@ from models.rules.ids import public_id
 from models.tables.base import new_id
 from tests.support.world import World
 
-OF = {"leadId": "lead", "pipelineId": "pipeline", "ownerId": "member"}
+OF = {"leadId": "lead", "pipelineId": "pipeline", "ownerId": "member", "concerns": "member"}
 
 FIELDS = ("stageChanged", "events")
 

@@ -33,12 +33,23 @@ def activities(world: World, given: Given, **columns: Any) -> Page:
     return Page([activity for activity in world.all("activity", **columns) if passes(activity.row)], given)
 
 
+def concerns(world: World, row: Mapping[str, Any], member: str) -> bool:
+    data, noun = json.loads(row["data"]), row["type"].partition(".")[0]
+    if noun == "task":
+        task = world.one("task", row["record_id"])
+        now = task and f"member_{task.row['assignee_id']}"
+        return member in (data.get("assigneeId"), now, *data.get("changes", {}).get("assigneeId", ()))
+    changed = data.get("changes", {}).get("ownerId", ()) if noun == "lead" else ()
+    return member in changed or (row["type"] == "lead.assigned" and data.get("from") == member)
+
+
 def happened(world: World, given: Given, events: list[Record]) -> Page:
     def passes(row: Mapping[str, Any]) -> bool:
         tests: Mapping[str, Callable[[Any], bool]] = {
             "types": lambda types: published(row["type"]) in types,
             "actorIds": lambda ids: row["actor_id"] in ids,
             "recordId": lambda id: id in (row["record_id"], row["lead_id"]),
+            "concerns": lambda id: id == row["owner_id"] or concerns(world, row, f"member_{id}"),
             "occurredAt": lambda limits: within(row["occurred_at"], limits),
         }
         return all(tests[name](value) for name, value in given.get("filter", {}).items())

@@ -62,6 +62,8 @@ def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
         if name.endswith("Ids"):
             prefix = "member" if name in ("ownerIds", "authorIds", "actorIds", "assigneeIds") else name[:-3]
             parsed[name] = [parse_id(prefix, text) for text in value]
+        elif name == "concerns":
+            parsed[name] = parse_id("member", value)
         elif name == "recordId":
             parsed[name] = split_id(value)[1]
         elif name.endswith("Id"):
