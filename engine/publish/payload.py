@@ -21,7 +21,7 @@ class Payload:
         "nothing changed."
     )
     change_id: strawberry.ID | None = outcome(
-        "The `changeId` of each event of this change, to tell your own changes from those of others. Null when nothing "
+        "The `changeId` of each event of this change, to distinguish your own changes from those of others. Null when nothing "
         "changed."
     )
 
