@@ -21,8 +21,8 @@ class Payload:
         "nothing changed."
     )
     change_id: strawberry.ID | None = outcome(
-        "The `changeId` of each event of this change, to distinguish your own changes from those of others. Null when nothing "
-        "changed."
+        "The `changeId` of each event of this change, to distinguish your own changes from those of others. Null when "
+        "nothing changed."
     )
 
 
