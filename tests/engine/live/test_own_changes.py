@@ -65,7 +65,7 @@ async def test_changes_at_one_instant_have_ids_of_their_own(world: World) -> Non
 
 
 async def test_a_client_continues_after_its_own_change(world: World, engine: Engine) -> None:
-    """What it subscribes after the cursor begins with the next change, which it can distinguish from its own."""
+    """What it subscribes after the cursor begins with the next change, which has another id than its own."""
     own = await world.change("moveLead", {"leadId": world["Ada"], "stageId": world["Talking"]}, SHOW)
     caller = Caller(world.organisation, "tester", Role.VIEWER)
     prepared = engine.documents.prepare(EVENTS)
