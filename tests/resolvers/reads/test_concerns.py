@@ -1,5 +1,6 @@
 """`concerns`: the events that concern a member, in the change log, in a replay and live."""
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 
@@ -35,7 +36,6 @@ async def story(world: World) -> list[tuple[str, str]]:
     await world.change("updateTask", {"taskId": world["Write"], "assigneeId": world["rita"]})
     await world.change("updateTask", {"taskId": world["Write"], "title": "Write again"})
     await world.change("reorderStages", {"pipelineId": world["Renewals"], "stageIds": [world["Done"], world["Due"]]})
-    await world.change("deleteTask", {"taskId": world["Call"]})
     return [
         ("LEAD_ASSIGNED", world["Ada"]),
         ("LEAD_UPDATED", world["Ada"]),
@@ -44,7 +44,6 @@ async def story(world: World) -> list[tuple[str, str]]:
         ("TASK_UPDATED", world["Call"]),
         ("TASK_UPDATED", world["Write"]),
         ("TASK_UPDATED", world["Write"]),
-        ("TASK_DELETED", world["Call"]),
     ]
 
 
@@ -60,10 +59,10 @@ async def test_what_is_given_and_taken_concerns_a_member(world: World, engine: E
     after = (await world.ask("{ cursor }"))["cursor"]
     given = {"after": after, "member": world["mia"]}
     async with aclosing(engine.subscribe(engine.documents.prepare(EVENTS), given, caller)) as live:
-        first = anext(live)
+        first = asyncio.ensure_future(taken(live, 1))
         expected = await story(world)
-        found = orjson.loads((await first).body)["data"]["events"]
-        assert [(found["type"], found["recordId"]), *await taken(live, len(expected) - 1)] == expected
+        async with asyncio.timeout(20):
+            assert [*await first, *await taken(live, len(expected) - 1)] == expected
 
 
 async def test_the_log_and_a_replay_agree(world: World, engine: Engine) -> None:
@@ -71,10 +70,11 @@ async def test_the_log_and_a_replay_agree(world: World, engine: Engine) -> None:
     caller = Caller(world.organisation, "tester", Role.VIEWER)
     after = (await world.ask("{ cursor }"))["cursor"]
     expected = await story(world)
-    # Of a task that is deleted, only what names a member is left.
-    expected.remove(("TASK_UPDATED", world["Call"]))
     given = {"after": after, "member": world["mia"]}
-    async with aclosing(engine.subscribe(engine.documents.prepare(EVENTS), given, caller)) as replay:
+    async with (
+        aclosing(engine.subscribe(engine.documents.prepare(EVENTS), given, caller)) as replay,
+        asyncio.timeout(20),
+    ):
         assert await taken(replay, len(expected)) == expected
     log = (await world.ask(LOG, {"member": world["mia"]}))["changeLog"]["nodes"]
     newest = [(event["type"], event["recordId"]) for event in log[: len(expected)]]
