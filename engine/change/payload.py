@@ -91,8 +91,9 @@ def plan_payload(compiler: Compiler, field: GraphQLField, fields: Fields) -> Pay
             continue
         if ITEMS in metadata:
             items[python_name(name)] = tuple(metadata[ITEMS])
-            item = Items(python_name(name), metadata[ITEMS])
-            found = Rows(Items, item, _still_there(compiler, get_named_type(definition.type), inner, item))
+            item = items_of(python_name(name), metadata[ITEMS])
+            there = _still_there(compiler, get_named_type(definition.type), inner, item)
+            found: Rows = ItemRows(Items, item, there).ordered(item.nth)
         else:
             listed = is_list_type(get_nullable_type(definition.type))
             found = _named_rows(metadata[REF], python_name(name), listed)
@@ -127,10 +128,8 @@ def _named_rows(model: type[Any], name: str, listed: bool) -> Rows:
 class Items:
     """Objects of a payload that are built from the change's own values: a row each, with these columns."""
 
-    def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
-        lists = [bindparam(_parameter(name, key), type_=ARRAY(type_)) for key, type_ in columns.items()]
-        named = [column(key, type_) for key, type_ in columns.items()]
-        self.clause = func.unnest(*lists).table_valued(*named).render_derived()
+    def __init__(self, clause: Any) -> None:
+        self.clause = clause
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.clause.c:
@@ -139,6 +138,21 @@ class Items:
 
     def __clause_element__(self) -> Any:
         return self.clause
+
+
+class ItemRows(Rows):
+    """Items in the order of the change's values, which a join with the records that they name would lose."""
+
+    def picked(self) -> Rows:
+        """The same items, as a subquery."""
+        return Rows(Items, Items(self.select(*self.entity.clause.c).subquery()), ())
+
+
+def items_of(name: str, columns: Mapping[str, TypeEngine[Any]]) -> Items:
+    """The items of a field, numbered: a list for each column is unnested."""
+    lists = [bindparam(_parameter(name, key), type_=ARRAY(type_)) for key, type_ in columns.items()]
+    named = [column(key, type_) for key, type_ in columns.items()]
+    return Items(func.unnest(*lists).table_valued(*named, with_ordinality="nth").render_derived())
 
 
 def _parameter(*names: str) -> str:
