@@ -41,7 +41,7 @@ IN_REOPEN = "tests/resolvers/changes/leads/test_reopen_lead.py"
 IN_MEANWHILE = "tests/resolvers/changes/test_changed_meanwhile.py"
 IN_MOVE = "tests/resolvers/changes/leads/test_move_lead.py"
 IN_PAGING = "tests/engine/read/test_paging.py"
-IN_RANK = "tests/models/test_rank.py"
+IN_RANK = "tests/models/rules/test_rank.py"
 IN_UPDATE = "tests/resolvers/changes/leads/test_update_lead.py"
 IN_UPDATE_TASK = "tests/resolvers/changes/tasks/test_update_task.py"
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, registry
 from engine.change.records import Insertion, expect_columns, inserted, make
 from engine.read.arguments import python_name
 from models import Base, Lead
-from tests.support.statements import NAMED
+from tests.support.sql.statements import NAMED
 from tests.support.stored import STORED
 
 KEYS = {

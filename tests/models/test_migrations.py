@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from models import Base
 from models.migrate import asyncpg_url, migrate
-from tests.support.revision import current
+from tests.support.sql.revision import current
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from server.process.runtime import open_migrated
 from server.settings import Settings
 from tests.support.api import BoundStatement
 from tests.support.consistency import expect_consistent
-from tests.support.revision import current
+from tests.support.sql.revision import current
 
 ROWS = Path(__file__).parent / "upgrades"
 """The rows stored at each revision, in addition to those of earlier files: `NNNN.sql`."""

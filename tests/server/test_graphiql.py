@@ -17,10 +17,10 @@ from models.rules.roles import Role
 from server.app import create_app
 from server.process.runtime import make_token
 from server.settings import Settings, demo_secret
-from tests.support.browser import RESULT, Windows, Wire, answer, edit_headers, open_tab, run, shown_headers
 from tests.support.relay import Relay
-from tests.support.served import Served
-from tests.support.workers import move
+from tests.support.servers.browser import RESULT, Windows, Wire, answer, edit_headers, open_tab, run, shown_headers
+from tests.support.servers.served import Served
+from tests.support.servers.workers import move
 
 SECRET = "a secret that is long enough for HS256"
 

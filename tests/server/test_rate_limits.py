@@ -11,9 +11,9 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from engine.bounds.rates import Rates
 from models.database import Database
 from server.app import Application, create_app
-from tests.support.counting import Counting
-from tests.support.sockets import opened
-from tests.support.stand_in import bearer, listening, settings, token
+from tests.support.servers.sockets import opened
+from tests.support.servers.stand_in import bearer, listening, settings, token
+from tests.support.sql.counting import Counting
 from tests.support.world import tables
 
 READ = "{ customers(first: 40) { nodes { name } } }"

@@ -8,7 +8,7 @@ from httpx2 import ASGITransport, AsyncClient
 
 from models.database import Database
 from server.app import create_app
-from tests.support.stand_in import bearer, settings
+from tests.support.servers.stand_in import bearer, settings
 
 
 @asynccontextmanager

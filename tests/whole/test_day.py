@@ -9,7 +9,7 @@ import pytest
 from graphql import OperationDefinitionNode, parse
 from playwright.async_api import Page
 
-from tests.support.browser import Windows, answer, play, run
+from tests.support.servers.browser import Windows, answer, play, run
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 TOUR = README.partition("## A salesperson's day")[2].partition("\n## ")[0]

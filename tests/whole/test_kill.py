@@ -17,7 +17,7 @@ from models.database import Database
 from tests.support.consistency import expect_consistent, writers
 from tests.support.mutations import mutation_of
 from tests.support.recipes import RECIPES, opportunities
-from tests.support.served import Served, serving
+from tests.support.servers.served import Served, serving
 from tests.support.world import Api, World, build, document, tables
 
 SECRET = "a secret that only this test knows, 40+"

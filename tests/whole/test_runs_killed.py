@@ -10,7 +10,7 @@ from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import IN_LINES, Deal
 from tests.support.consistency import RULES
-from tests.support.served import serving
+from tests.support.servers.served import serving
 from tests.support.world import World
 
 SECRET = "a secret that only this test knows, 40+"

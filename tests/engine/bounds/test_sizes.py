@@ -12,7 +12,7 @@ from models.rules.ids import parse_id
 from models.rules.roles import Role
 from models.tables.base import organisation_id
 from resolvers.reads.stage_totals import LARGE
-from tests.support.statements import recorded
+from tests.support.sql.statements import recorded
 from tests.support.world import World
 
 SET_CUSTOM = "SET plan_cache_mode = force_custom_plan"

@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from engine.live.selection import decode_cursor
 from tests.support.figures import figure
-from tests.support.served import Served, serving
-from tests.support.slow_clients import another, narrow
-from tests.support.sockets import Client
+from tests.support.servers.served import Served, serving
+from tests.support.servers.slow_clients import another, narrow
+from tests.support.servers.sockets import Client
 
 Way = Callable[[int], AbstractAsyncContextManager[Client]]
 

@@ -25,7 +25,7 @@ from resolvers.changes.pruned_events import PRUNE
 from server.auth.tokens import LEEWAY
 from tests.support.fixtures.live import Board
 from tests.support.relay import Relay
-from tests.support.served import serving
+from tests.support.servers.served import serving
 
 ROOT = Path(__file__).parents[3]
 SECRET = "a secret that only this test knows, 40+"

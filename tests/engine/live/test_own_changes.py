@@ -8,8 +8,8 @@ import orjson
 from engine.caller import Caller
 from engine.engine import Engine
 from models import Role
-from tests.support.counting import Counting
 from tests.support.recipes import task
+from tests.support.sql.counting import Counting
 from tests.support.world import World
 
 SHOW = "cursor changeId stages { name totals { count values { currency value } } }"

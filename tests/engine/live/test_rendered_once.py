@@ -24,7 +24,7 @@ from models.connection import FrugalConnection
 from models.database import SESSION, Database
 from models.spare import Spare
 from resolvers.domain import CRM
-from tests.support.stand_in import application, listening, token
+from tests.support.servers.stand_in import application, listening, token
 
 SUBSCRIBERS = 200
 DOCUMENT = "subscription ($after: String) { stageChanged(after: $after) { cursor lead { id title } toStage { name } } }"

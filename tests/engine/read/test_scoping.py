@@ -15,7 +15,7 @@ from models import Role
 from models.database import Statement
 from schema.api import graphql_schema
 from tests.support.reading.operations import FIELDS, OPERATIONS, ROOTS
-from tests.support.tenancy import unlimited
+from tests.support.sql.tenancy import unlimited
 
 NO_LIMITS = Limits(depth=100, aliases=10**6, fields=10**6, root_fields=100, tokens=10**6, cost=10**9)
 

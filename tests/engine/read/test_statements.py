@@ -19,9 +19,9 @@ from models.database import Database
 from resolvers.domain import CRM
 from schema.api import graphql_schema
 from tests.support.api import ENDLESS
-from tests.support.counting import Counting
 from tests.support.reading.dataset import DEMO, Tables
 from tests.support.reading.records import public_id
+from tests.support.sql.counting import Counting
 
 SCOPE = Caller(DEMO, "tester", Role.VIEWER)
 WIDE = Limits(depth=100, aliases=10**4, fields=10**5, root_fields=10**4, tokens=10**6, cost=10**9)

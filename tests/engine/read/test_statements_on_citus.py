@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from models.database import Database
-from tests.support.citus import VOLATILITIES, Volatility, changes, locks_rows, refused
-from tests.support.statements import NAMED
-from tests.support.tenancy import unlimited
+from tests.support.sql.citus import VOLATILITIES, Volatility, changes, locks_rows, refused
+from tests.support.sql.statements import NAMED
+from tests.support.sql.tenancy import unlimited
 
 SEVERAL: Mapping[str, str] = {
     "resolvers.changes.organisation.access.RESTRICTED": "who of all connected callers lost access; each second",

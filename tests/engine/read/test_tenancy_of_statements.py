@@ -8,8 +8,8 @@ import pytest
 
 from models import organisation_id
 from tests.support.recipes import RECIPES
-from tests.support.statements import NAMED, REGISTERED, recorded
-from tests.support.tenancy import unlimited
+from tests.support.sql.statements import NAMED, REGISTERED, recorded
+from tests.support.sql.tenancy import unlimited
 from tests.support.world import World
 
 ROOT = Path(__file__).parents[3]

@@ -7,8 +7,8 @@ import pytest
 
 from resolvers.changes.locks import ORDER
 from tests.support.recipes import RECIPES, Recipe, pool, task
-from tests.support.statements import NAMED, VERBS, WRITES, locks, recorded
-from tests.support.tenancy import KEYS
+from tests.support.sql.statements import NAMED, VERBS, WRITES, locks, recorded
+from tests.support.sql.tenancy import KEYS
 from tests.support.world import World
 
 STRENGTHS = list(VERBS.values())

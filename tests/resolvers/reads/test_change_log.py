@@ -7,7 +7,7 @@ import pytest
 
 from resolvers.changes.pruned_events import PRUNE
 from tests.support.recipes import task
-from tests.support.statements import NAMED
+from tests.support.sql.statements import NAMED
 from tests.support.world import MIA, World
 
 CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $first, filter: $filter) {

@@ -33,9 +33,9 @@ from server.settings import Settings
 from server.transport.connections import Ending
 from server.transport.refusals import NotAllowed, NotAvailable
 from server.transport.service import Service
-from tests.support.served import Served, serving
-from tests.support.stand_in import StandIn, settings, token
-from tests.support.workers import heard, move, subscribed
+from tests.support.servers.served import Served, serving
+from tests.support.servers.stand_in import StandIn, settings, token
+from tests.support.servers.workers import heard, move, subscribed
 from tests.support.world import MIA, RITA, World
 
 ROOT = Path(__file__).parents[3]

@@ -22,8 +22,8 @@ from models.rules.roles import Role
 from server.auth.keys import LIFETIME, PAUSE, RETRY, PublicKeys
 from server.auth.tokens import Authenticator
 from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated, NotAvailable, RefusedRequest
-from tests.support.stand_in import SECRET, settings, token
-from tests.support.tokens import unsigned
+from tests.support.servers.stand_in import SECRET, settings, token
+from tests.support.servers.tokens import unsigned
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())

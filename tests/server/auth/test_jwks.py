@@ -12,7 +12,7 @@ import pytest
 
 from server.auth.jwks import LARGEST, fetcher
 from server.process.serving import warn_of_foreign_tokens
-from tests.support.stand_in import settings
+from tests.support.servers.stand_in import settings
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 KEYS = b'{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"a"}]}'

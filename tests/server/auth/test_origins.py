@@ -8,8 +8,8 @@ from httpx2 import ASGITransport, AsyncClient
 
 from server.auth.origins import MOST_LOGGED, Origins
 from server.settings import WrongSettings, load_settings
-from tests.support.sockets import opened
-from tests.support.stand_in import StandIn, application, bearer, listening
+from tests.support.servers.sockets import opened
+from tests.support.servers.stand_in import StandIn, application, bearer, listening
 
 SECRET = "s" * 40
 HOST = "api.example"

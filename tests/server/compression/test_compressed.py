@@ -12,7 +12,7 @@ import pytest
 from httpx2 import AsyncClient, Response
 
 from server.compression.compressor import AT_ONCE, SMALLEST, compress, zstd
-from tests.support.stand_in import StandIn, application, bearer, listening
+from tests.support.servers.stand_in import StandIn, application, bearer, listening
 
 READ: dict[str, Callable[[bytes], bytes]] = {"zstd": zstd.decompress, "br": brotli.decompress, "gzip": gzip.decompress}
 SIZES = [SMALLEST, AT_ONCE + 1]

@@ -12,9 +12,9 @@ from server.edge.edge import ConnectionEdge
 from server.edge.open_files import RESERVED, connections_within, raise_open_files
 from server.observe.metrics import Metrics
 from server.process.serving import UNREACHED_MS, listen
-from tests.support.raw import cut, post, raw
-from tests.support.slow_clients import another
-from tests.support.stand_in import StandIn, application, bearer, listening, settings
+from tests.support.servers.raw import cut, post, raw
+from tests.support.servers.slow_clients import another
+from tests.support.servers.stand_in import StandIn, application, bearer, listening, settings
 
 
 async def test_silent_connections_make_room(stand_in: StandIn) -> None:

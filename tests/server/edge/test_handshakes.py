@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.raw import cut, handshake, post, raw
-from tests.support.stand_in import StandIn, application, bearer, listening
+from tests.support.servers.raw import cut, handshake, post, raw
+from tests.support.servers.stand_in import StandIn, application, bearer, listening
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 
 import server.edge.http_protocol
 from engine.caller import Caller
-from tests.support.raw import cut, handshake, post, raw
-from tests.support.stand_in import StandIn, application, bearer, listening
+from tests.support.servers.raw import cut, handshake, post, raw
+from tests.support.servers.stand_in import StandIn, application, bearer, listening
 
 GET = b"GET /graphql HTTP/1.1\r\nHost: x\r\n"
 HANDSHAKE = handshake()[:-2]

@@ -16,9 +16,9 @@ from models.database import Database
 from models.spare import Spare
 from server.app import create_app
 from server.observe.health import Probe
-from tests.support.process import frozen_postgres
-from tests.support.served import serving
-from tests.support.stand_in import settings
+from tests.support.servers.process import frozen_postgres
+from tests.support.servers.served import serving
+from tests.support.servers.stand_in import settings
 
 READY = {"database": True, "migrations": True, "wakeups": True, "serving": True}
 LOST = {"database": False, "migrations": False}

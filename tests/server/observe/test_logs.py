@@ -16,9 +16,9 @@ from httpx2 import AsyncClient
 from websockets.sync.client import connect
 
 from server.observe.logs import JsonFormatter, TextFormatter, configure
-from tests.support.served import Served, serving
-from tests.support.sockets import opened
-from tests.support.stand_in import StandIn, application, listening, settings
+from tests.support.servers.served import Served, serving
+from tests.support.servers.sockets import opened
+from tests.support.servers.stand_in import StandIn, application, listening, settings
 
 HIDDEN = "a-secret-value"
 

@@ -17,10 +17,10 @@ from server.app import create_app
 from server.observe.calls import Calls
 from server.observe.metrics import MOST_NAMES, Metrics
 from tests.support.figures import figure, figures
-from tests.support.served import serving
-from tests.support.sockets import opened
-from tests.support.stand_in import bearer, listening, settings
-from tests.support.workers import workers
+from tests.support.servers.served import serving
+from tests.support.servers.sockets import opened
+from tests.support.servers.stand_in import bearer, listening, settings
+from tests.support.servers.workers import workers
 
 
 @asynccontextmanager

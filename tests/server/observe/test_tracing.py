@@ -18,8 +18,8 @@ from server.observe.calls import Call, Calls
 from server.observe.metrics import Metrics
 from server.observe.tracing import OpenTelemetry, opened_tracer
 from server.settings import WrongSettings
-from tests.support.served import serving
-from tests.support.stand_in import settings
+from tests.support.servers.served import serving
+from tests.support.servers.stand_in import settings
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"

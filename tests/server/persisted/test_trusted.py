@@ -8,8 +8,8 @@ import pytest
 from httpx2 import AsyncClient
 
 from server.settings import WrongSettings
-from tests.support.sockets import Client, opened
-from tests.support.stand_in import StandIn, application, bearer, listening
+from tests.support.servers.sockets import Client, opened
+from tests.support.servers.stand_in import StandIn, application, bearer, listening
 
 HELLO = "query Hello($n: String) { hello(name: $n) }"
 COUNT = "subscription Count($to: Int!) { count(to: $to) }"

@@ -17,8 +17,8 @@ import pytest
 from server.process import cli
 from server.process.postgres import embedded
 from server.settings import Settings
-from tests.support.process import ask, postgres_in
-from tests.support.served import serving
+from tests.support.servers.process import ask, postgres_in
+from tests.support.servers.served import serving
 
 ROOT = Path(__file__).parents[3]
 

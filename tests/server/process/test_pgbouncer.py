@@ -14,10 +14,10 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.support.pooler import PGBOUNCER, documented, pooled
-from tests.support.process import ask
-from tests.support.served import Served, serving
-from tests.support.workers import heard, move, subscribed
+from tests.support.servers.pooler import PGBOUNCER, documented, pooled
+from tests.support.servers.process import ask
+from tests.support.servers.served import Served, serving
+from tests.support.servers.workers import heard, move, subscribed
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is missing: apt-get install pgbouncer")
 

@@ -10,7 +10,7 @@ import httpx2
 
 from bench.redis_server import redis_server
 from server.process.postgres import embedded
-from tests.support.served import Served, serving
+from tests.support.servers.served import Served, serving
 
 LIMIT = 60
 

@@ -17,8 +17,8 @@ from models.database import Database
 from server.process import supervised as module
 from server.process.postgres import runs, server_of
 from server.process.supervised import supervised
-from tests.support.process import postgres_in
-from tests.support.served import serving
+from tests.support.servers.process import postgres_in
+from tests.support.servers.served import serving
 
 
 class Heard(logging.Handler):

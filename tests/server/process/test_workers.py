@@ -11,9 +11,9 @@ import psutil
 
 from models.database import Database
 from server.process.postgres import embedded
-from tests.support.process import postgres_in
-from tests.support.served import Served, serving
-from tests.support.workers import heard, move, subscribed, workers
+from tests.support.servers.process import postgres_in
+from tests.support.servers.served import Served, serving
+from tests.support.servers.workers import heard, move, subscribed, workers
 
 
 def test_workers_serve_as_one_and_are_replaced(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from httpx2 import AsyncClient, Response
 
 from models.database import Database
 from server.app import create_app
-from tests.support.stand_in import bearer, listening, settings, token
-from tests.support.tokens import unsigned
+from tests.support.servers.stand_in import bearer, listening, settings, token
+from tests.support.servers.tokens import unsigned
 from tests.support.world import World, tables
 
 WHO: dict[str, Any] = {"sub": "tester", "org_id": "demo", "role": "admin"}

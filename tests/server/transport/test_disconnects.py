@@ -12,8 +12,8 @@ from models.database import Database
 from server.app import create_app
 from server.observe.metrics import OTHERS
 from server.transport import watched
-from tests.support.slow_clients import another
-from tests.support.stand_in import StandIn, application, bearer, listening, settings
+from tests.support.servers.slow_clients import another
+from tests.support.servers.stand_in import StandIn, application, bearer, listening, settings
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 

@@ -13,12 +13,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from models.database import Database
-from tests.support.process import ask
-from tests.support.served import serving
-from tests.support.slow_clients import another, narrow
-from tests.support.sockets import socket
-from tests.support.stand_in import StandIn, application, bearer, listening
-from tests.support.workers import heard, move, subscribed
+from tests.support.servers.process import ask
+from tests.support.servers.served import serving
+from tests.support.servers.slow_clients import another, narrow
+from tests.support.servers.sockets import socket
+from tests.support.servers.stand_in import StandIn, application, bearer, listening
+from tests.support.servers.workers import heard, move, subscribed
 
 ENDLESS = {"to": 10_000_000, "width": 4096}
 """More and larger events than any buffer between server and client holds."""

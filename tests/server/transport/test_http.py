@@ -8,7 +8,7 @@ import orjson
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from tests.support.stand_in import StandIn, application, bearer, token
+from tests.support.servers.stand_in import StandIn, application, bearer, token
 
 RESPONSE = "application/graphql-response+json"
 JSON = {"Content-Type": "application/json"}

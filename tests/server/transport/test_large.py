@@ -7,8 +7,8 @@ from httpx2 import AsyncClient
 
 from engine.errors import Code, RequestError
 from server.transport.large import LARGE, MOST_WAITING, LargeRequests
-from tests.support.sockets import socket
-from tests.support.stand_in import StandIn
+from tests.support.servers.sockets import socket
+from tests.support.servers.stand_in import StandIn
 
 HELLO = "query ($name: String) { hello(name: $name) }"
 

@@ -18,11 +18,11 @@ from engine.live.selection import decode_cursor, encode_cursor
 from models import organisation_id
 from models.database import Database
 from server.app import create_app
-from tests.support.served import Served, serving
-from tests.support.sockets import Client, opened
-from tests.support.sockets import socket as socket_of
-from tests.support.stand_in import StandIn, bearer, listening, settings
-from tests.support.workers import move
+from tests.support.servers.served import Served, serving
+from tests.support.servers.sockets import Client, opened
+from tests.support.servers.sockets import socket as socket_of
+from tests.support.servers.stand_in import StandIn, bearer, listening, settings
+from tests.support.servers.workers import move
 from tests.support.world import World
 
 QUERY = "subscription ($after: String) { stageChanged(after: $after) { lead { id } } }"

@@ -13,8 +13,8 @@ from websockets.exceptions import InvalidStatus
 import server.transport.pulse
 from engine.live.selection import encode_cursor
 from server.transport.refusals import NotAvailable
-from tests.support.sockets import PROTOCOL, Client, socket
-from tests.support.stand_in import StandIn, application, listening, token
+from tests.support.servers.sockets import PROTOCOL, Client, socket
+from tests.support.servers.stand_in import StandIn, application, listening, token
 
 
 @pytest.fixture

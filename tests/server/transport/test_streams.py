@@ -11,7 +11,7 @@ import pytest
 from httpx2 import AsyncClient, Response
 
 import server.transport.streams
-from tests.support.stand_in import StandIn, application, bearer, listening
+from tests.support.servers.stand_in import StandIn, application, bearer, listening
 
 STREAM = "text/event-stream"
 

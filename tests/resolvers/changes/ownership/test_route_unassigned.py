@@ -9,8 +9,8 @@ import pytest
 
 from models import Role, organisation_id
 from tests.support.consistency import expect_consistent
-from tests.support.counting import Counting
 from tests.support.recipes import pool
+from tests.support.sql.counting import Counting
 from tests.support.world import World, tables
 
 SHOW = (

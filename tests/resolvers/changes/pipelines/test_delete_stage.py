@@ -11,7 +11,7 @@ from models.rules.ids import parse_id
 from models.rules.rank import spread
 from resolvers.changes import run_sizes
 from tests.support.consistency import expect_consistent
-from tests.support.counting import Counting
+from tests.support.sql.counting import Counting
 from tests.support.world import World
 
 SHOW = (

@@ -38,7 +38,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
             "COLUMNS": "1000",
             **environment,
         },
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.support.stand_in import StandIn, application, listening, token
+from tests.support.servers.stand_in import StandIn, application, listening, token
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 

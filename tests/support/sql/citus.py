@@ -10,7 +10,7 @@ from typing import Any
 from pglast import ast, parse_sql
 from pglast.enums import A_Expr_Kind, OnConflictAction
 
-from tests.support.tenancy import KEYS
+from tests.support.sql.tenancy import KEYS
 
 Volatility = Mapping[tuple[str, int], str]
 """`v` (VOLATILE), `s` (STABLE) or `i` (IMMUTABLE) of each function, by its name and its number of arguments."""

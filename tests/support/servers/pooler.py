@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-DOCS = Path(__file__).parents[2] / "docs" / "operating" / "deploy.md"
+DOCS = Path(__file__).parents[3] / "docs" / "operating" / "deploy.md"
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 

@@ -9,8 +9,8 @@ import orjson
 import psutil
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.process import ask
-from tests.support.served import Served
+from tests.support.servers.process import ask
+from tests.support.servers.served import Served
 
 SUBSCRIPTION = "subscription { stageChanged { cursor lead { id } } }"
 

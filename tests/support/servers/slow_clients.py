@@ -8,7 +8,7 @@ from socket import socket as socket_of_the_system
 
 from websockets.asyncio.client import connect
 
-from tests.support.sockets import PROTOCOL, Client
+from tests.support.servers.sockets import PROTOCOL, Client
 
 
 @asynccontextmanager
