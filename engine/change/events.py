@@ -43,7 +43,9 @@ def appending(beside: str = "") -> Statement:
             f"""
         WITH log AS (
             UPDATE event_log SET head = head + cardinality(CAST(:ids AS uuid[])),
-                appended_at = greatest(appended_at + interval '1 microsecond', statement_timestamp())
+                appended_at = greatest(
+                    (appended_at AT TIME ZONE 'UTC' + interval '1 microsecond') AT TIME ZONE 'UTC', statement_timestamp()
+                )
             WHERE org_id = :org_id RETURNING head - cardinality(CAST(:ids AS uuid[])) AS before, appended_at
         ){beside and f", {beside}"}
         INSERT INTO event (org_id, number, id, type, occurred_at, actor_id, mutation, {columns}, data)
