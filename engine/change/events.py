@@ -44,7 +44,8 @@ def appending(beside: str = "") -> Statement:
         WITH log AS (
             UPDATE event_log SET head = head + cardinality(CAST(:ids AS uuid[])),
                 appended_at = greatest(
-                    (appended_at AT TIME ZONE 'UTC' + interval '1 microsecond') AT TIME ZONE 'UTC', statement_timestamp()
+                    (appended_at AT TIME ZONE 'UTC' + interval '1 microsecond') AT TIME ZONE 'UTC',
+                    statement_timestamp()
                 )
             WHERE org_id = :org_id RETURNING head - cardinality(CAST(:ids AS uuid[])) AS before, appended_at
         ){beside and f", {beside}"}

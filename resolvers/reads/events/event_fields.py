@@ -120,10 +120,14 @@ def named(type_: EventType, name: str, model: Any) -> Callable[[Any, Args], Rows
     return resolver
 
 
+ABOUT_PIPELINES = (EventType.STAGES_REORDERED, EventType.IMPORT_FINISHED)
+"""Types whose names begin with something else than the type of their record, a pipeline."""
+
+
 def _prefix(event: Any) -> Expression:
     """The type of the record that an event is about: lead for `lead.created`."""
     return case(
-        (event.type == quoted(EventType.STAGES_REORDERED), quoted("pipeline")),
+        (event.type.in_([quoted(type_) for type_ in ABOUT_PIPELINES]), quoted("pipeline")),
         else_=func.split_part(event.type, quoted("."), literal_column("1"), type_=Text()),
     )
 

@@ -90,7 +90,9 @@ def mutation(world: World, event: Record, given: Given) -> str | None:
 
 
 def record_of(event: Record) -> tuple[str, UUID | None]:
-    prefix = "pipeline" if event.row["type"] == "stages.reordered" else event.row["type"].partition(".")[0]
+    prefix = event.row["type"].partition(".")[0]
+    if event.row["type"] in ("stages.reordered", "import.finished"):
+        prefix = "pipeline"
     return prefix, event.row["record_id"] or event.row["lead_id"]
 
 
@@ -114,13 +116,18 @@ def text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-ENDS = ("lead.deleted", "lead.merged", "task.deleted", "activity.deleted", "contact.merged", "customer.merged")
+ENDS = (
+    *("lead.deleted", "lead.merged", "task.deleted", "activity.deleted", "contact.merged", "customer.merged"),
+    *("pool.deleted", "pipeline.deleted", "stage.deleted"),
+)
+BESIDE = ("into", "movedLeads")
+"""What the event of an end holds that is no field of the record."""
 
 
 def changes(world: World, event: Record, given: Given) -> list[dict[str, Any]]:
     found = held(event).get("changes", {})
     if event.row["type"] in ENDS:
-        fields = {name: value for name, value in held(event).items() if name != "into" and value is not None}
+        fields = {name: value for name, value in held(event).items() if name not in BESIDE and value is not None}
         found = {name: [value, None] for name, value in fields.items()}
     # PostgreSQL orders the keys of an object by length, then alphabetically.
     return [
@@ -150,6 +157,10 @@ def deadline(world: World, event: Record, given: Given) -> Any:
     return found and shown(datetime.fromisoformat(found))
 
 
+def whole(name: str) -> Rule:
+    return lambda world, event, given: held(event).get(name)
+
+
 EVERY: Mapping[str, Rule] = {
     "id": lambda world, event, given: f"event_{event.row['id']}",
     "changeId": lambda world, event, given: f"change_{microseconds(event.row['occurred_at']):x}",
@@ -176,6 +187,7 @@ EVERY: Mapping[str, Rule] = {
     "into": named("lead", "into"),
     "deadline": deadline,
     **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule")},
+    **{name: whole(name) for name in ("imported", "unchanged", "rejected")},
 }
 """The values of event fields, for every type that has them."""
 

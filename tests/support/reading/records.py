@@ -40,7 +40,7 @@ def event_type(type_: str) -> str:
     """The GraphQL type of an event: `lead.created` is a LeadCreated, and one without its own type a RecordChanged."""
     name = "".join(part.capitalize() for part in type_.replace(".", "_").split("_"))
     name = {"LeadStageChanged": "StageChanged"}.get(name, name)
-    return name if name.startswith(("Lead", "Task", "Activity", "StageChanged")) else "RecordChanged"
+    return name if name.startswith(("Lead", "Task", "Activity", "StageChanged", "ImportFinished")) else "RecordChanged"
 
 
 class World:

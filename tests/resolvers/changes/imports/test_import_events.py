@@ -81,12 +81,13 @@ async def test_a_pipeline_that_is_created_has_one_event(world: World, database: 
 async def test_the_summary_is_published(world: World, database: Database) -> None:
     """The change log shows who imported, where, and how many rows."""
     await import_deals(database, await options(world), DEALS, rejected=1)
-    query = """{ changeLog(first: 1) { nodes { __typename type actor { name } mutation
+    query = """{ changeLog(first: 1) { nodes { __typename type recordId actor { name } mutation
         ... on ImportFinished { imported unchanged rejected pipeline { name } } } } }"""
     (event,) = (await world.ask(query))["changeLog"]["nodes"]
     assert event == {
         "__typename": "ImportFinished",
         "type": "IMPORT_FINISHED",
+        "recordId": world["Sales"],
         "actor": {"name": "Mia"},
         "mutation": "import",
         "imported": 3,
