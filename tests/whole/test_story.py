@@ -110,9 +110,10 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: self.cards)
     @rule(data=st.data(), stage=st.sampled_from(sorted(KINDS)), why=st.sampled_from([None, "Price", "Timing"]))
     def move(self, data: st.DataObject, stage: str, why: str | None) -> None:
-        """Move a lead to any stage, with or without a reason."""
+        """Move a lead to any stage, with or without a reason; in its own stage, a lost lead gets another reason."""
         id, card = self.drawn(data)
-        code = "INVALID" if stage == card.stage and why is not None else None
+        lost = KINDS[card.stage] == "LOST" or card.disqualified
+        code = "INVALID" if stage == card.stage and why is not None and not lost else None
         if stage != card.stage:
             known = KINDS[card.stage] == "LOST" or card.disqualified or card.reason is not None
             if card.converted:
@@ -124,6 +125,8 @@ class Story(RuleBasedStateMachine):
         self.step("moveLead", {"leadId": id, "stageId": self.world[stage], "lostReason": why}, code)
         if code is None and stage != card.stage:
             card.enter(stage, why)
+        elif code is None:
+            card.reason = why or card.reason
 
     @precondition(lambda self: self.cards)
     @rule(data=st.data())
