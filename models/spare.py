@@ -34,7 +34,7 @@ class Spare:
             connection = self.kept.pop()
             if is_open(connection):
                 return connection
-            await self.pool.release(connection)
+            await self._release(connection)
         self.waiting += 1
         try:
             return await self.pool.acquire()
@@ -54,7 +54,7 @@ class Spare:
             if self.timer is None:
                 self.timer = asyncio.get_running_loop().call_later(AGAIN, self._return_some)
             return
-        await self.pool.release(connection)
+        await self._release(connection)
 
     async def close(self) -> None:
         """Return all to the pool, and keep none from now on."""
@@ -65,6 +65,12 @@ class Spare:
             await asyncio.gather(self.returning, return_exceptions=True)
         await self.clear()
 
+    async def _release(self, connection: Any) -> None:
+        try:
+            await self.pool.release(connection)
+        except asyncpg.InternalClientError:
+            """It was lost at this moment, and the pool has taken it back already."""
+
     def _return_some(self) -> None:
         self.timer = None
         self.returning = asyncio.create_task(self.clear())
@@ -73,7 +79,7 @@ class Spare:
         """Return all to the pool."""
         kept, self.kept = self.kept, []
         for connection in kept:
-            await self.pool.release(connection)
+            await self._release(connection)
 
 
 def is_open(connection: Any) -> bool:

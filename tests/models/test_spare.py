@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import asyncpg
 import pytest
@@ -64,6 +65,24 @@ async def test_a_connection_that_was_lost_is_not_given_out(two: Database, postgr
     await admin.close()
     await until(lambda: not spare.is_open(two.spare.kept[0]))
     assert await pid(two) != before
+
+
+async def test_a_connection_that_is_lost_while_it_is_returned(two: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool has taken it back already, and says so; nothing fails for that."""
+    await pid(two)
+    lost = two.spare.kept[0]
+    release = asyncpg.Pool.release
+
+    async def released(pool: asyncpg.Pool, connection: Any, **more: Any) -> None:
+        connection.terminate()
+        await release(pool, connection, **more)
+        raise asyncpg.InternalClientError("called on a free connection holder")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Pool, "release", released)
+        await two.spare.clear()
+    assert not spare.is_open(lost)
+    assert await pid(two)
 
 
 async def test_a_failure_in_the_block_gives_it_to_the_pool(two: Database) -> None:
