@@ -11,8 +11,8 @@ from models.rules.roles import Role
 from models.tables.event import NewEvent
 
 if TYPE_CHECKING:
+    from engine.background.runs import RunKind
     from engine.change.transaction import Change
-    from engine.work.runs import RunKind
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from engine.background.runner import working
 from engine.bounds.rates import Rates
 from engine.bounds.rates_redis import sharing
 from engine.bounds.shares import Hit, Shares, unseen
@@ -27,7 +28,6 @@ from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from engine.plan_cache import Allowance, Plans, Watch
-from engine.work.runner import working
 from models.database import Database, Observe, ignore
 from models.rules.matching import domains
 from resolvers.changes.tasks.overdue import recording_overdue

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from engine.background.runs import RunKind
 from engine.change.transaction import Change
-from engine.work.runs import RunKind
 from models.event_types import RunEnded
 from models.tables.event import NewEvent
 from resolvers.changes.ownership.reassign_run import REASSIGNING

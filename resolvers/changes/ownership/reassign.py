@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.background.runs import start
 from engine.change.transaction import Change
 from engine.read.rows import ORG
-from engine.work.runs import start
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused, not_found
 from resolvers.changes import run_sizes

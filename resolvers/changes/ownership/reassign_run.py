@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.background.runs import Given, RunKind, Step
 from engine.change.records import IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
-from engine.work.runs import Given, RunKind, Step
 from models.database import Row, Statement
 from models.rules.refusal import Refusal, Refused
 from resolvers.changes import run_sizes

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, text
 
+from engine.background.runs import Given, RunKind, Step, start
 from engine.change.records import ID, describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
-from engine.work.runs import Given, RunKind, Step, start
 from models.database import Row, Statement
 from models.event_types import Changed, EventType
 from models.rules.refusal import Refusal, Refused, not_found

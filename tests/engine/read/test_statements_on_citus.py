@@ -15,7 +15,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.live.feed.HEADS": "whether a reader of this process is behind; each second",
     "engine.change.idempotency.FORGETTABLE": "which organisations have outcomes to forget; each hour",
     "engine.live.retention.OLD": "which organisations have events to prune; each hour",
-    "engine.work.runner.UNFINISHED": "which organisations have runs to work on",
+    "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
 }

@@ -22,7 +22,7 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.organisation.access.SUSPENDED": ["organisation organisation"],
     "engine.live.feed.HEADS": ["event_log event_log"],
     "engine.change.idempotency.FORGETTABLE": ["organisation organisation", "outcome outcome", "outcome outcome"],
-    "engine.work.runner.UNFINISHED": ["run run"],
+    "engine.background.runner.UNFINISHED": ["run run"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
     "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",

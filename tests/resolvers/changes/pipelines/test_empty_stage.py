@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.work.runner import make_batch, work_off
+from engine.background.runner import make_batch, work_off
 from models import organisation_id
 from models.rules.ids import parse_id
 from resolvers.changes import run_sizes

@@ -1,7 +1,7 @@
 """Runs: changes that are too large for one request, and are made in batches.
 
-A change starts a run instead of making all of itself. `RunKind` says how a batch of it is made; `engine/work/runner.py`
-makes one batch after the other, each an ordinary change with its events.
+A change starts a run instead of making all of itself. `RunKind` says how a batch of it is made; `runner.py` beside this
+file makes one batch after the other, each an ordinary change with its events.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -16,12 +16,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.background.runs import caller_of, given_of
 from engine.change.records import ID
 from engine.change.shards import CLOCK
 from engine.change.transaction import CONTENDED, Change
 from engine.domain import Domain
 from engine.read.rows import ORG
-from engine.work.runs import caller_of, given_of
 from models.database import UNREACHABLE, Database, Row, Statement
 from models.rules.refusal import Refused
 from models.timeouts import BACKGROUND
