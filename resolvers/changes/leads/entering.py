@@ -1,7 +1,10 @@
-"""Entering a stage, in SQL: what it writes on a lead, and the step that it adds to the history."""
+"""Entering a stage: what it writes on a lead and the step that it adds to the history, in SQL; and its event."""
 
 from engine.change.records import inserted
 from engine.change.shards import OWN
+from models.database import Row
+from models.event_types import EnteredStage
+from models.tables.event import Changes, NewEvent
 from models.tables.lead import StageChange
 
 ENTERED_AT = """greatest(
@@ -16,6 +19,19 @@ ENTERS = f"""
     updated_at = statement_timestamp(), version = version + 1
 """
 """The assignments of an UPDATE of leads that enter another stage, beside their rank and how they are closed."""
+
+
+def entered(lead: Row, stage: Row, changes: Changes | None) -> NewEvent:
+    """The event of a lead that enters a stage, from the one that it is in; `changes` are those of its fields."""
+    return NewEvent(
+        EnteredStage(changes=changes),
+        lead_id=lead["id"],
+        owner_id=lead["owner_id"],
+        pipeline_id=stage["pipeline_id"],
+        stage_id=stage["id"],
+        from_pipeline_id=lead["pipeline_id"],
+        from_stage_id=lead["stage_id"],
+    )
 
 
 def step_of(entered: str, id: str = ":id", *, first: bool = False) -> str:

@@ -12,13 +12,13 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import Changed, EnteredStage, EventType, Plain
+from models.event_types import Changed, EventType, Plain
 from models.rules.entering import missing_fields
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.event import NewEvent
-from resolvers.changes.leads.entering import ENTERS, step_of
+from resolvers.changes.leads.entering import ENTERS, entered, step_of
 from resolvers.changes.leads.lost_reasons import settled_reason
 from resolvers.changes.leads.place import place_between
 from resolvers.changes.locks import LockedLead, expect_not_deleting, lock_lead
@@ -166,15 +166,7 @@ async def enter(
     was = StageKind.LOST if is_lost(standing) else standing.stage["kind"]
     closed = kind != StageKind.OPEN
     why = (lost_reason or (lead["lost_reason"] if kind == was else None)) if closed else None
-    new_event = NewEvent(
-        EnteredStage(changes=None if why == lead["lost_reason"] else describe(lead, {"lost_reason": why})),
-        lead_id=lead["id"],
-        owner_id=lead["owner_id"],
-        pipeline_id=stage["pipeline_id"],
-        stage_id=stage["id"],
-        from_pipeline_id=lead["pipeline_id"],
-        from_stage_id=lead["stage_id"],
-    )
+    new_event = entered(lead, stage, None if why == lead["lost_reason"] else describe(lead, {"lost_reason": why}))
     await change.run(
         MOVE,
         id=new_event.id,

@@ -56,25 +56,22 @@ LOCK_LEADS_BY_ID = Statement(
     ).bindparams(ORG, IDS)
 )
 
-LOCK_TASKS_OF_LEADS = Statement(
-    text(
-        """
-        SELECT id, lead_id, assignee_id FROM task
-        WHERE org_id = :org_id AND assignee_id = :member_id AND status = 'OPEN' AND lead_id = ANY(:ids)
-        ORDER BY id FOR NO KEY UPDATE
-        """
-    ).bindparams(ORG, IDS)
-)
 
-LOCK_TASKS_BY_ID = Statement(
-    text(
-        """
-        SELECT id, lead_id, assignee_id FROM task
-        WHERE org_id = :org_id AND assignee_id = :member_id AND status = 'OPEN' AND id = ANY(:ids)
-        ORDER BY id FOR NO KEY UPDATE
-        """
-    ).bindparams(ORG, IDS)
-)
+def _lock_tasks(column: str) -> Statement:
+    return Statement(
+        text(
+            f"""
+            SELECT id, lead_id, assignee_id FROM task
+            WHERE org_id = :org_id AND assignee_id = :member_id AND status = 'OPEN' AND {column} = ANY(:ids)
+            ORDER BY id FOR NO KEY UPDATE
+            """
+        ).bindparams(ORG, IDS)
+    )
+
+
+LOCK_TASKS_OF_LEADS = _lock_tasks("lead_id")
+
+LOCK_TASKS_BY_ID = _lock_tasks("id")
 
 
 async def work_of(change: Change, member_id: UUID, include_closed: bool) -> int:

@@ -12,12 +12,12 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import EnteredStage, StageDeleted
+from models.event_types import StageDeleted
 from models.rules import rank
 from models.rules.stage_kind import StageKind
 from models.tables.event import NewEvent
 from resolvers.changes.leads.closing import CLOSING
-from resolvers.changes.leads.entering import ENTERS, step_of
+from resolvers.changes.leads.entering import ENTERS, entered, step_of
 from resolvers.changes.pipeline_stages import PipelineStages, arrange
 from resolvers.changes.pipelines.stages import FIELDS
 from resolvers.changes.stage_totals import count
@@ -85,15 +85,7 @@ async def move_together(change: Change, leads: Sequence[Row], stage: Row, target
     """Move locked leads of a stage to the end of the target. Both stages are kept or taken."""
     last = await change.first(LAST_RANK, stage_id=target["id"])
     new_events = [
-        NewEvent(
-            EnteredStage(changes=describe(lead, {"lost_reason": None}) if _loses_reason(lead, target) else None),
-            lead_id=lead["id"],
-            owner_id=lead["owner_id"],
-            pipeline_id=target["pipeline_id"],
-            stage_id=target["id"],
-            from_pipeline_id=stage["pipeline_id"],
-            from_stage_id=stage["id"],
-        )
+        entered(lead, target, describe(lead, {"lost_reason": None}) if _loses_reason(lead, target) else None)
         for lead in leads
     ]
     with expect_unique("moveLeadsTo"):

@@ -49,6 +49,7 @@ MAKERS = {
     "resolvers/changes/contacts/merge_kinds.py _point",
     "resolvers/changes/contacts/merge_kinds.py _count",
     "resolvers/changes/contacts/merge_kinds.py _end",
+    "resolvers/changes/ownership/reassign_run.py _lock_tasks",
     "resolvers/changes/ownership/route.py _lock",
     "resolvers/changes/search_words.py _write",
     "resolvers/changes/missing_values.py _write_keys",
