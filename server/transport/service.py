@@ -149,6 +149,8 @@ def request_in_object(value: object, most_values: int) -> GraphQLRequest:
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(f"`extensions` must be an object, not {_named(extensions)}.")
     id_, hash_ = value.get("documentId"), None
+    if query == "" and (id_ is not None or "persistedQuery" in (extensions or {})):
+        query = None  # the client of graphql-ws sends no message without the parameter
     if id_ is not None and (query is not None or not isinstance(id_, str)):
         raise BadRequest("`documentId` must be a string, and the only document: leave `query` out.")
     if query is None and id_ is None:

@@ -72,6 +72,8 @@ async def test_a_document_by_its_id(asking: Asking, stand_in: StandIn) -> None:
     asked = {"documentId": "hello-1", "variables": {"n": "Ann"}}
     assert await asking.post(**asked) == (200, hello)
     assert await asking.over_socket(**asked) == [hello]
+    assert await asking.over_socket(query="", **asked) == [hello], "as the client of graphql-ws has to send it"
+    assert await asking.post(query="", **asked) == (200, hello)
     params = {"documentId": "hello-1", "variables": '{"n":"Ann"}'}
     assert (await asking.http.get("/graphql", params=params)).json() == hello
     count = {"documentId": "count-1", "variables": {"to": 2}}
@@ -92,6 +94,7 @@ async def test_apollos_hash_names_a_trusted_document(asking: Asking) -> None:
     unknown = {"message": "PersistedQueryNotFound", "extensions": {"code": NOT_FOUND}}
     assert await asking.post(**hashed("other")) == (200, {"errors": [unknown]})
     assert await asking.over_socket(**hashed("other")) == [NOT_FOUND]
+    assert await asking.over_socket(query="", **hashed("other")) == [NOT_FOUND]
     assert await asking.post(query="{ who }", **hashed("other")) == (200, {"data": {"who": "ann of acme as REP"}})
     await asking.socket.alive()
 
