@@ -161,6 +161,15 @@ class Overdue(EventData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rotten(EventData):
+    """Since when the lead has been stale, and the days that its stage allows. The stage is a column of the event."""
+
+    type: Literal[EventType.LEAD_ROTTEN] = EventType.LEAD_ROTTEN
+    rotten_since: str
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PoolDeleted(Ended):
     """The pool, and the ids of its members in their order."""
 

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from engine.background.passing_time import recording
 from engine.background.runner import working
 from engine.bounds.rates import Rates
 from engine.bounds.rates_redis import sharing
@@ -30,7 +31,6 @@ from engine.live.wakeups_redis import RedisWakeups
 from engine.plan_cache import Allowance, Plans, Watch
 from models.database import Database, Observe, ignore
 from models.rules.matching import domains
-from resolvers.changes.tasks.overdue import recording_overdue
 from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.auth.access import ending_revoked, expect_access, refresh_access
@@ -167,7 +167,7 @@ async def start_engine(
             CRM.prune[settings.keep_change_log],
             settings.idempotency_retention_hours,
         ),
-        recording_overdue(database, settings.overdue_interval, feed.wake),
+        recording(database, settings.overdue_interval, feed.wake, CRM.by_time),
         working(database, CRM, settings.run_interval, feed.wake),
     ):
         yield Engine(

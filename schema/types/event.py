@@ -105,8 +105,7 @@ class LeadCreated(Event):
 
 
 @of(EventType.LEAD_UPDATED)
-class LeadUpdated(Event):
-    pass
+class LeadUpdated(Event): ...
 
 
 @of(EventType.LEAD_ASSIGNED)
@@ -133,8 +132,7 @@ class LeadMoved(Event):
 
 
 @of(EventType.LEAD_QUALIFIED)
-class LeadQualified(Event):
-    pass
+class LeadQualified(Event): ...
 
 
 @of(EventType.LEAD_DISQUALIFIED)
@@ -153,6 +151,15 @@ class LeadConverted(Event):
     opportunity: Lead | None = read(event_fields.opportunity, "The opportunity that it was converted into.")
 
 
+@of(EventType.LEAD_ROTTEN)
+class LeadRotten(Event):
+    stage: Stage | None = to_one(models.Stage, "stage_id", "The stage in which it went stale.")
+    rotten_since: DateTime | None = read(event_fields.rotten_since, "Since when it has been stale.")
+    days: int | None = read(
+        event_fields.number(EventType.LEAD_ROTTEN, "days"), "The days without an activity that the stage allowed."
+    )
+
+
 @of(EventType.LEAD_MERGED)
 class LeadMerged(Event):
     into: Lead | None = read(event_fields.merged_into, "The lead that it was merged into, as it is now.")
@@ -164,28 +171,23 @@ class LeadDeleted(Event):
 
 
 @of(EventType.TASK_SCHEDULED)
-class TaskScheduled(TaskEvent):
-    pass
+class TaskScheduled(TaskEvent): ...
 
 
 @of(EventType.TASK_UPDATED)
-class TaskUpdated(TaskEvent):
-    pass
+class TaskUpdated(TaskEvent): ...
 
 
 @of(EventType.TASK_COMPLETED)
-class TaskCompleted(TaskEvent):
-    pass
+class TaskCompleted(TaskEvent): ...
 
 
 @of(EventType.TASK_CANCELLED)
-class TaskCancelled(TaskEvent):
-    pass
+class TaskCancelled(TaskEvent): ...
 
 
 @of(EventType.TASK_REOPENED)
-class TaskReopened(TaskEvent):
-    pass
+class TaskReopened(TaskEvent): ...
 
 
 @of(EventType.TASK_OVERDUE)
@@ -199,13 +201,11 @@ class TaskDeleted(TaskEvent):
 
 
 @of(EventType.ACTIVITY_LOGGED)
-class ActivityLogged(ActivityEvent):
-    pass
+class ActivityLogged(ActivityEvent): ...
 
 
 @of(EventType.ACTIVITY_UPDATED)
-class ActivityUpdated(ActivityEvent):
-    pass
+class ActivityUpdated(ActivityEvent): ...
 
 
 @of(EventType.ACTIVITY_DELETED)

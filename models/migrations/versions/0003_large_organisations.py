@@ -149,3 +149,15 @@ def upgrade() -> None:
         "ALTER TABLE former_key ADD CONSTRAINT former_key_org_id_fkey FOREIGN KEY(org_id)"
         " REFERENCES organisation (id) ON DELETE CASCADE"
     )
+
+    # Leads that go stale are recorded. A stage is due for a look by default, so no row is written here: the first look
+    # after the upgrade records the leads that are stale already.
+    op.execute("ALTER TABLE stage ADD COLUMN rot_check_at TIMESTAMP WITH TIME ZONE DEFAULT now()")
+    op.execute("ALTER TABLE lead ADD COLUMN rotten_told_at TIMESTAMP WITH TIME ZONE")
+    op.execute("ALTER TABLE lead ADD COLUMN rot_check_at TIMESTAMP WITH TIME ZONE")
+    op.execute("CREATE INDEX stage_rot_check_idx ON stage (rot_check_at, org_id) WHERE rot_check_at IS NOT NULL")
+    op.execute("CREATE INDEX lead_rot_check_idx ON lead (rot_check_at, org_id) WHERE rot_check_at IS NOT NULL")
+    op.execute(
+        "CREATE INDEX lead_idle_idx ON lead (org_id, stage_id, greatest(stage_entered_at, last_activity_at))"
+        " WHERE closed_at IS NULL AND rotten_told_at IS NULL AND rot_check_at IS NULL"
+    )

@@ -74,7 +74,7 @@ NEW_LEAD = inserted(
     },
     default=(
         *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at", "has_open_task"),
-        *("converted_at", "converted_to_id", "converted_from_id"),
+        *("converted_at", "converted_to_id", "converted_from_id", "rotten_told_at", "rot_check_at"),
     ),
 )
 

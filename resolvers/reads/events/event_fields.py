@@ -143,12 +143,14 @@ def record(event: Any, args: Args) -> AnyOf:
     return AnyOf(find, _prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
 
 
-DEADLINE = key(EventType.TASK_OVERDUE, "deadline")
+def _instant(type_: EventType, name: str) -> Callable[[Any, Args], Expression]:
+    """An instant of `data`."""
+    held = key(type_, name)
+    return lambda event, args: cast(event.data.op("->>")(quoted(held)), DateTime(timezone=True))
 
 
-def deadline(event: Any, args: Args) -> Expression:
-    """The deadline that a task had when it passed."""
-    return cast(event.data.op("->>")(quoted(DEADLINE)), DateTime(timezone=True))
+deadline = _instant(EventType.TASK_OVERDUE, "deadline")
+rotten_since = _instant(EventType.LEAD_ROTTEN, "rotten_since")
 
 
 from_owner = named(EventType.LEAD_ASSIGNED, "from_", Member)

@@ -18,6 +18,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
+    "resolvers.changes.leads.rotten.DUE": "which organisations have leads that may have gone stale",
 }
 """Statements of several organisations, which Citus sends to all nodes, and what for. None is part of a request."""
 

@@ -32,6 +32,7 @@ ACROSS: Mapping[str, list[str]] = {
         *("lead lead", "contact contact", "customer customer", "member member"),
     ],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
+    "resolvers.changes.leads.rotten.DUE": ["stage stage", "lead lead"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
 and which organisations have new, old or late records, records without words or keys, or runs to work on. Nothing

@@ -18,7 +18,7 @@ from tests.support.reading.rights import RIGHTS_RULES
 from tests.support.reading.routing import ROUTING_RULES
 from tests.support.reading.search import fields_of, finds
 from tests.support.reading.tasks import TASK_RULES, has_next, parse_zone
-from tests.support.reading.transitions import TRANSITION_RULES
+from tests.support.reading.transitions import TRANSITION_RULES, rotten_since
 
 LONGEST_SEARCH = 200
 REFERRED = ("pipeline", "stage", "owner", "contact", "customer")
@@ -154,6 +154,7 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
         "ownerInactive": lambda wanted: owner_inactive(world, lead) == wanted,
         "closed": lambda closed: (row["closed_at"] is not None) == closed,
         "hasNextTask": lambda wanted: has_next(world, lead) == wanted,
+        "isRotten": lambda wanted: (rotten_since(world, lead, {}) is not None) == wanted,
         "currency": lambda code: row["currency"] == code,
         "value": lambda limits: between(row["value"], limits, "min", "max"),
         "expectedCloseDate": lambda limits: between(row["expected_close_date"], limits, "from", "to"),
