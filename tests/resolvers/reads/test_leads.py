@@ -32,7 +32,7 @@ LEADS: Mapping[str, dict[str, str]] = {
               "expectedCloseDate": "2026-03-01", "contactId": "Nora", "score": "7"},
     "Cups": {"stageId": "Contacted", "ownerId": "mia", "value": "250", "currency": "USD",
              "expectedCloseDate": "2026-03-31", "customerId": "Umbra", "score": "3"},
-    "Doors": {"stageId": "Lost", "ownerId": "rita", "value": "50", "currency": "EUR"},
+    "Doors": {"stageId": "Lost", "lostReason": "Too dear", "ownerId": "rita", "value": "50", "currency": "EUR"},
     "Edges": {"stageId": "Offer", "ownerId": "mia", "value": "250", "currency": "EUR",
               "expectedCloseDate": "2026-04-01", "contactId": "Omar", "customerId": "Fjord"},
     "Forks": {"stageId": "Won", "ownerId": "rita", "value": "1000", "currency": "JPY",
