@@ -58,5 +58,5 @@ class EventType(Described):
     POOL_UPDATED = "pool.updated", "A pool changed."
     POOL_DELETED = "pool.deleted", "A pool was deleted."
     ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
-    RUN_ENDED = "run.ended", "A run has finished or failed."
+    RUN_ENDED = "run.ended", "A run has ended: it has finished, has failed or was cancelled."
     IMPORT_FINISHED = "import.finished", "An import of a file into a pipeline has finished."

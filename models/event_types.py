@@ -204,7 +204,7 @@ class Reordered(EventData):
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnded(EventData):
-    """How the run ended, FINISHED or FAILED, and why it failed."""
+    """How the run ended, FINISHED, FAILED or CANCELLED, and why it failed."""
 
     type: Literal[EventType.RUN_ENDED] = EventType.RUN_ENDED
     state: str

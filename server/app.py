@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.background.passing_time import recording
-from engine.background.runner import working
+from engine.background.runner import Counted, uncounted, working
 from engine.bounds.rates import Rates
 from engine.bounds.rates_redis import sharing
 from engine.bounds.shares import Hit, Shares, unseen
@@ -102,6 +102,7 @@ def create_app(
         delivered=metrics.delivered,
         watch=metrics.watch,
         hit=metrics.hit,
+        counted=metrics.count_runs,
         restricted=partial(refresh_access, service),
     )
     look = partial(look_at, service, database)
@@ -139,10 +140,12 @@ async def start_engine(
     delivered: Observe = ignore,
     watch: Watch | None = None,
     hit: Hit = unseen,
+    counted: Counted = uncounted,
     restricted: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Runs]:
-    """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, and each
-    bound when it is hit. `restricted` is called after each change that may have restricted people.
+    """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, each
+    bound when it is hit, and how many runs there are. `restricted` is called after each change that may have
+    restricted people.
     """
     shares = Shares(
         settings.pool_size,
@@ -166,9 +169,10 @@ async def start_engine(
             settings.event_retention_days,
             CRM.prune[settings.keep_change_log],
             settings.idempotency_retention_hours,
+            settings.run_retention_days,
         ),
         recording(database, settings.overdue_interval, feed.wake, CRM.by_time),
-        working(database, CRM, settings.run_interval, feed.wake),
+        working(database, CRM, settings.run_interval, feed.wake, counted),
     ):
         yield Engine(
             graphql_schema,

@@ -119,6 +119,7 @@ class Settings(BoundSettings):
         description="Hours in which a change that is sent again with its idempotency key is not done twice, for the"
         " newest 100,000 of an organisation.",
     )
+    run_retention_days: int = Field(30, ge=0, description="Days after which a run that has ended is deleted. 0: never.")
     overdue_interval: float = Field(
         15.0,
         ge=0,

@@ -8,7 +8,7 @@ updated every second.
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from engine.live.feed import Feed
 from engine.operations import OK
 from engine.plan_cache import Watch
-from models.database import Database
+from models.database import Database, Row
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -117,6 +117,13 @@ class Metrics:
         self.wakeups = gauge("wakeups_connected", "Whether wake-ups from other processes arrive: 1 or 0.", "livemin")
         self.reconnects = counter("wakeups_reconnects", "Reconnections of the line for wake-ups.")
         self._seen_reconnects = 0
+        self.runs = gauge(
+            "runs", "Runs by the mutation that started them and their state.", "livemax", ("kind", "state")
+        )
+        self.oldest_run = gauge(
+            "runs_oldest_waiting_seconds", "Seconds since the running run that waits longest made a batch.", "livemax"
+        )
+        self._run_labels: set[tuple[str, str]] = set()
         self.waited: Callable[[float], None] = self.waits.observe
         self.ran: Callable[[float], None] = self.statements.observe
         self.delivered: Callable[[float], None] = self.deliveries.observe
@@ -124,6 +131,14 @@ class Metrics:
     def hit(self, bound: str) -> None:
         """Count an operation that hit a bound."""
         self.bounds.labels(bound).inc()
+
+    def count_runs(self, found: Sequence[Row]) -> None:
+        """Update the gauges of runs, from what `COUNTS` found."""
+        counts = {(row["kind"], row["state"]): row["runs"] for row in found}
+        self._run_labels |= counts.keys()
+        for labels in self._run_labels:
+            self.runs.labels(*labels).set(counts.get(labels, 0))
+        self.oldest_run.set(max((row["seconds"] for row in found if row["state"] == "RUNNING"), default=0))
 
     def called(self, operation: str, kind: str, code: str, seconds: float) -> None:
         """Count an operation that has ended."""

@@ -110,11 +110,12 @@ def upgrade() -> None:
             updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
             version INTEGER DEFAULT 1 NOT NULL,
             CONSTRAINT run_pkey PRIMARY KEY (org_id, id),
-            CONSTRAINT run_state_check CHECK (state IN ('RUNNING', 'FINISHED', 'FAILED'))
+            CONSTRAINT run_state_check CHECK (state IN ('RUNNING', 'FINISHED', 'FAILED', 'CANCELLED'))
         )
         """
     )
     op.execute("CREATE INDEX run_unfinished_idx ON run (org_id, id) WHERE state = 'RUNNING'")
+    op.execute("CREATE INDEX run_finished_idx ON run (finished_at, org_id) WHERE finished_at IS NOT NULL")
     op.execute("ALTER TABLE stage ADD COLUMN deleting_run_id UUID")
     op.execute("ALTER TABLE pool_member ADD COLUMN latest BIGINT DEFAULT 0 NOT NULL")
     op.execute(

@@ -197,6 +197,9 @@ EVERY: Mapping[str, Rule] = {
 HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
     ("Query", "activities"): lambda world, source, given: activities(world, given),
     ("Lead", "activities"): lambda world, lead, given: activities(world, given, lead_id=lead.row["id"]),
+    ("Query", "runs"): lambda world, source, given: Page(
+        world.all("run", **({"state": given["state"]} if given.get("state") else {})), given
+    ),
     ("Query", "changeLog"): lambda world, source, given: happened(world, given, world.all("event")),
     ("Lead", "timeline"): timeline,
     ("Activity", "author"): to_one("member", "author_id"),
