@@ -141,7 +141,7 @@ def upgrade() -> None:
             key TEXT NOT NULL,
             record_id UUID NOT NULL,
             CONSTRAINT former_key_pkey PRIMARY KEY (org_id, kind, key, record_id),
-            CONSTRAINT former_key_kind_check CHECK (kind IN ('NAME', 'DOMAIN', 'EMAIL', 'EXTERNAL_ID'))
+            CONSTRAINT former_key_kind_check CHECK (kind IN ('NAME', 'DOMAIN', 'EMAIL', 'EXTERNAL_ID', 'PHONE'))
         )
         """
     )
