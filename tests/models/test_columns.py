@@ -88,6 +88,7 @@ FOLLOWING: Mapping[str, str] = {
     "organisation": "made when somebody signs in; its settings are those of the operator",
     "event": "the event log",
     "event_log": "the event log's counter",
+    "consumer": "how far consumers of the event log are",
     "outcome": "results of changes by their idempotency keys",
     "imported_file": "up to where files were imported lately",
     "stage_change": "the history of leads",
