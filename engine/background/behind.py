@@ -4,7 +4,7 @@ The statements are of all organisations, so they are no part of a request, and w
 organisations that have nothing to do.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
 from engine.background.consumers import MANY_FAILURES
-from models.database import Statement
+from models.database import Database, Row, Statement
 from models.tables.base import utc_now
 
 PAGE = 500
@@ -118,3 +118,17 @@ def lags_of(names: Iterable[str], behind: Mapping[Key, Behind], failures: Mappin
             lag.failures,
         )
     return found
+
+
+async def find(database: Database, names: Sequence[str], org_ids: Collection[UUID]) -> list[Row]:
+    """Which of these consumers have something to do in these organisations."""
+    async with database.acquire() as connection:
+        return await FIND.all(connection, names=names, org_ids=list(org_ids))
+
+
+async def look_on(database: Database, names: Sequence[str], after: UUID) -> tuple[list[Row], UUID | None]:
+    """The same in the next organisations after an id; and the id after which the next look goes on, if there are
+    more."""
+    async with database.acquire() as connection:
+        found = await LOOK.all(connection, names=names, after=after)
+    return [row for row in found if not row["suspended"]], found[0]["next_after"] if found else None

@@ -1,6 +1,6 @@
 """Consumers of the event log: what follows from what happened, made once for each event.
 
-take      the consumer's row of an organisation is locked, and the next events after its position are read
+lock      the consumer's row of an organisation is locked, and the next events after its position are read
 move      its position becomes the number of the last of them
 make      the consumer writes what follows from them
 
@@ -84,7 +84,7 @@ START = Statement(
 COLUMNS = ", ".join(f"next.{column.name}" for column in Event.__table__.c)
 """What consumers read of an event: everything."""
 
-TAKE = Statement(
+LOCK = Statement(
     text(
         f"""
         WITH taken AS MATERIALIZED (
@@ -173,7 +173,7 @@ async def consume(
 
 
 async def _batch(connection: Connection, consumer: Consumer, org_id: UUID) -> tuple[Progress, bool]:
-    rows = await TAKE.all(connection, org_id=org_id, name=consumer.name, size=BATCH)
+    rows = await LOCK.all(connection, org_id=org_id, name=consumer.name, size=BATCH)
     if not rows:
         return Progress.NOT_TAKEN, False
     if rows[0]["position"] + 1 < rows[0]["tail"]:

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from engine.background.behind import FIND, FIRST, LOOK, Behind, Key, Report, lags_of, unreported
+from engine.background.behind import FIRST, Behind, Key, Report, find, lags_of, look_on, unreported
 from engine.background.consumers import Consumer, Progress, consume, start
 from engine.live.feed import Feed, unheard
 from engine.live.wakeups import EVERYTHING
@@ -129,16 +129,13 @@ class Dispatcher:
     async def _look_once(self) -> None:
         if self.behind and not self.round:
             await self._find({org_id for org_id, _ in self.behind})
-        async with self.database.acquire() as connection:
-            found = await LOOK.all(connection, names=self.names, after=self.after)
-        await self._note([row for row in found if not row["suspended"]])
-        following: UUID | None = found[0]["next_after"] if found else None
+        found, following = await look_on(self.database, self.names, self.after)
+        await self._note(found)
         self.after = following or FIRST
         self.round = self.round and following is not None
 
     async def _find(self, org_ids: Set[UUID]) -> None:
-        async with self.database.acquire() as connection:
-            found = await FIND.all(connection, names=self.names, org_ids=list(org_ids))
+        found = await find(self.database, self.names, org_ids)
         await self._note(found)
         for key in self.behind.keys() - {(row["org_id"], row["name"]) for row in found}:
             if key[0] in org_ids:

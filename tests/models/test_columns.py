@@ -153,6 +153,7 @@ DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "organisation": ({"currency", "time_zone", "suspended_at"},),
     "member": ({"active", "time_zone", "capacity", "daily_cap"},),
     "event_log": ({"head", "tail", "appended_at"},),
+    "consumer": ({"state", "failures", "error", "retry_at", "moved_at"},),
     "lead_search": ({"words"},),
     "merged_record": ({"merged_at"},),
     "pool_member": ({"given", "credit", "latest"},),

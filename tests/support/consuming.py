@@ -91,7 +91,7 @@ async def add_organisation(database: Database, key: str, org_id: UUID, age: str 
 
 @contextmanager
 def working(url: str, environment: dict[str, str]) -> Iterator[Popen[str]]:
-    """A process of `dealboard work` with this consumer alone, until it is told to stop."""
+    """A process of `dealboard work` with this consumer alone, until it is stopped."""
     process = Popen(
         [sys.executable, "-m", "tests.support.consuming"],
         env={**environment, "DEALBOARD_DATABASE_URL": url, "DEALBOARD_JWT_SECRET": "s" * 40, "PYTHONUNBUFFERED": "1"},

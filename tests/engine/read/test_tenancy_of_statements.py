@@ -25,7 +25,9 @@ ACROSS: Mapping[str, list[str]] = {
     "engine.background.runner.UNFINISHED": ["run run"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
     "engine.background.behind.FIND": ["event_log log", "organisation own", "consumer consumer", "event event"],
-    "engine.background.behind.LOOK": ["event_log log", "organisation own", "consumer consumer", "event event"],
+    "engine.background.behind.LOOK": [
+        *("event_log event_log", "event_log event_log", "organisation own", "consumer consumer", "event event"),
+    ],
     "engine.background.positions.NOT_DONE": ["consumer consumer", "event_log log", "organisation own"],
     "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",
