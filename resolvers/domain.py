@@ -20,6 +20,7 @@ CRM = Domain(
     settle=settle,
     work=WORK,
     run_ended=run_ended,
+    consumers=(),
     news=NEWS,
     known=KNOWN,
     prune=PRUNE,

@@ -1,4 +1,5 @@
-"""The event log of each organisation, the counter that numbers it, results of changes, and imported files."""
+"""The event log of each organisation, the counter that numbers it, what consumes it, results of changes, and imported
+files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -7,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NewType, Self
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -63,6 +64,31 @@ class Event(Base):
     record_id: Mapped[UUID | None]
     mutation: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+
+class ConsumerPosition(Base):
+    """How far a consumer of an organisation's event log is: the number of the last event that it has handled.
+
+    It is written in the transaction that writes what follows from the events, so each is handled once. `failures`
+    counts those in a row, after which the next attempt is not made before `retry_at`. An EXPIRED one stands still,
+    because events that it had not read were pruned.
+    """
+
+    __tablename__ = "consumer"
+    __table_args__ = (
+        belongs_to_organisation(),
+        CheckConstraint("state IN ('RUNNING', 'EXPIRED')", name="state"),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(server_default="RUNNING")
+    failures: Mapped[int] = mapped_column(server_default="0")
+    error: Mapped[str | None]
+    retry_at: Mapped[datetime | None]
+    moved_at: Mapped[datetime | None]
 
 
 class Outcome(Base):

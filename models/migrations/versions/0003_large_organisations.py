@@ -149,3 +149,25 @@ def upgrade() -> None:
         "ALTER TABLE former_key ADD CONSTRAINT former_key_org_id_fkey FOREIGN KEY(org_id)"
         " REFERENCES organisation (id) ON DELETE CASCADE"
     )
+    # Consumers of the event log: how far each is, in each organisation.
+    op.execute(
+        """
+        CREATE TABLE consumer (
+            org_id UUID NOT NULL,
+            name TEXT NOT NULL,
+            position BIGINT NOT NULL,
+            state TEXT DEFAULT 'RUNNING' NOT NULL,
+            failures INTEGER DEFAULT 0 NOT NULL,
+            error TEXT,
+            retry_at TIMESTAMP WITH TIME ZONE,
+            moved_at TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT consumer_pkey PRIMARY KEY (org_id, name),
+            CONSTRAINT consumer_state_check CHECK (state IN ('RUNNING', 'EXPIRED'))
+        )
+        WITH (fillfactor = 50)
+        """
+    )
+    op.execute(
+        "ALTER TABLE consumer ADD CONSTRAINT consumer_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )

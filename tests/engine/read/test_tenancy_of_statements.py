@@ -24,6 +24,11 @@ ACROSS: Mapping[str, list[str]] = {
     "engine.change.idempotency.FORGETTABLE": ["organisation organisation", "outcome outcome", "outcome outcome"],
     "engine.background.runner.UNFINISHED": ["run run"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
+    "engine.background.behind.FIND": ["event_log log", "organisation own", "consumer consumer", "event event"],
+    "engine.background.behind.LOOK": [
+        *("event_log event_log", "event_log event_log", "organisation own", "consumer consumer", "event event"),
+    ],
+    "engine.background.positions.NOT_DONE": ["consumer consumer", "event_log log", "organisation own"],
     "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",
         "contact contact",
@@ -34,8 +39,8 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
-and which organisations have new, old or late records, records without words or keys, or runs to work on. Nothing
-of them is shown to anyone."""
+and which organisations have new, old or late records, records without words or keys, runs to work on, or events that a
+consumer has not handled. Nothing of them is shown to anyone but operators."""
 
 ON_DEMAND = {
     "resolvers/changes/ownership/route.py _first_match": "the rules of a pipeline; run below",
