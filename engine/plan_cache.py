@@ -9,12 +9,12 @@ import asyncio
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from time import perf_counter, thread_time
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from graphql import GraphQLSchema
@@ -96,7 +96,7 @@ class Plans:
         self.members = Budget(allowance.member)
         self.organisations = Budget(allowance.organisation)
         self.plans: OrderedDict[Hashable, tuple[Plan, int]] = OrderedDict()
-        self.under_way: dict[Hashable, asyncio.Task[Plan]] = {}
+        self.under_way: dict[Hashable, asyncio.Task[Any]] = {}
         self.outlines: WeakKeyDictionary[Prepared, Outline] = WeakKeyDictionary()
 
     def __len__(self) -> int:
@@ -124,10 +124,15 @@ class Plans:
         cached = documents.cached(text, operation_name)
         if cached is not None:
             return cached
-        self._expect_allowed(caller)
-        make = partial(documents.made, text, operation_name)
-        made = await asyncio.get_running_loop().run_in_executor(self._thread, self._on_budget, caller, make)
-        return documents.kept(text, operation_name, made)
+
+        async def make() -> Prepared:
+            made = partial(documents.made, text, operation_name)
+            loop = asyncio.get_running_loop()
+            return documents.kept(
+                text, operation_name, await loop.run_in_executor(self._thread, self._on_budget, caller, made)
+            )
+
+        return await self._once((text, operation_name), caller, make)
 
     async def get(self, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
         """The plan for variables of this shape: kept, or compiled on behalf of the caller.
@@ -140,13 +145,17 @@ class Plans:
         if kept is not None:
             self.plans.move_to_end(key)
             return kept[0]
+        return await self._once(key, caller, lambda: self._make(key, prepared, values, caller))
+
+    async def _once(self, key: Hashable, caller: Caller, make: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
+        """What is made on behalf of the caller, once for all who ask for it meanwhile."""
         making = self.under_way.get(key)
         if making is None:
             self._expect_allowed(caller)
-            making = self.under_way[key] = asyncio.create_task(self._make(key, prepared, values, caller))
+            making = self.under_way[key] = asyncio.create_task(make())
             making.add_done_callback(lambda task: self._done(key, task))
-        # Others may wait for the same plan: it is finished even if this caller disconnects.
-        return await asyncio.shield(making)
+        # Others may wait for the same: it is finished even if this caller disconnects.
+        return cast(Made, await asyncio.shield(making))
 
     async def _make(self, key: Hashable, prepared: Prepared, values: VariableValues, caller: Caller) -> Plan:
         loop = asyncio.get_running_loop()
@@ -187,7 +196,7 @@ class Plans:
             self.members.spend(caller.person, taken)
             self.organisations.spend(caller.org_id, taken)
 
-    def _done(self, key: Hashable, task: asyncio.Task[Plan]) -> None:
+    def _done(self, key: Hashable, task: asyncio.Task[Any]) -> None:
         del self.under_way[key]
         if not task.cancelled():
             task.exception()  # raised to those who still wait, of whom there may be none
