@@ -17,6 +17,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.live.retention.OLD": "which organisations have events to prune; each hour",
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
+    "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
 }
 """Statements of several organisations, which Citus sends to all nodes, and what for. None is part of a request."""
