@@ -152,8 +152,8 @@ def test_each_column_is_an_input_or_derived(table: str) -> None:
 DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "organisation": ({"currency", "time_zone", "suspended_at"},),
     "member": ({"active", "time_zone", "capacity", "daily_cap"},),
-    "event_log": ({"head", "tail", "appended_at"},),
     "consumer": ({"state", "failures", "error", "retry_at", "moved_at"},),
+    "event_log": ({"head", "tail", "appended_at", "unfilled_to"},),
     "lead_search": ({"words"},),
     "merged_record": ({"merged_at"},),
     "pool_member": ({"given", "credit", "latest"},),

@@ -18,11 +18,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.events import append
+from engine.change.events import Cause, append
 from engine.read.rows import ORG
 from models.database import UNREACHABLE, Database, Row, Statement
 from models.event_types import Overdue
-from models.tables.event import NewEvent
+from models.tables.event import ActorKind, NewEvent
 from models.timeouts import BACKGROUND
 
 log = logging.getLogger("dealboard.overdue")
@@ -32,6 +32,9 @@ BATCH = 500
 
 BETWEEN = 0.05
 """Seconds between two batches of an organisation, in which its log is free for others."""
+
+TIME = Cause(ActorKind.SYSTEM)
+"""Nobody makes a task overdue."""
 
 CLOCK = Statement(text("SELECT clock_timestamp()"))
 """The time of the database, by which a task's `overdue` is read as well: all processes go by one clock."""
@@ -107,7 +110,7 @@ async def _record_batch(database: Database, org_id: UUID, now: datetime) -> int:
         tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
         if tasks:
             in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
-            await append(connection, org_id, [_new_event(task) for task in in_order])
+            await append(connection, org_id, [_new_event(task) for task in in_order], TIME)
     return len(tasks)
 
 

@@ -20,6 +20,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.positions.NOT_DONE": "which consumers are behind; shown to operators",
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
+    "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
 }
 """Statements of several organisations, which Citus sends to all nodes, and what for. None is part of a request."""

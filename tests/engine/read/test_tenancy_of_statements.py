@@ -36,6 +36,7 @@ ACROSS: Mapping[str, list[str]] = {
         "lead_search lead_search",
         *("lead lead", "contact contact", "customer customer", "member member"),
     ],
+    "resolvers.changes.created_values.UNFILLED": ["event_log event_log"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
@@ -58,6 +59,7 @@ MAKERS = {
     "resolvers/changes/ownership/route.py _lock",
     "resolvers/changes/search_words.py _write",
     "resolvers/changes/missing_values.py _write_keys",
+    "resolvers/changes/creations.py _lacking",
     "engine/change/events.py appending",
     "engine/change/records.py make",
     "engine/change/records.py revise",
@@ -71,6 +73,7 @@ RAW = {
     "models/database.py: COMMIT": "reads nothing",
     "engine/live/retention.py: SET LOCAL synchronous_commit = off": "reads nothing",
     "resolvers/changes/missing_values.py: SET LOCAL synchronous_commit = off": "reads nothing",
+    "resolvers/changes/created_values.py: SET LOCAL synchronous_commit = off": "reads nothing",
     "engine/live/wakeups_postgres.py: SELECT pg_notify($1, $2)": "reads nothing; carries the id of an organisation",
     "server/process/demo.py: SELECT pg_advisory_xact_lock(hashtext('dealboard demo'))": "reads nothing",
     "server/process/demo.py: SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)": "limited; checked below",
