@@ -42,8 +42,11 @@ async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *type
     await APPEND.run(
         connection,
         org_id=org_id,
+        actor_kind="MEMBER",
         actor_id=actor_id,
         mutation="bench",
+        run_id=None,
+        depth=0,
         ids=[new_id() for _ in types],
         types=list(types),
         data=["{}"] * count,

@@ -79,20 +79,31 @@ class Documents:
         Raises `RequestError` for a document that is not GraphQL, over a limit, or invalid against the schema, and for
         an unknown operation.
         """
+        return self.cached(text, operation_name) or self.kept(text, operation_name, self.made(text, operation_name))
+
+    def cached(self, text: str, operation_name: str | None) -> Prepared | None:
+        """What `prepare` returns, or raises, where the document was prepared before; else None."""
         key = (text, operation_name or None)
         prepared = self._prepared.get(key)
-        if prepared is not None:
-            return prepared
-        errors = self._refused.get(key)
-        if errors is not None:
+        if prepared is None and (errors := self._refused.get(key)) is not None:
             raise RequestError(errors)
-        try:
-            prepared = self._prepare(*key)
-        except RequestError as refused:
-            self._refused.put(key, refused.errors)
-            raise
-        self._prepared.put(key, prepared)
         return prepared
+
+    def made(self, text: str, operation_name: str | None) -> Prepared | RequestError:
+        """What `kept` keeps. It may run in any thread, because it touches no cache."""
+        try:
+            return self._prepare(text, operation_name or None)
+        except RequestError as refused:
+            return refused
+
+    def kept(self, text: str, operation_name: str | None, made: Prepared | RequestError) -> Prepared:
+        """Cache what was made. Raises it if it is a refusal."""
+        key = (text, operation_name or None)
+        if isinstance(made, RequestError):
+            self._refused.put(key, made.errors)
+            raise made
+        self._prepared.put(key, made)
+        return made
 
     def check(self, text: str) -> DocumentNode:
         """The document, parsed. Raises `RequestError` if it is not GraphQL, over a limit, or invalid."""

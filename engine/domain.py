@@ -11,6 +11,7 @@ from models.rules.roles import Role
 from models.tables.event import NewEvent
 
 if TYPE_CHECKING:
+    from engine.background.consumers import Consumer
     from engine.background.passing_time import Recorder
     from engine.background.runs import RunKind
     from engine.change.transaction import Change
@@ -32,6 +33,7 @@ class Domain:
     - `work`: how the runs of each kind are made, by the name of the mutation that starts them.
     - `by_time`: what is recorded when its time has come.
     - `run_ended`: adds the event that a run has ended, in which state and, if it failed, why.
+    - `consumers`: what follows from events, each by its name.
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
       selections of events look at.
     - `known`: those of the records `prefixes`, `ids` of an organisation that are there, or that its event log knows.
@@ -49,6 +51,7 @@ class Domain:
     work: Mapping[str, "RunKind"]
     by_time: Sequence["Recorder"]
     run_ended: Callable[["Change", UUID, str, str | None], None]
+    consumers: Sequence["Consumer"]
     news: Statement
     known: Statement
     prune: Mapping[bool, tuple[Statement, ...]]

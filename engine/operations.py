@@ -77,6 +77,10 @@ class Operations:
         self.limited: WeakKeyDictionary[BoundStatement, str] = WeakKeyDictionary()
         """What is sent for each statement: the same with the limit on its answer."""
 
+    async def prepare(self, text: str, operation_name: str | None, caller: Caller) -> Prepared:
+        """The operation of that name in a document, or its only one, on behalf of the caller. Raises `RequestError`."""
+        return await self.plans.prepare(self.documents, text, operation_name, caller)
+
     async def _plan(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller
     ) -> tuple[Plan, VariableValues]:

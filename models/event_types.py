@@ -5,27 +5,54 @@ field is a key of `data`. `EventData` says how fields become keys, `event_keys` 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from models.event_names import EventType as EventType
-from models.tables.event import Changes, Ended, EventData, RecordData
+from models.tables.event import Begun, Changes, Ended, EventData
 
 
 @dataclass(frozen=True)
 class Plain(EventData):
     """Nothing further: the records that the event names say it all."""
 
-    type: Literal[
-        EventType.LEAD_CREATED,
-        EventType.LEAD_MOVED,
-        EventType.LEAD_QUALIFIED,
-        EventType.PIPELINE_CREATED,
-        EventType.STAGE_ADDED,
-        EventType.CONTACT_CREATED,
-        EventType.CUSTOMER_CREATED,
-        EventType.MEMBER_CREATED,
-        EventType.POOL_CREATED,
-    ]
+    type: Literal[EventType.LEAD_MOVED, EventType.LEAD_QUALIFIED]
+
+
+CreatedType = Literal[
+    EventType.CONTACT_CREATED, EventType.CUSTOMER_CREATED, EventType.MEMBER_CREATED, EventType.STAGE_ADDED
+]
+
+
+@dataclass(frozen=True)
+class Created(Begun):
+    """The record."""
+
+    type: CreatedType
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadCreated(Begun):
+    """The lead; of one that is imported as lost, also why."""
+
+    type: Literal[EventType.LEAD_CREATED] = EventType.LEAD_CREATED
+    lost_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineCreated(Begun):
+    """The pipeline, its type, and the stages it is created with, in their order: the id and the fields of each."""
+
+    type: Literal[EventType.PIPELINE_CREATED] = EventType.PIPELINE_CREATED
+    type_: str
+    stages: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolCreated(Begun):
+    """The pool, and the ids of its members in their order."""
+
+    type: Literal[EventType.POOL_CREATED] = EventType.POOL_CREATED
+    member_ids: list[str]
 
 
 ChangedType = Literal[
@@ -112,7 +139,7 @@ class Converted(EventData):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scheduled(RecordData):
+class Scheduled(Begun):
     """The task; of the next occurrence of one that repeats, also the id of that one."""
 
     type: Literal[EventType.TASK_SCHEDULED] = EventType.TASK_SCHEDULED
@@ -120,7 +147,7 @@ class Scheduled(RecordData):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Logged(RecordData):
+class Logged(Begun):
     """The activity."""
 
     type: Literal[EventType.ACTIVITY_LOGGED] = EventType.ACTIVITY_LOGGED

@@ -23,6 +23,7 @@ CRM = Domain(
     work=WORK,
     by_time=(OVERDUE, ROTTEN),
     run_ended=run_ended,
+    consumers=(),
     news=NEWS,
     known=KNOWN,
     prune=PRUNE,

@@ -28,7 +28,7 @@ from schema.filters.lead import LeadFilter, LeadOrder
 from schema.filters.task import TaskFilter, TaskOrder
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
-from schema.types.event import Event
+from schema.types.events.interfaces import Event
 from schema.types.lead import Lead
 from schema.types.lost_reason import LostReason
 from schema.types.member import Member, MemberOrder, Viewer

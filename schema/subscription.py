@@ -11,7 +11,8 @@ from models.rules.roles import Role
 from schema.filters.event import CONCERNS
 from schema.filters.lead import LeadFilter
 from schema.types.board import BoardChanged
-from schema.types.event import Event, StageChanged
+from schema.types.event import StageChanged
+from schema.types.events.interfaces import Event
 
 FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),

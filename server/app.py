@@ -14,8 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from engine.background.passing_time import recording
-from engine.background.runner import Counted, uncounted, working
+from engine.background.behind import Report, unreported
+from engine.background.runner import Counted, uncounted
 from engine.bounds.rates import Rates
 from engine.bounds.rates_redis import sharing
 from engine.bounds.shares import Hit, Shares, unseen
@@ -24,10 +24,6 @@ from engine.engine import Engine
 from engine.errors import Code, encode_errors, error
 from engine.limits import Limits
 from engine.live.feed import Feed
-from engine.live.retention import pruning
-from engine.live.wakeups import Wakeups
-from engine.live.wakeups_postgres import PostgresWakeups
-from engine.live.wakeups_redis import RedisWakeups
 from engine.plan_cache import Allowance, Plans, Watch
 from models.database import Database, Observe, ignore
 from models.rules.matching import domains
@@ -35,6 +31,7 @@ from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.auth.access import ending_revoked, expect_access, refresh_access
 from server.auth.origins import CrossOrigin, Origins
+from server.background.beside_requests import beside_requests, make_wakeups
 from server.edge.body_limit import BodyLimit
 from server.observe.calls import Calls
 from server.observe.health import health_routes, look_at, metrics_route
@@ -102,8 +99,9 @@ def create_app(
         delivered=metrics.delivered,
         watch=metrics.watch,
         hit=metrics.hit,
-        counted=metrics.count_runs,
         restricted=partial(refresh_access, service),
+        report=metrics.lagged,
+        counted=metrics.count_runs,
     )
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
@@ -140,12 +138,13 @@ async def start_engine(
     delivered: Observe = ignore,
     watch: Watch | None = None,
     hit: Hit = unseen,
-    counted: Counted = uncounted,
     restricted: Callable[[], Awaitable[None]] | None = None,
+    report: Report = unreported,
+    counted: Counted = uncounted,
 ) -> AsyncIterator[Runs]:
-    """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, each
-    bound when it is hit, and how many runs there are. `restricted` is called after each change that may have
-    restricted people.
+    """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, each bound
+    when it is hit, how far consumers are behind, and how many runs there are. `restricted` is called after each change
+    that may have restricted people.
     """
     shares = Shares(
         settings.pool_size,
@@ -164,15 +163,7 @@ async def start_engine(
         Feed.open(
             database, CRM, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
         ) as feed,
-        pruning(
-            database,
-            settings.event_retention_days,
-            CRM.prune[settings.keep_change_log],
-            settings.idempotency_retention_hours,
-            settings.run_retention_days,
-        ),
-        recording(database, settings.overdue_interval, feed.wake, CRM.by_time),
-        working(database, CRM, settings.run_interval, feed.wake, counted),
+        beside_requests(settings, database, feed, report, counted),
     ):
         yield Engine(
             graphql_schema,
@@ -199,11 +190,6 @@ def make_documents(settings: Settings, schema: GraphQLSchema) -> Documents:
     )
     shown = settings.introspection and not settings.trusted_documents_only
     return Documents(schema, limits, introspection=shown)
-
-
-def make_wakeups(url: str) -> Wakeups:
-    """Wake-ups between processes, over the PostgreSQL or the Redis at `url`."""
-    return RedisWakeups(url) if url.startswith("redis") else PostgresWakeups(url)
 
 
 async def to_graphql(_: Request) -> Response:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from server.auth.origins import expect_origin
+from server.background.settings import BackgroundSettings
 from server.bounds import BoundSettings
 
 PREFIX = "DEALBOARD_"
@@ -25,7 +26,7 @@ class WrongSettings(Exception):
     """Settings that cannot be used, in one line that says how to fix them."""
 
 
-class Settings(BoundSettings):
+class Settings(BackgroundSettings, BoundSettings):
     """Every setting of the server."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
@@ -102,35 +103,6 @@ class Settings(BoundSettings):
         gt=0,
         description="Seconds after which events are delivered whose wake-up was lost; longer where a process"
         " follows more than 500 organisations.",
-    )
-    event_retention_days: int = Field(
-        90,
-        ge=0,
-        description="Days of events that a subscription can replay with `after`. 0: all of them.",
-    )
-    keep_change_log: bool = Field(
-        True,
-        description="Keep the change log forever. Otherwise, only the timelines of existing leads are kept beyond"
-        " DEALBOARD_EVENT_RETENTION_DAYS.",
-    )
-    idempotency_retention_hours: float = Field(
-        72.0,
-        ge=1,
-        description="Hours in which a change that is sent again with its idempotency key is not done twice, for the"
-        " newest 100,000 of an organisation.",
-    )
-    run_retention_days: int = Field(30, ge=0, description="Days after which a run that has ended is deleted. 0: never.")
-    overdue_interval: float = Field(
-        15.0,
-        ge=0,
-        description="Seconds between checks for tasks that become overdue and leads that go stale. 0: another"
-        " server checks.",
-    )
-    run_interval: float = Field(
-        1.0,
-        ge=0,
-        description="Seconds between looks for runs to work on: changes of many records. 0: another server"
-        " works on them.",
     )
     log_level: str = Field("info", description="Lowest level that is logged: debug, info, warning or error.")
     log_format: Literal["text", "json"] = Field(

@@ -16,7 +16,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.change.events import Cause
 from models.database import UNREACHABLE, Connection, Database, Row, Statement
+from models.tables.event import ActorKind
 from models.timeouts import BACKGROUND
 
 log = logging.getLogger("dealboard.time")
@@ -29,6 +31,9 @@ BETWEEN = 0.05
 
 CLOCK = Statement(text("SELECT clock_timestamp()"))
 """The time of the database, by which it is read as well whether a time has come: all processes go by one clock."""
+
+TIME = Cause(ActorKind.SYSTEM)
+"""Nobody makes what time brings."""
 
 Wake = Callable[[UUID], Awaitable[None]]
 """Notifies every process that an organisation's log has grown."""

@@ -95,7 +95,7 @@ async def make_batch(database: Database, domain: Domain, org_id: UUID, id: UUID)
             run = await TAKE_RUN.first(connection, org_id=org_id, id=id)
             if run is None:
                 return False
-            change = Change(connection, caller_of(run), run["made_by_id"], run["kind"])
+            change = Change(connection, caller_of(run), run["made_by_id"], run["kind"], id)
             step = await domain.work[run["kind"]].batch(change, given_of(run), run["done"])
             await _record(change, domain, run, step.count, "FINISHED" if step.is_last else "RUNNING")
     except CONTENDED:
@@ -119,7 +119,7 @@ async def _give_up(database: Database, domain: Domain, org_id: UUID, id: UUID, e
     async with database.transaction(BACKGROUND) as connection:
         run = await TAKE_RUN.first(connection, org_id=org_id, id=id)
         if run is not None:
-            change = Change(connection, caller_of(run), run["made_by_id"], run["kind"])
+            change = Change(connection, caller_of(run), run["made_by_id"], run["kind"], id)
             await domain.work[run["kind"]].give_up(change, given_of(run))
             await _record(change, domain, run, 0, "FAILED", error)
 

@@ -16,11 +16,11 @@ from sqlalchemy import Uuid, text
 from engine.change.shards import OWN
 from engine.read.rows import ORG
 from models.database import Connection, Statement
-from models.tables.event import Event, NewEvent
+from models.tables.event import ActorKind, Event, NewEvent
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-OF_EACH_CHANGE = {"org_id", "id", "actor_id"}
+OF_EACH_CHANGE = {"org_id", "id", "actor_id", "run_id"}
 
 NAMED = tuple(
     name for name, column in Event.__table__.c.items() if isinstance(column.type, Uuid) and name not in OF_EACH_CHANGE
@@ -49,9 +49,10 @@ def appending(beside: str = "") -> Statement:
                 )
             WHERE org_id = :org_id RETURNING head - cardinality(CAST(:ids AS uuid[])) AS before, appended_at
         ){beside and f", {beside}"}
-        INSERT INTO event (org_id, number, id, type, occurred_at, actor_id, mutation, {columns}, data)
-        SELECT own.id, log.before + happened.nth, happened.id, happened.type, log.appended_at, :actor_id, :mutation,
-            {", ".join(f"happened.{name}" for name in NAMED)}, happened.data
+        INSERT INTO event (org_id, number, id, type, occurred_at, actor_kind, actor_id, mutation, run_id, depth,
+            {columns}, data)
+        SELECT own.id, log.before + happened.nth, happened.id, happened.type, log.appended_at, :actor_kind, :actor_id,
+            :mutation, :run_id, :depth, {", ".join(f"happened.{name}" for name in NAMED)}, happened.data
         FROM {OWN}, log, unnest(
             CAST(:ids AS uuid[]), CAST(:types AS text[]), {", ".join(f"CAST(:{name}s AS uuid[])" for name in NAMED)},
             CAST(:data AS jsonb[])
@@ -84,6 +85,18 @@ class Beside(Protocol):
 
 
 @dataclass(frozen=True)
+class Cause:
+    """What caused the events of a change: who or what made it, as which member, by which mutation, as a batch of which
+    run, and how many automations after what a member did. What time alone causes has only its kind, SYSTEM."""
+
+    actor_kind: ActorKind = ActorKind.MEMBER
+    actor_id: UUID | None = None
+    mutation: str | None = None
+    run_id: UUID | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True)
 class Appended:
     """Where the log stands after a change: the number of its last event, and when its events occurred."""
 
@@ -100,17 +113,18 @@ async def append(
     connection: Connection,
     org_id: UUID,
     new_events: Sequence[NewEvent],
+    cause: Cause,
     beside: Beside | None = None,
-    actor_id: UUID | None = None,
-    mutation: str | None = None,
 ) -> Appended:
-    """Append events to an organisation's log, as the last statement of their transaction. Events that time alone causes
-    have no actor."""
+    """Append events to an organisation's log, as the last statement of their transaction."""
     written = await (beside.statement if beside else APPEND).all(
         connection,
         org_id=org_id,
-        actor_id=actor_id,
-        mutation=mutation,
+        actor_kind=cause.actor_kind,
+        actor_id=cause.actor_id,
+        mutation=cause.mutation,
+        run_id=cause.run_id,
+        depth=cause.depth,
         ids=[one.id for one in new_events],
         types=[one.what.type for one in new_events],
         data=[orjson.dumps(one.what.data()).decode() for one in new_events],

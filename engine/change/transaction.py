@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 
 from engine.caller import Caller
-from engine.change.events import Appended, Beside, append
+from engine.change.events import Appended, Beside, Cause, append
 from engine.change.idempotency import Idempotency, recall, remember
 from engine.domain import Domain
 from engine.errors import Code
@@ -27,7 +27,7 @@ from engine.read.redirects import MERGED
 from models.database import Connection, Database, Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
-from models.tables.event import NewEvent
+from models.tables.event import ActorKind, NewEvent
 
 ATTEMPTS = 5
 """How often a change is tried if PostgreSQL aborts it to break a deadlock."""
@@ -42,12 +42,16 @@ CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 @dataclass
 class Change:
-    """The context of a change: its transaction, its caller, its name, and what it writes at the end."""
+    """The context of a change: its transaction, its caller, its name, what it follows from, and what it writes at the
+    end. A batch of a run has the run's id."""
 
     connection: Connection
     caller: Caller
     actor_id: UUID
     mutation: str
+    run_id: UUID | None = None
+    actor_kind: ActorKind = ActorKind.MEMBER
+    depth: int = 0
     new_events: list[NewEvent] = field(default_factory=list)
     beside: Beside | None = None
     appended: Appended | None = None
@@ -80,9 +84,8 @@ class Change:
     async def finish(self) -> None:
         """Write the events, and the rows that are written beside them."""
         if self.new_events:
-            self.appended = await append(
-                self.connection, self.org_id, self.new_events, self.beside, self.actor_id, self.mutation
-            )
+            cause = Cause(self.actor_kind, self.actor_id, self.mutation, self.run_id, self.depth)
+            self.appended = await append(self.connection, self.org_id, self.new_events, cause, self.beside)
 
     def shown(self) -> Mapping[str, Any]:
         """What every payload can show of a change that has finished; nothing when it had no events."""

@@ -43,6 +43,10 @@ LOOKED_AT = 500
 dies between a commit and its message, so this delay is rare, and the cost of looking does not grow with readers."""
 
 
+def unheard(organisations: Set[str]) -> None:
+    """Do nothing at a wake-up."""
+
+
 @dataclass(frozen=True)
 class State:
     """The state of a feed, for monitoring."""
@@ -69,6 +73,8 @@ class Feed:
     delivered: Observe = ignore
     most_streams: int = 100
     """Different streams that a member may follow at once."""
+    woken: Callable[[Set[str]], None] = unheard
+    """Called with each wake-up: the organisations it names, or `EVERYTHING`."""
     readers: dict[UUID, Reader] = field(default_factory=dict)
     """In the order in which their logs are looked at next."""
     _by_hex: dict[str, Reader] = field(default_factory=dict)
@@ -126,6 +132,7 @@ class Feed:
                 self._wake(set((await heard.get()).message.split(",")))
 
     def _wake(self, organisations: Set[str]) -> None:
+        self.woken(organisations)
         if EVERYTHING in organisations:
             named = list(self.readers.values())
         else:

@@ -9,11 +9,12 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
+from engine.background.consumers import expire
 from engine.background.runs import forget_ended
 from engine.change.idempotency import forget
 from engine.read.rows import ORG
@@ -53,7 +54,13 @@ ALONE = Statement(text("SELECT pg_try_advisory_xact_lock(hashtext('dealboard his
 RANGE = Statement(
     text(
         """
-        SELECT log.tail AS from_number, least(max(oldest.number) + 1, log.head) AS to_number
+        SELECT log.tail AS from_number, least(max(oldest.number) + 1, log.head, greatest(
+            (
+                SELECT coalesce(min(position) + 1, log.head) FROM consumer
+                WHERE consumer.org_id = :org_id AND consumer.state = 'RUNNING'
+            ),
+            max(oldest.number) FILTER (WHERE oldest.occurred_at < :expired) + 1
+        )) AS to_number
         FROM event_log AS log, LATERAL (
             SELECT number, occurred_at FROM event WHERE event.org_id = log.org_id AND number >= log.tail
             ORDER BY number LIMIT :size
@@ -63,37 +70,49 @@ RANGE = Statement(
         """
     ).bindparams(ORG)
 )
-"""The next numbers to prune: as many of the too old events as fit in a batch."""
+"""The next numbers to prune: as many of the too old events as fit in a batch, but none that a consumer has not read,
+unless it is from before the instant `expired`."""
 
 PASS = Statement(text("UPDATE event_log SET tail = :to_number WHERE org_id = :org_id").bindparams(ORG))
 """Raises the number that subscribers can resume from. Runs last, because changes that append to the log wait for this
 row."""
 
 
-async def prune(database: Database, before: datetime, delete: Sequence[Statement]) -> None:
-    """Prune events from before this instant. Does nothing where another process is at it."""
+async def prune(
+    database: Database, before: datetime, delete: Sequence[Statement], expired: datetime | None = None
+) -> None:
+    """Prune events from before this instant. Does nothing where another process is at it.
+
+    Events that a consumer has not read are kept, unless they are from before `expired`: then the consumer expires.
+    """
+    expired = expired or datetime.min.replace(tzinfo=UTC)
     async with database.transaction(BACKGROUND) as connection:
         old = await OLD.all(connection, before=before)
     for found in old:
         more = True
         while more:
-            more = await _prune_batch(database, found["org_id"], before, delete)
+            more = await _prune_batch(database, found["org_id"], before, expired, delete)
             await asyncio.sleep(BETWEEN)
 
 
-async def _prune_batch(database: Database, org_id: UUID, before: datetime, delete: Sequence[Statement]) -> bool:
+async def _prune_batch(
+    database: Database, org_id: UUID, before: datetime, expired: datetime, delete: Sequence[Statement]
+) -> bool:
     """Prune one batch, in a transaction; returns whether there was one."""
     async with database.transaction(BACKGROUND) as connection:
         await connection.execute("SET LOCAL synchronous_commit = off")  # nobody waits for the disk on our behalf
         if not await ALONE.value(connection):
             return False
-        return await _pass(connection, org_id, before, delete)
+        return await _pass(connection, org_id, before, expired, delete)
 
 
-async def _pass(connection: Connection, org_id: UUID, before: datetime, delete: Sequence[Statement]) -> bool:
-    found = await RANGE.first(connection, org_id=org_id, before=before, size=BATCH)
+async def _pass(
+    connection: Connection, org_id: UUID, before: datetime, expired: datetime, delete: Sequence[Statement]
+) -> bool:
+    found = await RANGE.first(connection, org_id=org_id, before=before, expired=expired, size=BATCH)
     if found is None or found["from_number"] >= found["to_number"]:
         return False
+    await expire(connection, org_id, found["to_number"])
     numbers = {"org_id": org_id, "from_number": found["from_number"], "to_number": found["to_number"]}
     for statement in delete:
         await statement.run(connection, **numbers)
@@ -107,17 +126,20 @@ async def pruning(
     days: int,
     delete: Sequence[Statement],
     outcome_hours: float = 72.0,
+    consumer_days: int = 30,
     run_days: int = 30,
 ) -> AsyncIterator[None]:
     """Prune events of more than so many days, again and again in the background; 0 keeps all of them for ever. Outcomes
-    of idempotency keys are kept for so many hours; runs for so many days after they ended, or for ever with 0."""
+    of idempotency keys are kept for so many hours, and events that a consumer has not read for so many days more; runs
+    for so many days after they ended, or for ever with 0."""
 
     async def prune_all() -> None:
         await forget(database, utc_now() - timedelta(hours=outcome_hours), BATCH, BETWEEN)
         if run_days != 0:
             await forget_ended(database, utc_now() - timedelta(days=run_days), BATCH, BETWEEN)
         if days != 0:
-            await prune(database, utc_now() - timedelta(days=days), delete)
+            before = utc_now() - timedelta(days=days)
+            await prune(database, before, delete, before - timedelta(days=consumer_days))
 
     task = asyncio.create_task(_keep_pruning(prune_all))
     try:

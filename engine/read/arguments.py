@@ -5,7 +5,7 @@ order) are fixed when the operation is compiled, and are part of `shape`, the ke
 scalar is a `Slot`, filled at each execution. So one statement serves all values of one shape.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -29,11 +29,7 @@ from graphql import (
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from engine.read.cursors import Cursor
-from engine.read.slots import Args, BadInput, Slot
-
-Binder = Callable[[Mapping[str, Any]], Any]
-Register = Callable[[Binder], str]
-
+from engine.read.slots import Args, BadInput, Binder, Register, Slot, Source
 
 UNFILTERED = {"first", "after", "last", "before", "orderBy"}
 """The arguments of a connection that leave nothing out of its list."""
@@ -86,7 +82,7 @@ class Arguments:
                 # Validation allows a nullable variable here because there is a default; null is not the same as
                 # omitted.
                 raise BadInput.at(name, "null is not accepted here. Send a value, or omit the variable.")
-            return self._settled(type_, self.variables[key], name, lambda variables: variables[key])
+            return self._settled(type_, self.variables[key], name, lambda variables: variables[key], (key,))
         if isinstance(node, NullValueNode):
             return None
         type_ = _nullable(type_)
@@ -122,26 +118,33 @@ class Arguments:
             return items
         return self._slot(name, lambda variables: [item and item.get(variables) for item in items])
 
-    def _settled(self, type_: GraphQLInputType, value: Any, name: str, get: Binder) -> Any:
-        """A coerced value, with a slot in place of each scalar."""
+    def _settled(
+        self, type_: GraphQLInputType, value: Any, name: str, get: Binder, source: Source | None = None
+    ) -> Any:
+        """A coerced value, with a slot in place of each scalar. `source` is where it stands in the variables."""
         if value is None or value is Undefined:
             return value
         type_ = _nullable(type_)
         if isinstance(type_, GraphQLInputObjectType):
             return {
-                python_name(key): self._settled(type_.fields[key].type, part, f"{name}.{key}", _part(get, key))
+                python_name(key): self._settled(
+                    type_.fields[key].type, part, f"{name}.{key}", _part(get, key), source and (*source, key)
+                )
                 for key, part in value.items()
             }
         if isinstance(type_, GraphQLList) and not _is_bound(type_.of_type):
             if len(value) > MOST_LISTED:
                 raise BadInput.at(name, f"List up to {MOST_LISTED} values, not {len(value):,}.")
-            return [self._settled(type_.of_type, part, f"{name}.{at}", _part(get, at)) for at, part in enumerate(value)]
+            return [
+                self._settled(type_.of_type, part, f"{name}.{at}", _part(get, at), source and (*source, at))
+                for at, part in enumerate(value)
+            ]
         if isinstance(value, bool | Enum):
             return value
-        return self._slot(name, get, value.shape if isinstance(value, Cursor) else None)
+        return self._slot(name, get, value.shape if isinstance(value, Cursor) else None, source)
 
-    def _slot(self, name: str, get: Binder, shape: Any = None) -> Slot:
-        return Slot(name, get, self.register, shape)
+    def _slot(self, name: str, get: Binder, shape: Any = None, source: Source | None = None) -> Slot:
+        return Slot(name, get, self.register, shape, source)
 
 
 def _part(get: Binder, key: str | int) -> Binder:

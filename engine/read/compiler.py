@@ -5,7 +5,7 @@ names. So no field can cause a second statement, and all parts of an answer come
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +32,11 @@ from engine.errors import Code, refusal
 from engine.live.selection import EventSelection
 from engine.publish.fields import EVENTS, READ
 from engine.read.any_of import AnyOf
-from engine.read.arguments import DEFINITION, UNFILTERED, Arguments, Binder
+from engine.read.arguments import DEFINITION, UNFILTERED, Arguments
 from engine.read.json_text import NULL, Expression, json_object, json_value, quoted
 from engine.read.paging import Each, Page
 from engine.read.rows import ROOT, Rows, Same, Source
-from engine.read.slots import BadInput
+from engine.read.slots import BadInput, Binder
 from engine.read.variants import JsonMember, Variants, json_variant, merged
 from models.database import Statement
 from models.rules.text import unstorable
@@ -106,12 +106,13 @@ class Compiler:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self.binders: dict[str, Binder] = {}
+        self.names: dict[Hashable, str] = {}  # the parameters by what they read
         self.filtered = False
         self.arguments = Arguments(variables.coerced, self._register)
 
-    def _register(self, binder: Binder) -> str:
-        name = f"p{len(self.binders)}"
-        self.binders[name] = binder
+    def _register(self, binder: Binder, use: Hashable | None) -> str:
+        name = self.names.setdefault(use or binder, f"p{len(self.names)}")
+        self.binders.setdefault(name, binder)
         return name
 
     def forget(self) -> None:

@@ -13,7 +13,7 @@ from models.rules.ids import parse_id, split_id
 from models.rules.search import KEY, LONGEST_SEARCH, MARK, question
 
 MOST_IDS = 500
-"""Ids that a filter can list. Each is parsed for each use of the list in a document."""
+"""Ids that a filter can list."""
 
 
 def pattern(text: str) -> str:
@@ -57,7 +57,7 @@ def found_by(records: str, fields: str) -> str:
 
 def one_of(column: Any, prefix: str, ids: Slot) -> ColumnElement[bool]:
     """Whether the column is one of the ids."""
-    parsed = ids.bind(ARRAY(Uuid()), lambda texts: parse_ids(prefix, texts))
+    parsed = ids.bind(ARRAY(Uuid()), parse_ids, prefix)
     is_one: ColumnElement[bool] = column == func.any(parsed)
     return is_one
 

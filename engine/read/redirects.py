@@ -26,12 +26,12 @@ def resolved(id: Expression) -> Expression:
 
 def named(prefix: str, id: Slot) -> Expression:
     """The id of the record that a public id names or stands for."""
-    return resolved(id.bind(Uuid(), lambda text: parse_id(prefix, text)))
+    return resolved(id.bind(Uuid(), parse_id, prefix))
 
 
 def all_named(prefix: str, ids: Slot) -> Expression:
     """The ids that public ids name, as an array, with those of the records that any of them stands for."""
-    return all_resolved(ids.bind(ARRAY(Uuid()), lambda texts: parse_ids(prefix, texts)))
+    return all_resolved(ids.bind(ARRAY(Uuid()), parse_ids, prefix))
 
 
 def all_resolved(ids: Expression) -> Expression:

@@ -1,6 +1,6 @@
 """Arguments whose values arrive with each execution: the places where a compiled read binds them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,17 @@ class BadInput(Exception):
         return first
 
 
+Binder = Callable[[Mapping[str, Any]], Any]
+"""Reads the value of a parameter from the variables."""
+
+Register = Callable[[Binder, Hashable | None], str]
+"""Takes the binder of a parameter, and a key that it shares with all that read the same; returns the parameter's
+name."""
+
+Source = tuple[str | int, ...]
+"""A variable, and the path to a value in it."""
+
+
 @dataclass(frozen=True)
 class Slot:
     """The place of a scalar argument in a compiled read; its value arrives with each execution.
@@ -42,22 +53,30 @@ class Slot:
     """
 
     name: str
-    get: Callable[[Mapping[str, Any]], Any]
-    register: Callable[[Callable[[Mapping[str, Any]], Any]], str]
+    get: Binder
+    register: Register
     shape: Any = None
+    source: Source | None = None
+    """Where in the variables the value stands; None for a value of the document."""
 
-    def bind(self, type_: TypeEngine[Any], parse: Callable[[Any], Any] | None = None) -> Expression:
-        """A bound parameter. `parse` turns the argument into what asyncpg expects; it may raise `BadInput`."""
+    def bind(self, type_: TypeEngine[Any], parse: Callable[..., Any] | None = None, *given: Any) -> Expression:
+        """A bound parameter. `parse` turns `given` and the argument into what asyncpg expects; it may raise
+        `ValueError`.
+
+        A variable that is parsed by the same function in several places is one parameter: a list of ids is parsed once
+        for each execution, however many fields it filters.
+        """
         get = self.get
 
         def value(variables: Mapping[str, Any]) -> Any:
             found = get(variables)
             try:
-                return found if parse is None else parse(found)
+                return found if parse is None else parse(*given, found)
             except ValueError as error:
                 raise BadInput.at(self.name, error) from error
 
-        return bindparam(self.register(value), type_=type_)
+        use = None if self.source is None else (self.source, self.name, parse, given, repr(type_))
+        return bindparam(self.register(value, use), type_=type_)
 
 
 Args = Mapping[str, Any]

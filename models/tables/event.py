@@ -1,4 +1,5 @@
-"""The event log of each organisation, the counter that numbers it, results of changes, and imported files."""
+"""The event log of each organisation, the counter that numbers it, what consumes it, results of changes, and imported
+files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -7,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NewType, Self
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,6 +22,9 @@ class EventLog(Base):
     From `tail` on no number is missing; before it, some events were deleted. The row is updated, last, in the
     transaction that writes the events, so numbers have no gaps and their order is commit order. An identity column
     would give neither. `appended_at` is when the last of them occurred: none is dated before its predecessor.
+
+    `unfilled_to` is null, except while an upgrade fills in what earlier versions did not write: up to this number,
+    events may lack it.
     """
 
     __tablename__ = "event_log"
@@ -30,18 +34,30 @@ class EventLog(Base):
     head: Mapped[int] = mapped_column(BigInteger, server_default="0")
     tail: Mapped[int] = mapped_column(BigInteger, server_default="1")
     appended_at: Mapped[datetime | None]
+    unfilled_to: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ActorKind(StrEnum):
+    """Who or what made a change."""
+
+    MEMBER = "MEMBER"
+    AUTOMATION = "AUTOMATION"
+    IMPORT = "IMPORT"
+    SYSTEM = "SYSTEM"
 
 
 class Event(Base):
     """An event, for subscriptions, webhooks, automations and the activity log. Never changed.
 
     It names records without foreign keys, because it outlives them. `record_id` is the record that the type is about,
-    `mutation` the change that caused it; `data` holds what is specific to the type.
+    `mutation` the change that caused it; `data` holds what is specific to the type. `run_id` is the run whose batch
+    the change was. `depth` counts the automations that lie between a member's change and this one.
     """
 
     __tablename__ = "event"
     __table_args__ = (
         belongs_to_organisation(),
+        CheckConstraint("actor_kind IN ('MEMBER', 'AUTOMATION', 'IMPORT', 'SYSTEM')", name="actor_kind"),
         Index("event_lead_idx", "org_id", "lead_id", "number"),
         Index("event_actor_idx", "org_id", "actor_id", "number"),
         Index("event_type_idx", "org_id", "type", "number"),
@@ -63,6 +79,34 @@ class Event(Base):
     record_id: Mapped[UUID | None]
     mutation: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    run_id: Mapped[UUID | None]
+    depth: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    actor_kind: Mapped[str] = mapped_column(server_default="MEMBER")
+
+
+class ConsumerPosition(Base):
+    """How far a consumer of an organisation's event log is: the number of the last event that it has handled.
+
+    It is written in the transaction that writes what follows from the events, so each is handled once. `failures`
+    counts those in a row, after which the next attempt is not made before `retry_at`. An EXPIRED one stands still,
+    because events that it had not read were pruned.
+    """
+
+    __tablename__ = "consumer"
+    __table_args__ = (
+        belongs_to_organisation(),
+        CheckConstraint("state IN ('RUNNING', 'EXPIRED')", name="state"),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(server_default="RUNNING")
+    failures: Mapped[int] = mapped_column(server_default="0")
+    error: Mapped[str | None]
+    retry_at: Mapped[datetime | None]
+    moved_at: Mapped[datetime | None]
 
 
 class Outcome(Base):
@@ -141,6 +185,11 @@ class RecordData(EventData):
         """What `data` holds."""
         held = super().data()
         return {**held.pop("record"), **held}
+
+
+@dataclass(frozen=True)
+class Begun(RecordData):
+    """A record that is new, as it was created. Reads show its fields as the changes of the event."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
 
 ORDER = (
+    "consumer",
     "run",
     "organisation",
     "pipeline",

@@ -1,5 +1,5 @@
 """Fills in the words and the keys that rows lack which were not written by changes: of earlier versions, imported or
-copied ones. The keys are those that records are sorted and recognised by."""
+copied ones; and what events of earlier versions lack. The keys are those that records are sorted and recognised by."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from engine.change.records import IDS
 from engine.read.rows import ORG
 from models.database import Connection, Statement
 from models.rules.matching.keys import KEYS, with_keys
+from resolvers.changes.created_values import fill_created, unfilled
 from resolvers.changes.search_words import FIELDS, PEOPLE, rename, write_new
 
 BATCH = 2_000
@@ -141,14 +142,16 @@ FILLERS = (
 """In this order: leads copy the words of contacts and customers."""
 
 
-async def fill(connection: Connection, progress: Progress = lambda done, of: None) -> None:
-    """Write what records lack. Each batch is a transaction of its own, unless the caller has one: what ends before its
-    end goes on where it was. Does nothing where nothing is missing."""
+async def fill(connection: Connection, progress: Progress = lambda done, of: None, *, keeps_log: bool = True) -> None:
+    """Write what records and events lack. Each batch is a transaction of its own, unless the caller has one: what ends
+    before its end goes on where it was. Does nothing where nothing is missing. `keeps_log` is whether the change log
+    is kept for ever."""
     lacking = await ANYWHERE.all(connection)
-    total = sum(row["records"] for row in lacking)
+    total = sum(row["records"] for row in lacking) + await unfilled(connection)
     for row in lacking:
         for filler in FILLERS:
             await _fill(connection, row["org_id"], filler, lambda done: progress(done, total))
+    await fill_created(connection, lambda done: progress(done, total), keeps_log=keeps_log)
 
 
 async def _fill(connection: Connection, org_id: UUID, filler: Filler, progress: Callable[[int], None]) -> None:

@@ -1,6 +1,6 @@
 """Stored conditions: checked when they are saved, and ready to be compiled when they are read back."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from engine.change.transaction import Change
 from engine.read.rows import ORG
-from engine.read.slots import Slot
+from engine.read.slots import Register, Slot
 from models.database import Statement
 from models.rules.refusal import Checks, Refusal, Refused, not_found
 from resolvers.conditions.fields import FIELDS
@@ -100,7 +100,7 @@ def _named(condition: Condition) -> list[Named]:
     return found
 
 
-def stored(data: Mapping[str, Any], register: Callable[[Callable[[Any], Any]], str]) -> Condition:
+def stored(data: Mapping[str, Any], register: Register) -> Condition:
     """A stored condition, ready to be compiled. `register` takes each of its values, and returns a parameter for it."""
 
     def slot(value: Any) -> Any:

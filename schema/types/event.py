@@ -4,102 +4,28 @@ A type with fields of its own is declared here with `@of(EventType.…)`, which 
 a type of its own is a `RecordChanged`.
 """
 
-from collections.abc import Callable
-from typing import ClassVar, TypeVar
-
 import strawberry
 
 import models
-from engine.publish.fields import column, id_field, read, to_one
+from engine.publish.fields import read, to_one
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime
 from engine.read.variants import Variants
 from models.event_types import EventType
-from resolvers.reads.events import event_fields, subscriptions
-from schema.types.activity import Activity
+from models.tables.task import TaskStatus
+from resolvers.reads.events import event_fields
+from schema.types.events.interfaces import TYPES, ActivityEvent, Event, TaskEvent, of
 from schema.types.lead import Lead
 from schema.types.member import Member
 from schema.types.pipeline import Pipeline
+from schema.types.routing import Pool
 from schema.types.stage import Stage
 from schema.types.task import Task
 
 
-@strawberry.type(description="One field that changed.")
-class FieldChange:
-    field: str = column("field", "The field, as it is named in this API.")
-    before: str | None = column("before", "Its value before: text as it is, anything else as JSON; null if empty.")
-    after: str | None = column("after", "Its value after, in the same form.")
-
-
-@strawberry.interface(description="An event. Each type of event has further fields.")
-class Event:
-    variants: ClassVar[Variants]
-
-    id: strawberry.ID = id_field("event", "The id of this event, the same everywhere it is shown.")
-    event_id: strawberry.ID = id_field("event", "The id of this event.", deprecated="Use `id`.")
-    cursor: str = read(
-        subscriptions.cursor, "The place of this event in the log. Subscribe `after` it to continue from here."
-    )
-    change_id: strawberry.ID = read(
-        event_fields.change_id,
-        "The change that caused it: the same for all events of one change, and in the payload of its mutation.",
-    )
-    type: EventType = read(event_fields.type, "The type of the event.")
-    occurred_at: DateTime = column("occurred_at", "When it happened.")
-    actor: Member | None = to_one(
-        models.Member,
-        "actor_id",
-        "The member who did it; null when the system did it, or an import that named no member.",
-    )
-    mutation: str | None = read(event_fields.mutation, "The mutation that caused it; null when no mutation did.")
-    lead: Lead | None = read(
-        subscriptions.lead,
-        "The lead it is about, as it is now; null when it is about no lead, or the lead has been deleted.",
-    )
-    record_id: strawberry.ID | None = read(
-        event_fields.record_id, "The id of the record it is about, which may have been deleted."
-    )
-    changes: list[FieldChange] = read(
-        event_fields.changes,
-        "The fields that changed; for a deleted record, the fields it had.",
-        rows=5,
-    )
-
-
-@strawberry.interface(description="An event of a task.")
-class TaskEvent(Event):
-    variants: ClassVar[Variants]
-
-    task: Task | None = to_one(models.Task, "record_id", "The task, as it is now; null when it has been deleted.")
-
-
-@strawberry.interface(description="An event of a logged activity.")
-class ActivityEvent(Event):
-    variants: ClassVar[Variants]
-
-    activity: Activity | None = to_one(
-        models.Activity, "record_id", "The activity, as it is now; null when it has been deleted."
-    )
-
-
-Published = TypeVar("Published", bound=type[Event])
-
-TYPES: dict[EventType, type[Event]] = {}
-"""The published type of each type of event that has one."""
-
-
-def of(event_type: EventType) -> Callable[[Published], Published]:
-    """Publish a class as the type of such events, with the description of `event_type`."""
-
-    def publish(cls: Published) -> Published:
-        TYPES[event_type] = strawberry.type(cls, description=event_type.description)
-        return cls
-
-    return publish
-
-
 @of(EventType.LEAD_CREATED)
 class LeadCreated(Event):
+    title: str | None = read(event_fields.text(EventType.LEAD_CREATED, "title"), "The title it was created with.")
     stage: Stage | None = to_one(models.Stage, "stage_id", "The stage it was created in.")
     pipeline: Pipeline | None = to_one(models.Pipeline, "pipeline_id", "The pipeline it was created in.")
 
@@ -116,6 +42,7 @@ class LeadAssigned(Event):
         event_fields.text(EventType.LEAD_ASSIGNED, "rule"),
         "The name of the routing rule that assigned it; null when a member did.",
     )
+    pool: Pool | None = read(event_fields.assigned_by, "The pool that the rule shared it out to; null without one.")
 
 
 @of(EventType.LEAD_STAGE_CHANGED)
@@ -144,6 +71,9 @@ class LeadDisqualified(Event):
 @of(EventType.LEAD_REOPENED)
 class LeadReopened(Event):
     reason: str | None = read(event_fields.text(EventType.LEAD_REOPENED, "reason"), "Why it had been closed.")
+    closed_at: DateTime | None = read(
+        event_fields.instant(EventType.LEAD_REOPENED, "closed_at"), "When it had been closed."
+    )
 
 
 @of(EventType.LEAD_CONVERTED)
@@ -154,7 +84,9 @@ class LeadConverted(Event):
 @of(EventType.LEAD_ROTTEN)
 class LeadRotten(Event):
     stage: Stage | None = to_one(models.Stage, "stage_id", "The stage in which it went stale.")
-    rotten_since: DateTime | None = read(event_fields.rotten_since, "Since when it has been stale.")
+    rotten_since: DateTime | None = read(
+        event_fields.instant(EventType.LEAD_ROTTEN, "rotten_since"), "Since when it has been stale."
+    )
     days: int | None = read(
         event_fields.number(EventType.LEAD_ROTTEN, "days"), "The days without an activity that the stage allowed."
     )
@@ -162,7 +94,8 @@ class LeadRotten(Event):
 
 @of(EventType.LEAD_MERGED)
 class LeadMerged(Event):
-    into: Lead | None = read(event_fields.merged_into, "The lead that it was merged into, as it is now.")
+    title: str | None = read(event_fields.text(EventType.LEAD_MERGED, "title"), "The title it had.")
+    into: Lead | None = read(event_fields.merged_into_lead, "The lead that it was merged into, as it is now.")
 
 
 @of(EventType.LEAD_DELETED)
@@ -171,7 +104,11 @@ class LeadDeleted(Event):
 
 
 @of(EventType.TASK_SCHEDULED)
-class TaskScheduled(TaskEvent): ...
+class TaskScheduled(TaskEvent):
+    title: str | None = read(event_fields.text(EventType.TASK_SCHEDULED, "title"), "The title it was created with.")
+    repeats: Task | None = read(
+        event_fields.repeats, "The task that it repeats, as it is now; null when it repeats none, or that was deleted."
+    )
 
 
 @of(EventType.TASK_UPDATED)
@@ -192,16 +129,22 @@ class TaskReopened(TaskEvent): ...
 
 @of(EventType.TASK_OVERDUE)
 class TaskOverdue(TaskEvent):
-    deadline: DateTime | None = read(event_fields.deadline, "The deadline that passed.")
+    deadline: DateTime | None = read(
+        event_fields.instant(EventType.TASK_OVERDUE, "deadline"), "The deadline that passed."
+    )
 
 
 @of(EventType.TASK_DELETED)
 class TaskDeleted(TaskEvent):
     title: str | None = read(event_fields.text(EventType.TASK_DELETED, "title"), "The title it had.")
+    status: TaskStatus | None = read(event_fields.text(EventType.TASK_DELETED, "status"), "The status it had.")
 
 
 @of(EventType.ACTIVITY_LOGGED)
-class ActivityLogged(ActivityEvent): ...
+class ActivityLogged(ActivityEvent):
+    subject: str | None = read(
+        event_fields.text(EventType.ACTIVITY_LOGGED, "subject"), "The subject it was logged with."
+    )
 
 
 @of(EventType.ACTIVITY_UPDATED)
@@ -229,6 +172,14 @@ class ImportFinished(Event):
 class RecordChanged(Event):
     record: Node | None = read(
         event_fields.record, "The record it is about, as it is now; null when it has been deleted."
+    )
+    merged_into: Node | None = read(
+        event_fields.merged_into,
+        "The contact or customer that it was merged into, as it is now; null unless this event is a merge.",
+    )
+    moved_leads: int | None = read(
+        event_fields.number(EventType.STAGE_DELETED, "moved_leads"),
+        "How many leads moved to another stage when this one was deleted; null for other events.",
     )
 
 

@@ -27,7 +27,7 @@ from schema.types.task import Task
 
 if TYPE_CHECKING:
     from schema.filters.event import EventFilter
-    from schema.types.event import Event
+    from schema.types.events.interfaces import Event
 
 
 MOVES = members.may(move.move_lead)
@@ -118,7 +118,7 @@ class Lead(Node):
         "The activities that people logged on it, newest first.",
         filters={"filter": Argument(ActivityFilter | None, "Only the activities that match this filter.")},
     )
-    timeline: Connection[Annotated["Event", strawberry.lazy("schema.types.event")]] = connection(
+    timeline: Connection[Annotated["Event", strawberry.lazy("schema.types.events.interfaces")]] = connection(
         histories.timeline,
         (
             "Everything that happened to it, in the order it was recorded, newest first: activities, stages, "

@@ -25,6 +25,8 @@ from resolvers.changes.organisation.access import resume as resume_organisation
 from resolvers.changes.organisation.access import suspend as suspend_organisation
 from resolvers.domain import CRM
 from schema.api import graphql_schema, sdl
+from server.background.consumers_command import consumers_command
+from server.background.worker import work as work_until_stopped
 from server.process.demo import load_demo
 from server.process.faults import Fault, run, settings_for, settings_for_work
 from server.process.importing import import_command
@@ -69,10 +71,19 @@ def serve(
         run(serve_app(settings))
 
 
-@app.command(hidden=True)
-def work(descriptor: int) -> None:
+@app.command("serve-as-worker", hidden=True)
+def serve_worker(descriptor: int) -> None:
     """Serve as one of several workers. `dealboard serve --workers` starts this; do not run it yourself."""
     run(serve_as_worker(descriptor))
+
+
+@app.command()
+def work() -> None:
+    """Do what runs beside requests, and serve none: consumers of the event log, runs, overdue tasks and pruning."""
+    run(work_until_stopped(settings_for_work(), lambda: Console().print("Working. Press Ctrl-C to stop.")))
+
+
+app.command("consumers")(consumers_command)
 
 
 @app.command()

@@ -65,10 +65,10 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def _fill_values(settings: Settings, url: str) -> None:
-    """Write what searches and sorted lists need where an upgrade has left rows without: shown, because it takes
+    """Write what searches, sorted lists and events need where an upgrade has left rows without: shown, because it takes
     minutes."""
     bar = Progress(
-        TextColumn("Making records searchable and sortable"),
+        TextColumn("Filling in what earlier versions did not store"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -82,11 +82,11 @@ async def _fill_values(settings: Settings, url: str) -> None:
             nonlocal task
             if task is None:
                 bar.start()
-                task = bar.add_task("records", total=of)
+                task = bar.add_task("rows", total=of)
             bar.advance(task, done)
 
         try:
-            await fill(connection, show)
+            await fill(connection, show, keeps_log=settings.keep_change_log)
         finally:
             if task is not None:
                 bar.stop()

@@ -103,7 +103,7 @@ class Workers:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "server", "work", str(self.listener.fileno())),
+                *(sys.executable, "-m", "server", "serve-as-worker", str(self.listener.fileno())),
                 stdin=theirs.fileno(),
                 pass_fds=[self.listener.fileno()],
                 env={**os.environ, SHARED: self.folder},

@@ -113,7 +113,7 @@ class GraphQL:
     ) -> None:
         engine = self.service.engine
         try:
-            prepared = self.service.prepare(asked)
+            prepared = await self.service.prepare(asked, who)
             call.runs(prepared)
             if prepared.kind == "mutation" and method == "GET":
                 raise BadRequest(

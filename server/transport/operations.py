@@ -63,7 +63,7 @@ class Operation:
             await self.send(last)
 
     async def _answer(self, service: Service, call: Call, asked: GraphQLRequest, who: Caller) -> None:
-        prepared, engine = service.prepare(asked), service.engine
+        prepared, engine = await service.prepare(asked, who), service.engine
         call.runs(prepared)
         self.changes = prepared.kind == "mutation"
         if prepared.kind == "subscription":

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from engine.caller import Caller, Person, Restriction
-from engine.documents import Documents, Prepared
+from engine.documents import Prepared
 from engine.errors import Code, refusal
 from engine.live.log_place import LogPlace
 from engine.live.shared_stream import Frame
@@ -50,8 +50,7 @@ class Response(Protocol):
 class Runs(Protocol):
     """The part of the engine that a transport uses."""
 
-    @property
-    def documents(self) -> Documents: ...
+    async def prepare(self, text: str, operation_name: str | None, caller: Caller) -> Prepared: ...
 
     async def execute(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, *, cost: bool = False
@@ -111,7 +110,7 @@ class Service:
                 return await self.engine.cursor(who)
         return None
 
-    def prepare(self, asked: GraphQLRequest) -> Prepared:
+    async def prepare(self, asked: GraphQLRequest, who: Caller) -> Prepared:
         """The operation that a request names, ready to be run. Raises `RequestError`."""
         if asked.query is not None:
             text = self.trusted.expect(asked.query)
@@ -119,7 +118,7 @@ class Service:
             text = self.trusted.find(asked.document_id)
         else:
             text = self.trusted.find_by_hash(asked.document_hash or "")
-        return self.engine.documents.prepare(text, asked.operation_name)
+        return await self.engine.prepare(text, asked.operation_name, who)
 
 
 @asynccontextmanager

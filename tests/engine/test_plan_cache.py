@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, current_thread
 from typing import Any
 
 import orjson
@@ -49,8 +49,8 @@ class Compiling:
     now: float = 0.0
 
     async def ask(self, text: str, variables: dict[str, Any] | None = None, caller: Caller = ANN) -> Any:
-        answer = await self.engine.execute(self.engine.documents.prepare(text), variables, caller)
-        return orjson.loads(answer.body)
+        prepared = await self.engine.prepare(text, None, caller)
+        return orjson.loads((await self.engine.execute(prepared, variables, caller)).body)
 
     async def refusal(self, text: str, variables: dict[str, Any] | None = None, caller: Caller = ANN) -> Any:
         with pytest.raises(RequestError) as refused:
@@ -122,6 +122,32 @@ async def test_others_are_served_while_an_operation_is_compiled(
     answered.set()
     assert await asyncio.gather(*asking) == [{"data": {"viewer": {"role": "VIEWER"}}}] * 3
     assert len(compiled) == 1
+
+
+async def test_documents_are_prepared_once_and_off_the_event_loop(
+    compiling: Compiling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new document is parsed and validated in the compiling thread, on the budget of the caller, refused ones too."""
+    engine, threads, made = compiling.engine, [], compiling.engine.documents.made
+
+    def named(*given: Any) -> Any:
+        threads.append(current_thread().name)
+        return made(*given)
+
+    monkeypatch.setattr(engine.documents, "made", named)
+    first = await engine.prepare("{ cursor }", None, ANN)
+    assert await engine.prepare("{ cursor }", None, BOB) is first
+    for _ in range(2):
+        with pytest.raises(RequestError) as refused:
+            await engine.prepare("{ nothing }", None, ANN)
+        assert refused.value.code == "GRAPHQL_VALIDATION_FAILED"
+    assert threads == ["compile_0"] * 2
+    engine.plans.members.spend(ANN.person, 1.5)
+    with pytest.raises(RequestError) as refused:
+        await engine.prepare("{ a: cursor }", None, ANN)
+    assert refused.value.code == "RATE_LIMITED"
+    assert await engine.prepare("{ cursor }", None, ANN) is first
+    assert threads == ["compile_0"] * 2
 
 
 async def test_a_member_has_a_budget_for_new_operations(compiling: Compiling) -> None:

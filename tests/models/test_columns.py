@@ -95,6 +95,7 @@ FOLLOWING: Mapping[str, str] = {
     "organisation": "made when somebody signs in; its settings are those of the operator",
     "event": "the event log",
     "event_log": "the event log's counter",
+    "consumer": "how far consumers of the event log are",
     "outcome": "results of changes by their idempotency keys",
     "imported_file": "up to where files were imported lately",
     "stage_change": "the history of leads",
@@ -158,7 +159,8 @@ def test_each_column_is_an_input_or_derived(table: str) -> None:
 DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "organisation": ({"currency", "time_zone", "suspended_at"},),
     "member": ({"active", "time_zone", "capacity", "daily_cap"},),
-    "event_log": ({"head", "tail", "appended_at"},),
+    "consumer": ({"state", "failures", "error", "retry_at", "moved_at"},),
+    "event_log": ({"head", "tail", "appended_at", "unfilled_to"},),
     "lead_search": ({"words"},),
     "merged_record": ({"merged_at"},),
     "pool_member": ({"given", "credit", "latest"},),

@@ -3,7 +3,18 @@
 import pytest
 
 from models.event_keys import SHAPES, key
-from models.event_types import Assigned, Disqualified, EventType, Merged, Reordered, Routed, Scheduled, StageDeleted
+from models.event_types import (
+    Assigned,
+    Disqualified,
+    EventType,
+    LeadCreated,
+    Merged,
+    PipelineCreated,
+    Reordered,
+    Routed,
+    Scheduled,
+    StageDeleted,
+)
 from models.tables.event import EventData, Snapshot
 
 
@@ -23,6 +34,12 @@ from models.tables.event import EventData, Snapshot
         (StageDeleted(record=Snapshot({"name": "New"}), moved_leads=0), {"name": "New", "movedLeads": 0}),
         (Reordered(from_=["stage_1"], to=[]), {"from": ["stage_1"], "to": []}),
         (Scheduled(record=Snapshot({"title": "Call", "notes": None})), {"title": "Call", "notes": None}),
+        (LeadCreated(record=Snapshot({"title": "Ada", "source": None})), {"title": "Ada", "source": None}),
+        (LeadCreated(record=Snapshot({"title": "Ada"}), lost_reason="Price"), {"title": "Ada", "lostReason": "Price"}),
+        (
+            PipelineCreated(record=Snapshot({"name": "Sales"}), type_="LEAD", stages=[]),
+            {"name": "Sales", "type": "LEAD", "stages": []},
+        ),
         (
             Merged(EventType.LEAD_MERGED, Snapshot({"title": "Ada"}), "lead_1"),
             {"title": "Ada", "into": "lead_1"},
@@ -49,6 +66,9 @@ def test_a_type_has_one_shape_and_what_extends_it(type_: EventType) -> None:
         (EventType.LEAD_CONVERTED, "opportunity_id", "opportunityId"),
         (EventType.LEAD_MERGED, "into", "into"),
         (EventType.LEAD_MERGED, "external_id", "externalId"),
+        (EventType.LEAD_CREATED, "title", "title"),
+        (EventType.LEAD_CREATED, "lost_reason", "lostReason"),
+        (EventType.PIPELINE_CREATED, "type_", "type"),
     ],
 )
 def test_a_reader_gets_the_key_of_a_field(type_: EventType, name: str, expected: str) -> None:
@@ -62,7 +82,7 @@ def test_a_reader_gets_the_key_of_a_field(type_: EventType, name: str, expected:
         (EventType.LEAD_ASSIGNED, "form"),
         (EventType.LEAD_ASSIGNED, "type"),
         (EventType.LEAD_ASSIGNED, "changes"),
-        (EventType.LEAD_CREATED, "title"),
+        (EventType.LEAD_MOVED, "title"),
         (EventType.LEAD_DELETED, "record"),
         (EventType.LEAD_DELETED, "subject"),
     ],

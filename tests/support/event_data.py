@@ -16,6 +16,7 @@ from models.tables.event import Changes, EventData, RecordData
 from resolvers.changes.activities import FIELDS as ACTIVITY_FIELDS
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
+from resolvers.changes.organisation.members import FIELDS as MEMBER_FIELDS
 from resolvers.changes.ownership.pools import FIELDS as POOL_FIELDS
 from resolvers.changes.pipelines.pipelines import FIELDS as PIPELINE_FIELDS
 from resolvers.changes.pipelines.stages import FIELDS as STAGE_FIELDS
@@ -25,7 +26,7 @@ OF_RECORD: Mapping[str, Fields] = {
     fields.model.__tablename__: fields
     for fields in (
         *(ACTIVITY_FIELDS, CONTACT_FIELDS, CUSTOMER_FIELDS, LEAD_FIELDS, PIPELINE_FIELDS, POOL_FIELDS, STAGE_FIELDS),
-        TASK_FIELDS,
+        *(MEMBER_FIELDS, TASK_FIELDS),
     )
 }
 """The fields of each record that events hold as a whole."""
@@ -65,6 +66,8 @@ def _is(value: Any, hint: Any) -> bool:
             and value != {}
             and all(_is(pair, list) and len(pair) == 2 for pair in value.values())
         )
+    if get_origin(hint) is dict:
+        return isinstance(value, dict)
     if get_origin(hint) is list:
         return isinstance(value, list) and all(_is(item, *get_args(hint)) for item in value)
     if parts := get_args(hint):

@@ -1,9 +1,10 @@
 """What large organisations need: an index for each order of a stage's leads, leads that know of open tasks, words, sort
 keys, runs, files whose import goes on where it was stopped, and what companies and people are recognised by. Pools know
-who has waited longest.
+who has waited longest. Events say what caused them.
 
-The words that a search finds records by, and the keys that they are sorted and recognised by, are filled in afterwards,
-in batches, by what starts the migration: see `resolvers/changes/missing_values.py`.
+The words that a search finds records by, the keys that they are sorted and recognised by, and what events of earlier
+versions do not hold are filled in afterwards, in batches, by what starts the migration: see
+`resolvers/changes/missing_values.py`.
 """
 
 from alembic import op
@@ -150,6 +151,39 @@ def upgrade() -> None:
         "ALTER TABLE former_key ADD CONSTRAINT former_key_org_id_fkey FOREIGN KEY(org_id)"
         " REFERENCES organisation (id) ON DELETE CASCADE"
     )
+    # Consumers of the event log: how far each is, in each organisation.
+    op.execute(
+        """
+        CREATE TABLE consumer (
+            org_id UUID NOT NULL,
+            name TEXT NOT NULL,
+            position BIGINT NOT NULL,
+            state TEXT DEFAULT 'RUNNING' NOT NULL,
+            failures INTEGER DEFAULT 0 NOT NULL,
+            error TEXT,
+            retry_at TIMESTAMP WITH TIME ZONE,
+            moved_at TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT consumer_pkey PRIMARY KEY (org_id, name),
+            CONSTRAINT consumer_state_check CHECK (state IN ('RUNNING', 'EXPIRED'))
+        )
+        WITH (fillfactor = 50)
+        """
+    )
+    op.execute(
+        "ALTER TABLE consumer ADD CONSTRAINT consumer_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )
+    # What causes an event. Existing events get the kind of their actor, and what a created record was like, afterwards:
+    # up to `unfilled_to`.
+    op.execute("ALTER TABLE event ADD COLUMN run_id UUID")
+    op.execute("ALTER TABLE event ADD COLUMN depth SMALLINT DEFAULT 0 NOT NULL")
+    op.execute("ALTER TABLE event ADD COLUMN actor_kind TEXT DEFAULT 'MEMBER' NOT NULL")
+    op.execute(
+        "ALTER TABLE event ADD CONSTRAINT event_actor_kind_check"
+        " CHECK (actor_kind IN ('MEMBER', 'AUTOMATION', 'IMPORT', 'SYSTEM'))"
+    )
+    op.execute("ALTER TABLE event_log ADD COLUMN unfilled_to BIGINT")
+    op.execute("UPDATE event_log SET unfilled_to = head WHERE head > 0")
 
     # Leads that go stale are recorded. A stage is due for a look by default, so no row is written here: the first look
     # after the upgrade records the leads that are stale already.

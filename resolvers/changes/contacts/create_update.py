@@ -13,7 +13,7 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Changed, EventType, Plain
+from models.event_types import Changed, Created, EventType
 from models.rules.matching.keys import KEYS, KeyKind, with_keys
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.text import line, optional_line, prose
@@ -83,7 +83,8 @@ async def create_contact(change: Change, **given: Any) -> Mapping[str, Any]:
     await expect_found(change, "customer", fields["customer_id"], "customerId")
     contact_id = new_id()
     await change.run(MAKE_CONTACT, id=contact_id, **with_keys("contact", fields))
-    change.emit(NewEvent(Plain(EventType.CONTACT_CREATED), record_id=contact_id))
+    created = Created(EventType.CONTACT_CREATED, CONTACT_FIELDS.public(fields))
+    change.emit(NewEvent(created, record_id=contact_id))
     return {"contact": contact_id}
 
 
@@ -112,7 +113,8 @@ async def create_customer(change: Change, **given: Any) -> Mapping[str, Any]:
     with expect_unique():
         await change.run(MAKE_CUSTOMER, id=customer_id, **with_keys("customer", fields))
     await _expect_not_merged(change, customer_id, fields["external_id"])
-    change.emit(NewEvent(Plain(EventType.CUSTOMER_CREATED), record_id=customer_id))
+    created = Created(EventType.CUSTOMER_CREATED, CUSTOMER_FIELDS.public(fields))
+    change.emit(NewEvent(created, record_id=customer_id))
     return {"customer": customer_id}
 
 

@@ -18,15 +18,12 @@ from models.event_types import EventType
 from models.rules.rank import spread
 from resolvers.changes.imports.copying import Records
 from resolvers.changes.imports.history import History, history
-from resolvers.changes.imports.import_events import people_created
+from resolvers.changes.imports.import_events import imported_by, people_created
 from resolvers.changes.imports.lead_rows import NewLead, new_lead
 from resolvers.changes.imports.names import Names
 from resolvers.changes.imports.rows import Deal, Rejected
 from resolvers.changes.search_words import FIELDS, write_new
 from resolvers.changes.stage_totals import Totals
-
-IMPORT = "import"
-"""The cause of its events, where a mutation has its name."""
 
 EXTERNAL_ID = key(EventType.LEAD_MERGED, "external_id")
 
@@ -126,7 +123,7 @@ class Batch:
             totals.count(lead.row, stages[lead.row["stage_id"]], 1)
         events = [*people_created(self.records), *(event for lead in leads for event in lead.events)]
         if events:
-            await append(self.connection, self.org_id, events, totals, self.names.actor_id, IMPORT)
+            await append(self.connection, self.org_id, events, imported_by(self.names.actor_id), totals)
 
     def _lead(self, deal: Deal, known: set[str], done: bool) -> NewLead | None:
         """The lead of a deal; None if it already exists or is rejected."""

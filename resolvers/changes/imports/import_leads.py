@@ -16,8 +16,8 @@ from sqlalchemy import text
 from engine.change.events import append
 from engine.change.transaction import ATTEMPTS, CONTENDED, PAUSE
 from models.database import Connection, Database, Statement
-from resolvers.changes.imports.batch import IMPORT, Batch, Report
-from resolvers.changes.imports.import_events import board_created, finished
+from resolvers.changes.imports.batch import Batch, Report
+from resolvers.changes.imports.import_events import board_created, finished, imported_by
 from resolvers.changes.imports.imported_files import REMEMBER_LINES, fingerprint, lines_done
 from resolvers.changes.imports.names import Names, OutOfDate
 from resolvers.changes.imports.options import Import, ImportFailed
@@ -107,7 +107,7 @@ class _Importer:
         if report.created and self.trial is None:
             event = finished(self.names.pipeline_id, report.created, report.unchanged, len(report.rejected) + rejected)
             async with self._transaction(database) as connection:
-                await append(connection, self.options.org_id, [event], None, self.names.actor_id, IMPORT)
+                await append(connection, self.options.org_id, [event], imported_by(self.names.actor_id))
 
     @asynccontextmanager
     async def _transaction(self, database: Database) -> AsyncIterator[Connection]:
@@ -126,7 +126,7 @@ class _Importer:
             await names.load(connection, deals)
             made = board_created(names.records, names.pipeline_id)
             if made and self.trial is None:
-                await append(connection, self.options.org_id, made, None, names.actor_id, IMPORT)
+                await append(connection, self.options.org_id, made, imported_by(names.actor_id))
         self.names = names
         for table, count in names.records.made.items():
             self.report.made[table] += count

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from engine.change.records import describe, expect_columns
-from models.event_types import EnteredStage, EventType, Plain
+from models.event_types import EnteredStage, LeadCreated
 from models.rules.matching.keys import with_keys
 from models.rules.stage_kind import StageKind
 from models.tables.base import new_id
@@ -14,8 +14,7 @@ from models.tables.event import NewEvent
 from models.tables.lead import Lead
 from resolvers.changes.imports.history import History, expected_day
 from resolvers.changes.imports.rows import FOUND, IN_LINES, Deal
-
-CREATED = Plain(EventType.LEAD_CREATED)
+from resolvers.changes.leads.fields import FIELDS
 
 expect_columns(
     Lead,
@@ -43,10 +42,10 @@ class NewLead:
         lead = self.row
         for step in self.steps:
             created, last = step is self.steps[0], step is self.steps[-1]
-            why = lead["lost_reason"] if last and not created else None
+            why = lead["lost_reason"] if last else None
             changes = None if why is None else describe({"lost_reason": None}, {"lost_reason": why})
             yield NewEvent(
-                CREATED if created else EnteredStage(changes=changes),
+                LeadCreated(record=FIELDS.public(lead), lost_reason=why) if created else EnteredStage(changes=changes),
                 lead_id=lead["id"],
                 owner_id=lead["owner_id"],
                 pipeline_id=step["to_pipeline_id"],

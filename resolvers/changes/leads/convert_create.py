@@ -11,7 +11,7 @@ from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import Changed, Converted, EventType, Plain
+from models.event_types import Changed, Converted, EventType, LeadCreated
 from models.rules.ids import public_id
 from models.rules.sort_key import sort_key
 from models.tables.base import new_id
@@ -100,22 +100,20 @@ async def create_opportunity(
     lead, opportunity_id = standing.lead, new_id()
     value, currency = worth
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
-    created = NewEvent(Plain(EventType.LEAD_CREATED), lead_id=opportunity_id, owner_id=owner_id, **place)
+    own = {"title": title, "customer_id": customer, "owner_id": owner_id, "value": value, "currency": currency}
+    record = FIELDS.public({**lead, **dict.fromkeys(STAYS), **own})
+    created = NewEvent(LeadCreated(record=record), lead_id=opportunity_id, owner_id=owner_id, **place)
     await change.run(
         CREATE,
         id=opportunity_id,
         lead_id=lead["id"],
         rank=await top_of(change, opportunity_id, stage["id"]),
-        title=title,
         sort_key=sort_key(title),
-        value=value,
-        currency=currency,
-        customer_id=customer,
-        owner_id=owner_id,
         contact_id=contact and contact["id"],
         event_id=created.id,
         actor_id=change.actor_id,
         **place,
+        **own,
     )
     count(change, lead, standing.stage, -1)
     count(change, {**lead, "closed_at": True}, standing.stage, 1)

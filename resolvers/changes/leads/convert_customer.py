@@ -10,7 +10,7 @@ from engine.change.records import describe, make, revise, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import Changed, EventType, Plain
+from models.event_types import Changed, Created, EventType
 from models.rules.matching.domains import company_of_address
 from models.rules.matching.keys import KEYS, KeyKind, with_keys
 from models.rules.matching.names import company_key
@@ -19,6 +19,7 @@ from models.rules.text import optional_line
 from models.tables.base import new_id
 from models.tables.contact import Customer
 from models.tables.event import NewEvent
+from resolvers.changes.contacts.create_update import CUSTOMER_FIELDS
 
 SIMILAR = Statement(
     text(
@@ -101,7 +102,8 @@ async def make_customer(change: Change, described: Mapping[str, str | None]) -> 
     """Create the customer. Returns its id."""
     customer_id = new_id()
     await change.run(CREATE, id=customer_id, **with_keys("customer", described))
-    change.emit(NewEvent(Plain(EventType.CUSTOMER_CREATED), record_id=customer_id))
+    fields = CUSTOMER_FIELDS.public({**CUSTOMER_FIELDS.empty, **described})
+    change.emit(NewEvent(Created(EventType.CUSTOMER_CREATED, fields), record_id=customer_id))
     return customer_id
 
 

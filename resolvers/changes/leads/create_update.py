@@ -11,7 +11,7 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import Changed, EventType, Plain
+from models.event_types import Changed, EventType, LeadCreated
 from models.rules.matching.keys import with_keys
 from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind
@@ -122,7 +122,7 @@ async def create_lead(
     why = await reason_to_enter(change, stage, lost_reason)
     lead_id = new_id()
     new_event = NewEvent(
-        Plain(EventType.LEAD_CREATED),
+        LeadCreated(record=FIELDS.public(fields)),
         lead_id=lead_id,
         owner_id=fields["owner_id"],
         pipeline_id=stage["pipeline_id"],

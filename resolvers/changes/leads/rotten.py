@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Boolean, DateTime, Uuid, bindparam, text
 
-from engine.background.passing_time import Recorder
+from engine.background.passing_time import TIME, Recorder
 from engine.change.events import append
 from engine.change.records import IDS
 from engine.read.rows import ORG
@@ -141,7 +141,7 @@ async def _record_batch(connection: Connection, org_id: UUID, now: datetime, siz
     await ADVANCE.run(connection, org_id=org_id, ids=list(stages), now=now)
     if rotten:
         in_order = sorted(rotten, key=lambda lead: (since[lead["id"]], lead["id"]))
-        await append(connection, org_id, [_new_event(lead, stages[lead["stage_id"]], since) for lead in in_order])
+        await append(connection, org_id, [_new_event(lead, stages[lead["stage_id"]], since) for lead in in_order], TIME)
     return len(due) if leads else 0, len(rotten)
 
 

@@ -40,6 +40,7 @@ def _zone(name: str, *field: str) -> str:
 
 FIELDS = Fields(
     Member,
+    {"role": Role.REP.value, "active": True, "time_zone": "UTC", "capacity": 1},
     name=required(line),
     email=optional_line,
     role=required(),

@@ -7,7 +7,7 @@ import asyncpg
 from sqlalchemy import text
 
 from engine.caller import Caller, Restriction, Revoked
-from engine.change.events import append
+from engine.change.events import Cause, append
 from engine.change.records import describe, differing
 from engine.read.rows import ORG
 from models.database import Connection, Database, Row, Statement
@@ -158,7 +158,7 @@ async def _claim(connection: Connection, caller: Caller, *, log: bool) -> Row | 
     changes = differing(member, {"name": name, "role": role})
     if log and changes and claimed is not None:
         event = NewEvent(Changed(EventType.MEMBER_UPDATED, describe(member, changes)), record_id=member["id"])
-        await append(connection, caller.org_id, [event], None, member["id"])
+        await append(connection, caller.org_id, [event], Cause(actor_id=member["id"]))
     return claimed
 
 
@@ -190,5 +190,5 @@ async def _led(connection: Connection, caller: Caller, member: Row) -> Restricti
         return Role(member["role"])
     changes = describe(member, {"role": Role.ADMIN.value})
     event = NewEvent(Changed(EventType.MEMBER_UPDATED, changes), record_id=member["id"])
-    await append(connection, caller.org_id, [event], None, member["id"])
+    await append(connection, caller.org_id, [event], Cause(actor_id=member["id"]))
     return Role.ADMIN

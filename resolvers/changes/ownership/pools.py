@@ -11,7 +11,7 @@ from engine.change.records import describe, differing, inserted, not_null, rewri
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Changed, EventType, Plain, PoolDeleted
+from models.event_types import Changed, EventType, PoolCreated, PoolDeleted
 from models.rules.ids import public_id
 from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.sharing import PoolStrategy
@@ -118,7 +118,8 @@ async def create_pool(
     pool_id = new_id()
     await change.run(MAKE_POOL, id=pool_id, **fields)
     await change.run(ARRANGE, pool_id=pool_id, member_ids=list(member_ids))
-    change.emit(NewEvent(Plain(EventType.POOL_CREATED), record_id=pool_id))
+    members = [public_id("member", id) for id in member_ids]
+    change.emit(NewEvent(PoolCreated(record=FIELDS.public(fields), member_ids=members), record_id=pool_id))
     return {"pool": pool_id}
 
 

@@ -196,7 +196,7 @@ def _first_match(rules: bytes) -> tuple[Statement, Mapping[str, Any]]:
     """The statement that finds, for each lead, the first of these rules that fits, and the values bound in it."""
     values: dict[str, Any] = {}
 
-    def register(get: Any) -> str:
+    def register(get: Any, _use: object = None) -> str:
         values[f"c{len(values)}"] = get({})
         return f"c{len(values) - 1}"
 

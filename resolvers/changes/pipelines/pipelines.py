@@ -11,7 +11,7 @@ from engine.change.records import describe, differing, make, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Changed, EventType, PipelineDeleted, Plain
+from models.event_types import Changed, EventType, PipelineCreated, PipelineDeleted
 from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.stage_kind import StageKind
 from models.rules.text import line, prose
@@ -20,7 +20,7 @@ from models.tables.event import EventData, NewEvent
 from models.tables.pipeline import Pipeline, PipelineType
 from resolvers.changes.locks import LOCK_ORGANISATION, TAKE_STAGES
 from resolvers.changes.pipeline_stages import expect_open_stage, lock_stages
-from resolvers.changes.pipelines.stages import insert_stages, tidy_stage
+from resolvers.changes.pipelines.stages import created_stage, insert_stages, tidy_stage
 
 DEFAULT = Statement(
     text(
@@ -53,6 +53,7 @@ INSERT_PIPELINE = make(
 
 FIELDS = Fields(
     Pipeline,
+    {"is_default": False, "routes_new_leads": False},
     name=required(line),
     description=prose,
     is_default=required(),
@@ -98,17 +99,16 @@ async def create_pipeline(
     if before is not None and is_default:
         await _set_default(change, before["id"], False)
     pipeline_id = new_id()
-    await change.run(
-        INSERT_PIPELINE,
-        id=pipeline_id,
-        name=called,
-        type=type,
-        description=more,
-        is_default=is_default or before is None,
-        routes_new_leads=bool(routes_new_leads),
-    )
-    await insert_stages(change, pipeline_id, tidied)
-    change.emit(_about(Plain(EventType.PIPELINE_CREATED), pipeline_id))
+    fields = {
+        "name": called,
+        "description": more,
+        "is_default": is_default or before is None,
+        "routes_new_leads": bool(routes_new_leads),
+    }
+    await change.run(INSERT_PIPELINE, id=pipeline_id, type=type, **fields)
+    ids = await insert_stages(change, pipeline_id, tidied)
+    made = [created_stage(id, stage) for id, stage in zip(ids, tidied, strict=True)]
+    change.emit(_about(PipelineCreated(record=FIELDS.public(fields), type_=type, stages=made), pipeline_id))
     return {"pipeline": pipeline_id}
 
 

@@ -11,8 +11,9 @@ from engine.change.records import describe, differing, inserted, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Changed, EventType, Plain, Reordered
+from models.event_types import Changed, Created, EventType, Reordered
 from models.rules.entering import LeadField
+from models.rules.ids import public_id
 from models.rules.numbers import within
 from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.stage_kind import StageKind, odds
@@ -106,7 +107,7 @@ async def add_stage(
     at = within(position, 0, len(shape.stages), "position") if position is not None else _end(shape, tidied["kind"])
     (stage_id,) = await insert_stages(change, pipeline_id, [tidied], at)
     await arrange(change, shape, [*shape.ids[:at], stage_id, *shape.ids[at:]])
-    change.emit(_about(Plain(EventType.STAGE_ADDED), pipeline_id, stage_id))
+    change.emit(_about(Created(EventType.STAGE_ADDED, FIELDS.public(tidied)), pipeline_id, stage_id))
     return {"stage": stage_id, "pipeline": pipeline_id}
 
 
@@ -212,6 +213,11 @@ async def insert_stages(
         required=[",".join(stage["required_fields"]) for stage in stages],
     )
     return ids
+
+
+def created_stage(id: UUID, stage: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage as the event of a pipeline holds it that is created with it."""
+    return {"id": public_id("stage", id), **FIELDS.public(stage)}
 
 
 async def _expect_stages(change: Change, stage_ids: Sequence[UUID]) -> None:

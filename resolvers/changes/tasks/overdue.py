@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.background.passing_time import Recorder
+from engine.background.passing_time import TIME, Recorder
 from engine.change.events import append
 from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
@@ -60,7 +60,7 @@ async def _record_batch(connection: Connection, org_id: UUID, now: datetime, siz
     tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=size)
     if tasks:
         in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
-        await append(connection, org_id, [_new_event(task) for task in in_order])
+        await append(connection, org_id, [_new_event(task) for task in in_order], TIME)
     return len(tasks), len(tasks)
 
 

@@ -12,9 +12,12 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.event_keys import SHAPES, key
 from models.event_types import EventType
-from models.tables.event import Ended
+from models.rules.text import spelled
+from models.tables.event import Begun, Ended
 from models.tables.lead import Lead
 from models.tables.member import Member
+from models.tables.routing import Pool
+from models.tables.task import Task
 from resolvers.reads.nodes import find
 
 
@@ -53,24 +56,43 @@ INTO = key(EventType.LEAD_MERGED, "into")
 
 MOVED = key(EventType.STAGE_DELETED, "moved_leads")
 
+BEGINS = tuple(type_ for type_, shapes in SHAPES.items() if issubclass(shapes[0], Begun))
+"""What begins a record: `data` holds its fields."""
+
+REPEATS = key(EventType.TASK_SCHEDULED, "repeats")
+
+BESIDE = (INTO, MOVED, REPEATS)
+"""What `data` holds beside the fields of a record that begins or ends. Each has a field of its own."""
+
+FROM, TO = key(EventType.STAGES_REORDERED, "from_"), key(EventType.STAGES_REORDERED, "to")
+
+ORDER = spelled("stages")
+"""The field of a pipeline that another order of its stages changes."""
+
 CHANGES = key(EventType.LEAD_UPDATED, "changes")
 
 
 class ChangedField:
-    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; for an event that ends
-    a record, a field that was not empty."""
+    """One changed field of an event: an entry of `data.changes`, which is `{field: [from, to]}`; of one that begins or
+    ends a record, a field that was not empty; of one that reorders stages, their order."""
 
     def __init__(self, event: Any) -> None:
-        ends = among(event.type, ENDS)
-        fields = event.data.op("-")(quoted(INTO)).op("-")(quoted(MOVED))
-        pairs = func.jsonb_each(case((ends, fields), else_=event.data[quoted(CHANGES)]))
+        begins, ends = among(event.type, BEGINS), among(event.type, ENDS)
+        fields = event.data
+        for beside in BESIDE:
+            fields = fields.op("-")(quoted(beside))
+        order = func.jsonb_build_object(
+            quoted(ORDER), func.jsonb_build_array(event.data[quoted(FROM)], event.data[quoted(TO)])
+        )
+        reordered = event.type == quoted(EventType.STAGES_REORDERED)
+        pairs = func.jsonb_each(case((begins | ends, fields), (reordered, order), else_=event.data[quoted(CHANGES)]))
         entry = pairs.table_valued(column("key", Text()), column("value", JSONB())).render_derived()
         self.clause = entry
         self.field: Expression = entry.c.key
-        last = cast(entry.c.value.op("#>>")(literal_column("'{}'")), Text)
-        self.before = case((ends, last), else_=self._text(entry.c.value, 0))
-        self.after = case((~ends, self._text(entry.c.value, 1)))
-        self.is_shown = self.before.is_not(None) | ~ends
+        whole = cast(entry.c.value.op("#>>")(literal_column("'{}'")), Text)
+        self.before = case((ends, whole), (~begins, self._text(entry.c.value, 0)))
+        self.after = case((begins, whole), (~ends, self._text(entry.c.value, 1)))
+        self.is_shown = ~(begins | ends) | whole.is_not(None)
 
     @staticmethod
     def _text(value: Any, at: int) -> Expression:
@@ -143,17 +165,25 @@ def record(event: Any, args: Args) -> AnyOf:
     return AnyOf(find, _prefix(event), func.coalesce(event.record_id, event.lead_id, type_=Uuid()))
 
 
-def _instant(type_: EventType, name: str) -> Callable[[Any, Args], Expression]:
-    """An instant of `data`."""
+def instant(type_: EventType, name: str) -> Callable[[Any, Args], Expression]:
+    """A field of what events of a type hold, as an instant. Raises `TypeError` when they hold no such field."""
     held = key(type_, name)
-    return lambda event, args: cast(event.data.op("->>")(quoted(held)), DateTime(timezone=True))
+
+    def resolver(event: Any, args: Args) -> Expression:
+        return cast(event.data.op("->>")(quoted(held)), DateTime(timezone=True))
+
+    return resolver
 
 
-deadline = _instant(EventType.TASK_OVERDUE, "deadline")
-rotten_since = _instant(EventType.LEAD_ROTTEN, "rotten_since")
+def merged_into(event: Any, args: Args) -> AnyOf:
+    """The record that the event's record was merged into, as it is now."""
+    public: Any = event.data.op("->>")(quoted(INTO))
+    return AnyOf(find, _prefix(event), cast(func.right(public, literal_column("36")), Uuid))
 
 
 from_owner = named(EventType.LEAD_ASSIGNED, "from_", Member)
 to_owner = named(EventType.LEAD_ASSIGNED, "to", Member)
+assigned_by = named(EventType.LEAD_ASSIGNED, "pool_id", Pool)
 opportunity = named(EventType.LEAD_CONVERTED, "opportunity_id", Lead)
-merged_into = named(EventType.LEAD_MERGED, "into", Lead)
+merged_into_lead = named(EventType.LEAD_MERGED, "into", Lead)
+repeats = named(EventType.TASK_SCHEDULED, "repeats", Task)

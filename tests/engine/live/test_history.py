@@ -211,14 +211,15 @@ async def test_pruning_goes_on_in_the_background(database: Database, monkeypatch
     """A server prunes what is older than the setting says, and tries again after a failure."""
     tried: asyncio.Queue[timedelta] = asyncio.Queue()
 
-    async def failing(_: Database, before: datetime, keep_change_log: bool) -> None:
+    async def failing(_: Database, before: datetime, keep_change_log: bool, expired: datetime) -> None:
         assert keep_change_log
+        assert before - expired == timedelta(days=7)
         tried.put_nowait(utc_now() - before)
         raise ConnectionRefusedError
 
     monkeypatch.setattr(history, "FAILED", 0)
     monkeypatch.setattr(history, "prune", failing)
-    async with history.pruning(database, 30, PRUNE[True]), asyncio.timeout(20):
+    async with history.pruning(database, 30, PRUNE[True], consumer_days=7), asyncio.timeout(20):
         ages = [await tried.get() for _ in range(3)]
     assert {age.days for age in ages} == {30}
     forgotten: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()

@@ -23,7 +23,7 @@ from engine.live.wakeups_redis import RedisWakeups
 from models import new_id
 from models.database import Database
 from resolvers.domain import CRM
-from server.app import make_wakeups
+from server.background.beside_requests import make_wakeups
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from engine.errors import RequestError
 from engine.limits import Limits
 from engine.live.feed import Feed
 from engine.plan_cache import Plans
+from engine.read import filters
 from models import Role, organisation_id
 from models.database import Database
 from resolvers.domain import CRM
@@ -53,6 +54,24 @@ async def counted(database: Database, tables: Tables) -> AsyncIterator[Counted]:
 
 def first_id(tables: Tables, table: str) -> str:
     return public_id(table, tables[table][0]["id"])
+
+
+async def test_a_list_of_ids_is_parsed_once_for_all_fields_that_it_filters(
+    counted: Counted, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty uses of one variable are one parameter; ids of another type, and another argument, are another."""
+    parsed: list[str] = []
+    parse = filters.parse_id
+    monkeypatch.setattr(filters, "parse_id", lambda prefix, text: parsed.append(prefix) or parse(prefix, text))
+    owner, contact = first_id(tables, "member"), first_id(tables, "contact")
+    uses = " ".join(f"a{nth}: leads(filter: {{ownerIds: $owners}}) {{ totalCount }}" for nth in range(10))
+    uses += " ".join(f"b{nth}: leads(filter: {{contactIds: $contacts}}) {{ totalCount }}" for nth in range(10))
+    text = f"query($owners: [ID!], $contacts: [ID!]) {{ {uses} }}"
+    data = await counted.ask(text, {"owners": [owner], "contacts": [contact]})
+    assert sorted(parsed) == ["contact", "member"]
+    for field, ids in (("ownerIds", owner), ("contactIds", contact)):
+        alone = await counted.ask(f'{{ leads(filter: {{{field}: ["{ids}"]}}) {{ totalCount }} }}')
+        assert [data[key] for key in data if key[0] == ("a" if field == "ownerIds" else "b")] == [alone["leads"]] * 10
 
 
 async def test_one_operation_is_one_statement(counted: Counted, tables: Tables) -> None:

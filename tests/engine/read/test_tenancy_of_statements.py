@@ -28,6 +28,11 @@ ACROSS: Mapping[str, list[str]] = {
     "server.process.listing_runs.LISTED": ["run run", "organisation organisation"],
     "server.process.listing_runs.KNOWN": ["organisation organisation"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
+    "engine.background.behind.FIND": ["event_log log", "organisation own", "consumer consumer", "event event"],
+    "engine.background.behind.LOOK": [
+        *("event_log event_log", "event_log event_log", "organisation own", "consumer consumer", "event event"),
+    ],
+    "engine.background.positions.NOT_DONE": ["consumer consumer", "event_log log", "organisation own"],
     "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",
         "contact contact",
@@ -35,12 +40,13 @@ ACROSS: Mapping[str, list[str]] = {
         "lead_search lead_search",
         *("lead lead", "contact contact", "customer customer", "member member"),
     ],
+    "resolvers.changes.created_values.UNFILLED": ["event_log event_log"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
     "resolvers.changes.leads.rotten.DUE": ["stage stage", "lead lead"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
-and which organisations have new, old or late records, records without words or keys, or runs to work on. Nothing
-of them is shown to anyone."""
+and which organisations have new, old or late records, records without words or keys, runs to work on, or events that a
+consumer has not handled. Nothing of them is shown to anyone but operators."""
 
 ON_DEMAND = {
     "resolvers/changes/ownership/route.py _first_match": "the rules of a pipeline; run below",
@@ -58,6 +64,7 @@ MAKERS = {
     "resolvers/changes/ownership/route.py _lock",
     "resolvers/changes/search_words.py _write",
     "resolvers/changes/missing_values.py _write_keys",
+    "resolvers/changes/creations.py _lacking",
     "engine/change/events.py appending",
     "engine/change/records.py make",
     "engine/change/records.py revise",
@@ -71,6 +78,7 @@ RAW = {
     "models/database.py: COMMIT": "reads nothing",
     "engine/live/retention.py: SET LOCAL synchronous_commit = off": "reads nothing",
     "resolvers/changes/missing_values.py: SET LOCAL synchronous_commit = off": "reads nothing",
+    "resolvers/changes/created_values.py: SET LOCAL synchronous_commit = off": "reads nothing",
     "engine/live/wakeups_postgres.py: SELECT pg_notify($1, $2)": "reads nothing; carries the id of an organisation",
     "server/process/demo.py: SELECT pg_advisory_xact_lock(hashtext('dealboard demo'))": "reads nothing",
     "server/process/demo.py: SELECT EXISTS (SELECT FROM pipeline WHERE org_id = $1)": "limited; checked below",

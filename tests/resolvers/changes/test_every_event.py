@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.creations import expect_undone
 from tests.support.event_data import is_declared
 from tests.support.mutations import mutation_of
 from tests.support.recipes import RECIPES
@@ -12,17 +13,21 @@ from tests.support.world import World
 
 @pytest.mark.parametrize("name", RECIPES)
 async def test_every_event_holds_what_its_type_declares(world: World, name: str) -> None:
-    """Neither the mutation nor what its recipe prepares records a key that is not declared, or leaves one out."""
+    """Neither the mutation nor what its recipe prepares records a key that is not declared, or leaves one out. What a
+    record was created with is found again by undoing what has happened to it."""
     await world.change(mutation_of(name), await RECIPES[name](world))
     recorded = await world.recorded()
     assert recorded
     assert [(type_, data) for type_, _, data in recorded if not is_declared(type_, data)] == []
+    await expect_undone(world.database)
 
 
 @pytest.mark.parametrize(
     ("type_", "data"),
     [
+        ("lead.created", {}),
         ("lead.created", {"title": "Ada"}),
+        ("pipeline.created", {"name": "Sales", "type": "LEAD", "stages": ["New"]}),
         ("lead.updated", {}),
         ("lead.updated", {"changes": {}}),
         ("lead.updated", {"changes": {"title": ["Ada"]}}),

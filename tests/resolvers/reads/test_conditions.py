@@ -52,7 +52,7 @@ async def by_store(database: Database, data: Any) -> set[str]:
     """The leads that match a stored condition."""
     values: dict[str, Any] = {}
 
-    def register(get: Any) -> str:
+    def register(get: Any, _use: object = None) -> str:
         values[f"c{len(values)}"] = get({})
         return f"c{len(values) - 1}"
 

@@ -83,6 +83,13 @@ async def test_each_type_shows_its_own(world: World) -> None:
         ... on ActivityEvent { activity { subject } }
     } } } }"""
     nodes = (await world.ask(query, {"id": world["Ada"]}))["lead"]["timeline"]["nodes"]
+    ada, me = world["Ada"], (await world.ask("{ viewer { member { id } } }"))["viewer"]["member"]["id"]
+    called = next(change["after"] for change in nodes[6]["changes"] if change["field"] == "occurredAt")
+
+    def made(**fields: str) -> list[dict[str, str | None]]:
+        """The fields of a new record."""
+        return [{"field": field, "before": None, "after": value} for field, value in fields.items()]
+
     assert nodes == [
         {"changes": [{"field": "status", "before": "OPEN", "after": "DONE"}], "task": {"title": "Again"}},
         {"changes": [], "fromStage": {"name": "New"}, "toStage": {"name": "Talking"}},
@@ -94,9 +101,13 @@ async def test_each_type_shows_its_own(world: World) -> None:
                 {"field": "value", "before": "1000.00", "after": "1200.00"},
             ]
         },
-        {"changes": [], "task": {"title": "Again"}},
-        {"changes": [], "activity": {"subject": "Called"}},
-        {"changes": []},
+        {"changes": made(dueOn="2031-01-01", title="Again", leadId=ada, priority="NORMAL", assigneeId=me)}
+        | {"task": {"title": "Again"}},
+        {
+            "changes": made(type="NOTE", subject="Called", occurredAt=called, participants="[]"),
+            "activity": {"subject": "Called"},
+        },
+        {"changes": made(title="Ada", value="1000.00", currency="EUR", externalId="crm-1", probability="50")},
     ]
 
 

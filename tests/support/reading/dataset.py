@@ -17,6 +17,7 @@ import orjson
 from models import Base, organisation_id
 from models.database import Database
 from models.event_types import EventType
+from models.tables.event import ActorKind
 from resolvers.changes.missing_values import fill as fill_values
 
 DEMO, OTHER, EMPTY = "demo", "other", "empty"
@@ -212,11 +213,15 @@ class Builder:
             "from": self.maybe(f"member_{self.one('member')}"), "to": self.maybe(f"member_{self.one('member')}"),
             "opportunityId": f"lead_{self.one('lead')}", "reason": self.maybe(self.text()), "title": self.text(),
             "subject": self.text(), "notes": None, "into": f"lead_{self.one('lead')}",
-            "deadline": self.instant().isoformat(),
+            "deadline": self.instant().isoformat(), "closedAt": self.instant().isoformat(),
+            "poolId": self.maybe(f"pool_{self.one('pool')}"), "repeats": self.maybe(f"task_{self.one('task')}"),
+            "status": "DONE", "movedLeads": self.maybe(7),
         }  # fmt: skip
         self.tables.setdefault("event", []).append({
             "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),
-            "actor_id": self.maybe(self.one("member")), "mutation": self.maybe("convert_lead"),
+            "actor_kind": self.random.choice(list(ActorKind)).value, "depth": self.random.randrange(3),
+            "run_id": self.maybe(self.one("run")), "actor_id": self.maybe(self.one("member")),
+            "mutation": self.maybe("convert_lead"),
             "lead_id": self.one("lead") if table in ("lead", "task", "activity") else None,
             "owner_id": None, "pipeline_id": self.maybe(self.one("pipeline")), "from_pipeline_id": None,
             "stage_id": self.maybe(self.one("stage")), "from_stage_id": self.maybe(self.one("stage")),

@@ -105,7 +105,10 @@ def record_id(world: World, event: Record, given: Given) -> str | None:
 
 
 def record(world: World, event: Record, given: Given) -> Record | None:
-    prefix, id = record_of(event)
+    return named_record(world, *record_of(event))
+
+
+def named_record(world: World, prefix: str, id: UUID | None) -> Record | None:
     merged = world.one("merged_record", id)
     found = world.one(prefix, merged.row["into_id"] if merged else id)
     return None if found is None or (prefix == "pipeline" and found.row["deleted_at"]) else found
@@ -123,15 +126,22 @@ ENDS = (
     *("lead.deleted", "lead.merged", "task.deleted", "activity.deleted", "contact.merged", "customer.merged"),
     *("pool.deleted", "pipeline.deleted", "stage.deleted"),
 )
-BESIDE = ("into", "movedLeads")
-"""What the event of an end holds that is no field of the record."""
+BEGINS = (
+    *("lead.created", "task.scheduled", "activity.logged", "contact.created", "customer.created", "member.created"),
+    *("pool.created", "pipeline.created", "stage.added"),
+)
+BESIDE = ("into", "movedLeads", "repeats")
+"""What the event of a beginning or an end holds that is no field of the record."""
 
 
 def changes(world: World, event: Record, given: Given) -> list[dict[str, Any]]:
     found = held(event).get("changes", {})
-    if event.row["type"] in ENDS:
+    if event.row["type"] in (*BEGINS, *ENDS):
         fields = {name: value for name, value in held(event).items() if name not in BESIDE and value is not None}
-        found = {name: [value, None] for name, value in fields.items()}
+        ends = event.row["type"] in ENDS
+        found = {name: [value, None] if ends else [None, value] for name, value in fields.items()}
+    elif event.row["type"] == "stages.reordered":
+        found = {"stages": [held(event).get("from"), held(event).get("to")]}
     # PostgreSQL orders the keys of an object by length, then alphabetically.
     return [
         {"field": name, "before": text(found[name][0]), "after": text(found[name][1])}
@@ -155,9 +165,17 @@ def part(name: str) -> Rule:
     return lambda world, event, given: text(held(event).get(name))
 
 
-def deadline(world: World, event: Record, given: Given) -> Any:
-    found = held(event).get("deadline")
-    return found and shown(datetime.fromisoformat(found))
+def instant(name: str) -> Rule:
+    def rule(world: World, event: Record, given: Given) -> Any:
+        found = held(event).get(name)
+        return found and shown(datetime.fromisoformat(found))
+
+    return rule
+
+
+def merged_into(world: World, event: Record, given: Given) -> Record | None:
+    id = held(event).get("into")
+    return id and named_record(world, record_of(event)[0], UUID(id[-36:]))
 
 
 def whole(name: str) -> Rule:
@@ -188,9 +206,16 @@ EVERY: Mapping[str, Rule] = {
     "toOwner": named("member", "to"),
     "opportunity": named("lead", "opportunityId"),
     "into": named("lead", "into"),
-    "deadline": deadline,
-    **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule")},
-    **{name: whole(name) for name in ("imported", "unchanged", "rejected")},
+    "deadline": instant("deadline"),
+    "closedAt": instant("closedAt"),
+    "actorKind": lambda world, event, given: event.row["actor_kind"],
+    "depth": lambda world, event, given: event.row["depth"],
+    "run": to_one("run", "run_id"),
+    "pool": named("pool", "poolId"),
+    "repeats": named("task", "repeats"),
+    "mergedInto": merged_into,
+    **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule", "status")},
+    **{name: whole(name) for name in ("imported", "unchanged", "rejected", "movedLeads")},
 }
 """The values of event fields, for every type that has them."""
 

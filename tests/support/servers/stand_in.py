@@ -57,6 +57,9 @@ class StandIn:
         self.counted = 0
         self.news: asyncio.Queue[int] = asyncio.Queue()
 
+    async def prepare(self, text: str, operation_name: str | None, caller: Caller) -> Prepared:
+        return self.documents.prepare(text, operation_name)
+
     async def execute(
         self, prepared: Prepared, variables: Mapping[str, Any] | None, caller: Caller, *, cost: bool = False
     ) -> Answer:

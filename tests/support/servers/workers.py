@@ -20,7 +20,7 @@ def workers(served: Served) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(served.process.pid).children():
         with suppress(psutil.NoSuchProcess):  # it has ended since it was listed
-            if "work" in child.cmdline():
+            if "serve-as-worker" in child.cmdline():
                 found.append(child)
     return found
 

@@ -42,7 +42,8 @@ async def test_everything_that_is_given_is_kept(world: World) -> None:
         f"query($id: ID!) {{ contact(id: $id) {SHOW.removeprefix('contact ')} }}", {"id": made["id"]}
     )
     assert found["contact"] == made
-    assert await world.recorded(head) == [("contact.created", "create_contact", {})]
+    fields = {name: made[name] for name in given.keys() - {"customerId"}} | {"customerId": world["Acme"]}
+    assert await world.recorded(head) == [("contact.created", "create_contact", fields)]
     (event,) = await world.events(head)
     assert (event["record_id"], event["actor_id"]) == (
         parse_id("contact", made["id"]),

@@ -1,0 +1,1 @@
+"""What all types of events have in common."""

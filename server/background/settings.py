@@ -1,0 +1,56 @@
+"""The settings of what runs beside requests: how long things are kept, and how often a process looks for work."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class BackgroundSettings(BaseSettings):
+    """Those settings, a part of all settings."""
+
+    event_retention_days: int = Field(
+        90,
+        ge=0,
+        description="Days of events that a subscription can replay with `after`. 0: all of them.",
+    )
+    keep_change_log: bool = Field(
+        True,
+        description="Keep the change log forever. Otherwise, only the timelines of existing leads are kept beyond"
+        " DEALBOARD_EVENT_RETENTION_DAYS.",
+    )
+    idempotency_retention_hours: float = Field(
+        72.0,
+        ge=1,
+        description="Hours in which a change that is sent again with its idempotency key is not done twice, for the"
+        " newest 100,000 of an organisation.",
+    )
+    run_retention_days: int = Field(30, ge=0, description="Days after which a run that has ended is deleted. 0: never.")
+    overdue_interval: float = Field(
+        15.0,
+        ge=0,
+        description="Seconds between checks for tasks that become overdue and leads that go stale. 0: another server"
+        " checks.",
+    )
+    run_interval: float = Field(
+        1.0,
+        ge=0,
+        description="Seconds between looks for runs to work on: changes of many records. 0: another server"
+        " works on them.",
+    )
+    consumer_interval: float = Field(
+        1.0,
+        ge=0,
+        description="Seconds between looks for events whose consequences, such as notifications, are still to be made;"
+        " wake-ups come before. 0: another server or `dealboard work` makes them.",
+    )
+    consumer_retention_days: int = Field(
+        30,
+        ge=0,
+        description="Days beyond DEALBOARD_EVENT_RETENTION_DAYS for which events are kept that a consumer has not read."
+        " Then the consumer stands still until an operator lets it go on: `dealboard consumers`.",
+    )
+
+
+INTERVALS = {
+    name: field.default for name, field in BackgroundSettings.model_fields.items() if name.endswith("_interval")
+}
+"""The defaults of the intervals, whose 0 leaves the work to other processes."""
