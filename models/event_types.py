@@ -32,7 +32,7 @@ class Created(Begun):
 
 @dataclass(frozen=True, kw_only=True)
 class LeadCreated(Begun):
-    """The lead; of one that is imported as lost, also why."""
+    """The lead; of one that is lost from the start, also why."""
 
     type: Literal[EventType.LEAD_CREATED] = EventType.LEAD_CREATED
     lost_reason: str | None = None

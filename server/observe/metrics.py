@@ -144,13 +144,9 @@ class Metrics:
         )
         self.consumer_failures = counter("consumer_failures", "Batches of a consumer that have failed.", consumer)
         self._seen_reconnects = 0
-        self.runs = gauge(
-            "runs", "Runs by the mutation that started them and their state.", "livemax", ("kind", "state")
-        )
-        self.oldest_run = gauge(
-            "runs_oldest_waiting_seconds", "Seconds since the running run that waits longest made a batch.", "livemax"
-        )
-        self._run_labels: set[tuple[str, str]] = set()
+        self.runs = gauge("runs", "Runs by the mutation that started them, and state.", "livemax", ("kind", "state"))
+        self.oldest_run = gauge("runs_oldest_waiting_seconds", "Longest time without a batch of a run.", "livemax")
+        self._run_counts: dict[tuple[str, str], int] = {}
         self.waited: Callable[[float], None] = self.waits.observe
         self.ran: Callable[[float], None] = self.statements.observe
         self.delivered: Callable[[float], None] = self.deliveries.observe
@@ -161,10 +157,10 @@ class Metrics:
 
     def count_runs(self, found: Sequence[Row]) -> None:
         """Update the gauges of runs, from what `COUNTS` found."""
-        counts = {(row["kind"], row["state"]): row["runs"] for row in found}
-        self._run_labels |= counts.keys()
-        for labels in self._run_labels:
-            self.runs.labels(*labels).set(counts.get(labels, 0))
+        self._run_counts = dict.fromkeys(self._run_counts, 0)
+        self._run_counts |= {(row["kind"], row["state"]): row["runs"] for row in found}
+        for labels, count in self._run_counts.items():
+            self.runs.labels(*labels).set(count)
         self.oldest_run.set(max((row["seconds"] for row in found if row["state"] == "RUNNING"), default=0))
 
     def lagged(self, lags: Mapping[str, Lag]) -> None:
@@ -216,8 +212,7 @@ class Metrics:
 
     def look(self, database: Database, connections: int, feed: Feed | None) -> None:
         """Update the gauges."""
-        idle = database.pool.get_idle_size() + len(database.spare.kept)
-        self.pool.labels("idle").set(idle)
+        self.pool.labels("idle").set(idle := database.pool.get_idle_size() + len(database.spare.kept))
         self.pool.labels("used").set(database.pool.get_size() - idle)
         self.pool.labels("most").set(database.pool.get_max_size())
         self.connections.set(connections)

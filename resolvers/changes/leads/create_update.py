@@ -122,7 +122,7 @@ async def create_lead(
     why = await reason_to_enter(change, stage, lost_reason)
     lead_id = new_id()
     new_event = NewEvent(
-        LeadCreated(record=FIELDS.public(fields)),
+        LeadCreated(record=FIELDS.public(fields), lost_reason=why),
         lead_id=lead_id,
         owner_id=fields["owner_id"],
         pipeline_id=stage["pipeline_id"],
