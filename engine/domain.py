@@ -12,6 +12,7 @@ from models.tables.event import NewEvent
 
 if TYPE_CHECKING:
     from engine.background.consumers import Consumer
+    from engine.background.passing_time import Recorder
     from engine.background.runs import RunKind
     from engine.change.transaction import Change
 
@@ -30,6 +31,7 @@ class Domain:
     - `is_large`: whether an organisation has so many records that its queries are planned for their values.
     - `settle`: brings up to date what is kept beside records, at the end of a change and in its transaction.
     - `work`: how the runs of each kind are made, by the name of the mutation that starts them.
+    - `by_time`: what is recorded when its time has come.
     - `run_ended`: adds the event that a run has ended, in which state and, if it failed, why.
     - `consumers`: what follows from events, each by its name.
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
@@ -47,6 +49,7 @@ class Domain:
     is_large: Callable[[Connection, UUID], Awaitable[bool]]
     settle: Callable[[Connection, UUID, Sequence[NewEvent]], Awaitable[None]]
     work: Mapping[str, "RunKind"]
+    by_time: Sequence["Recorder"]
     run_ended: Callable[["Change", UUID, str, str | None], None]
     consumers: Sequence["Consumer"]
     news: Statement

@@ -9,6 +9,7 @@ from graphql import GraphQLError
 
 from engine.errors import Code, RequestError, error, refusal
 from engine.read.slots import BadInput
+from engine.read.variables import MOST_ERRORS
 from models.database import UNREACHABLE
 from models.timeouts import TimedOut
 
@@ -96,6 +97,9 @@ def history_gone() -> RequestError:
 
 
 def bad_input(wrong: BadInput) -> RequestError:
-    """The refusal of an invalid value."""
-    place = {"argument": wrong.path[0], "path": wrong.path} if wrong.path else {}
-    return RequestError([error(Code.BAD_USER_INPUT, wrong.message, **place)])
+    """The refusal of invalid values, as many as of variables are reported."""
+    found = [wrong, *wrong.others][:MOST_ERRORS]
+    places = [{"argument": one.path[0], "path": one.path} if one.path else {} for one in found]
+    return RequestError(
+        [error(Code.BAD_USER_INPUT, one.message, **place) for one, place in zip(found, places, strict=True)]
+    )

@@ -15,6 +15,11 @@ class EventType(Described):
     LEAD_DISQUALIFIED = "lead.disqualified", "A lead was disqualified: closed as not worth pursuing."
     LEAD_REOPENED = "lead.reopened", "A closed lead was reopened."
     LEAD_CONVERTED = "lead.converted", "A lead was converted into an opportunity."
+    LEAD_ROTTEN = (
+        "lead.rotten",
+        "An open lead went stale: its stage allows so many days without an activity, and no task is planned. Recorded"
+        " once for each stay in a stage, soon after it happens.",
+    )
     LEAD_MERGED = "lead.merged", "A lead was merged into another lead, because both were the same."
     LEAD_DELETED = "lead.deleted", "A lead was deleted."
     TASK_SCHEDULED = "task.scheduled", "A task was created."
@@ -53,5 +58,5 @@ class EventType(Described):
     POOL_UPDATED = "pool.updated", "A pool changed."
     POOL_DELETED = "pool.deleted", "A pool was deleted."
     ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
-    RUN_ENDED = "run.ended", "A run has finished or failed."
+    RUN_ENDED = "run.ended", "A run has ended: it has finished, has failed or was cancelled."
     IMPORT_FINISHED = "import.finished", "An import of a file into a pipeline has finished."

@@ -32,7 +32,7 @@ class Created(Begun):
 
 @dataclass(frozen=True, kw_only=True)
 class LeadCreated(Begun):
-    """The lead; of one that is imported as lost, also why."""
+    """The lead; of one that is lost from the start, also why."""
 
     type: Literal[EventType.LEAD_CREATED] = EventType.LEAD_CREATED
     lost_reason: str | None = None
@@ -188,6 +188,15 @@ class Overdue(EventData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rotten(EventData):
+    """Since when the lead has been stale, and the days that its stage allows. The stage is a column of the event."""
+
+    type: Literal[EventType.LEAD_ROTTEN] = EventType.LEAD_ROTTEN
+    rotten_since: str
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PoolDeleted(Ended):
     """The pool, and the ids of its members in their order."""
 
@@ -222,7 +231,7 @@ class Reordered(EventData):
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnded(EventData):
-    """How the run ended, FINISHED or FAILED, and why it failed."""
+    """How the run ended, FINISHED, FAILED or CANCELLED, and why it failed."""
 
     type: Literal[EventType.RUN_ENDED] = EventType.RUN_ENDED
     state: str

@@ -2,11 +2,13 @@
 
 from engine.domain import Domain
 from resolvers.changes.current_ids import current_ids
+from resolvers.changes.leads.rotten import ROTTEN
 from resolvers.changes.organisation.access import find_restricted
 from resolvers.changes.organisation.membership import expect_member, sign_in
 from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.runs import WORK, run_ended
 from resolvers.changes.settle import settle
+from resolvers.changes.tasks.overdue import OVERDUE
 from resolvers.reads.events.news import KNOWN, NEWS
 from resolvers.reads.stage_totals import is_large
 
@@ -19,6 +21,7 @@ CRM = Domain(
     is_large=is_large,
     settle=settle,
     work=WORK,
+    by_time=(OVERDUE, ROTTEN),
     run_ended=run_ended,
     consumers=(),
     news=NEWS,

@@ -11,6 +11,7 @@ from schema.changes.members import MemberMutations
 from schema.changes.merge_archive import MergeAndArchiveMutations
 from schema.changes.pipelines import PipelineMutations
 from schema.changes.routing import RoutingMutations
+from schema.changes.runs import RunMutations
 from schema.changes.stages import StageMutations
 from schema.changes.task_completion import TaskCompletionMutations
 from schema.changes.tasks import TaskMutations
@@ -34,5 +35,6 @@ class Mutation(
     ActivityMutations,
     LostReasonMutations,
     MergeAndArchiveMutations,
+    RunMutations,
 ):
     pass

@@ -21,6 +21,7 @@ from engine.publish.node import Node
 from models.rules.roles import Role
 from models.rules.search import LONGEST_SEARCH
 from models.tables.pipeline import PipelineType
+from models.tables.run import RunState
 from schema.filters.condition import Condition
 from schema.filters.event import EventFilter
 from schema.filters.lead import LeadFilter, LeadOrder
@@ -161,6 +162,12 @@ class Query:
         resolvers.reads.runs.run,
         "One run: a change that takes longer than a request. Null when there is none.",
         arguments=_by_id("run"),
+        role=Role.VIEWER,
+    )
+    runs: Connection[Run] = connection(
+        resolvers.reads.runs.runs,
+        "The runs of your organisation, newest first. Those that ended long ago are deleted.",
+        filters={"state": Argument(RunState | None, "Only runs in this state.")},
         role=Role.VIEWER,
     )
     cursor: str = read(

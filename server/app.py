@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.background.behind import Report, unreported
+from engine.background.runner import Counted, uncounted
 from engine.bounds.rates import Rates
 from engine.bounds.rates_redis import sharing
 from engine.bounds.shares import Hit, Shares, unseen
@@ -100,6 +101,7 @@ def create_app(
         hit=metrics.hit,
         restricted=partial(refresh_access, service),
         report=metrics.lagged,
+        counted=metrics.count_runs,
     )
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
@@ -138,10 +140,11 @@ async def start_engine(
     hit: Hit = unseen,
     restricted: Callable[[], Awaitable[None]] | None = None,
     report: Report = unreported,
+    counted: Counted = uncounted,
 ) -> AsyncIterator[Runs]:
     """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, each bound
-    when it is hit, and how far consumers are behind. `restricted` is called after each change that may have restricted
-    people.
+    when it is hit, how far consumers are behind, and how many runs there are. `restricted` is called after each change
+    that may have restricted people.
     """
     shares = Shares(
         settings.pool_size,
@@ -160,7 +163,7 @@ async def start_engine(
         Feed.open(
             database, CRM, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
         ) as feed,
-        beside_requests(settings, database, feed, report),
+        beside_requests(settings, database, feed, report, counted),
     ):
         yield Engine(
             graphql_schema,

@@ -10,13 +10,13 @@ transaction, so no batch is made twice. Between two batches of a run others get 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.background.runs import caller_of, given_of
+from engine.background.runs import COUNTS, caller_of, given_of
 from engine.change.records import ID
 from engine.change.shards import CLOCK
 from engine.change.transaction import CONTENDED, Change
@@ -74,6 +74,17 @@ FAILURE = Statement(
 
 Wake = Callable[[UUID], Awaitable[None]]
 """Notifies every process that an organisation's log has grown."""
+
+
+Counted = Callable[[Sequence[Row]], None]
+"""Called with how many runs there are, as `COUNTS` finds them."""
+
+COUNT_EVERY = 15.0
+"""Seconds between two counts."""
+
+
+def uncounted(_: Sequence[Row]) -> None:
+    """Where nobody wants to know."""
 
 
 async def make_batch(database: Database, domain: Domain, org_id: UUID, id: UUID) -> bool:
@@ -138,12 +149,15 @@ async def work_off(database: Database, domain: Domain, wake: Wake) -> None:
 
 
 @asynccontextmanager
-async def working(database: Database, domain: Domain, seconds: float, wake: Wake) -> AsyncIterator[None]:
-    """Work on runs in the background: look for some every so many seconds; 0 leaves them to other processes."""
+async def working(
+    database: Database, domain: Domain, seconds: float, wake: Wake, counted: Counted = uncounted
+) -> AsyncIterator[None]:
+    """Work on runs in the background, and count them: look for some every so many seconds; 0 leaves both to other
+    processes."""
     if seconds == 0:
         yield
         return
-    task = asyncio.create_task(_keep_working(database, domain, seconds, wake))
+    task = asyncio.create_task(_keep_working(database, domain, seconds, wake, counted))
     try:
         yield
     finally:
@@ -151,9 +165,15 @@ async def working(database: Database, domain: Domain, seconds: float, wake: Wake
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_working(database: Database, domain: Domain, seconds: float, wake: Wake) -> None:
+async def _keep_working(database: Database, domain: Domain, seconds: float, wake: Wake, counted: Counted) -> None:
+    clock = asyncio.get_running_loop().time
+    next_count = clock()
     while True:
         try:
+            if clock() >= next_count:
+                next_count = clock() + COUNT_EVERY
+                async with database.acquire() as connection:
+                    counted(await COUNTS.all(connection))
             await work_off(database, domain, wake)
         except Exception as failure:
             log.warning("runs could not be worked on, trying again: %s", failure)

@@ -4,19 +4,21 @@ A change starts a run instead of making all of itself. `RunKind` says how a batc
 file makes one batch after the other, each an ordinary change with its events.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import DateTime, bindparam, text
 
 from engine.caller import Caller
 from engine.change.records import ID
 from engine.change.transaction import Change
 from engine.read.rows import ORG
-from models.database import Row, Statement
+from models.database import Database, Row, Statement
 from models.rules.roles import Role
 from models.tables.base import new_id
 
@@ -31,6 +33,36 @@ START = Statement(
         """
     ).bindparams(ORG, ID)
 )
+
+
+WITH_ENDED = Statement(
+    text("SELECT DISTINCT org_id FROM run WHERE finished_at < :before").bindparams(
+        bindparam("before", type_=DateTime(timezone=True))
+    )
+)
+"""The organisations with runs that ended before an instant, from an index of these instants."""
+
+FORGET = Statement(
+    text(
+        """
+        DELETE FROM run WHERE org_id = :org_id AND id = ANY(ARRAY(
+            SELECT id FROM run WHERE org_id = :org_id AND finished_at < :before ORDER BY finished_at
+            LIMIT CAST(:size AS int)
+        )) RETURNING id
+        """
+    ).bindparams(ORG, bindparam("before", type_=DateTime(timezone=True)))
+)
+
+COUNTS = Statement(
+    text(
+        """
+        SELECT kind, state, count(*) AS runs,
+            CAST(extract(epoch FROM statement_timestamp() - min(updated_at)) AS double precision) AS seconds
+        FROM run GROUP BY kind, state
+        """
+    )
+)
+"""How many runs there are by kind and state, and the seconds since the one that waits longest made a batch."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +116,16 @@ def given_of(run: Row) -> Given:
     """What a run was started with."""
     held = orjson.loads(run["input"])
     return {**held["values"], **{name: value and UUID(value) for name, value in held["ids"].items()}}
+
+
+async def forget_ended(database: Database, before: datetime, batch: int, between: float) -> None:
+    """Delete the runs that ended before this instant, in batches with a pause between them."""
+    async with database.acquire() as connection:
+        found = await WITH_ENDED.all(connection, before=before)
+    for row in found:
+        deleted = batch
+        while deleted == batch:
+            async with database.acquire() as connection:
+                given = {"org_id": row["org_id"], "before": before, "size": batch}
+                deleted = len(await FORGET.all(connection, **given))
+            await asyncio.sleep(between)

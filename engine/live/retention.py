@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from engine.background.consumers import expire
+from engine.background.runs import forget_ended
 from engine.change.idempotency import forget
 from engine.read.rows import ORG
 from models.database import Connection, Database, Statement
@@ -126,12 +127,16 @@ async def pruning(
     delete: Sequence[Statement],
     outcome_hours: float = 72.0,
     consumer_days: int = 30,
+    run_days: int = 30,
 ) -> AsyncIterator[None]:
     """Prune events of more than so many days, again and again in the background; 0 keeps all of them for ever. Outcomes
-    of idempotency keys are kept for so many hours, and events that a consumer has not read for so many days more."""
+    of idempotency keys are kept for so many hours, and events that a consumer has not read for so many days more; runs
+    for so many days after they ended, or for ever with 0."""
 
     async def prune_all() -> None:
         await forget(database, utc_now() - timedelta(hours=outcome_hours), BATCH, BETWEEN)
+        if run_days != 0:
+            await forget_ended(database, utc_now() - timedelta(days=run_days), BATCH, BETWEEN)
         if days != 0:
             before = utc_now() - timedelta(days=days)
             await prune(database, before, delete, before - timedelta(days=consumer_days))

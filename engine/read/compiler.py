@@ -55,7 +55,7 @@ class BoundStatement:
     """Whether a list of it is filtered: then its best plan may depend on the values."""
 
     def arguments(self, variables: Mapping[str, Any], caller: Caller, **more: Any) -> list[Any]:
-        """The positional arguments for one execution. Raises `BadInput` for an invalid value."""
+        """The positional arguments for one execution. Raises `BadInput` with all invalid values."""
         bound = self.statement.given
         of_caller = {
             "org_id": caller.org_id,
@@ -65,10 +65,17 @@ class BoundStatement:
         }
         values = {name: value for name, value in of_caller.items() if name in bound} | more
         # Values that the statement does not bind are checked as well: an invalid value is always refused.
+        wrong: list[BadInput] = []
         for name, get in self.binders.items():
-            value = _sendable(get(variables))
-            if name in bound:
-                values[name] = value
+            try:
+                value = _sendable(get(variables))
+            except BadInput as found:
+                wrong.append(found)
+            else:
+                if name in bound:
+                    values[name] = value
+        if wrong:
+            raise BadInput.together(wrong)
         return self.statement.arguments(values)
 
 

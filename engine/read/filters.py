@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from engine.read.rows import ORG
 from engine.read.slots import Slot
-from models.rules.ids import parse_id
+from models.rules.ids import parse_id, split_id
 from models.rules.search import KEY, LONGEST_SEARCH, MARK, question
 
 MOST_IDS = 500
@@ -30,11 +30,12 @@ def holds(search: Slot, *columns: Any) -> ColumnElement[bool]:
     return or_(*(column.ilike(wanted) for column in columns))
 
 
-def parse_ids(prefix: str, texts: Sequence[str]) -> list[UUID]:
-    """The ids of records of one type. Raises `ValueError` for an id of another type, and for more than MOST_IDS."""
+def parse_ids(prefix: str | None, texts: Sequence[str]) -> list[UUID]:
+    """The ids of records of one type, or of any. Raises `ValueError` for an id of another type, and for more than
+    MOST_IDS."""
     if len(texts) > MOST_IDS:
         raise ValueError(f"{len(texts):,} ids are too many for a filter. Send up to {MOST_IDS}, in several requests.")
-    return [parse_id(prefix, text) for text in texts]
+    return [split_id(text)[1] if prefix is None else parse_id(prefix, text) for text in texts]
 
 
 def has_words(words: Any, search: Slot) -> ColumnElement[bool]:

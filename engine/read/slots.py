@@ -1,6 +1,6 @@
 """Arguments whose values arrive with each execution: the places where a compiled read binds them."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from engine.read.json_text import Expression
 class BadInput(Exception):
     """An invalid value from the caller. The message says what to do; the path leads to it, from its argument on."""
 
+    others: Sequence["BadInput"] = ()
+    """The invalid values that were found with it."""
+
     def __init__(self, message: str, *path: str) -> None:
         super().__init__(message)
         self.message = message
@@ -22,6 +25,12 @@ class BadInput(Exception):
     def at(cls, name: str, what: object) -> "BadInput":
         """An invalid value at a dotted path, `filter.assigneeId`, which the message names first."""
         return cls(f"{name}: {what}", *name.split("."))
+
+    @classmethod
+    def together(cls, found: Iterable["BadInput"]) -> "BadInput":
+        """The first of these, with the others; each once."""
+        first, *first.others = {wrong.message: wrong for wrong in found}.values()
+        return first
 
 
 Binder = Callable[[Mapping[str, Any]], Any]

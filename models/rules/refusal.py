@@ -53,6 +53,7 @@ class Refusal(StrEnum):
     SUBTASKS_OPEN = "SUBTASKS_OPEN"
     SUBTASKS_TOO_DEEP = "SUBTASKS_TOO_DEEP"
     DEPENDENCY_CYCLE = "DEPENDENCY_CYCLE"
+    RUN_ENDED = "RUN_ENDED"
 
 
 class Refused(Exception):

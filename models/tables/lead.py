@@ -23,7 +23,8 @@ class Lead(Tenant, Stamped, Base):
     `rank` orders the cards of a stage (a fractional rank, compared byte by byte; ties by id). `value` is kept at its
     currency's precision, so the scale of the number is that of the currency. `probability` overrides the stage's.
     `sort_key` is that of the title. `has_open_task` is kept by every change of a task, so that boards need not look at
-    tasks to count who has none.
+    tasks to count who has none. `rotten_told_at` is when the event log recorded that the lead went stale in its present
+    stage; `rot_check_at` is when to look whether it has, where the clock of its stage does not say so.
     """
 
     __tablename__ = "lead"
@@ -82,6 +83,13 @@ class Lead(Tenant, Stamped, Base):
         # What totals of a stage's leads are filtered by and made of, so that none of the leads themselves is read.
         Index("lead_stage_totals_idx", "org_id", "stage_id", "owner_id", postgresql_include=COUNTED),
         Index("lead_value_idx", "org_id", "value", "id"),
+        # Which open lead of a stage goes stale first, of those that have not been recorded.
+        Index(
+            "lead_idle_idx",
+            *("org_id", "stage_id", text("greatest(stage_entered_at, last_activity_at)")),
+            postgresql_where=text("closed_at IS NULL AND rotten_told_at IS NULL AND rot_check_at IS NULL"),
+        ),
+        Index("lead_rot_check_idx", "rot_check_at", "org_id", postgresql_where=text("rot_check_at IS NOT NULL")),
         Index("lead_close_date_idx", "org_id", "expected_close_date", "id"),
     )
 
@@ -111,6 +119,8 @@ class Lead(Tenant, Stamped, Base):
     closed_at: Mapped[datetime | None]
     last_activity_at: Mapped[datetime | None]
     has_open_task: Mapped[bool] = mapped_column(server_default=text("false"))
+    rotten_told_at: Mapped[datetime | None]
+    rot_check_at: Mapped[datetime | None]
 
 
 class LeadSearch(Base):

@@ -22,13 +22,13 @@ class MergedRecord(Base):
 
 
 class FormerKey(Base):
-    """What a customer or a contact was recognised by that was merged into this one: a name, a domain, an e-mail
-    address or an external id, as `models.rules.matching.keys` makes them."""
+    """What a customer or a contact was recognised or found by that was merged into this one: a name, a domain, an
+    e-mail address, an external id or a telephone number, as `models.rules.matching.keys` makes them."""
 
     __tablename__ = "former_key"
     __table_args__ = (
         belongs_to_organisation(),
-        CheckConstraint("kind IN ('NAME', 'DOMAIN', 'EMAIL', 'EXTERNAL_ID')", name="kind"),
+        CheckConstraint("kind IN ('NAME', 'DOMAIN', 'EMAIL', 'EXTERNAL_ID', 'PHONE')", name="kind"),
         Index("former_key_record_idx", "org_id", "record_id"),
     )
 

@@ -18,6 +18,7 @@ class RunState(StrEnum):
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
 
 class Run(Tenant, Stamped, Base):
@@ -31,8 +32,9 @@ class Run(Tenant, Stamped, Base):
     __table_args__ = (
         belongs_to_organisation(),
         refers("member", "made_by_id"),
-        CheckConstraint("state IN ('RUNNING', 'FINISHED', 'FAILED')", name="state"),
+        CheckConstraint("state IN ('RUNNING', 'FINISHED', 'FAILED', 'CANCELLED')", name="state"),
         Index("run_unfinished_idx", "org_id", "id", postgresql_where=text("state = 'RUNNING'")),
+        Index("run_finished_idx", "finished_at", "org_id", postgresql_where=text("finished_at IS NOT NULL")),
     )
 
     kind: Mapped[str]

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, Index, Numeric, SmallInteger, Text, text
+from sqlalchemy import ARRAY, CheckConstraint, Index, Numeric, SmallInteger, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
@@ -16,6 +16,8 @@ class Stage(Tenant, Stamped, Base):
     `required_fields` are columns of the lead that must be filled before it may enter.
 
     While the run `deleting_run_id` moves its leads out to delete it, it takes no new ones.
+
+    `rot_check_at` is when to look for leads that have gone stale in it: never after the first of them does.
 
     A deleted stage stays as a tombstone (`deleted_at`), because history and events refer to it.
     """
@@ -36,6 +38,7 @@ class Stage(Tenant, Stamped, Base):
             "stage_position_idx", "org_id", "pipeline_id", "position", "id", postgresql_where=text("deleted_at IS NULL")
         ),
         Index("stage_pipeline_idx", "org_id", "pipeline_id"),
+        Index("stage_rot_check_idx", "rot_check_at", "org_id", postgresql_where=text("rot_check_at IS NOT NULL")),
     )
 
     pipeline_id: Mapped[UUID]
@@ -47,6 +50,7 @@ class Stage(Tenant, Stamped, Base):
     required_fields: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     deleted_at: Mapped[datetime | None]
     deleting_run_id: Mapped[UUID | None]
+    rot_check_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
 
 
 class StageTotal(Base):

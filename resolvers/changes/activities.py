@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from engine.change.fields import Fields, as_given, between, required
 from engine.change.records import ID, describe, differing, not_null, rewrite
+from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -80,15 +81,19 @@ DELETE = Statement(text("DELETE FROM activity WHERE org_id = :org_id AND id = :i
 
 TOUCH = Statement(
     text(
-        """
-        UPDATE lead SET last_activity_at = (
-            SELECT max(occurred_at) FROM activity WHERE activity.org_id = :org_id AND activity.lead_id = lead.id
-        )
+        f"""
+        UPDATE lead SET last_activity_at = latest.at, rot_check_at = CASE
+            WHEN last_activity_at > coalesce(latest.at, '-infinity') THEN clock.now ELSE rot_check_at
+        END
+        FROM {CLOCK}, (
+            SELECT max(occurred_at) AS at FROM activity WHERE org_id = :org_id AND lead_id = :id
+        ) AS latest
         WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG, ID)
 )
-"""Record when the lead was last worked on. Nobody edits that, so it does not count as a new version."""
+"""Record when the lead was last worked on. Nobody edits that, so it does not count as a new version. Where that is
+earlier than it was, the lead may be stale already."""
 
 
 async def log_activity(change: Change, lead_id: UUID, **given: Any) -> Mapping[str, Any]:

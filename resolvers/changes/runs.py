@@ -1,17 +1,71 @@
-"""The runs of the CRM: which mutations start them, and the event at their end."""
+"""The runs of the CRM: which mutations start them, how they are cancelled, and the event at their end."""
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from engine.background.runs import RunKind
+from sqlalchemy import text
+
+from engine.background.runs import RunKind, given_of
+from engine.change.records import ID
 from engine.change.transaction import Change
+from engine.read.rows import ORG
+from models.database import Statement
 from models.event_types import RunEnded
+from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.roles import Role
 from models.tables.event import NewEvent
+from models.tables.run import RunState
 from resolvers.changes.ownership.reassign_run import REASSIGNING
 from resolvers.changes.pipelines.empty_stage import EMPTYING
 
 WORK: Mapping[str, RunKind] = {"delete_stage": EMPTYING, "reassign_all": REASSIGNING}
 """How runs are made, by the mutation that starts them."""
+
+LOCK_RUN = Statement(
+    text(
+        "SELECT id, kind, input, state, made_by_id FROM run WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE"
+    ).bindparams(ORG, ID)
+)
+"""Waits for the batch at hand, which holds the row until it is done."""
+
+CANCEL = Statement(
+    text(
+        """
+        UPDATE run SET state = 'CANCELLED', finished_at = statement_timestamp(), updated_at = statement_timestamp(),
+            version = version + 1
+        WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG, ID)
+)
+
+
+async def cancel_run(change: Change, run_id: UUID) -> Mapping[str, Any]:
+    """End a run after the batch at hand. What is done stays; what the run has set aside is free again.
+
+    One that was cancelled before stays as it is. Raises `Refused`: NOT_FOUND; FORBIDDEN for a manager who did not start
+    it; RUN_ENDED, showing the run.
+    """
+    run = await change.first(LOCK_RUN, id=run_id)
+    if run is None:
+        raise not_found("run", "runId")
+    if change.caller.role != Role.ADMIN and run["made_by_id"] != change.actor_id:
+        raise Refused(
+            Refusal.FORBIDDEN,
+            "Only an admin can cancel a run that somebody else started. Ask an admin.",
+            "runId",
+            shown={"run": run_id},
+        )
+    if run["state"] == RunState.CANCELLED:
+        return {"run": run_id}
+    if run["state"] != RunState.RUNNING:
+        raise Refused(
+            Refusal.RUN_ENDED, "This run has ended, so nothing is left to cancel.", "runId", shown={"run": run_id}
+        )
+    await WORK[run["kind"]].give_up(change, given_of(run))
+    await change.run(CANCEL, id=run_id)
+    run_ended(change, run_id, RunState.CANCELLED, None)
+    return {"run": run_id}
 
 
 def run_ended(change: Change, run_id: UUID, state: str, error: str | None) -> None:

@@ -14,7 +14,10 @@ from sqlalchemy import ARRAY, Text, bindparam, text
 
 from engine.change.records import IDS, inserted
 from engine.read.rows import ORG
-from models.database import Connection, Statement
+from models.database import Connection, Row, Statement
+from models.event_types import Merged
+from models.rules.ids import parse_id
+from models.rules.matching.keys import KeyKind
 from models.rules.search import number_words, vector, words
 from models.rules.text import spelled
 from models.tables.event import NewEvent
@@ -47,6 +50,22 @@ READ = {
         )
     )
     for noun, fields in FIELDS.items()
+}
+
+
+FORMER = Statement(
+    text("SELECT record_id, kind, key FROM former_key WHERE org_id = :org_id AND record_id = ANY(:ids)").bindparams(
+        ORG, IDS
+    )
+)
+"""What records were found by that were merged into these."""
+
+FORMER_RULES: Mapping[str, Rule] = {
+    KeyKind.NAME: words,
+    KeyKind.DOMAIN: words,
+    KeyKind.EMAIL: words,
+    KeyKind.EXTERNAL_ID: words,
+    KeyKind.PHONE: number_words,
 }
 
 
@@ -122,8 +141,8 @@ COPY = {
 
 
 async def keep_words(connection: Connection, org_id: UUID, new_events: Sequence[NewEvent]) -> None:
-    """Write the words of what a change has created or renamed, and of the leads that it has pointed at another contact
-    or customer."""
+    """Write the words of what a change has created or renamed, or merged another record into, and of the leads that it
+    has pointed at another contact or customer."""
     created: Named = defaultdict(set)
     renamed: Named = defaultdict(set)
     pointed: Named = defaultdict(set)
@@ -135,6 +154,8 @@ async def keep_words(connection: Connection, org_id: UUID, new_events: Sequence[
         changed = set(getattr(event.what, "changes", None) or ())
         if happened == "created":
             created[noun].add(id)
+        elif isinstance(event.what, Merged) and noun in PEOPLE:
+            renamed[noun].add(parse_id(noun, event.what.into))
         elif not PUBLIC[noun].isdisjoint(changed):
             renamed[noun].add(id)
         for named in PEOPLE if noun == "lead" else ():
@@ -157,16 +178,23 @@ async def write_new(connection: Connection, org_id: UUID, noun: str, ids: Iterab
 
 
 async def rename(connection: Connection, org_id: UUID, noun: str, ids: Iterable[UUID | None]) -> None:
-    """Write the words of records anew; those of contacts and customers also to the leads that name them."""
-    await WRITE[noun].run(connection, org_id=org_id, **await _vectors(connection, org_id, noun, ids))
+    """Write the words of records anew; those of contacts and customers also to the leads that name them. They hold what
+    merged records were found by."""
+    former = await FORMER.all(connection, org_id=org_id, ids=list(ids)) if noun in PEOPLE else ()
+    await WRITE[noun].run(connection, org_id=org_id, **await _vectors(connection, org_id, noun, ids, former))
     if noun in PEOPLE:
         naming = await LOCK_NAMING[noun].all(connection, org_id=org_id, ids=list(ids))
         if naming:
             await COPY[noun].run(connection, org_id=org_id, ids=[row["lead_id"] for row in naming])
 
 
-async def _vectors(connection: Connection, org_id: UUID, noun: str, ids: Iterable[UUID | None]) -> dict[str, Any]:
+async def _vectors(
+    connection: Connection, org_id: UUID, noun: str, ids: Iterable[UUID | None], former: Iterable[Row] = ()
+) -> dict[str, Any]:
     rows = await READ[noun].all(connection, org_id=org_id, ids=list(ids))
     rules = FIELDS[noun]
-    vectors = [vector(org_id, set[str]().union(*(rule(row[name]) for name, rule in rules.items()))) for row in rows]
-    return {"ids": [row["id"] for row in rows], "vectors": vectors}
+    found = {row["id"]: set[str]().union(*(rule(row[name]) for name, rule in rules.items())) for row in rows}
+    for row in former:
+        if row["record_id"] in found:
+            found[row["record_id"]] |= FORMER_RULES[row["kind"]](row["key"])
+    return {"ids": [*found], "vectors": [vector(org_id, one) for one in found.values()]}

@@ -31,7 +31,7 @@ from resolvers.conditions.filters import (
     within,
 )
 from resolvers.conditions.operators import Field, Kind
-from resolvers.reads import leads
+from resolvers.reads import leads, stage_times
 from resolvers.reads.tasks.tasks import has_next
 
 NAMING = {f"{record.noun}Id": record.noun for record in RECORDS.values() if record.merges}
@@ -80,6 +80,10 @@ FILTERS: Mapping[str, FilterPart] = {
         "True: only leads that are won, lost or disqualified. False: only open leads.",
     ),
     "has_next_task": flag(has_next, "True: only leads with an open task. False: only leads without one."),
+    "is_rotten": flag(
+        lambda lead: stage_times.is_rotten(lead, {}),
+        "True: only leads that have gone stale, as `Lead.isRotten` says. False: only those that have not.",
+    ),
     "currency": equals("currency", "Only values in this currency, an ISO 4217 code.", as_currency),
     "value": within("value", FilterValue.AMOUNTS, "Only values in this range, in any currency."),
     "expected_close_date": within(
@@ -172,6 +176,7 @@ FIELDS: Mapping[str, Field] = {
         "converted": Field(Kind.BOOLEAN, _has("converted_at"), "Whether it has been converted into an opportunity."),
         "owner_inactive": Field(Kind.BOOLEAN, owner_inactive, "Whether its owner is no longer an active member."),
         "has_next_task": Field(Kind.BOOLEAN, has_next, "Whether it has an open task."),
+        "is_rotten": Field(Kind.BOOLEAN, lambda lead: stage_times.is_rotten(lead, {}), "Whether it has gone stale."),
         "kind": Field(
             Kind.CHOICE, lambda lead: leads.kind(lead, {}), "Whether it is a lead or an opportunity.", PipelineType
         ),

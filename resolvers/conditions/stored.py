@@ -1,6 +1,6 @@
 """Stored conditions: checked when they are saved, and ready to be compiled when they are read back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -12,10 +12,11 @@ from engine.change.transaction import Change
 from engine.read.rows import ORG
 from engine.read.slots import Register, Slot
 from models.database import Statement
-from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.refusal import Checks, Refusal, Refused, not_found
 from resolvers.conditions.fields import FIELDS
 from resolvers.conditions.operators import Kind
-from resolvers.conditions.tree import Condition, Group, Not, WrongCondition, as_data, checks, parse, settled
+from resolvers.conditions.parsing import WrongCondition, parse, parse_settled
+from resolvers.conditions.tree import Condition, Group, Not, as_data, checks
 
 LARGEST = 20_000
 """Bytes of a stored condition."""
@@ -49,13 +50,14 @@ Named = tuple[str, UUID, tuple[str, ...]]
 def kept(given: Mapping[str, Any], *path: str) -> tuple[dict[str, Any], list[Named]]:
     """The canonical form of a condition from an input, and the records that it names.
 
-    Raises `Refused` INVALID or WRONG_ID, with the path of the fault.
+    Raises `Refused` INVALID or WRONG_ID, with the path of each fault.
     """
     try:
-        condition = settled(parse(given))
+        condition = parse_settled(given)
     except WrongCondition as wrong:
-        code = Refusal.WRONG_ID if wrong.is_id else Refusal.INVALID
-        raise Refused(code, wrong.message, *path, *wrong.path) from wrong
+        others = [_refused(other, *path) for other in wrong.others]
+        first = _refused(wrong, *path)
+        raise Refused(first.code, first.message, *first.field, others=others) from wrong
     data = as_data(condition)
     size = len(orjson.dumps(data))
     if size > LARGEST:
@@ -65,15 +67,24 @@ def kept(given: Mapping[str, Any], *path: str) -> tuple[dict[str, Any], list[Nam
     return data, [(noun, id, (*path, *at)) for noun, id, at in _named(condition)]
 
 
+def _refused(wrong: WrongCondition, *path: str) -> Refused:
+    return Refused(Refusal.WRONG_ID if wrong.is_id else Refusal.INVALID, wrong.message, *path, *wrong.path)
+
+
 async def expect_known(change: Change, named: Sequence[Named]) -> None:
-    """Refuse a record that a condition names and that does not exist with NOT_FOUND."""
+    """Refuse each record that a condition names and that does not exist with NOT_FOUND."""
     if not named:
         return
     ids = {f"{noun}_ids": sorted({id for found, id, _ in named if found == noun}) for noun in NAMED}
     known = {row["id"] for row in await change.all(KEEP_KNOWN, **ids)}
-    for noun, id, path in named:
-        if id not in known:
-            raise not_found(noun, *path)
+    with Checks() as check:
+        for noun, id, path in named:
+            check(_expect_one, known, noun, id, path)
+
+
+def _expect_one(known: Collection[UUID], noun: str, id: UUID, path: tuple[str, ...]) -> None:
+    if id not in known:
+        raise not_found(noun, *path)
 
 
 def _named(condition: Condition) -> list[Named]:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, any_
 
 from engine.read.filters import between, one_of
 from engine.read.json_text import Expression, among, typed_id
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.redirects import named
+from engine.read.redirects import all_named, named
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.tables.activity import Activity
@@ -50,7 +50,9 @@ FILTERS: Mapping[str, Any] = {
     "types": lambda activity, types: among(activity.type, types),
     "author_ids": lambda activity, ids: one_of(activity.author_id, "member", ids),
     "lead_id": lambda activity, id: activity.lead_id == named("lead", id),
+    "lead_ids": lambda activity, ids: activity.lead_id == any_(all_named("lead", ids)),
     "contact_id": lambda activity, id: activity.contact_id == named("contact", id),
+    "contact_ids": lambda activity, ids: activity.contact_id == any_(all_named("contact", ids)),
     "occurred_at": lambda activity, limits: between(activity.occurred_at, limits, INSTANT, "from_", "to"),
 }
 """The condition of each part of an activity filter."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, literal_column
+from sqlalchemy import ColumnElement, any_, exists, literal_column
 
 from engine.read.filters import has_words
 from engine.read.json_text import Expression, typed_id
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.redirects import named
+from engine.read.redirects import all_named, named
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args, Slot
 from models.tables.contact import Contact, Customer
@@ -98,6 +98,7 @@ def _has_contacts(customer: Any, wanted: bool) -> ColumnElement[bool]:
 
 CONTACT_FILTERS: Mapping[str, Any] = {
     "customer_id": _works_for,
+    "customer_ids": lambda contact, ids: contact.customer_id == any_(all_named("customer", ids)),
     "has_customer": _has("customer_id"),
     "has_email": _has("email"),
     "has_phone": _has("phone"),

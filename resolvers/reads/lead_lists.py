@@ -15,7 +15,7 @@ from models.tables.stage import Stage, StageTotal
 from resolvers.conditions import sql
 from resolvers.conditions.fields import FILTERS, ORDERS, STAGES
 from resolvers.conditions.found import FEW, FEW_BY_STAGE, Hits, holds_words
-from resolvers.conditions.tree import WrongCondition, parse
+from resolvers.conditions.parsing import WrongCondition, parse
 
 NEWEST = ("CREATED_AT", Direction.DESC)
 
@@ -31,7 +31,10 @@ def matching_leads(root: Any, args: Args) -> Page:
     try:
         condition = parse(args["condition"])
     except WrongCondition as wrong:
-        raise BadInput.at(".".join(("condition", *wrong.path)), wrong.message) from wrong
+        faults = (wrong, *wrong.others)
+        raise BadInput.together(
+            BadInput.at(".".join(("condition", *fault.path)), fault.message) for fault in faults
+        ) from wrong
     matching = found.where(sql.compiled(condition, found.entity))
     return listed(matching, args)
 

@@ -54,6 +54,10 @@ class CreateLeadInput(ChangeInput, LeadFields):
         "The stage it enters. If omitted, the first OPEN one. In a WON or LOST stage it is closed from the start.",
         id="stage",
     )
+    lost_reason: str | None = optional(
+        "Why it was lost: required in a LOST stage, and not allowed in others. One of your organisation's lost "
+        "reasons; if it has none, your own words, up to 300 characters."
+    )
 
 
 @strawberry.type(description="Result of `createLead`.")

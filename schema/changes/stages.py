@@ -3,11 +3,13 @@
 import strawberry
 
 import models
+from engine.change.fields import each
 from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.entering import LeadField
 from models.rules.roles import Role
 from models.rules.stage_kind import StageKind
+from models.rules.text import optional_line
 from resolvers.changes.pipelines import delete_stage
 from resolvers.changes.pipelines import stages as stages_changes
 from schema.changes.pipelines import EXPECTED_VERSION as PIPELINE_VERSION
@@ -65,6 +67,11 @@ class DeleteStageInput(ChangeInput):
         "The stage to move its leads to, in the same pipeline or another: to the end, in their order. Required when "
         "it holds any.",
         id="stage",
+    )
+    lost_reason: str | None = optional(
+        "Why the leads are lost: required when they move to a LOST stage, unless all of them were lost before. Those "
+        "keep their reason. Not allowed with a stage of another kind. One of your organisation's lost reasons; if it "
+        "has none, your own words, up to 300 characters."
     )
     expected_version: int | None = optional(STAGE_VERSION)
 
@@ -125,6 +132,7 @@ class StageMutations:
         DeleteStageInput,
         "Delete a stage. Its leads move to the stage that you name; more than 500 of them in a run.",
         role=Role.ADMIN,
+        checks=each(lost_reason=optional_line),
         own_ids=True,
     )
     reorder_stages: ReorderStagesPayload | None = change(

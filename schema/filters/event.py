@@ -15,7 +15,8 @@ CONCERNS = (
 @strawberry.input(description="Filters events. An event must match every part that is given.")
 class EventFilter:
     types: list[EventType] | None = optional("Of one of these types, up to 100.")
-    actor_ids: list[strawberry.ID] | None = optional("Done by one of these members.")
+    actor_ids: list[strawberry.ID] | None = optional("Done by one of these members, up to 500.")
     record_id: strawberry.ID | None = optional("About this record: a lead with everything about it, a task, a stage …")
+    record_ids: list[strawberry.ID] | None = optional("About one of these records, up to 500.")
     concerns: strawberry.ID | None = optional(CONCERNS)
     occurred_at: DateTimeRange | None = optional("During this time.")

@@ -36,6 +36,7 @@ class TaskFilter:
     customer_id: strawberry.ID | None = optional("About this customer.")
     customer_ids: list[strawberry.ID] | None = optional("About one of these customers, up to 500.")
     parent_id: strawberry.ID | None = optional("A subtask of this task.")
+    parent_ids: list[strawberry.ID] | None = optional("A subtask of one of these tasks, up to 500.")
     is_subtask: bool | None = optional("True: only subtasks. False: only tasks that are not subtasks.")
     overdue: bool | None = optional("True: only overdue tasks. False: only tasks that are not overdue.")
     has_due_date: bool | None = optional("True: only tasks with a due date. False: only tasks without one.")

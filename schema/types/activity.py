@@ -53,7 +53,9 @@ class Activity(Node):
 @strawberry.input(description="Filters activities. An activity must match every part that is given.")
 class ActivityFilter:
     types: list[ActivityType] | None = optional("Of one of these kinds, up to 100.")
-    author_ids: list[strawberry.ID] | None = optional("Logged by one of these members.")
+    author_ids: list[strawberry.ID] | None = optional("Logged by one of these members, up to 500.")
     lead_id: strawberry.ID | None = optional("About this lead.")
+    lead_ids: list[strawberry.ID] | None = optional("About one of these leads, up to 500.")
     contact_id: strawberry.ID | None = optional("Done with this person.")
+    contact_ids: list[strawberry.ID] | None = optional("Done with one of these people, up to 500.")
     occurred_at: DateTimeRange | None = optional("Done during this time.")

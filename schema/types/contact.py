@@ -35,6 +35,7 @@ CustomerOrder = ordering("Customer", contacts.ORDERS)
 @strawberry.input(description="Filters contacts. A contact must match every part that is given.")
 class ContactFilter:
     customer_id: strawberry.ID | None = optional("Only contacts of this customer.")
+    customer_ids: list[strawberry.ID] | None = optional("Only contacts of one of these customers, up to 500.")
     has_customer: bool | None = optional("True: only contacts of a customer. False: only contacts without one.")
     has_email: bool | None = optional("True: only with an e-mail address. False: only without.")
     has_phone: bool | None = optional("True: only with a telephone number. False: only without.")

@@ -117,6 +117,7 @@ publish(
     SUBTASKS_OPEN="The task has subtasks that are still open.",
     SUBTASKS_TOO_DEEP="A subtask cannot have subtasks of its own.",
     DEPENDENCY_CYCLE="Tasks would wait for each other in a circle; the message names it.",
+    RUN_ENDED="The run has finished or failed, so it cannot be cancelled.",
 )
 
 publish(EventType, "The types of events.", **{type_.name: type_.description for type_ in EventType})

@@ -31,8 +31,7 @@ class LeadCreated(Event):
 
 
 @of(EventType.LEAD_UPDATED)
-class LeadUpdated(Event):
-    pass
+class LeadUpdated(Event): ...
 
 
 @of(EventType.LEAD_ASSIGNED)
@@ -60,8 +59,7 @@ class LeadMoved(Event):
 
 
 @of(EventType.LEAD_QUALIFIED)
-class LeadQualified(Event):
-    pass
+class LeadQualified(Event): ...
 
 
 @of(EventType.LEAD_DISQUALIFIED)
@@ -81,6 +79,17 @@ class LeadReopened(Event):
 @of(EventType.LEAD_CONVERTED)
 class LeadConverted(Event):
     opportunity: Lead | None = read(event_fields.opportunity, "The opportunity that it was converted into.")
+
+
+@of(EventType.LEAD_ROTTEN)
+class LeadRotten(Event):
+    stage: Stage | None = to_one(models.Stage, "stage_id", "The stage in which it went stale.")
+    rotten_since: DateTime | None = read(
+        event_fields.instant(EventType.LEAD_ROTTEN, "rotten_since"), "Since when it has been stale."
+    )
+    days: int | None = read(
+        event_fields.number(EventType.LEAD_ROTTEN, "days"), "The days without an activity that the stage allowed."
+    )
 
 
 @of(EventType.LEAD_MERGED)
@@ -103,23 +112,19 @@ class TaskScheduled(TaskEvent):
 
 
 @of(EventType.TASK_UPDATED)
-class TaskUpdated(TaskEvent):
-    pass
+class TaskUpdated(TaskEvent): ...
 
 
 @of(EventType.TASK_COMPLETED)
-class TaskCompleted(TaskEvent):
-    pass
+class TaskCompleted(TaskEvent): ...
 
 
 @of(EventType.TASK_CANCELLED)
-class TaskCancelled(TaskEvent):
-    pass
+class TaskCancelled(TaskEvent): ...
 
 
 @of(EventType.TASK_REOPENED)
-class TaskReopened(TaskEvent):
-    pass
+class TaskReopened(TaskEvent): ...
 
 
 @of(EventType.TASK_OVERDUE)
@@ -143,8 +148,7 @@ class ActivityLogged(ActivityEvent):
 
 
 @of(EventType.ACTIVITY_UPDATED)
-class ActivityUpdated(ActivityEvent):
-    pass
+class ActivityUpdated(ActivityEvent): ...
 
 
 @of(EventType.ACTIVITY_DELETED)

@@ -17,6 +17,7 @@ publish(
     RUNNING="The server is working on it.",
     FINISHED="Everything is done.",
     FAILED="It ended early; `error` says why. What is done stays.",
+    CANCELLED="`cancelRun` has ended it early. What is done stays.",
 )
 
 

@@ -14,6 +14,7 @@ import jwt
 
 from engine.caller import Caller, Person
 from models.rules.roles import Role
+from models.tables.member import IMPORTED
 from server.auth.keys import Keys
 from server.settings import Settings
 from server.transport.refusals import BadRequest, NotAllowed, NotAuthenticated
@@ -133,7 +134,7 @@ class Authenticator:
         settings = self.settings
         return Caller(
             organisation=self._organisation(claims.get(settings.claim_organisation), orgid),
-            subject=self._required(claims, settings.claim_subject),
+            subject=self._subject(claims),
             role=self._role(claims),
             name=_optional(claims.get(settings.claim_name)),
             email=_optional(claims.get(settings.claim_email)),
@@ -158,6 +159,18 @@ class Authenticator:
                 f'This token is not for the organisation "{orgid}": get one that is, or leave `orgid` out.'
             )
         return orgid
+
+    def _subject(self, claims: Mapping[str, Any]) -> str:
+        """Who the token is for. The names that an import gives to members who have not signed in are nobody's: a token
+        with one would take such a member over, without the e-mail address."""
+        name = self.settings.claim_subject
+        subject = self._required(claims, name)
+        if subject.startswith(IMPORTED):
+            raise NotAuthenticated(
+                f"The `{name}` claim of this token begins with `{IMPORTED}`, which is reserved for imported members who"
+                " have not signed in: get a token with another one."
+            )
+        return subject
 
     def _required(self, claims: Mapping[str, Any], name: str) -> str:
         value = claims.get(name)

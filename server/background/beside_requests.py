@@ -1,4 +1,4 @@
-"""What runs beside requests: pruning, overdue tasks, runs and consumers of the event log.
+"""What runs beside requests: pruning, late tasks and stale leads, runs and consumers of the event log.
 
 Each serving process does all of it, unless its settings leave it to others; `dealboard work` does nothing else.
 """
@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from engine.background.behind import Report, unreported
 from engine.background.dispatcher import dispatching
-from engine.background.runner import working
+from engine.background.passing_time import recording
+from engine.background.runner import Counted, uncounted, working
 from engine.domain import Domain
 from engine.live.feed import Feed
 from engine.live.retention import pruning
@@ -16,7 +17,6 @@ from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from models.database import Database
-from resolvers.changes.tasks.overdue import recording_overdue
 from server.background.settings import BackgroundSettings
 
 
@@ -27,9 +27,14 @@ def make_wakeups(url: str) -> Wakeups:
 
 @asynccontextmanager
 async def beside_requests(
-    settings: BackgroundSettings, database: Database, feed: Feed, report: Report = unreported
+    settings: BackgroundSettings,
+    database: Database,
+    feed: Feed,
+    report: Report = unreported,
+    counted: Counted = uncounted,
 ) -> AsyncIterator[None]:
-    """Do all this in the background. `report` takes how far consumers are behind, after each look."""
+    """Do all this in the background. `report` takes how far consumers are behind, after each look; `counted`, how many
+    runs there are."""
     domain: Domain = feed.domain
     async with (
         pruning(
@@ -38,9 +43,10 @@ async def beside_requests(
             domain.prune[settings.keep_change_log],
             settings.idempotency_retention_hours,
             settings.consumer_retention_days,
+            settings.run_retention_days,
         ),
-        recording_overdue(database, settings.overdue_interval, feed.wake),
-        working(database, domain, settings.run_interval, feed.wake),
+        recording(database, settings.overdue_interval, feed.wake, domain.by_time),
+        working(database, domain, settings.run_interval, feed.wake, counted),
         dispatching(database, domain.consumers, feed, settings.consumer_interval, report),
     ):
         yield

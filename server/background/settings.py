@@ -23,8 +23,12 @@ class BackgroundSettings(BaseSettings):
         description="Hours in which a change that is sent again with its idempotency key is not done twice, for the"
         " newest 100,000 of an organisation.",
     )
+    run_retention_days: int = Field(30, ge=0, description="Days after which a run that has ended is deleted. 0: never.")
     overdue_interval: float = Field(
-        15.0, ge=0, description="Seconds between checks for overdue tasks. 0: another server checks."
+        15.0,
+        ge=0,
+        description="Seconds between checks for tasks that become overdue and leads that go stale. 0: another server"
+        " checks.",
     )
     run_interval: float = Field(
         1.0,

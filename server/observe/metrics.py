@@ -8,7 +8,7 @@ updated every second.
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -18,7 +18,7 @@ from engine.background.behind import Lag
 from engine.live.feed import Feed
 from engine.operations import OK
 from engine.plan_cache import Watch
-from models.database import Database
+from models.database import Database, Row
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -144,6 +144,9 @@ class Metrics:
         )
         self.consumer_failures = counter("consumer_failures", "Batches of a consumer that have failed.", consumer)
         self._seen_reconnects = 0
+        self.runs = gauge("runs", "Runs by the mutation that started them, and state.", "livemax", ("kind", "state"))
+        self.oldest_run = gauge("runs_oldest_waiting_seconds", "Longest time without a batch of a run.", "livemax")
+        self._run_counts: dict[tuple[str, str], int] = {}
         self.waited: Callable[[float], None] = self.waits.observe
         self.ran: Callable[[float], None] = self.statements.observe
         self.delivered: Callable[[float], None] = self.deliveries.observe
@@ -151,6 +154,14 @@ class Metrics:
     def hit(self, bound: str) -> None:
         """Count an operation that hit a bound."""
         self.bounds.labels(bound).inc()
+
+    def count_runs(self, found: Sequence[Row]) -> None:
+        """Update the gauges of runs, from what `COUNTS` found."""
+        self._run_counts = dict.fromkeys(self._run_counts, 0)
+        self._run_counts |= {(row["kind"], row["state"]): row["runs"] for row in found}
+        for labels, count in self._run_counts.items():
+            self.runs.labels(*labels).set(count)
+        self.oldest_run.set(max((row["seconds"] for row in found if row["state"] == "RUNNING"), default=0))
 
     def lagged(self, lags: Mapping[str, Lag]) -> None:
         """Update how far consumers of the event log are behind."""
@@ -201,8 +212,7 @@ class Metrics:
 
     def look(self, database: Database, connections: int, feed: Feed | None) -> None:
         """Update the gauges."""
-        idle = database.pool.get_idle_size() + len(database.spare.kept)
-        self.pool.labels("idle").set(idle)
+        self.pool.labels("idle").set(idle := database.pool.get_idle_size() + len(database.spare.kept))
         self.pool.labels("used").set(database.pool.get_size() - idle)
         self.pool.labels("most").set(database.pool.get_max_size())
         self.connections.set(connections)

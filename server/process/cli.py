@@ -30,6 +30,7 @@ from server.background.worker import work as work_until_stopped
 from server.process.demo import load_demo
 from server.process.faults import Fault, run, settings_for, settings_for_work
 from server.process.importing import import_command
+from server.process.listing_runs import runs_command
 from server.process.postgres import embedded
 from server.process.runtime import DEMO_ORGANISATION, make_token, open_database
 from server.process.serving import serve_app, serve_as_worker
@@ -178,6 +179,7 @@ def demo() -> None:
 
 
 app.command("import")(import_command)
+app.command("runs")(runs_command)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from models.rules.matching.keys import with_keys
 from models.rules.rank import spread
 from models.tables.base import new_id, organisation_id
 from resolvers.changes.search_words import FIELDS, write_new
-from resolvers.changes.settle import MARK_OPEN_TASKS
+from resolvers.changes.settle import MARK_TASKS
 from resolvers.changes.stage_totals import refresh_totals
 from server.process.demo_names import (
     BUSINESSES,
@@ -52,7 +52,7 @@ async def load_demo(database: Database, *, seed: int = 1) -> None:
         for table, rows in demo.made().items():
             await _copy(connection, table, rows)
         await refresh_totals(connection, org_id, [stage["id"] for stage in demo.rows["stage"]])
-        await MARK_OPEN_TASKS.run(connection, org_id=org_id, ids=[lead["id"] for lead in demo.rows["lead"]])
+        await MARK_TASKS.run(connection, org_id=org_id, ids=[lead["id"] for lead in demo.rows["lead"]])
         for noun in FIELDS:
             await write_new(connection, org_id, noun, [row["id"] for row in demo.rows[noun]])
 

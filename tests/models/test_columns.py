@@ -27,7 +27,12 @@ STAMPS = {
 
 DERIVED: Mapping[str, Mapping[str, str]] = {
     "pipeline": {**STAMPS, "deleted_at": "deletePipeline"},
-    "stage": {**STAMPS, "deleted_at": "deleteStage, deletePipeline", "deleting_run_id": "deleteStage"},
+    "stage": {
+        **STAMPS,
+        "deleted_at": "deleteStage, deletePipeline",
+        "deleting_run_id": "deleteStage",
+        "rot_check_at": "its leads",
+    },
     "lead": {
         **STAMPS,
         "sort_key": "its title",
@@ -41,6 +46,8 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "closed_at": "the kind of its stage, disqualifyLead, convertLead",
         "last_activity_at": "the latest of its activities",
         "has_open_task": "its tasks",
+        "rotten_told_at": "when the event log said that it is stale",
+        "rot_check_at": "its tasks, activities and history",
     },
     "task": {
         **STAMPS,

@@ -7,6 +7,7 @@ can be replaced by another organisation's; fields that exclude each other have r
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from resolvers.changes import run_sizes
 from tests.support.world import RITA, World
 
 Recipe = Callable[[World], Awaitable[dict[str, Any]]]
@@ -301,6 +302,16 @@ async def _(world: World) -> dict[str, Any]:
 
 
 simple("setLostReasons", lambda world: {"reasons": ["Price", "Timing"]})
+
+
+@recipe("cancelRun")
+async def _(world: World) -> dict[str, Any]:
+    at_once, run_sizes.AT_ONCE = run_sizes.AT_ONCE, 0
+    try:
+        given = {"stageId": world["New"], "moveLeadsTo": world["Talking"]}
+        return {"runId": (await world.change("deleteStage", given, "run { id }"))["run"]["id"]}
+    finally:
+        run_sizes.AT_ONCE = at_once
 
 
 @recipe("moveLead, losing it")

@@ -111,11 +111,12 @@ def upgrade() -> None:
             updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
             version INTEGER DEFAULT 1 NOT NULL,
             CONSTRAINT run_pkey PRIMARY KEY (org_id, id),
-            CONSTRAINT run_state_check CHECK (state IN ('RUNNING', 'FINISHED', 'FAILED'))
+            CONSTRAINT run_state_check CHECK (state IN ('RUNNING', 'FINISHED', 'FAILED', 'CANCELLED'))
         )
         """
     )
     op.execute("CREATE INDEX run_unfinished_idx ON run (org_id, id) WHERE state = 'RUNNING'")
+    op.execute("CREATE INDEX run_finished_idx ON run (finished_at, org_id) WHERE finished_at IS NOT NULL")
     op.execute("ALTER TABLE stage ADD COLUMN deleting_run_id UUID")
     op.execute("ALTER TABLE pool_member ADD COLUMN latest BIGINT DEFAULT 0 NOT NULL")
     op.execute(
@@ -141,7 +142,7 @@ def upgrade() -> None:
             key TEXT NOT NULL,
             record_id UUID NOT NULL,
             CONSTRAINT former_key_pkey PRIMARY KEY (org_id, kind, key, record_id),
-            CONSTRAINT former_key_kind_check CHECK (kind IN ('NAME', 'DOMAIN', 'EMAIL', 'EXTERNAL_ID'))
+            CONSTRAINT former_key_kind_check CHECK (kind IN ('NAME', 'DOMAIN', 'EMAIL', 'EXTERNAL_ID', 'PHONE'))
         )
         """
     )
@@ -183,3 +184,15 @@ def upgrade() -> None:
     )
     op.execute("ALTER TABLE event_log ADD COLUMN unfilled_to BIGINT")
     op.execute("UPDATE event_log SET unfilled_to = head WHERE head > 0")
+
+    # Leads that go stale are recorded. A stage is due for a look by default, so no row is written here: the first look
+    # after the upgrade records the leads that are stale already.
+    op.execute("ALTER TABLE stage ADD COLUMN rot_check_at TIMESTAMP WITH TIME ZONE DEFAULT now()")
+    op.execute("ALTER TABLE lead ADD COLUMN rotten_told_at TIMESTAMP WITH TIME ZONE")
+    op.execute("ALTER TABLE lead ADD COLUMN rot_check_at TIMESTAMP WITH TIME ZONE")
+    op.execute("CREATE INDEX stage_rot_check_idx ON stage (rot_check_at, org_id) WHERE rot_check_at IS NOT NULL")
+    op.execute("CREATE INDEX lead_rot_check_idx ON lead (rot_check_at, org_id) WHERE rot_check_at IS NOT NULL")
+    op.execute(
+        "CREATE INDEX lead_idle_idx ON lead (org_id, stage_id, greatest(stage_entered_at, last_activity_at))"
+        " WHERE closed_at IS NULL AND rotten_told_at IS NULL AND rot_check_at IS NULL"
+    )

@@ -10,12 +10,13 @@ from models.rules.sort_key import SORTED, sort_key
 
 
 class KeyKind(StrEnum):
-    """What a record is recognised by."""
+    """What a record is recognised by; by a telephone number it is only found."""
 
     NAME = "NAME"
     DOMAIN = "DOMAIN"
     EMAIL = "EMAIL"
     EXTERNAL_ID = "EXTERNAL_ID"
+    PHONE = "PHONE"
 
 
 class DerivedKey(NamedTuple):
@@ -38,8 +39,18 @@ KEYS: Mapping[str, Mapping[str, DerivedKey]] = {
 
 
 FORMER: Mapping[str, Mapping[str, str]] = {
-    "customer": {KeyKind.NAME: "name_key", KeyKind.DOMAIN: "domain_key", KeyKind.EXTERNAL_ID: "external_id"},
-    "contact": {KeyKind.NAME: "person_key", KeyKind.DOMAIN: "domain_key", KeyKind.EMAIL: "email_key"},
+    "customer": {
+        KeyKind.NAME: "name_key",
+        KeyKind.DOMAIN: "domain_key",
+        KeyKind.EXTERNAL_ID: "external_id",
+        KeyKind.PHONE: "phone",
+    },
+    "contact": {
+        KeyKind.NAME: "person_key",
+        KeyKind.DOMAIN: "domain_key",
+        KeyKind.EMAIL: "email_key",
+        KeyKind.PHONE: "phone",
+    },
 }
 """Which keys of a record are kept when it is merged into another, by their kind."""
 

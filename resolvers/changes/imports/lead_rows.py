@@ -20,11 +20,11 @@ expect_columns(
     Lead,
     (
         *("org_id", "id", "pipeline_id", "stage_id", "rank", *IN_LINES, *FOUND, "sort_key"),
-        *("stage_entered_at", "closed_at", "lost_reason", "created_at", "updated_at", "version"),
+        *("stage_entered_at", "closed_at", "lost_reason", "created_at", "updated_at", "version", "rot_check_at"),
     ),
     default=(
         *("qualified_at", "disqualified_at", "last_activity_at", "has_open_task"),
-        *("converted_at", "converted_to_id", "converted_from_id"),
+        *("converted_at", "converted_to_id", "converted_from_id", "rotten_told_at"),
     ),
 )
 
@@ -61,6 +61,7 @@ def new_lead(
 ) -> NewLead:
     """The lead of a deal; `found` are the records that it names, by column."""
     began, stage, entered = past.steps[0].at, past.steps[-1].stage, past.steps[-1].at
+    may_be_stale = past.closed_at is None and stage["rotten_after_days"] is not None and _is_dated(deal)
     row = {
         "org_id": org_id,
         "id": new_id(began),
@@ -75,6 +76,7 @@ def new_lead(
         "created_at": began,
         "updated_at": entered,
         "version": 1,
+        "rot_check_at": entered if may_be_stale else None,
     }
     steps: list[dict[str, Any]] = []
     # Steps of one instant come in the order of their ids.
@@ -94,3 +96,8 @@ def new_lead(
             }
         )
     return NewLead(row, steps)
+
+
+def _is_dated(deal: Deal) -> bool:
+    """Whether it came into its stage some time ago, rather than by the import."""
+    return deal.created_at is not None or bool(deal.entered)

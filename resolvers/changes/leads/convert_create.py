@@ -49,7 +49,7 @@ NEW_OPPORTUNITY = inserted(
     default=(
         *STAYS,
         *("qualified_at", "disqualified_at", "lost_reason", "closed_at", "last_activity_at", "has_open_task"),
-        *("converted_at", "converted_to_id"),
+        *("converted_at", "converted_to_id", "rotten_told_at", "rot_check_at"),
     ),
 )
 

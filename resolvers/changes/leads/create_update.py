@@ -23,6 +23,7 @@ from models.tables.pipeline import PipelineType
 from models.tables.stage import Stage
 from resolvers.changes.leads.entering import step_of
 from resolvers.changes.leads.fields import FIELDS, settle, tidy
+from resolvers.changes.leads.lost_reasons import reason_to_enter
 from resolvers.changes.leads.move import expect_complete
 from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import lock_lead
@@ -71,10 +72,11 @@ NEW_LEAD = inserted(
         **{name: f":{name}" for name in (*FIELDS.names, "sort_key")},
         "stage_entered_at": "now()",
         "closed_at": "CASE WHEN CAST(:closed AS boolean) THEN now() END",
+        "lost_reason": ":lost_reason",
     },
     default=(
-        *("qualified_at", "disqualified_at", "lost_reason", "last_activity_at", "has_open_task"),
-        *("converted_at", "converted_to_id", "converted_from_id"),
+        *("qualified_at", "disqualified_at", "last_activity_at", "has_open_task"),
+        *("converted_at", "converted_to_id", "converted_from_id", "rotten_told_at", "rot_check_at"),
     ),
 )
 
@@ -98,12 +100,18 @@ COMMERCIAL = {"value", "currency", "probability", "expected_close_date", "contac
 
 
 async def create_lead(
-    change: Change, title: str, pipeline_id: UUID | None = None, stage_id: UUID | None = None, **given: Any
+    change: Change,
+    title: str,
+    pipeline_id: UUID | None = None,
+    stage_id: UUID | None = None,
+    lost_reason: str | None = None,
+    **given: Any,
 ) -> Mapping[str, Any]:
     """Create a lead on top of a stage: the one named, or else the first open one of the pipeline named, or else of the
     default pipeline for leads. In a WON or LOST stage it is closed from the start.
 
-    Raises `Refused`: NOT_FOUND; NO_PIPELINE; OWNER_INACTIVE; FORBIDDEN; EXTERNAL_ID_TAKEN; INVALID.
+    Raises `Refused`: NOT_FOUND; NO_PIPELINE; OWNER_INACTIVE; FORBIDDEN; EXTERNAL_ID_TAKEN; REASON_REQUIRED,
+    REASON_UNKNOWN in a LOST stage; INVALID.
     """
     wanted = tidy({"title": title, **given})
     with Checks() as check:
@@ -111,9 +119,10 @@ async def create_lead(
         settled = await check.later(settle(change, FIELDS.empty, wanted))
     fields = {**FIELDS.empty, **settled}
     expect_complete(fields, stage, "stageId" if stage_id else "title")
+    why = await reason_to_enter(change, stage, lost_reason)
     lead_id = new_id()
     new_event = NewEvent(
-        LeadCreated(record=FIELDS.public(fields)),
+        LeadCreated(record=FIELDS.public(fields), lost_reason=why),
         lead_id=lead_id,
         owner_id=fields["owner_id"],
         pipeline_id=stage["pipeline_id"],
@@ -129,6 +138,7 @@ async def create_lead(
             stage_id=stage["id"],
             rank=await top_of(change, lead_id, stage["id"]),
             closed=stage["kind"] != StageKind.OPEN,
+            lost_reason=why,
             actor_id=change.actor_id,
         )
     count(change, {**fields, "closed_at": None}, stage, 1)

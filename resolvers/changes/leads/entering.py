@@ -16,7 +16,7 @@ refuses to evaluate for a row; that of a time in UTC cannot."""
 
 ENTERS = f"""
     pipeline_id = :pipeline_id, stage_id = :stage_id, stage_entered_at = {ENTERED_AT},
-    updated_at = statement_timestamp(), version = version + 1
+    rotten_told_at = NULL, rot_check_at = NULL, updated_at = statement_timestamp(), version = version + 1
 """
 """The assignments of an UPDATE of leads that enter another stage, beside their rank and how they are closed."""
 

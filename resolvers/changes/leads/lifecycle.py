@@ -81,7 +81,7 @@ OPEN_AGAIN = Statement(
     text(
         """
         UPDATE lead SET disqualified_at = NULL, closed_at = NULL, lost_reason = NULL,
-            updated_at = statement_timestamp(), version = version + 1
+            rot_check_at = statement_timestamp(), updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND id = :lead_id
         """
     ).bindparams(ORG)

@@ -12,6 +12,7 @@ from engine.read.slots import Args
 from models.database import Statement
 from models.event_types import Changed, EventType
 from models.rules.refusal import Checks, Refusal, Refused
+from models.rules.stage_kind import StageKind
 from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import NewEvent
@@ -125,3 +126,27 @@ async def settled_reason(change: Change, given: str | None, field: str, shown: M
     if found is None:
         raise Refused(Refusal.REASON_UNKNOWN, f"This is not one of your reasons.{choice}", field, shown=shown)
     return found
+
+
+async def reason_to_enter(
+    change: Change,
+    stage: Mapping[str, Any],
+    given: str | None,
+    *,
+    has_one: bool = False,
+    shown: Mapping[str, Any] | None = None,
+) -> str | None:
+    """The reason for which leads are lost on entering a stage, as it is kept. None in a stage of another kind, and
+    where none is given for leads that have one already (`has_one`).
+
+    Raises `Refused` as `settled_reason` does; INVALID for a reason in a stage of another kind.
+    """
+    if stage["kind"] != StageKind.LOST:
+        if given is not None:
+            raise Refused(
+                Refusal.INVALID, "This stage is not of kind LOST. Leave lostReason out.", "lostReason", shown=shown
+            )
+        return None
+    if given is None and has_one:
+        return None
+    return await settled_reason(change, given, "lostReason", shown=shown)

@@ -19,7 +19,7 @@ from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
 from models.tables.event import NewEvent
 from resolvers.changes.leads.entering import ENTERS, entered, step_of
-from resolvers.changes.leads.lost_reasons import settled_reason
+from resolvers.changes.leads.lost_reasons import reason_to_enter, settled_reason
 from resolvers.changes.leads.place import place_between
 from resolvers.changes.locks import LockedLead, expect_not_deleting, lock_lead
 from resolvers.changes.stage_totals import count
@@ -130,13 +130,9 @@ async def _corrected(change: Change, standing: LockedLead, given: str) -> str:
 
 async def _why(change: Change, standing: LockedLead, stage: Mapping[str, Any], given: str | None) -> str | None:
     """The reason for which a lead is lost on entering a stage, or None; one that was lost before needs no new one."""
-    if stage["kind"] != StageKind.LOST:
-        if given is not None:
-            raise Refused(Refusal.INVALID, "This stage is not of kind LOST. Leave lostReason out.", "lostReason")
-        return None
-    if given is None and (is_lost(standing) or standing.lead["lost_reason"] is not None):
-        return None
-    return await settled_reason(change, given, "lostReason", shown={"lead": standing.lead["id"]})
+    has_one = is_lost(standing) or standing.lead["lost_reason"] is not None
+    shown = {"lead": standing.lead["id"]} if stage["kind"] == StageKind.LOST else None
+    return await reason_to_enter(change, stage, given, has_one=has_one, shown=shown)
 
 
 def expect_complete(

@@ -14,7 +14,7 @@ from resolvers.changes import run_sizes
 from resolvers.changes.locks import expect_not_deleting
 from resolvers.changes.pipeline_stages import expect_open_stage, lock_stages_around, take_stages
 from resolvers.changes.pipelines.empty_stage import start_emptying
-from resolvers.changes.pipelines.leaving import bury, lock_first, move_together
+from resolvers.changes.pipelines.leaving import bury, lock_first, move_together, reason_to_leave
 
 LEADS_IN = Statement(
     text("SELECT count(*) AS leads FROM lead WHERE org_id = :org_id AND stage_id = :stage_id").bindparams(ORG)
@@ -22,7 +22,11 @@ LEADS_IN = Statement(
 
 
 async def delete_stage(
-    change: Change, stage_id: UUID, move_leads_to: UUID | None = None, expected_version: int | None = None
+    change: Change,
+    stage_id: UUID,
+    move_leads_to: UUID | None = None,
+    lost_reason: str | None = None,
+    expected_version: int | None = None,
 ) -> Mapping[str, Any]:
     """Delete a stage. Its leads, if any, go to the end of another stage, in their order, each with its own event.
 
@@ -30,7 +34,7 @@ async def delete_stage(
 
     Raises `Refused`: NOT_FOUND; STAGE_BEING_DELETED, showing its run; CONFLICT, LAST_OPEN_STAGE or
     STAGE_NOT_EMPTY, showing the stage; EXTERNAL_ID_TAKEN when they would enter a pipeline that has a lead of the same
-    external id; INVALID.
+    external id; REASON_REQUIRED, REASON_UNKNOWN where they are lost by it; INVALID.
     """
     shape = await lock_stages_around(change, stage_id)
     stage = shape.stage(stage_id, expected_version)
@@ -61,11 +65,12 @@ async def delete_stage(
             "moveLeadsTo",
             shown={"stage": stage_id},
         )
-    if total > run_sizes.AT_ONCE and move_leads_to is not None:
-        return await start_emptying(change, stage, taken[move_leads_to], total)
-    if total and move_leads_to is not None:
-        leads = await lock_first(change, stage_id, total)
-        await move_together(change, leads, stage, taken[move_leads_to])
+    target = taken.get(move_leads_to) if move_leads_to is not None and total else None
+    if target is not None:
+        why = await reason_to_leave(change, stage, target, lost_reason)
+        if total > run_sizes.AT_ONCE:
+            return await start_emptying(change, stage, target, total, why)
+        await move_together(change, await lock_first(change, stage_id, total), stage, target, why)
     await bury(change, shape, stage, total)
     return {
         "deleted_stage_id": f"stage_{stage_id}",

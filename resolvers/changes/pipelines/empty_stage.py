@@ -45,7 +45,9 @@ TAKEN_IDS = Statement(
 """A lead whose external id another pipeline has already."""
 
 
-async def start_emptying(change: Change, stage: Row, target: Row, total: int) -> Mapping[str, Any]:
+async def start_emptying(
+    change: Change, stage: Row, target: Row, total: int, lost_reason: str | None
+) -> Mapping[str, Any]:
     """Start the run that empties and deletes a taken stage. Raises `Refused` EXTERNAL_ID_TAKEN."""
     if target["pipeline_id"] != stage["pipeline_id"]:
         taken = {"stage_id": stage["id"], "pipeline_id": target["pipeline_id"]}
@@ -56,7 +58,8 @@ async def start_emptying(change: Change, stage: Row, target: Row, total: int) ->
                 "moveLeadsTo",
             )
     run_id = new_id()
-    await start(change, {"stage_id": stage["id"], "move_leads_to": target["id"]}, total, run_id)
+    given = {"stage_id": stage["id"], "move_leads_to": target["id"], "lost_reason": lost_reason}
+    await start(change, given, total, run_id)
     await _mark(change, stage, run_id)
     return {
         "run": run_id,
@@ -78,7 +81,7 @@ async def _batch(change: Change, given: Given, done: int) -> Step:
     expect_not_deleting(target, "moveLeadsTo")
     leads = await lock_first(change, stage_id, run_sizes.BATCH)
     if leads:
-        await move_together(change, leads, stage, target)
+        await move_together(change, leads, stage, target, given.get("lost_reason"))
     return Step(len(leads))
 
 

@@ -18,6 +18,7 @@ from models.rules.stage_kind import StageKind
 from models.tables.event import NewEvent
 from resolvers.changes.leads.closing import CLOSING
 from resolvers.changes.leads.entering import ENTERS, entered, step_of
+from resolvers.changes.leads.lost_reasons import reason_to_enter
 from resolvers.changes.pipeline_stages import PipelineStages, arrange
 from resolvers.changes.pipelines.stages import FIELDS
 from resolvers.changes.stage_totals import count
@@ -30,6 +31,16 @@ FIRST_LEADS = Statement(
         """
     ).bindparams(ORG)
 )
+
+WITHOUT_REASON = Statement(
+    text(
+        """
+        SELECT id FROM lead WHERE org_id = :org_id AND stage_id = :stage_id
+            AND lost_reason IS NULL AND disqualified_at IS NULL LIMIT 1
+        """
+    ).bindparams(ORG)
+)
+"""A lead that has not been lost."""
 
 LOCK_THESE = Statement(
     text(
@@ -81,13 +92,22 @@ async def lock_first(change: Change, stage_id: UUID, most: int) -> list[Row]:
     return sorted(locked, key=lambda lead: (lead["rank"], lead["id"]))
 
 
-async def move_together(change: Change, leads: Sequence[Row], stage: Row, target: Row) -> None:
-    """Move locked leads of a stage to the end of the target. Both stages are kept or taken."""
+async def reason_to_leave(change: Change, stage: Row, target: Row, given: str | None) -> str | None:
+    """The reason for which the leads of a stage are lost in the target; None where they are not, or were before.
+
+    Raises `Refused`: REASON_REQUIRED, REASON_UNKNOWN, INVALID.
+    """
+    has_one = stage["kind"] == StageKind.LOST or await change.first(WITHOUT_REASON, stage_id=stage["id"]) is None
+    return await reason_to_enter(change, target, given, has_one=has_one, shown={"stage": stage["id"]})
+
+
+async def move_together(
+    change: Change, leads: Sequence[Row], stage: Row, target: Row, lost_reason: str | None = None
+) -> None:
+    """Move locked leads of a stage to the end of the target, for this reason if they are lost there. Both stages are
+    kept or taken."""
     last = await change.first(LAST_RANK, stage_id=target["id"])
-    new_events = [
-        entered(lead, target, describe(lead, {"lost_reason": None}) if _loses_reason(lead, target) else None)
-        for lead in leads
-    ]
+    new_events = [_entered(lead, target, lost_reason) for lead in leads]
     with expect_unique("moveLeadsTo"):
         await change.run(
             MOVE_ALL,
@@ -95,6 +115,7 @@ async def move_together(change: Change, leads: Sequence[Row], stage: Row, target
             ranks=rank.spread(len(leads), last["rank"] if last else None),
             ids=[new_event.id for new_event in new_events],
             kind=target["kind"],
+            lost_reason=lost_reason,
             from_kind=stage["kind"],
             pipeline_id=target["pipeline_id"],
             stage_id=target["id"],
@@ -108,12 +129,14 @@ async def move_together(change: Change, leads: Sequence[Row], stage: Row, target
         change.emit(new_event)
 
 
-def _loses_reason(lead: Row, target: Row) -> bool:
-    """Whether a lead is no longer lost in the target, as `closing.STAYS_LOST` says."""
-    stays = target["kind"] == StageKind.LOST or (
-        target["kind"] == StageKind.OPEN and lead["disqualified_at"] is not None
-    )
-    return lead["lost_reason"] is not None and not stays
+def _entered(lead: Row, target: Row, lost_reason: str | None) -> NewEvent:
+    """The event of a lead that moves, with the change of its reason, as `CLOSING` makes it."""
+    kept = lead["lost_reason"]
+    if target["kind"] == StageKind.LOST:
+        why = lost_reason if kept is None else kept
+    else:
+        why = kept if target["kind"] == StageKind.OPEN and lead["disqualified_at"] is not None else None
+    return entered(lead, target, describe(lead, {"lost_reason": why}) if why != kept else None)
 
 
 def _still_closed(lead: Row) -> Any:

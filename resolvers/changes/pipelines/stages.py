@@ -48,7 +48,7 @@ NEW_STAGES = inserted(
         "required_fields": "string_to_array(new.required, ',')",
         "position": "CAST(:position AS int) + new.nth - 1",
     },
-    default=("deleted_at", "deleting_run_id"),
+    default=("deleted_at", "deleting_run_id", "rot_check_at"),
 )
 
 INSERT_STAGES = Statement(
@@ -78,7 +78,7 @@ FIELDS = Fields(
     required_fields=_each_once,
 )
 
-REVISE_STAGE = FIELDS.revise()
+REVISE_STAGE = FIELDS.revise("rot_check_at")
 
 KNOWN_STAGES = Statement(
     text("SELECT id FROM stage WHERE org_id = :org_id AND id = ANY(CAST(:ids AS uuid[]))").bindparams(ORG)
@@ -145,7 +145,9 @@ async def update_stage(
             "kind",
             shown={"stage": stage_id},
         )
-    await rewrite(change, REVISE_STAGE, stage, changes)
+    # An instant that has passed: its leads are looked at again by the new days.
+    look = {"rot_check_at": stage["updated_at"]} if changes.keys() & {"kind", "rotten_after_days"} else {}
+    await rewrite(change, REVISE_STAGE, stage, {**changes, **look})
     if decisive:
         await refresh_totals(change.connection, change.org_id, [stage_id])
     updated = Changed(EventType.STAGE_UPDATED, describe(stage, changes))

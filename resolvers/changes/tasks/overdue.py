@@ -1,43 +1,21 @@
-"""Recording open tasks that pass their deadline, as events in the log of their organisation.
-
-Every process looks again and again, also right after it has started, for open tasks whose deadline has passed and that
-have not been recorded as overdue. The first process records them, in small batches. The mark on the task is set in the
-transaction that writes the event, so each is recorded once, however many processes look or were down at the time.
+"""Recording open tasks that pass their deadline, as `passing_time` says.
 
 A task is recorded again after it was given another due time, or was reopened, but not because another assignee's clock
 moved the end of its day. A task that is late already when it is created or imported is recorded like any other: a
-reader of late tasks means all of them. Many of them come batch by batch, each organisation in its turn.
+reader of late tasks means all of them.
 """
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.events import Cause, append
+from engine.background.passing_time import TIME, Recorder
+from engine.change.events import append
 from engine.read.rows import ORG
-from models.database import UNREACHABLE, Database, Row, Statement
+from models.database import Connection, Row, Statement
 from models.event_types import Overdue
-from models.tables.event import ActorKind, NewEvent
-from models.timeouts import BACKGROUND
-
-log = logging.getLogger("dealboard.overdue")
-
-BATCH = 500
-"""Tasks that one transaction records."""
-
-BETWEEN = 0.05
-"""Seconds between two batches of an organisation, in which its log is free for others."""
-
-TIME = Cause(ActorKind.SYSTEM)
-"""Nobody makes a task overdue."""
-
-CLOCK = Statement(text("SELECT clock_timestamp()"))
-"""The time of the database, by which a task's `overdue` is read as well: all processes go by one clock."""
+from models.tables.event import NewEvent
 
 LATE = Statement(
     text(
@@ -76,42 +54,14 @@ LOCK_LATE = Statement(
 """Take the tasks of a batch, with their leads as they are now. What a change or another process holds is left for the
 next time, so nobody waits for this and this waits for nobody. It is no change of the tasks: their version stays."""
 
-Wake = Callable[[UUID], Awaitable[None]]
-"""Notifies every process that an organisation's log has grown."""
 
-
-async def record_overdue(database: Database, now: datetime, wake: Wake) -> None:
-    """Record every open task whose deadline was before this instant and that has not been recorded as overdue."""
-    async with database.transaction(BACKGROUND) as connection:
-        waiting = [row["org_id"] for row in await LATE.all(connection, now=now)]
-    while waiting:
-        waiting = [org_id for org_id in waiting if await _record_some(database, org_id, now, wake)]
-        if waiting:
-            await asyncio.sleep(BETWEEN)
-
-
-async def _record_some(database: Database, org_id: UUID, now: datetime, wake: Wake) -> bool:
-    """Record a batch of an organisation's tasks; returns whether there may be more. Failures do not stop the others."""
-    try:
-        count = await _record_batch(database, org_id, now)
-        if count:
-            await wake(org_id)
-    except UNREACHABLE:
-        raise
-    except Exception:
-        log.exception("overdue tasks of the organisation %s could not be recorded", org_id)
-        return False
-    return count == BATCH
-
-
-async def _record_batch(database: Database, org_id: UUID, now: datetime) -> int:
-    """Record a batch, in a transaction; returns its number of tasks."""
-    async with database.transaction(BACKGROUND) as connection:
-        tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
-        if tasks:
-            in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
-            await append(connection, org_id, [_new_event(task) for task in in_order], TIME)
-    return len(tasks)
+async def _record_batch(connection: Connection, org_id: UUID, now: datetime, size: int) -> tuple[int, int]:
+    """Record a batch of tasks."""
+    tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=size)
+    if tasks:
+        in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
+        await append(connection, org_id, [_new_event(task) for task in in_order], TIME)
+    return len(tasks), len(tasks)
 
 
 def _new_event(task: Row) -> NewEvent:
@@ -125,26 +75,4 @@ def _new_event(task: Row) -> NewEvent:
     )
 
 
-@asynccontextmanager
-async def recording_overdue(database: Database, seconds: float, wake: Wake) -> AsyncIterator[None]:
-    """Record overdue tasks in the background: at once, then every so many seconds; 0 leaves it to other processes."""
-    if seconds == 0:
-        yield
-        return
-    task = asyncio.create_task(_keep_recording(database, seconds, wake))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _keep_recording(database: Database, seconds: float, wake: Wake) -> None:
-    while True:
-        try:
-            async with database.acquire() as connection:
-                now = await CLOCK.value(connection)
-            await record_overdue(database, now, wake)
-        except Exception as failure:
-            log.warning("overdue tasks could not be recorded, trying again: %s", failure)
-        await asyncio.sleep(seconds)
+OVERDUE = Recorder("overdue tasks", LATE.all, _record_batch)

@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Uuid, any_, func
 
-from engine.read.filters import between, one_of
+from engine.read.filters import between, one_of, parse_ids
 from engine.read.json_text import among, quoted
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import OfEach, Rows, rows
-from engine.read.slots import Args
+from engine.read.slots import Args, Slot
 from models.event_types import EventType
-from models.rules.ids import parse_id, split_id
+from models.rules.ids import parse_id
 from models.tables.event import Event
 from models.tables.merged_record import MergedRecord
 from resolvers.reads.events.concerns import concerns
@@ -43,19 +43,27 @@ def _happened(found: R, args: Args) -> R:
     return found.where(*(FILTERS[name](found.entity, value) for name, value in wanted.items()))
 
 
-def _of_record(event: Any, id: Any) -> Any:
+def _of_record(event: Any, id: Slot) -> Any:
     """The events of a record: a lead's events name it as their lead, those of other records as their record."""
-    record_id = id.bind(Uuid(), lambda text: split_id(text)[1])
-    return event.number == any_(_numbers("record_id", record_id).concat(_numbers("lead_id", record_id)))
+    return _naming(event, id.bind(ARRAY(Uuid()), lambda text: parse_ids(None, [text])))
 
 
-def _numbers(column: str, record_id: Any) -> Any:
-    """The numbers of the events that name a record in a column, as an array.
+def _of_records(event: Any, ids: Slot) -> Any:
+    """The same for one of several records."""
+    return _naming(event, ids.bind(ARRAY(Uuid()), lambda texts: parse_ids(None, texts)))
+
+
+def _naming(event: Any, ids: Any) -> Any:
+    return event.number == any_(_numbers("record_id", ids).concat(_numbers("lead_id", ids)))
+
+
+def _numbers(column: str, ids: Any) -> Any:
+    """The numbers of the events that name one of these records in a column, as an array.
 
     As one condition OR the other, PostgreSQL would search the whole log for the few events of a record.
     """
     named = rows(Event)
-    found = named.where(getattr(named.entity, column) == record_id).select(named.entity.number)
+    found = named.where(getattr(named.entity, column) == any_(ids)).select(named.entity.number)
     return func.array(found.scalar_subquery(), type_=ARRAY(BigInteger()))
 
 
@@ -63,6 +71,7 @@ FILTERS: Mapping[str, Any] = {
     "types": lambda event, types: among(event.type, types),
     "actor_ids": lambda event, ids: one_of(event.actor_id, "member", ids),
     "record_id": _of_record,
+    "record_ids": _of_records,
     "concerns": lambda event, id: concerns(event, id.bind(Uuid(), lambda text: parse_id("member", text))),
     "occurred_at": lambda event, limits: between(event.occurred_at, limits, INSTANT, "from_", "to"),
 }

@@ -82,6 +82,7 @@ FILTERS: Mapping[str, Any] = {
     "customer_id": lambda task, id: task.customer_id == named("customer", id),
     "customer_ids": lambda task, ids: task.customer_id == any_(all_named("customer", ids)),
     "parent_id": _is("parent_id", "task"),
+    "parent_ids": lambda task, ids: one_of(task.parent_id, "task", ids),
     "is_subtask": _set("parent_id"),
     "overdue": _overdue,
     "has_due_date": _set("deadline"),

@@ -18,10 +18,15 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.behind.FIND": "which consumers of organisations that were named are behind",
     "engine.background.behind.LOOK": "which consumers of the next 500 organisations are behind; each second",
     "engine.background.positions.NOT_DONE": "which consumers are behind; shown to operators",
+    "engine.background.runs.WITH_ENDED": "which organisations have runs to delete; each hour",
+    "engine.background.runs.COUNTS": "how many runs there are, for metrics; every 15 seconds",
+    "server.process.listing_runs.LISTED": "the runs of all organisations, for the command `dealboard runs`",
+    "server.process.listing_runs.KNOWN": "whether there is an organisation of this key; the same command",
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
     "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
+    "resolvers.changes.leads.rotten.DUE": "which organisations have leads that may have gone stale",
 }
 """Statements of several organisations, which Citus sends to all nodes, and what for. None is part of a request."""
 

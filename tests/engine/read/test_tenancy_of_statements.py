@@ -23,6 +23,10 @@ ACROSS: Mapping[str, list[str]] = {
     "engine.live.feed.HEADS": ["event_log event_log"],
     "engine.change.idempotency.FORGETTABLE": ["organisation organisation", "outcome outcome", "outcome outcome"],
     "engine.background.runner.UNFINISHED": ["run run"],
+    "engine.background.runs.WITH_ENDED": ["run run"],
+    "engine.background.runs.COUNTS": ["run run"],
+    "server.process.listing_runs.LISTED": ["run run", "organisation organisation"],
+    "server.process.listing_runs.KNOWN": ["organisation organisation"],
     "engine.live.retention.OLD": ["event_log log", "event event"],
     "engine.background.behind.FIND": ["event_log log", "organisation own", "consumer consumer", "event event"],
     "engine.background.behind.LOOK": [
@@ -38,6 +42,7 @@ ACROSS: Mapping[str, list[str]] = {
     ],
     "resolvers.changes.created_values.UNFILLED": ["event_log event_log"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
+    "resolvers.changes.leads.rotten.DUE": ["stage stage", "lead lead"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
 and which organisations have new, old or late records, records without words or keys, runs to work on, or events that a

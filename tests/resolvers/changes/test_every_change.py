@@ -22,7 +22,8 @@ RECORDS = ("pipeline", "stage", "lead", "task", "activity", "contact", "customer
 FOLLOWING = frozenset(
     (
         "created_at updated_at version rank position deadline overdue_told_at is_default stage_entered_at"
-        " last_activity_at has_open_task turn qualified_at disqualified_at converted_at converted_from_id closed_at"
+        " last_activity_at has_open_task rotten_told_at rot_check_at turn"
+        " qualified_at disqualified_at converted_at converted_from_id closed_at"
         " finished_at completed_at archived_at deleted_at words sort_key"
         " name_key domain_key email_key"
     ).split()
@@ -30,7 +31,7 @@ FOLLOWING = frozenset(
 """Columns that follow from an event: when something happened, a record's place in a list, and whose turn it is in a
 pool, which follows from who was assigned."""
 
-UNCOUNTED = {"last_activity_at", "has_open_task", "turn", "words"}
+UNCOUNTED = {"last_activity_at", "has_open_task", "rotten_told_at", "rot_check_at", "turn", "words"}
 """Columns that nobody edits, and that follow from other records."""
 
 SPOKEN: Mapping[str, Mapping[str, str]] = {

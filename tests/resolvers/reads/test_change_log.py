@@ -59,6 +59,9 @@ async def test_the_log_says_who_changed_what(world: World, strangers: World) -> 
     }
     assert await describe(recordId=world["Ada"]) == [newest, (await describe(recordId=world["Ada"]))[1]]
     assert {node["recordId"] for node in await describe(recordId=world["Ada"])} == {world["Ada"]}
+    several = await describe(recordIds=[world["Sales"], world["Ada"]])
+    assert several == [*await describe(recordId=world["Ada"]), *await describe(recordId=world["Sales"])]
+    assert await describe(recordIds=[]) == await describe(recordIds=[strangers["Ada"]]) == []
     assert [node["type"] for node in await describe(recordId=world["Sales"])] == ["PIPELINE_CREATED"]
     assert [node["recordId"] for node in await describe(types=["CUSTOMER_CREATED"])] == [world["Acme"]]
     assert [node["type"] for node in await describe(actorIds=[world["mia"]])] == ["LEAD_UPDATED", "CONTACT_CREATED"]

@@ -17,9 +17,10 @@ from models.database import Database, Statement
 from models.tables.lead import Lead
 from resolvers.conditions.fields import FIELDS
 from resolvers.conditions.operators import OPERATORS, Kind
+from resolvers.conditions.parsing import WrongCondition, parse, settled
 from resolvers.conditions.sql import CHECKS, compiled
 from resolvers.conditions.stored import stored
-from resolvers.conditions.tree import Condition, WrongCondition, as_data, parse, settled
+from resolvers.conditions.tree import Condition, as_data
 from schema.api import graphql_schema
 from tests.support.api import Api
 from tests.support.reading.conditions import Draw, meets
@@ -169,6 +170,36 @@ def test_what_makes_no_sense_is_not_kept(condition: Any, path: str) -> None:
     with pytest.raises(WrongCondition) as refused:
         kept(condition)
     assert ".".join(refused.value.path) == path
+
+
+WRONG: dict[str, Any] = {
+    "or": [
+        {"score": {"isSet": True}},
+        {"not": {"title": {"in": ["", "right", "x" * 201]}}},
+        {"and": [{"value": {"atLeast": {"amount": "1", "currency": "EURO"}}}, {"createdAt": {"withinLastDays": -1}}]},
+        {"ownerId": {"is": "lead_018bcfe5-6800-7000-8000-000000000000"}},
+    ]
+}
+"""A condition with five faults in its values."""
+
+PLACES = ["or.1.not.title.in.0", "or.1.not.title.in.2", "or.2.and.0.value.atLeast.currency"]
+PLACES += ["or.2.and.1.createdAt.withinLastDays", "or.3.ownerId.is"]
+
+
+async def test_all_faults_are_found_at_once(api: Api, world: World) -> None:
+    """Each with its path, when a condition is previewed."""
+    with pytest.raises(RequestError) as previewed:
+        await api(MATCHING, {"c": WRONG})
+    # A list is one value of the statement, so the first fault of each is reported.
+    places = [f"condition.{place}".removesuffix(".0") for place in PLACES if place != PLACES[1]]
+    assert [error.message.partition(":")[0] for error in previewed.value.errors] == places
+    with pytest.raises(RequestError) as previewed:
+        await api(MATCHING, {"c": {"and": [{"and": []}, {"not": {"or": []}}, {"kind": {"in": []}}]}})
+    assert [error.extensions["path"] for error in previewed.value.errors if error.extensions] == [
+        ["condition", "and", 0, "and"],
+        ["condition", "and", 1, "not", "or"],
+        ["condition", "and", 2, "kind", "in"],
+    ]
 
 
 async def test_exactly_one_key_stands_in_each_place(api: Api, world: World) -> None:

@@ -32,7 +32,7 @@ LEADS: Mapping[str, dict[str, str]] = {
               "expectedCloseDate": "2026-03-01", "contactId": "Nora", "score": "7"},
     "Cups": {"stageId": "Contacted", "ownerId": "mia", "value": "250", "currency": "USD",
              "expectedCloseDate": "2026-03-31", "customerId": "Umbra", "score": "3"},
-    "Doors": {"stageId": "Lost", "ownerId": "rita", "value": "50", "currency": "EUR"},
+    "Doors": {"stageId": "Lost", "lostReason": "Too dear", "ownerId": "rita", "value": "50", "currency": "EUR"},
     "Edges": {"stageId": "Offer", "ownerId": "mia", "value": "250", "currency": "EUR",
               "expectedCloseDate": "2026-04-01", "contactId": "Omar", "customerId": "Fjord"},
     "Forks": {"stageId": "Won", "ownerId": "rita", "value": "1000", "currency": "JPY",
@@ -63,6 +63,9 @@ FILTERS: Mapping[str, tuple[dict[str, Any], str]] = {
     "a next step": ({"hasNextTask": True}, "Bolts Doors"),
     "no next step": ({"hasNextTask": False}, "Apples Cups Edges Forks"),
     "open, without a next step": ({"hasNextTask": False, "closed": False}, "Apples Cups Edges"),
+    "stale": ({"isRotten": True}, "Apples"),
+    "not stale": ({"isRotten": False}, "Bolts Cups Doors Edges Forks"),
+    "not stale, and open": ({"isRotten": False, "closed": False}, "Bolts Cups Edges"),
     "a currency": ({"currency": "EUR"}, "Bolts Doors Edges"),
     "a currency that nothing is in": ({"currency": "CHF"}, ""),
     "a value from": ({"value": {"min": "250"}}, "Cups Edges Forks"),
@@ -140,6 +143,8 @@ async def leads(api: Api, database: Database) -> World:
         made = await world.change("createTask", {"title": "Call", "leadId": world[title]}, "task { id }")
     await world.change("completeTask", {"taskId": made["task"]["id"]})
     await world.sql("UPDATE lead SET stage_entered_at = now() + interval '1 day' WHERE title = 'Cups'")
+    await world.sql("UPDATE lead SET stage_entered_at = now() - interval '9 days' WHERE title = 'Apples'")
+    await world.sql("UPDATE stage SET rotten_after_days = 8 WHERE name IN ('New', 'Contacted')")
     await world.sql("UPDATE lead SET updated_at = now() + interval '1 day' WHERE title = 'Apples'")
     return world
 

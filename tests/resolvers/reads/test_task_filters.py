@@ -55,6 +55,8 @@ async def test_by_what_they_are_about(world: World) -> None:
         assert await found(world, {name: id}) == [name, "All"]
     assert await found(world, links) == ["All"]
     assert await found(world, {"parentId": world["None"]}) == ["Part"]
+    assert await found(world, {"parentIds": [world["None"], world["All"]]}) == ["Part"]
+    assert await found(world, {"parentIds": []}) == await found(world, {"parentIds": [world["All"]]}) == []
     assert await found(world, {"isSubtask": True}) == ["Part"]
     assert await found(world, {"isSubtask": False, "leadId": world["Ada"]}) == ["leadId", "All"]
     rows = await world.lead("Ada", f'tasks(filter: {{contactId: "{links["contactId"]}"}}) {{ nodes {{ title }} }}')

@@ -91,6 +91,18 @@ async def test_an_address_counts_as_verified_unless_the_issuer_denies_it(
     assert caller.email_verified is verified
 
 
+@pytest.mark.parametrize("name", ["sub", "uid"])
+async def test_nobody_is_an_imported_member(name: str) -> None:
+    """A token with the name that an import gives to a member who has not signed in is refused."""
+    for subject in ("imported:jane@acme.com", "imported:"):
+        claims = {"sub": None, name: subject}
+        wrong = await refused(token(**claims), claim_subject=name)
+        assert isinstance(wrong, NotAuthenticated)
+        assert f"The `{name}` claim of this token begins with `imported:`" in wrong.message
+    caller = await Authenticator(settings()).authenticate(token(sub="Imported: jane"), None)
+    assert caller.subject == "Imported: jane"
+
+
 @pytest.mark.parametrize("role", ["viewer", "REP", "Manager", "aDmIn"])
 async def test_the_case_of_a_role_does_not_matter(role: str) -> None:
     """A role is accepted in any spelling of upper and lower case."""

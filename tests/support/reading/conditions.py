@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from models.rules.ids import parse_id
 from tests.support.reading.pages import BadArgument
 from tests.support.reading.records import Record, World, lower, public_id, resolved, snake
+from tests.support.reading.transitions import rotten_since
 
 TEXTS = ("title", "description", "source", "externalId", "lostReason", "currency", "contactName", "contactEmail",
          "contactPhone", "contactJobTitle", "customerName", "customerWebsite", "customerIndustry", "customerPhone",
@@ -18,7 +19,7 @@ TEXTS = ("title", "description", "source", "externalId", "lostReason", "currency
 NUMBERS = ("score", "probability")
 DATES = ("expectedCloseDate",)
 INSTANTS = ("createdAt", "updatedAt", "stageEnteredAt", "lastActivityAt", "qualifiedAt", "closedAt")
-BOOLEANS = ("qualified", "closed", "converted", "hasNextTask", "ownerInactive")
+BOOLEANS = ("qualified", "closed", "converted", "hasNextTask", "ownerInactive", "isRotten")
 CHOICES = {"kind": ("LEAD", "OPPORTUNITY"), "stageKind": ("OPEN", "WON", "LOST")}
 IDS = {"pipelineId": "pipeline", "stageId": "stage", "ownerId": "member", "contactId": "contact",
        "customerId": "customer"}  # fmt: skip
@@ -176,6 +177,8 @@ def field_of(world: World, lead: Record, field: str) -> Any:
         return row[f"{field}_at"] is not None
     if field == "hasNextTask":
         return bool(world.all("task", lead_id=row["id"], status="OPEN"))
+    if field == "isRotten":
+        return rotten_since(world, lead, {}) is not None
     if field == "ownerInactive":
         owner = world.one("member", row["owner_id"])
         return owner is not None and not owner.row["active"]

@@ -111,7 +111,7 @@ class Builder:
         return self.tables
 
     def _runs(self) -> None:
-        for nth, state in enumerate(("RUNNING", "FINISHED", "FAILED")):
+        for nth, state in enumerate(("RUNNING", "FINISHED", "FAILED", "CANCELLED")):
             self.add("run", kind=self.random.choice(["delete_stage", "reassign_all"]), input="{}", state=state,
                      total=900, done=300 * nth, error=self.text() if state == "FAILED" else None,
                      made_by_id=self.one("member"),

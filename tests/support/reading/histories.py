@@ -26,6 +26,8 @@ def activities(world: World, given: Given, **columns: Any) -> Page:
             "authorIds": lambda ids: row["author_id"] in ids,
             "leadId": lambda id: row["lead_id"] == resolved(world, "lead", id),
             "contactId": lambda id: row["contact_id"] == resolved(world, "contact", id),
+            "leadIds": lambda ids: row["lead_id"] in [resolved(world, "lead", id) for id in ids],
+            "contactIds": lambda ids: row["contact_id"] in [resolved(world, "contact", id) for id in ids],
             "occurredAt": lambda limits: within(row["occurred_at"], limits),
         }
         return all(tests[name](value) for name, value in given.get("filter", {}).items())
@@ -49,6 +51,7 @@ def happened(world: World, given: Given, events: list[Record]) -> Page:
             "types": lambda types: published(row["type"]) in types,
             "actorIds": lambda ids: row["actor_id"] in ids,
             "recordId": lambda id: id in (row["record_id"], row["lead_id"]),
+            "recordIds": lambda ids: not {row["record_id"], row["lead_id"]}.isdisjoint(ids),
             "concerns": lambda id: id == row["owner_id"] or concerns(world, row, f"member_{id}"),
             "occurredAt": lambda limits: within(row["occurred_at"], limits),
         }
@@ -219,6 +222,9 @@ EVERY: Mapping[str, Rule] = {
 HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
     ("Query", "activities"): lambda world, source, given: activities(world, given),
     ("Lead", "activities"): lambda world, lead, given: activities(world, given, lead_id=lead.row["id"]),
+    ("Query", "runs"): lambda world, source, given: Page(
+        world.all("run", **({"state": given["state"]} if given.get("state") else {})), given
+    ),
     ("Query", "changeLog"): lambda world, source, given: happened(world, given, world.all("event")),
     ("Lead", "timeline"): timeline,
     ("Activity", "author"): to_one("member", "author_id"),

@@ -92,6 +92,7 @@ ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Task", "blocks"): ({"DUE": Order("deadline", _aware), "CREATED_AT": BY_ID}, "CREATED_AT", "ASC"),
     ("Query", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
     ("Lead", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
+    ("Query", "runs"): ({"CREATED_AT": BY_ID}, "CREATED_AT", "DESC"),
     ("Query", "changeLog"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
     ("Lead", "timeline"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
     ("Lead", "stageHistory"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "ASC"),

@@ -18,7 +18,7 @@ from tests.support.reading.rights import RIGHTS_RULES
 from tests.support.reading.routing import ROUTING_RULES
 from tests.support.reading.search import fields_of, finds
 from tests.support.reading.tasks import TASK_RULES, has_next, parse_zone
-from tests.support.reading.transitions import TRANSITION_RULES
+from tests.support.reading.transitions import TRANSITION_RULES, rotten_since
 
 LONGEST_SEARCH = 200
 REFERRED = ("pipeline", "stage", "owner", "contact", "customer")
@@ -55,19 +55,27 @@ def parse_search(text: str) -> str:
     return parse_text(text)
 
 
+NOUNS = {
+    **dict.fromkeys(("ownerId", "authorId", "actorId", "assigneeId"), "member"),
+    "parentId": "task",
+    "recordId": None,
+}
+"""The type of the ids in parts of filters, where it is not in their names; None for any."""
+
+
 def parse_filter(given: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a filter that are not null."""
     parsed = {name: value for name, value in given.items() if value is not None}
     for name, value in parsed.items():
         if name.endswith("Ids"):
-            prefix = "member" if name in ("ownerIds", "authorIds", "actorIds", "assigneeIds") else name[:-3]
-            parsed[name] = [parse_id(prefix, text) for text in value]
+            prefix = NOUNS.get(name[:-1], name[:-3])
+            parsed[name] = [split_id(text)[1] if prefix is None else parse_id(prefix, text) for text in value]
         elif name == "concerns":
             parsed[name] = parse_id("member", value)
         elif name == "recordId":
             parsed[name] = split_id(value)[1]
         elif name.endswith("Id"):
-            parsed[name] = parse_id({"assigneeId": "member", "parentId": "task"}.get(name, name[:-2]), value)
+            parsed[name] = parse_id(NOUNS.get(name) or name[:-2], value)
         elif name == "timeZone":
             parsed[name] = parse_zone(parse_text(value))
         elif name == "search":
@@ -154,6 +162,7 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
         "ownerInactive": lambda wanted: owner_inactive(world, lead) == wanted,
         "closed": lambda closed: (row["closed_at"] is not None) == closed,
         "hasNextTask": lambda wanted: has_next(world, lead) == wanted,
+        "isRotten": lambda wanted: (rotten_since(world, lead, {}) is not None) == wanted,
         "currency": lambda code: row["currency"] == code,
         "value": lambda limits: between(row["value"], limits, "min", "max"),
         "expectedCloseDate": lambda limits: between(row["expected_close_date"], limits, "from", "to"),
@@ -187,6 +196,7 @@ def is_wanted(world: World, record: Record, wanted: Mapping[str, Any]) -> bool:
     row = record.row
     tests: dict[str, Callable[[Any], bool]] = {
         "customerId": lambda id: row["customer_id"] == resolved(world, "customer", id),
+        "customerIds": lambda ids: row["customer_id"] in [resolved(world, "customer", id) for id in ids],
         "hasContacts": lambda has: bool(world.all("contact", customer_id=row["id"], archived_at=None)) == has,
     }
     columns = {"hasCustomer": "customer_id", "hasEmail": "email", "hasPhone": "phone", "hasWebsite": "website"}

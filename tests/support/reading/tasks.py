@@ -66,7 +66,7 @@ def passes(world: World, task: Record, wanted: Given) -> bool:
     }
     for noun in ("assignee", "lead", "contact", "customer", "parent"):
         tests[f"{noun}Id"] = lambda id, noun=noun: row[f"{noun}_id"] == resolved(world, noun, id)  # type: ignore[misc]
-    for noun in ("lead", "contact", "customer"):
+    for noun in ("lead", "contact", "customer", "parent"):
         tests[f"{noun}Ids"] = lambda ids, noun=noun: (  # type: ignore[misc]
             row[f"{noun}_id"] in [resolved(world, noun, id) for id in ids]
         )

@@ -71,11 +71,13 @@ async def test_filters_and_orders(world: World) -> None:
     made = await world.change("createContact", given, "contact { address notes }")
     assert made["contact"] == {"address": "1 Main St\nBonn", "notes": "Writes"}
     listed = "query($f: ContactFilter) { contacts(filter: $f) { nodes { name } } }"
-    for wanted in ({"customerId": world["Acme"]}, {"hasCustomer": True}, {"hasEmail": False, "hasPhone": True}):
+    acme = ({"customerId": world["Acme"]}, {"customerIds": [world["Acme"]]})
+    for wanted in (*acme, {"hasCustomer": True}, {"hasEmail": False, "hasPhone": True}):
         found = await world.ask(listed, {"f": wanted})
         assert [contact["name"] for contact in found["contacts"]["nodes"]] == ["Zoe"]
     found = await world.ask(listed, {"f": {"hasEmail": True, "hasCustomer": True}})
     assert found["contacts"]["nodes"] == []
+    assert (await world.ask(listed, {"f": {"customerIds": []}}))["contacts"]["nodes"] == []
     await world.change("updateContact", {"contactId": world["contact of ian"], "notes": "Gone"})
     newest = "{ contacts(orderBy: { field: UPDATED_AT, direction: DESC }, first: 1) { nodes { name notes } } }"
     assert (await world.ask(newest))["contacts"]["nodes"] == [{"name": "Contact of ian", "notes": "Gone"}]

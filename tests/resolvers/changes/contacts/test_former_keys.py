@@ -151,3 +151,42 @@ async def test_other_organisations_know_nothing_of_it(world: World, strangers: W
     made, _ = await imported(strangers, customer="Acme GmbH")
     assert made == {"customer": 1}
     await customer(strangers, name="Other", externalId="c-1")
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+async def test_a_search_finds_a_contact_by_all_that_became_it(world: World, strangers: World, steps: int) -> None:
+    """By each e-mail address and telephone number, also its leads, and after it was renamed."""
+    bob = await contact(world, name="Bob Ábel", email="Bob.A+x@Bolt.example", phone="+49 (30) 12-34-56")
+    await world.change("updateLead", {"leadId": world["Ada"], "contactId": bob})
+    between = [await contact(world, name="Bobby", email=f"b{nth}@x.example") for nth in range(steps - 1)]
+    last = await contact(world, name="Robert", email="robert@else.example", phone="5550000")
+    await merged(world, "Contact", bob, *between, last)
+    asked = """query($s: String!) {
+        contacts(search: $s) { nodes { id } } leads(filter: { search: $s }) { nodes { title } }
+    }"""
+
+    async def found(text: str, place: World = world) -> tuple[list[str], list[str]]:
+        answer = await place.ask(asked, {"s": text})
+        return [one["id"] for one in answer["contacts"]["nodes"]], [one["title"] for one in answer["leads"]["nodes"]]
+
+    texts = ("bob.a+x@bolt.example", "BOB.A+X@Bolt.example", "bolt", "3012", "123456", "Abel", "robert 5550 bolt")
+    for text in (*texts, *(f"b{nth}@x.example" for nth in range(steps - 1))):
+        assert await found(text) == ([last], ["Ada"]), text
+        assert await found(text, strangers) == ([], [])
+    await world.change("updateContact", {"contactId": last, "name": "Rob", "phone": None})
+    assert await found("rob bob.a+x@bolt.example") == ([last], ["Ada"])
+    assert await found("robert 5550") == ([], [])
+    await expect_consistent(world.database)
+
+
+async def test_a_search_finds_a_customer_by_all_that_became_it(world: World) -> None:
+    """By its name, its web address, its telephone number and its external id, also its leads."""
+    old = await customer(world, **{**ACME, "externalId": "zq-9"}, phone="040 77 88 99")
+    await merged(world, "Customer", old, world["Acme"])
+    for text in ("acme.example", "778899", "zq-9"):
+        asked = """query($s: String!) {
+            customers(search: $s) { nodes { id } } leads(filter: { search: $s }) { nodes { title } }
+        }"""
+        answer = await world.ask(asked, {"s": text})
+        assert answer == {"customers": {"nodes": [{"id": world["Acme"]}]}, "leads": {"nodes": [{"title": "Eve"}]}}, text
+    await expect_consistent(world.database)

@@ -115,11 +115,15 @@ async def test_enters_the_first_open_stage_by_position(world: World) -> None:
     assert (made["lead"]["pipeline"]["name"], made["lead"]["stage"]["name"]) == ("Renewals", "Early")
 
 
-@pytest.mark.parametrize(("stage", "weighted"), [("Won", "80.00"), ("Lost", "0.00")])
-async def test_in_a_stage_where_deals_end_it_is_closed(world: World, stage: str, weighted: str) -> None:
-    """A lead that is created in a closing stage is closed from the start."""
-    made = await world.change("createLead", {"title": "A", "stageId": world[stage], "value": "80"}, SHOW)
+@pytest.mark.parametrize(("stage", "weighted", "why"), [("Won", "80.00", None), ("Lost", "0.00", "Too dear")])
+async def test_in_a_stage_where_deals_end_it_is_closed(
+    world: World, stage: str, weighted: str, why: str | None
+) -> None:
+    """A lead that is created in a closing stage is closed from the start; in a lost one, for a reason."""
+    given = {"title": "A", "stageId": world[stage], "value": "80", "lostReason": why}
+    made = await world.change("createLead", given, f"{SHOW} lead {{ lostReason }}")
     assert made["lead"]["closedAt"] is not None
+    assert made["lead"]["lostReason"] == why
     assert made["lead"]["weightedValue"] == weighted
     await expect_consistent(world.database)
 
@@ -249,3 +253,19 @@ async def test_events_hold_what_other_faces_need(world: World) -> None:
     await world.change("createLead", {"title": "A"})
     (event,) = await world.events(head)
     assert json.loads(event["data"]) == {}
+
+
+async def test_a_lost_lead_needs_one_of_the_reasons(world: World) -> None:
+    """The rule is that of moveLead: a reason in a lost stage, one that is offered where some are, none elsewhere."""
+    lost = {"title": "A", "stageId": world["Lost"]}
+    for why in (None, " "):
+        await world.refused("createLead", {**lost, "lostReason": why}, "REASON_REQUIRED", "lostReason")
+    for stage in ("New", "Won"):
+        given = {"title": "A", "stageId": world[stage], "lostReason": "Too dear"}
+        await world.refused("createLead", given, "INVALID", "lostReason")
+    await world.refused("createLead", {**lost, "lostReason": "a\0b"}, "INVALID", "lostReason")
+    await world.change("setLostReasons", {"reasons": ["Too dear"]})
+    await world.refused("createLead", {**lost, "lostReason": "Rain"}, "REASON_UNKNOWN", "lostReason")
+    made = await world.change("createLead", {**lost, "lostReason": "TOO DEAR"}, "lead { lostReason }")
+    assert made["lead"] == {"lostReason": "Too dear"}
+    await expect_consistent(world.database)

@@ -125,3 +125,37 @@ async def test_a_pipeline_says_whether_new_leads_are_routed(world: World) -> Non
     (event,) = await world.events(head)
     assert json.loads(event["data"]) == {"changes": {"routesNewLeads": [False, True]}}
     await world.refused("updatePipeline", {**given, "routesNewLeads": None}, "INVALID", "routesNewLeads")
+
+
+async def test_all_faults_of_conditions_are_found_at_once(world: World, strangers: World) -> None:
+    """Each with its path: those of a tree with those of its values, and every record that is not there."""
+    wrong = {
+        "or": [
+            {"and": []},
+            {"not": {"title": {"in": ["", "right", "x" * 201]}}},
+            {
+                "and": [
+                    {"value": {"atLeast": {"amount": "1", "currency": "EURO"}}},
+                    {"createdAt": {"withinLastDays": -1}},
+                ]
+            },
+            {"ownerId": {"is": world["Ada"]}},
+        ]
+    }
+    given = {"pipelineId": world["Sales"], "rules": [rule(memberId=world["mia"], condition=wrong)]}
+
+    async def found() -> list[tuple[str, str]]:
+        errors = (await world.attempt("setRoutingRules", given))["data"]["result"]["userErrors"]
+        return [(".".join(error["field"]).removeprefix("rules.0.condition."), error["code"]) for error in errors]
+
+    assert await found() == [
+        ("or.0.and", "INVALID"),
+        ("or.1.not.title.in.0", "INVALID"),
+        ("or.1.not.title.in.2", "INVALID"),
+        ("or.2.and.0.value.atLeast.currency", "INVALID"),
+        ("or.2.and.1.createdAt.withinLastDays", "INVALID"),
+        ("or.3.ownerId.is", "WRONG_ID"),
+    ]
+    theirs = {"and": [{"ownerId": {"in": [strangers["mia"], world["mia"]]}}, {"stageId": {"is": strangers["New"]}}]}
+    given["rules"] = [rule(memberId=world["mia"], condition=theirs)]
+    assert await found() == [("and.0.ownerId.in.0", "NOT_FOUND"), ("and.1.stageId.is", "NOT_FOUND")]

@@ -141,6 +141,51 @@ async def test_what_is_lost_no_more_says_so(world: World, target: str) -> None:
     await expect_consistent(world.database)
 
 
+@pytest.mark.parametrize("stage", ["New", "Won"])
+async def test_leads_are_lost_for_a_reason(world: World, stage: str) -> None:
+    """A LOST stage closes the leads, for the reason that must be given; each event has it."""
+    given = {"stageId": world[stage], "moveLeadsTo": world["Lost"]}
+    shown = await world.refused("deleteStage", given, "REASON_REQUIRED", "lostReason", show=SHOW)
+    assert shown["stage"]["name"] == stage
+    for why, code in (("  ", "REASON_REQUIRED"), ("a\0b", "INVALID"), ("x" * 301, "INVALID")):
+        await world.refused("deleteStage", {**given, "lostReason": why}, code, "lostReason")
+    other = {"stageId": world[stage], "moveLeadsTo": world["Talking"], "lostReason": "Too dear"}
+    await world.refused("deleteStage", other, "INVALID", "lostReason")
+    await world.change("setLostReasons", {"reasons": ["Too dear"]})
+    await world.refused("deleteStage", {**given, "lostReason": "Rain"}, "REASON_UNKNOWN", "lostReason")
+    head = await world.head()
+    await world.change("deleteStage", {**given, "lostReason": "too dear"})
+    moved = [event for event in await world.events(head) if event["type"] == "lead.stage_changed"]
+    assert {event["data"] for event in moved} == {'{"changes": {"lostReason": [null, "Too dear"]}}'}
+    for name in ("Ada", "Bob", "Cleo") if stage == "New" else ("Eve",):
+        assert await world.lead(name, "lostReason stage { name }") == {
+            "lostReason": "Too dear",
+            "stage": {"name": "Lost"},
+        }
+    await expect_consistent(world.database)
+
+
+async def test_those_that_were_lost_before_keep_their_reason(world: World) -> None:
+    """They need none, and one that is given for the others does not replace it."""
+    made = await world.change(
+        "createPipeline",
+        {"name": "Short", "type": "LEAD", "stages": [{"name": "Only"}, {"name": "More"}]},
+        "pipeline { stages { id } }",
+    )
+    only, more = (stage["id"] for stage in made["pipeline"]["stages"])
+    for name, stage in (("Uma", only), ("Vic", more), ("Wim", more)):
+        lead = await world.change("createLead", {"title": name, "stageId": stage}, "lead { id }")
+        world.ids[name] = lead["lead"]["id"]
+    for name in ("Uma", "Vic"):  # there is no lost stage, so they are disqualified where they stand
+        await world.change("disqualifyLead", {"leadId": world[name], "reason": "No budget"})
+    await world.refused("deleteStage", {"stageId": more, "moveLeadsTo": world["Lost"]}, "REASON_REQUIRED", "lostReason")
+    await world.change("deleteStage", {"stageId": more, "moveLeadsTo": world["Lost"], "lostReason": "Too dear"})
+    for name, why in (("Vic", "No budget"), ("Wim", "Too dear")):
+        assert (await world.lead(name, "lostReason"))["lostReason"] == why
+    await world.change("deleteStage", {"stageId": world["Offer"], "moveLeadsTo": world["Lost"]})  # it has no leads
+    await expect_consistent(world.database)
+
+
 async def test_refusals(world: World) -> None:
     """Each refusal has its code and field, and returns the stage where that helps to decide again."""
     shown = await world.refused("deleteStage", {"stageId": world["New"]}, "STAGE_NOT_EMPTY", "moveLeadsTo", show=SHOW)
@@ -160,7 +205,7 @@ async def test_one_open_stage_is_left_by_a_race(world: World) -> None:
     """Of all open stages deleted at once, the last stays."""
     bodies = await asyncio.gather(
         *(
-            world.attempt("deleteStage", {"stageId": world[name], "moveLeadsTo": world["Lost"]})
+            world.attempt("deleteStage", {"stageId": world[name], "moveLeadsTo": world["Lost"], "lostReason": "Over"})
             for name in ("New", "Talking", "Offer")
         )
     )

@@ -249,3 +249,18 @@ async def test_what_is_stored_of_the_caller(world: World) -> None:
     await begun(world)
     held = orjson.loads(await world.database.pool.fetchval("SELECT input FROM run"))
     assert held["caller"] == {"organisation": world.organisation, "subject": "tester", "role": "ADMIN"}
+
+
+async def test_a_run_into_a_lost_stage_has_its_reason(world: World) -> None:
+    """The reason is settled when the run starts, and each batch writes it."""
+    lost = {"stageId": world["New"], "moveLeadsTo": world["Lost"]}
+    await world.refused("deleteStage", lost, "REASON_REQUIRED", "lostReason")
+    run = await begun(world, moveLeadsTo=world["Lost"], lostReason=" Too  dear ")
+    await world.change("setLostReasons", {"reasons": ["Rain"]})
+    await finish(world)
+    assert await state(world, run) == ("FINISHED", 3, 3, None)
+    for name in ("Ada", "Bob", "Cleo"):
+        found = await world.lead(name, "lostReason closedAt")
+        assert found["lostReason"] == "Too dear"
+        assert found["closedAt"] is not None
+    await expect_consistent(world.database)

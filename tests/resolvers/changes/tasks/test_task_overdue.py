@@ -9,14 +9,15 @@ from uuid import UUID
 
 import pytest
 
+from engine.background import passing_time
+from engine.background.passing_time import record, recording
 from engine.caller import Caller
 from engine.engine import Engine
 from models import Role, organisation_id
-from models.database import Database
 from models.rules.ids import parse_id
 from models.tables.base import utc_now
 from resolvers.changes.tasks import overdue
-from resolvers.changes.tasks.overdue import record_overdue, recording_overdue
+from resolvers.changes.tasks.overdue import OVERDUE
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import task
 from tests.support.world import World
@@ -27,8 +28,8 @@ Recorded = Callable[..., Awaitable[list[str]]]
 @pytest.fixture(autouse=True)
 def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two tasks a batch, and no pauses."""
-    monkeypatch.setattr(overdue, "BATCH", 2)
-    monkeypatch.setattr(overdue, "BETWEEN", 0)
+    monkeypatch.setattr(passing_time, "BATCH", 2)
+    monkeypatch.setattr(passing_time, "BETWEEN", 0)
 
 
 async def nobody(_: UUID) -> None:
@@ -43,7 +44,7 @@ def recorded(world: World) -> Recorded:
     async def look(now: datetime | None = None) -> list[str]:
         nonlocal seen
         seen = seen or await world.head()
-        await record_overdue(world.database, now or utc_now(), nobody)
+        await record(world.database, OVERDUE, now or utc_now(), nobody)
         events = [event for event in await world.events(seen) if event["type"] == "task.overdue"]
         seen = await world.head()
         titles = {
@@ -142,7 +143,7 @@ async def test_many_look_at_once(world: World, strangers: World) -> None:
     heads = [await place.head() for place in (world, strangers)]
     left = 1
     while left:  # tasks that another process has locked are left for the next time
-        await asyncio.gather(*(record_overdue(world.database, utc_now(), nobody) for _ in range(5)))
+        await asyncio.gather(*(record(world.database, OVERDUE, utc_now(), nobody) for _ in range(5)))
         left = await world.database.pool.fetchval("SELECT count(*) FROM task WHERE overdue_told_at IS NULL")
     for place, head in zip((world, strangers), heads, strict=True):
         found = [event["record_id"] for event in await place.events(head)]
@@ -220,7 +221,7 @@ async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
     variables = {"after": (await world.ask("{ cursor }"))["cursor"], "leadId": world["Ada"]}
     caller = Caller(world.organisation, "tester", Role.VIEWER)
     stream = engine.subscribe(engine.documents.prepare(query), variables, caller)
-    async with recording_overdue(world.database, 3600, engine.feed.wake), asyncio.timeout(20):
+    async with recording(world.database, 3600, engine.feed.wake, [OVERDUE]), asyncio.timeout(20):
         heard = json.loads((await anext(stream)).body)["data"]["events"]
     await stream.aclose()
     assert heard == {
@@ -232,20 +233,3 @@ async def test_subscribers_hear_of_it(world: World, engine: Engine) -> None:
         "deadline": "2020-05-01T09:00:00+00:00",
         "task": {"title": "Call", "overdue": True},
     }
-
-
-async def test_a_server_goes_on_looking(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server keeps looking after any failure, and does not look where the setting leaves it to another server."""
-    tried: asyncio.Queue[datetime] = asyncio.Queue()
-
-    async def failing(_: Database, now: datetime, wake: overdue.Wake) -> None:
-        tried.put_nowait(now)
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(overdue, "record_overdue", failing)
-    async with recording_overdue(database, 0.001, nobody), asyncio.timeout(20):
-        for _ in range(3):
-            await tried.get()
-    before = len(asyncio.all_tasks())
-    async with recording_overdue(database, 0, nobody):
-        assert len(asyncio.all_tasks()) == before
