@@ -7,6 +7,7 @@ from resolvers.changes.organisation.membership import expect_member, sign_in
 from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.runs import WORK, run_ended
 from resolvers.changes.settle import settle
+from resolvers.reactions.notify import NOTIFICATIONS
 from resolvers.reads.events.news import KNOWN, NEWS
 from resolvers.reads.stage_totals import is_large
 
@@ -20,7 +21,7 @@ CRM = Domain(
     settle=settle,
     work=WORK,
     run_ended=run_ended,
-    consumers=(),
+    consumers=(NOTIFICATIONS,),
     news=NEWS,
     known=KNOWN,
     prune=PRUNE,

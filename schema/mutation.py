@@ -14,6 +14,7 @@ from schema.changes.routing import RoutingMutations
 from schema.changes.stages import StageMutations
 from schema.changes.task_completion import TaskCompletionMutations
 from schema.changes.tasks import TaskMutations
+from schema.inbox.changes import NotificationMutations
 from schema.types.lost_reason import LostReasonMutations
 
 
@@ -34,5 +35,6 @@ class Mutation(
     ActivityMutations,
     LostReasonMutations,
     MergeAndArchiveMutations,
+    NotificationMutations,
 ):
     pass

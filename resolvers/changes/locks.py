@@ -44,6 +44,7 @@ ORDER = (
     "routing_rule",
     "lost_reason",
     "lead_search",
+    "notification",
     "event_log",
     "stage_total",
 )

@@ -183,3 +183,61 @@ def upgrade() -> None:
     )
     op.execute("ALTER TABLE event_log ADD COLUMN unfilled_to BIGINT")
     op.execute("UPDATE event_log SET unfilled_to = head WHERE head > 0")
+    # Notifications: what members are to know of, and what they chose.
+    reasons = "'ASSIGNED', 'STAGE_CHANGED_OF_YOURS', 'TASK_OVERDUE'"
+    op.execute(
+        f"""
+        CREATE TABLE notification (
+            org_id UUID NOT NULL,
+            id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            number BIGINT NOT NULL,
+            reason TEXT NOT NULL,
+            lead_id UUID,
+            task_id UUID,
+            actor_id UUID,
+            count INTEGER NOT NULL,
+            happened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            read_at TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT notification_pkey PRIMARY KEY (org_id, id),
+            CONSTRAINT notification_reason_check CHECK (reason IN ({reasons}))
+        )
+        """
+    )
+    op.execute(
+        f"""
+        CREATE TABLE notification_setting (
+            org_id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            reason TEXT NOT NULL,
+            in_app BOOLEAN NOT NULL,
+            CONSTRAINT notification_setting_pkey PRIMARY KEY (org_id, member_id, reason),
+            CONSTRAINT notification_setting_reason_check CHECK (reason IN ({reasons}))
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE muted_record (
+            org_id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            record_id UUID NOT NULL,
+            CONSTRAINT muted_record_pkey PRIMARY KEY (org_id, member_id, record_id)
+        )
+        """
+    )
+    for table in ("notification", "notification_setting", "muted_record"):
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
+            " REFERENCES organisation (id) ON DELETE CASCADE"
+        )
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_member_id_fkey FOREIGN KEY(org_id, member_id)"
+            " REFERENCES member (org_id, id)"
+        )
+    op.execute("CREATE INDEX notification_member_idx ON notification (org_id, member_id, number, id)")
+    op.execute(
+        "CREATE INDEX notification_unread_idx ON notification (org_id, member_id, number, id) WHERE read_at IS NULL"
+    )
+    op.execute("CREATE INDEX notification_number_idx ON notification (org_id, number)")
