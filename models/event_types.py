@@ -188,6 +188,14 @@ class Overdue(EventData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reminded(EventData):
+    """When the reminder was to come."""
+
+    type: Literal[EventType.TASK_REMINDED] = EventType.TASK_REMINDED
+    remind_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PoolDeleted(Ended):
     """The pool, and the ids of its members in their order."""
 

@@ -19,6 +19,7 @@ class NotificationReason(StrEnum):
     ASSIGNED = "ASSIGNED"
     STAGE_CHANGED_OF_YOURS = "STAGE_CHANGED_OF_YOURS"
     TASK_OVERDUE = "TASK_OVERDUE"
+    REMINDER = "REMINDER"
 
 
 REASONS = ", ".join(f"'{reason}'" for reason in NotificationReason)

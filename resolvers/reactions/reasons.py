@@ -23,7 +23,10 @@ REPEATS = key(EventType.TASK_SCHEDULED, "repeats")
 
 CHANGES = key(EventType.TASK_UPDATED, "changes")
 
-OF_TASKS_NOW: Mapping[str, NotificationReason] = {EventType.TASK_OVERDUE: NotificationReason.TASK_OVERDUE}
+OF_TASKS_NOW: Mapping[str, NotificationReason] = {
+    EventType.TASK_OVERDUE: NotificationReason.TASK_OVERDUE,
+    EventType.TASK_REMINDED: NotificationReason.REMINDER,
+}
 """Events of a task that notify the member who is to do it now."""
 
 

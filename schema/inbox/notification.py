@@ -19,6 +19,7 @@ publish(
     ASSIGNED="Somebody gave you a lead or a task.",
     STAGE_CHANGED_OF_YOURS="Somebody moved a lead of yours to another stage.",
     TASK_OVERDUE="A task of yours passed its deadline.",
+    REMINDER="You are to be reminded of a task of yours.",
 )
 
 

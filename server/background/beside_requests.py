@@ -1,4 +1,4 @@
-"""What runs beside requests: pruning, overdue tasks, runs and consumers of the event log.
+"""What runs beside requests: pruning, overdue tasks, reminders, runs and consumers of the event log.
 
 Each serving process does all of it, unless its settings leave it to others; `dealboard work` does nothing else.
 """
@@ -17,6 +17,7 @@ from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from models.database import Database
 from resolvers.changes.tasks.overdue import recording_overdue
+from resolvers.changes.tasks.reminders import recording_reminders
 from server.background.settings import BackgroundSettings
 
 
@@ -40,6 +41,7 @@ async def beside_requests(
             settings.consumer_retention_days,
         ),
         recording_overdue(database, settings.overdue_interval, feed.wake),
+        recording_reminders(database, settings.overdue_interval, feed.wake),
         working(database, domain, settings.run_interval, feed.wake),
         dispatching(database, domain.consumers, feed, settings.consumer_interval, report),
     ):

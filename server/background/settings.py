@@ -24,7 +24,7 @@ class BackgroundSettings(BaseSettings):
         " newest 100,000 of an organisation.",
     )
     overdue_interval: float = Field(
-        15.0, ge=0, description="Seconds between checks for overdue tasks. 0: another server checks."
+        15.0, ge=0, description="Seconds between checks for overdue tasks and for reminders. 0: another server checks."
     )
     run_interval: float = Field(
         1.0,

@@ -49,6 +49,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "completed_at": "completeTask",
         "creator_id": "the caller",
         "overdue_told_at": "when the event log said that it is overdue",
+        "reminded_at": "when the event log said that its reminder came",
     },
     "activity": {**STAMPS, "author_id": "the caller"},
     "contact": {

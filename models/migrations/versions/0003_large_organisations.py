@@ -184,7 +184,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE event_log ADD COLUMN unfilled_to BIGINT")
     op.execute("UPDATE event_log SET unfilled_to = head WHERE head > 0")
     # Notifications: what members are to know of, and what they chose.
-    reasons = "'ASSIGNED', 'STAGE_CHANGED_OF_YOURS', 'TASK_OVERDUE'"
+    reasons = "'ASSIGNED', 'STAGE_CHANGED_OF_YOURS', 'TASK_OVERDUE', 'REMINDER'"
     op.execute(
         f"""
         CREATE TABLE notification (
@@ -241,3 +241,10 @@ def upgrade() -> None:
         "CREATE INDEX notification_unread_idx ON notification (org_id, member_id, number, id) WHERE read_at IS NULL"
     )
     op.execute("CREATE INDEX notification_number_idx ON notification (org_id, number)")
+    # Reminders come from now on; those whose time has passed before count as if they had come.
+    op.execute("ALTER TABLE task ADD COLUMN reminded_at TIMESTAMP WITH TIME ZONE")
+    op.execute("UPDATE task SET reminded_at = remind_at WHERE remind_at < now()")
+    op.execute(
+        "CREATE INDEX task_remind_idx ON task (remind_at, org_id, id)"
+        " WHERE status = 'OPEN' AND reminded_at IS NULL AND remind_at IS NOT NULL"
+    )

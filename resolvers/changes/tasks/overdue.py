@@ -9,10 +9,8 @@ moved the end of its day. A task that is late already when it is created or impo
 reader of late tasks means all of them. Many of them come batch by batch, each organisation in its turn.
 """
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from uuid import UUID
 
@@ -20,12 +18,11 @@ from sqlalchemy import text
 
 from engine.change.events import Cause, append
 from engine.read.rows import ORG
-from models.database import UNREACHABLE, Database, Row, Statement
+from models.database import Connection, Database, Row, Statement
 from models.event_types import Overdue
 from models.tables.event import ActorKind, NewEvent
 from models.timeouts import BACKGROUND
-
-log = logging.getLogger("dealboard.overdue")
+from resolvers.changes.tasks.clockwork import Wake, looking, record
 
 BATCH = 500
 """Tasks that one transaction records."""
@@ -76,42 +73,21 @@ LOCK_LATE = Statement(
 """Take the tasks of a batch, with their leads as they are now. What a change or another process holds is left for the
 next time, so nobody waits for this and this waits for nobody. It is no change of the tasks: their version stays."""
 
-Wake = Callable[[UUID], Awaitable[None]]
-"""Notifies every process that an organisation's log has grown."""
-
 
 async def record_overdue(database: Database, now: datetime, wake: Wake) -> None:
     """Record every open task whose deadline was before this instant and that has not been recorded as overdue."""
-    async with database.transaction(BACKGROUND) as connection:
-        waiting = [row["org_id"] for row in await LATE.all(connection, now=now)]
-    while waiting:
-        waiting = [org_id for org_id in waiting if await _record_some(database, org_id, now, wake)]
-        if waiting:
-            await asyncio.sleep(BETWEEN)
 
-
-async def _record_some(database: Database, org_id: UUID, now: datetime, wake: Wake) -> bool:
-    """Record a batch of an organisation's tasks; returns whether there may be more. Failures do not stop the others."""
-    try:
-        count = await _record_batch(database, org_id, now)
-        if count:
-            await wake(org_id)
-    except UNREACHABLE:
-        raise
-    except Exception:
-        log.exception("overdue tasks of the organisation %s could not be recorded", org_id)
-        return False
-    return count == BATCH
-
-
-async def _record_batch(database: Database, org_id: UUID, now: datetime) -> int:
-    """Record a batch, in a transaction; returns its number of tasks."""
-    async with database.transaction(BACKGROUND) as connection:
+    async def mark(connection: Connection, org_id: UUID) -> Sequence[NewEvent]:
         tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
         if tasks:
             in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
             await append(connection, org_id, [_new_event(task) for task in in_order], TIME)
     return len(tasks)
+        return [_new_event(task) for task in sorted(tasks, key=lambda task: (task["deadline"], task["id"]))]
+
+    async with database.transaction(BACKGROUND) as connection:
+        late = [row["org_id"] for row in await LATE.all(connection, now=now)]
+    await record(database, late, mark, wake, size=BATCH, between=BETWEEN)
 
 
 def _new_event(task: Row) -> NewEvent:
@@ -125,26 +101,6 @@ def _new_event(task: Row) -> NewEvent:
     )
 
 
-@asynccontextmanager
-async def recording_overdue(database: Database, seconds: float, wake: Wake) -> AsyncIterator[None]:
+def recording_overdue(database: Database, seconds: float, wake: Wake) -> AbstractAsyncContextManager[None]:
     """Record overdue tasks in the background: at once, then every so many seconds; 0 leaves it to other processes."""
-    if seconds == 0:
-        yield
-        return
-    task = asyncio.create_task(_keep_recording(database, seconds, wake))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _keep_recording(database: Database, seconds: float, wake: Wake) -> None:
-    while True:
-        try:
-            async with database.acquire() as connection:
-                now = await CLOCK.value(connection)
-            await record_overdue(database, now, wake)
-        except Exception as failure:
-            log.warning("overdue tasks could not be recorded, trying again: %s", failure)
-        await asyncio.sleep(seconds)
+    return looking(database, seconds, lambda now: record_overdue(database, now, wake))

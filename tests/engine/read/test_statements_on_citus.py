@@ -22,6 +22,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
     "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",
+    "resolvers.changes.tasks.reminders.DUE": "which organisations have reminders that came due",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
 }
 """Statements of several organisations, which Citus sends to all nodes, and what for. None is part of a request."""

@@ -38,6 +38,7 @@ ACROSS: Mapping[str, list[str]] = {
         *("lead lead", "contact contact", "customer customer", "member member"),
     ],
     "resolvers.changes.created_values.UNFILLED": ["event_log event_log"],
+    "resolvers.changes.tasks.reminders.DUE": ["task task"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,

@@ -117,7 +117,7 @@ class Builder:
         for nth in range(40):
             me = nth % 2 == 0
             self.add("notification", member_id=self.tables["member"][0]["id"] if me else self.one("member"),
-                     number=2**40 + nth // 3, reason=self.random.choice(["ASSIGNED", "TASK_OVERDUE"]),
+                     number=2**40 + nth // 3, reason=self.random.choice(["ASSIGNED", "REMINDER"]),
                      lead_id=self.maybe(self.one("lead")), task_id=self.maybe(self.one("task")),
                      actor_id=self.maybe(self.one("member")), count=self.random.randrange(1, 4),
                      happened_at=self.instant(), updated_at=self.instant(),
@@ -234,6 +234,7 @@ class Builder:
             "deadline": self.instant().isoformat(), "closedAt": self.instant().isoformat(),
             "poolId": self.maybe(f"pool_{self.one('pool')}"), "repeats": self.maybe(f"task_{self.one('task')}"),
             "status": "DONE", "movedLeads": self.maybe(7),
+            "deadline": (instant := self.instant()).isoformat(), "remindAt": instant.isoformat(),
         }  # fmt: skip
         self.tables.setdefault("event", []).append({
             "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),

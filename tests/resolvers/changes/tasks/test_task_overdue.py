@@ -15,7 +15,7 @@ from models import Role, organisation_id
 from models.database import Database
 from models.rules.ids import parse_id
 from models.tables.base import utc_now
-from resolvers.changes.tasks import overdue
+from resolvers.changes.tasks import clockwork, overdue
 from resolvers.changes.tasks.overdue import record_overdue, recording_overdue
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import task
@@ -168,7 +168,7 @@ async def test_what_could_not_be_recorded_is_recorded_the_next_time(
     """After a failure in between, nothing is marked as recorded, and another organisation's tasks are."""
     await task(world, "Call", dueOn="2020-05-01")
     await task(strangers, "Write", dueOn="2020-05-01")
-    append = overdue.append
+    append = clockwork.append
 
     async def failing(connection: Any, org_id: UUID, new_events: Any) -> None:
         await append(connection, org_id, new_events)
@@ -177,7 +177,7 @@ async def test_what_could_not_be_recorded_is_recorded_the_next_time(
 
     head = await strangers.head()
     with monkeypatch.context() as patched:
-        patched.setattr(overdue, "append", failing)
+        patched.setattr(clockwork, "append", failing)
         assert await recorded() == []
     assert [event["type"] for event in await strangers.events(head)] == ["task.overdue"]
     assert await recorded() == ["Call"]
