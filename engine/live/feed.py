@@ -185,8 +185,9 @@ class Feed:
         return State(len(waiting), len(streams), sum(waiting), max(waiting, default=0), max((0, *behind)))
 
     @asynccontextmanager
-    async def _reader(self, org_id: UUID, log: Followed) -> AsyncIterator[Reader]:
-        """The organisation's reader, which runs while it is in use."""
+    async def _reader(self, org_id: UUID, log: Followed | None = None) -> AsyncIterator[Reader]:
+        """The organisation's reader of its event log, or of what else is followed, which runs while it is in use."""
+        log = log or self.events
         key = org_id, log
         reader = self.readers.get(key)
         if reader is None:
@@ -224,7 +225,7 @@ class Feed:
         Raises `HistoryGone` when they are no longer kept, and `TooManyStreams` when the person follows too many others.
         """
         org_id, member = person
-        async with self._reader(org_id, log or self.events) as reader:
+        async with self._reader(org_id, log) as reader:
             with reader.followed_by(member, key, self.most_streams):
                 position = await patiently(reader.present) if after is None else after
                 if place is not None:

@@ -45,6 +45,8 @@ ORDER = (
     "lost_reason",
     "lead_search",
     "notification",
+    "notification_setting",
+    "muted_record",
     "event_log",
     "stage_total",
 )

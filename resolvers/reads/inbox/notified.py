@@ -20,35 +20,33 @@ from models.database import Statement
 from models.tables.notification import NOTIFIER
 from resolvers.reads.inbox.notifications import own
 
-MADE = Statement(
-    text(
-        """
-        SELECT notification.number, max(notification.updated_at) AS occurred_at, array_agg(member.subject) AS subjects
-        FROM notification JOIN member ON member.org_id = :org_id AND member.id = notification.member_id
-        WHERE notification.org_id = :org_id AND notification.number > :position
-        GROUP BY notification.number ORDER BY notification.number LIMIT :size
-        """
-    ).bindparams(ORG, bindparam("position", type_=BigInteger()), bindparam("size", type_=Integer()))
+MADE = Followed(
+    news=Statement(
+        text(
+            """
+            SELECT made.number, max(made.updated_at) AS occurred_at, array_agg(member.subject) AS subjects
+            FROM notification AS made JOIN member ON member.org_id = :org_id AND member.id = made.member_id
+            WHERE made.org_id = :org_id AND made.number > :position
+            GROUP BY made.number ORDER BY made.number LIMIT :size
+            """
+        ).bindparams(ORG, bindparam("position", type_=BigInteger()), bindparam("size", type_=Integer()))
+    ),
+    present=Statement(
+        text(f"SELECT position AS head FROM consumer WHERE org_id = :org_id AND name = '{NOTIFIER}'").bindparams(ORG)
+    ),
+    heads=Statement(
+        text(
+            """
+            SELECT asked.org_id, last.number AS head FROM unnest(:org_ids) AS asked (org_id), LATERAL (
+                SELECT number FROM notification WHERE notification.org_id = asked.org_id ORDER BY number DESC LIMIT 1
+            ) AS last
+            """
+        ).bindparams(bindparam("org_ids", type_=ARRAY(Uuid())))
+    ),
+    gapless=False,
 )
-"""The notifications after a position, by number, with the subjects of their members."""
-
-POSITION = Statement(
-    text(f"SELECT position AS head FROM consumer WHERE org_id = :org_id AND name = '{NOTIFIER}'").bindparams(ORG)
-)
-"""Up to where notifications are made."""
-
-LAST = Statement(
-    text(
-        """
-        SELECT asked.org_id, last.number AS head FROM unnest(:org_ids) AS asked (org_id), LATERAL (
-            SELECT number FROM notification WHERE notification.org_id = asked.org_id ORDER BY number DESC LIMIT 1
-        ) AS last
-        """
-    ).bindparams(bindparam("org_ids", type_=ARRAY(Uuid())))
-)
-"""The numbers of the last notifications of several organisations."""
-
-MADE_IN_ORDER = Followed(MADE, POSITION, LAST, gapless=False)
+"""Notifications in the order of their numbers, with the subjects of their members; they are made up to the position of
+the consumer."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class OwnNotifications(EventSelection):
     """The caller's notifications after a cursor."""
 
     after: Slot | None
-    log: ClassVar[Followed | None] = MADE_IN_ORDER
+    log: ClassVar[Followed | None] = MADE
 
     def named(self, variables: Mapping[str, Any]) -> Named:
         """It names no record."""

@@ -17,7 +17,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.live.retention.OLD": "which organisations have events to prune; each hour",
     "engine.background.behind.FIND": "which consumers of organisations that were named are behind",
     "engine.background.behind.LOOK": "which consumers of the next 500 organisations are behind; each second",
-    "resolvers.reads.inbox.notified.LAST": "whether a reader of notifications is behind; each second",
+    "resolvers.reads.inbox.notified.MADE.heads": "whether a reader of notifications is behind; each second",
     "engine.background.positions.NOT_DONE": "which consumers are behind; shown to operators",
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",

@@ -28,7 +28,7 @@ ACROSS: Mapping[str, list[str]] = {
     "engine.background.behind.LOOK": [
         *("event_log event_log", "event_log event_log", "organisation own", "consumer consumer", "event event"),
     ],
-    "resolvers.reads.inbox.notified.LAST": ["notification notification"],
+    "resolvers.reads.inbox.notified.MADE.heads": ["notification notification"],
     "engine.background.positions.NOT_DONE": ["consumer consumer", "event_log log", "organisation own"],
     "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",
