@@ -13,15 +13,18 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.events import append
+from engine.change.events import Cause, append
 from models.database import UNREACHABLE, Connection, Database, Statement
-from models.tables.event import NewEvent
+from models.tables.event import ActorKind, NewEvent
 from models.timeouts import BACKGROUND
 
 log = logging.getLogger("dealboard.overdue")
 
 CLOCK = Statement(text("SELECT clock_timestamp()"))
 """The time of the database, by which a task's `overdue` is read as well: all processes go by one clock."""
+
+TIME = Cause(ActorKind.SYSTEM)
+"""Nobody makes a task overdue."""
 
 Wake = Callable[[UUID], Awaitable[None]]
 """Notifies every process that an organisation's log has grown."""
@@ -47,7 +50,7 @@ async def _record_some(database: Database, org_id: UUID, mark: Mark, wake: Wake,
         async with database.transaction(BACKGROUND) as connection:
             events = await mark(connection, org_id)
             if events:
-                await append(connection, org_id, events)
+                await append(connection, org_id, events, TIME)
         if events:
             await wake(org_id)
     except UNREACHABLE:

@@ -16,11 +16,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.change.events import Cause, append
 from engine.read.rows import ORG
 from models.database import Connection, Database, Row, Statement
 from models.event_types import Overdue
-from models.tables.event import ActorKind, NewEvent
+from models.tables.event import NewEvent
 from models.timeouts import BACKGROUND
 from resolvers.changes.tasks.clockwork import Wake, looking, record
 
@@ -29,12 +28,6 @@ BATCH = 500
 
 BETWEEN = 0.05
 """Seconds between two batches of an organisation, in which its log is free for others."""
-
-TIME = Cause(ActorKind.SYSTEM)
-"""Nobody makes a task overdue."""
-
-CLOCK = Statement(text("SELECT clock_timestamp()"))
-"""The time of the database, by which a task's `overdue` is read as well: all processes go by one clock."""
 
 LATE = Statement(
     text(
@@ -79,10 +72,6 @@ async def record_overdue(database: Database, now: datetime, wake: Wake) -> None:
 
     async def mark(connection: Connection, org_id: UUID) -> Sequence[NewEvent]:
         tasks = await LOCK_LATE.all(connection, org_id=org_id, now=now, size=BATCH)
-        if tasks:
-            in_order = sorted(tasks, key=lambda task: (task["deadline"], task["id"]))
-            await append(connection, org_id, [_new_event(task) for task in in_order], TIME)
-    return len(tasks)
         return [_new_event(task) for task in sorted(tasks, key=lambda task: (task["deadline"], task["id"]))]
 
     async with database.transaction(BACKGROUND) as connection:

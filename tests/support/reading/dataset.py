@@ -234,7 +234,7 @@ class Builder:
             "deadline": self.instant().isoformat(), "closedAt": self.instant().isoformat(),
             "poolId": self.maybe(f"pool_{self.one('pool')}"), "repeats": self.maybe(f"task_{self.one('task')}"),
             "status": "DONE", "movedLeads": self.maybe(7),
-            "deadline": (instant := self.instant()).isoformat(), "remindAt": instant.isoformat(),
+            "remindAt": self.instant().isoformat(),
         }  # fmt: skip
         self.tables.setdefault("event", []).append({
             "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),

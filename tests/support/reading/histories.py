@@ -163,7 +163,6 @@ def part(name: str) -> Rule:
 
 
 def instant(name: str) -> Rule:
-def moment(name: str) -> Rule:
     def rule(world: World, event: Record, given: Given) -> Any:
         found = held(event).get(name)
         return found and shown(datetime.fromisoformat(found))
@@ -214,9 +213,7 @@ EVERY: Mapping[str, Rule] = {
     "mergedInto": merged_into,
     **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule", "status")},
     **{name: whole(name) for name in ("imported", "unchanged", "rejected", "movedLeads")},
-    **{name: moment(name) for name in ("deadline", "remindAt")},
-    **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule")},
-    **{name: whole(name) for name in ("imported", "unchanged", "rejected")},
+    "remindAt": instant("remindAt"),
 }
 """The values of event fields, for every type that has them."""
 
