@@ -1,12 +1,15 @@
 """Notifications: who gets one, for what, how often, and who does not."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from engine.background.positions import replay
+from engine.live.retention import prune
 from models import Role, organisation_id
 from models.tables.base import utc_now
+from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.tasks.overdue import record_overdue
 from tests.support.recipes import make_notifications, nobody, task
 from tests.support.world import MIA, RITA, World
@@ -144,6 +147,17 @@ async def test_events_that_are_handled_again_make_nothing_twice(quiet: World) ->
     await quiet.sql("DELETE FROM notification")
     await replay(quiet.database, org_id, "notifications", head)
     assert await inbox(quiet) == before
+
+
+async def test_old_ones_are_deleted(quiet: World) -> None:
+    """With the age of their last event, wherever the change log is kept."""
+    for name in ("Ada", "Cleo", "Dan"):
+        await quiet.change("assignLead", {"leadId": quiet[name], "memberId": quiet["rita"]})
+    assert len(await inbox(quiet)) == 3
+    await quiet.sql("UPDATE event SET occurred_at = now() - interval '100 days' WHERE number < $1", await quiet.head())
+    for keeping in (True, False):
+        await prune(quiet.database, utc_now() - timedelta(days=90), PRUNE[keeping])
+        assert [title for _, _, title, *_ in await inbox(quiet)] == ["Dan"]
 
 
 async def test_yours_are_yours_alone(quiet: World, strangers: World) -> None:
