@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.background.runs import COUNTS, caller_of, given_of
+from engine.background.runs import caller_of, given_of
 from engine.change.records import ID
 from engine.change.shards import CLOCK
 from engine.change.transaction import CONTENDED, Change
@@ -42,6 +42,17 @@ UNFINISHED = Statement(
 """Runs with batches to make, of all organisations. Few are unfinished at any time, and an index holds only those."""
 
 MOST_AT_A_TIME = 100
+
+COUNTS = Statement(
+    text(
+        """
+        SELECT kind, state, count(*) AS runs,
+            CAST(extract(epoch FROM statement_timestamp() - min(updated_at)) AS double precision) AS seconds
+        FROM run GROUP BY kind, state
+        """
+    )
+)
+"""How many runs there are by kind and state, and the seconds since the one that waits longest made a batch."""
 
 TAKE_RUN = Statement(
     text(

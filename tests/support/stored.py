@@ -24,6 +24,8 @@ from tests.support.world import World
 assert graphql_schema.mutation_type is not None
 MUTATIONS = graphql_schema.mutation_type.fields
 
+MUTED = [(mutation, id) for mutation in ("muteRecord", "unmuteRecord") for id in ("leadId", "taskId")]
+
 NOT_STORED: Mapping[str, str] = {
     "idempotencyKey": "kept with the outcome of the change, not with the record",
     "expectedVersion": "a condition of the change",
@@ -52,6 +54,11 @@ NOT_STORED: Mapping[str, str] = {
     "setRoutingRules.pipelineId": "names the record that the change is of",
     "setRoutingRules.rules.condition": "a tree, not a scalar",
     "disqualifyLead.notes": "kept in the event alone",
+    "notificationIds": "names the notifications that the change is of",
+    "upTo": "names the notifications that the change is of",
+    "setNotificationSettings.settings.reason": "kept for the caller alone, of whom the payload shows no record",
+    "setNotificationSettings.settings.inApp": "kept for the caller alone, of whom the payload shows no record",
+    **{f"{mutation}.{id}": "kept for the caller alone, of whom the payload shows no record" for mutation, id in MUTED},
 }
 """Fields that are not stored in a record, by name or by path from the mutation, and why."""
 
