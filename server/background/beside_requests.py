@@ -1,4 +1,4 @@
-"""What runs beside requests: pruning, overdue tasks, runs and consumers of the event log.
+"""What runs beside requests: pruning, overdue tasks, runs, consumers of the event log and its relay.
 
 Each serving process does all of it, unless its settings leave it to others; `dealboard work` does nothing else.
 """
@@ -17,6 +17,7 @@ from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from models.database import Database
 from resolvers.changes.tasks.overdue import recording_overdue
+from server.background.relaying import relaying
 from server.background.settings import BackgroundSettings
 
 
@@ -42,5 +43,6 @@ async def beside_requests(
         recording_overdue(database, settings.overdue_interval, feed.wake),
         working(database, domain, settings.run_interval, feed.wake),
         dispatching(database, domain.consumers, feed, settings.consumer_interval, report),
+        relaying(settings, database, feed, report),
     ):
         yield
