@@ -11,7 +11,7 @@ from models.tables.base import Base
 from models.tables.event import EventData, RecordData
 
 DECLARED_IN = (event_types, ended_event_types)
-"""Where the data of events is declared: whoever reads its keys has all of it."""
+"""Where the data of events is declared, so that all of it is known here."""
 
 
 def _shapes(of: type[EventData]) -> Iterator[type[EventData]]:
