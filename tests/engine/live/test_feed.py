@@ -110,7 +110,7 @@ async def test_a_look_asks_for_a_bounded_number_of_logs(database: Database, monk
             await feed._look_once()
             seen.append([key for key, reader in zip(keys, readers, strict=True) if reader.head == 7])
         assert seen == [["a", "b"], ["a", "b", "c", "d"], ["a", "b", "c", "d", "e"]]
-        assert feed._next_looked_at() == [ids[1], ids[2]]
+        assert [org_id for org_id, _ in feed._next_looked_at()] == [ids[1], ids[2]]
 
 
 async def test_a_wake_up_wakes_the_readers_that_it_names(database: Database) -> None:
