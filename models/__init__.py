@@ -10,7 +10,7 @@ from models.tables.event import Event, EventLog, ImportedFile, Outcome
 from models.tables.lead import Lead, LeadSearch, StageChange
 from models.tables.member import Member
 from models.tables.merged_record import FormerKey, MergedRecord
-from models.tables.notification import MutedRecord, Notification, NotificationReason, NotificationSetting
+from models.tables.notification import CalendarFeed, MutedRecord, Notification, NotificationReason, NotificationSetting
 from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
@@ -22,6 +22,7 @@ __all__ = [
     "Activity",
     "ActivityType",
     "Base",
+    "CalendarFeed",
     "Contact",
     "Customer",
     "Event",

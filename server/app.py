@@ -32,6 +32,7 @@ from schema.api import graphql_schema
 from server.auth.access import ending_revoked, expect_access, refresh_access
 from server.auth.origins import CrossOrigin, Origins
 from server.background.beside_requests import beside_requests, make_wakeups
+from server.calendar.route import calendar_route
 from server.edge.body_limit import BodyLimit
 from server.observe.calls import Calls
 from server.observe.health import health_routes, look_at, metrics_route
@@ -122,6 +123,7 @@ def create_app(
         Route("/", to_graphql),
         *health_routes(service, database),
         metrics_route(service, look),
+        calendar_route(database),
         # Listed for readers of the routes, and for a server that mounts the application below another path.
         Route(PATH, graphql),
         WebSocketRoute(PATH, sockets),

@@ -55,6 +55,8 @@ class Change:
     new_events: list[NewEvent] = field(default_factory=list)
     beside: Beside | None = None
     appended: Appended | None = None
+    shown_once: set[str] = field(default_factory=set)
+    """The fields of the payload that are secrets: they are not stored with the outcome, so a retry shows null."""
 
     @property
     def org_id(self) -> UUID:
@@ -186,5 +188,6 @@ async def _perform(
     await change.finish()
     shown = {**change.shown(), **shown}
     if idempotency is not None:
-        await remember(connection, caller, idempotency, shown)
+        stored = {name: value for name, value in shown.items() if name not in change.shown_once}
+        await remember(connection, caller, idempotency, stored)
     return shown

@@ -1,10 +1,11 @@
-"""Notifications: what a member is to know of, made from the event log; and what each member wants to know."""
+"""Notifications: what a member is to know of, made from the event log; what each member wants to know; and feeds
+of calendars."""
 
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, Tenant, belongs_to_organisation, refers
@@ -81,3 +82,16 @@ class MutedRecord(Base):
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     record_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class CalendarFeed(Base):
+    """A member's calendar feed: the address at which calendar programs read the member's tasks. Only a hash of its
+    secret is kept."""
+
+    __tablename__ = "calendar_feed"
+    __table_args__ = (belongs_to_organisation(), refers("member", "member_id"))
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    secret_hash: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -47,6 +47,7 @@ ORDER = (
     "notification",
     "notification_setting",
     "muted_record",
+    "calendar_feed",
     "event_log",
     "stage_total",
 )

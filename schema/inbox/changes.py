@@ -1,4 +1,4 @@
-"""Changes of the caller's notifications: inputs and payloads."""
+"""Changes of the caller's notifications and calendar feed: inputs and payloads."""
 
 import strawberry
 
@@ -6,7 +6,7 @@ from engine.publish.fields import change, optional, outcome
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.roles import Role
 from models.tables.notification import NotificationReason
-from resolvers.changes import notifications
+from resolvers.changes import calendar_feeds, notifications
 from schema.inbox.notification import NotificationSetting
 
 
@@ -62,6 +62,42 @@ class UnmuteRecordPayload(Payload):
     muted: bool | None = outcome("False: it is not muted.")
 
 
+PATH = (
+    "The path of the feed on this server, `/calendar/….ics`. Whoever has it reads your tasks, so it is shown only once:"
+    " null when the change is sent again with its idempotency key."
+)
+
+
+@strawberry.input(description="A calendar feed to create.")
+class CreateCalendarFeedInput(ChangeInput):
+    pass
+
+
+@strawberry.type(description="Result of `createCalendarFeed`.")
+class CreateCalendarFeedPayload(Payload):
+    path: str | None = outcome(PATH)
+
+
+@strawberry.input(description="A calendar feed to give another address.")
+class RotateCalendarFeedInput(ChangeInput):
+    pass
+
+
+@strawberry.type(description="Result of `rotateCalendarFeed`.")
+class RotateCalendarFeedPayload(Payload):
+    path: str | None = outcome(PATH)
+
+
+@strawberry.input(description="A calendar feed to delete.")
+class DeleteCalendarFeedInput(ChangeInput):
+    pass
+
+
+@strawberry.type(description="Result of `deleteCalendarFeed`.")
+class DeleteCalendarFeedPayload(Payload):
+    deleted: bool | None = outcome("True: the address is no longer valid.")
+
+
 @strawberry.type(description="The mutations of notifications.")
 class NotificationMutations:
     mark_notifications_read: MarkNotificationsReadPayload | None = change(
@@ -88,5 +124,23 @@ class NotificationMutations:
         notifications.unmute_record,
         UnmuteRecordInput,
         "Get notifications of a lead or a task again. Nobody else sees that.",
+        role=Role.VIEWER,
+    )
+    create_calendar_feed: CreateCalendarFeedPayload | None = change(
+        calendar_feeds.create_calendar_feed,
+        CreateCalendarFeedInput,
+        "Create an address at which calendar programs read your tasks. Nobody else sees that you have one.",
+        role=Role.VIEWER,
+    )
+    rotate_calendar_feed: RotateCalendarFeedPayload | None = change(
+        calendar_feeds.rotate_calendar_feed,
+        RotateCalendarFeedInput,
+        "Give your calendar feed another address; the old one is no longer valid.",
+        role=Role.VIEWER,
+    )
+    delete_calendar_feed: DeleteCalendarFeedPayload | None = change(
+        calendar_feeds.delete_calendar_feed,
+        DeleteCalendarFeedInput,
+        "Delete your calendar feed: its address is no longer valid.",
         role=Role.VIEWER,
     )

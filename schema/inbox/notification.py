@@ -58,6 +58,11 @@ class Notified:
     unread_count: int = read(notifications.unread_count, "How many unread notifications you have now.")
 
 
+@strawberry.type(description="The address at which calendar programs read your tasks. It was shown when it was made.")
+class CalendarFeed:
+    created_at: DateTime = column("created_at", "When the address was made.")
+
+
 @strawberry.type(description="Whether you are notified for a reason.")
 class NotificationSetting:
     reason: NotificationReason = column("reason", "The reason.")

@@ -18,7 +18,7 @@ from resolvers.reads.tasks import counts as task_counts
 from schema.types.task_counts import TaskCounts
 
 if TYPE_CHECKING:
-    from schema.inbox.notification import NotificationSetting
+    from schema.inbox.notification import CalendarFeed, NotificationSetting
     from schema.rights import ViewerRights
 
 
@@ -75,6 +75,9 @@ class Viewer:
         notifications.settings,
         "For which reasons you chose to be notified or not; you are notified for all others.",
         rows=len(NotificationReason),
+    )
+    calendar_feed: Annotated["CalendarFeed", strawberry.lazy("schema.inbox.notification")] | None = read(
+        notifications.calendar_feed, "Your calendar feed; null when you have none."
     )
     task_counts: TaskCounts = read(
         task_counts.task_counts,

@@ -99,6 +99,7 @@ FOLLOWING: Mapping[str, str] = {
     "notification": "what members are notified of",
     "notification_setting": "setNotificationSettings",
     "muted_record": "muteRecord, unmuteRecord",
+    "calendar_feed": "createCalendarFeed, rotateCalendarFeed, deleteCalendarFeed",
     "consumer": "how far consumers of the event log are",
     "outcome": "results of changes by their idempotency keys",
     "imported_file": "up to where files were imported lately",

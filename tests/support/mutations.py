@@ -20,8 +20,15 @@ Path = tuple[str, ...]
 MUTATIONS = graphql_schema.mutation_type.fields
 
 
-PERSONAL = frozenset("markNotificationsRead setNotificationSettings muteRecord unmuteRecord".split())
+PERSONAL = frozenset(
+    "markNotificationsRead setNotificationSettings muteRecord unmuteRecord createCalendarFeed rotateCalendarFeed"
+    " deleteCalendarFeed".split()
+)
 """Changes of what is the caller's alone. They are no events, because nobody else is to know of them."""
+
+
+SHOWN_ONCE = {"createCalendarFeed": "path", "rotateCalendarFeed": "path"}
+"""The fields of payloads that are secrets. They are not stored with the outcome, so a retry shows null."""
 
 
 def mutation_of(name: str) -> str:

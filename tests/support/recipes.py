@@ -396,3 +396,18 @@ async def _(world: World) -> dict[str, Any]:
 @recipe("unmuteRecord, a task")
 async def _(world: World) -> dict[str, Any]:
     return {"taskId": await task(world, "Call")}
+
+
+simple("createCalendarFeed", lambda world: {})
+
+
+@recipe("rotateCalendarFeed")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("createCalendarFeed", {})
+    return {}
+
+
+@recipe("deleteCalendarFeed")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("createCalendarFeed", {})
+    return {}

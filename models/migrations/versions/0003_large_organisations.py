@@ -261,3 +261,23 @@ def upgrade() -> None:
         "CREATE INDEX task_remind_idx ON task (remind_at, org_id, id)"
         " WHERE status = 'OPEN' AND reminded_at IS NULL AND remind_at IS NOT NULL"
     )
+    # Calendar feeds of members' tasks.
+    op.execute(
+        """
+        CREATE TABLE calendar_feed (
+            org_id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            secret_hash TEXT NOT NULL,
+            created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            CONSTRAINT calendar_feed_pkey PRIMARY KEY (org_id, member_id)
+        )
+        """
+    )
+    op.execute(
+        "ALTER TABLE calendar_feed ADD CONSTRAINT calendar_feed_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )
+    op.execute(
+        "ALTER TABLE calendar_feed ADD CONSTRAINT calendar_feed_member_id_fkey FOREIGN KEY(org_id, member_id)"
+        " REFERENCES member (org_id, id)"
+    )

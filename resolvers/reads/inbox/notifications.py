@@ -9,7 +9,7 @@ from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.tables.event import ConsumerPosition, EventLog
-from models.tables.notification import NOTIFIER, MutedRecord, Notification, NotificationSetting
+from models.tables.notification import NOTIFIER, CalendarFeed, MutedRecord, Notification, NotificationSetting
 from resolvers.reads.events.subscriptions import cursor_of
 from resolvers.reads.tasks.filters import viewer_id
 
@@ -56,6 +56,12 @@ def muted(notification: Any, args: Args) -> Expression:
     record = found.entity
     about = or_(record.record_id == notification.lead_id, record.record_id == notification.task_id)
     return exists(found.where(record.member_id == viewer_id(), about).select(literal_column("1")))
+
+
+def calendar_feed(root: Any, args: Args) -> Rows:
+    """The caller's calendar feed, if there is one."""
+    found = rows(CalendarFeed)
+    return found.where(found.entity.member_id == viewer_id())
 
 
 def settings(root: Any, args: Args) -> Rows:

@@ -122,6 +122,10 @@ class Builder:
                      actor_id=self.maybe(self.one("member")), count=self.random.randrange(1, 4),
                      happened_at=self.instant(), updated_at=self.instant(),
                      read_at=self.maybe(self.instant()))  # fmt: skip
+        self.tables["calendar_feed"] = [
+            {"org_id": self.org_id, "member_id": member["id"], "secret_hash": "0", "created_at": self.instant()}
+            for member in self.tables["member"][:2]
+        ]
         for member in self.tables["member"][:3]:
             own = {"org_id": self.org_id, "member_id": member["id"]}
             self.tables.setdefault("notification_setting", []).append({**own, "reason": "ASSIGNED", "in_app": False})

@@ -261,6 +261,7 @@ HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
         world, sum(consumer.row["position"] for consumer in world.tables["consumer"])
     ),
     ("Viewer", "notificationSettings"): lambda world, source, given: own(world, "notification_setting"),
+    ("Viewer", "calendarFeed"): lambda world, source, given: next(iter(own(world, "calendar_feed")), None),
     ("Notification", "id"): lambda world, notification, given: f"notification_{notification.row['id']}",
     ("Notification", "cursor"): lambda world, notification, given: place(world, notification.row["number"]),
     ("Notification", "muted"): is_muted,

@@ -15,7 +15,7 @@ TYPES = {
     "task": "Task", "member": "Member", "stage_change": "StageChange", "organisation": "Organisation",
     "activity": "Activity", "pool": "Pool", "pool_member": "PoolMember", "routing_rule": "RoutingRule",
     "lost_reason": "LostReason", "run": "Run", "notification": "Notification",
-    "notification_setting": "NotificationSetting",
+    "notification_setting": "NotificationSetting", "calendar_feed": "CalendarFeed",
 }  # fmt: skip
 NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool", "run")
 

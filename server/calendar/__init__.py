@@ -1,0 +1,1 @@
+"""Calendar feeds: a member's tasks for calendar programs."""
