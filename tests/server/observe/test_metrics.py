@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
+from engine.background.behind import Lag
 from engine.caller import Caller
 from models import Role
 from models.database import Database
@@ -220,3 +221,18 @@ def test_any_worker_answers_for_all(tmp_path: Path) -> None:
         assert served.process.stdout is not None
         assert "ended with status -9" in served.process.stdout.readline()
         assert count(read()) == 30
+
+
+async def test_consumers_are_watched(database: Database) -> None:
+    """How far each is behind, where it fails and where it stands still; failures are counted."""
+    metrics = Metrics()
+    metrics.lagged({"notifications": Lag(7, 2.5, failing=1, expired=2, failures=3)})
+    metrics.lagged({"notifications": Lag(0, 0.0, failures=1)})
+    text = (await metrics.text())[0].decode()
+    named = {"consumer": "notifications"}
+    assert figure(text, "consumer_failures_total", **named) == 4
+    names = ("consumer_events_behind", "consumer_seconds_behind", "consumers_failing", "consumers_expired")
+    assert [figure(text, name, **named) for name in names] == [0, 0, 0, 0]
+    async with asking(database, consumer_interval=0.01) as client, asyncio.timeout(20):
+        while figure((await client.get("/metrics")).text, "consumer_events_behind", **named) is None:
+            pass

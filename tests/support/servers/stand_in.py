@@ -142,8 +142,9 @@ class StandIn:
 
 
 def settings(**given: Any) -> Settings:
-    """Settings with the secret of the tests."""
-    return Settings(**{"jwt_secret": SECRET, **given})
+    """Settings with the secret of the tests. No consumer runs unless it is asked for: it would use connections of the
+    pool, which tests count and fill."""
+    return Settings(**{"jwt_secret": SECRET, "consumer_interval": 0, **given})
 
 
 def token(secret: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
