@@ -8,8 +8,8 @@ from sqlalchemy import text
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.rules.calendar_token import hashed, new_secret, token_of
 from models.rules.refusal import Refusal, Refused
+from resolvers.reads.tasks.calendar_token import hashed, new_secret, token_of
 
 SHOWN_ONCE = "path"
 

@@ -63,7 +63,7 @@ class UnmuteRecordPayload(Payload):
 
 
 PATH = (
-    "The path of the feed on this server, `/calendar/….ics`. Whoever has it reads your tasks, so it is shown only once:"
+    "The path of the feed on this server, `/calendar/….ics`. Anyone who has it reads your tasks, so it is shown once:"
     " null when the change is sent again with its idempotency key."
 )
 

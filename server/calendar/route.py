@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from engine.errors import Code, encode_errors, error
 from models.database import UNREACHABLE, Database
-from models.rules.calendar_token import read_token
 from resolvers.reads.tasks.calendar import Period, feed_of, stamp_of, tasks_of
+from resolvers.reads.tasks.calendar_token import read_token
 from server.calendar.icalendar_text import write
 from server.transport.media import RESPONSE
 
