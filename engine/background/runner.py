@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from engine.background.runs import COUNTS, caller_of, given_of
+from engine.background.runs import caller_of, given_of
 from engine.change.records import ID
 from engine.change.shards import CLOCK
 from engine.change.transaction import CONTENDED, Change
@@ -75,6 +75,17 @@ FAILURE = Statement(
 Wake = Callable[[UUID], Awaitable[None]]
 """Notifies every process that an organisation's log has grown."""
 
+
+COUNTS = Statement(
+    text(
+        """
+        SELECT kind, state, count(*) AS runs,
+            CAST(extract(epoch FROM statement_timestamp() - min(updated_at)) AS double precision) AS seconds
+        FROM run GROUP BY kind, state
+        """
+    )
+)
+"""How many runs there are by kind and state, and the seconds since the one that waits longest made a batch."""
 
 Counted = Callable[[Sequence[Row]], None]
 """Called with how many runs there are, as `COUNTS` finds them."""

@@ -53,17 +53,6 @@ FORGET = Statement(
     ).bindparams(ORG, bindparam("before", type_=DateTime(timezone=True)))
 )
 
-COUNTS = Statement(
-    text(
-        """
-        SELECT kind, state, count(*) AS runs,
-            CAST(extract(epoch FROM statement_timestamp() - min(updated_at)) AS double precision) AS seconds
-        FROM run GROUP BY kind, state
-        """
-    )
-)
-"""How many runs there are by kind and state, and the seconds since the one that waits longest made a batch."""
-
 
 @dataclass(frozen=True)
 class Step:

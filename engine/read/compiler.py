@@ -36,10 +36,9 @@ from engine.read.arguments import DEFINITION, UNFILTERED, Arguments
 from engine.read.json_text import NULL, Expression, json_object, json_value, quoted
 from engine.read.paging import Each, Page
 from engine.read.rows import ROOT, Rows, Same, Source
-from engine.read.slots import BadInput, Binder
+from engine.read.slots import BadInput, Binder, sendable
 from engine.read.variants import JsonMember, Variants, json_variant, merged
 from models.database import Statement
-from models.rules.text import unstorable
 
 Fields = list[FieldDetails]
 Grouped = Mapping[str, Fields]
@@ -68,7 +67,7 @@ class BoundStatement:
         wrong: list[BadInput] = []
         for name, get in self.binders.items():
             try:
-                value = _sendable(get(variables))
+                value = sendable(get(variables))
             except BadInput as found:
                 wrong.append(found)
             else:
@@ -77,14 +76,6 @@ class BoundStatement:
         if wrong:
             raise BadInput.together(wrong)
         return self.statement.arguments(values)
-
-
-def _sendable(value: Any) -> Any:
-    """A value, or a list of values, that PostgreSQL accepts."""
-    for text in value if isinstance(value, list) else (value,):
-        if isinstance(text, str) and (wrong := unstorable(text)):
-            raise BadInput(wrong)
-    return value
 
 
 class Compiler:

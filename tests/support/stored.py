@@ -52,6 +52,8 @@ NOT_STORED: Mapping[str, str] = {
     "setRoutingRules.pipelineId": "names the record that the change is of",
     "setRoutingRules.rules.condition": "a tree, not a scalar",
     "disqualifyLead.notes": "kept in the event alone",
+    "createLead.lostReason": "required in a lost stage, and not allowed in others",
+    "deleteStage.lostReason": "kept in the leads that move to a lost stage",
 }
 """Fields that are not stored in a record, by name or by path from the mutation, and why."""
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from engine.background.runs import COUNTS, forget_ended
+from engine.background.runner import COUNTS
+from engine.background.runs import forget_ended
 from models.tables.base import utc_now
 from resolvers.changes import run_sizes
 from server.observe.metrics import Metrics

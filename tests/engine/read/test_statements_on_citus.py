@@ -19,7 +19,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.behind.LOOK": "which consumers of the next 500 organisations are behind; each second",
     "engine.background.positions.NOT_DONE": "which consumers are behind; shown to operators",
     "engine.background.runs.WITH_ENDED": "which organisations have runs to delete; each hour",
-    "engine.background.runs.COUNTS": "how many runs there are, for metrics; every 15 seconds",
+    "engine.background.runner.COUNTS": "how many runs there are, for metrics; every 15 seconds",
     "server.process.listing_runs.LISTED": "the runs of all organisations, for the command `dealboard runs`",
     "server.process.listing_runs.KNOWN": "whether there is an organisation of this key; the same command",
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",

@@ -24,7 +24,7 @@ ACROSS: Mapping[str, list[str]] = {
     "engine.change.idempotency.FORGETTABLE": ["organisation organisation", "outcome outcome", "outcome outcome"],
     "engine.background.runner.UNFINISHED": ["run run"],
     "engine.background.runs.WITH_ENDED": ["run run"],
-    "engine.background.runs.COUNTS": ["run run"],
+    "engine.background.runner.COUNTS": ["run run"],
     "server.process.listing_runs.LISTED": ["run run", "organisation organisation"],
     "server.process.listing_runs.KNOWN": ["organisation organisation"],
     "engine.live.retention.OLD": ["event_log log", "event event"],

@@ -171,8 +171,8 @@ async def test_what_could_not_be_recorded_is_recorded_the_next_time(
     await task(strangers, "Write", dueOn="2020-05-01")
     append = overdue.append
 
-    async def failing(connection: Any, org_id: UUID, new_events: Any) -> None:
-        await append(connection, org_id, new_events)
+    async def failing(connection: Any, org_id: UUID, new_events: Any, cause: Any) -> None:
+        await append(connection, org_id, new_events, cause)
         if org_id == organisation_id(world.organisation):
             raise RuntimeError("killed between")
 
