@@ -22,7 +22,7 @@ from engine.live.feed import Feed
 from engine.outline import expect_role
 from engine.plan_cache import Plans
 from engine.plans import Plan
-from engine.read.compiler import BoundStatement
+from engine.read.bound_statement import BoundStatement
 from engine.read.slots import BadInput
 from engine.read.variables import coerced
 from models.database import Database

@@ -13,7 +13,8 @@ from engine.change.payload import PayloadPlan, plan_payload
 from engine.documents import Prepared
 from engine.failures import bad_input
 from engine.live.selection import EventSelection
-from engine.read.compiler import BoundStatement, Compiler, Grouped
+from engine.read.bound_statement import BoundStatement
+from engine.read.compiler import Compiler, Grouped
 from engine.read.slots import BadInput
 
 DEEPEST = 6000

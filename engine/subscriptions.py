@@ -21,7 +21,7 @@ from engine.live.reader import TooManyStreams
 from engine.live.selection import EventSelection, encode_cursor
 from engine.live.shared_stream import EventPage, Frame, HistoryGone
 from engine.operations import BOUNDS, Operations
-from engine.read.compiler import BoundStatement
+from engine.read.bound_statement import BoundStatement
 from engine.read.slots import BadInput
 from models.timeouts import TimedOut, timed
 
@@ -48,11 +48,11 @@ class Subscriptions(Operations):
         assert watch is not None
         bound = self._bound(compiled, values, caller, after=0, to=0, size=0)
         await self.feed.known.expect(caller.org_id, watch.named(values.coerced))
-        wants = watch.matcher(values.coerced)
+        wants = watch.matcher(values.coerced, caller)
         after = await self._start(watch, values, caller, seen)
         render = partial(self._render, compiled, values.coerced, caller)
         key = (compiled, tuple(tuple(value) if isinstance(value, list) else value for value in bound))
-        async with aclosing(self.feed.follow(caller.person, key, render, wants, after, place)) as rendered:
+        async with aclosing(self.feed.follow(caller.person, key, render, wants, after, place, watch.log)) as rendered:
             try:
                 async for _, frame in rendered:
                     yield frame

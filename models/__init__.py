@@ -10,6 +10,7 @@ from models.tables.event import Event, EventLog, ImportedFile, Outcome
 from models.tables.lead import Lead, LeadSearch, StageChange
 from models.tables.member import Member
 from models.tables.merged_record import FormerKey, MergedRecord
+from models.tables.notification import MutedRecord, Notification, NotificationReason, NotificationSetting
 from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
@@ -32,6 +33,10 @@ __all__ = [
     "LostReason",
     "Member",
     "MergedRecord",
+    "MutedRecord",
+    "Notification",
+    "NotificationReason",
+    "NotificationSetting",
     "Organisation",
     "Outcome",
     "Pipeline",

@@ -4,10 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import get_args, get_type_hints
 
-from models.event_types import EventType
+from models import ended_event_types, event_types
+from models.event_names import EventType
 from models.rules.text import spelled
 from models.tables.base import Base
 from models.tables.event import EventData, RecordData
+
+DECLARED_IN = (event_types, ended_event_types)
+"""Where the data of events is declared: whoever reads its keys has all of it."""
 
 
 def _shapes(of: type[EventData]) -> Iterator[type[EventData]]:

@@ -31,6 +31,11 @@ class EventType(Described):
         "task.overdue",
         "A task passed its deadline while still open. Recorded once for each deadline, soon after it passes.",
     )
+    TASK_REMINDED = (
+        "task.reminded",
+        "The assignee of an open task is to be reminded of it: its `remindAt` has come. Recorded once, and again after"
+        " the reminder, the due date, the assignee or the status has changed.",
+    )
     TASK_DELETED = "task.deleted", "A task was deleted."
     ACTIVITY_LOGGED = "activity.logged", "Somebody logged a call, an e-mail, a meeting or a note."
     ACTIVITY_UPDATED = "activity.updated", "A logged activity was corrected: see `changes`."

@@ -9,6 +9,8 @@ from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.runs import WORK, run_ended
 from resolvers.changes.settle import settle
 from resolvers.changes.tasks.overdue import OVERDUE
+from resolvers.changes.tasks.reminders import REMINDERS
+from resolvers.reactions.notify import NOTIFICATIONS
 from resolvers.reads.events.news import KNOWN, NEWS
 from resolvers.reads.stage_totals import is_large
 
@@ -21,9 +23,9 @@ CRM = Domain(
     is_large=is_large,
     settle=settle,
     work=WORK,
-    by_time=(OVERDUE, ROTTEN),
+    by_time=(OVERDUE, REMINDERS, ROTTEN),
     run_ended=run_ended,
-    consumers=(),
+    consumers=(NOTIFICATIONS,),
     news=NEWS,
     known=KNOWN,
     prune=PRUNE,

@@ -15,6 +15,7 @@ from schema.changes.runs import RunMutations
 from schema.changes.stages import StageMutations
 from schema.changes.task_completion import TaskCompletionMutations
 from schema.changes.tasks import TaskMutations
+from schema.inbox.changes import NotificationMutations
 from schema.types.lost_reason import LostReasonMutations
 
 
@@ -36,5 +37,6 @@ class Mutation(
     LostReasonMutations,
     MergeAndArchiveMutations,
     RunMutations,
+    NotificationMutations,
 ):
     pass

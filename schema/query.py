@@ -7,6 +7,7 @@ import resolvers.reads.activities
 import resolvers.reads.contacts
 import resolvers.reads.events.subscriptions
 import resolvers.reads.events.timelines
+import resolvers.reads.inbox.notifications
 import resolvers.reads.lead_lists
 import resolvers.reads.leads
 import resolvers.reads.members
@@ -26,6 +27,7 @@ from schema.filters.condition import Condition
 from schema.filters.event import EventFilter
 from schema.filters.lead import LeadFilter, LeadOrder
 from schema.filters.task import TaskFilter, TaskOrder
+from schema.inbox.notification import Notification
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
 from schema.types.events.interfaces import Event
@@ -156,6 +158,12 @@ class Query:
     pools: list[Pool] = read(
         resolvers.reads.routing.pools,
         "The pools of members who share incoming leads, oldest first.",
+        role=Role.VIEWER,
+    )
+    notifications: Connection[Notification] = connection(
+        resolvers.reads.inbox.notifications.notifications,
+        "Your notifications, newest first. Nobody else sees them.",
+        filters={"unread": Argument(bool | None, "True: only unread ones. False: only those marked as read.")},
         role=Role.VIEWER,
     )
     run: Run | None = read(

@@ -4,12 +4,14 @@ import strawberry
 
 import resolvers.reads.events.board_events
 import resolvers.reads.events.subscriptions
+import resolvers.reads.inbox.notified
 from engine.publish.fields import Argument
 from engine.publish.fields import events as live
 from models.event_types import EventType
 from models.rules.roles import Role
 from schema.filters.event import CONCERNS
 from schema.filters.lead import LeadFilter
+from schema.inbox.notification import Notified
 from schema.types.board import BoardChanged
 from schema.types.event import StageChanged
 from schema.types.events.interfaces import Event
@@ -44,6 +46,19 @@ class Subscription:
         arguments={
             "types": Argument(list[EventType] | None, "Only events of these types, up to 100."),
             **FILTERS,
+        },
+        role=Role.VIEWER,
+    )
+    notified: Notified = live(
+        resolvers.reads.inbox.notified.notified,
+        "Your notifications, as they are made. One that is joined by another comes again, with its new count. Nobody"
+        " else receives them.",
+        arguments={
+            "after": Argument(
+                str | None,
+                "Start after this cursor: `viewer { notificationCursor }`, or the last one that you received. Without"
+                " it, the subscription starts now.",
+            )
         },
         role=Role.VIEWER,
     )

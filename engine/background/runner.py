@@ -43,6 +43,17 @@ UNFINISHED = Statement(
 
 MOST_AT_A_TIME = 100
 
+COUNTS = Statement(
+    text(
+        """
+        SELECT kind, state, count(*) AS runs,
+            CAST(extract(epoch FROM statement_timestamp() - min(updated_at)) AS double precision) AS seconds
+        FROM run GROUP BY kind, state
+        """
+    )
+)
+"""How many runs there are by kind and state, and the seconds since the one that waits longest made a batch."""
+
 TAKE_RUN = Statement(
     text(
         """
@@ -75,17 +86,6 @@ FAILURE = Statement(
 Wake = Callable[[UUID], Awaitable[None]]
 """Notifies every process that an organisation's log has grown."""
 
-
-COUNTS = Statement(
-    text(
-        """
-        SELECT kind, state, count(*) AS runs,
-            CAST(extract(epoch FROM statement_timestamp() - min(updated_at)) AS double precision) AS seconds
-        FROM run GROUP BY kind, state
-        """
-    )
-)
-"""How many runs there are by kind and state, and the seconds since the one that waits longest made a batch."""
 
 Counted = Callable[[Sequence[Row]], None]
 """Called with how many runs there are, as `COUNTS` finds them."""

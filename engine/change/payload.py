@@ -20,7 +20,8 @@ from sqlalchemy.types import TypeEngine
 
 from engine.publish.fields import ITEMS, READ, REF
 from engine.read.arguments import DEFINITION, python_name
-from engine.read.compiler import BoundStatement, Compiler, Fields, Grouped
+from engine.read.bound_statement import BoundStatement
+from engine.read.compiler import Compiler, Fields, Grouped
 from engine.read.rows import ROOT, Rows, rows
 
 

@@ -22,16 +22,20 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 
 from engine.caller import Person
 from engine.domain import Domain
+from engine.live.followed import Followed
 from engine.live.known import KnownRecords
 from engine.live.log_place import LogPlace
 from engine.live.patience import patiently
-from engine.live.reader import Bounds, Reader, read_bounds
+from engine.live.reader import BOUNDS, Bounds, Reader, read_bounds
 from engine.live.shared_stream import Frame, Render, Rendered, Stream
 from engine.live.wakeups import CHANNEL, EVERYTHING, Wakeups
 from models.database import Database, Observe, Statement, ignore
 from models.tables.event import EventLog
 
 log = logging.getLogger("dealboard.feed")
+
+ReaderKey = tuple[UUID, Followed]
+"""The organisation of a reader, and what it follows."""
 
 HEADS = Statement(
     select(EventLog.org_id, EventLog.head).where(EventLog.org_id == any_(bindparam("org_ids", type_=ARRAY(Uuid()))))
@@ -75,14 +79,17 @@ class Feed:
     """Different streams that a member may follow at once."""
     woken: Callable[[Set[str]], None] = unheard
     """Called with each wake-up: the organisations it names, or `EVERYTHING`."""
-    readers: dict[UUID, Reader] = field(default_factory=dict)
+    readers: dict[ReaderKey, Reader] = field(default_factory=dict)
     """In the order in which their logs are looked at next."""
-    _by_hex: dict[str, Reader] = field(default_factory=dict)
+    _by_hex: dict[str, dict[ReaderKey, Reader]] = field(default_factory=dict)
     """The readers by the ids that wake-ups carry."""
     known: KnownRecords = field(init=False)
+    events: Followed = field(init=False)
+    """The event logs themselves."""
 
     def __post_init__(self) -> None:
         self.known = KnownRecords(self.database, self.domain.known)
+        self.events = Followed(self.domain.news, BOUNDS, HEADS)
 
     @classmethod
     @asynccontextmanager
@@ -121,7 +128,7 @@ class Feed:
 
     async def present(self, org_id: UUID) -> int:
         """A number at the end of an organisation's log, or just before it: what comes later comes after it."""
-        reader = self.readers.get(org_id)
+        reader = self.readers.get((org_id, self.events))
         if reader is not None and reader.ready.is_set():
             return reader.position
         return (await read_bounds(self.database, org_id)).head
@@ -136,7 +143,7 @@ class Feed:
         if EVERYTHING in organisations:
             named = list(self.readers.values())
         else:
-            named = [reader for one in organisations if (reader := self._by_hex.get(one)) is not None]
+            named = [reader for one in organisations for reader in self._by_hex.get(one, {}).values()]
         for reader in named:
             reader.woken.set()
 
@@ -151,20 +158,23 @@ class Feed:
                 log.exception("reading the heads of the event logs failed, trying again")
 
     async def _look_once(self) -> None:
-        async with self.database.acquire() as connection:
-            heads = await HEADS.all(connection, org_ids=self._next_looked_at())
-        for found in heads:
-            reader = self.readers.get(found["org_id"])
-            if reader is not None:
-                reader.head = found["head"]
-                if reader.position < reader.head:
-                    reader.woken.set()
+        looked_at = self._next_looked_at()
+        for log in {log: None for _, log in looked_at}:
+            org_ids = [org_id for org_id, its in looked_at if its is log]
+            async with self.database.acquire() as connection:
+                heads = await log.heads.all(connection, org_ids=org_ids)
+            for found in heads:
+                reader = self.readers.get((found["org_id"], log))
+                if reader is not None:
+                    reader.head = found["head"]
+                    if reader.position < reader.head:
+                        reader.woken.set()
 
-    def _next_looked_at(self) -> list[UUID]:
-        """The organisations whose logs were looked at longest ago; they become those that were last."""
+    def _next_looked_at(self) -> list[ReaderKey]:
+        """The readers whose logs were looked at longest ago; they become those that were last."""
         found = list(islice(self.readers, LOOKED_AT))
-        for org_id in found:
-            self.readers[org_id] = self.readers.pop(org_id)
+        for key in found:
+            self.readers[key] = self.readers.pop(key)
         return found
 
     def state(self) -> State:
@@ -175,12 +185,14 @@ class Feed:
         return State(len(waiting), len(streams), sum(waiting), max(waiting, default=0), max((0, *behind)))
 
     @asynccontextmanager
-    async def _reader(self, org_id: UUID) -> AsyncIterator[Reader]:
-        """The organisation's reader, which runs while it is in use."""
-        reader = self.readers.get(org_id)
+    async def _reader(self, org_id: UUID, log: Followed | None = None) -> AsyncIterator[Reader]:
+        """The organisation's reader of its event log, or of what else is followed, which runs while it is in use."""
+        log = log or self.events
+        key = org_id, log
+        reader = self.readers.get(key)
         if reader is None:
-            reader = Reader(self.database, self.domain.news, org_id, self.delivered)
-            self.readers[org_id] = self._by_hex[org_id.hex] = reader
+            reader = self.readers[key] = Reader(self.database, log, org_id, self.delivered)
+            self._by_hex.setdefault(org_id.hex, {})[key] = reader
             reader.task = asyncio.create_task(reader.run())
         reader.users += 1
         try:
@@ -189,7 +201,9 @@ class Feed:
         finally:
             reader.users -= 1
             if reader.users == 0:
-                del self.readers[org_id], self._by_hex[org_id.hex]
+                del self.readers[key], self._by_hex[org_id.hex][key]
+                if not self._by_hex[org_id.hex]:
+                    del self._by_hex[org_id.hex]
                 if reader.task is not None:
                     reader.task.cancel()
 
@@ -201,17 +215,19 @@ class Feed:
         wants: Callable[[Mapping[str, Any]], bool],
         after: int | None,
         place: LogPlace | None = None,
+        log: Followed | None = None,
     ) -> AsyncGenerator[Rendered]:
-        """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order.
+        """Every event of the stream `key` after the number `after` (None: from now on), exactly once and in order; or
+        what else is followed, as a `log` of it.
 
         With a `place`, which goes with it, a frame without a body comes first: it has the cursor where it starts.
 
         Raises `HistoryGone` when they are no longer kept, and `TooManyStreams` when the person follows too many others.
         """
         org_id, member = person
-        async with self._reader(org_id) as reader:
+        async with self._reader(org_id, log) as reader:
             with reader.followed_by(member, key, self.most_streams):
-                position = (await self.bounds(org_id)).head if after is None else after
+                position = await patiently(reader.present) if after is None else after
                 if place is not None:
                     place.org_id, place.number = org_id, position
                     yield position, Frame(b"", place.cursor)

@@ -1,4 +1,4 @@
-"""A reader: follows the log of one organisation for all its streams.
+"""A reader: follows the log of one organisation, or what is made from it, for all its streams.
 
 The table is the truth. A reader reads it when it starts and when it is woken, and has its streams render the new
 events.
@@ -16,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from engine.live.followed import Followed
 from engine.live.patience import AGAIN, patiently
 from engine.live.shared_stream import HistoryGone, Stream
 from engine.live.turns import Turns
@@ -57,9 +58,9 @@ async def read_bounds(database: Database, org_id: UUID) -> Bounds:
 class Reader:
     """Follows the log of one organisation for all its streams."""
 
-    def __init__(self, database: Database, news: Statement, org_id: UUID, delivered: Observe) -> None:
+    def __init__(self, database: Database, followed: Followed, org_id: UUID, delivered: Observe) -> None:
         self.database = database
-        self.news = news
+        self.log = followed
         self.org_id = org_id
         self.delivered = delivered
         self.position = 0
@@ -78,7 +79,7 @@ class Reader:
         while True:
             try:
                 if not self.ready.is_set():
-                    self.position = (await patiently(self.bounds)).head
+                    self.position = await patiently(self.present)
                     self.ready.set()
                 await patiently(self._catch_up)
                 await self.woken.wait()
@@ -92,6 +93,12 @@ class Reader:
         """The first and the last number of the log."""
         return await read_bounds(self.database, self.org_id)
 
+    async def present(self) -> int:
+        """The number up to which there is something to read."""
+        async with self.database.acquire() as connection:
+            found = await self.log.present.first(connection, org_id=self.org_id)
+        return found["head"] if found else 0
+
     async def tail(self) -> int:
         """The first number of the log."""
         return (await self.bounds()).tail
@@ -99,11 +106,11 @@ class Reader:
     async def _catch_up(self) -> None:
         while True:
             async with self.database.acquire() as connection:
-                news = await self.news.all(connection, org_id=self.org_id, position=self.position, size=BATCH)
+                news = await self.log.news.all(connection, org_id=self.org_id, position=self.position, size=BATCH)
             if not news:
                 return
             last = news[-1]["number"]
-            if last - self.position > len(news):
+            if self.log.gapless and last - self.position > len(news):
                 self._end(HistoryGone())  # this process was paused for longer than events are kept
             # A stream that is added while others are rendered is behind as well: none may be left behind.
             while behind := {key: stream for key, stream in self.streams.items() if stream.position < last}:

@@ -4,9 +4,11 @@ from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
+from engine.caller import Caller
+from engine.live.followed import Followed
 from engine.live.known import Named
 from engine.read.rows import Rows
 from engine.read.slots import BadInput, Slot
@@ -33,6 +35,8 @@ class EventSelection(ABC):
     """The events that a subscription selects, and the cursor that it starts after."""
 
     after: Slot | None
+    log: ClassVar[Followed | None] = None
+    """What it selects from; None for the event log."""
 
     def row(self, event: Any) -> Any:
         """An event as the fields of the subscription's type read it."""
@@ -48,7 +52,7 @@ class EventSelection(ABC):
         most `size`."""
 
     @abstractmethod
-    def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+    def matcher(self, variables: Mapping[str, Any], caller: Caller) -> Callable[[Mapping[str, Any]], bool]:
         """The same conditions for a single event, so that nothing is rendered for a stream that does not select it."""
 
     def start(self, variables: Mapping[str, Any], org_id: UUID, seen: str | None = None) -> int | None:

@@ -6,7 +6,6 @@ names. So no field can cause a second statement, and all parts of an answer come
 
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -26,56 +25,22 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues
 from sqlalchemy import case, select
 
-from engine.caller import Caller
 from engine.documents import Prepared
 from engine.errors import Code, refusal
 from engine.live.selection import EventSelection
 from engine.publish.fields import EVENTS, READ
 from engine.read.any_of import AnyOf
 from engine.read.arguments import DEFINITION, UNFILTERED, Arguments
+from engine.read.bound_statement import BoundStatement
 from engine.read.json_text import NULL, Expression, json_object, json_value, quoted
 from engine.read.paging import Each, Page
 from engine.read.rows import ROOT, Rows, Same, Source
-from engine.read.slots import BadInput, Binder, sendable
+from engine.read.slots import Binder
 from engine.read.variants import JsonMember, Variants, json_variant, merged
 from models.database import Statement
 
 Fields = list[FieldDetails]
 Grouped = Mapping[str, Fields]
-
-
-@dataclass(frozen=True, eq=False)
-class BoundStatement:
-    """A statement, and the sources of its parameters."""
-
-    statement: Statement
-    binders: Mapping[str, Binder]
-    filtered: bool = False
-    """Whether a list of it is filtered: then its best plan may depend on the values."""
-
-    def arguments(self, variables: Mapping[str, Any], caller: Caller, **more: Any) -> list[Any]:
-        """The positional arguments for one execution. Raises `BadInput` with all invalid values."""
-        bound = self.statement.given
-        of_caller = {
-            "org_id": caller.org_id,
-            "subject": caller.subject,
-            "role": caller.role.value,
-            "organisation": caller.organisation,
-        }
-        values = {name: value for name, value in of_caller.items() if name in bound} | more
-        # Values that the statement does not bind are checked as well: an invalid value is always refused.
-        wrong: list[BadInput] = []
-        for name, get in self.binders.items():
-            try:
-                value = sendable(get(variables))
-            except BadInput as found:
-                wrong.append(found)
-            else:
-                if name in bound:
-                    values[name] = value
-        if wrong:
-            raise BadInput.together(wrong)
-        return self.statement.arguments(values)
 
 
 class Compiler:

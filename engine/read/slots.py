@@ -8,7 +8,6 @@ from sqlalchemy import bindparam
 from sqlalchemy.types import TypeEngine
 
 from engine.read.json_text import Expression
-from models.rules.text import unstorable
 
 
 class BadInput(Exception):
@@ -82,11 +81,3 @@ class Slot:
 
 Args = Mapping[str, Any]
 """The arguments of a field: scalars as `Slot`s, enums and booleans as they are, inputs as mappings."""
-
-
-def sendable(value: Any) -> Any:
-    """A value, or a list of values, that PostgreSQL accepts."""
-    for text in value if isinstance(value, list) else (value,):
-        if isinstance(text, str) and (wrong := unstorable(text)):
-            raise BadInput(wrong)
-    return value

@@ -32,7 +32,8 @@ class Task(Tenant, Stamped, Base):
     `deadline` is the instant after which an open task is overdue: `due_at`, or the end of `due_on` in the assignee's
     time zone. It is stored, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
     rule of RFC 5545 for the tasks that follow this one; a subtask names its `parent_id`. `overdue_told_at` is when the
-    event log recorded that the task is overdue, since it was last given a due time or reopened.
+    event log recorded that the task is overdue, since it was last given a due time or reopened; `reminded_at`, when it
+    recorded that `remind_at` has come, since that, the due time, the assignee or the status last changed.
     """
 
     __tablename__ = "task"
@@ -55,6 +56,11 @@ class Task(Tenant, Stamped, Base):
         ),
         Index(
             "task_late_idx", "deadline", "org_id", postgresql_where=text("status = 'OPEN' AND overdue_told_at IS NULL")
+        ),
+        Index(
+            "task_remind_idx",
+            *("remind_at", "org_id", "id"),
+            postgresql_where=text("status = 'OPEN' AND reminded_at IS NULL AND remind_at IS NOT NULL"),
         ),
         Index("task_lead_idx", "org_id", "lead_id", "id"),
         Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
@@ -83,6 +89,7 @@ class Task(Tenant, Stamped, Base):
     parent_id: Mapped[UUID | None]
     creator_id: Mapped[UUID | None]
     overdue_told_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
 
 
 class TaskDependency(Base):

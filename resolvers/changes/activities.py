@@ -13,7 +13,8 @@ from engine.change.shards import CLOCK
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import Changed, Deleted, EventType, Logged
+from models.ended_event_types import Deleted
+from models.event_types import Changed, EventType, Logged
 from models.rules.numbers import FIRST_DAY, within
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import CHANGED_ACTIVITY

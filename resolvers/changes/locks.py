@@ -44,6 +44,9 @@ ORDER = (
     "routing_rule",
     "lost_reason",
     "lead_search",
+    "notification",
+    "notification_setting",
+    "muted_record",
     "event_log",
     "stage_total",
 )

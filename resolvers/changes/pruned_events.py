@@ -2,7 +2,7 @@
 
 What was changed, and by whom, stays in the change log for ever; only places within a column are deleted. Where the
 change log is not kept, the events of a lead's timeline are kept with the lead all the same, and the rest is deleted:
-events of deleted leads, and events of anything but leads.
+events of deleted leads, and events of anything but leads. Notifications go with the age of their last event.
 """
 
 from collections.abc import Mapping
@@ -51,5 +51,17 @@ DELETE_OF_GONE_LEADS = Statement(
 )
 """Where a lead has been deleted, delete what was kept for its timeline."""
 
-PRUNE: Mapping[bool, tuple[Statement, ...]] = {True: (DELETE_PLACES,), False: (DELETE_OF_GONE_LEADS, DELETE)}
+DELETE_NOTIFICATIONS = Statement(
+    text(
+        """
+        DELETE FROM notification WHERE org_id = :org_id AND number >= :from_number AND number < :to_number
+        """
+    ).bindparams(ORG)
+)
+"""Delete the notifications whose last event is as old, read or not."""
+
+PRUNE: Mapping[bool, tuple[Statement, ...]] = {
+    True: (DELETE_PLACES, DELETE_NOTIFICATIONS),
+    False: (DELETE_OF_GONE_LEADS, DELETE, DELETE_NOTIFICATIONS),
+}
 """The statements in their order, where the change log is kept and where it is not."""

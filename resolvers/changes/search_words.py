@@ -15,7 +15,7 @@ from sqlalchemy import ARRAY, Text, bindparam, text
 from engine.change.records import IDS, inserted
 from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
-from models.event_types import Merged
+from models.ended_event_types import Merged
 from models.rules.ids import parse_id
 from models.rules.matching.keys import KeyKind
 from models.rules.search import number_words, vector, words

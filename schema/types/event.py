@@ -134,6 +134,11 @@ class TaskOverdue(TaskEvent):
     )
 
 
+@of(EventType.TASK_REMINDED)
+class TaskReminded(TaskEvent):
+    remind_at: DateTime | None = read(event_fields.remind_at, "When the reminder was to come.")
+
+
 @of(EventType.TASK_DELETED)
 class TaskDeleted(TaskEvent):
     title: str | None = read(event_fields.text(EventType.TASK_DELETED, "title"), "The title it had.")

@@ -11,11 +11,14 @@ from engine.read.json_text import Expression
 from engine.read.rows import ORGANISATION, ROLE
 from engine.read.slots import Args
 from models.rules.roles import Role
+from models.tables.notification import NotificationReason
 from resolvers.reads import members, organisations
+from resolvers.reads.inbox import notifications
 from resolvers.reads.tasks import counts as task_counts
 from schema.types.task_counts import TaskCounts
 
 if TYPE_CHECKING:
+    from schema.inbox.notification import NotificationSetting
     from schema.rights import ViewerRights
 
 
@@ -62,6 +65,16 @@ class Viewer:
     member: Member | None = read(members.viewer_member, "Your member record; null before you sign in.")
     can: Annotated["ViewerRights", strawberry.lazy("schema.rights")] = read(
         members.of_record, "The mutations that your role lets you run: what to offer at all."
+    )
+    unread_count: int = read(notifications.unread_count, "How many unread notifications you have.")
+    notification_cursor: str = read(
+        notifications.place,
+        "The place up to which your notifications are made: subscribe to `notified` after it to miss none.",
+    )
+    notification_settings: list[Annotated["NotificationSetting", strawberry.lazy("schema.inbox.notification")]] = read(
+        notifications.settings,
+        "For which reasons you chose to be notified or not; you are notified for all others.",
+        rows=len(NotificationReason),
     )
     task_counts: TaskCounts = read(
         task_counts.task_counts,

@@ -37,7 +37,9 @@ class Task(Node):
         "When it becomes overdue: at its instant, or when its day is over in the assignee's time zone.",
     )
     overdue: bool = read(tasks.overdue, "Whether it is overdue: open, and past its deadline.")
-    remind_at: DateTime | None = column("remind_at", "When to remind the assignee.")
+    remind_at: DateTime | None = column(
+        "remind_at", "When to remind the assignee: then they are notified, and there is an event TASK_REMINDED."
+    )
     recurrence: str | None = column(
         "recurrence",
         "The rule by which it repeats when it is completed, in the format of RFC 5545: `FREQ=WEEKLY;BYDAY=MO`. COUNT "

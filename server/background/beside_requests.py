@@ -1,4 +1,4 @@
-"""What runs beside requests: pruning, late tasks and stale leads, runs and consumers of the event log.
+"""What runs beside requests: pruning, what time brings, runs and consumers of the event log.
 
 Each serving process does all of it, unless its settings leave it to others; `dealboard work` does nothing else.
 """

@@ -27,7 +27,7 @@ class BackgroundSettings(BaseSettings):
     overdue_interval: float = Field(
         15.0,
         ge=0,
-        description="Seconds between checks for tasks that become overdue and leads that go stale. 0: another server"
+        description="Seconds between checks for overdue tasks, reminders and leads that go stale. 0: another server"
         " checks.",
     )
     run_interval: float = Field(

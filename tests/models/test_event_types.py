@@ -2,18 +2,17 @@
 
 import pytest
 
+from models.ended_event_types import Merged, StageDeleted
 from models.event_keys import SHAPES, key
 from models.event_types import (
     Assigned,
     Disqualified,
     EventType,
     LeadCreated,
-    Merged,
     PipelineCreated,
     Reordered,
     Routed,
     Scheduled,
-    StageDeleted,
 )
 from models.tables.event import EventData, Snapshot
 

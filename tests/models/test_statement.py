@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Integer, Text, bindparam, column, func, select, te
 from engine.caller import Caller
 from engine.change.records import ID, revise, rewrite
 from engine.change.transaction import Change
-from engine.read.compiler import BoundStatement
+from engine.read.bound_statement import BoundStatement
 from models.database import Database, Statement, WrongArguments
 from models.rules.ids import split_id
 from models.rules.roles import Role

@@ -20,6 +20,10 @@ Path = tuple[str, ...]
 MUTATIONS = graphql_schema.mutation_type.fields
 
 
+PERSONAL = frozenset("markNotificationsRead setNotificationSettings muteRecord unmuteRecord".split())
+"""Changes of what is the caller's alone. They are no events, because nobody else is to know of them."""
+
+
 def mutation_of(name: str) -> str:
     """The mutation of a recipe: `convertLead, making a customer` is one of `convertLead`."""
     return name.partition(",")[0]

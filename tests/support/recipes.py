@@ -6,9 +6,13 @@ can be replaced by another organisation's; fields that exclude each other have r
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from uuid import UUID
 
+from engine.background.consumers import Progress, consume, start
+from models import organisation_id
 from resolvers.changes import run_sizes
-from tests.support.world import RITA, World
+from resolvers.reactions.notify import NOTIFICATIONS
+from tests.support.world import MIA, RITA, World
 
 Recipe = Callable[[World], Awaitable[dict[str, Any]]]
 
@@ -31,6 +35,24 @@ async def task(world: World, name: str, **given: Any) -> str:
     made = await world.change("createTask", {"title": name, **given}, "task { id }")
     world.ids[name] = made["task"]["id"]
     return world[name]
+
+
+async def notified(world: World) -> None:
+    """The caller is notified of a lead that Mia gives them."""
+    await world.change("assignLead", {"leadId": world["Ada"], "memberId": world["tester"]}, **MIA)
+    await make_notifications(world)
+
+
+async def make_notifications(world: World) -> None:
+    """Make the notifications that follow from all events until now."""
+    org_id = organisation_id(world.organisation)
+    await start(world.database, org_id, NOTIFICATIONS.name)
+    while await consume(world.database, NOTIFICATIONS, org_id, nobody) is Progress.MORE:
+        pass
+
+
+async def nobody(_: UUID) -> None:
+    """Wake nobody."""
 
 
 async def contact(world: World, name: str) -> str:
@@ -352,3 +374,25 @@ simple("mergeLeads", lambda world: {"winnerId": world["Ada"], "loserId": world["
 async def _(world: World) -> dict[str, Any]:
     made = await world.change("createCustomer", {"name": "A.C.M.E."}, "customer { id }")
     return {"winnerId": made["customer"]["id"], "loserId": world["Acme"]}
+
+
+@recipe("markNotificationsRead")
+async def _(world: World) -> dict[str, Any]:
+    await notified(world)
+    found = await world.ask("{ notifications(first: 1) { nodes { id } } }")
+    return {"notificationIds": [node["id"] for node in found["notifications"]["nodes"]]}
+
+
+simple("setNotificationSettings", lambda world: {"settings": [{"reason": "ASSIGNED", "inApp": False}]})
+simple("muteRecord", lambda world: {"leadId": world["Ada"]})
+simple("unmuteRecord", lambda world: {"leadId": world["Ada"]})
+
+
+@recipe("muteRecord, a task")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskId": await task(world, "Call")}
+
+
+@recipe("unmuteRecord, a task")
+async def _(world: World) -> dict[str, Any]:
+    return {"taskId": await task(world, "Call")}

@@ -24,6 +24,8 @@ from tests.support.world import World
 assert graphql_schema.mutation_type is not None
 MUTATIONS = graphql_schema.mutation_type.fields
 
+MUTED = [(mutation, id) for mutation in ("muteRecord", "unmuteRecord") for id in ("leadId", "taskId")]
+
 NOT_STORED: Mapping[str, str] = {
     "idempotencyKey": "kept with the outcome of the change, not with the record",
     "expectedVersion": "a condition of the change",
@@ -54,6 +56,11 @@ NOT_STORED: Mapping[str, str] = {
     "disqualifyLead.notes": "kept in the event alone",
     "createLead.lostReason": "required in a lost stage, and not allowed in others",
     "deleteStage.lostReason": "kept in the leads that move to a lost stage",
+    "notificationIds": "names the notifications that the change is of",
+    "upTo": "names the notifications that the change is of",
+    "setNotificationSettings.settings.reason": "kept for the caller alone, of whom the payload shows no record",
+    "setNotificationSettings.settings.inApp": "kept for the caller alone, of whom the payload shows no record",
+    **{f"{mutation}.{id}": "kept for the caller alone, of whom the payload shows no record" for mutation, id in MUTED},
 }
 """Fields that are not stored in a record, by name or by path from the mutation, and why."""
 

@@ -196,3 +196,68 @@ def upgrade() -> None:
         "CREATE INDEX lead_idle_idx ON lead (org_id, stage_id, greatest(stage_entered_at, last_activity_at))"
         " WHERE closed_at IS NULL AND rotten_told_at IS NULL AND rot_check_at IS NULL"
     )
+    # Notifications: what members are to know of, and what they chose.
+    reasons = "'ASSIGNED', 'STAGE_CHANGED_OF_YOURS', 'TASK_OVERDUE', 'REMINDER'"
+    op.execute(
+        f"""
+        CREATE TABLE notification (
+            org_id UUID NOT NULL,
+            id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            number BIGINT NOT NULL,
+            reason TEXT NOT NULL,
+            lead_id UUID,
+            task_id UUID,
+            actor_id UUID,
+            count INTEGER NOT NULL,
+            happened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            read_at TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT notification_pkey PRIMARY KEY (org_id, id),
+            CONSTRAINT notification_reason_check CHECK (reason IN ({reasons}))
+        )
+        """
+    )
+    op.execute(
+        f"""
+        CREATE TABLE notification_setting (
+            org_id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            reason TEXT NOT NULL,
+            in_app BOOLEAN NOT NULL,
+            CONSTRAINT notification_setting_pkey PRIMARY KEY (org_id, member_id, reason),
+            CONSTRAINT notification_setting_reason_check CHECK (reason IN ({reasons}))
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE muted_record (
+            org_id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            record_id UUID NOT NULL,
+            CONSTRAINT muted_record_pkey PRIMARY KEY (org_id, member_id, record_id)
+        )
+        """
+    )
+    for table in ("notification", "notification_setting", "muted_record"):
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
+            " REFERENCES organisation (id) ON DELETE CASCADE"
+        )
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_member_id_fkey FOREIGN KEY(org_id, member_id)"
+            " REFERENCES member (org_id, id)"
+        )
+    op.execute("CREATE INDEX notification_member_idx ON notification (org_id, member_id, number, id)")
+    op.execute(
+        "CREATE INDEX notification_unread_idx ON notification (org_id, member_id, number, id) WHERE read_at IS NULL"
+    )
+    op.execute("CREATE INDEX notification_number_idx ON notification (org_id, number)")
+    # Reminders come from now on; those whose time has passed before count as if they had come.
+    op.execute("ALTER TABLE task ADD COLUMN reminded_at TIMESTAMP WITH TIME ZONE")
+    op.execute("UPDATE task SET reminded_at = remind_at WHERE remind_at < now()")
+    op.execute(
+        "CREATE INDEX task_remind_idx ON task (remind_at, org_id, id)"
+        " WHERE status = 'OPEN' AND reminded_at IS NULL AND remind_at IS NOT NULL"
+    )

@@ -10,7 +10,8 @@ from engine.change.records import IDS, describe, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import Changed, Merged
+from models.ended_event_types import Merged
+from models.event_types import Changed
 from models.rules.ids import public_id
 from models.rules.matching.keys import former_keys, with_keys
 from models.rules.refusal import Refusal, Refused, not_found
@@ -239,8 +240,7 @@ async def _point_at(change: Change, kind: MergeKind, name: str, winner_id: UUID,
     )
     for row in pointed:
         about = {key: row[key] for key in ("lead_id", "owner_id", "pipeline_id", "stage_id")}
-        record_id = None if table == "lead" else row["id"]
-        change.emit(NewEvent(updated, **about, record_id=record_id))
+        change.emit(NewEvent(updated, **about, record_id=None if table == "lead" else row["id"]))
     return len(pointed)
 
 

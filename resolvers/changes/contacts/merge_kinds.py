@@ -10,7 +10,8 @@ from engine.change.records import IDS
 from engine.change.shards import OWN
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import ChangedType, EventType, MergedType
+from models.ended_event_types import MergedType
+from models.event_types import ChangedType, EventType
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
 

@@ -10,7 +10,8 @@ from engine.change.records import ID
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Deleted, EventType, TaskDeleted
+from models.ended_event_types import Deleted, TaskDeleted
+from models.event_types import EventType
 from models.rules.refusal import Refusal, Refused
 from models.tables.event import NewEvent
 from resolvers.changes import activities as activity_changes

@@ -11,7 +11,8 @@ from engine.change.records import describe, differing, inserted, not_null, rewri
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Changed, EventType, PoolCreated, PoolDeleted
+from models.ended_event_types import PoolDeleted
+from models.event_types import Changed, EventType, PoolCreated
 from models.rules.ids import public_id
 from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.rules.sharing import PoolStrategy

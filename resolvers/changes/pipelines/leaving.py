@@ -12,7 +12,7 @@ from engine.change.transaction import Change
 from engine.change.unique import expect_unique
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import StageDeleted
+from models.ended_event_types import StageDeleted
 from models.rules import rank
 from models.rules.stage_kind import StageKind
 from models.tables.event import NewEvent

@@ -11,7 +11,8 @@ from engine.change.records import describe, differing, make, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import Changed, EventType, PipelineCreated, PipelineDeleted
+from models.ended_event_types import PipelineDeleted
+from models.event_types import Changed, EventType, PipelineCreated
 from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.stage_kind import StageKind
 from models.rules.text import line, prose

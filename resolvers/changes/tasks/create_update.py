@@ -10,7 +10,8 @@ from engine.change.records import describe, differing, rewrite
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Row, Statement
-from models.event_types import Changed, EventType, Scheduled, TaskDeleted
+from models.ended_event_types import TaskDeleted
+from models.event_types import Changed, EventType, Scheduled
 from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.roles import DELETED_TASK
 from models.rules.text import spelled
@@ -24,9 +25,17 @@ from resolvers.changes.tasks.subtasks import expect_parent
 ABOUT = ("lead_id", "contact_id", "customer_id")
 """The records that a task is about; its subtasks and follow-ups are about the same."""
 
-MAKE_TASK = FIELDS.make("deadline", "creator_id", default=("status", "completed_at", "outcome", "overdue_told_at"))
+MAKE_TASK = FIELDS.make(
+    "deadline", "creator_id", default=("status", "completed_at", "outcome", "overdue_told_at", "reminded_at")
+)
 
-REVISE_TASK = FIELDS.revise("deadline", "overdue_told_at")
+RECORDED = {
+    "overdue_told_at": {"due_at", "due_on"},
+    "reminded_at": {"remind_at", "due_at", "due_on", "assignee_id"},
+}
+"""What the event log recorded of a task, and the fields after whose change it is recorded again."""
+
+REVISE_TASK = FIELDS.revise("deadline", "overdue_told_at", "reminded_at")
 
 DELETE_TASK = Statement(text("DELETE FROM task WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 """Foreign keys delete its subtasks and dependencies, too."""
@@ -129,8 +138,8 @@ async def update_task(
         await expect_parent(change, locked, changes["parent_id"], child=task)
     if changes:
         now = {**task, **changes}
-        # Recorded again if its new deadline passes as well.
-        again = {"overdue_told_at": None} if {"due_at", "due_on"} & changes.keys() else {}
+        # Recorded again if its new deadline passes as well, or its new reminder comes.
+        again = {told: None for told, by in RECORDED.items() if by & changes.keys()}
         await rewrite(change, REVISE_TASK, task, {**changes, **again})
         changes.pop("deadline", None)
         if None not in (task["lead_id"], now["lead_id"]) and "lead_id" in changes:

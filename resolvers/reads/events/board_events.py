@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, case, cast, exists, func, literal_column, or_, tuple_
 from sqlalchemy.types import TypeEngine
 
+from engine.caller import Caller
 from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args, Slot
@@ -173,9 +174,9 @@ class BoardSelection(EventFilter):
             or_(event.is_about_columns, and_(event.lead_id.is_not(None), or_(event.is_on, event.was_on)))
         )
 
-    def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+    def matcher(self, variables: Mapping[str, Any], caller: Caller) -> Callable[[Mapping[str, Any]], bool]:
         """Any event of the pipeline may match; the filter is checked in the database."""
-        wants = super().matcher(variables)
+        wants = super().matcher(variables, caller)
         return lambda event: wants(event) and (event["lead_id"] is not None or event["type"] in COLUMNS)
 
 

@@ -181,6 +181,14 @@ def merged_into(event: Any, args: Args) -> AnyOf:
     return AnyOf(find, _prefix(event), cast(func.right(public, literal_column("36")), Uuid))
 
 
+REMIND_AT = key(EventType.TASK_REMINDED, "remind_at")
+
+
+def remind_at(event: Any, args: Args) -> Expression:
+    """When a reminder was to come."""
+    return cast(event.data.op("->>")(quoted(REMIND_AT)), DateTime(timezone=True))
+
+
 from_owner = named(EventType.LEAD_ASSIGNED, "from_", Member)
 to_owner = named(EventType.LEAD_ASSIGNED, "to", Member)
 assigned_by = named(EventType.LEAD_ASSIGNED, "pool_id", Pool)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, case, cast, func, literal_column
 
+from engine.caller import Caller
 from engine.live.known import Named
 from engine.live.selection import EventSelection
 from engine.read.json_text import Expression, among, quoted
@@ -20,7 +21,7 @@ from models.tables.lead import Lead
 from resolvers.reads.events.concerns import FROM_OWNER, concerns
 
 
-def _cursor(number: Expression) -> Expression:
+def cursor_of(number: Expression) -> Expression:
     """`encode_cursor`, inside PostgreSQL."""
     raw = func.uuid_send(ORG).concat(func.int8send(cast(number, BigInteger)))
     return func.encode(raw, quoted("base64"), type_=Text())
@@ -30,12 +31,12 @@ def head(root: Any, args: Args) -> Expression:
     """The cursor of the last event that this snapshot includes."""
     log = rows(EventLog)
     last = log.value(lambda row: row.head)
-    return _cursor(func.coalesce(last, literal_column("0")))
+    return cursor_of(func.coalesce(last, literal_column("0")))
 
 
 def cursor(event: Any, args: Args) -> Expression:
     """The cursor of an event."""
-    return _cursor(event.number)
+    return cursor_of(event.number)
 
 
 def lead(event: Any, args: Args) -> Rows:
@@ -92,7 +93,7 @@ class EventFilter(EventSelection):
             if slot is not None
         }
 
-    def matcher(self, variables: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+    def matcher(self, variables: Mapping[str, Any], caller: Caller) -> Callable[[Mapping[str, Any]], bool]:
         """The same conditions for a single event, so that nothing is rendered for a stream that does not select it."""
         pipeline_id = self.pipeline_id and _id("pipeline")(self.pipeline_id.get(variables))
         lead_id = self.lead_id and _id("lead")(self.lead_id.get(variables))

@@ -17,6 +17,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.live.retention.OLD": "which organisations have events to prune; each hour",
     "engine.background.behind.FIND": "which consumers of organisations that were named are behind",
     "engine.background.behind.LOOK": "which consumers of the next 500 organisations are behind; each second",
+    "resolvers.reads.inbox.notified.MADE.heads": "whether a reader of notifications is behind; each second",
     "engine.background.positions.NOT_DONE": "which consumers are behind; shown to operators",
     "engine.background.runs.WITH_ENDED": "which organisations have runs to delete; each hour",
     "engine.background.runner.COUNTS": "how many runs there are, for metrics; every 15 seconds",
@@ -25,6 +26,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
     "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",
+    "resolvers.changes.tasks.reminders.DUE": "which organisations have reminders that came due",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
     "resolvers.changes.leads.rotten.DUE": "which organisations have leads that may have gone stale",
 }

@@ -32,6 +32,7 @@ ACROSS: Mapping[str, list[str]] = {
     "engine.background.behind.LOOK": [
         *("event_log event_log", "event_log event_log", "organisation own", "consumer consumer", "event event"),
     ],
+    "resolvers.reads.inbox.notified.MADE.heads": ["notification notification"],
     "engine.background.positions.NOT_DONE": ["consumer consumer", "event_log log", "organisation own"],
     "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",
@@ -41,6 +42,7 @@ ACROSS: Mapping[str, list[str]] = {
         *("lead lead", "contact contact", "customer customer", "member member"),
     ],
     "resolvers.changes.created_values.UNFILLED": ["event_log event_log"],
+    "resolvers.changes.tasks.reminders.DUE": ["task task"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
     "resolvers.changes.leads.rotten.DUE": ["stage stage", "lead lead"],
 }

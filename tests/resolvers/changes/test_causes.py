@@ -7,13 +7,14 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from engine.background.passing_time import record
 from engine.background.runner import work_off
 from models.tables.base import utc_now
 from resolvers.changes import run_sizes
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import IN_LINES, Deal
-from resolvers.changes.tasks.overdue import record_overdue
+from resolvers.changes.tasks.overdue import OVERDUE
 from resolvers.domain import CRM
 from tests.support.recipes import task
 from tests.support.world import MIA, World
@@ -81,7 +82,7 @@ async def test_an_import_causes_what_it_creates(world: World) -> None:
 async def test_time_causes_what_becomes_overdue(world: World) -> None:
     """Nobody does that."""
     await task(world, "Call", dueOn="2020-01-01")
-    await record_overdue(world.database, utc_now(), nobody)
+    await record(world.database, OVERDUE, utc_now(), nobody)
     assert await caused(world, "TASK_OVERDUE") == [("SYSTEM", None, 0)]
 
 

@@ -21,7 +21,7 @@ RECORDS = ("pipeline", "stage", "lead", "task", "activity", "contact", "customer
 
 FOLLOWING = frozenset(
     (
-        "created_at updated_at version rank position deadline overdue_told_at is_default stage_entered_at"
+        "created_at updated_at version rank position deadline overdue_told_at reminded_at is_default stage_entered_at"
         " last_activity_at has_open_task rotten_told_at rot_check_at turn"
         " qualified_at disqualified_at converted_at converted_from_id closed_at"
         " finished_at completed_at archived_at deleted_at words sort_key"
@@ -146,7 +146,7 @@ def missing(table: str, old: Row, new: Row, own: Sequence[Row], events: Sequence
 
 def test_no_table_of_records_is_forgotten() -> None:
     """Each table with ids of its own is checked, except for parts of records and of the log itself."""
-    parts = {"organisation", "event", "stage_change", "routing_rule", "lost_reason", "merged_record"}
+    parts = {"organisation", "event", "stage_change", "routing_rule", "lost_reason", "merged_record", "notification"}
     assert {table.name for table in Base.metadata.sorted_tables if "id" in table.columns} - parts == set(RECORDS)
 
 

@@ -108,7 +108,25 @@ class Builder:
             self._event(2**40 + 3 * nth, type_)
         for event in [row for row in self.tables["event"] if row["type"].startswith("lead.")][::3]:
             event["lead_id"] = self.random.choice(self.tables["merged_record"][:2])["id"]
+        self._notifications()
         return self.tables
+
+    def _notifications(self) -> None:
+        position = self.random.randrange(1, 2**40)
+        self.tables["consumer"] = [{"org_id": self.org_id, "name": "notifications", "position": position}]
+        for nth in range(40):
+            me = nth % 2 == 0
+            self.add("notification", member_id=self.tables["member"][0]["id"] if me else self.one("member"),
+                     number=2**40 + nth // 3, reason=self.random.choice(["ASSIGNED", "REMINDER"]),
+                     lead_id=self.maybe(self.one("lead")), task_id=self.maybe(self.one("task")),
+                     actor_id=self.maybe(self.one("member")), count=self.random.randrange(1, 4),
+                     happened_at=self.instant(), updated_at=self.instant(),
+                     read_at=self.maybe(self.instant()))  # fmt: skip
+        for member in self.tables["member"][:3]:
+            own = {"org_id": self.org_id, "member_id": member["id"]}
+            self.tables.setdefault("notification_setting", []).append({**own, "reason": "ASSIGNED", "in_app": False})
+            muted = {row["lead_id"] or row["task_id"] for row in self.tables["notification"][:9]} - {None}
+            self.tables.setdefault("muted_record", []).extend({**own, "record_id": id} for id in sorted(muted))
 
     def _runs(self) -> None:
         for nth, state in enumerate(("RUNNING", "FINISHED", "FAILED", "CANCELLED")):
@@ -216,6 +234,7 @@ class Builder:
             "deadline": self.instant().isoformat(), "closedAt": self.instant().isoformat(),
             "poolId": self.maybe(f"pool_{self.one('pool')}"), "repeats": self.maybe(f"task_{self.one('task')}"),
             "status": "DONE", "movedLeads": self.maybe(7),
+            "remindAt": self.instant().isoformat(),
         }  # fmt: skip
         self.tables.setdefault("event", []).append({
             "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),

@@ -216,8 +216,31 @@ EVERY: Mapping[str, Rule] = {
     "mergedInto": merged_into,
     **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule", "status")},
     **{name: whole(name) for name in ("imported", "unchanged", "rejected", "movedLeads")},
+    "remindAt": instant("remindAt"),
 }
 """The values of event fields, for every type that has them."""
+
+
+def own(world: World, table: str) -> list[Record]:
+    """The caller's own rows."""
+    me = next(iter(world.all("member", subject=world.caller.subject)), None)
+    return [] if me is None else world.all(table, member_id=me.row["id"])
+
+
+def notifications(world: World, source: Any, given: Given) -> Page:
+    unread = given.get("unread")
+    found = own(world, "notification")
+    return Page([one for one in found if unread in (None, one.row["read_at"] is None)], given)
+
+
+def place(world: World, number: int) -> str:
+    return base64.b64encode(world.caller.org_id.bytes + number.to_bytes(8)).decode()
+
+
+def is_muted(world: World, notification: Record, given: Given) -> bool:
+    muted = {record.row["record_id"] for record in own(world, "muted_record")}
+    return bool({notification.row["lead_id"], notification.row["task_id"]} & muted)
+
 
 HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
     ("Query", "activities"): lambda world, source, given: activities(world, given),
@@ -230,4 +253,18 @@ HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
     ("Activity", "author"): to_one("member", "author_id"),
     ("Activity", "lead"): to_one("lead", "lead_id"),
     ("Activity", "contact"): to_one("contact", "contact_id"),
+    ("Query", "notifications"): notifications,
+    ("Viewer", "unreadCount"): lambda world, source, given: sum(
+        one.row["read_at"] is None for one in own(world, "notification")
+    ),
+    ("Viewer", "notificationCursor"): lambda world, source, given: place(
+        world, sum(consumer.row["position"] for consumer in world.tables["consumer"])
+    ),
+    ("Viewer", "notificationSettings"): lambda world, source, given: own(world, "notification_setting"),
+    ("Notification", "id"): lambda world, notification, given: f"notification_{notification.row['id']}",
+    ("Notification", "cursor"): lambda world, notification, given: place(world, notification.row["number"]),
+    ("Notification", "muted"): is_muted,
+    ("Notification", "lead"): to_one("lead", "lead_id"),
+    ("Notification", "task"): to_one("task", "task_id"),
+    ("Notification", "actor"): to_one("member", "actor_id"),
 }

@@ -14,7 +14,8 @@ TYPES = {
     "pipeline": "Pipeline", "stage": "Stage", "lead": "Lead", "contact": "Contact", "customer": "Customer",
     "task": "Task", "member": "Member", "stage_change": "StageChange", "organisation": "Organisation",
     "activity": "Activity", "pool": "Pool", "pool_member": "PoolMember", "routing_rule": "RoutingRule",
-    "lost_reason": "LostReason", "run": "Run",
+    "lost_reason": "LostReason", "run": "Run", "notification": "Notification",
+    "notification_setting": "NotificationSetting",
 }  # fmt: skip
 NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool", "run")
 

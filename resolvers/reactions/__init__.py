@@ -1,0 +1,1 @@
+"""What follows from what was done: consumers of the event log."""

@@ -1,0 +1,1 @@
+"""Reading what the caller is notified of."""

@@ -1,0 +1,1 @@
+"""What a member is notified of: types and changes."""
