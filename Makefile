@@ -84,12 +84,17 @@ server/pages/dist/.built: $(wildcard server/pages/package-lock.json server/pages
 		echo 'GraphiQL is not built: npm says why above. `make graphiql` tries again. The API runs without it.'; \
 	fi
 
-examples: examples/typescript/dist/.built
+examples: examples/typescript/dist/.built examples/clients/__generated__/.built
 
 examples/typescript/dist/.built: $(wildcard examples/typescript/package-lock.json examples/typescript/*.ts examples/typescript/tsconfig.json)
 	@command -v npm >/dev/null 2>&1 || { echo 'npm is missing: install Node.js 20 or later to build examples/typescript.'; exit 1; }
 	@echo 'Building examples/typescript…'
 	@cd examples/typescript && npm ci --loglevel=error && npm run --silent build && touch dist/.built
+
+examples/clients/__generated__/.built: $(wildcard examples/clients/package-lock.json examples/clients/*.js examples/clients/relay.config.json) schema.graphql
+	@command -v npm >/dev/null 2>&1 || { echo 'npm is missing: install Node.js 20 or later to build examples/clients.'; exit 1; }
+	@echo 'Building examples/clients…'
+	@cd examples/clients && npm ci --loglevel=error && npm run --silent build && touch __generated__/.built
 
 # The lock for running is resolved within the one for development, so that what is in both is of one version.
 RESOLVE = uv pip compile pyproject.toml --group build --extra tracing --extra nats --universal --generate-hashes --no-header \
@@ -100,4 +105,5 @@ lock: ## Resolve the dependencies anew
 	$(RESOLVE) --constraint requirements-dev.lock -o requirements.lock
 
 clean: ## Remove what was made, the demo's data included
-	rm -rf $(VENV) .data server/pages/dist server/pages/node_modules examples/typescript/dist examples/typescript/node_modules
+	rm -rf $(VENV) .data server/pages/dist server/pages/node_modules examples/typescript/dist examples/typescript/node_modules \
+		examples/clients/__generated__ examples/clients/node_modules

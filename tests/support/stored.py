@@ -54,6 +54,8 @@ NOT_STORED: Mapping[str, str] = {
     "setRoutingRules.pipelineId": "names the record that the change is of",
     "setRoutingRules.rules.condition": "a tree, not a scalar",
     "disqualifyLead.notes": "kept in the event alone",
+    "createLead.lostReason": "required in a lost stage, and not allowed in others",
+    "deleteStage.lostReason": "kept in the leads that move to a lost stage",
     "notificationIds": "names the notifications that the change is of",
     "upTo": "names the notifications that the change is of",
     "setNotificationSettings.settings.reason": "kept for the caller alone, of whom the payload shows no record",

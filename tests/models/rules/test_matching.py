@@ -190,18 +190,12 @@ def test_each_key_is_a_column() -> None:
 
 def test_what_is_kept_of_a_merged_record() -> None:
     """Each key that it has, made anew if it is not filled in yet."""
-    customer = {
-        "name": "Acme GmbH",
-        "name_key": "",
-        "website": None,
-        "domain_key": None,
-        "external_id": "c-1",
-        "phone": None,
-    }
+    customer = {"name": "Acme GmbH", "name_key": "", "website": None, "domain_key": None, "external_id": "c-1",
+                "phone": None}  # fmt: skip
     assert former_keys("customer", customer) == {KeyKind.NAME: "acme", KeyKind.EXTERNAL_ID: "c-1"}
-    contact = {"name": "Ada  Ábel", "email": "Ada@Acme.com", "phone": None}
+    contact = {"name": "Ada  Ábel", "email": "Ada@Acme.com", "phone": "+49 30"}
     assert former_keys("contact", contact) == {
-        KeyKind.NAME: "ada abel", KeyKind.EMAIL: "ada@acme.com", KeyKind.DOMAIN: "acme.com"
+        KeyKind.NAME: "ada abel", KeyKind.EMAIL: "ada@acme.com", KeyKind.DOMAIN: "acme.com", KeyKind.PHONE: "+49 30"
     }  # fmt: skip
     assert {kind for kinds in FORMER.values() for kind in kinds} == {*KeyKind}
 

@@ -38,6 +38,7 @@ SPOKEN: Mapping[str, Mapping[str, str]] = {
     "lead.assigned": {"owner_id": "to"},
     "lead.converted": {"converted_to_id": "opportunityId"},
     "lead.disqualified": {"lost_reason": "reason"},
+    "run.ended": {"state": "state"},
 }
 """The fields that a type of event holds under a key of its own."""
 

@@ -47,10 +47,10 @@ NEEDED: Mapping[str, Role] = {
 routes, merges, reassigns and deletes leads; an admin also changes pipelines, rules and members."""
 
 GIVING = frozenset(
-    "createLead updateLead assignLead assignLeads scheduleFollowUp createTask updateTask completeTask".split()
+    "createLead updateLead assignLead assignLeads scheduleFollowUp createTask updateTask completeTask cancelRun".split()
 )
-"""Mutations that a rep may run, but not with the input of their recipe, which assigns a lead or a task to somebody
-else."""
+"""Mutations that the role may run, but not with the input of their recipe, which assigns a lead or a task to somebody
+else, or cancels what somebody else started."""
 
 BAD_TEXTS = ("a\0b", "half \ud800", "x" * 1_000_000)
 EXTREMES: Mapping[str, tuple[Any, ...]] = {
