@@ -19,6 +19,7 @@ from engine.live.feed import Feed
 from engine.operations import OK
 from engine.plan_cache import Watch
 from models.database import Database, Row
+from server.observe.sending import attempts_of
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -113,8 +114,9 @@ class Metrics:
             "events_behind", "Events that the reader furthest behind has not read from its log.", "livemax"
         )
         self.deliveries = histogram(
-            "event_delivery_seconds", "Time from an event until it is in the queues of all its subscribers."
+            "event_delivery_seconds", "Time from an event to the queues of all its subscribers."
         )
+        self.attempts, self.attempt_seconds, self.attempted = attempts_of(own)
         self.wakeups = gauge("wakeups_connected", "Whether wake-ups from other processes arrive: 1 or 0.", "livemin")
         self.reconnects = counter("wakeups_reconnects", "Reconnections of the line for wake-ups.")
         consumer = ("consumer",)
