@@ -1,11 +1,12 @@
 """What the engine needs to know of the records it serves. The engine itself names none of them."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from engine.caller import Caller, Person, Restriction
+from engine.outgoing.outlet import Outlet
 from models.database import Connection, Database, Statement
 from models.rules.roles import Role
 from models.tables.event import NewEvent
@@ -37,6 +38,7 @@ class Domain:
     - `news`: the events of an organisation after `position`, at most `size`: `number`, `occurred_at`, and what
       selections of events look at.
     - `known`: those of the records `prefixes`, `ids` of an organisation that are there, or that its event log knows.
+    - `outlet`: how what is sent to other servers is checked and sealed; a process puts its settings here.
     - `prune`: deletes events of an organisation from `from_number` to before `to_number`, where the change log is kept
       (`True`) and where it is not.
     """
@@ -55,3 +57,4 @@ class Domain:
     news: Statement
     known: Statement
     prune: Mapping[bool, tuple[Statement, ...]]
+    outlet: Outlet = field(default_factory=Outlet)

@@ -17,6 +17,16 @@ from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
 from models.tables.run import Run, RunState
 from models.tables.stage import Stage, StageTotal
 from models.tables.task import Task, TaskDependency, TaskPriority, TaskStatus
+from models.tables.webhook import (
+    DisabledReason,
+    Webhook,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookOrdering,
+    WebhookSecret,
+    WebhookState,
+    WebhookStatus,
+)
 
 __all__ = [
     "Activity",
@@ -25,6 +35,7 @@ __all__ = [
     "CalendarFeed",
     "Contact",
     "Customer",
+    "DisabledReason",
     "Event",
     "EventLog",
     "FormerKey",
@@ -58,6 +69,13 @@ __all__ = [
     "TaskDependency",
     "TaskPriority",
     "TaskStatus",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookOrdering",
+    "WebhookSecret",
+    "WebhookState",
+    "WebhookStatus",
     "new_id",
     "organisation_id",
     "utc_now",

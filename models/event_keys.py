@@ -9,6 +9,7 @@ from models.event_names import EventType
 from models.rules.text import spelled
 from models.tables.base import Base
 from models.tables.event import EventData, RecordData
+from models.webhook_events import WebhookDisabled as WebhookDisabled  # its module declares shapes
 
 DECLARED_IN = (event_types, ended_event_types)
 """Where the data of events is declared, so that all of it is known here."""

@@ -15,7 +15,13 @@ from models.tables.event import Begun, Changes, EventData
 class Plain(EventData):
     """Nothing further: the records that the event names say it all."""
 
-    type: Literal[EventType.LEAD_MOVED, EventType.LEAD_QUALIFIED]
+    type: Literal[
+        EventType.LEAD_MOVED,
+        EventType.LEAD_QUALIFIED,
+        EventType.WEBHOOK_CREATED,
+        EventType.WEBHOOK_DELETED,
+        EventType.WEBHOOK_TESTED,
+    ]
 
 
 CreatedType = Literal[
@@ -73,6 +79,7 @@ ChangedType = Literal[
     EventType.MEMBER_UPDATED,
     EventType.POOL_UPDATED,
     EventType.ORGANISATION_UPDATED,
+    EventType.WEBHOOK_UPDATED,
 ]
 
 

@@ -30,6 +30,7 @@ RECORDS: Mapping[str, Record] = {
         Record("activity", "Activity"),
         Record("pool", "Pool"),
         Record("run", "Run"),
+        Record("webhook", "Webhook"),
     )
 }
 """Each record by its noun."""

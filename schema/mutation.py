@@ -15,6 +15,7 @@ from schema.changes.runs import RunMutations
 from schema.changes.stages import StageMutations
 from schema.changes.task_completion import TaskCompletionMutations
 from schema.changes.tasks import TaskMutations
+from schema.changes.webhooks import WebhookMutations
 from schema.inbox.changes import NotificationMutations
 from schema.types.lost_reason import LostReasonMutations
 
@@ -38,5 +39,6 @@ class Mutation(
     MergeAndArchiveMutations,
     RunMutations,
     NotificationMutations,
+    WebhookMutations,
 ):
     pass

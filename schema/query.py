@@ -7,6 +7,7 @@ import resolvers.reads.activities
 import resolvers.reads.contacts
 import resolvers.reads.events.subscriptions
 import resolvers.reads.events.timelines
+import resolvers.reads.events.webhooks
 import resolvers.reads.inbox.notifications
 import resolvers.reads.lead_lists
 import resolvers.reads.leads
@@ -31,6 +32,7 @@ from schema.inbox.notification import Notification
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
 from schema.types.events.interfaces import Event
+from schema.types.events.webhook import Webhook
 from schema.types.lead import Lead
 from schema.types.lost_reason import LostReason
 from schema.types.member import Member, MemberOrder, Viewer
@@ -177,6 +179,18 @@ class Query:
         "The runs of your organisation, newest first. Those that ended long ago are deleted.",
         filters={"state": Argument(RunState | None, "Only runs in this state.")},
         role=Role.VIEWER,
+    )
+    webhooks: list[Webhook] = read(
+        resolvers.reads.events.webhooks.webhooks,
+        "The webhooks of your organisation, oldest first.",
+        role=Role.ADMIN,
+        rows=5,
+    )
+    webhook: Webhook | None = read(
+        resolvers.reads.events.webhooks.webhook,
+        "One webhook; null when there is none.",
+        arguments=_by_id("webhook"),
+        role=Role.ADMIN,
     )
     cursor: str = read(
         resolvers.reads.events.subscriptions.head,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,10 +29,13 @@ from engine.plan_cache import Allowance, Plans, Watch
 from models.database import Database, Observe, ignore
 from models.rules.matching import domains
 from resolvers.domain import CRM
+from resolvers.reactions.webhooks.attempts import Attempted
+from resolvers.reactions.webhooks.reading import unobserved
 from schema.api import graphql_schema
 from server.auth.access import ending_revoked, expect_access, refresh_access
 from server.auth.origins import CrossOrigin, Origins
 from server.background.beside_requests import beside_requests, make_wakeups
+from server.background.webhooks import make_outlet, sending_webhooks
 from server.calendar.route import calendar_route
 from server.edge.body_limit import BodyLimit
 from server.observe.calls import Calls
@@ -100,6 +104,7 @@ def create_app(
         delivered=metrics.delivered,
         watch=metrics.watch,
         hit=metrics.hit,
+        attempted=metrics.attempted,
         restricted=partial(refresh_access, service),
         report=metrics.lagged,
         counted=metrics.count_runs,
@@ -143,10 +148,11 @@ async def start_engine(
     restricted: Callable[[], Awaitable[None]] | None = None,
     report: Report = unreported,
     counted: Counted = uncounted,
+    attempted: Attempted = unobserved,
 ) -> AsyncIterator[Runs]:
     """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, each bound
-    when it is hit, how far consumers are behind, and how many runs there are. `restricted` is called after each change
-    that may have restricted people.
+    when it is hit, how far consumers are behind, how many runs there are, and each request to a webhook. `restricted`
+    is called after each change that may have restricted people.
     """
     shares = Shares(
         settings.pool_size,
@@ -160,14 +166,15 @@ async def start_engine(
     allowance = Allowance(settings.compile_seconds_per_member, settings.compile_seconds_per_organisation)
     plans = Plans(graphql_schema, documents.limits, allowance=allowance, watch=watch)
     wakeups = make_wakeups(settings.events_url or database.url)
+    domain = replace(CRM, outlet=make_outlet(settings, documents, plans))
     async with (
         sharing(rates, settings.events_url),
         Feed.open(
-            database, CRM, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
+            database, domain, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
         ) as feed,
         beside_requests(settings, database, feed, report, counted),
     ):
-        yield Engine(
+        engine = Engine(
             graphql_schema,
             database,
             documents,
@@ -178,6 +185,8 @@ async def start_engine(
             most_bytes=settings.max_answer_bytes,
             restricted=restricted,
         )
+        async with sending_webhooks(settings, engine, attempted):
+            yield engine
 
 
 def make_documents(settings: Settings, schema: GraphQLSchema) -> Documents:

@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from server.auth.origins import expect_origin
 from server.background.settings import BackgroundSettings
 from server.bounds import BoundSettings
+from server.outgoing import OutgoingSettings, demo_key, kept_secret
 
 PREFIX = "DEALBOARD_"
 SHORTEST_SECRET = 32
@@ -26,7 +27,7 @@ class WrongSettings(Exception):
     """Settings that cannot be used, in one line that says how to fix them."""
 
 
-class Settings(BackgroundSettings, BoundSettings):
+class Settings(BackgroundSettings, BoundSettings, OutgoingSettings):
     """Every setting of the server."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
@@ -180,7 +181,7 @@ class Settings(BackgroundSettings, BoundSettings):
 def load_settings(**given: Any) -> Settings:
     """The settings from the environment, overridden by `given`. Raises `WrongSettings`.
 
-    In demo mode without a secret, one is generated and kept in the data folder.
+    In demo mode, the secrets that are missing are generated and kept in the data folder.
     """
     _refuse_unknown()
     chosen = {name: value for name, value in given.items() if value is not None}
@@ -190,23 +191,19 @@ def load_settings(**given: Any) -> Settings:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "Settings"
         raise WrongSettings(f"{name}: {first['msg'].removeprefix('Value error, ')}") from error
-    if settings.demo and not (settings.jwt_secret or settings.jwks_url):
-        return settings.model_copy(update={"jwt_secret": demo_secret(settings.data_dir)})
-    return settings
+    if not settings.demo:
+        return settings
+    made: dict[str, Any] = {}
+    if not (settings.jwt_secret or settings.jwks_url):
+        made["jwt_secret"] = demo_secret(settings.data_dir)
+    if not settings.secrets_key:
+        made["secrets_key"] = (demo_key(settings.data_dir),)
+    return settings.model_copy(update=made)
 
 
 def demo_secret(folder: Path) -> str:
     """The secret of demo mode: generated once, and readable only by its owner."""
-    path = folder / "demo-secret"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_urlsafe(48)
-        file.write(secret)
-    return secret
+    return kept_secret(folder / "demo-secret", secrets.token_urlsafe(48))
 
 
 def _refuse_unknown() -> None:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from resolvers.domain import CRM
 from schema.api import graphql_schema
 from server.process.postgres import embedded
 from tests.support.api import ENDLESS, Api, BoundStatement
+from tests.support.servers.receivers import outlet
 from tests.support.world import World, build
 
-pytest_plugins = [f"tests.support.fixtures.{name}" for name in ("reading", "live", "server")]
+pytest_plugins = [f"tests.support.fixtures.{name}" for name in ("reading", "live", "server", "webhooks")]
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +78,7 @@ def compiled() -> BoundStatement:
 async def engine(database: Database, compiled: BoundStatement) -> AsyncIterator[Engine]:
     """The engine over the empty database, with wake-ups in this process."""
     documents, plans = compiled
-    async with Feed.open(database, CRM, poll_seconds=30) as feed:
+    async with Feed.open(database, replace(CRM, outlet=outlet(documents)), poll_seconds=30) as feed:
         # A test may ask for hundreds of things at once beside others that keep the machine busy: nothing is refused.
         yield Engine(graphql_schema, database, documents, feed, plans, shares=Shares(20, wait=600))
 

@@ -35,7 +35,7 @@ WHICH = Statement(
 
 
 @dataclass(frozen=True)
-class Message:
+class RelayedEvent:
     """An event as it is published: its organisation, its number in the log, its id, its type, and JSON text."""
 
     org_id: UUID
@@ -55,7 +55,7 @@ class Broker(Protocol):
         """The number and the id of the last event of an organisation that it has; None if it has none."""
         ...
 
-    async def publish(self, message: Message) -> None:
+    async def publish(self, message: RelayedEvent) -> None:
         """Publish an event; it is stored when this returns. One that was published just before, by a process that is
         gone, is stored once."""
         ...
@@ -65,7 +65,7 @@ class Diverged(Exception):
     """The broker has events of an organisation that are not in its log."""
 
 
-def relay(broker: Broker, encode: Callable[[Row], Message]) -> Consumer:
+def relay(broker: Broker, encode: Callable[[Row], RelayedEvent]) -> Consumer:
     """The consumer that publishes events, as `encode` makes them from rows of the log."""
 
     async def make(connection: Connection, org_id: UUID, events: Sequence[Row]) -> bool:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from engine.background.relay import Message
+from engine.background.relay import RelayedEvent
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -61,7 +61,7 @@ class NatsBroker:
 
         return await self._with(ask)
 
-    async def publish(self, message: Message) -> None:
+    async def publish(self, message: RelayedEvent) -> None:
         """Publish an event; it is stored when this returns. Raises `ConnectionError` also while the stream leaves it
         out because of its id, although it was removed from the stream."""
         headers = {ID: message.id, NUMBER: str(message.number)}

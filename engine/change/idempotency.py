@@ -135,9 +135,14 @@ def _id(value: Any) -> UUID | None:
         return None
 
 
+class ShownOnce(str):
+    """A text that is returned to the caller who made the change, and never again: it is stored with no outcome."""
+
+
 async def remember(connection: Connection, caller: Caller, idempotency: Idempotency, shown: Mapping[str, Any]) -> None:
-    """Store the result of a change under its key."""
-    result = orjson.dumps(dict(shown), default=str).decode()
+    """Store the result of a change under its key, without what is shown once."""
+    kept = {name: value for name, value in shown.items() if not isinstance(value, ShownOnce)}
+    result = orjson.dumps(kept, default=str).decode()
     await REMEMBER.run(connection, org_id=caller.org_id, subject=caller.subject, key=idempotency.key, result=result)
 
 

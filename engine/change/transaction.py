@@ -23,6 +23,7 @@ from engine.domain import Domain
 from engine.errors import Code
 from engine.failures import Failed
 from engine.live.selection import encode_cursor
+from engine.outgoing.outlet import Outlet
 from engine.read.redirects import MERGED
 from models.database import Connection, Database, Row, Statement
 from models.rules.refusal import Refusal, Refused
@@ -55,8 +56,7 @@ class Change:
     new_events: list[NewEvent] = field(default_factory=list)
     beside: Beside | None = None
     appended: Appended | None = None
-    shown_once: set[str] = field(default_factory=set)
-    """The fields of the payload that are secrets: they are not stored with the outcome, so a retry shows null."""
+    outlet: Outlet = field(default_factory=Outlet)
 
     @property
     def org_id(self) -> UUID:
@@ -181,13 +181,12 @@ async def _perform(
         remembered = await recall(connection, caller, idempotency)
         if remembered is not None:
             return remembered
-    change = Change(connection, caller, actor_id, mutation.name)
+    change = Change(connection, caller, actor_id, mutation.name, outlet=domain.outlet)
     shown = await mutation.function(change, **values)
     if change.new_events:
         await domain.settle(connection, caller.org_id, change.new_events)
     await change.finish()
     shown = {**change.shown(), **shown}
     if idempotency is not None:
-        stored = {name: value for name, value in shown.items() if name not in change.shown_once}
-        await remember(connection, caller, idempotency, stored)
+        await remember(connection, caller, idempotency, shown)
     return shown

@@ -5,13 +5,12 @@ from typing import Any
 
 from sqlalchemy import text
 
+from engine.change.idempotency import ShownOnce
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.refusal import Refusal, Refused
 from resolvers.reads.tasks.calendar_token import hashed, new_secret, token_of
-
-SHOWN_ONCE = "path"
 
 ADD = Statement(
     text(
@@ -53,8 +52,7 @@ async def _made(change: Change, statement: Statement, otherwise: str) -> Mapping
     found = await change.first(statement, member_id=change.actor_id, secret_hash=hashed(secret))
     if found is None:
         raise Refused(Refusal.NOTHING_TO_DO, otherwise)
-    change.shown_once.add(SHOWN_ONCE)
-    return {SHOWN_ONCE: f"/calendar/{token_of(change.org_id, change.actor_id, secret)}.ics"}
+    return {"path": ShownOnce(f"/calendar/{token_of(change.org_id, change.actor_id, secret)}.ics")}
 
 
 async def delete_calendar_feed(change: Change) -> Mapping[str, Any]:

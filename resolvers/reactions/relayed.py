@@ -2,7 +2,7 @@
 
 import orjson
 
-from engine.background.relay import Message
+from engine.background.relay import RelayedEvent
 from engine.change.records import instant
 from models.database import Row
 from models.rules.ids import public_id
@@ -22,7 +22,7 @@ NAMED = {
 """The records that an event names, with their types."""
 
 
-def message(event: Row) -> Message:
+def message(event: Row) -> RelayedEvent:
     """An event as it is published; `data` is what the log holds, such as `changes` and the fields of a record."""
     id = public_id("event", event["id"])
     record_id = event["record_id"] or event["lead_id"]
@@ -39,4 +39,4 @@ def message(event: Row) -> Message:
         **{spelled(name): event[name] and public_id(noun, event[name]) for name, noun in NAMED.items()},
         "data": orjson.Fragment(event["data"]),
     }
-    return Message(event["org_id"], event["number"], id, event["type"], orjson.dumps(body))
+    return RelayedEvent(event["org_id"], event["number"], id, event["type"], orjson.dumps(body))

@@ -12,8 +12,11 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args, BadInput
 from models.records import RECORDS
 from models.rules.ids import split_id
+from models.rules.roles import Role
 from models.tables.base import Base
 from models.tables.pipeline import Pipeline
+from models.tables.webhook import Webhook
+from resolvers.reads.members import includes
 
 MAX_NODES = 100
 
@@ -26,8 +29,11 @@ MODELS: Mapping[str, type[Any]] = {
 
 
 def find(noun: str, id: Expression) -> Rows:
-    """The record of this type and id; for a merged one, the record that it was merged into."""
+    """The record of this type and id; for a merged one, the record that it was merged into. Webhooks are
+    there for admins alone."""
     found = rows(MODELS[noun], resolved(id) if RECORDS[noun].merges else id)
+    if MODELS[noun] is Webhook:
+        return found.where(includes(Role.ADMIN))
     return found.where(found.entity.deleted_at.is_(None)) if MODELS[noun] is Pipeline else found
 
 

@@ -118,6 +118,9 @@ publish(
     SUBTASKS_TOO_DEEP="A subtask cannot have subtasks of its own.",
     DEPENDENCY_CYCLE="Tasks would wait for each other in a circle; the message names it.",
     RUN_ENDED="The run has finished or failed, so it cannot be cancelled.",
+    URL_NOT_ALLOWED="Nothing is sent to this URL; the message says why.",
+    NO_SECRETS_KEY="The operator of the server has set no key that secrets are sealed with.",
+    CURSOR_EXPIRED="Events after this cursor are no longer kept.",
 )
 
 publish(EventType, "The types of events.", **{type_.name: type_.description for type_ in EventType})

@@ -173,6 +173,32 @@ class ImportFinished(Event):
     )
 
 
+@of(EventType.WEBHOOK_REPLAYED)
+class WebhookReplayed(Event):
+    action: str | None = read(
+        event_fields.text(EventType.WEBHOOK_REPLAYED, "action"),
+        "REPLAYED: events are sent again; RETRIED or SKIPPED: an event that waited is sent now, or not at all.",
+    )
+    from_cursor: str | None = read(
+        event_fields.text(EventType.WEBHOOK_REPLAYED, "from_cursor"), "The cursor after which events are sent again."
+    )
+    delivery_id: strawberry.ID | None = read(
+        event_fields.text(EventType.WEBHOOK_REPLAYED, "delivery_id"), "The id of the event that waited."
+    )
+
+
+@of(EventType.WEBHOOK_FAILING)
+class WebhookFailing(Event):
+    since: DateTime | None = read(
+        event_fields.instant(EventType.WEBHOOK_FAILING, "since"), "Since when nothing could be delivered."
+    )
+
+
+@of(EventType.WEBHOOK_DISABLED)
+class WebhookDisabled(Event):
+    reason: str | None = read(event_fields.text(EventType.WEBHOOK_DISABLED, "reason"), "Why it was disabled.")
+
+
 @strawberry.type(description="An event of any other record: a pipeline, a stage, a contact, a customer, a member …")
 class RecordChanged(Event):
     record: Node | None = read(

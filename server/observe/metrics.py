@@ -8,17 +8,18 @@ updated every second.
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from engine.background.behind import Lag
 from engine.live.feed import Feed
 from engine.operations import OK
 from engine.plan_cache import Watch
 from models.database import Database, Row
+from server.observe.consumers import ConsumerMetrics
+from server.observe.sending import attempts_of
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -113,36 +114,12 @@ class Metrics:
             "events_behind", "Events that the reader furthest behind has not read from its log.", "livemax"
         )
         self.deliveries = histogram(
-            "event_delivery_seconds", "Time from an event until it is in the queues of all its subscribers."
+            "event_delivery_seconds", "Time from an event to the queues of all its subscribers."
         )
+        self.attempts, self.attempt_seconds, self.attempted = attempts_of(own)
         self.wakeups = gauge("wakeups_connected", "Whether wake-ups from other processes arrive: 1 or 0.", "livemin")
         self.reconnects = counter("wakeups_reconnects", "Reconnections of the line for wake-ups.")
-        consumer = ("consumer",)
-        self.consumer_events = gauge(
-            "consumer_events_behind",
-            "Events that a consumer of the event log has still to handle, in the organisation where they are most.",
-            "livemax",
-            consumer,
-        )
-        self.consumer_seconds = gauge(
-            "consumer_seconds_behind",
-            "Age of the oldest event that a consumer has still to handle.",
-            "livemax",
-            consumer,
-        )
-        self.consumers_failing = gauge(
-            "consumers_failing",
-            "Organisations in which a consumer has failed five times in a row or more.",
-            "livemax",
-            consumer,
-        )
-        self.consumers_expired = gauge(
-            "consumers_expired",
-            "Organisations in which a consumer stands still because events that it had not read were pruned.",
-            "livemax",
-            consumer,
-        )
-        self.consumer_failures = counter("consumer_failures", "Batches of a consumer that have failed.", consumer)
+        self.lagged = ConsumerMetrics(gauge, counter).lagged
         self._seen_reconnects = 0
         self.runs = gauge("runs", "Runs by the mutation that started them, and state.", "livemax", ("kind", "state"))
         self.oldest_run = gauge("runs_oldest_waiting_seconds", "Longest time without a batch of a run.", "livemax")
@@ -162,15 +139,6 @@ class Metrics:
         for labels, count in self._run_counts.items():
             self.runs.labels(*labels).set(count)
         self.oldest_run.set(max((row["seconds"] for row in found if row["state"] == "RUNNING"), default=0))
-
-    def lagged(self, lags: Mapping[str, Lag]) -> None:
-        """Update how far consumers of the event log are behind."""
-        for name, lag in lags.items():
-            self.consumer_events.labels(name).set(lag.events)
-            self.consumer_seconds.labels(name).set(lag.seconds)
-            self.consumers_failing.labels(name).set(lag.failing)
-            self.consumers_expired.labels(name).set(lag.expired)
-            self.consumer_failures.labels(name).inc(lag.failures)
 
     def called(self, operation: str, kind: str, code: str, seconds: float) -> None:
         """Count an operation that has ended."""

@@ -47,7 +47,7 @@ def _settings_help() -> str:
 
 
 def _shown(default: object) -> str:
-    return ",".join(default) if isinstance(default, tuple) else str(default)
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 app = typer.Typer(

@@ -89,6 +89,12 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "position": "the list's order",
         "archived_at": "setLostReasons, when it is no longer in the list",
     },
+    "webhook": {
+        **STAMPS,
+        "url": "the input's, of which events hold the host alone",
+        "status": "pauseWebhook, enableWebhook",
+        "disabled_reason": "why the server has disabled it",
+    },
 }
 """The columns of records that no input field holds, and what they derive from."""
 
@@ -111,6 +117,10 @@ FOLLOWING: Mapping[str, str] = {
     "pool_member": "the list of members that createPool and updatePool take, and what they were given",
     "run": "changes that go on after their request",
     "routing_day": "how many leads members were given on a day",
+    "webhook_state": "how far deliveries are",
+    "webhook_secret": "createWebhook, rotateWebhookSecret",
+    "webhook_delivery": "what could not be delivered",
+    "webhook_attempt": "what was sent",
     "task_dependency": "addTaskDependency, removeTaskDependency",
 }
 """Tables that hold no record that people fill in, and what they hold."""
@@ -127,6 +137,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "pool": ("createPool", "updatePool"),
     "routing_rule": ("setRoutingRules",),
     "lost_reason": (),
+    "webhook": ("createWebhook", "updateWebhook"),
 }
 """The mutations whose inputs fill in the records of a table."""
 
@@ -172,6 +183,20 @@ DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "pool_member": ({"given", "credit", "latest"},),
     "run": ({"state", "done", "failures", "error", "finished_at"},),
     "stage_change": ({"from_pipeline_id", "from_stage_id"}, set()),
+    "webhook_secret": ({"expires_at"},),
+    "webhook_state": (
+        {
+            "replay_to",
+            "failures",
+            "failing_since",
+            "warned",
+            "resume_at",
+            "retry_at",
+            "test_id",
+            "lease",
+            "lease_until",
+        },
+    ),
 }
 """Columns that an INSERT into a derived table leaves to their defaults; all others are set. The history of a lead
 begins with a step from nowhere."""

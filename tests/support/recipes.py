@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from engine.background.consumers import Progress, consume, start
-from models import organisation_id
+from models import new_id, organisation_id
+from models.rules.ids import parse_id
 from resolvers.changes import run_sizes
 from resolvers.reactions.notify import NOTIFICATIONS
 from tests.support.world import MIA, RITA, World
@@ -348,6 +349,69 @@ simple("disqualifyLead, where it stands", lambda world: {"leadId": world["Fay"],
 async def _(world: World) -> dict[str, Any]:
     await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No budget"})
     return {"leadId": world["Fay"]}
+
+
+HOOK = "https://127.0.0.1:9/hook"
+"""Where webhooks of tests are: nobody answers there."""
+
+
+async def webhook(world: World, **given: Any) -> str:
+    """A webhook; returns its id."""
+    made = await world.change("createWebhook", {"url": HOOK, **given}, "webhook { id }")
+    id: str = made["webhook"]["id"]
+    return id
+
+
+async def waiting(world: World) -> dict[str, Any]:
+    """A webhook that an event waits for: their ids."""
+    id = await webhook(world)
+    event = new_id()
+    await world.sql(
+        "INSERT INTO webhook_delivery (org_id, webhook_id, id, number, type, record, body, attempts, due_at)"
+        " VALUES ($1, $2, $3, 1, 'lead.created', 'lead_1', '', 3, now())",
+        *(organisation_id(world.organisation), parse_id("webhook", id), event),
+    )
+    return {"webhookId": id, "eventId": f"event_{event}"}
+
+
+simple(
+    "createWebhook",
+    lambda world: {"url": HOOK, "types": ["LEAD_CREATED"], "pipelineId": world["Sales"], "selection": "{ id }"},
+)
+
+
+@recipe("updateWebhook")
+async def _(world: World) -> dict[str, Any]:
+    return {"webhookId": await webhook(world), "pipelineId": world["Sales"], "ordering": "STRICT"}
+
+
+@recipe("enableWebhook")
+async def _(world: World) -> dict[str, Any]:
+    id = await webhook(world)
+    await world.change("pauseWebhook", {"webhookId": id})
+    return {"webhookId": id}
+
+
+for _name in ("deleteWebhook", "pauseWebhook", "testWebhook", "rotateWebhookSecret"):
+
+    @recipe(_name)
+    async def _(world: World) -> dict[str, Any]:
+        return {"webhookId": await webhook(world)}
+
+
+@recipe("replayWebhook")
+async def _(world: World) -> dict[str, Any]:
+    return {"webhookId": await webhook(world), "fromCursor": (await world.ask("{ cursor }"))["cursor"]}
+
+
+@recipe("retryDelivery")
+async def _(world: World) -> dict[str, Any]:
+    return await waiting(world)
+
+
+@recipe("skipDelivery")
+async def _(world: World) -> dict[str, Any]:
+    return await waiting(world)
 
 
 simple("archiveContact", lambda world: {"contactId": world["contact of rita"]})

@@ -281,3 +281,123 @@ def upgrade() -> None:
         "ALTER TABLE calendar_feed ADD CONSTRAINT calendar_feed_member_id_fkey FOREIGN KEY(org_id, member_id)"
         " REFERENCES member (org_id, id)"
     )
+    # Webhooks: endpoints, how far each is, their secrets, what waits for them, and what was sent.
+    op.execute(
+        """
+        CREATE TABLE webhook (
+            org_id UUID NOT NULL,
+            id UUID NOT NULL,
+            url TEXT NOT NULL,
+            types TEXT[] NOT NULL,
+            pipeline_id UUID,
+            selection TEXT NOT NULL,
+            ordering TEXT DEFAULT 'PER_RECORD' NOT NULL,
+            role TEXT DEFAULT 'VIEWER' NOT NULL,
+            status TEXT DEFAULT 'ACTIVE' NOT NULL,
+            disabled_reason TEXT,
+            created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            version INTEGER DEFAULT 1 NOT NULL,
+            CONSTRAINT webhook_pkey PRIMARY KEY (org_id, id),
+            CONSTRAINT webhook_status_check CHECK (status IN ('ACTIVE', 'PAUSED', 'DISABLED')),
+            CONSTRAINT webhook_ordering_check CHECK (ordering IN ('PER_RECORD', 'STRICT', 'NONE'))
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE webhook_state (
+            org_id UUID NOT NULL,
+            webhook_id UUID NOT NULL,
+            position BIGINT NOT NULL,
+            replay_to BIGINT DEFAULT 0 NOT NULL,
+            failures INTEGER DEFAULT 0 NOT NULL,
+            failing_since TIMESTAMP WITH TIME ZONE,
+            warned INTEGER DEFAULT 0 NOT NULL,
+            resume_at TIMESTAMP WITH TIME ZONE,
+            retry_at TIMESTAMP WITH TIME ZONE,
+            test_id UUID,
+            lease BIGINT DEFAULT 0 NOT NULL,
+            lease_until TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT webhook_state_pkey PRIMARY KEY (org_id, webhook_id)
+        ) WITH (fillfactor = 50)
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE webhook_secret (
+            org_id UUID NOT NULL,
+            id UUID NOT NULL,
+            webhook_id UUID NOT NULL,
+            sealed BYTEA NOT NULL,
+            hint TEXT NOT NULL,
+            created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            expires_at TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT webhook_secret_pkey PRIMARY KEY (org_id, id)
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE webhook_delivery (
+            org_id UUID NOT NULL,
+            id UUID NOT NULL,
+            webhook_id UUID NOT NULL,
+            number BIGINT NOT NULL,
+            type TEXT NOT NULL,
+            record TEXT NOT NULL,
+            body BYTEA NOT NULL,
+            attempts INTEGER NOT NULL,
+            due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            given_up_at TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT webhook_delivery_pkey PRIMARY KEY (org_id, webhook_id, id)
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE webhook_attempt (
+            org_id UUID NOT NULL,
+            id UUID NOT NULL,
+            webhook_id UUID NOT NULL,
+            event_id UUID NOT NULL,
+            type TEXT NOT NULL,
+            delivered BOOLEAN NOT NULL,
+            status INTEGER,
+            milliseconds INTEGER NOT NULL,
+            error TEXT,
+            message TEXT,
+            response TEXT,
+            at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            CONSTRAINT webhook_attempt_pkey PRIMARY KEY (org_id, id)
+        )
+        """
+    )
+    op.execute(
+        "ALTER TABLE webhook ADD CONSTRAINT webhook_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )
+    op.execute(
+        "ALTER TABLE webhook ADD CONSTRAINT webhook_pipeline_id_fkey FOREIGN KEY(org_id, pipeline_id)"
+        " REFERENCES pipeline (org_id, id)"
+    )
+    op.execute(
+        "ALTER TABLE webhook_state ADD CONSTRAINT webhook_state_webhook_id_fkey FOREIGN KEY(org_id, webhook_id)"
+        " REFERENCES webhook (org_id, id) ON DELETE CASCADE"
+    )
+    op.execute(
+        "ALTER TABLE webhook_secret ADD CONSTRAINT webhook_secret_webhook_id_fkey FOREIGN KEY(org_id, webhook_id)"
+        " REFERENCES webhook (org_id, id) ON DELETE CASCADE"
+    )
+    op.execute(
+        "ALTER TABLE webhook_delivery ADD CONSTRAINT webhook_delivery_webhook_id_fkey FOREIGN KEY(org_id, webhook_id)"
+        " REFERENCES webhook (org_id, id) ON DELETE CASCADE"
+    )
+    op.execute(
+        "ALTER TABLE webhook_attempt ADD CONSTRAINT webhook_attempt_webhook_id_fkey FOREIGN KEY(org_id, webhook_id)"
+        " REFERENCES webhook (org_id, id) ON DELETE CASCADE"
+    )
+    op.execute("CREATE INDEX webhook_pipeline_idx ON webhook (org_id, pipeline_id) WHERE pipeline_id IS NOT NULL")
+    op.execute("CREATE INDEX webhook_secret_webhook_idx ON webhook_secret (org_id, webhook_id, id)")
+    op.execute("CREATE INDEX webhook_delivery_webhook_idx ON webhook_delivery (org_id, webhook_id, number)")
+    op.execute("CREATE INDEX webhook_attempt_webhook_idx ON webhook_attempt (org_id, webhook_id, id)")

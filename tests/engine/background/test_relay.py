@@ -15,7 +15,7 @@ import pytest
 from engine.background import relay_nats
 from engine.background.consumers import Progress, consume, start
 from engine.background.positions import replay
-from engine.background.relay import NAME, Message, relay
+from engine.background.relay import NAME, RelayedEvent, relay
 from engine.background.relay_nats import NatsBroker, open_nats
 from models import organisation_id
 from models.database import Database
@@ -93,7 +93,7 @@ class Dying:
         """As the broker has it."""
         return await self.broker.last(org_id)
 
-    async def publish(self, event: Message) -> None:
+    async def publish(self, event: RelayedEvent) -> None:
         """Publish, or die."""
         if not self.left:
             raise ConnectionError

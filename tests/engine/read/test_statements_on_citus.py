@@ -27,6 +27,9 @@ SEVERAL: Mapping[str, str] = {
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
     "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",
     "resolvers.changes.tasks.reminders.DUE": "which organisations have reminders that came due",
+    "resolvers.reactions.webhooks.leases.DUE": "which webhooks have something to send; each second",
+    "resolvers.reactions.webhooks.leases.ACTIVE": "which organisations have webhooks; each second",
+    "resolvers.reactions.webhooks.leases.HELD": "whether webhooks that are sent to have changed; each second",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
     "resolvers.changes.leads.rotten.DUE": "which organisations have leads that may have gone stale",
 }

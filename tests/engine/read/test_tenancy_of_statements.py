@@ -45,6 +45,13 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.tasks.reminders.DUE": ["task task"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
     "resolvers.changes.leads.rotten.DUE": ["stage stage", "lead lead"],
+    "resolvers.reactions.webhooks.leases.DUE": [
+        *("webhook_state state", "webhook webhook", "event_log log", "organisation organisation"),
+    ],
+    "resolvers.reactions.webhooks.leases.ACTIVE": ["webhook webhook"],
+    "resolvers.reactions.webhooks.leases.HELD": [
+        *("webhook webhook", "webhook_state state", "organisation organisation"),
+    ],
 }
 """Statements of the server itself, on behalf of no caller, and their tables: which connected callers lost their access,
 and which organisations have new, old or late records, records without words or keys, runs to work on, or events that a

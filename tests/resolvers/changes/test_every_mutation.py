@@ -42,6 +42,7 @@ NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(("deleteStage", "reorderStages", "updateMember", "setRoutingRules", "setLostReasons"), Role.ADMIN),
     **dict.fromkeys(("createPool", "updatePool", "deletePool"), Role.ADMIN),
     **dict.fromkeys(PERSONAL, Role.VIEWER),
+    **{name: Role.ADMIN for name in MUTATIONS if "Webhook" in name or "Delivery" in name},
 }
 """The lowest role that may run each mutation: a rep works on leads, tasks, contacts and customers; a manager also
 routes, merges, reassigns and deletes leads; an admin also changes pipelines, rules and members."""

@@ -52,6 +52,7 @@ EMPTIED: Mapping[str, Any] = {
     "updateActivity.participants": [],
     "updateLead.probability": 10,
     "updateStage.requiredFields": [],
+    "updateWebhook.types": [],
 }
 """The value of a field after it was emptied, if not null: nobody, the stage's probability, an empty list."""
 

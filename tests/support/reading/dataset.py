@@ -104,6 +104,7 @@ class Builder:
         for _ in range(40):
             self._activity()
         self._runs()
+        self._webhooks()
         for nth, type_ in enumerate(2 * list(EventType)):
             self._event(2**40 + 3 * nth, type_)
         for event in [row for row in self.tables["event"] if row["type"].startswith("lead.")][::3]:
@@ -140,6 +141,18 @@ class Builder:
                      finished_at=None if state == "RUNNING" else self.instant())  # fmt: skip
         for nth, stage in enumerate(self.tables["stage"]):
             stage["deleting_run_id"] = None if nth % 4 else self.tables["run"][0]["id"]
+
+    def _webhooks(self) -> None:
+        for status in ("ACTIVE", "PAUSED", "DISABLED"):
+            id = self.add("webhook", url="https://x.example/hook", types=["LEAD_CREATED"], status=status,
+                          pipeline_id=self.maybe(self.one("pipeline")), selection="{ id }", ordering="STRICT",
+                          role="REP", disabled_reason="GONE" if status == "DISABLED" else None)["id"]  # fmt: skip
+            self.add("webhook_secret", webhook_id=id, sealed=b"", hint="abcd", created_at=self.instant())
+            self.add("webhook_delivery", webhook_id=id, number=3, type="lead.created", record="", body=b"", attempts=1,
+                     due_at=self.instant())  # fmt: skip
+            self.add("webhook_attempt", webhook_id=id, event_id=self.id(), type="lead.created", delivered=True,
+                     status=200, milliseconds=5, at=self.instant())  # fmt: skip
+            self.tables.setdefault("webhook_state", []).append({"org_id": self.org_id, "webhook_id": id, "position": 7})
 
     def _people(self) -> None:
         for nth in range(7):
@@ -226,7 +239,9 @@ class Builder:
     def _event(self, number: int, type_: str) -> None:
         table = type_.partition(".")[0]
         record = (
-            self.one(table) if table in ("task", "activity", "contact", "customer", "stage", "member", "run") else None
+            self.one(table)
+            if table in ("task", "activity", "contact", "customer", "stage", "member", "run", "webhook")
+            else None
         )
         if table in ("pipeline", "stages"):
             record = self.one("pipeline")

@@ -215,6 +215,8 @@ EVERY: Mapping[str, Rule] = {
     "repeats": named("task", "repeats"),
     "mergedInto": merged_into,
     **{name: part(name) for name in ("reason", "notes", "title", "subject", "rule", "status")},
+    **{name: part(name) for name in ("action", "fromCursor", "deliveryId")},
+    "since": instant("since"),
     **{name: whole(name) for name in ("imported", "unchanged", "rejected", "movedLeads")},
     "remindAt": instant("remindAt"),
 }

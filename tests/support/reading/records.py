@@ -15,9 +15,9 @@ TYPES = {
     "task": "Task", "member": "Member", "stage_change": "StageChange", "organisation": "Organisation",
     "activity": "Activity", "pool": "Pool", "pool_member": "PoolMember", "routing_rule": "RoutingRule",
     "lost_reason": "LostReason", "run": "Run", "notification": "Notification",
-    "notification_setting": "NotificationSetting", "calendar_feed": "CalendarFeed",
+    "notification_setting": "NotificationSetting", "calendar_feed": "CalendarFeed", "webhook": "Webhook",
 }  # fmt: skip
-NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool", "run")
+NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool", "run", "webhook")
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,18 @@ class Record:
         return public_id(self.table, self.row["id"]) if column == "id" and self.table in NODES else self.row[column]
 
 
+WEBHOOKS = ("WebhookReplayed", "WebhookFailing", "WebhookDisabled")
+
+
 def event_type(type_: str) -> str:
     """The GraphQL type of an event: `lead.created` is a LeadCreated, and one without its own type a RecordChanged."""
     name = "".join(part.capitalize() for part in type_.replace(".", "_").split("_"))
     name = {"LeadStageChanged": "StageChanged"}.get(name, name)
-    return name if name.startswith(("Lead", "Task", "Activity", "StageChanged", "ImportFinished")) else "RecordChanged"
+    return (
+        name
+        if name.startswith(("Lead", "Task", "Activity", "StageChanged", "ImportFinished", *WEBHOOKS))
+        else "RecordChanged"
+    )
 
 
 class World:

@@ -9,6 +9,7 @@ from hashlib import md5
 from typing import Any
 from uuid import UUID
 
+from models import Role
 from tests.support.reading.conditions import checked, meets
 from tests.support.reading.dataset import CURRENCIES
 from tests.support.reading.histories import HISTORY_RULES
@@ -131,6 +132,8 @@ def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any
 
 def node(world: World, prefix: str, id: UUID) -> Record | None:
     record = world.one(prefix, resolved(world, prefix, id))
+    if prefix == "webhook" and world.caller.role is not Role.ADMIN:
+        return None
     return None if record is None or (prefix == "pipeline" and record.row["deleted_at"]) else record
 
 

@@ -1,0 +1,25 @@
+"""What a change needs to know of what is sent to other servers: where to, signed with what, and what of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.outgoing.sealed import Sealer
+from engine.outgoing.target import Guard
+
+
+def unchecked(document: str) -> None:
+    """Accept any document, where no schema is there to check it against."""
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """The operator's settings for what is sent out.
+
+    - `guard`: what is allowed beyond HTTPS to the public internet.
+    - `sealer`: seals secrets; None where the operator has given no key.
+    - `check`: checks a document against the schema and the limits of requests. Raises `RequestError`.
+    """
+
+    guard: Guard = field(default_factory=Guard)
+    sealer: Sealer | None = None
+    check: Callable[[str], None] = unchecked
