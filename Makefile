@@ -92,7 +92,7 @@ examples/typescript/dist/.built: $(wildcard examples/typescript/package-lock.jso
 	@cd examples/typescript && npm ci --loglevel=error && npm run --silent build && touch dist/.built
 
 # The lock for running is resolved within the one for development, so that what is in both is of one version.
-RESOLVE = uv pip compile pyproject.toml --group build --extra tracing --universal --generate-hashes --no-header \
+RESOLVE = uv pip compile pyproject.toml --group build --extra tracing --extra nats --universal --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links -q
 
 lock: ## Resolve the dependencies anew

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from engine.background.behind import FIRST, Behind, Key, Report, find, lags_of, look_on, unreported
 from engine.background.consumers import Consumer, Progress, consume, start
-from engine.live.feed import Feed, unheard
+from engine.live.feed import Feed
 from engine.live.wakeups import EVERYTHING
 from models.database import UNREACHABLE, Database, Row
 
@@ -170,14 +170,19 @@ async def dispatching(
     if seconds == 0 or not consumers:
         yield
         return
-    dispatcher = Dispatcher(database, consumers, feed.wake, report)
-    feed.woken = dispatcher.woken
+    dispatcher, others = Dispatcher(database, consumers, feed.wake, report), feed.woken
+
+    def woken(organisations: Set[str]) -> None:
+        others(organisations)
+        dispatcher.woken(organisations)
+
+    feed.woken = woken
     finding = [asyncio.create_task(dispatcher.gather()), asyncio.create_task(dispatcher.look(seconds))]
     lanes = [asyncio.create_task(dispatcher.take_turns()) for _ in range(LANES)]
     try:
         yield
     finally:
-        feed.woken = unheard
+        feed.woken = others
         dispatcher.stop()
         for task in finding:
             task.cancel()

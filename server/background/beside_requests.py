@@ -1,4 +1,4 @@
-"""What runs beside requests: pruning, what time brings, runs and consumers of the event log.
+"""What runs beside requests: pruning, what time brings, runs, consumers of the event log and its relay.
 
 Each serving process does all of it, unless its settings leave it to others; `dealboard work` does nothing else.
 """
@@ -17,6 +17,7 @@ from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from models.database import Database
+from server.background.relaying import relaying
 from server.background.settings import BackgroundSettings
 
 
@@ -48,5 +49,6 @@ async def beside_requests(
         recording(database, settings.overdue_interval, feed.wake, domain.by_time),
         working(database, domain, settings.run_interval, feed.wake, counted),
         dispatching(database, domain.consumers, feed, settings.consumer_interval, report),
+        relaying(settings, database, feed, report),
     ):
         yield

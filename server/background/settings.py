@@ -1,6 +1,8 @@
 """The settings of what runs beside requests: how long things are kept, and how often a process looks for work."""
 
-from pydantic import Field
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 
@@ -48,6 +50,19 @@ class BackgroundSettings(BaseSettings):
         description="Days beyond DEALBOARD_EVENT_RETENTION_DAYS for which events are kept that a consumer has not read."
         " Then the consumer stands still until an operator lets it go on: `dealboard consumers`.",
     )
+    relay_url: str | None = Field(
+        None,
+        description="NATS servers with JetStream, separated by commas, to which every event is published:"
+        " nats://user:password@host:4222. Empty: none.",
+    )
+
+    @field_validator("relay_url")
+    @classmethod
+    def _brokers(cls, value: str | None) -> str | None:
+        servers = [urlsplit(server.strip()) for server in (value or "").split(",") if server.strip()]
+        if any(server.scheme not in ("nats", "tls") or not server.hostname for server in servers):
+            raise ValueError("must look like nats://host:4222 or tls://user:password@host:4222")
+        return ",".join(server.geturl() for server in servers) or None
 
 
 INTERVALS = {

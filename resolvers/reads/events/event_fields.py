@@ -146,6 +146,11 @@ ABOUT_PIPELINES = (EventType.STAGES_REORDERED, EventType.IMPORT_FINISHED)
 """Types whose names begin with something else than the type of their record, a pipeline."""
 
 
+def noun_of(type_: str) -> str:
+    """The type of the record that an event of a type is about."""
+    return "pipeline" if type_ in ABOUT_PIPELINES else type_.partition(".")[0]
+
+
 def _prefix(event: Any) -> Expression:
     """The type of the record that an event is about: lead for `lead.created`."""
     return case(
