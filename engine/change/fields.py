@@ -67,6 +67,7 @@ class Fields:
         self.model = model
         self.rules = rules
         self.names = tuple(rules)
+        self.spelled = {name: spelled(name) for name in rules}
         self.empty: Mapping[str, Any] = MappingProxyType({**dict.fromkeys(rules), **defaults})
         """A record with every field empty."""
 
@@ -94,4 +95,4 @@ class Fields:
 
     def public(self, record: Mapping[str, Any]) -> Snapshot:
         """The fields of a record as events hold them, by public name."""
-        return Snapshot({spelled(name): public(name, record[name]) for name in self.names})
+        return Snapshot({shown: public(name, record[name]) for name, shown in self.spelled.items()})

@@ -97,7 +97,7 @@ class Creation:
     @property
     def names(self) -> set[str]:
         """The public names of the fields."""
-        return {spelled(name) for name in self.fields.names}
+        return set(self.fields.spelled.values())
 
     def keeps_log(self, row: Row) -> bool:
         """Whether all events of a record are kept however old they are: those of leads that are not deleted."""
