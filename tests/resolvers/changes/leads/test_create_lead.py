@@ -6,6 +6,8 @@ import json
 import pytest
 
 from models import Role
+from models.rules.text import spelled
+from resolvers.changes.leads.fields import FIELDS
 from tests.support.consistency import expect_consistent
 from tests.support.world import World
 
@@ -248,11 +250,14 @@ async def test_the_default_stage_may_go_meanwhile(world: World) -> None:
 
 
 async def test_events_hold_what_other_faces_need(world: World) -> None:
-    """Events hold ids alone: the fields are those of the record until an event changes them."""
+    """All fields of the lead as it was created, so that its state at any time can be found from there."""
     head = await world.head()
-    await world.change("createLead", {"title": "A"})
+    await world.change("createLead", {"title": "A", "value": "7", "ownerId": world["rita"]})
     (event,) = await world.events(head)
-    assert json.loads(event["data"]) == {}
+    held = json.loads(event["data"])
+    assert held.keys() == {spelled(name) for name in FIELDS.names}
+    given = {"title": "A", "value": "7.00", "currency": "USD", "ownerId": world["rita"]}
+    assert {name: value for name, value in held.items() if value is not None} == given
 
 
 async def test_a_lost_lead_needs_one_of_the_reasons(world: World) -> None:

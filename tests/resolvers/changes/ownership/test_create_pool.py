@@ -35,7 +35,8 @@ async def test_makes_a_pool(world: World) -> None:
     }
     found = await world.ask(f'{{ pools {{ name }} node(id: "{made["id"]}") {{ ... on Pool {{ name }} }} }}')
     assert found == {"pools": [{"name": "Inbound leads"}], "node": {"name": "Inbound leads"}}
-    assert await world.recorded(head) == [("pool.created", "create_pool", {})]
+    created = {"name": "Inbound leads", "strategy": "ROUND_ROBIN", "memberIds": [world["rita"], world["mia"]]}
+    assert await world.recorded(head) == [("pool.created", "create_pool", created)]
     assert (await world.events(head))[0]["record_id"] == parse_id("pool", made["id"])
 
 
