@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import get_args, get_type_hints
 
-from models import ended_event_types, event_types
+from models import ended_event_types, event_types, webhook_events
 from models.event_names import EventType
 from models.rules.text import spelled
 from models.tables.base import Base
 from models.tables.event import EventData, RecordData
-from models.webhook_events import WebhookDisabled as WebhookDisabled  # its module declares shapes
 
-DECLARED_IN = (event_types, ended_event_types)
+DECLARED_IN = (event_types, ended_event_types, webhook_events)
 """Where the data of events is declared, so that all of it is known here."""
 
 

@@ -119,7 +119,8 @@ class Metrics:
         self.attempts, self.attempt_seconds, self.attempted = attempts_of(own)
         self.wakeups = gauge("wakeups_connected", "Whether wake-ups from other processes arrive: 1 or 0.", "livemin")
         self.reconnects = counter("wakeups_reconnects", "Reconnections of the line for wake-ups.")
-        self.lagged = ConsumerMetrics(gauge, counter).lagged
+        self.consumers = ConsumerMetrics(gauge, counter)
+        self.lagged = self.consumers.lagged
         self._seen_reconnects = 0
         self.runs = gauge("runs", "Runs by the mutation that started them, and state.", "livemax", ("kind", "state"))
         self.oldest_run = gauge("runs_oldest_waiting_seconds", "Longest time without a batch of a run.", "livemax")

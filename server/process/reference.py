@@ -94,9 +94,10 @@ Programs decide on codes. Messages are for people and may change.
 
 def metrics_page() -> str:
     """Every metric at /metrics: its name, type, labels and help."""
+    all_metrics = Metrics()
     metrics: list[tuple[Metric, Sequence[str]]] = [
         (metric, getattr(one, "_labelnames", ()))
-        for one in vars(Metrics()).values()
+        for one in (*vars(all_metrics).values(), *vars(all_metrics.consumers).values())
         if hasattr(one, "describe")
         for metric in one.describe()
     ]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from models import Role
 from tests.support.reading.pages import Page
 from tests.support.reading.records import Record, World, resolved, shown
 
@@ -109,6 +110,8 @@ def record(world: World, event: Record, given: Given) -> Record | None:
 
 
 def named_record(world: World, prefix: str, id: UUID | None) -> Record | None:
+    if prefix == "webhook" and world.caller.role is not Role.ADMIN:
+        return None
     merged = world.one("merged_record", id)
     found = world.one(prefix, merged.row["into_id"] if merged else id)
     return None if found is None or (prefix == "pipeline" and found.row["deleted_at"]) else found

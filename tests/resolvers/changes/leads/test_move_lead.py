@@ -40,6 +40,8 @@ def reordered(lead: str, stage: str = "New", **more: Any) -> dict[str, Any]:
         "type": "lead.moved",
         "mutation": "move_lead",
         "actor_id": "tester",
+        "actor_kind": "MEMBER",
+        "depth": 0,
         "lead_id": lead,
         "pipeline_id": "Sales",
         "stage_id": stage,
