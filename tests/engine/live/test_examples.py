@@ -231,7 +231,8 @@ async def test_history_that_is_gone_is_made_good_by_a_snapshot(house: House) -> 
         await house.move()
         del house.expected[printed:]
         await house.database.pool.execute("UPDATE event SET occurred_at = now() - interval '100 days'")
-        await prune(house.database, utc_now() - timedelta(days=90), PRUNE[True])
+        before = utc_now() - timedelta(days=90)
+        await prune(house.database, before, PRUNE[True], before)  # also what consumers have not read
         house.relay.target = server
         await house.snapshot()
         await house.move()
