@@ -11,7 +11,7 @@ from engine.change.transaction import Change
 from engine.live.selection import decode_cursor
 from engine.read.rows import ORG
 from models.database import Statement
-from models.rules.refusal import Refusal, Refused, not_found
+from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.tables.notification import NotificationReason
 
 MOST = 100
@@ -109,20 +109,32 @@ async def mark_notifications_read(
 def tidy_marks(given: Mapping[str, Any], org_id: UUID | None = None) -> tuple[list[UUID] | None, int]:
     """The notifications as ids, or the number up to which they are read."""
     ids, up_to = given.get("notification_ids"), given.get("up_to")
-    if (ids is None) == (up_to is None):
-        raise Refused(Refusal.INVALID, "Send either `notificationIds` or `upTo`.", "notificationIds")
+    with Checks() as check:
+        number = check(_number, up_to, org_id)
+        check(_expect_one, ids, up_to)
     if up_to is not None:
-        try:
-            organisation, number = decode_cursor(up_to)
-        except ValueError as wrong:
-            raise Refused(Refusal.INVALID, str(wrong), "upTo") from wrong
-        if org_id is not None and organisation != org_id:
-            raise Refused(Refusal.INVALID, "This cursor belongs to another organisation's events.", "upTo")
         return None, number
     named: Sequence[str] = ids or ()
     if len(named) > MOST:
         raise Refused(Refusal.INVALID, f"Name up to {MOST} notifications, or send `upTo`.", "notificationIds")
     return [_id(text, str(at)) for at, text in enumerate(named)], 0
+
+
+def _number(up_to: str | None, org_id: UUID | None) -> int:
+    if up_to is None:
+        return 0
+    try:
+        organisation, number = decode_cursor(up_to)
+    except ValueError as wrong:
+        raise Refused(Refusal.INVALID, str(wrong), "upTo") from wrong
+    if org_id is not None and organisation != org_id:
+        raise Refused(Refusal.INVALID, "This cursor belongs to another organisation's events.", "upTo")
+    return number
+
+
+def _expect_one(ids: Sequence[str] | None, up_to: str | None) -> None:
+    if (ids is None) == (up_to is None):
+        raise Refused(Refusal.INVALID, "Send either `notificationIds` or `upTo`.", "notificationIds")
 
 
 def _id(given: str, at: str) -> UUID:

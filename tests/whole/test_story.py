@@ -102,9 +102,10 @@ class Story(RuleBasedStateMachine):
     @rule(stage=st.sampled_from(sorted(KINDS)))
     def create(self, stage: str) -> None:
         """A new lead, anywhere."""
-        given = {"title": "A lead", "stageId": self.world[stage], "value": "10"}
+        reason = "Price" if KINDS[stage] == "LOST" else None
+        given = {"title": "A lead", "stageId": self.world[stage], "value": "10", "lostReason": reason}
         made = self.step("createLead", given, None, "lead { id }")
-        card = self.cards[made["lead"]["id"]] = Card(stage, closed=KINDS[stage] != "OPEN")
+        card = self.cards[made["lead"]["id"]] = Card(stage, closed=KINDS[stage] != "OPEN", reason=reason)
         card.been += [stage] if KINDS[stage] == "OPEN" else []
 
     @precondition(lambda self: self.cards)

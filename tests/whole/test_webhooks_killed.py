@@ -2,26 +2,18 @@
 
 import asyncio
 import signal
-from base64 import b64encode
 from pathlib import Path
 
 import httpx2
 import jwt
 
 from models.database import Database
-from tests.support.servers.receivers import Delivered, receiver
+from tests.support.servers.receivers import SENDING, Delivered, receiver
 from tests.support.servers.served import serving
 from tests.support.servers.webhooks import CHANGES, verifying
 from tests.support.world import World
 
 SECRET = "a secret that only this test knows, 40+"
-KEY = b64encode(bytes(range(32))).decode()
-SHARED = {
-    "DEALBOARD_JWT_SECRET": SECRET,
-    "DEALBOARD_SECRETS_KEY": KEY,
-    "DEALBOARD_OUTGOING_PLAIN_HTTP": "true",
-    "DEALBOARD_OUTGOING_NETWORKS": "127.0.0.0/8",
-}
 CREATE = "mutation ($input: CreateWebhookInput!) { createWebhook(input: $input) { secret userErrors { message } } }"
 
 
@@ -30,7 +22,12 @@ async def test_another_server_goes_on(world: World, database: Database, postgres
     names = ("Ada", "Bob", "Cleo")
     claims = {"sub": "tester", "org_id": world.organisation, "role": "admin", "exp": 2**33}
     async with receiver() as to:
-        environment = {**SHARED, "DEALBOARD_DATABASE_URL": postgres_url, "DEALBOARD_OUTGOING_PORTS": str(to.port)}
+        environment = {
+            **SENDING,
+            "DEALBOARD_JWT_SECRET": SECRET,
+            "DEALBOARD_DATABASE_URL": postgres_url,
+            "DEALBOARD_OUTGOING_PORTS": str(to.port),
+        }
 
         killed_by_now = asyncio.Event()
 

@@ -15,7 +15,7 @@ from models.rules.money import as_money, in_range, precision
 from models.rules.numbers import FIRST_DAY, LAST_DAY
 from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.roles import ASSIGNED_LEAD
-from models.rules.text import line, optional_line, prose
+from models.rules.text import line, optional_line, prose, spelled
 from models.tables.lead import Lead
 from resolvers.changes.locks import expect_found
 
@@ -63,8 +63,10 @@ def tidy(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_fields(given: Mapping[str, Any]) -> None:
-    """Check the fields of a lead among the given values. Raises as `tidy` does."""
-    tidy(FIELDS.among(given))
+    """Check the fields of a lead among the given values, and why a new one is lost. Raises as `tidy` does."""
+    with Checks() as check:
+        check(tidy, FIELDS.among(given))
+        check(optional_line, given.get("lost_reason"), spelled("lost_reason"))
 
 
 async def settle(change: Change, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Read:
 class Given:
     """A value of a filter."""
 
-    def bind(self, type_: Any, parse: Any = None) -> Any:
+    def bind(self, type_: Any, *parse: Any) -> Any:
         return literal(None, type_)
 
 

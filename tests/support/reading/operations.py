@@ -22,7 +22,7 @@ from tests.support.reading.supply import Supply
 
 ROOTS = [graphql_schema.query_type, graphql_schema.mutation_type, graphql_schema.subscription_type]
 FIELDS = [(root, name) for root in ROOTS if root is not None for name in root.fields]
-DEEP = ("pipeline", "lead", "pools")
+DEEP = ("pipeline", "lead", "pools", "webhook")
 """The queries from which every record can be reached."""
 SUPPLY = Supply(*ORGANISATIONS, bad=0)
 
@@ -41,10 +41,10 @@ def arguments(type_: str, field: str, definition: Any, everything: bool) -> str:
 
 
 def whole(type_: Any, where: tuple[str, str, str], random: Random) -> Any:
-    """A value with every field of an input."""
+    """A value with every field of an input, and no list that is empty."""
     named = get_named_type(type_)
     if not isinstance(named, GraphQLInputObjectType):
-        while (value := SUPPLY.value(random, type_, where)).kind == "null_value":
+        while (value := SUPPLY.value(random, type_, where)).kind == "null_value" or print_ast(value) == "[]":
             pass
         return value
     if named.is_one_of:

@@ -1,9 +1,9 @@
 """Servers on loopback that receive webhooks, and the settings with which they may be sent to."""
 
 import asyncio
-import os
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,7 +20,16 @@ from engine.outgoing.target import Guard
 GUARD = Guard(plain=True, ports=range(1, 65536), networks=[ip_network("127.0.0.0/8")])
 """Tests send to this machine alone, to any port, without TLS."""
 
-SEALER = Sealer([os.urandom(32)])
+KEY = bytes(range(32))
+
+SEALER = Sealer([KEY])
+
+SENDING = {
+    "DEALBOARD_SECRETS_KEY": b64encode(KEY).decode(),
+    "DEALBOARD_OUTGOING_PLAIN_HTTP": "true",
+    "DEALBOARD_OUTGOING_NETWORKS": "127.0.0.0/8",
+}
+"""The same for a server that is started, but for the ports."""
 
 
 def outlet(documents: Documents) -> Outlet:

@@ -58,7 +58,6 @@ async def test_nobody_marks_those_of_others(world: World, strangers: World) -> N
     [
         ({}, "INVALID", ("notificationIds",)),
         ({"notificationIds": None, "upTo": None}, "INVALID", ("notificationIds",)),
-        ({"notificationIds": [], "upTo": "x"}, "INVALID", ("notificationIds",)),
         ({"upTo": "x"}, "INVALID", ("upTo",)),
         ({"upTo": encode_cursor(organisation_id("strangers"), 1)}, "INVALID", ("upTo",)),
         ({"notificationIds": ["lead_1"]}, "WRONG_ID", ("notificationIds", "0")),
@@ -71,6 +70,13 @@ async def test_what_names_nothing_is_refused(
 ) -> None:
     """And nothing is marked."""
     await world.refused("markNotificationsRead", given, code, *path)
+
+
+async def test_both_at_once_are_refused(world: World) -> None:
+    """What is wrong with the cursor is reported with it: see `test_every_refusal.py`."""
+    cursor = encode_cursor(organisation_id(world.organisation), 1)
+    given = {"notificationIds": [], "upTo": cursor}
+    await world.refused("markNotificationsRead", given, "INVALID", "notificationIds")
 
 
 async def test_marked_while_others_are_made(world: World) -> None:
