@@ -181,3 +181,14 @@ def test_the_quick_tests_are_there() -> None:
     """`make test-quick` runs the files that tests/quick.txt names; a missing one would end it before it begins."""
     named = (ROOT / "tests" / "quick.txt").read_text().split()
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_locks_name_no_host() -> None:
+    """Where packages come from is the configuration of who installs them; a hash says what they are."""
+    locks = [
+        path
+        for path in (*ROOT.glob("*.lock"), *ROOT.glob("*/**/package-lock.json"))
+        if "node_modules" not in path.parts
+    ]
+    assert len(locks) == 5
+    assert [path.name for path in locks if "://" in path.read_text()] == []
