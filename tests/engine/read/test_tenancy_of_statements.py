@@ -74,6 +74,7 @@ MAKERS = {
     "resolvers/changes/search_words.py _write",
     "resolvers/changes/missing_values.py _write_keys",
     "resolvers/changes/creations.py _lacking",
+    "resolvers/changes/tasks/due.py lock_due",
     "engine/change/events.py appending",
     "engine/change/records.py make",
     "engine/change/records.py revise",
