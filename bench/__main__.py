@@ -47,6 +47,7 @@ BOUNDS: dict[tuple[str, str], dict[str, float]] = {
     ("lead", "limit"): {},
     ("lead", "usual"): {},
     ("move", "limit"): {"least": 0.7},
+    ("move", "without consumers"): {"least": 0.95},
     ("order", "without a log"): {},
     **{(name, "limit"): {"least": 0.6} for name in CHANGES},
 }

@@ -70,6 +70,7 @@ def move_cases(place: Place) -> list[Case]:
     contestants = [
         Contestant("limit", "limit", bare_moves("move", moves(place))),
         Contestant("dealboard", "dealboard", asked_moves(moves(place))),
+        Contestant("without consumers", "without_consumers", asked_moves(moves(place))),
     ]
     return [Case("move", connections, contestants, same=False) for connections in (1, 8)]
 

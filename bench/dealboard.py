@@ -8,7 +8,7 @@ from models.database import Database
 from models.rules.roles import Role
 from server.app import create_app as create_dealboard
 from server.process.runtime import make_token
-from server.settings import load_settings
+from server.settings import Settings, load_settings
 
 SETTINGS = load_settings(
     jwt_secret="not a secret, as nothing but made-up data is behind it",
@@ -30,21 +30,22 @@ def token(organisation: str) -> str:
 
 def create_app(url: str) -> Any:
     """The application of server.app, with a database that is opened at startup."""
-    return Opened(url)
+    return Opened(url, SETTINGS)
 
 
 class Opened:
     """Opens the database within the lifespan of the application: uvicorn's loop has to own the connections."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
+        self.settings = settings
         self.app: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass the call on to the application."""
         if scope["type"] == "lifespan":
             async with Database.open(self.url, min_size=POOL, max_size=POOL) as database:
-                self.app = create_dealboard(SETTINGS, database)
+                self.app = create_dealboard(self.settings, database)
                 await self.app(scope, receive, send)
         else:
             await self.app(scope, receive, send)

@@ -1,6 +1,8 @@
 """The dispatcher: finds the organisations whose consumers are behind, and makes their batches, in every process.
 
 wake-up   names organisations whose logs have grown; all that arrived within `GATHERING` are asked for in one statement
+rest      an organisation rests after a batch, `REST` times as long as it took: what happens meanwhile is one batch, so
+          consumers take little of the time of an organisation that changes a lot, and none of the time of others
 look      each second, at the next 500 organisations in the order of their ids: the net below the wake-ups
 turn      one batch of a consumer of an organisation, then the next one's: who has many events behind is last in the
           line after each batch, so nobody waits for more than one batch of each
@@ -28,6 +30,13 @@ log = logging.getLogger("dealboard.consumers")
 GATHERING = 0.03
 """Seconds after a wake-up in which others are gathered. A process that is a little later finds that nothing is left to
 do, and a busy log is read in batches instead of event by event."""
+
+REST = 20.0
+"""How many times as long as its last batch took an organisation rests, unless more events wait than one batch handles:
+a twentieth of a process's time is what consumers take from somebody's stream of changes."""
+
+LONGEST_REST = 1.0
+"""Seconds that a rest takes at most."""
 
 LANES = 2
 """Batches that a process makes at once: an organisation whose batch waits for a lock does not stop all others."""
@@ -59,6 +68,9 @@ class Dispatcher:
         self.queued: set[Key] = set()
         self.failures: Counter[str] = Counter()
         self.named: set[UUID] = set()
+        self.at_hand: set[Key] = set()
+        self.rests: dict[UUID, float] = {}
+        """Until when organisations rest, in the time of the loop."""
         self.heard = asyncio.Event()
         self.after = FIRST
         self.round = True
@@ -79,8 +91,19 @@ class Dispatcher:
             await self.heard.wait()
             await asyncio.sleep(GATHERING)
             self.heard.clear()
-            named, self.named = self.named, set()
-            await self._patiently(lambda named=named: self._find(named))  # type: ignore[misc]
+            if rested := self._rested():
+                self.named -= rested
+                await self._patiently(lambda rested=rested: self._find(rested))  # type: ignore[misc]
+
+    def _rested(self) -> set[UUID]:
+        """The named organisations that neither have a batch at hand nor rest. The end of either looks again."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self.rests = {org_id: until for org_id, until in self.rests.items() if until > now}
+        resting = self.named & self.rests.keys()
+        if resting:
+            loop.call_at(min(self.rests[org_id] for org_id in resting), self.heard.set)
+        return self.named - resting - {org_id for org_id, _ in self.at_hand}
 
     async def look(self, seconds: float) -> None:
         """Look every so many seconds at what is behind and at the next organisations."""
@@ -117,12 +140,24 @@ class Dispatcher:
             await asyncio.sleep(AGAIN)
 
     async def _turn(self, key: Key) -> None:
+        if key in self.at_hand:
+            return
         org_id, name = key
-        progress = await consume(self.database, self.consumers[name], org_id, self.wake)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self.at_hand.add(key)
+        try:
+            progress = await consume(self.database, self.consumers[name], org_id, self.wake)
+        finally:
+            self.at_hand.discard(key)
+            if org_id in self.named:
+                self.heard.set()
         if progress is Progress.MORE:
             self._queue(key)
         elif progress is Progress.CAUGHT_UP:
             self.behind.pop(key, None)
+            ended = loop.time()
+            self.rests[org_id] = ended + min(LONGEST_REST, REST * (ended - began))
         elif progress is Progress.FAILED:
             self.failures[name] += 1
 

@@ -5,7 +5,8 @@ soon             what happens to the same record, for the same reason, within fi
 many             a member who got 50 within five minutes gets the rest in one notification for each reason
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -38,13 +39,13 @@ class Joined:
     stored: bool = False
 
     @classmethod
-    def of(cls, row: Row) -> "Joined":
-        """A stored notification."""
+    def of(cls, row: Row, read: bool) -> "Joined":
+        """A stored notification, which may be `read` since it was found."""
         return cls(
             **{name: row[name] for name in ("id", "member_id", "number", "lead_id", "task_id", "actor_id", "count")},
             reason=NotificationReason(row["reason"]),
             happened_at=row["happened_at"],
-            unread=row["read_at"] is None,
+            unread=row["read_at"] is None and not read,
             stored=True,
         )
 
@@ -65,18 +66,21 @@ class Joined:
         )
 
 
-def joined(recent: Iterable[Row], news: Sequence[Noted]) -> list[Joined]:
+def joined(recent: Iterable[Row], news: Sequence[Noted], read: Collection[UUID] = ()) -> list[Joined]:
     """The notifications to store or to change, given those of the members of the last minutes and what is new, in
-    order."""
-    kept = {row["id"]: Joined.of(row) for row in recent}
-    changed: dict[UUID, None] = {}
+    order. Nothing is joined to those that are `read`."""
+    kept: dict[UUID, dict[UUID, Joined]] = defaultdict(dict)
+    for row in recent:
+        kept[row["member_id"]][row["id"]] = Joined.of(row, row["id"] in read)
+    changed: dict[UUID, UUID] = {}
     for _, same in groupby(sorted(news, key=_change), key=_change):
         one = _together([_alone(item) for item in same])
-        onto = _place(kept.values(), one)
+        own = kept[one.member_id]
+        onto = _place(own.values(), one)
         made = one if onto is None else onto.with_more(one)
-        kept[made.id] = made
-        changed[made.id] = None
-    return [kept[id] for id in changed]
+        own[made.id] = made
+        changed[made.id] = made.member_id
+    return [kept[member_id][id] for id, member_id in changed.items()]
 
 
 def _change(item: Noted) -> tuple[datetime, UUID, str]:
@@ -97,8 +101,9 @@ def _together(parts: Sequence[Joined]) -> Joined:
 
 
 def _place(kept: Iterable[Joined], one: Joined) -> Joined | None:
-    """The notification that this one is joined to, if any."""
-    near = [other for other in kept if other.member_id == one.member_id and one.happened_at - other.happened_at < SOON]
+    """The notification that this one is joined to, if any, of those that its member has."""
+    since = one.happened_at - SOON
+    near = [other for other in kept if other.happened_at > since]
     unread = [other for other in near if other.unread and other.reason == one.reason]
     same = [other for other in unread if other.record == one.record or other.happened_at == one.happened_at]
     if same:

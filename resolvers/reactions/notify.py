@@ -51,16 +51,26 @@ WANTED = Statement(
 )
 """Which of these members are active, want to know, and do not know yet."""
 
-LOCK_RECENT = Statement(
+RECENT = Statement(
     text(
         """
         SELECT id, member_id, number, reason, lead_id, task_id, actor_id, count, happened_at, read_at FROM notification
         WHERE org_id = :org_id AND member_id = ANY(:ids) AND happened_at > :since AND number < :before
-        ORDER BY number, id FOR NO KEY UPDATE
+        ORDER BY number, id
         """
     ).bindparams(ORG, IDS)
 )
 """The notifications of these members to which others may be joined, and how many there are."""
+
+LOCK_UNREAD = Statement(
+    text(
+        """
+        SELECT id FROM notification WHERE org_id = :org_id AND id = ANY(:ids) AND read_at IS NULL
+        ORDER BY number, id FOR NO KEY UPDATE
+        """
+    ).bindparams(ORG, IDS)
+)
+"""Lock those of these notifications that are still unread."""
 
 VALUES = ("id", "member_id", "number", "reason", "lead_id", "task_id", "actor_id", "count", "happened_at")
 
@@ -104,18 +114,33 @@ async def notify(connection: Connection, org_id: UUID, events: Sequence[Row]) ->
     if not news:
         return False
     first = min(news, key=lambda one: one.number)
-    recent = await LOCK_RECENT.all(
+    recent = await RECENT.all(
         connection,
         org_id=org_id,
         ids=sorted({one.member_id for one in news}),
         since=first.happened_at - SOON,
         before=first.number,
     )
-    made = joined(recent, news)
+    made = await _onto_unread(connection, org_id, recent, news)
     for statement, stored in ((ADD, False), (JOIN, True)):
         if chosen := [one for one in made if one.stored is stored]:
             await statement.run(connection, org_id=org_id, **_values(chosen))
     return True
+
+
+async def _onto_unread(
+    connection: Connection, org_id: UUID, recent: Sequence[Row], news: Sequence[Noted]
+) -> list[Joined]:
+    """What is to be stored, with locks on what is to be changed. What its member has read meanwhile stays as it is."""
+    read: set[UUID] = set()
+    while True:
+        made = joined(recent, news, read)
+        stored = {one.id for one in made if one.stored}
+        unread = await LOCK_UNREAD.all(connection, org_id=org_id, ids=sorted(stored)) if stored else []
+        gone = stored - {row["id"] for row in unread}
+        if not gone:
+            return made
+        read |= gone
 
 
 async def _wanted(connection: Connection, org_id: UUID, news: Sequence[Noted]) -> list[Noted]:

@@ -105,8 +105,11 @@ class WebhookDeliveries:
         async with self.sending.engine.feed.broadcast.subscribe(CHANNEL) as heard:
             while True:
                 named = (await heard.get()).message.split(",")
-                self.woken |= self.active.keys() if EVERYTHING in named else {UUID(one) for one in named if one}
-                self.wake.set()
+                self.woken |= self.active.keys() & (
+                    self.active.keys() if EVERYTHING in named else {UUID(one) for one in named if one}
+                )
+                if self.woken:
+                    self.wake.set()
 
     async def _look(self) -> None:
         """Look at all organisations, and at what this process holds."""

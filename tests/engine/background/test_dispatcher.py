@@ -83,6 +83,71 @@ async def test_nobody_waits_for_more_than_a_turn(database: Database, feed: Feed)
 
 
 @pytest.mark.usefixtures("table")
+async def test_what_happens_during_a_rest_is_one_batch(
+    database: Database, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who changes a lot rests after a batch; others do not wait for it, and nothing waits for the next look."""
+    monkeypatch.setattr(dispatcher, "REST", float("inf"))
+    monkeypatch.setattr(dispatcher, "LONGEST_REST", NEVER)
+    busy, other = organisation_id("busy"), organisation_id("other")
+    for key, org_id in (("busy", busy), ("other", other)):
+        await add_organisation(database, key, org_id, "1 minute")
+        await add_events(database, org_id, 1)
+    batches: list[tuple[UUID, int]] = []
+
+    async def make(connection: Connection, org_id: UUID, events: Sequence[Row]) -> bool:
+        batches.append((org_id, len(events)))
+        return await RECORDING.make(connection, org_id, events)
+
+    async def happens(org_id: UUID) -> None:
+        await add_events(database, org_id, 1)
+        await feed.wake(org_id)
+
+    ours = dispatcher.Dispatcher(database, [Consumer("recording", make)], feed.wake)
+    feed.woken = ours.woken
+    tasks = [asyncio.create_task(task) for task in (ours.gather(), ours.look(NEVER), ours.take_turns())]
+    await until_so(lambda: ours.rests.keys() == {busy, other})
+    del ours.rests[other]
+    for _ in range(3):
+        await happens(busy)
+    await happens(other)
+    await until_so(lambda: batches[2:] == [(other, 1)])
+    assert ours.named == {busy}
+    ours.rests[busy] = 0.0
+    ours.heard.set()
+    await until_so(lambda: batches[3:] == [(busy, 3)])
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.usefixtures("table")
+async def test_what_happens_during_a_batch_is_not_forgotten(database: Database, feed: Feed) -> None:
+    """It is not in the batch, and its wake-up has come while there was nothing to do about it."""
+    org_id = organisation_id("acme")
+    await add_organisation(database, "acme", org_id, "1 minute")
+    await add_events(database, org_id, 1)
+    batches: list[int] = []
+
+    async def make(connection: Connection, org_id: UUID, events: Sequence[Row]) -> bool:
+        batches.append(len(events))
+        if len(batches) == 1:
+            await add_events(database, org_id, 2)
+            await feed.wake(org_id)
+            await until_so(lambda: org_id in ours.named and not ours.heard.is_set())
+        return await RECORDING.make(connection, org_id, events)
+
+    ours = dispatcher.Dispatcher(database, [Consumer("recording", make)], feed.wake)
+    feed.woken = ours.woken
+    tasks = [asyncio.create_task(task) for task in (ours.gather(), ours.look(NEVER), ours.take_turns())]
+    await until(database, COUNT, 3)
+    assert batches == [1, 2]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.usefixtures("table")
 async def test_one_that_hangs_or_fails_stops_nobody_else(database: Database, feed: Feed) -> None:
     """The organisations that fail and that hang are found again; the others are handled meanwhile."""
     ids = {key: organisation_id(key) for key in ("failing", "hanging", "one", "two", "three")}

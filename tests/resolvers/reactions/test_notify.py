@@ -1,5 +1,6 @@
 """Notifications: who gets one, for what, how often, and who does not."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from models import Role, organisation_id
 from models.tables.base import utc_now
 from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.tasks.overdue import OVERDUE
+from tests.support.consuming import until
 from tests.support.recipes import make_notifications, nobody, task
 from tests.support.world import MIA, RITA, World
 
@@ -83,6 +85,21 @@ async def test_what_is_read_is_not_joined(quiet: World) -> None:
     assert [count for _, count, *_ in await inbox(quiet)] == [1, 1]
     assert await inbox(quiet, unread=True) == []
     assert len(await inbox(quiet, unread=False)) == 2
+
+
+async def test_what_is_read_meanwhile_is_not_joined(quiet: World) -> None:
+    """A member reads a notification in the moment in which another event would have joined it."""
+    org_id, database = organisation_id(quiet.organisation), quiet.database
+    await quiet.change("moveLead", {"leadId": quiet["Bob"], "stageId": quiet["Talking"]}, **MIA)
+    await inbox(quiet)
+    await quiet.change("moveLead", {"leadId": quiet["Bob"], "stageId": quiet["Offer"]}, **MIA)
+    async with database.transaction(None) as reading:
+        await reading.execute("UPDATE notification SET read_at = now() WHERE org_id = $1", org_id)
+        making = asyncio.create_task(make_notifications(quiet))
+        await until(database, "SELECT true FROM pg_locks WHERE NOT granted")
+    await making
+    assert [count for _, count, *_ in await inbox(quiet)] == [1, 1]
+    assert [count for _, count, *_ in await inbox(quiet, unread=True)] == [1]
 
 
 async def test_what_comes_at_once_is_one(quiet: World) -> None:
