@@ -15,22 +15,19 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from engine.background.behind import Report, unreported
-from engine.background.runner import Counted, uncounted
 from engine.bounds.rates import Rates
 from engine.bounds.rates_redis import sharing
-from engine.bounds.shares import Hit, Shares, unseen
+from engine.bounds.shares import Shares
 from engine.documents import Documents
+from engine.domain import Domain
 from engine.engine import Engine
 from engine.errors import Code, encode_errors, error
 from engine.limits import Limits
 from engine.live.feed import Feed
-from engine.plan_cache import Allowance, Plans, Watch
-from models.database import Database, Observe, ignore
+from engine.plan_cache import Allowance, Plans
+from models.database import Database
 from models.rules.matching import domains
 from resolvers.domain import CRM
-from resolvers.reactions.webhooks.attempts import Attempted
-from resolvers.reactions.webhooks.reading import unobserved
 from schema.api import graphql_schema
 from server.auth.access import ending_revoked, expect_access, refresh_access
 from server.auth.origins import CrossOrigin, Origins
@@ -39,7 +36,8 @@ from server.background.webhooks import make_outlet, sending_webhooks
 from server.calendar.route import calendar_route
 from server.edge.body_limit import BodyLimit
 from server.observe.calls import Calls
-from server.observe.health import health_routes, look_at, metrics_route
+from server.observe.health import health_routes, look_at, metrics_route, works_at
+from server.observe.metrics import Metrics
 from server.pages import graphiql_assets, graphiql_page, shows_graphiql
 from server.persisted.trusted import trusted_documents
 from server.settings import Settings
@@ -99,16 +97,7 @@ def create_app(
     service = Service(settings, calls=calls)
     service.trusted = trusted_documents(settings, make_documents(settings, schema))
     metrics = service.calls.metrics
-    start = start or partial(
-        start_engine,
-        delivered=metrics.delivered,
-        watch=metrics.watch,
-        hit=metrics.hit,
-        attempted=metrics.attempted,
-        restricted=partial(refresh_access, service),
-        report=metrics.lagged,
-        counted=metrics.count_runs,
-    )
+    start = start or partial(start_engine, metrics=metrics, restricted=partial(refresh_access, service))
     look = partial(look_at, service, database)
     service.authenticator.admit = partial(expect_access, service)
     origins = Origins(settings.allowed_origins, local=settings.demo)
@@ -126,8 +115,8 @@ def create_app(
     sockets = Sockets(service, origins)
     routes = [
         Route("/", to_graphql),
-        *health_routes(service, database),
-        metrics_route(service, look),
+        *health_routes("/healthz", database, partial(works_at, service)),
+        metrics_route(settings, metrics, look),
         calendar_route(database),
         # Listed for readers of the routes, and for a server that mounts the application below another path.
         Route(PATH, graphql),
@@ -142,37 +131,31 @@ def create_app(
 async def start_engine(
     settings: Settings,
     database: Database,
-    delivered: Observe = ignore,
-    watch: Watch | None = None,
-    hit: Hit = unseen,
+    metrics: Metrics,
     restricted: Callable[[], Awaitable[None]] | None = None,
-    report: Report = unreported,
-    counted: Counted = uncounted,
-    attempted: Attempted = unobserved,
-) -> AsyncIterator[Runs]:
-    """The engine, with its feed, which reports the age of each event when it is delivered, each compilation, each bound
-    when it is hit, how far consumers are behind, how many runs there are, and each request to a webhook. `restricted`
-    is called after each change that may have restricted people.
-    """
+    domain: Domain = CRM,
+) -> AsyncIterator[Engine]:
+    """The engine with its feed, and what runs beside requests; `metrics` observes them. `restricted` is called after
+    each change that may have restricted people."""
     shares = Shares(
         settings.pool_size,
         organisation=settings.organisation_share,
         member=settings.member_share,
         wait=settings.share_wait,
-        hit=hit,
+        hit=metrics.hit,
     )
-    rates = Rates(settings.organisation_rate, settings.member_rate, hit=hit)
+    rates = Rates(settings.organisation_rate, settings.member_rate, hit=metrics.hit)
     documents = make_documents(settings, graphql_schema)
     allowance = Allowance(settings.compile_seconds_per_member, settings.compile_seconds_per_organisation)
-    plans = Plans(graphql_schema, documents.limits, allowance=allowance, watch=watch)
+    plans = Plans(graphql_schema, documents.limits, allowance=allowance, watch=metrics.watch)
     wakeups = make_wakeups(settings.events_url or database.url)
-    domain = replace(CRM, outlet=make_outlet(settings, documents, plans))
+    domain = replace(domain, outlet=make_outlet(settings, documents, plans))
     async with (
         sharing(rates, settings.events_url),
         Feed.open(
-            database, domain, settings.event_poll_seconds, wakeups, delivered, settings.max_streams_per_member
+            database, domain, settings.event_poll_seconds, wakeups, metrics.delivered, settings.max_streams_per_member
         ) as feed,
-        beside_requests(settings, database, feed, report, counted),
+        beside_requests(settings, database, feed, metrics.lagged, metrics.count_runs),
     ):
         engine = Engine(
             graphql_schema,
@@ -185,7 +168,7 @@ async def start_engine(
             most_bytes=settings.max_answer_bytes,
             restricted=restricted,
         )
-        async with sending_webhooks(settings, engine, attempted):
+        async with sending_webhooks(settings, engine, metrics.attempted):
             yield engine
 
 

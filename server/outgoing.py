@@ -26,8 +26,8 @@ class OutgoingSettings(BaseSettings):
     webhook_interval: float = Field(
         1.0,
         ge=0,
-        description="Seconds between looks for webhooks with something to send, besides wake-ups. 0: another server"
-        " sends.",
+        description="Seconds between looks for webhooks with something to send, besides wake-ups. 0: another server or"
+        " `dealboard work` sends.",
     )
     outgoing_timeout: float = Field(
         15.0, gt=0, le=30, description="Seconds for a request to a webhook, from the look-up of its name to its answer."

@@ -50,6 +50,13 @@ class BackgroundSettings(BaseSettings):
         description="Days beyond DEALBOARD_EVENT_RETENTION_DAYS for which events are kept that a consumer has not read."
         " Then the consumer stands still until an operator lets it go on: `dealboard consumers`.",
     )
+    work_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of DEALBOARD_HOST on which `dealboard work` answers /livez, /readyz and /metrics. 0 picks"
+        " a free one. Empty: none.",
+    )
     relay_url: str | None = Field(
         None,
         description="NATS servers with JetStream, separated by commas, to which every event is published:"
@@ -63,9 +70,3 @@ class BackgroundSettings(BaseSettings):
         if any(server.scheme not in ("nats", "tls") or not server.hostname for server in servers):
             raise ValueError("must look like nats://host:4222 or tls://user:password@host:4222")
         return ",".join(server.geturl() for server in servers) or None
-
-
-INTERVALS = {
-    name: field.default for name, field in BackgroundSettings.model_fields.items() if name.endswith("_interval")
-}
-"""The defaults of the intervals, whose 0 leaves the work to other processes."""

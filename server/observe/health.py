@@ -1,11 +1,12 @@
 """Addresses for operators.
 
-/healthz reports that the process is alive, /readyz whether it can serve requests, and /metrics its figures.
+/healthz (/livez of `dealboard work`) reports that the process is alive, /readyz whether it can do its work, and
+/metrics its figures.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 
@@ -20,6 +21,8 @@ from engine.errors import Code, encode_errors, error
 from models.database import UNREACHABLE, Database
 from models.migrate import is_current
 from server.auth.loopback import comes_from_here
+from server.observe.metrics import Metrics
+from server.settings import Settings
 from server.transport.refusals import NotAllowed, NotAuthenticated
 from server.transport.service import Service
 
@@ -56,26 +59,28 @@ class Probe:
             return False, False
 
 
-def health_routes(service: Service, database: Database) -> list[Route]:
-    """The two addresses. They need no token, and report only what works."""
+def health_routes(alive: str, database: Database, works: Callable[[], Mapping[str, bool]]) -> list[Route]:
+    """The address that says that the process is `alive`, and /readyz, which also reports what else `works`. They need
+    no token, and report only that."""
     probe = Probe(database)
 
-    async def healthz(_: Request) -> Response:
+    async def answer_alive(_: Request) -> Response:
         return _answer({"alive": True})
 
     async def readyz(_: Request) -> Response:
         answers, current = await probe.answers()
-        engine = getattr(service, "engine", None)
-        return _answer(
-            {
-                "database": answers,
-                "migrations": current,
-                "wakeups": isinstance(engine, Engine) and engine.feed.wakeups.connected,
-                "serving": not service.connections.leaving,
-            }
-        )
+        return _answer({"database": answers, "migrations": current, **works()})
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+    return [Route(alive, answer_alive), Route("/readyz", readyz)]
+
+
+def works_at(service: Service) -> Mapping[str, bool]:
+    """What a server needs besides its database."""
+    engine = getattr(service, "engine", None)
+    return {
+        "wakeups": isinstance(engine, Engine) and engine.feed.wakeups.connected,
+        "serving": not service.connections.leaving,
+    }
 
 
 def look_at(service: Service, database: Database) -> None:
@@ -85,14 +90,14 @@ def look_at(service: Service, database: Database) -> None:
     service.calls.metrics.look(database, len(service.connections), feed)
 
 
-def metrics_route(service: Service, look: Callable[[], None]) -> Route:
+def metrics_route(settings: Settings, figures: Metrics, look: Callable[[], None]) -> Route:
     """The address of the metrics. It requires the token of the settings; without one, it answers only this machine; and
     nobody where metrics are switched off."""
-    token = service.settings.metrics_token
+    token = settings.metrics_token
     wanted = f"Bearer {token}".encode()
 
     async def metrics(request: Request) -> Response:
-        if not service.settings.metrics:
+        if not settings.metrics:
             off = error(Code.BAD_REQUEST, "Metrics are switched off on this server (setting DEALBOARD_METRICS).")
             return Response(encode_errors([off]), 404, media_type="application/json")
         given = request.headers.get("authorization", "").encode()
@@ -106,7 +111,7 @@ def metrics_route(service: Service, look: Callable[[], None]) -> Route:
             )
             return Response(refused_here.body, 403, media_type="application/json")
         look()
-        text, media = await service.calls.metrics.text()
+        text, media = await figures.text()
         return Response(text, 200, {"cache-control": "no-store"}, media)
 
     return Route("/metrics", metrics)

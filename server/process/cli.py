@@ -79,8 +79,14 @@ def serve_worker(descriptor: int) -> None:
 
 @app.command()
 def work() -> None:
-    """Do what runs beside requests, and serve none: consumers of the event log, runs, overdue tasks and pruning."""
-    run(work_until_stopped(settings_for_work(), lambda: Console().print("Working. Press Ctrl-C to stop.")))
+    """Do what runs beside requests, and serve none: consumers of the event log, webhooks, runs, overdue tasks and
+    pruning."""
+
+    def announce(address: str | None) -> None:
+        answers = f" {address}/readyz says whether it can." if address else ""
+        Console().print(f"Working.{answers} Press Ctrl-C to stop.", soft_wrap=True)
+
+    run(work_until_stopped(settings_for_work(), announce))
 
 
 app.command("consumers")(consumers_command)

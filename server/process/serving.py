@@ -228,8 +228,9 @@ def print_address(settings: Settings, port: int) -> None:
     console.print("\nPress Ctrl-C to stop.")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. Raises `WrongSettings` when that is not possible."""
+def listen(host: str, port: int, chosen_by: str = "--port") -> socket.socket:
+    """A socket bound to the address. Raises `WrongSettings` when that is not possible, with what the port is chosen
+    by."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -241,6 +242,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise WrongSettings(
-            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses the port, or choose another --port."
+            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses the port, or choose another"
+            f" {chosen_by}."
         ) from error
     return listener

@@ -113,4 +113,4 @@ def working(url: str, environment: dict[str, str]) -> Iterator[Popen[str]]:
 
 
 if __name__ == "__main__":
-    uvloop.run(work(load_settings(), lambda: print("working"), replace(CRM, consumers=(RECORDING,))))
+    uvloop.run(work(load_settings(), lambda _: print("working"), replace(CRM, consumers=(RECORDING,))))

@@ -151,6 +151,8 @@ class WebhookDeliveries:
                 session.stop(lost=True)
             elif row["suspended"] or row["version"] != session.version or row["test_id"] is not None:
                 session.stop()
+            else:
+                session.look()
 
     async def _renew(self) -> None:
         held: dict[UUID, list[WebhookLease]] = defaultdict(list)

@@ -26,16 +26,19 @@ from resolvers.reactions.webhooks.storing import LeaseLost, WebhookLease, Writte
 log = logging.getLogger("dealboard.webhooks")
 
 WRITE_EVERY = 0.03
-"""Seconds between two writes of a session, so that many deliveries share one."""
+"""Seconds from the first news to their write, so that many deliveries share one."""
 
 PASS_EVERY = 1.0
 """Seconds between two writes that only pass events which the webhook does not select."""
 
-IDLE = 20.0
-"""Seconds without anything to send after which the lease is given back."""
+IDLE = timedelta(seconds=20)
+"""Time without anything to send after which the lease is given back."""
 
-SHORT = 2.0
-"""Seconds of waiting for which the lease is not given back."""
+SHORT = timedelta(seconds=2)
+"""Time of waiting for which the lease is not given back."""
+
+SOONEST = 0.01
+"""Seconds that a session waits at least: clocks of a loop and of a machine differ a little."""
 
 
 @dataclass
@@ -52,6 +55,8 @@ class WebhookSession:
     reading: EventReading | None
     test_id: UUID | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something is to be written."""
     written: Written = field(default_factory=Written)
     attempts: set[asyncio.Task[None]] = field(default_factory=set)
     stopping: bool = False
@@ -83,6 +88,7 @@ class WebhookSession:
                 task.cancel()
             await asyncio.gather(reader, *self.attempts, return_exceptions=True)
             self.is_closed = True
+            self.news.set()
             await writer  # a write that is cancelled would be lost, and what it holds with it
         if not self.is_lost:
             await self._write(released=True)
@@ -100,20 +106,20 @@ class WebhookSession:
         if self.reading is None:
             return True
         if self.standing.is_resting(now):
-            return self.standing.resume_at is not None and self.standing.resume_at > now + timedelta(seconds=SHORT)
+            return self.standing.resume_at is not None and self.standing.resume_at > now + SHORT
         due = self.queue.next_due()
-        is_due = due is not None and due <= now + timedelta(seconds=SHORT)
-        return not is_due and now - self.quiet_since > timedelta(seconds=IDLE)
+        is_due = due is not None and due <= now + SHORT
+        return not is_due and now - self.quiet_since > IDLE
 
     async def _wait(self) -> None:
-        """Until something has happened, or something is due."""
+        """Until something has happened, something is due, or nothing has been for long."""
         if self._is_over():
             return
         now = utc_now()
-        at = [self.queue.next_due(), self.standing.resume_at]
-        soon = min([(one - now).total_seconds() for one in at if one is not None and one > now], default=SHORT)
+        at = [self.queue.next_due(), self.standing.resume_at, None if self.attempts else self.quiet_since + IDLE]
+        soon = min([(one - now).total_seconds() for one in at if one is not None and one > now], default=None)
         try:
-            async with asyncio.timeout(max(0.01, min(soon, SHORT))):
+            async with asyncio.timeout(soon and soon + SOONEST):
                 await self.changed.wait()
         except TimeoutError:
             pass
@@ -131,6 +137,7 @@ class WebhookSession:
         if not self.standing.is_open:
             for message in self.queue.behind_stored():
                 self.written.waits(message)
+                self.news.set()
         self._start(self.queue.probe() if self.standing.is_open else self.queue.due(now), self._deliver)
         if self.reading is not None and not self.queue.is_full:
             self.reading.room.set()
@@ -147,6 +154,7 @@ class WebhookSession:
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.warning("sending to the webhook %s failed here: %r", self.lease.webhook_id, failure)
             self.stop(lost=True)
+        self.news.set()
         self.changed.set()
 
     async def _attempt(self, message: Message) -> WebhookOutcome:
@@ -190,9 +198,16 @@ class WebhookSession:
             self.stop()
         self.changed.set()
 
+    def look(self) -> None:
+        """Have it written soon when the log has gone on without anything to send. Each look of the process asks."""
+        if self._position() > self.kept:
+            self.news.set()
+
     async def _keep_writing(self) -> None:
         while not self.is_closed:
+            await self.news.wait()
             await asyncio.sleep(WRITE_EVERY)
+            self.news.clear()
             if not self.is_lost and self._has_news():
                 await self._write(released=False)
 

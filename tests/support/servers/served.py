@@ -54,6 +54,33 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
             process.stdout.close()
 
 
+@contextmanager
+def working(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `dealboard work`, and wait until it says so; yields the process and what it said. Stop it with SIGTERM."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "server", "work"],
+        env={**os.environ, "DEALBOARD_DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1", **environment},
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("Working."):
+                break
+        assert "Working." in said, said
+        yield process, said
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(60)
+        process.stdout.close()
+
+
 def _announced(process: subprocess.Popen[str], output: IO[str]) -> Served:
     """Read the server's output until it announces its address."""
     said = ""

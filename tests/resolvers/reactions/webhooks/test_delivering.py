@@ -2,8 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from models.rules.ids import parse_id
+from resolvers.reactions.webhooks.delivering import WebhookDeliveries
+from resolvers.reactions.webhooks.session import WebhookSession
 from tests.support.consistency import expect_consistent
+from tests.support.consuming import until_so
 from tests.support.servers.receivers import Delivered, Receiver
 from tests.support.servers.webhooks import (
     CHANGES,
@@ -244,3 +249,24 @@ async def test_another_organisation_gets_nothing(world: World, strangers: World,
     query = "query($id: ID!) { webhook(id: $id) { url } node(id: $id) { id } webhooks { id } }"
     assert await strangers.ask(query, {"id": id}) == {"webhook": None, "node": None, "webhooks": []}
     assert await world.ask("query($id: ID!) { node(id: $id) { id } }", {"id": id}, **MIA) == {"node": None}
+
+
+async def test_a_session_at_rest_does_nothing(
+    world: World, hook: Receiver, deliveries: WebhookDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a lease is held and nothing happens, nobody asks again and again whether something is to be written."""
+    id = await subscribed(world, hook, **CHANGES)
+    await renamed(world, "one")
+    await settled(world, id)
+    looks, asked = [], []
+    look = WebhookSession.look
+
+    def looked(self: WebhookSession) -> None:
+        looks.append(self)
+        look(self)
+
+    monkeypatch.setattr(WebhookSession, "look", looked)
+    monkeypatch.setattr(WebhookSession, "_has_news", lambda self: asked.append(self))
+    await until_so(lambda: len(looks) >= 10)
+    assert len(asked) <= 1  # the end of the write before
+    assert len(deliveries.sessions) == 1
