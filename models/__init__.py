@@ -7,6 +7,7 @@ from models.tables.activity import Activity, ActivityType
 from models.tables.base import Base, new_id, organisation_id, utc_now
 from models.tables.contact import Contact, Customer
 from models.tables.event import Event, EventLog, ImportedFile, Outcome
+from models.tables.forecast.exchange_rate import ExchangeRate, RateSource
 from models.tables.lead import Lead, LeadSearch, StageChange
 from models.tables.member import Member
 from models.tables.merged_record import FormerKey, MergedRecord
@@ -38,6 +39,7 @@ __all__ = [
     "DisabledReason",
     "Event",
     "EventLog",
+    "ExchangeRate",
     "FormerKey",
     "ImportedFile",
     "Lead",
@@ -56,6 +58,7 @@ __all__ = [
     "Pool",
     "PoolMember",
     "PoolStrategy",
+    "RateSource",
     "Role",
     "RoutingDay",
     "RoutingRule",

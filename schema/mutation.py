@@ -7,7 +7,7 @@ from schema.changes.assignment import AssignmentMutations
 from schema.changes.contacts import ContactMutations
 from schema.changes.leads import LeadMutations
 from schema.changes.lifecycle import LifecycleMutations
-from schema.changes.members import MemberMutations
+from schema.changes.members import MemberMutations, OrganisationMutations
 from schema.changes.merge_archive import MergeAndArchiveMutations
 from schema.changes.pipelines import PipelineMutations
 from schema.changes.routing import RoutingMutations
@@ -16,6 +16,7 @@ from schema.changes.stages import StageMutations
 from schema.changes.task_completion import TaskCompletionMutations
 from schema.changes.tasks import TaskMutations
 from schema.changes.webhooks import WebhookMutations
+from schema.forecast.exchange_rates import ExchangeRateMutations
 from schema.inbox.changes import NotificationMutations
 from schema.types.lost_reason import LostReasonMutations
 
@@ -40,5 +41,7 @@ class Mutation(
     RunMutations,
     NotificationMutations,
     WebhookMutations,
+    OrganisationMutations,
+    ExchangeRateMutations,
 ):
     pass

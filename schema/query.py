@@ -8,6 +8,7 @@ import resolvers.reads.contacts
 import resolvers.reads.events.subscriptions
 import resolvers.reads.events.timelines
 import resolvers.reads.events.webhooks
+import resolvers.reads.forecast.exchange_rates
 import resolvers.reads.inbox.notifications
 import resolvers.reads.lead_lists
 import resolvers.reads.leads
@@ -20,6 +21,7 @@ import resolvers.reads.tasks.tasks
 from engine.publish.connection import Connection
 from engine.publish.fields import Argument, connection, read
 from engine.publish.node import Node
+from engine.publish.scalars import Date
 from models.rules.roles import Role
 from models.rules.search import LONGEST_SEARCH
 from models.tables.pipeline import PipelineType
@@ -28,6 +30,7 @@ from schema.filters.condition import Condition
 from schema.filters.event import EventFilter
 from schema.filters.lead import LeadFilter, LeadOrder
 from schema.filters.task import TaskFilter, TaskOrder
+from schema.forecast.exchange_rates import ExchangeRate
 from schema.inbox.notification import Notification
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
@@ -161,6 +164,14 @@ class Query:
         resolvers.reads.routing.pools,
         "The pools of members who share incoming leads, oldest first.",
         role=Role.VIEWER,
+    )
+    exchange_rates: list[ExchangeRate] = read(
+        resolvers.reads.forecast.exchange_rates.exchange_rates,
+        "The exchange rates of your organisation that hold on a day, by currency. One that has no rate until then is "
+        "not listed.",
+        arguments={"on": Argument(Date | None, "The day. Without it, today in the organisation's time zone.")},
+        role=Role.VIEWER,
+        rows=40,
     )
     notifications: Connection[Notification] = connection(
         resolvers.reads.inbox.notifications.notifications,

@@ -64,3 +64,22 @@ def as_money(amount: Decimal, currency: str, *field: str) -> Decimal:
             *field,
         )
     return exact
+
+
+PIVOT = "EUR"
+"""The currency that exchange rates are rates of: its own rate is always 1."""
+
+LARGEST_RATE = Decimal(10) ** 9
+"""Exchange rates are below this."""
+
+
+def as_rate(rate: Decimal, *field: str) -> Decimal:
+    """The exchange rate, unchanged. Raises `Refused` INVALID unless it is above 0 and below `LARGEST_RATE`."""
+    if not rate.is_finite() or not 0 < rate < LARGEST_RATE:
+        raise Refused(
+            Refusal.INVALID,
+            f"This is no exchange rate: send how many units of the currency one euro is worth, above 0 and below"
+            f" {LARGEST_RATE:,f}.",
+            *field,
+        )
+    return rate

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, func, text
+from sqlalchemy import CheckConstraint, Index, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, Tenant, belongs_to_organisation
@@ -12,12 +12,14 @@ from models.tables.base import Base, Tenant, belongs_to_organisation
 class Organisation(Base):
     """A tenant. `key` is its name in tokens and the `orgid` header; `id` is derived from the key.
 
+    Its months and days are those of `time_zone`; its fiscal year begins with the month `fiscal_year_start`, 1 to 12.
     Members of a suspended organisation have no access.
     """
 
     __tablename__ = "organisation"
     __table_args__ = (
         CheckConstraint("char_length(key) BETWEEN 1 AND 200", name="key_length"),
+        CheckConstraint("fiscal_year_start BETWEEN 1 AND 12", name="fiscal_year_start"),
         Index("organisation_suspended_idx", "id", postgresql_where=text("suspended_at IS NOT NULL")),
     )
 
@@ -26,6 +28,7 @@ class Organisation(Base):
     name: Mapped[str]
     currency: Mapped[str] = mapped_column(server_default="USD")
     time_zone: Mapped[str] = mapped_column(server_default="UTC")
+    fiscal_year_start: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     suspended_at: Mapped[datetime | None]
 

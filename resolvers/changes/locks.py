@@ -53,6 +53,7 @@ ORDER = (
     "notification_setting",
     "muted_record",
     "calendar_feed",
+    "exchange_rate",
     "event_log",
     "stage_total",
 )

@@ -35,8 +35,8 @@ from models.rules.text import spelled
 from resolvers.conditions.fields import FIELDS, NAMING
 from resolvers.conditions.operators import OPERATORS, Kind, Scalar
 from resolvers.conditions.tree import AND, Check, Condition, Group, Not
-from resolvers.reads import organisations
-from resolvers.reads.tasks.due import NOW, Calendar
+from resolvers.reads.forecast.calendar import today
+from resolvers.reads.tasks.due import NOW
 
 Predicate = ColumnElement[bool]
 
@@ -143,18 +143,12 @@ def _money_between(money: Any, given: Given) -> Predicate:
     return and_(money.currency == given.part("currency", Text()), within)
 
 
-def _today() -> Expression:
-    """Today in the organisation's time zone, the same for every caller."""
-    zone = organisations.mine(None, {}).value(lambda organisation: organisation.time_zone)
-    return Calendar(func.coalesce(zone, quoted("UTC"), type_=Text())).today
-
-
 def _days(sign: int) -> Asks:
     """From today so many days back or ahead, both days inclusive."""
 
     def asks(day: Any, given: Given) -> Predicate:
-        today, days = _today(), given.one(Integer())
-        near: Predicate = day.between(today - days, today) if sign < 0 else day.between(today, today + days)
+        today_, days = today(), given.one(Integer())
+        near: Predicate = day.between(today_ - days, today_) if sign < 0 else day.between(today_, today_ + days)
         return near
 
     return asks

@@ -1,13 +1,14 @@
-"""Changes of members: their inputs and payloads."""
+"""Changes of members and of the organisation itself: their inputs and payloads."""
 
 import strawberry
 
 import models
-from engine.publish.fields import change, id_of, optional, ref
+from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.roles import Role
 from resolvers.changes.organisation import members as members_changes
-from schema.types.member import Member
+from resolvers.changes.organisation import settings
+from schema.types.member import Member, Organisation
 
 
 @strawberry.input(description="Fields of a member to update. Omitted fields stay as they are.")
@@ -51,4 +52,36 @@ class MemberMutations:
         "Update a member: name, role, time zone, share of routed leads, or whether they are active.",
         role=Role.ADMIN,
         checks=members_changes.FIELDS.check,
+    )
+
+
+@strawberry.input(description="Settings of your organisation to change. Omitted ones stay as they are.")
+class UpdateOrganisationInput(ChangeInput):
+    name: str | None = optional("The organisation's name: up to 300 characters. It cannot be null.")
+    currency: str | None = optional(
+        "The currency used when none is given, as an ISO 4217 code. Amounts keep theirs. It cannot be null."
+    )
+    time_zone: str | None = optional(
+        "The time zone whose days, months and years count, as the IANA database names it: `Europe/Paris`. It cannot be "
+        "null."
+    )
+    fiscal_year_start: int | None = optional(
+        "The month with which the fiscal year begins: 1 for January to 12 for December. It cannot be null."
+    )
+
+
+@strawberry.type(description="Result of `updateOrganisation`.")
+class UpdateOrganisationPayload(Payload):
+    organisation: Organisation | None = outcome("Your organisation as it is now.")
+
+
+@strawberry.type(description="The mutations of the organisation.")
+class OrganisationMutations:
+    update_organisation: UpdateOrganisationPayload | None = change(
+        settings.update_organisation,
+        UpdateOrganisationInput,
+        "Change settings of your organisation: its name, currency, time zone and fiscal year. What forecasts count in "
+        "which month changes with them; nothing else does.",
+        role=Role.ADMIN,
+        checks=settings.FIELDS.check,
     )

@@ -45,7 +45,14 @@ class Organisation:
     name: str = column("name", "The organisation's name.")
     key: str = column("key", "The organisation's key in tokens and in the `orgid` header.")
     currency: str = column("currency", "The currency used when none is given, as an ISO 4217 code.")
-    time_zone: str = column("time_zone", "The organisation's time zone, as the IANA database names it.")
+    time_zone: str = column(
+        "time_zone",
+        "The organisation's time zone, as the IANA database names it. Its days are those of forecasts, of exchange "
+        "rates, and of days that conditions count from today. What is due to a member is counted by the member's own.",
+    )
+    fiscal_year_start: int = column(
+        "fiscal_year_start", "The month with which the fiscal year begins: 1 for January to 12 for December."
+    )
 
 
 def _key(root: Any, args: Args) -> Expression:

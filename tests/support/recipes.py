@@ -462,6 +462,17 @@ async def _(world: World) -> dict[str, Any]:
     return {"taskId": await task(world, "Call")}
 
 
+simple("updateOrganisation", lambda world: {"name": "Acme sales", "timeZone": "Asia/Tokyo", "fiscalYearStart": 4})
+simple(
+    "setExchangeRates",
+    lambda world: {
+        "rates": [
+            {"currency": "USD", "validFrom": "2026-01-01", "rate": "1.1"},
+            {"currency": "JPY", "validFrom": "2026-01-01", "rate": "170"},
+        ]
+    },
+)
+simple("importExchangeRates", lambda world: {"from": "2026-01-05", "to": "2026-01-09", "currencies": ["USD", "CHF"]})
 simple("createCalendarFeed", lambda world: {})
 
 

@@ -59,6 +59,9 @@ NOT_STORED: Mapping[str, str] = {
     "deleteStage.lostReason": "kept in the leads that move to a lost stage",
     "notificationIds": "names the notifications that the change is of",
     "upTo": "names the notifications that the change is of",
+    "importExchangeRates.from": "chooses the rates that the change is of",
+    "importExchangeRates.to": "chooses the rates that the change is of",
+    "importExchangeRates.currencies": "chooses the rates that the change is of",
     "setNotificationSettings.settings.reason": "kept for the caller alone, of whom the payload shows no record",
     "setNotificationSettings.settings.inApp": "kept for the caller alone, of whom the payload shows no record",
     **{f"{mutation}.{id}": "kept for the caller alone, of whom the payload shows no record" for mutation, id in MUTED},
@@ -73,7 +76,11 @@ NOT_STORED: Mapping[str, str] = {
 }
 """Fields that are not stored in a record, by name or by path from the mutation, and why."""
 
-RECORDS = {"convertLead": "opportunity"}
+RECORDS = {
+    "convertLead": "opportunity",
+    "setExchangeRates": "rates",
+    "updateOrganisation": "organisation",
+}
 """The payload's field that holds the new record, where it is not the payload's first record."""
 
 ELSEWHERE: Mapping[str, str] = {
@@ -198,6 +205,7 @@ IDS_OF: Mapping[str, tuple[str, str]] = {
 
 VALUES: Mapping[str, tuple[Any, ...]] = {
     "currency": ("CHF", "SEK"),
+    "fiscalYearStart": (4, 10),
     "email": ("new@example.com", "newer@example.com"),
     "occurredAt": ("2024-03-04T05:06:07Z", "2025-05-06T07:08:09Z"),
     "participants": (["Ida", "Jo"], ["Jo"]),
@@ -283,6 +291,7 @@ ITEMS: Mapping[str, Mapping[str, Any]] = {
     "completeTask.followUp": {"dueOn": NEXT_DAY},
     "convertLead.createCustomer": {},
     "createPipeline.stages": {"name": "First"},
+    "setExchangeRates.rates": {"currency": "USD", "validFrom": DAY, "rate": "1.1"},
     "setRoutingRules.rules": {"name": "All", "memberId": "rita"},
 }
 """The fields that a nested input requires."""

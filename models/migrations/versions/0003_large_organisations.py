@@ -401,3 +401,28 @@ def upgrade() -> None:
     op.execute("CREATE INDEX webhook_secret_webhook_idx ON webhook_secret (org_id, webhook_id, id)")
     op.execute("CREATE INDEX webhook_delivery_webhook_idx ON webhook_delivery (org_id, webhook_id, number)")
     op.execute("CREATE INDEX webhook_attempt_webhook_idx ON webhook_attempt (org_id, webhook_id, id)")
+    # Money: exchange rates, and the calendar by which an organisation counts.
+    op.execute("ALTER TABLE organisation ADD COLUMN fiscal_year_start SMALLINT DEFAULT 1 NOT NULL")
+    op.execute(
+        "ALTER TABLE organisation ADD CONSTRAINT organisation_fiscal_year_start_check"
+        " CHECK (fiscal_year_start BETWEEN 1 AND 12)"
+    )
+    op.execute(
+        """
+        CREATE TABLE exchange_rate (
+            org_id UUID NOT NULL,
+            currency TEXT NOT NULL,
+            valid_from DATE NOT NULL,
+            rate NUMERIC NOT NULL,
+            source TEXT NOT NULL,
+            CONSTRAINT exchange_rate_pkey PRIMARY KEY (org_id, currency, valid_from),
+            CONSTRAINT exchange_rate_rate_check CHECK (rate > 0),
+            CONSTRAINT exchange_rate_currency_check CHECK (currency <> 'EUR'),
+            CONSTRAINT exchange_rate_source_check CHECK (source IN ('MANUAL', 'ECB'))
+        )
+        """
+    )
+    op.execute(
+        "ALTER TABLE exchange_rate ADD CONSTRAINT exchange_rate_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )

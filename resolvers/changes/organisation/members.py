@@ -31,7 +31,8 @@ LARGEST_CAP = 10_000
 """The largest daily cap on the leads that routing assigns to a member."""
 
 
-def _zone(name: str, *field: str) -> str:
+def zone(name: str, *field: str) -> str:
+    """The name of a time zone, as it is kept. Raises `Refused` INVALID for an unknown one."""
     try:
         return time_zone(name).key
     except ValueError as wrong:
@@ -45,7 +46,7 @@ FIELDS = Fields(
     email=optional_line,
     role=required(),
     active=required(),
-    time_zone=required(_zone),
+    time_zone=required(zone),
     capacity=required(between(0, LARGEST_CAPACITY)),
     daily_cap=between(0, LARGEST_CAP),
 )

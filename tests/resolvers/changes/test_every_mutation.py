@@ -41,6 +41,7 @@ NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(("createPipeline", "updatePipeline", "deletePipeline", "addStage", "updateStage"), Role.ADMIN),
     **dict.fromkeys(("deleteStage", "reorderStages", "updateMember", "setRoutingRules", "setLostReasons"), Role.ADMIN),
     **dict.fromkeys(("createPool", "updatePool", "deletePool"), Role.ADMIN),
+    **dict.fromkeys(("updateOrganisation", "setExchangeRates", "importExchangeRates"), Role.ADMIN),
     **dict.fromkeys(PERSONAL, Role.VIEWER),
     **{name: Role.ADMIN for name in MUTATIONS if "Webhook" in name or "Delivery" in name},
 }

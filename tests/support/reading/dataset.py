@@ -110,7 +110,16 @@ class Builder:
         for event in [row for row in self.tables["event"] if row["type"].startswith("lead.")][::3]:
             event["lead_id"] = self.random.choice(self.tables["merged_record"][:2])["id"]
         self._notifications()
+        self._money()
         return self.tables
+
+    def _money(self) -> None:
+        for currency in ("USD", "JPY", "CHF"):
+            for day in sorted({date(self.random.choice([2020, 2025, 2098]), 1, nth) for nth in range(1, 5)}):
+                self.tables.setdefault("exchange_rate", []).append(
+                    {"org_id": self.org_id, "currency": currency, "valid_from": day, "source": "MANUAL",
+                     "rate": Decimal(self.random.choice(["1.1172", "175.68", "0.05", "3"]))}
+                )  # fmt: skip
 
     def _notifications(self) -> None:
         position = self.random.randrange(1, 2**40)

@@ -16,6 +16,7 @@ TYPES = {
     "activity": "Activity", "pool": "Pool", "pool_member": "PoolMember", "routing_rule": "RoutingRule",
     "lost_reason": "LostReason", "run": "Run", "notification": "Notification",
     "notification_setting": "NotificationSetting", "calendar_feed": "CalendarFeed", "webhook": "Webhook",
+    "exchange_rate": "ExchangeRate",
 }  # fmt: skip
 NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool", "run", "webhook")
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from models import Role
+from tests.support.forecasts.reading import MONEY_RULES
 from tests.support.reading.conditions import checked, meets
 from tests.support.reading.dataset import CURRENCIES
 from tests.support.reading.histories import HISTORY_RULES
@@ -394,6 +395,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     **RIGHTS_RULES,
     **TASK_RULES,
     **HISTORY_RULES,
+    **MONEY_RULES,
     **TRANSITION_RULES,
     ("Task", "assignee"): to_one("member", "assignee_id"),
     ("Task", "lead"): to_one("lead", "lead_id"),

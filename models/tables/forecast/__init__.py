@@ -1,0 +1,1 @@
+"""What forecasts are made of besides leads: exchange rates, quotas and submissions."""

@@ -1,0 +1,1 @@
+"""Reading money: exchange rates, quotas and forecasts."""

@@ -1,0 +1,1 @@
+"""Money over time: exchange rates, quotas and forecasts, with their changes."""
