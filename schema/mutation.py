@@ -16,6 +16,7 @@ from schema.changes.stages import StageMutations
 from schema.changes.task_completion import TaskCompletionMutations
 from schema.changes.tasks import TaskMutations
 from schema.changes.webhooks import WebhookMutations
+from schema.forecast.categories import ForecastCategoryMutations
 from schema.forecast.exchange_rates import ExchangeRateMutations
 from schema.inbox.changes import NotificationMutations
 from schema.types.lost_reason import LostReasonMutations
@@ -42,6 +43,7 @@ class Mutation(
     NotificationMutations,
     WebhookMutations,
     OrganisationMutations,
+    ForecastCategoryMutations,
     ExchangeRateMutations,
 ):
     pass

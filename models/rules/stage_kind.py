@@ -1,4 +1,4 @@
-"""The kind of a stage, the probability that it allows, and the chance of the leads in it."""
+"""The kind of a stage, the probability that it allows, and the chance and the forecast category of the leads in it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,6 +14,28 @@ class StageKind(StrEnum):
     OPEN = "OPEN"
     WON = "WON"
     LOST = "LOST"
+
+
+class ForecastCategory(StrEnum):
+    """How firmly a forecast counts on a deal."""
+
+    OMITTED = "OMITTED"
+    PIPELINE = "PIPELINE"
+    BEST_CASE = "BEST_CASE"
+    COMMIT = "COMMIT"
+    CLOSED = "CLOSED"
+
+
+CHOSEN = ", ".join(f"'{category}'" for category in ForecastCategory if category != ForecastCategory.CLOSED)
+"""The categories that can be chosen for open deals, as SQL."""
+
+
+def chosen_category(category: str | None, *field: str) -> str | None:
+    """A category that can be chosen for open deals, unchanged; null passes. Raises `Refused` INVALID for CLOSED."""
+    if category == ForecastCategory.CLOSED:
+        message = "CLOSED is the category of deals that are won. Choose another one, or win the deal."
+        raise Refused(Refusal.INVALID, message, *field)
+    return category
 
 
 CERTAIN = {StageKind.WON: 100, StageKind.LOST: 0}

@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, Computed, Date, Index, Numeric, PrimaryK
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
+from models.rules.stage_kind import CHOSEN
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers, searched, sorted_by
 
 SORTED_BY = ("created_at", "updated_at", "sort_key", "value", "expected_close_date", "score", "stage_entered_at")
@@ -21,7 +22,8 @@ class Lead(Tenant, Stamped, Base):
     """A potential sale. In a LEAD pipeline it is a lead, in an OPPORTUNITY pipeline an opportunity.
 
     `rank` orders the cards of a stage (a fractional rank, compared byte by byte; ties by id). `value` is kept at its
-    currency's precision, so the scale of the number is that of the currency. `probability` overrides the stage's.
+    currency's precision, so the scale of the number is that of the currency. `probability` and `forecast_category`
+    override the stage's.
     `sort_key` is that of the title. `has_open_task` is kept by every change of a task, so that boards need not look at
     tasks to count who has none. `rotten_told_at` is when the event log recorded that the lead went stale in its present
     stage; `rot_check_at` is when to look whether it has, where the clock of its stage does not say so.
@@ -40,6 +42,7 @@ class Lead(Tenant, Stamped, Base):
         CheckConstraint("value >= 0", name="value"),
         CheckConstraint("value IS NULL OR currency IS NOT NULL", name="value_has_currency"),
         CheckConstraint("probability BETWEEN 0 AND 100", name="probability"),
+        CheckConstraint(f"forecast_category IN ({CHOSEN})", name="forecast_category"),
         Index("lead_board_idx", "org_id", "stage_id", "rank", "id"),
         Index("lead_pipeline_idx", "org_id", "pipeline_id", "id"),
         Index("lead_owner_idx", "org_id", "owner_id", "created_at", "id"),
@@ -105,6 +108,7 @@ class Lead(Tenant, Stamped, Base):
     value: Mapped[Decimal | None] = mapped_column(Numeric)
     currency: Mapped[str | None]
     probability: Mapped[int | None] = mapped_column(SmallInteger)
+    forecast_category: Mapped[str | None]
     expected_close_date: Mapped[date | None] = mapped_column(Date)
     score: Mapped[int | None]
     source: Mapped[str | None]

@@ -7,13 +7,15 @@ from uuid import UUID
 from sqlalchemy import ARRAY, CheckConstraint, Index, Numeric, SmallInteger, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from models.rules.stage_kind import CHOSEN
 from models.tables.base import Base, Stamped, Tenant, belongs_to_organisation, refers
 
 
 class Stage(Tenant, Stamped, Base):
     """One step of a pipeline. `probability` is the chance, in percent, that a deal here is won.
 
-    `required_fields` are columns of the lead that must be filled before it may enter.
+    `required_fields` are columns of the lead that must be filled before it may enter. `forecast_category` is that of
+    open leads in an OPEN stage, unless they have their own.
 
     While the run `deleting_run_id` moves its leads out to delete it, it takes no new ones.
 
@@ -34,6 +36,7 @@ class Stage(Tenant, Stamped, Base):
             name="probability",
         ),
         CheckConstraint("rotten_after_days > 0", name="rotten_after_days"),
+        CheckConstraint(f"forecast_category IN ({CHOSEN})", name="forecast_category"),
         Index(
             "stage_position_idx", "org_id", "pipeline_id", "position", "id", postgresql_where=text("deleted_at IS NULL")
         ),
@@ -47,6 +50,7 @@ class Stage(Tenant, Stamped, Base):
     probability: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     position: Mapped[int]
     rotten_after_days: Mapped[int | None]
+    forecast_category: Mapped[str] = mapped_column(server_default="PIPELINE")
     required_fields: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     deleted_at: Mapped[datetime | None]
     deleting_run_id: Mapped[UUID | None]

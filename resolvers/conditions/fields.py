@@ -13,7 +13,7 @@ from engine.read.paging import Order
 from engine.read.rows import rows
 from models.records import RECORDS
 from models.rules.money import as_currency
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from models.rules.text import spelled
 from models.tables.contact import Contact, Customer
 from models.tables.lead import Lead
@@ -26,6 +26,7 @@ from resolvers.conditions.filters import (
     flag,
     found_in,
     has_one_of,
+    in_category,
     of_kind,
     owner_inactive,
     within,
@@ -88,6 +89,11 @@ FILTERS: Mapping[str, FilterPart] = {
     "value": within("value", FilterValue.AMOUNTS, "Only values in this range, in any currency."),
     "expected_close_date": within(
         "expected_close_date", FilterValue.DAYS, "Only leads expected to close on these days."
+    ),
+    "forecast_categories": FilterPart(
+        FilterValue.FORECAST_CATEGORIES,
+        in_category,
+        "In one of these forecast categories, as `Lead.forecastCategory` says.",
     ),
     "created_at": within("created_at", FilterValue.INSTANTS, "Only leads created during this time."),
     "search": FilterPart(
@@ -181,6 +187,12 @@ FIELDS: Mapping[str, Field] = {
             Kind.CHOICE, lambda lead: leads.kind(lead, {}), "Whether it is a lead or an opportunity.", PipelineType
         ),
         "stage_kind": Field(Kind.CHOICE, _of(Stage, "stage_id", "kind"), "The kind of its current stage.", StageKind),
+        "forecast_category": Field(
+            Kind.CHOICE,
+            lambda lead: leads.forecast_category(lead, {}),
+            "How firmly a forecast counts on it.",
+            ForecastCategory,
+        ),
         **_ids(
             pipeline_id=("pipeline", "The pipeline it is in."),
             stage_id=("stage", "Its current stage."),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, DateTime, Numeric, Text, any_, exists, literal_column
 
 from engine.read.filters import between, has_words, one_of
-from engine.read.json_text import Expression
+from engine.read.json_text import Expression, among
 from engine.read.redirects import all_named
 from engine.read.rows import rows
 from engine.read.slots import Slot
@@ -16,6 +16,7 @@ from models.records import RECORDS
 from models.tables.lead import LeadSearch
 from models.tables.member import Member
 from models.tables.pipeline import Pipeline
+from resolvers.reads.leads import forecast_category
 
 ONE: Expression = literal_column("1")
 
@@ -27,6 +28,7 @@ class FilterValue(Enum):
     FLAG = auto()
     TEXT = auto()
     PIPELINE_TYPE = auto()
+    FORECAST_CATEGORIES = auto()
     AMOUNTS = auto()
     DAYS = auto()
     INSTANTS = auto()
@@ -78,6 +80,11 @@ def of_kind(lead: Any, kind: Any) -> ColumnElement[bool]:
     """Whether its pipeline is of this type."""
     pipeline = rows(Pipeline, lead.pipeline_id)
     return exists(pipeline.where(pipeline.entity.type == literal_column(f"'{kind.value}'")).select(ONE))
+
+
+def in_category(lead: Any, categories: Any) -> ColumnElement[bool]:
+    """Whether its forecast category is one of these."""
+    return among(forecast_category(lead, {}), [category.value for category in categories])
 
 
 def owner_inactive(lead: Any) -> ColumnElement[bool]:

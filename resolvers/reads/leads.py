@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Numeric, case, func, literal_column
+from sqlalchemy import Numeric, Text, case, func, literal_column
 
-from engine.read.json_text import Expression
+from engine.read.json_text import Expression, quoted
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.redirects import named
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
@@ -49,6 +49,20 @@ def chance(lead: Any, stage: Any) -> Expression:
         (is_open & lead.closed_at.is_not(None), literal_column("0")),
         (is_open, func.coalesce(lead.probability, stage.probability)),
         else_=stage.probability,
+    )
+
+
+def forecast_category(lead: Any, args: Args) -> Expression:
+    """The forecast category: CLOSED when won, OMITTED when closed otherwise; else the lead's own, or its stage's."""
+    return rows(Stage, lead.stage_id).value(lambda stage: category(lead, stage))
+
+
+def category(lead: Any, stage: Any) -> Expression:
+    """The forecast category of a lead in this stage."""
+    return case(
+        (stage.kind == quoted(StageKind.WON), quoted(ForecastCategory.CLOSED)),
+        (lead.closed_at.is_not(None), quoted(ForecastCategory.OMITTED)),
+        else_=func.coalesce(lead.forecast_category, stage.forecast_category, type_=Text()),
     )
 
 

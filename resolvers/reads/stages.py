@@ -9,7 +9,7 @@ from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.rules.entering import LeadField
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from models.tables.stage import Stage
 
 
@@ -31,6 +31,15 @@ def terminal(stage: Any, args: Args) -> Expression:
     """Whether the stage closes deals."""
     is_terminal: Expression = stage.kind != literal_column(f"'{StageKind.OPEN}'")
     return is_terminal
+
+
+def forecast_category(stage: Any, args: Args) -> Expression:
+    """The forecast category of deals in the stage that have none of their own."""
+    return case(
+        (stage.kind == quoted(StageKind.WON), quoted(ForecastCategory.CLOSED)),
+        (stage.kind == quoted(StageKind.LOST), quoted(ForecastCategory.OMITTED)),
+        else_=stage.forecast_category,
+    )
 
 
 def required_fields(stage: Any, args: Args) -> Expression:

@@ -7,7 +7,7 @@ from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.entering import LeadField
 from models.rules.roles import Role
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from models.tables.pipeline import PipelineType
 from resolvers.changes.pipelines import pipelines as pipelines_changes
 from schema.types.pipeline import Pipeline
@@ -17,6 +17,7 @@ PROBABILITY = "The chance, in percent, that a deal here will be won: 0 to 100. "
 ROUTES_NEW_LEADS = "Whether new leads without an owner are routed at once, by the routing rules. "
 ROTTEN_AFTER_DAYS = "After how many days without activity a deal here goes stale: 1 to 3650. "
 
+FORECAST_CATEGORY = "How firmly a forecast counts on open deals here that have no category of their own. Not CLOSED. "
 REQUIRED_FIELDS = "The fields a lead must have before it may enter; none if omitted."
 
 
@@ -30,6 +31,7 @@ class StageInput:
         PROBABILITY + "If omitted, it is 0 in an OPEN stage; a WON stage always has 100, a LOST one 0."
     )
     rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "If omitted, never.")
+    forecast_category: ForecastCategory | None = optional(FORECAST_CATEGORY + "If omitted, PIPELINE.")
     required_fields: list[LeadField] | None = optional(REQUIRED_FIELDS)
 
 

@@ -8,12 +8,12 @@ from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.entering import LeadField
 from models.rules.roles import Role
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from models.rules.text import optional_line
 from resolvers.changes.pipelines import delete_stage
 from resolvers.changes.pipelines import stages as stages_changes
 from schema.changes.pipelines import EXPECTED_VERSION as PIPELINE_VERSION
-from schema.changes.pipelines import PROBABILITY, ROTTEN_AFTER_DAYS, StageInput
+from schema.changes.pipelines import FORECAST_CATEGORY, PROBABILITY, ROTTEN_AFTER_DAYS, StageInput
 from schema.types.pipeline import Pipeline
 from schema.types.run import Run
 from schema.types.stage import Stage
@@ -49,6 +49,7 @@ class UpdateStageInput(ChangeInput):
         PROBABILITY + "If omitted, it follows a change to WON or LOST. It cannot be null."
     )
     rotten_after_days: int | None = optional(ROTTEN_AFTER_DAYS + "Null for never.")
+    forecast_category: ForecastCategory | None = optional(FORECAST_CATEGORY + "It cannot be null.")
     required_fields: list[LeadField] | None = optional(
         "The fields a lead must have before it may enter; an empty list or null for none."
     )

@@ -8,7 +8,7 @@ from engine.publish.fields import optional
 from engine.publish.parts import input_of
 from engine.publish.scalars import Date, DateTime, Decimal_
 from engine.read.arguments import python_name
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from models.tables.pipeline import PipelineType
 from resolvers.conditions.fields import FIELDS
 from resolvers.conditions.operators import Kind
@@ -110,6 +110,12 @@ class StageKindCondition:
     in_: list[StageKind] | None = optional("It is one of these.", name="in")
 
 
+@strawberry.input(one_of=True, description="A test of how firmly a forecast counts on a deal.")
+class ForecastCategoryCondition:
+    is_: ForecastCategory | None = optional("It is this.", name="is")
+    in_: list[ForecastCategory] | None = optional("It is one of these.", name="in")
+
+
 @strawberry.input(one_of=True, description="A test of which record is named.")
 class IdCondition:
     is_: strawberry.ID | None = optional("It is this record.", name="is")
@@ -117,7 +123,11 @@ class IdCondition:
     is_set: bool | None = optional("True: only where a record is named. False: only where none is.")
 
 
-CHOICES = {PipelineType: PipelineTypeCondition, StageKind: StageKindCondition}
+CHOICES = {
+    PipelineType: PipelineTypeCondition,
+    StageKind: StageKindCondition,
+    ForecastCategory: ForecastCategoryCondition,
+}
 
 TESTS = {
     Kind.TEXT: TextCondition,

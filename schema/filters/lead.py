@@ -8,6 +8,7 @@ from engine.publish.enums import ordering
 from engine.publish.fields import optional
 from engine.publish.parts import input_of
 from engine.publish.scalars import Date, DateTime, Decimal_
+from models.rules.stage_kind import ForecastCategory
 from models.tables.pipeline import PipelineType
 from resolvers.conditions.fields import FILTERS, ORDERS
 from resolvers.conditions.filters import FilterValue
@@ -38,6 +39,7 @@ TYPES = {
     FilterValue.FLAG: bool,
     FilterValue.TEXT: str,
     FilterValue.PIPELINE_TYPE: PipelineType,
+    FilterValue.FORECAST_CATEGORIES: list[ForecastCategory],
     FilterValue.AMOUNTS: DecimalRange,
     FilterValue.DAYS: DateRange,
     FilterValue.INSTANTS: DateTimeRange,

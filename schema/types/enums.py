@@ -7,7 +7,7 @@ from models.event_types import EventType
 from models.rules.entering import LeadField
 from models.rules.refusal import Refusal
 from models.rules.roles import Role
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from models.tables.pipeline import PipelineType
 from models.tables.task import TaskPriority, TaskStatus
 
@@ -39,6 +39,16 @@ publish(
     OPEN="Still in progress.",
     WON="Ended with a sale.",
     LOST="Ended without a sale.",
+)
+
+publish(
+    ForecastCategory,
+    "How firmly a forecast counts on a deal. Each deal has one, so what a forecast adds up it adds once.",
+    OMITTED="Not at all.",
+    PIPELINE="It may be won.",
+    BEST_CASE="It is won if all goes well.",
+    COMMIT="It is promised.",
+    CLOSED="It is won. Nobody chooses this: the kind of its stage decides.",
 )
 
 publish(

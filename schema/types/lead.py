@@ -11,6 +11,7 @@ from engine.publish.node import Node
 from engine.publish.scalars import Date, DateTime, Decimal_
 from models.rules.entering import LeadField
 from models.rules.refusal import Refusal
+from models.rules.stage_kind import ForecastCategory
 from models.tables.pipeline import PipelineType
 from resolvers.changes.leads import move
 from resolvers.reads import activities, leads, members, stage_times, transitions
@@ -93,6 +94,14 @@ class Lead(Node):
         "Value times probability while open, the value when won, 0 when lost; null without a value.",
     )
     expected_close_date: Date | None = column("expected_close_date", "The day on which the sale is expected.")
+    forecast_category: ForecastCategory = read(
+        leads.forecast_category,
+        "How firmly a forecast counts on it: CLOSED when it is won, OMITTED when it was lost, disqualified or "
+        "converted; else its own category, or that of its stage.",
+    )
+    own_forecast_category: ForecastCategory | None = column(
+        "forecast_category", "The category that somebody chose instead of its stage's; null without one."
+    )
     score: int | None = column("score", "How promising it looks: the higher, the better.")
     source: str | None = column("source", "Where it came from: a campaign, a form, an import.")
     external_id: str | None = column("external_id", "The record's id in the system it was imported from.")

@@ -10,7 +10,7 @@ from engine.publish.fields import Argument, column, connection, id_field, read, 
 from engine.publish.node import Node
 from engine.publish.scalars import DateTime, Decimal_
 from models.rules.entering import LeadField
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from resolvers.reads import lead_lists, stage_totals, stages
 from schema.filters.lead import LeadFilter, LeadOrder
 from schema.types.run import Run
@@ -56,6 +56,11 @@ class Stage(Node):
     position: int = column("position", "The position among the stages of the pipeline, from 0.")
     rotten_after_days: int | None = column(
         "rotten_after_days", "After how many days without activity a deal here goes stale."
+    )
+    forecast_category: ForecastCategory = read(
+        stages.forecast_category,
+        "How firmly a forecast counts on open deals here that have no category of their own: CLOSED in a WON stage, "
+        "OMITTED in a LOST one.",
     )
     required_fields: list[LeadField] = read(
         stages.required_fields, "The fields a lead must have before it may enter.", rows=1

@@ -49,6 +49,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "converted_at": "convertLead",
         "converted_to_id": "convertLead",
         "converted_from_id": "convertLead",
+        "forecast_category": "setForecastCategory",
         "closed_at": "the kind of its stage, disqualifyLead, convertLead",
         "last_activity_at": "the latest of its activities",
         "has_open_task": "its tasks",

@@ -462,6 +462,7 @@ async def _(world: World) -> dict[str, Any]:
     return {"taskId": await task(world, "Call")}
 
 
+simple("setForecastCategory", lambda world: {"leadId": world["Ada"], "category": "COMMIT"})
 simple("updateOrganisation", lambda world: {"name": "Acme sales", "timeZone": "Asia/Tokyo", "fiscalYearStart": 4})
 simple(
     "setExchangeRates",

@@ -52,6 +52,7 @@ NOT_STORED: Mapping[str, str] = {
     "routeUnassigned.pipelineId": "names where the leads are that the change is of",
     "routeUnassigned.inactiveOwners": "chooses the leads that the change is of",
     "routeUnassigned.stageId": "names where the leads are that the change is of",
+    "setForecastCategory.leadId": "names the record that the change is of",
     "setRoutingRules.pipelineId": "names the record that the change is of",
     "setRoutingRules.rules.condition": "a tree, not a scalar",
     "disqualifyLead.notes": "kept in the event alone",
@@ -90,6 +91,7 @@ ELSEWHERE: Mapping[str, str] = {
     "convertLead.createCustomer.name": "customer name",
     "createPool.memberIds": "pool members member id",
     "disqualifyLead.reason": "lead lostReason",
+    "setForecastCategory.category": "lead ownForecastCategory",
     "setLostReasons.reasons": "lostReasons name",
     "setRoutingRules.rules.memberId": "pipeline routingRules member id",
     "setRoutingRules.rules.name": "pipeline routingRules name",
@@ -205,7 +207,9 @@ IDS_OF: Mapping[str, tuple[str, str]] = {
 
 VALUES: Mapping[str, tuple[Any, ...]] = {
     "currency": ("CHF", "SEK"),
+    "category": ("COMMIT", "BEST_CASE"),
     "fiscalYearStart": (4, 10),
+    "forecastCategory": ("COMMIT", "BEST_CASE"),
     "email": ("new@example.com", "newer@example.com"),
     "occurredAt": ("2024-03-04T05:06:07Z", "2025-05-06T07:08:09Z"),
     "participants": (["Ida", "Jo"], ["Jo"]),

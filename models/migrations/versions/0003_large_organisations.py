@@ -401,6 +401,14 @@ def upgrade() -> None:
     op.execute("CREATE INDEX webhook_secret_webhook_idx ON webhook_secret (org_id, webhook_id, id)")
     op.execute("CREATE INDEX webhook_delivery_webhook_idx ON webhook_delivery (org_id, webhook_id, number)")
     op.execute("CREATE INDEX webhook_attempt_webhook_idx ON webhook_attempt (org_id, webhook_id, id)")
+    # Forecast categories: that of a stage, and that of a lead instead.
+    op.execute("ALTER TABLE stage ADD COLUMN forecast_category TEXT DEFAULT 'PIPELINE' NOT NULL")
+    op.execute("ALTER TABLE lead ADD COLUMN forecast_category TEXT")
+    for table in ("stage", "lead"):
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_forecast_category_check"
+            " CHECK (forecast_category IN ('OMITTED', 'PIPELINE', 'BEST_CASE', 'COMMIT'))"
+        )
     # Money: exchange rates, and the calendar by which an organisation counts.
     op.execute("ALTER TABLE organisation ADD COLUMN fiscal_year_start SMALLINT DEFAULT 1 NOT NULL")
     op.execute(

@@ -23,7 +23,7 @@ expect_columns(
         *("stage_entered_at", "closed_at", "lost_reason", "created_at", "updated_at", "version", "rot_check_at"),
     ),
     default=(
-        *("qualified_at", "disqualified_at", "last_activity_at", "has_open_task"),
+        *("forecast_category", "qualified_at", "disqualified_at", "last_activity_at", "has_open_task"),
         *("converted_at", "converted_to_id", "converted_from_id", "rotten_told_at"),
     ),
 )

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from engine.change.records import IDS
 from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
-from models.rules.stage_kind import StageKind
+from models.rules.stage_kind import ForecastCategory, StageKind
 from models.rules.time_zone import time_zone
 from resolvers.changes.imports.copying import Records
 from resolvers.changes.imports.options import Import, ImportFailed
@@ -195,6 +195,7 @@ class Names:
                 "probability": odds,
                 "position": position + nth,
                 "required_fields": [],
+                "forecast_category": ForecastCategory.PIPELINE.value,
             }
             self.records.make("stage", stage)
 

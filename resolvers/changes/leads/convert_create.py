@@ -47,7 +47,7 @@ NEW_OPPORTUNITY = inserted(
         **dict.fromkeys(("created_at", "updated_at", "stage_entered_at"), "statement_timestamp()"),
     },
     default=(
-        *STAYS,
+        *(*STAYS, "forecast_category"),
         *("qualified_at", "disqualified_at", "lost_reason", "closed_at", "last_activity_at", "has_open_task"),
         *("converted_at", "converted_to_id", "rotten_told_at", "rot_check_at"),
     ),

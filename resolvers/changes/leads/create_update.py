@@ -75,7 +75,7 @@ NEW_LEAD = inserted(
         "lost_reason": ":lost_reason",
     },
     default=(
-        *("qualified_at", "disqualified_at", "last_activity_at", "has_open_task"),
+        *("forecast_category", "qualified_at", "disqualified_at", "last_activity_at", "has_open_task"),
         *("converted_at", "converted_to_id", "converted_from_id", "rotten_told_at", "rot_check_at"),
     ),
 )

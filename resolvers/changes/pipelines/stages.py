@@ -16,7 +16,7 @@ from models.rules.entering import LeadField
 from models.rules.ids import public_id
 from models.rules.numbers import within
 from models.rules.refusal import Checks, Refusal, Refused, not_found
-from models.rules.stage_kind import StageKind, odds
+from models.rules.stage_kind import ForecastCategory, StageKind, chosen_category, odds
 from models.rules.text import line
 from models.tables.base import new_id
 from models.tables.event import EventData, NewEvent
@@ -44,7 +44,7 @@ NEW_STAGES = inserted(
         "org_id": "CAST(:org_id AS uuid)",
         "id": "new.id",
         "pipeline_id": "CAST(:pipeline_id AS uuid)",
-        **{name: f"new.{name}" for name in ("name", "kind", "probability", "rotten_after_days")},
+        **{name: f"new.{name}" for name in ("name", "kind", "probability", "rotten_after_days", "forecast_category")},
         "required_fields": "string_to_array(new.required, ',')",
         "position": "CAST(:position AS int) + new.nth - 1",
     },
@@ -57,8 +57,8 @@ INSERT_STAGES = Statement(
         INSERT INTO stage ({NEW_STAGES.columns}) SELECT {NEW_STAGES.values}
         FROM unnest(
             CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:kinds AS text[]), CAST(:probabilities AS int[]),
-            CAST(:rotten AS int[]), CAST(:required AS text[])
-        ) WITH ORDINALITY AS new (id, name, kind, probability, rotten_after_days, required, nth)
+            CAST(:rotten AS int[]), CAST(:categories AS text[]), CAST(:required AS text[])
+        ) WITH ORDINALITY AS new (id, name, kind, probability, rotten_after_days, forecast_category, required, nth)
         """
     ).bindparams(ORG)
 )
@@ -75,6 +75,7 @@ FIELDS = Fields(
     kind=required(),
     probability=required(between(0, 100)),
     rotten_after_days=between(1, LONGEST_ROT),
+    forecast_category=required(chosen_category),
     required_fields=_each_once,
 )
 
@@ -150,8 +151,7 @@ async def update_stage(
     await rewrite(change, REVISE_STAGE, stage, {**changes, **look})
     if decisive:
         await refresh_totals(change.connection, change.org_id, [stage_id])
-    updated = Changed(EventType.STAGE_UPDATED, describe(stage, changes))
-    change.emit(_about(updated, stage["pipeline_id"], stage_id))
+    change.emit(_about(Changed(EventType.STAGE_UPDATED, describe(stage, changes)), stage["pipeline_id"], stage_id))
     return {"stage": stage_id}
 
 
@@ -189,6 +189,7 @@ def tidy_stage(given: Mapping[str, Any], *path: str) -> dict[str, Any]:
     """A complete new stage, as it is stored. Raises `Refused`: PROBABILITY_CONTRADICTS_KIND; INVALID."""
     kind = given.get("kind") or StageKind.OPEN.value
     chosen = {name: given.get(name) for name in ("name", "rotten_after_days", "required_fields")}
+    chosen["forecast_category"] = given.get("forecast_category") or ForecastCategory.PIPELINE.value
     with Checks() as check:
         tidied = check(FIELDS.tidy, chosen, *path)
         probability = check(odds, kind, given.get("probability"), *path, "probability")
@@ -210,6 +211,7 @@ async def insert_stages(
         kinds=[stage["kind"] for stage in stages],
         probabilities=[stage["probability"] for stage in stages],
         rotten=[stage["rotten_after_days"] for stage in stages],
+        categories=[stage["forecast_category"] for stage in stages],
         required=[",".join(stage["required_fields"]) for stage in stages],
     )
     return ids
@@ -223,9 +225,8 @@ def created_stage(id: UUID, stage: Mapping[str, Any]) -> dict[str, Any]:
 async def _expect_stages(change: Change, stage_ids: Sequence[UUID]) -> None:
     """Refuse ids that never named a stage of the organisation."""
     known = {row["id"] for row in await change.all(KNOWN_STAGES, ids=list(stage_ids))}
-    for at, stage_id in enumerate(stage_ids):
-        if stage_id not in known:
-            raise not_found("stage", "stageIds", str(at))
+    if missing := [at for at, stage_id in enumerate(stage_ids) if stage_id not in known]:
+        raise not_found("stage", "stageIds", str(missing[0]))
 
 
 async def _order(change: Change, pipeline_id: UUID) -> list[UUID]:
@@ -241,9 +242,8 @@ def _end(shape: PipelineStages, kind: str) -> int:
 
 def _expect_room(count: int, *field: str) -> None:
     if count > MOST_STAGES:
-        raise Refused(
-            Refusal.INVALID, f"A pipeline has at most {MOST_STAGES} stages. Delete one first, or send fewer.", *field
-        )
+        message = f"A pipeline has at most {MOST_STAGES} stages. Delete one first, or send fewer."
+        raise Refused(Refusal.INVALID, message, *field)
 
 
 def _about(what: EventData, pipeline_id: UUID, stage_id: UUID) -> NewEvent:

@@ -47,7 +47,7 @@ MOVES = (EventType.LEAD_STAGE_CHANGED, EventType.LEAD_MOVED)
 GONE = (EventType.LEAD_DELETED, EventType.LEAD_MERGED)
 """Events that remove a card for good."""
 
-UNRECORDED = ("closed", "has_next_task", "search")
+UNRECORDED = ("closed", "forecast_categories", "has_next_task", "search")
 """Parts of a filter whose former values no event holds; they count as matched."""
 
 

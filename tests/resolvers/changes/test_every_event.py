@@ -45,6 +45,7 @@ async def test_every_event_holds_what_its_type_declares(world: World, name: str)
                 "kind": "OPEN",
                 "probability": 1,
                 "rottenAfterDays": None,
+                "forecastCategory": "PIPELINE",
                 "requiredFields": [],
                 "movedLeads": True,
             },

@@ -107,6 +107,7 @@ async def test_the_log_keeps_what_is_gone(world: World) -> None:
     assert await held("POOL_DELETED") == fields
     await world.change("deleteStage", {"stageId": world["Talking"], "moveLeadsTo": world["New"]})
     fields = {"name": "Talking", "kind": "OPEN", "probability": "30", "rottenAfterDays": "14", "requiredFields": "[]"}
+    fields["forecastCategory"] = "PIPELINE"
     assert await held("STAGE_DELETED") == fields
     await world.change("deletePipeline", {"pipelineId": world["Empty"]})
     fields = {"name": "Empty", "isDefault": "false", "routesNewLeads": "false", "stages": '["Open"]'}

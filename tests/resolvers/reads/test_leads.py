@@ -66,6 +66,8 @@ FILTERS: Mapping[str, tuple[dict[str, Any], str]] = {
     "stale": ({"isRotten": True}, "Apples"),
     "not stale": ({"isRotten": False}, "Bolts Cups Doors Edges Forks"),
     "not stale, and open": ({"isRotten": False, "closed": False}, "Bolts Cups Edges"),
+    "a forecast category": ({"forecastCategories": ["COMMIT", "CLOSED"]}, "Cups Forks"),
+    "no forecast category": ({"forecastCategories": []}, ""),
     "a currency": ({"currency": "EUR"}, "Bolts Doors Edges"),
     "a currency that nothing is in": ({"currency": "CHF"}, ""),
     "a value from": ({"value": {"min": "250"}}, "Cups Edges Forks"),
@@ -145,6 +147,7 @@ async def leads(api: Api, database: Database) -> World:
     await world.sql("UPDATE lead SET stage_entered_at = now() + interval '1 day' WHERE title = 'Cups'")
     await world.sql("UPDATE lead SET stage_entered_at = now() - interval '9 days' WHERE title = 'Apples'")
     await world.sql("UPDATE stage SET rotten_after_days = 8 WHERE name IN ('New', 'Contacted')")
+    await world.sql("UPDATE lead SET forecast_category = 'COMMIT' WHERE title = 'Cups'")
     await world.sql("UPDATE lead SET updated_at = now() + interval '1 day' WHERE title = 'Apples'")
     return world
 

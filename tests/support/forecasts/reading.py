@@ -17,6 +17,24 @@ def exchange_rates(world: World, source: Any, given: Mapping[str, Any]) -> list[
     return [rate for _, rate in sorted(held(world, given.get("on") or datetime.now(UTC).date()).items())]
 
 
+def category(world: World, lead: Record, given: Mapping[str, Any]) -> str:
+    """CLOSED when won, OMITTED when closed otherwise; else the lead's own, or its stage's."""
+    stage = world.one("stage", lead.row["stage_id"])
+    assert stage is not None
+    if stage.row["kind"] == "WON":
+        return "CLOSED"
+    if lead.row["closed_at"] is not None:
+        return "OMITTED"
+    return str(lead.row["forecast_category"] or stage.row["forecast_category"])
+
+
+def category_of_stage(world: World, stage: Record, given: Mapping[str, Any]) -> str:
+    return {"WON": "CLOSED", "LOST": "OMITTED"}.get(stage.row["kind"]) or str(stage.row["forecast_category"])
+
+
 MONEY_RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] = {
     ("Query", "exchangeRates"): exchange_rates,
+    ("Lead", "forecastCategory"): category,
+    ("Lead", "ownForecastCategory"): lambda world, lead, given: lead.row["forecast_category"],
+    ("Stage", "forecastCategory"): category_of_stage,
 }

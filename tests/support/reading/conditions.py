@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.rules.ids import parse_id
+from tests.support.forecasts.reading import category
 from tests.support.reading.pages import BadArgument
 from tests.support.reading.records import Record, World, lower, public_id, resolved, snake
 from tests.support.reading.transitions import rotten_since
@@ -20,7 +21,8 @@ NUMBERS = ("score", "probability")
 DATES = ("expectedCloseDate",)
 INSTANTS = ("createdAt", "updatedAt", "stageEnteredAt", "lastActivityAt", "qualifiedAt", "closedAt")
 BOOLEANS = ("qualified", "closed", "converted", "hasNextTask", "ownerInactive", "isRotten")
-CHOICES = {"kind": ("LEAD", "OPPORTUNITY"), "stageKind": ("OPEN", "WON", "LOST")}
+CHOICES = {"kind": ("LEAD", "OPPORTUNITY"), "stageKind": ("OPEN", "WON", "LOST"),
+           "forecastCategory": ("OMITTED", "PIPELINE", "BEST_CASE", "COMMIT", "CLOSED")}  # fmt: skip
 IDS = {"pipelineId": "pipeline", "stageId": "stage", "ownerId": "member", "contactId": "contact",
        "customerId": "customer"}  # fmt: skip
 FIELDS = (*TEXTS, *NUMBERS, "value", *DATES, *INSTANTS, *BOOLEANS, *CHOICES, *IDS)
@@ -182,6 +184,8 @@ def field_of(world: World, lead: Record, field: str) -> Any:
     if field == "ownerInactive":
         owner = world.one("member", row["owner_id"])
         return owner is not None and not owner.row["active"]
+    if field == "forecastCategory":
+        return category(world, lead, {})
     if field in CHOICES:
         table, column = ("pipeline", "type") if field == "kind" else ("stage", "kind")
         named = world.one(table, row[f"{table}_id"])

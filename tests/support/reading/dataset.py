@@ -193,6 +193,7 @@ class Builder:
                 gone = self.instant() if position == 2 else deleted
                 self.add("stage", pipeline_id=pipeline["id"], name=self.text(), kind=kind, probability=odds,
                          position=position // 2, rotten_after_days=self.maybe(7), deleted_at=gone,
+                         forecast_category=("PIPELINE", "BEST_CASE", "COMMIT", "OMITTED")[position % 4],
                          required_fields=self.random.sample(["value", "contact_id", "score"], nth))  # fmt: skip
 
     def _lead(self) -> None:
@@ -203,6 +204,7 @@ class Builder:
             title=self.text(), description=self.maybe(self.text()), contact_id=self.maybe(self.one("contact")),
             customer_id=self.maybe(self.one("customer")), owner_id=self.maybe(self.one("member")),
             value=Decimal(amount) if amount else None, currency=currency, probability=self.maybe(42),
+            forecast_category=(None, "COMMIT", None, "OMITTED", "BEST_CASE")[len(self.tables.get("lead", ())) % 5],
             expected_close_date=self.maybe(date(2026, 1, 30) + timedelta(days=self.random.randrange(4))),
             score=self.maybe(self.random.randrange(-1, 3)), source=self.maybe(self.text()), external_id=None,
             stage_entered_at=self.instant(), qualified_at=self.maybe(self.instant()),

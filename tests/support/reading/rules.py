@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from models import Role
-from tests.support.forecasts.reading import MONEY_RULES
+from tests.support.forecasts.reading import MONEY_RULES, category
 from tests.support.reading.conditions import checked, meets
 from tests.support.reading.dataset import CURRENCIES
 from tests.support.reading.histories import HISTORY_RULES
@@ -167,6 +167,7 @@ def passes(world: World, lead: Record, wanted: Mapping[str, Any]) -> bool:
         "closed": lambda closed: (row["closed_at"] is not None) == closed,
         "hasNextTask": lambda wanted: has_next(world, lead) == wanted,
         "isRotten": lambda wanted: (rotten_since(world, lead, {}) is not None) == wanted,
+        "forecastCategories": lambda wanted: category(world, lead, {}) in wanted,
         "currency": lambda code: row["currency"] == code,
         "value": lambda limits: between(row["value"], limits, "min", "max"),
         "expectedCloseDate": lambda limits: between(row["expected_close_date"], limits, "from", "to"),

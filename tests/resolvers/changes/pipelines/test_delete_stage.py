@@ -41,7 +41,8 @@ async def test_deletes_an_empty_stage(world: World) -> None:
     (event,) = await world.events(head)
     assert (event["type"], json.loads(event["data"])) == (
         "stage.deleted",
-        {"name": "Offer", "kind": "OPEN", "probability": 60, "rottenAfterDays": None, "requiredFields": [],
+        {"name": "Offer", "kind": "OPEN", "probability": 60, "rottenAfterDays": None,
+         "forecastCategory": "PIPELINE", "requiredFields": [],
          "movedLeads": 0},
     )  # fmt: skip
     for mutation, given, path in (

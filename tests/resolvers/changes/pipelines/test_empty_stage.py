@@ -90,7 +90,8 @@ async def test_a_run_moves_the_leads_and_deletes_the_stage(world: World) -> None
         ("stage.updated", "delete_stage", {"changes": {"deletingRunId": [None, run["id"]]}}),
         moved, moved, moved,
         ("stage.deleted", "delete_stage",
-         {"name": "New", "kind": "OPEN", "probability": 10, "rottenAfterDays": None, "requiredFields": [],
+         {"name": "New", "kind": "OPEN", "probability": 10, "rottenAfterDays": None,
+         "forecastCategory": "PIPELINE", "requiredFields": [],
           "movedLeads": 3}),
         ("run.ended", "delete_stage", {"state": "FINISHED", "error": None}),
     ]  # fmt: skip
