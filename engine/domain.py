@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.background.consumers import Consumer
     from engine.background.passing_time import Recorder
     from engine.background.runs import RunKind
+    from engine.change.events import Beside
     from engine.change.transaction import Change
 
 
@@ -31,6 +32,8 @@ class Domain:
       merged into.
     - `is_large`: whether an organisation has so many records that its queries are planned for their values.
     - `settle`: brings up to date what is kept beside records, at the end of a change and in its transaction.
+    - `beside`: what the statement that appends the events of a change writes beside them, from the events and from what
+      the change has `counted`.
     - `work`: how the runs of each kind are made, by the name of the mutation that starts them.
     - `by_time`: what is recorded when its time has come.
     - `run_ended`: adds the event that a run has ended, in which state and, if it failed, why.
@@ -50,6 +53,7 @@ class Domain:
     current_ids: Callable[[Connection, UUID, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
     is_large: Callable[[Connection, UUID], Awaitable[bool]]
     settle: Callable[[Connection, UUID, Sequence[NewEvent]], Awaitable[None]]
+    beside: Callable[[Sequence[NewEvent], Any], "Beside"]
     work: Mapping[str, "RunKind"]
     by_time: Sequence["Recorder"]
     run_ended: Callable[["Change", UUID, str, str | None], None]

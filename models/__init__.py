@@ -4,6 +4,7 @@ from models.rules.roles import Role
 from models.rules.sharing import PoolStrategy
 from models.rules.stage_kind import StageKind
 from models.tables.activity import Activity, ActivityType
+from models.tables.analytics.spans import FOREVER, LeadOutcome, LeadSpan, StageSpan
 from models.tables.base import Base, new_id, organisation_id, utc_now
 from models.tables.contact import Contact, Customer
 from models.tables.event import Event, EventLog, ImportedFile, Outcome
@@ -30,6 +31,7 @@ from models.tables.webhook import (
 )
 
 __all__ = [
+    "FOREVER",
     "Activity",
     "ActivityType",
     "Base",
@@ -43,7 +45,9 @@ __all__ = [
     "FormerKey",
     "ImportedFile",
     "Lead",
+    "LeadOutcome",
     "LeadSearch",
+    "LeadSpan",
     "LostReason",
     "Member",
     "MergedRecord",
@@ -67,6 +71,7 @@ __all__ = [
     "Stage",
     "StageChange",
     "StageKind",
+    "StageSpan",
     "StageTotal",
     "Task",
     "TaskDependency",

@@ -8,6 +8,7 @@ from resolvers.changes.organisation.membership import expect_member, sign_in
 from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.runs import WORK, run_ended
 from resolvers.changes.settle import settle
+from resolvers.changes.spans.beside import beside
 from resolvers.changes.tasks.overdue import OVERDUE
 from resolvers.changes.tasks.reminders import REMINDERS
 from resolvers.reactions.notify import NOTIFICATIONS
@@ -22,6 +23,7 @@ CRM = Domain(
     current_ids=current_ids,
     is_large=is_large,
     settle=settle,
+    beside=beside,
     work=WORK,
     by_time=(OVERDUE, REMINDERS, ROTTEN),
     run_ended=run_ended,

@@ -142,7 +142,7 @@ async def _record(change: Change, domain: Domain, run: Row, count: int, state: s
         domain.run_ended(change, run["id"], state, error)
     if change.new_events:
         await domain.settle(change.connection, change.org_id, change.new_events)
-    await change.finish()
+    await change.finish(domain)
 
 
 async def work_off(database: Database, domain: Domain, wake: Wake) -> None:

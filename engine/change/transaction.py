@@ -44,7 +44,7 @@ CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 @dataclass
 class Change:
     """The context of a change: its transaction, its caller, its name, what it follows from, and what it writes at the
-    end. A batch of a run has the run's id."""
+    end. A batch of a run has the run's id. `counted` is what the domain collects to write `beside` the events."""
 
     connection: Connection
     caller: Caller
@@ -54,6 +54,7 @@ class Change:
     actor_kind: ActorKind = ActorKind.MEMBER
     depth: int = 0
     new_events: list[NewEvent] = field(default_factory=list)
+    counted: Any = None
     beside: Beside | None = None
     appended: Appended | None = None
     outlet: Outlet = field(default_factory=Outlet)
@@ -83,9 +84,10 @@ class Change:
         """Add an event, which is written to the log at the end of the change."""
         self.new_events.append(new_event)
 
-    async def finish(self) -> None:
+    async def finish(self, domain: Domain) -> None:
         """Write the events, and the rows that are written beside them."""
         if self.new_events:
+            self.beside = domain.beside(self.new_events, self.counted)
             cause = Cause(self.actor_kind, self.actor_id, self.mutation, self.run_id, self.depth)
             self.appended = await append(self.connection, self.org_id, self.new_events, cause, self.beside)
 
@@ -185,7 +187,7 @@ async def _perform(
     shown = await mutation.function(change, **values)
     if change.new_events:
         await domain.settle(connection, caller.org_id, change.new_events)
-    await change.finish()
+    await change.finish(domain)
     shown = {**change.shown(), **shown}
     if idempotency is not None:
         await remember(connection, caller, idempotency, shown)

@@ -25,6 +25,8 @@ class EventLog(Base):
 
     `unfilled_to` is null, except while an upgrade fills in what earlier versions did not write: up to this number,
     events may lack it.
+
+    From the cursor `known_from` on, spans say what leads and stages were; it is null until an upgrade has made them.
     """
 
     __tablename__ = "event_log"
@@ -35,6 +37,7 @@ class EventLog(Base):
     tail: Mapped[int] = mapped_column(BigInteger, server_default="1")
     appended_at: Mapped[datetime | None]
     unfilled_to: Mapped[int | None] = mapped_column(BigInteger)
+    known_from: Mapped[int | None] = mapped_column(BigInteger, server_default="0")
 
 
 class ActorKind(StrEnum):

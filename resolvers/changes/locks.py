@@ -56,6 +56,8 @@ ORDER = (
     "exchange_rate",
     "event_log",
     "stage_total",
+    "lead_span",
+    "stage_span",
 )
 """The tables in whose rows changes meet, in the order in which a change locks them first, and among the rows of one
 table by id. Of two changes that keep to it, none ever waits for the other while that waits for it.

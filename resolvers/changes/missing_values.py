@@ -1,5 +1,6 @@
 """Fills in the words and the keys that rows lack which were not written by changes: of earlier versions, imported or
-copied ones; and what events of earlier versions lack. The keys are those that records are sorted and recognised by."""
+copied ones; what events of earlier versions lack; and what leads and stages were before there were spans. The keys are
+those that records are sorted and recognised by."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from models.database import Connection, Statement
 from models.rules.matching.keys import KEYS, with_keys
 from resolvers.changes.created_values import fill_created, unfilled
 from resolvers.changes.search_words import FIELDS, PEOPLE, rename, write_new
+from resolvers.changes.spans.backfill import fill_spans, unspanned
 
 BATCH = 2_000
 """Records that are written in one transaction."""
@@ -147,11 +149,12 @@ async def fill(connection: Connection, progress: Progress = lambda done, of: Non
     before its end goes on where it was. Does nothing where nothing is missing. `keeps_log` is whether the change log
     is kept for ever."""
     lacking = await ANYWHERE.all(connection)
-    total = sum(row["records"] for row in lacking) + await unfilled(connection)
+    total = sum(row["records"] for row in lacking) + await unfilled(connection) + await unspanned(connection)
     for row in lacking:
         for filler in FILLERS:
             await _fill(connection, row["org_id"], filler, lambda done: progress(done, total))
     await fill_created(connection, lambda done: progress(done, total), keeps_log=keeps_log)
+    await fill_spans(connection, lambda done: progress(done, total), keeps_log=keeps_log)
 
 
 async def _fill(connection: Connection, org_id: UUID, filler: Filler, progress: Callable[[int], None]) -> None:

@@ -2,7 +2,8 @@
 
 What was changed, and by whom, stays in the change log for ever; only places within a column are deleted. Where the
 change log is not kept, the events of a lead's timeline are kept with the lead all the same, and the rest is deleted:
-events of deleted leads, and events of anything but leads. Notifications go with the age of their last event.
+events of deleted leads, and events of anything but leads, and what leads and stages were by then. Notifications go with
+the age of their last event.
 """
 
 from collections.abc import Mapping
@@ -60,8 +61,43 @@ DELETE_NOTIFICATIONS = Statement(
 )
 """Delete the notifications whose last event is as old, read or not."""
 
+DELETE_LEAD_SPANS = Statement(
+    text(
+        """
+        DELETE FROM lead_span USING event
+        WHERE event.org_id = :org_id AND event.number >= :from_number AND event.number < :to_number
+            AND lead_span.org_id = :org_id AND lead_span.lead_id = event.lead_id
+            AND lead_span.until_number = event.number
+        """
+    ).bindparams(ORG)
+)
+"""Delete what leads were before these events, each of which may have ended a span."""
+
+DELETE_STAGE_SPANS = Statement(
+    text(
+        """
+        DELETE FROM stage_span
+        WHERE org_id = :org_id AND until_number >= :from_number AND until_number < :to_number
+        """
+    ).bindparams(ORG)
+)
+
+KNOW_LESS = Statement(
+    text(
+        """
+        UPDATE event_log SET known_from = greatest(known_from, CAST(:to_number AS bigint) - 1)
+        WHERE org_id = :org_id AND tail = :from_number AND known_from IS NOT NULL
+        """
+    ).bindparams(ORG)
+)
+"""Says from where the spans that are left hold. Runs last, because changes that append to the log wait for this row."""
+
 PRUNE: Mapping[bool, tuple[Statement, ...]] = {
     True: (DELETE_PLACES, DELETE_NOTIFICATIONS),
-    False: (DELETE_OF_GONE_LEADS, DELETE, DELETE_NOTIFICATIONS),
+    False: (
+        *(DELETE_LEAD_SPANS, DELETE_STAGE_SPANS),
+        *(DELETE_OF_GONE_LEADS, DELETE, DELETE_NOTIFICATIONS),
+        KNOW_LESS,
+    ),
 }
 """The statements in their order, where the change log is kept and where it is not."""

@@ -8,15 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
-from engine.change.events import appending
 from engine.change.shards import OWN
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Connection, Statement
 from models.rules.stage_kind import chance
 
-APPEND_WITH_TOTALS = appending(
-    f"""totals AS (
+TOTALS = f"""totals AS (
             INSERT INTO stage_total (org_id, stage_id, currency, leads, value, weighted)
             SELECT own.id, total.stage_id, total.currency, total.leads, total.value, total.weighted
             FROM {OWN}, log, unnest(
@@ -29,8 +27,7 @@ APPEND_WITH_TOTALS = appending(
                 value = stage_total.value + excluded.value,
                 weighted = stage_total.weighted + excluded.weighted
         )"""
-)
-"""Append events, and bring the totals of the stages up to date."""
+"""Beside the appending of events: brings the totals of the stages up to date."""
 
 STAGE_IDS = bindparam("stage_ids", type_=ARRAY(Uuid()))
 
@@ -70,11 +67,6 @@ class Totals:
 
     added: dict[tuple[UUID, str], tuple[int, Decimal, Decimal]] = field(default_factory=dict)
 
-    @property
-    def statement(self) -> Statement:
-        """What appends events and adds the totals."""
-        return APPEND_WITH_TOTALS
-
     def values(self) -> Mapping[str, Any]:
         """The totals that change, in the order in which their rows are locked."""
         changed = sorted((key, found) for key, found in self.added.items() if any(found))
@@ -102,6 +94,6 @@ class Totals:
 
 def count(change: Change, lead: Mapping[str, Any], stage: Mapping[str, Any], sign: int) -> None:
     """A lead enters (`sign` 1) or leaves (-1) the totals of a stage, when the change ends."""
-    totals = change.beside if isinstance(change.beside, Totals) else Totals()
-    change.beside = totals
-    totals.count(lead, stage, sign)
+    if change.counted is None:
+        change.counted = Totals()
+    change.counted.count(lead, stage, sign)

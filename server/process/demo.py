@@ -19,6 +19,7 @@ from models.rules.rank import spread
 from models.tables.base import new_id, organisation_id
 from resolvers.changes.search_words import FIELDS, write_new
 from resolvers.changes.settle import MARK_TASKS
+from resolvers.changes.spans.backfill import span_all
 from resolvers.changes.stage_totals import refresh_totals
 from server.process.demo_names import (
     BUSINESSES,
@@ -37,7 +38,8 @@ from server.process.demo_names import (
 from server.process.demo_routing import routing_rows
 from server.process.runtime import DEMO_ORGANISATION
 
-Rows = dict[str, list[dict[str, Any]]]
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]
 
 
 async def load_demo(database: Database, *, seed: int = 1) -> None:
@@ -52,12 +54,14 @@ async def load_demo(database: Database, *, seed: int = 1) -> None:
         for table, rows in demo.made().items():
             await _copy(connection, table, rows)
         await refresh_totals(connection, org_id, [stage["id"] for stage in demo.rows["stage"]])
-        await MARK_TASKS.run(connection, org_id=org_id, ids=[lead["id"] for lead in demo.rows["lead"]])
+        leads = [lead["id"] for lead in demo.rows["lead"]]
+        await MARK_TASKS.run(connection, org_id=org_id, ids=leads)
+        await span_all(connection, org_id, leads)
         for noun in FIELDS:
             await write_new(connection, org_id, noun, [row["id"] for row in demo.rows[noun]])
 
 
-async def _copy(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:
+async def _copy(connection: Connection, table: str, rows: list[Row]) -> None:
     """Write rows, each of which may omit columns."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     await connection.copy_records_to_table(
@@ -73,7 +77,7 @@ class Demo:
     random: Random
     now: datetime
     rows: Rows = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
 
     def made(self) -> Rows:
         """Every row of every table."""
@@ -96,7 +100,7 @@ class Demo:
         self.rows["event_log"] = [{"org_id": self.org_id, "head": len(self.events)}]
         return self.rows
 
-    def _add(self, table: str, rows: Iterable[Mapping[str, Any]], days_ago: float) -> list[dict[str, Any]]:
+    def _add(self, table: str, rows: Iterable[Mapping[str, Any]], days_ago: float) -> list[Row]:
         at = self.now - timedelta(days=days_ago)
         stamped = {"created_at": at, "updated_at": at, "version": 1}
         made = [{"org_id": self.org_id, "id": new_id(at), **stamped, **with_keys(table, row)} for row in rows]
@@ -147,7 +151,7 @@ class Demo:
             for lead, rank in zip(column, spread(len(column)), strict=True):
                 lead["rank"] = rank
 
-    def _lead(self, pipeline: dict[str, Any], stages: list[dict[str, Any]]) -> dict[str, Any]:
+    def _lead(self, pipeline: Row, stages: list[Row]) -> Row:
         contact = self.random.choice(self.rows["contact"])
         unowned = pipeline["type"] == "LEAD" and self.random.random() < 0.2
         owner = None if unowned else self.random.choice(self.members[1:7])
@@ -175,12 +179,10 @@ class Demo:
         self._history(lead, pipeline, stages, age)
         return lead
 
-    def _customer(self, contact: Mapping[str, Any]) -> dict[str, Any]:
+    def _customer(self, contact: Mapping[str, Any]) -> Row:
         return next(customer for customer in self.rows["customer"] if customer["id"] == contact["customer_id"])
 
-    def _history(
-        self, lead: dict[str, Any], pipeline: dict[str, Any], stages: list[dict[str, Any]], age: float
-    ) -> None:
+    def _history(self, lead: Row, pipeline: Row, stages: list[Row], age: float) -> None:
         """Move the lead through the open stages, and close some leads."""
         open_stages = [stage for stage in stages if stage["kind"] == "OPEN"]
         ends = [stage for stage in stages if stage["kind"] != "OPEN"]
@@ -189,7 +191,7 @@ class Demo:
             path = [*path, self.random.choice(ends)]
         moments = sorted(self.random.uniform(0, age * 0.9) for _ in path[1:])
         instants = [lead["created_at"], *(self.now - timedelta(days=days) for days in reversed(moments))]
-        previous: dict[str, Any] | None = None
+        previous: Row | None = None
         for stage, at in zip(path, instants, strict=True):
             self._step(lead, pipeline, previous, stage, at)
             previous = stage
@@ -201,14 +203,7 @@ class Demo:
         if pipeline["type"] == "LEAD" and open_stages[-1] in path:
             lead["qualified_at"] = instants[path.index(open_stages[-1])]
 
-    def _step(
-        self,
-        lead: dict[str, Any],
-        pipeline: dict[str, Any],
-        previous: dict[str, Any] | None,
-        stage: dict[str, Any],
-        at: datetime,
-    ) -> None:
+    def _step(self, lead: Row, pipeline: Row, previous: Row | None, stage: Row, at: datetime) -> None:
         actor = lead["owner_id"] or self.members[1]["id"]
         place = {"from_pipeline_id": previous and pipeline["id"], "from_stage_id": previous and previous["id"]}
         step = {"org_id": self.org_id, "id": new_id(at), "lead_id": lead["id"], "actor_id": actor, "occurred_at": at}

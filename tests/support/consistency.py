@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 
-from models import Base, organisation_id
+from models import FOREVER, Base, organisation_id
 from models.database import Database
 from models.rules.matching.keys import KEYS, with_keys
 from tests.support.event_data import is_declared
@@ -166,6 +166,45 @@ RULES = {
             JOIN event AS owned ON owned.org_id = event.org_id AND owned.number = event.owned
         WHERE (event.stage_id, event.pipeline_id) IS DISTINCT FROM (entered.stage_id, entered.pipeline_id)
             OR (event.owner_id IS DISTINCT FROM owned.owner_id AND event.is_assigned_with_it IS NOT TRUE)
+    """,
+    "a lead that changes have made is what its span says that goes on; one that is gone has none": f"""
+        SELECT * FROM (
+            SELECT org_id, lead_id, ROW(
+                pipeline_id, stage_id, owner_id, title, value, currency, probability, expected_close_date, outcome
+            ) AS held FROM lead_span WHERE until_number = {FOREVER}
+        ) AS span
+        FULL JOIN (
+            SELECT lead.org_id, lead.id AS lead_id, ROW(
+                lead.pipeline_id, stage_id, owner_id, title, value, currency, lead.probability, expected_close_date,
+                CASE
+                    WHEN closed_at IS NULL THEN NULL
+                    WHEN kind = 'WON' THEN 'WON'
+                    WHEN converted_at IS NOT NULL THEN 'CONVERTED'
+                    ELSE 'LOST'
+                END
+            ) AS held FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id
+        ) AS lead USING (org_id, lead_id)
+        WHERE span.held IS DISTINCT FROM lead.held AND EXISTS (
+            SELECT FROM event WHERE event.org_id = coalesce(span.org_id, lead.org_id)
+                AND event.lead_id = coalesce(span.lead_id, lead.lead_id)
+        )
+    """,
+    "a stage is what its span says that goes on; one that is gone has none": f"""
+        SELECT * FROM (
+            SELECT org_id, stage_id, ROW(pipeline_id, name, kind, probability, position) AS held
+            FROM stage_span WHERE until_number = {FOREVER}
+        ) AS span
+        FULL JOIN (
+            SELECT org_id, id AS stage_id, ROW(pipeline_id, name, kind, probability, position) AS held
+            FROM stage WHERE deleted_at IS NULL
+        ) AS stage USING (org_id, stage_id)
+        WHERE span.held IS DISTINCT FROM stage.held
+    """,
+    "the spans of a lead follow one another": """
+        SELECT lead_id, from_number, until_number, next_from FROM (
+            SELECT *, lead(from_number) OVER (PARTITION BY org_id, lead_id ORDER BY from_number) AS next_from
+            FROM lead_span
+        ) AS span WHERE next_from <> until_number
     """,
     "each type of pipeline has one default": """
         SELECT org_id, type FROM pipeline WHERE deleted_at IS NULL

@@ -95,7 +95,8 @@ class Story(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """An organisation without leads."""
-        self.wait(self.world.database.pool.execute("DELETE FROM lead"))
+        for table in ("lead", "lead_span"):
+            self.wait(self.world.database.pool.execute(f"DELETE FROM {table}"))
         self.wait(self.world.database.pool.execute("UPDATE stage_total SET leads = 0, value = 0, weighted = 0"))
         type(self).rounds += 1
 

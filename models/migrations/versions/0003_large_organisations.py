@@ -434,3 +434,55 @@ def upgrade() -> None:
         "ALTER TABLE exchange_rate ADD CONSTRAINT exchange_rate_org_id_fkey FOREIGN KEY(org_id)"
         " REFERENCES organisation (id) ON DELETE CASCADE"
     )
+
+    # What leads and stages were at each number of the log. Of what is there already this is found out afterwards, from
+    # the log: until then `known_from` is null.
+    op.execute("ALTER TABLE event_log ADD COLUMN known_from BIGINT")
+    op.execute("ALTER TABLE event_log ALTER COLUMN known_from SET DEFAULT 0")
+    op.execute(
+        """
+        CREATE TABLE lead_span (
+            org_id UUID NOT NULL,
+            lead_id UUID NOT NULL,
+            until_number BIGINT DEFAULT 9223372036854775807 NOT NULL,
+            from_number BIGINT NOT NULL,
+            pipeline_id UUID NOT NULL,
+            stage_id UUID NOT NULL,
+            owner_id UUID,
+            title TEXT NOT NULL,
+            value NUMERIC,
+            currency TEXT,
+            probability SMALLINT,
+            expected_close_date DATE,
+            forecast_category TEXT,
+            outcome TEXT,
+            CONSTRAINT lead_span_pkey PRIMARY KEY (org_id, lead_id, until_number),
+            CONSTRAINT lead_span_numbers_check CHECK (from_number < until_number),
+            CONSTRAINT lead_span_outcome_check CHECK (outcome IN ('WON', 'LOST', 'CONVERTED'))
+        ) WITH (fillfactor = 90)
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE stage_span (
+            org_id UUID NOT NULL,
+            stage_id UUID NOT NULL,
+            until_number BIGINT DEFAULT 9223372036854775807 NOT NULL,
+            from_number BIGINT NOT NULL,
+            pipeline_id UUID NOT NULL,
+            name TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            probability SMALLINT NOT NULL,
+            position INTEGER NOT NULL,
+            CONSTRAINT stage_span_pkey PRIMARY KEY (org_id, stage_id, until_number),
+            CONSTRAINT stage_span_numbers_check CHECK (from_number < until_number)
+        )
+        """
+    )
+    for table in ("lead_span", "stage_span"):
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
+            " REFERENCES organisation (id) ON DELETE CASCADE"
+        )
+    op.execute("CREATE INDEX lead_span_pipeline_idx ON lead_span (org_id, pipeline_id, until_number, from_number)")
+    op.execute("CREATE INDEX stage_span_pipeline_idx ON stage_span (org_id, pipeline_id, until_number)")

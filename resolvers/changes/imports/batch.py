@@ -23,6 +23,7 @@ from resolvers.changes.imports.lead_rows import NewLead, new_lead
 from resolvers.changes.imports.names import Names
 from resolvers.changes.imports.rows import Deal, Rejected
 from resolvers.changes.search_words import FIELDS, write_new
+from resolvers.changes.spans.beside import beside
 from resolvers.changes.stage_totals import Totals
 
 EXTERNAL_ID = key(EventType.LEAD_MERGED, "external_id")
@@ -123,7 +124,8 @@ class Batch:
             totals.count(lead.row, stages[lead.row["stage_id"]], 1)
         events = [*people_created(self.records), *(event for lead in leads for event in lead.events)]
         if events:
-            await append(self.connection, self.org_id, events, imported_by(self.names.actor_id), totals)
+            cause = imported_by(self.names.actor_id)
+            await append(self.connection, self.org_id, events, cause, beside(events, totals))
 
     def _lead(self, deal: Deal, known: set[str], done: bool) -> NewLead | None:
         """The lead of a deal; None if it already exists or is rejected."""

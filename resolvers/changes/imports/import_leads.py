@@ -23,6 +23,7 @@ from resolvers.changes.imports.names import Names, OutOfDate
 from resolvers.changes.imports.options import Import, ImportFailed
 from resolvers.changes.imports.rows import Deal
 from resolvers.changes.organisation.membership import FOUND_ORGANISATION
+from resolvers.changes.spans.beside import beside
 
 BATCH = 1_000
 """Lines that are imported in one transaction."""
@@ -126,7 +127,8 @@ class _Importer:
             await names.load(connection, deals)
             made = board_created(names.records, names.pipeline_id)
             if made and self.trial is None:
-                await append(connection, self.options.org_id, made, imported_by(names.actor_id))
+                cause = imported_by(names.actor_id)
+                await append(connection, self.options.org_id, made, cause, beside(made))
         self.names = names
         for table, count in names.records.made.items():
             self.report.made[table] += count

@@ -26,6 +26,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
     "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",
+    "resolvers.changes.spans.backfill.UNKNOWN": "the same, of spans; at the start",
     "resolvers.changes.tasks.reminders.DUE": "which organisations have reminders that came due",
     "resolvers.reactions.webhooks.leases.DUE": "which webhooks have something to send; each second",
     "resolvers.reactions.webhooks.leases.ACTIVE": "which organisations have webhooks; each second",

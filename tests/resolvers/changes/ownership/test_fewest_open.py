@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from models import organisation_id
 from tests.support.consistency import expect_consistent
 from tests.support.recipes import pool
 from tests.support.world import World
@@ -14,7 +13,7 @@ async def share(world: World, *members: str) -> str:
     made = await pool(world, *members, strategy="FEWEST_OPEN")
     given = {"pipelineId": world["Sales"], "rules": [{"name": "All", "poolId": made}]}
     await world.change("setRoutingRules", given)
-    await world.sql("UPDATE lead SET owner_id = NULL WHERE org_id = $1", organisation_id(world.organisation))
+    await world.change("assignLead", {"leadId": world["Bob"], "memberId": None})
     return made
 
 

@@ -172,7 +172,8 @@ async def test_twenty_calls_at_once_share_fairly(world: World, strategy: str) ->
     given = await world.database.pool.fetch("SELECT given FROM pool_member")
     assert sum(row["given"] for row in given) == 104
     assert max(row["given"] for row in given) - min(row["given"] for row in given) <= 1
-    await world.sql("DELETE FROM lead WHERE title LIKE 'Lead %'")
+    for table in ("lead", "lead_span"):
+        await world.sql(f"DELETE FROM {table} WHERE title LIKE 'Lead %'")
     await expect_consistent(world.database)
 
 
