@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from engine.change.events import APPEND
 from models.database import Row, Statement
 from models.rules.rank import between
 from models.tables.base import new_id
@@ -20,13 +19,12 @@ from resolvers.changes.leads import convert_target as conversion_target
 from resolvers.changes.leads import move as moves
 from resolvers.changes.organisation.membership import FIND_MEMBER
 from resolvers.changes.ownership import assign as assignment
+from resolvers.changes.spans.beside import APPENDS
 from resolvers.changes.tasks import create_update as task_changes
 from resolvers.changes.tasks import fields as task_fields
 from resolvers.changes.tasks import locks as task_holding
 
 Written = Callable[[Any, UUID, UUID, UUID], Awaitable[None]]
-
-NO_TOTALS: dict[str, list[Any]] = {"stages": [], "currencies": [], "leads": [], "values": [], "weights": []}
 
 
 async def one(statement: Statement, connection: Any, **values: Any) -> Row:
@@ -37,9 +35,11 @@ async def one(statement: Statement, connection: Any, **values: Any) -> Row:
 
 
 async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *types: str, **totals: Any) -> None:
-    """Write the events, and the changes of the totals."""
+    """Write the events, the changes of the totals, and the span of the lead."""
     count = len(types)
-    await APPEND.run(
+    of_lead = types[0].startswith("lead.")
+    spans = {"changed_leads": [lead["id"]], "lead_places": [1]} if of_lead else {}
+    await APPENDS[bool(totals), of_lead, False].run(
         connection,
         org_id=org_id,
         actor_kind="MEMBER",
@@ -57,7 +57,8 @@ async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *type
         from_pipeline_ids=[None] * count,
         from_stage_ids=[None] * count,
         record_ids=[None] * count,
-        **(totals or NO_TOTALS),
+        **totals,
+        **spans,
     )
 
 
