@@ -25,7 +25,7 @@ from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import Deal
 
 MEMBERS = Statement(
-    text("SELECT id, name, email, active FROM member WHERE org_id = :org_id ORDER BY id").bindparams(ORG)
+    text("SELECT id, subject, name, email, active FROM member WHERE org_id = :org_id ORDER BY id").bindparams(ORG)
 )
 CUSTOMERS = Statement(
     text(
@@ -116,10 +116,12 @@ class People:
     async def load(self, connection: Connection) -> None:
         """Index members, customers and contacts by the names that a file may use."""
         self.members: dict[str, dict[str, Any]] = {}
-        for row in await MEMBERS.all(connection, org_id=self.options.org_id):
-            for name in (row["email"], row["name"]):
-                if name:
-                    self.members.setdefault(name.casefold(), dict(row))
+        members = await MEMBERS.all(connection, org_id=self.options.org_id)
+        called = [(name, row) for row in members for name in (row["email"], row["name"]) if name]
+        # A member who was imported, and renamed since, is still the one that files name.
+        called += [(row["subject"][len(IMPORTED) :], row) for row in members if row["subject"].startswith(IMPORTED)]
+        for name, row in called:
+            self.members.setdefault(name.casefold(), dict(row))
         customers = await CUSTOMERS.all(connection, org_id=self.options.org_id)
         self._written = {row["name"].casefold(): row["id"] for row in reversed(customers)}
         self._customers: dict[str, UUID] = {row["name_key"]: row["id"] for row in reversed(customers)}

@@ -15,6 +15,7 @@ from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import, ImportFailed
 from resolvers.changes.imports.people import Key, Survey
 from resolvers.changes.imports.rows import IN_LINES, Deal, Formats, Rejected, read_deal
+from tests.support.world import World
 
 LINES: list[tuple[str | None, str | None, str | None, str | None]] = [
     ("Ann", "Globex", "Bob Roe", None),
@@ -156,3 +157,22 @@ async def test_two_stages_of_one_name_are_refused(database: Database) -> None:
     report = await import_deals(database, options, deals()[:1])
     assert report.rejected == [(2, "stage: the pipeline has two stages 'Open'; rename one")]
     assert await database.pool.fetchval("SELECT count(*) FROM contact") == 0
+
+
+async def test_a_member_who_was_renamed_is_the_one_that_files_name(world: World) -> None:
+    """An imported member gets another name, and a later file names the old one: that is still the same member."""
+    options = Import(world.organisation, "Imported", create_missing=True)
+    deal = Deal(2, "Open", dict.fromkeys(IN_LINES) | {"title": "One"}, owner="Gus")
+    await import_deals(world.database, options, [deal])
+    gus = await world.database.pool.fetchval("SELECT id FROM member WHERE name = 'Gus'")
+    await world.change("updateMember", {"memberId": f"member_{gus}", "name": "Gustav Klein"})
+    await import_deals(
+        world.database,
+        options,
+        [
+            replace(deal, line=line, lead={**deal.lead, "title": "Two"}, owner=name)
+            for line, name in ((3, "gus"), (4, "Gustav Klein"))
+        ],
+    )
+    owners = await world.database.pool.fetch("SELECT DISTINCT owner_id FROM lead WHERE title IN ('One', 'Two')")
+    assert [row["owner_id"] for row in owners] == [gus]
