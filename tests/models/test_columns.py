@@ -187,7 +187,7 @@ DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "member": ({"active", "time_zone", "capacity", "daily_cap"},),
     "consumer": ({"state", "failures", "error", "retry_at", "moved_at"},),
     "event_log": ({"head", "tail", "appended_at", "unfilled_to", "known_from"},),
-    "lead_span": ({"until_number", "forecast_category"}, {"forecast_category"}),
+    "lead_span": ({"until_number"}, set()),
     "stage_span": ({"until_number"}, set()),
     "notification": ({"read_at"},),
     "lead_search": ({"words"},),

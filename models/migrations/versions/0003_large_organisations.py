@@ -473,6 +473,7 @@ def upgrade() -> None:
             name TEXT NOT NULL,
             kind TEXT NOT NULL,
             probability SMALLINT NOT NULL,
+            forecast_category TEXT NOT NULL,
             position INTEGER NOT NULL,
             CONSTRAINT stage_span_pkey PRIMARY KEY (org_id, stage_id, until_number),
             CONSTRAINT stage_span_numbers_check CHECK (from_number < until_number)

@@ -77,4 +77,5 @@ class StageSpan(Base):
     name: Mapped[str]
     kind: Mapped[str]
     probability: Mapped[int] = mapped_column(SmallInteger)
+    forecast_category: Mapped[str]
     position: Mapped[int]

@@ -212,7 +212,7 @@ def _numbers(span: Span) -> Mapping[str, int]:
 
 def _public(lead: Row) -> Mapping[str, Any]:
     """A lead, with its fields as events hold them."""
-    return {**lead, **FIELDS.public(lead)}
+    return {**lead, **FIELDS.public(lead), spelled("forecast_category"): lead["forecast_category"]}
 
 
 def _stored(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ OUTCOME = f"""CASE
 END"""
 """How a lead ended, in the stage that it stands in."""
 
-OWN_FIELDS = ("owner_id", "title", "value", "currency", "probability", "expected_close_date")
+OWN_FIELDS = ("owner_id", "title", "value", "currency", "probability", "expected_close_date", "forecast_category")
 """What a span holds of the fields of a lead that people fill in."""
 
 OF_LEAD: Mapping[str, str] = {
@@ -30,11 +30,11 @@ OF_LEAD: Mapping[str, str] = {
 """What a span holds of a lead, by column, as SQL over the lead and its stage."""
 
 OF_STAGE: Mapping[str, str] = {
-    name: f"stage.{name}" for name in ("pipeline_id", "name", "kind", "probability", "position")
+    name: f"stage.{name}" for name in ("pipeline_id", "name", "kind", "probability", "forecast_category", "position")
 }
 """What a span holds of a stage."""
 
-expect_columns(LeadSpan, ("org_id", "lead_id", *NUMBERS, *OF_LEAD), default=("forecast_category",))
+expect_columns(LeadSpan, ("org_id", "lead_id", *NUMBERS, *OF_LEAD))
 expect_columns(StageSpan, ("org_id", "stage_id", *NUMBERS, *OF_STAGE))
 
 LEAD_EVENTS = frozenset(
@@ -65,8 +65,8 @@ STAGE_EVENTS = frozenset(
 """The same, of the stages of a pipeline."""
 
 LEAD_FIELDS = frozenset(spelled(name) for name in OWN_FIELDS)
-STAGE_FIELDS = frozenset(spelled(name) for name in OF_STAGE)
-"""The public names of the fields whose changes matter."""
+STAGE_FIELDS = {spelled(name): name for name in OF_STAGE if name not in ("pipeline_id", "position")}
+"""The public names of the fields whose changes matter; of a stage, with their columns."""
 
 
 def matters(type_: str, changes: Collection[str]) -> bool:
@@ -74,5 +74,5 @@ def matters(type_: str, changes: Collection[str]) -> bool:
     if type_ == EventType.LEAD_UPDATED:
         return not LEAD_FIELDS.isdisjoint(changes)
     if type_ == EventType.STAGE_UPDATED:
-        return not STAGE_FIELDS.isdisjoint(changes)
+        return not STAGE_FIELDS.keys().isdisjoint(changes)
     return type_ in LEAD_EVENTS or type_ in STAGE_EVENTS

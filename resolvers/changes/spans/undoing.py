@@ -97,6 +97,7 @@ def _undone(values: Values | None, event: Row) -> Values | None:
     """What a lead was before an event; None before there was one."""
     type_, held = event["type"], _held(event)
     if type_ in ENDS:
+        # The forecast category with which a lead ended is not in its event: spans have held them from the first one on.
         place = {"pipeline_id": event["pipeline_id"], "stage_id": event["stage_id"]}
         return {**place, **{name: held.get(name) for name in LEAD_FIELDS}}
     if values is None or type_ == EventType.LEAD_CREATED:
@@ -187,7 +188,7 @@ class _Board:
         elif type_ == EventType.STAGE_DELETED and id in self.positions:
             self.order.insert(self.positions[id], id)
         elif type_ == EventType.STAGE_UPDATED and id in self.stages:
-            before = {name: pair[0] for name, pair in held[CHANGES].items() if name in STAGE_FIELDS}
+            before = {STAGE_FIELDS[name]: pair[0] for name, pair in held[CHANGES].items() if name in STAGE_FIELDS}
             self.stages[id] = {**self.stages[id], **before}
 
 
@@ -197,7 +198,7 @@ def stage_spans(stages: Sequence[Row], events: Sequence[Row]) -> Iterator[tuple[
     there = [row["id"] for row in in_order if row["deleted_at"] is None]
     alone = {event["stage_id"] for event in events if event["type"] == EventType.STAGE_DELETED}
     went_with_it = [row["id"] for row in in_order if row["deleted_at"] is not None and row["id"] not in alone]
-    held = {row["id"]: {name: row[name] for name in ("pipeline_id", "name", "kind", "probability")} for row in stages}
+    held = {row["id"]: {name: row[name] for name in ("pipeline_id", *STAGE_FIELDS.values())} for row in stages}
     board = _Board(there, held, {row["id"]: row["position"] for row in stages}, went_with_it)
     until = {id: (FOREVER, values) for id, values in board.now().items()}
     for change in reversed(list(_changes(events))):

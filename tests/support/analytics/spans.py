@@ -56,6 +56,7 @@ FIELDS = {
     "probability": "probability",
     "expectedCloseDate": "expected_close_date",
     "ownerId": "owner_id",
+    "forecastCategory": "forecast_category",
 }
 """What a span holds of a lead, by the keys of events."""
 
@@ -93,7 +94,7 @@ def _fold(leads: dict[str, dict[str, Any]], event: Any) -> None:
         del leads[id]
         return
     if event["type"] == "lead.created":
-        leads[id] = {column: _text(data[key]) for key, column in FIELDS.items()}
+        leads[id] = {column: _text(data.get(key)) for key, column in FIELDS.items()}
     if event["type"] in ("lead.created", "lead.stage_changed"):
         leads[id] |= {"pipeline_id": str(event["pipeline_id"]), "stage_id": str(event["stage_id"])}
     changed = {FIELDS[key]: _text(pair[1]) for key, pair in data.get("changes", {}).items() if key in FIELDS}

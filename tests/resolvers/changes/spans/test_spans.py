@@ -29,6 +29,10 @@ RUN_SIZE = 2
 
 MORE = {
     "reassignAll": lambda d, pick: {"fromMemberId": pick("member"), "toMemberId": pick("member")},
+    "updateStage": lambda d, pick: {
+        "stageId": pick("stage"),
+        "forecastCategory": d.choice(["PIPELINE", "COMMIT", "OMITTED"]),
+    },
     "assignLeads": lambda d, pick: {"leadIds": list({pick("lead"), pick("lead")}), "memberId": pick("member")},
 }
 
