@@ -13,6 +13,7 @@ from models.tables.event import NewEvent
 
 if TYPE_CHECKING:
     from engine.background.consumers import Consumer
+    from engine.background.leased.kinds import WorkKind
     from engine.background.passing_time import Recorder
     from engine.background.runs import RunKind
     from engine.change.events import Beside
@@ -35,6 +36,7 @@ class Domain:
     - `beside`: what the statement that appends the events of a change writes beside them, from the events and from what
       the change has `counted`.
     - `work`: how the runs of each kind are made, by the name of the mutation that starts them.
+    - `kinds`: the kinds of work that waits for a worker.
     - `by_time`: what is recorded when its time has come.
     - `run_ended`: adds the event that a run has ended, in which state and, if it failed, why.
     - `consumers`: what follows from events, each by its name.
@@ -61,4 +63,5 @@ class Domain:
     news: Statement
     known: Statement
     prune: Mapping[bool, tuple[Statement, ...]]
+    kinds: Sequence["WorkKind"] = ()
     outlet: Outlet = field(default_factory=Outlet)

@@ -16,7 +16,7 @@ from models.tables.notification import CalendarFeed, MutedRecord, Notification, 
 from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
-from models.tables.run import Run, RunState
+from models.tables.run import Lane, Run, RunState, Schedule
 from models.tables.stage import Stage, StageTotal
 from models.tables.task import Task, TaskDependency, TaskPriority, TaskStatus
 from models.tables.webhook import (
@@ -44,6 +44,7 @@ __all__ = [
     "ExchangeRate",
     "FormerKey",
     "ImportedFile",
+    "Lane",
     "Lead",
     "LeadOutcome",
     "LeadSearch",
@@ -68,6 +69,7 @@ __all__ = [
     "RoutingRule",
     "Run",
     "RunState",
+    "Schedule",
     "Stage",
     "StageChange",
     "StageKind",

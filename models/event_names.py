@@ -64,6 +64,7 @@ class EventType(Described):
     POOL_DELETED = "pool.deleted", "A pool was deleted."
     ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
     RUN_ENDED = "run.ended", "A run has ended: it has finished, has failed or was cancelled."
+    RUN_RETRIED = "run.retried", "Somebody had a run tried again that had failed."
     IMPORT_FINISHED = "import.finished", "An import of a file into a pipeline has finished."
     WEBHOOK_CREATED = "webhook.created", "A webhook was created."
     WEBHOOK_UPDATED = "webhook.updated", "A webhook changed, was paused, or was enabled: see `changes`."

@@ -80,6 +80,7 @@ ChangedType = Literal[
     EventType.POOL_UPDATED,
     EventType.ORGANISATION_UPDATED,
     EventType.WEBHOOK_UPDATED,
+    EventType.RUN_RETRIED,
 ]
 
 

@@ -37,7 +37,12 @@ MOST_FAILURES = 5
 GIVEN_UP = "Something went wrong on the server. What is done stays: start it again, and report it if it fails again."
 
 UNFINISHED = Statement(
-    text("SELECT org_id, id FROM run WHERE state = 'RUNNING' ORDER BY updated_at, id LIMIT CAST(:most AS int)")
+    text(
+        """
+        SELECT org_id, id FROM run WHERE state = 'RUNNING' AND owner IS NULL
+        ORDER BY updated_at, id LIMIT CAST(:most AS int)
+        """
+    )
 )
 """Runs with batches to make, of all organisations. Few are unfinished at any time, and an index holds only those."""
 
@@ -48,7 +53,7 @@ COUNTS = Statement(
         """
         SELECT kind, state, count(*) AS runs,
             CAST(extract(epoch FROM statement_timestamp() - min(updated_at)) AS double precision) AS seconds
-        FROM run GROUP BY kind, state
+        FROM run WHERE owner IS NULL GROUP BY kind, state
         """
     )
 )

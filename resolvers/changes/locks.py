@@ -26,6 +26,8 @@ from models.tables.stage import Stage
 ORDER = (
     "consumer",
     "run",
+    "lane",
+    "schedule",
     "organisation",
     "pipeline",
     "webhook",

@@ -1,17 +1,17 @@
-"""The runs of the CRM: which mutations start them, how they are cancelled, and the event at their end."""
+"""The runs of the CRM: which mutations start them, how they are cancelled or tried again, and the event of an end."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Text, bindparam, text
 
 from engine.background.runs import RunKind, given_of
-from engine.change.records import ID
+from engine.change.records import ID, describe
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
-from models.event_types import RunEnded
+from models.event_types import Changed, EventType, RunEnded
 from models.rules.refusal import Refusal, Refused, not_found
 from models.rules.roles import Role
 from models.tables.event import NewEvent
@@ -24,7 +24,10 @@ WORK: Mapping[str, RunKind] = {"delete_stage": EMPTYING, "reassign_all": REASSIG
 
 LOCK_RUN = Statement(
     text(
-        "SELECT id, kind, input, state, made_by_id FROM run WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE"
+        """
+        SELECT id, kind, input, state, error, failures, made_by_id, owner FROM run
+        WHERE org_id = :org_id AND id = :id FOR NO KEY UPDATE
+        """
     ).bindparams(ORG, ID)
 )
 """Waits for the batch at hand, which holds the row until it is done."""
@@ -33,10 +36,30 @@ CANCEL = Statement(
     text(
         """
         UPDATE run SET state = 'CANCELLED', finished_at = statement_timestamp(), updated_at = statement_timestamp(),
-            version = version + 1
+            version = version + 1, due_at = NULL
         WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG, ID)
+)
+"""A worker that still has it writes nothing more of it: it is not RUNNING any more."""
+
+WAIT_AGAIN = Statement(
+    text(
+        """
+        UPDATE run SET state = 'WAITING', due_at = statement_timestamp(), failures = 0, error = NULL,
+            finished_at = NULL, updated_at = statement_timestamp(), version = version + 1
+        WHERE org_id = :org_id AND id = :id
+        """
+    ).bindparams(ORG, ID)
+)
+
+HURRY_LANE = Statement(
+    text(
+        """
+        UPDATE lane SET next_due = least(lane.next_due, statement_timestamp()), changes = changes + 1
+        WHERE org_id = :org_id AND kind = :kind
+        """
+    ).bindparams(ORG, bindparam("kind", type_=Text()))
 )
 
 
@@ -58,13 +81,33 @@ async def cancel_run(change: Change, run_id: UUID) -> Mapping[str, Any]:
         )
     if run["state"] == RunState.CANCELLED:
         return {"run": run_id}
-    if run["state"] != RunState.RUNNING:
+    if run["state"] not in (RunState.WAITING, RunState.RUNNING):
         raise Refused(
             Refusal.RUN_ENDED, "This run has ended, so nothing is left to cancel.", "runId", shown={"run": run_id}
         )
-    await WORK[run["kind"]].give_up(change, given_of(run))
+    if run["owner"] is None:
+        await WORK[run["kind"]].give_up(change, given_of(run))
     await change.run(CANCEL, id=run_id)
     run_ended(change, run_id, RunState.CANCELLED, None)
+    return {"run": run_id}
+
+
+async def retry_run(change: Change, run_id: UUID) -> Mapping[str, Any]:
+    """Have work that has failed done again. Raises `Refused`: NOT_FOUND; INVALID, showing the run, for what has not
+    failed, and for a change, which its mutation starts again."""
+    run = await change.first(LOCK_RUN, id=run_id)
+    if run is None:
+        raise not_found("run", "runId")
+    if run["owner"] is None:
+        text = "This run is a change of many records. Send its mutation again instead; what is done stays."
+        raise Refused(Refusal.INVALID, text, "runId", shown={"run": run_id})
+    if run["state"] != RunState.FAILED:
+        text = "Only a run that has failed can be tried again."
+        raise Refused(Refusal.INVALID, text, "runId", shown={"run": run_id})
+    await change.run(WAIT_AGAIN, id=run_id)
+    await change.run(HURRY_LANE, kind=run["kind"])
+    changes = describe(run, {"state": str(RunState.WAITING), "error": None, "failures": 0})
+    change.emit(NewEvent(Changed(EventType.RUN_RETRIED, changes), record_id=run_id))
     return {"run": run_id}
 
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Uuid
+from sqlalchemy import Uuid, case
 
 from engine.read.json_text import Expression, quoted
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.rules.ids import parse_id
-from models.tables.run import Run
+from models.tables.run import Run, RunState
 from resolvers.reads.events.event_fields import public_name
 
 ORDERS = {"CREATED_AT": Order(lambda run: run.id)}
@@ -30,5 +30,15 @@ def runs(root: Any, args: Args) -> Page:
 
 
 def mutation(run: Any, args: Args) -> Expression:
-    """The mutation that started the run, by its published name."""
-    return public_name(run.kind)
+    """The mutation that started the run, by its published name; null for work."""
+    return case((run.owner.is_(None), public_name(run.kind)))
+
+
+def work(run: Any, args: Args) -> Expression:
+    """The kind of work; null for a change."""
+    return case((run.owner.is_not(None), run.kind))
+
+
+def due_at(run: Any, args: Args) -> Expression:
+    """When work that waits is due."""
+    return case((run.state == quoted(RunState.WAITING), run.due_at))

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 from engine.background.behind import Report, unreported
 from engine.background.dispatcher import dispatching
+from engine.background.leased.hands import Observed, unobserved
+from engine.background.leased.takers import Late, taking, unlate
 from engine.background.passing_time import recording
 from engine.background.runner import Counted, uncounted, working
 from engine.domain import Domain
@@ -33,9 +35,10 @@ async def beside_requests(
     feed: Feed,
     report: Report = unreported,
     counted: Counted = uncounted,
+    leased: tuple[Observed, Late] = (unobserved, unlate),
 ) -> AsyncIterator[None]:
     """Do all this in the background. `report` takes how far consumers are behind, after each look; `counted`, how many
-    runs there are."""
+    runs there are; `leased`, each attempt at work that has ended, and what is due."""
     domain: Domain = feed.domain
     async with (
         pruning(
@@ -48,6 +51,7 @@ async def beside_requests(
         ),
         recording(database, settings.overdue_interval, feed.wake, domain.by_time),
         working(database, domain, settings.run_interval, feed.wake, counted),
+        taking(database, domain.kinds, feed, settings.run_interval, *leased),
         dispatching(database, domain.consumers, feed, settings.consumer_interval, report),
         relaying(settings, database, feed, report),
     ):

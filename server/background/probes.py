@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from engine.engine import Engine
+from engine.live.feed import Feed
 from server.edge.edge import ConnectionEdge
 from server.edge.http_protocol import http_protocol
 from server.observe.health import health_routes, metrics_route
@@ -49,7 +49,7 @@ class ProbeServer(uvicorn.Server):
 async def answering_probes(
     settings: Settings,
     listener: socket.socket | None,
-    engine: Engine,
+    feed: Feed,
     metrics: Metrics,
     is_stopping: Callable[[], bool],
 ) -> AsyncIterator[str | None]:
@@ -57,15 +57,14 @@ async def answering_probes(
     if listener is None:
         yield None
         return
-    database = engine.database
 
     def works() -> Mapping[str, bool]:
-        return {"wakeups": engine.feed.wakeups.connected, "working": not is_stopping()}
+        return {"wakeups": feed.wakeups.connected, "working": not is_stopping()}
 
     def look() -> None:
-        metrics.look(database, 0, engine.feed)
+        metrics.look(feed.database, 0, feed)
 
-    routes = [*health_routes("/livez", database, works), metrics_route(settings, metrics, look)]
+    routes = [*health_routes("/livez", feed.database, works), metrics_route(settings, metrics, look)]
     server = ProbeServer(
         uvicorn.Config(
             Starlette(routes=routes),

@@ -35,8 +35,8 @@ class BackgroundSettings(BaseSettings):
     run_interval: float = Field(
         1.0,
         ge=0,
-        description="Seconds between looks for runs to work on: changes of many records. 0: another server"
-        " works on them.",
+        description="Seconds between looks for runs to work on: changes of many records, and work that is due. 0:"
+        " another server works on them.",
     )
     consumer_interval: float = Field(
         1.0,

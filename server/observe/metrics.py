@@ -19,6 +19,7 @@ from engine.operations import OK
 from engine.plan_cache import Watch
 from models.database import Database, Row
 from server.observe.consumers import ConsumerMetrics
+from server.observe.leased_runs import LeasedRunMetrics
 from server.observe.sending import attempts_of
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -121,6 +122,8 @@ class Metrics:
         self.reconnects = counter("wakeups_reconnects", "Reconnections of the line for wake-ups.")
         self.consumers = ConsumerMetrics(gauge, counter)
         self.lagged = self.consumers.lagged
+        self.work = LeasedRunMetrics(gauge, counter)
+        self.leased = self.work.observe, self.work.late
         self._seen_reconnects = 0
         self.runs = gauge("runs", "Runs by the mutation that started them, and state.", "livemax", ("kind", "state"))
         self.oldest_run = gauge("runs_oldest_waiting_seconds", "Longest time without a batch of a run.", "livemax")

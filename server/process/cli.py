@@ -78,7 +78,11 @@ def serve_worker(descriptor: int) -> None:
 
 
 @app.command()
-def work() -> None:
+def work(
+    kinds: Annotated[
+        str | None, typer.Option(help="Only runs of these kinds of work, separated by commas. Empty: everything.")
+    ] = None,
+) -> None:
     """Do what runs beside requests, and serve none: consumers of the event log, webhooks, runs, overdue tasks and
     pruning."""
 
@@ -86,7 +90,8 @@ def work() -> None:
         answers = f" {address}/readyz says whether it can." if address else ""
         Console().print(f"Working.{answers} Press Ctrl-C to stop.", soft_wrap=True)
 
-    run(work_until_stopped(settings_for_work(), announce))
+    chosen = None if kinds is None else [kind.strip() for kind in kinds.split(",")]
+    run(work_until_stopped(settings_for_work(), announce, kinds=chosen))
 
 
 app.command("consumers")(consumers_command)

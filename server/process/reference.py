@@ -97,7 +97,8 @@ def metrics_page() -> str:
     all_metrics = Metrics()
     metrics: list[tuple[Metric, Sequence[str]]] = [
         (metric, getattr(one, "_labelnames", ()))
-        for one in (*vars(all_metrics).values(), *vars(all_metrics.consumers).values())
+        for part in (all_metrics, all_metrics.consumers, all_metrics.work)
+        for one in vars(part).values()
         if hasattr(one, "describe")
         for metric in one.describe()
     ]

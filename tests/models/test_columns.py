@@ -124,7 +124,9 @@ FOLLOWING: Mapping[str, str] = {
     "merged_record": "ids of records that were merged",
     "former_key": "what merged records were recognised by",
     "pool_member": "the list of members that createPool and updatePool take, and what they were given",
-    "run": "changes that go on after their request",
+    "run": "changes that go on after their request, and work that waits",
+    "lane": "when work is due",
+    "schedule": "work that comes again and again",
     "routing_day": "how many leads members were given on a day",
     "webhook_state": "how far deliveries are",
     "webhook_secret": "createWebhook, rotateWebhookSecret",
@@ -193,7 +195,11 @@ DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "lead_search": ({"words"},),
     "merged_record": ({"merged_at"},),
     "pool_member": ({"given", "credit", "latest"},),
-    "run": ({"state", "done", "failures", "error", "finished_at"},),
+    "run": (
+        {"state", "done", "failures", "error", "owner", "key", "due_at", "attempt", "depth", "finished_at"},
+        {"done", "failures", "error", "made_by_id", "attempt", "finished_at"},
+    ),
+    "lane": ({"last_turn", "changes"},),
     "stage_change": ({"from_pipeline_id", "from_stage_id"}, set()),
     "webhook_secret": ({"expires_at"},),
     "webhook_state": (

@@ -337,6 +337,11 @@ async def _(world: World) -> dict[str, Any]:
         run_sizes.AT_ONCE = at_once
 
 
+@recipe("retryRun")
+async def _(world: World) -> dict[str, Any]:
+    return {"runId": await failed_work(world)}
+
+
 @recipe("moveLead, losing it")
 async def _(world: World) -> dict[str, Any]:
     return {"leadId": world["Ada"], "stageId": world["Lost"], "lostReason": "Too dear"}
@@ -372,6 +377,18 @@ async def waiting(world: World) -> dict[str, Any]:
         *(organisation_id(world.organisation), parse_id("webhook", id), event),
     )
     return {"webhookId": id, "eventId": f"event_{event}"}
+
+
+async def failed_work(world: World, **given: Any) -> str:
+    """Work that has failed for good, or is as it is given: its id."""
+    id = new_id()
+    held = {"state": "FAILED", "error": "Nobody answers.", "failures": 10, "due_at": None, **given}
+    await world.sql(
+        "INSERT INTO run (org_id, id, kind, input, total, owner, key, finished_at, state, error, failures, due_at)"
+        " VALUES ($1, $2, 'greeting', '{}', 1, 'tests', $3, now(), $4, $5, $6, $7)",
+        *(organisation_id(world.organisation), id, str(id), *held.values()),
+    )
+    return f"run_{id}"
 
 
 simple(

@@ -105,17 +105,63 @@ def upgrade() -> None:
             done INTEGER DEFAULT 0 NOT NULL,
             failures INTEGER DEFAULT 0 NOT NULL,
             error TEXT,
-            made_by_id UUID NOT NULL,
+            made_by_id UUID,
+            owner TEXT,
+            key TEXT,
+            due_at TIMESTAMP WITH TIME ZONE,
+            attempt BIGINT DEFAULT 0 NOT NULL,
+            depth INTEGER DEFAULT 0 NOT NULL,
             finished_at TIMESTAMP WITH TIME ZONE,
             created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
             updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
             version INTEGER DEFAULT 1 NOT NULL,
             CONSTRAINT run_pkey PRIMARY KEY (org_id, id),
-            CONSTRAINT run_state_check CHECK (state IN ('RUNNING', 'FINISHED', 'FAILED', 'CANCELLED'))
+            CONSTRAINT run_state_check CHECK (state IN ('WAITING', 'RUNNING', 'FINISHED', 'FAILED', 'CANCELLED')),
+            CONSTRAINT run_made_by_check CHECK ((owner IS NULL) = (made_by_id IS NOT NULL))
         )
         """
     )
-    op.execute("CREATE INDEX run_unfinished_idx ON run (org_id, id) WHERE state = 'RUNNING'")
+    op.execute("CREATE INDEX run_unfinished_idx ON run (org_id, id) WHERE state = 'RUNNING' AND owner IS NULL")
+    op.execute("CREATE INDEX run_of_members_idx ON run (org_id, kind, state) WHERE owner IS NULL")
+    op.execute("CREATE UNIQUE INDEX run_owner_idx ON run (org_id, owner, key) WHERE owner IS NOT NULL")
+    op.execute("CREATE INDEX run_waiting_idx ON run (org_id, kind, due_at, id) WHERE state = 'WAITING'")
+    op.execute(
+        "CREATE INDEX run_leased_idx ON run (org_id, kind, due_at) WHERE state = 'RUNNING' AND owner IS NOT NULL"
+    )
+    op.execute(
+        """
+        CREATE TABLE lane (
+            org_id UUID NOT NULL,
+            kind TEXT NOT NULL,
+            next_due TIMESTAMP WITH TIME ZONE,
+            last_turn TIMESTAMP WITH TIME ZONE,
+            changes BIGINT DEFAULT 0 NOT NULL,
+            CONSTRAINT lane_pkey PRIMARY KEY (org_id, kind)
+        ) WITH (fillfactor = 50)
+        """
+    )
+    op.execute("CREATE INDEX lane_due_idx ON lane (next_due, org_id) WHERE next_due IS NOT NULL")
+    op.execute(
+        """
+        CREATE TABLE schedule (
+            org_id UUID NOT NULL,
+            owner TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            input JSONB NOT NULL,
+            rule TEXT NOT NULL,
+            missed TEXT NOT NULL,
+            next_at TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT schedule_pkey PRIMARY KEY (org_id, owner),
+            CONSTRAINT schedule_missed_check CHECK (missed IN ('NONE', 'ONCE', 'ALL'))
+        )
+        """
+    )
+    op.execute("CREATE INDEX schedule_next_idx ON schedule (next_at, org_id) WHERE next_at IS NOT NULL")
+    for table in ("lane", "schedule"):
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
+            " REFERENCES organisation (id) ON DELETE CASCADE"
+        )
     op.execute("CREATE INDEX run_finished_idx ON run (finished_at, org_id) WHERE finished_at IS NOT NULL")
     op.execute("ALTER TABLE stage ADD COLUMN deleting_run_id UUID")
     op.execute("ALTER TABLE pool_member ADD COLUMN latest BIGINT DEFAULT 0 NOT NULL")

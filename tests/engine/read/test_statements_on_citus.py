@@ -23,6 +23,8 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.runner.COUNTS": "how many runs there are, for metrics; every 15 seconds",
     "server.process.listing_runs.LISTED": "the runs of all organisations, for the command `dealboard runs`",
     "server.process.listing_runs.KNOWN": "whether there is an organisation of this key; the same command",
+    "engine.background.leased.takers.LANES": "which lanes have work that is due; each second",
+    "engine.background.leased.schedules.DUE": "which schedules have a time that has come; each second",
     "engine.background.runner.UNFINISHED": "which organisations have runs to work on",
     "resolvers.changes.missing_values.ANYWHERE": "whether an upgrade left anything to do; at the start",
     "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",

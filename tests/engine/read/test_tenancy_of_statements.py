@@ -41,6 +41,8 @@ ACROSS: Mapping[str, list[str]] = {
         "lead_search lead_search",
         *("lead lead", "contact contact", "customer customer", "member member"),
     ],
+    "engine.background.leased.takers.LANES": ["lane lane", "organisation own"],
+    "engine.background.leased.schedules.DUE": ["schedule schedule", "organisation own"],
     "resolvers.changes.created_values.UNFILLED": ["event_log event_log"],
     "resolvers.changes.spans.backfill.UNKNOWN": ["event_log event_log", "lead lead"],
     "resolvers.changes.tasks.reminders.DUE": ["task task"],

@@ -39,7 +39,9 @@ NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(("deleteLead", "reassignAll", "routeUnassigned"), Role.MANAGER),
     **dict.fromkeys(("mergeContacts", "mergeCustomers", "mergeLeads"), Role.MANAGER),
     **dict.fromkeys(("createPipeline", "updatePipeline", "deletePipeline", "addStage", "updateStage"), Role.ADMIN),
-    **dict.fromkeys(("deleteStage", "reorderStages", "updateMember", "setRoutingRules", "setLostReasons"), Role.ADMIN),
+    **dict.fromkeys(
+        ("deleteStage", "reorderStages", "updateMember", "setRoutingRules", "setLostReasons", "retryRun"), Role.ADMIN
+    ),
     **dict.fromkeys(("createPool", "updatePool", "deletePool"), Role.ADMIN),
     **dict.fromkeys(("updateOrganisation", "setExchangeRates", "importExchangeRates"), Role.ADMIN),
     **dict.fromkeys(PERSONAL, Role.VIEWER),

@@ -145,9 +145,15 @@ class Builder:
     def _runs(self) -> None:
         for nth, state in enumerate(("RUNNING", "FINISHED", "FAILED", "CANCELLED")):
             self.add("run", kind=self.random.choice(["delete_stage", "reassign_all"]), input="{}", state=state,
-                     total=900, done=300 * nth, error=self.text() if state == "FAILED" else None,
+                     total=900, done=300 * nth, owner=None, key=None, due_at=None, failures=0,
+                     error=self.text() if state == "FAILED" else None,
                      made_by_id=self.one("member"),
                      finished_at=None if state == "RUNNING" else self.instant())  # fmt: skip
+        for state in ("WAITING", "RUNNING", "FAILED"):
+            self.add("run", kind="greeting", input="{}", state=state, total=1, done=0, owner="tests", key=state,
+                     failures=2 if state == "FAILED" else 0, error=self.text() if state == "FAILED" else None,
+                     due_at=None if state == "FAILED" else self.instant(),
+                     finished_at=self.instant() if state == "FAILED" else None)  # fmt: skip
         for nth, stage in enumerate(self.tables["stage"]):
             stage["deleting_run_id"] = None if nth % 4 else self.tables["run"][0]["id"]
 

@@ -366,9 +366,11 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Stage", "terminal"): lambda world, stage, given: stage["kind"] != "OPEN",
     ("Stage", "deletingRun"): to_one("run", "deleting_run_id"),
     ("Run", "startedBy"): to_one("member", "made_by_id"),
-    ("Run", "mutation"): lambda world, run, given: {"delete_stage": "deleteStage", "reassign_all": "reassignAll"}[
+    ("Run", "work"): lambda world, run, given: run.row["kind"] if run.row["owner"] else None,
+    ("Run", "dueAt"): lambda world, run, given: run.row["due_at"] if run.row["state"] == "WAITING" else None,
+    ("Run", "mutation"): lambda world, run, given: {"delete_stage": "deleteStage", "reassign_all": "reassignAll"}.get(
         run.row["kind"]
-    ],
+    ),
     ("Stage", "deleted"): lambda world, stage, given: stage["deleted_at"] is not None,
     ("Stage", "leads"): lambda world, stage, given: leads(world, given, kept=True, stage_id=stage.row["id"]),
     ("Stage", "totals"): totals,
