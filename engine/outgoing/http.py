@@ -28,6 +28,9 @@ from models.tables.base import utc_now
 DEADLINE = 15.0
 """Seconds for a whole request, from the resolving of the name to the end of the answer."""
 
+LOOK_UP = 2.0
+"""Seconds for a name that is looked up before there is anything to send."""
+
 LARGEST_ANSWER = 64 * 1024
 """Bytes of an answer that are read at most. Then the connection is closed."""
 
@@ -97,7 +100,7 @@ class Pinned(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         """A connection to the first of the addresses that can be reached. Raises `TargetRefused` when any of them is
         refused: a name that has both kinds is a trap."""
-        addresses = await self._checked(host.removeprefix("[").removesuffix("]"), port)
+        addresses = await self.checked(host.removeprefix("[").removesuffix("]"), port)
         for nth, address in enumerate(addresses, 1):
             try:
                 return await self.beneath.connect_tcp(str(address), port, timeout, local_address, socket_options)
@@ -106,7 +109,8 @@ class Pinned(httpcore2.AsyncNetworkBackend):
                     raise
         raise httpcore2.ConnectError(f"{host} has no address")
 
-    async def _checked(self, host: str, port: int) -> list[Address]:
+    async def checked(self, host: str, port: int) -> list[Address]:
+        """The addresses of a host, of which each may be sent to. Raises `TargetRefused`, and `SendFailed` for none."""
         try:
             found = [ip_address(host)]
         except ValueError:
@@ -122,6 +126,21 @@ class Pinned(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Sleep; needed between retries of the pool, of which there are none."""
         await asyncio.sleep(seconds)
+
+
+async def look_up(url: str, guard: Guard, resolve: Resolve = resolved) -> None:
+    """Check the addresses that the name of a URL has now. Raises `TargetRefused`, also when it has none.
+
+    A name server that does not answer in time refuses nothing: each request checks the addresses again.
+    """
+    target = target_of(url, guard)
+    try:
+        async with asyncio.timeout(LOOK_UP):
+            await Pinned(guard, resolve).checked(target.host, target.port)
+    except TimeoutError:
+        pass
+    except SendFailed as failed:
+        raise TargetRefused(f"{failed.message} Check how it is written.") from failed
 
 
 @dataclass

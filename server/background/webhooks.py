@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from engine.documents import Documents
 from engine.engine import Engine
 from engine.operations import NO_VARIABLES
-from engine.outgoing.http import GuardedHttp
+from engine.outgoing.http import GuardedHttp, look_up
 from engine.outgoing.outlet import Outlet
 from engine.plan_cache import Plans
 from resolvers.reactions.webhooks.attempts import Attempted
@@ -20,7 +21,7 @@ def make_outlet(settings: Settings, documents: Documents, plans: Plans) -> Outle
     def check(text: str) -> None:
         plans.cost(documents.prepare(text), NO_VARIABLES)
 
-    return Outlet(settings.guard, settings.sealer, check)
+    return Outlet(settings.guard, settings.sealer, partial(look_up, guard=settings.guard), check)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from resolvers.changes.locks import LOCK_ORGANISATION
 from resolvers.changes.webhooks.documents import DEFAULT_SELECTION, expect_sendable, one_selection
 from resolvers.changes.webhooks.rows import (
     add_secret,
+    expect_addresses,
     expect_cursor,
     expect_secret,
     expect_url,
@@ -111,9 +112,10 @@ async def create_webhook(
 
     Raises `Refused`: URL_NOT_ALLOWED; INVALID; NOT_FOUND for the pipeline; CURSOR_EXPIRED; NO_SECRETS_KEY.
     """
-    await change.run(LOCK_ORGANISATION)
     given = {"url": url, "types": types, "pipeline_id": pipeline_id, "selection": selection}
     with Checks() as check:
+        await check.later(expect_addresses(change.outlet, url, "url"))
+        await change.run(LOCK_ORGANISATION)
         fields = check(FIELDS.tidy, {**given, "ordering": ordering, "role": role})
         await _expect_usable(change, check, given)
         secret = check(expect_secret, secret, "secret")
@@ -136,6 +138,7 @@ async def update_webhook(
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the webhook; URL_NOT_ALLOWED; INVALID.
     """
     with Checks() as check:
+        await check.later(expect_addresses(change.outlet, given.get("url"), "url"))
         wanted = check(FIELDS.tidy, given)
         await _expect_usable(change, check, given)
         webhook = await check.later(lock_webhook(change, webhook_id, expected_version))
@@ -160,7 +163,7 @@ async def delete_webhook(change: Change, webhook_id: UUID, expected_version: int
 
 async def _expect_usable(change: Change, check: Checks, given: Mapping[str, Any]) -> None:
     """Check what depends on the operator's settings, the schema and other records."""
-    if given.get("url") is not None:
+    if given.get("url") is not None and not any("url" in found.field for found in check.refused):
         check(expect_url, change.outlet, given["url"], "url")
     if given.get("selection") is not None and not any("selection" in found.field for found in check.refused):
         check(expect_sendable, change.outlet, given["selection"].strip(), "selection")

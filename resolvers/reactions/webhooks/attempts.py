@@ -16,6 +16,9 @@ from resolvers.reactions.webhooks.standing import GONE, THROTTLING
 SHOWN = 2_000
 """Characters of an answer that are kept."""
 
+DISABLE, ABORT = "disable", "abort-message"
+"""What an answer asks for with `webhook-delivery`, as Svix has it: nothing more, or this message not again."""
+
 HEADERS = {"content-type": "application/json", "user-agent": "Dealboard-Webhooks/1"}
 
 Attempted = Callable[[str, float], None]
@@ -33,6 +36,7 @@ class WebhookOutcome:
     message: str | None = None
     response: str | None = None
     asked: float | None = None
+    wish: str | None = None
 
     @property
     def delivered(self) -> bool:
@@ -48,6 +52,16 @@ class WebhookOutcome:
     def gone(self) -> bool:
         """Whether the endpoint says that it is there no longer."""
         return self.status == GONE
+
+    @property
+    def disables(self) -> bool:
+        """Whether the endpoint wants nothing more."""
+        return self.wish == DISABLE
+
+    @property
+    def aborts(self) -> bool:
+        """Whether the endpoint does not want this message again."""
+        return self.wish == ABORT and not self.delivered
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,8 @@ async def attempt(http: GuardedHttp, endpoint: Endpoint, message: Message, obser
 
 def _read(at: datetime, answer: Received) -> WebhookOutcome:
     shown = answer.body.decode("utf-8", "replace").replace("\0", "\ufffd")[:SHOWN] or None
+    wish = answer.headers.get("webhook-delivery", "").strip().lower()
     if 200 <= answer.status < 300:
-        return WebhookOutcome(at, answer.seconds, answer.status, response=shown)
+        return WebhookOutcome(at, answer.seconds, answer.status, response=shown, wish=wish)
     text = f"It answered with the status {answer.status}."
-    return WebhookOutcome(at, answer.seconds, answer.status, "STATUS", text, shown, answer.retry_after)
+    return WebhookOutcome(at, answer.seconds, answer.status, "STATUS", text, shown, answer.retry_after, wish)

@@ -14,8 +14,15 @@ from resolvers.reactions.webhooks.storing import Written
 def judge(queue: SendingQueue, standing: Standing, written: Written, message: Message, outcome: WebhookOutcome) -> None:
     """Put a message that was sent to where it belongs now, and add what is to be written."""
     now = utc_now()
+    if outcome.disables:
+        written.disabled = DisabledReason.REQUESTED
     if outcome.delivered:
         _delivered(queue, standing, written, message, now)
+        return
+    if outcome.aborts:
+        standing.delivered()  # the endpoint answers, and knows what it does not want
+        message.attempts += 1
+        _give_up(queue, written, message, now)
         return
     was_open = standing.is_open
     standing.failed(now, outcome.asked, throttled=outcome.throttled)
@@ -53,8 +60,16 @@ def _failed(
     seconds = retry_after(message.attempts, outcome.asked)
     queue.store(message, now + timedelta(seconds=seconds or 0))
     if seconds is None:
-        message.given_up = True
-        queue.ends(message, now)
-    elif queue.ordering == WebhookOrdering.STRICT:
+        _give_up(queue, written, message, now)
+        return
+    if queue.ordering == WebhookOrdering.STRICT:
         standing.resume_at = message.due_at  # all others wait for it
+    written.waits(message)
+
+
+def _give_up(queue: SendingQueue, written: Written, message: Message, now: datetime) -> None:
+    """Keep a message that is not tried again: it holds up nothing any more."""
+    message.given_up = True
+    queue.store(message, now)
+    queue.ends(message, now)
     written.waits(message)

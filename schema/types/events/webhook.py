@@ -35,6 +35,7 @@ publish(
     "Why the server has disabled a webhook.",
     FAILING="Nothing could be delivered for five days, in at least 20 attempts.",
     GONE="It answered 410, which says that it is there no longer.",
+    REQUESTED="It answered with the header `webhook-delivery: disable`.",
     CURSOR_EXPIRED="Events that it had not received are no longer kept. Enable it from now on.",
     SELECTION_INVALID="Its selection no longer fits this API. Update it, then enable the webhook.",
     SECRET_UNREADABLE="The operator has removed the key that its secret was sealed with. Rotate it, then enable it.",

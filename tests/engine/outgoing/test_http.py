@@ -1,6 +1,7 @@
 """The guarded HTTP client against servers and name servers that mean no good."""
 
 import ast
+import asyncio
 import ssl
 import time
 from collections.abc import Sequence
@@ -9,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_network
 from pathlib import Path
+from socket import gaierror
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from engine.outgoing.http import LARGEST_ANSWER, GuardedHttp, Received, SendFailed
+from engine.outgoing import http
+from engine.outgoing.http import LARGEST_ANSWER, GuardedHttp, Received, SendFailed, look_up
 from engine.outgoing.target import Guard, TargetRefused
 from tests.support.servers.receivers import GUARD, peer
 
@@ -238,3 +241,37 @@ def test_retry_after_is_read(text: str, seconds: float | None) -> None:
     found = Received(429, {"retry-after": later}, b"", 0.1).retry_after
     assert found is not None
     assert 3590 < found <= 3600
+
+
+@pytest.mark.parametrize(
+    ("addresses", "message"),
+    [
+        (["8.8.8.8", "10.0.0.1"], "hook.example has the address 10.0.0.1, which belongs to"),
+        (["169.254.169.254"], "hook.example has the address 169.254.169.254, which belongs to"),
+        (None, "The name hook.example cannot be resolved. Check how it is written."),
+    ],
+)
+async def test_a_name_is_looked_up_before_anything_is_sent(addresses: list[str] | None, message: str) -> None:
+    """Each of its addresses is checked; one without any is refused."""
+
+    async def resolve(host: str, port: int) -> list[str]:
+        if addresses is None:
+            raise gaierror("unknown")
+        return addresses
+
+    with pytest.raises(TargetRefused) as refused:
+        await look_up("https://hook.example/in", Guard(), resolve)
+    assert str(refused.value).startswith(message)
+
+
+async def test_a_name_server_that_hangs_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a name whose addresses may all be sent to."""
+    monkeypatch.setattr(http, "LOOK_UP", 0.01)
+
+    async def resolve(host: str, port: int) -> list[str]:
+        if host == "hangs.example":
+            await asyncio.Event().wait()
+        return ["8.8.8.8", "2606:4700::1"]
+
+    await look_up("https://hangs.example/in", Guard(), resolve)
+    await look_up("https://hook.example/in", Guard(), resolve)

@@ -34,7 +34,7 @@ SENDING = {
 
 def outlet(documents: Documents) -> Outlet:
     """What changes of webhooks are checked by."""
-    return Outlet(GUARD, SEALER, lambda text: documents.prepare(text) and None)
+    return Outlet(GUARD, SEALER, check=lambda text: documents.prepare(text) and None)
 
 
 @dataclass

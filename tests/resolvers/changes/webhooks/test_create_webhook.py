@@ -1,5 +1,6 @@
 """createWebhook: what it checks, the secret that is shown once, and where the webhook starts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from engine.change import idempotency
 from engine.domain import Domain
 from engine.engine import Engine
 from engine.outgoing.outlet import Outlet
+from engine.outgoing.target import TargetRefused
 from models import organisation_id
 from resolvers.changes.webhooks import webhooks
 from tests.support.consistency import expect_consistent
@@ -160,3 +162,26 @@ async def test_without_a_key_no_secret_is_kept(world: World, engine: Engine, mon
 def replaced(domain: Domain, outlet: Outlet) -> Domain:
     """The domain with another outlet."""
     return Domain(**{**vars(domain), "outlet": outlet})
+
+
+async def test_a_name_is_looked_up(world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that leads into a private network is refused, with all else that is wrong; an address has no name."""
+    asked: list[str] = []
+
+    async def look_up(url: str) -> None:
+        asked.append(url)
+        if "inside" in url:
+            raise TargetRefused("inside.example has the address 10.0.0.1.")
+
+    given: Any = engine.feed.domain
+    monkeypatch.setattr(engine.feed, "domain", replaced(given, replace(given.outlet, look_up=look_up)))
+    made = await world.change("createWebhook", {"url": HOOK}, SHOW)
+    wrong = {"url": "https://inside.example/hook", "secret": "short"}
+    body = await world.attempt("createWebhook", wrong)
+    errors = [(error["code"], error["field"][0]) for error in body["data"]["result"]["userErrors"]]
+    assert sorted(errors) == [("INVALID", "secret"), ("URL_NOT_ALLOWED", "url")]
+    id = {"webhookId": made["webhook"]["id"]}
+    await world.refused("updateWebhook", {**id, "url": wrong["url"]}, "URL_NOT_ALLOWED", "url")
+    await world.change("updateWebhook", {**id, "types": ["LEAD_MOVED"]})
+    await world.change("updateWebhook", {**id, "url": "http://127.0.0.1:9/hook"})
+    assert asked == [wrong["url"]] * 2

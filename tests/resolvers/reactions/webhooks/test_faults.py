@@ -287,3 +287,28 @@ async def test_a_process_that_lost_its_lease_writes_nothing(
                 behind = await world.database.pool.fetchval("SELECT position FROM webhook_state")
         assert behind > 1000
     assert len(to.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_receiver_wants_nothing_more(world: World, hook: Receiver, status: int) -> None:
+    """The header says so, with any status: the webhook is disabled. What was not taken waits for it to be enabled."""
+    hook.decide = answers(f"{status} Webhook-Delivery: Disable\r\n", 200)
+    id = await subscribed(world, hook, **CHANGES)
+    await renamed(world, "one")
+    await becomes(world, id, ENDED, {"status": "DISABLED", "disabledReason": "REQUESTED"})
+    await at_rest(world)
+    await renamed(world, "two")
+    await world.change("enableWebhook", {"webhookId": id})
+    await settled(world, id)
+    assert titles(hook) == (["one", "two"] if status == 200 else ["one", "one", "two"])
+
+
+async def test_a_receiver_does_not_want_a_message_again(world: World, hook: Receiver) -> None:
+    """It is given up after one attempt, and later ones of the lead are delivered; the webhook is not failing."""
+    hook.decide = answers("422 webhook-delivery: abort-message\r\n", 200)
+    id = await subscribed(world, hook, **CHANGES)
+    await renamed(world, "one", "two")
+    waits = {"failingSince": None, "waiting": {"nodes": [{"givenUp": True, "attempts": 1, "dueAt": None}]}}
+    await becomes(world, id, "failingSince waiting { nodes { givenUp attempts dueAt } }", waits)
+    await hook.until(lambda receiver: titles(receiver) == ["one", "two"])
+    await becomes(world, id, "behind", {"behind": 0})
