@@ -81,7 +81,11 @@ async def expect_addresses(outlet: Outlet, url: str | None, *field: str) -> None
     """Refuse, with URL_NOT_ALLOWED, a name that leads to where nothing is sent, or nowhere. Call it before rows are
     locked: a name server may take its time. What is wrong with the URL itself is said by `expect_url`."""
     try:
-        if url is not None and target_of(url, outlet.guard).address is None:
+        is_named = url is not None and target_of(url, outlet.guard).address is None
+    except TargetRefused:
+        return
+    try:
+        if url is not None and is_named:
             await outlet.look_up(url)
     except TargetRefused as wrong:
         raise Refused(Refusal.URL_NOT_ALLOWED, str(wrong), *field) from wrong
