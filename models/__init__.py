@@ -12,7 +12,17 @@ from models.tables.forecast.exchange_rate import ExchangeRate, RateSource
 from models.tables.lead import Lead, LeadSearch, StageChange
 from models.tables.member import Member
 from models.tables.merged_record import FormerKey, MergedRecord
-from models.tables.notification import CalendarFeed, MutedRecord, Notification, NotificationReason, NotificationSetting
+from models.tables.notification import (
+    CalendarFeed,
+    MailChannel,
+    MailDue,
+    MailSetting,
+    MutedRecord,
+    Notification,
+    NotificationReason,
+    NotificationSetting,
+    Weekday,
+)
 from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
@@ -50,6 +60,9 @@ __all__ = [
     "LeadSearch",
     "LeadSpan",
     "LostReason",
+    "MailChannel",
+    "MailDue",
+    "MailSetting",
     "Member",
     "MergedRecord",
     "MutedRecord",
@@ -86,6 +99,7 @@ __all__ = [
     "WebhookSecret",
     "WebhookState",
     "WebhookStatus",
+    "Weekday",
     "new_id",
     "organisation_id",
     "utc_now",

@@ -155,7 +155,9 @@ async def start_engine(
         Feed.open(
             database, domain, settings.event_poll_seconds, wakeups, metrics.delivered, settings.max_streams_per_member
         ) as feed,
-        beside_requests(settings, database, feed, metrics.lagged, metrics.count_runs, metrics.leased),
+        beside_requests(
+            settings, database, feed, metrics.lagged, metrics.count_runs, metrics.leased, metrics.mail
+        ),
     ):
         engine = Engine(
             graphql_schema,

@@ -23,9 +23,11 @@ class Outlet:
     - `sealer`: seals secrets; None where the operator has given no key.
     - `look_up`: checks the addresses that the name of a URL has now. Raises `TargetRefused`.
     - `check`: checks a document against the schema and the limits of requests. Raises `RequestError`.
+    - `mail`: whether mail is sent at all.
     """
 
     guard: Guard = field(default_factory=Guard)
     sealer: Sealer | None = None
     look_up: Callable[[str], Awaitable[None]] = unresolved
     check: Callable[[str], None] = unchecked
+    mail: bool = False

@@ -53,6 +53,8 @@ ORDER = (
     "lead_search",
     "notification",
     "notification_setting",
+    "mail_setting",
+    "mail_due",
     "muted_record",
     "calendar_feed",
     "exchange_rate",

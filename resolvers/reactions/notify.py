@@ -17,6 +17,7 @@ from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
 from models.tables.notification import NOTIFIER, Notification
 from resolvers.reactions.joining import SOON, Joined, joined
+from resolvers.reactions.mail.arming import arm
 from resolvers.reactions.reasons import Noted, noted, tasks_of
 
 ASSIGNEES = Statement(
@@ -74,7 +75,7 @@ LOCK_UNREAD = Statement(
 
 VALUES = ("id", "member_id", "number", "reason", "lead_id", "task_id", "actor_id", "count", "happened_at")
 
-expect_columns(Notification, ("org_id", *VALUES, "updated_at"), default=("read_at",))
+expect_columns(Notification, ("org_id", *VALUES, "updated_at"), default=("read_at", "mailed"))
 
 _NEW = f"""
     unnest(
@@ -125,6 +126,7 @@ async def notify(connection: Connection, org_id: UUID, events: Sequence[Row]) ->
     for statement, stored in ((ADD, False), (JOIN, True)):
         if chosen := [one for one in made if one.stored is stored]:
             await statement.run(connection, org_id=org_id, **_values(chosen))
+    await arm(connection, org_id, made)
     return True
 
 

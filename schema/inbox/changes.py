@@ -5,9 +5,9 @@ import strawberry
 from engine.publish.fields import change, optional, outcome
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.roles import Role
-from models.tables.notification import NotificationReason
-from resolvers.changes import calendar_feeds, notifications
-from schema.inbox.notification import NotificationSetting
+from models.tables.notification import MailChannel, NotificationReason, Weekday
+from resolvers.changes.inbox import calendar_feeds, notification_settings, notifications
+from schema.inbox.notification import MailSettings, NotificationSetting
 
 
 @strawberry.input(description="The notifications to mark as read. Send one of both.")
@@ -22,22 +22,39 @@ class MarkNotificationsReadPayload(Payload):
     unread_count: int | None = outcome("How many unread notifications you have now.")
 
 
-@strawberry.input(description="Whether you are notified for a reason.")
+@strawberry.input(description="Whether you are notified for a reason, and when mail about it comes.")
 class NotificationSettingInput:
     reason: NotificationReason = strawberry.field(description="The reason.")
-    in_app: bool = strawberry.field(description="Whether you get such notifications.")
+    in_app: bool | None = optional(
+        "Whether you get such notifications at all: without one, there is no mail about it. Null changes nothing."
+    )
+    mail: MailChannel | None = optional("When you get mail about such notifications. Null changes nothing.")
 
 
-@strawberry.input(description="The reasons for which you want notifications.")
+TIMES = "in your time zone, from 00:00 to 23:59, such as 08:30"
+
+
+@strawberry.input(description="What you want to be notified of, and when mail comes. What is omitted stays as it is.")
 class SetNotificationSettingsInput(ChangeInput):
-    settings: list[NotificationSettingInput] = strawberry.field(
-        description="What to change; other reasons stay as they are. Without a setting, you get notifications."
+    settings: list[NotificationSettingInput] | None = optional("What to change, by reason, each once.")
+    digest_times: list[str] | None = optional(f"When digests come: 1 to 6 times {TIMES}. It cannot be null.")
+    digest_weekdays: list[Weekday] | None = optional("The days on which digests come. It cannot be null.")
+    quiet_from: str | None = optional(f"When quiet hours begin, {TIMES}; null for none. Send both ends.")
+    quiet_until: str | None = optional(
+        "When quiet hours end, on the next day if it is the earlier time: mail that is not a digest waits until then."
+    )
+    all_day_reminder_at: str | None = optional(
+        f"When you are reminded of tasks that are due on a day and have no `remindAt`, {TIMES}. It cannot be null."
     )
 
 
 @strawberry.type(description="Result of `setNotificationSettings`.")
 class SetNotificationSettingsPayload(Payload):
-    settings: list[NotificationSetting] | None = outcome("All that you have chosen; you get all other notifications.")
+    settings: list[NotificationSetting] | None = outcome("All that you have chosen by reason; all else is by default.")
+    mail_settings: MailSettings | None = outcome("When mail comes.")
+    mail_is_sent: bool | None = outcome(
+        "Whether this server sends mail at all: it does where its operator has set an SMTP server."
+    )
 
 
 @strawberry.input(description="The record of which you want no notifications. Send one of both.")
@@ -108,11 +125,11 @@ class NotificationMutations:
         checks=notifications.tidy_marks,
     )
     set_notification_settings: SetNotificationSettingsPayload | None = change(
-        notifications.set_notification_settings,
+        notification_settings.set_notification_settings,
         SetNotificationSettingsInput,
-        "Choose for which reasons you are notified. Nobody else sees that.",
+        "Choose for which reasons you are notified, and when mail comes. Nobody else sees that.",
         role=Role.VIEWER,
-        checks=notifications.tidy_settings,
+        checks=notification_settings.tidy_settings,
     )
     mute_record: MuteRecordPayload | None = change(
         notifications.mute_record,

@@ -6,9 +6,9 @@ import models
 from engine.publish.enums import publish
 from engine.publish.fields import column, read, to_one
 from engine.publish.scalars import DateTime
-from models.tables.notification import NotificationReason
+from models.tables.notification import MailChannel, NotificationReason, Weekday
 from resolvers.reads.events import subscriptions
-from resolvers.reads.inbox import notifications, notified
+from resolvers.reads.inbox import mail, notifications, notified
 from schema.types.lead import Lead
 from schema.types.member import Member
 from schema.types.task import Task
@@ -20,6 +20,19 @@ publish(
     STAGE_CHANGED_OF_YOURS="Somebody moved a lead of yours to another stage.",
     TASK_OVERDUE="A task of yours passed its deadline.",
     REMINDER="You are to be reminded of a task of yours.",
+)
+
+publish(
+    MailChannel,
+    "When mail about notifications comes, to the address of your member record.",
+    IMMEDIATE="Within a minute or so, together with what comes soon after; in quiet hours, when they end.",
+    DIGEST="With the next digest: one mail with all that is new and unread, and with your tasks of the day.",
+    OFF="Never.",
+)
+publish(
+    Weekday,
+    "A day of the week.",
+    **{day.name: f"{day.name.capitalize()}." for day in Weekday},
 )
 
 
@@ -63,7 +76,26 @@ class CalendarFeed:
     created_at: DateTime = column("created_at", "When the address was made.")
 
 
-@strawberry.type(description="Whether you are notified for a reason.")
+@strawberry.type(description="Whether you are notified for a reason, and when mail about it comes.")
 class NotificationSetting:
     reason: NotificationReason = column("reason", "The reason.")
-    in_app: bool = column("in_app", "Whether you get such notifications.")
+    in_app: bool = column("in_app", "Whether you get such notifications at all.")
+    mail: MailChannel | None = column(
+        "mail",
+        "When you get mail about them; null when you have not chosen: then IMMEDIATE for what is given to you and for"
+        " reminders, and DIGEST for all else.",
+    )
+
+
+@strawberry.type(description="When mail about your notifications comes, in your time zone: as chosen, or by default.")
+class MailSettings:
+    digest_times: list[str] = read(mail.chosen("digest_times"), "When digests come, such as 08:00.")
+    digest_weekdays: list[Weekday] = read(mail.chosen("digest_weekdays"), "The days on which digests come.")
+    quiet_from: str | None = read(mail.chosen("quiet_from"), "When quiet hours begin; null when there are none.")
+    quiet_until: str | None = read(
+        mail.chosen("quiet_until"), "When quiet hours end: mail that is not a digest waits until then."
+    )
+    all_day_reminder_at: str = read(
+        mail.chosen("all_day_reminder_at"),
+        "When you are reminded of tasks that are due on a day and have no `remindAt`.",
+    )

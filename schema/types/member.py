@@ -13,12 +13,12 @@ from engine.read.slots import Args
 from models.rules.roles import Role
 from models.tables.notification import NotificationReason
 from resolvers.reads import members, organisations
-from resolvers.reads.inbox import notifications
+from resolvers.reads.inbox import mail, notifications
 from resolvers.reads.tasks import counts as task_counts
 from schema.types.task_counts import TaskCounts
 
 if TYPE_CHECKING:
-    from schema.inbox.notification import CalendarFeed, NotificationSetting
+    from schema.inbox.notification import CalendarFeed, MailSettings, NotificationSetting
     from schema.rights import ViewerRights
 
 
@@ -80,8 +80,11 @@ class Viewer:
     )
     notification_settings: list[Annotated["NotificationSetting", strawberry.lazy("schema.inbox.notification")]] = read(
         notifications.settings,
-        "For which reasons you chose to be notified or not; you are notified for all others.",
+        "What you chose by reason; you are notified for all others, and mail about them comes by default.",
         rows=len(NotificationReason),
+    )
+    mail_settings: Annotated["MailSettings", strawberry.lazy("schema.inbox.notification")] = read(
+        mail.settings, "When mail about your notifications comes."
     )
     calendar_feed: Annotated["CalendarFeed", strawberry.lazy("schema.inbox.notification")] | None = read(
         notifications.calendar_feed, "Your calendar feed; null when you have none."

@@ -1,4 +1,4 @@
-"""What runs beside requests: pruning, what time brings, runs, consumers of the event log and its relay.
+"""What runs beside requests: pruning, what time brings, runs, consumers of the event log and its relay, and mail.
 
 Each serving process does all of it, unless its settings leave it to others; `dealboard work` does nothing else.
 """
@@ -19,6 +19,8 @@ from engine.live.wakeups import Wakeups
 from engine.live.wakeups_postgres import PostgresWakeups
 from engine.live.wakeups_redis import RedisWakeups
 from models.database import Database
+from resolvers.reactions.mail.lane import MailWatch
+from server.background.mailing import mailing
 from server.background.relaying import relaying
 from server.background.settings import BackgroundSettings
 
@@ -36,9 +38,11 @@ async def beside_requests(
     report: Report = unreported,
     counted: Counted = uncounted,
     leased: tuple[Observed, Late] = (unobserved, unlate),
+    watch: MailWatch | None = None,
 ) -> AsyncIterator[None]:
     """Do all this in the background. `report` takes how far consumers are behind, after each look; `counted`, how many
-    runs there are; `leased`, each attempt at work that has ended, and what is due."""
+    runs there are; `leased`, each attempt at work that has ended, and what is due; `watch` sees what becomes of each
+    mail."""
     domain: Domain = feed.domain
     async with (
         pruning(
@@ -54,5 +58,6 @@ async def beside_requests(
         taking(database, domain.kinds, feed, settings.run_interval, *leased),
         dispatching(database, domain.consumers, feed, settings.consumer_interval, report),
         relaying(settings, database, feed, report),
+        mailing(settings, database, watch),
     ):
         yield

@@ -3,10 +3,11 @@
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings
+
+from server.background.mail_settings import MailSettings
 
 
-class BackgroundSettings(BaseSettings):
+class BackgroundSettings(MailSettings):
     """Those settings, a part of all settings."""
 
     event_retention_days: int = Field(

@@ -21,7 +21,8 @@ def make_outlet(settings: Settings, documents: Documents, plans: Plans) -> Outle
     def check(text: str) -> None:
         plans.cost(documents.prepare(text), NO_VARIABLES)
 
-    return Outlet(settings.guard, settings.sealer, partial(look_up, guard=settings.guard), check)
+    resolve = partial(look_up, guard=settings.guard)
+    return Outlet(settings.guard, settings.sealer, resolve, check, mail=settings.mail is not None)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from engine.plan_cache import Watch
 from models.database import Database, Row
 from server.observe.consumers import ConsumerMetrics
 from server.observe.leased_runs import LeasedRunMetrics
+from server.observe.mails import MailMetrics
 from server.observe.sending import attempts_of
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -124,6 +125,7 @@ class Metrics:
         self.lagged = self.consumers.lagged
         self.work = LeasedRunMetrics(gauge, counter)
         self.leased = self.work.observe, self.work.late
+        self.mail = MailMetrics(gauge, counter, histogram)
         self._seen_reconnects = 0
         self.runs = gauge("runs", "Runs by the mutation that started them, and state.", "livemax", ("kind", "state"))
         self.oldest_run = gauge("runs_oldest_waiting_seconds", "Longest time without a batch of a run.", "livemax")

@@ -97,7 +97,7 @@ def metrics_page() -> str:
     all_metrics = Metrics()
     metrics: list[tuple[Metric, Sequence[str]]] = [
         (metric, getattr(one, "_labelnames", ()))
-        for part in (all_metrics, all_metrics.consumers, all_metrics.work)
+        for part in (all_metrics, all_metrics.consumers, all_metrics.work, all_metrics.mail)
         for one in vars(part).values()
         if hasattr(one, "describe")
         for metric in one.describe()

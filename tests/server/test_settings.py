@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.outgoing.mail import MailServer
+from resolvers.reactions.mail.composing import MailSender
 from server.settings import Settings, WrongSettings, load_settings
 
 SECRET = "s" * 40
@@ -32,6 +34,12 @@ def test_every_setting_is_explained() -> None:
         ("DEALBOARD_DATABASE_URL", "mysql://here", "DEALBOARD_DATABASE_URL: must look like postgresql://"),
         ("DEALBOARD_JWT_SECRET", "short", "at least 32 bytes"),
         ("DEALBOARD_LOG_LEVEL", "loud", "must be debug, info, warning or error"),
+        ("DEALBOARD_SMTP_URL", "mail.test", "DEALBOARD_SMTP_URL: must look like smtp://user:password@host:587"),
+        ("DEALBOARD_SMTP_URL", "smtp://mail.test", "set DEALBOARD_MAIL_FROM and DEALBOARD_PUBLIC_URL"),
+        ("DEALBOARD_MAIL_FROM", "Acme\r\n <crm@acme.test>", "DEALBOARD_MAIL_FROM: must look like crm@example.com"),
+        ("DEALBOARD_MAIL_FROM", "Acme", "DEALBOARD_MAIL_FROM: must look like crm@example.com"),
+        ("DEALBOARD_PUBLIC_URL", "app.test", "DEALBOARD_PUBLIC_URL: must look like https://app.example.com"),
+        ("DEALBOARD_PUBLIC_URL", "https://app.test/>x", "DEALBOARD_PUBLIC_URL: must look like https://app.example.com"),
         ("DEALBOARD_POTR", "1", "DEALBOARD_POTR is not a setting. Did you mean DEALBOARD_PORT?"),
     ],
 )
@@ -50,6 +58,22 @@ def test_without_a_way_to_verify_tokens_nothing_starts() -> None:
     with pytest.raises(WrongSettings, match="DEALBOARD_JWT_SECRET or DEALBOARD_JWKS_URL"):
         load_settings()
     assert load_settings(jwks_url="https://idp.example/keys").jwt_secret is None
+
+
+def test_mail_has_a_server_a_sender_and_an_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All three, or no mail at all."""
+    assert load_settings(jwt_secret=SECRET).mail is None
+    monkeypatch.setenv("DEALBOARD_SMTP_URL", "smtp://me:pass@mail.test")
+    monkeypatch.setenv("DEALBOARD_MAIL_FROM", "Acme CRM <crm@acme.test>")
+    monkeypatch.setenv("DEALBOARD_PUBLIC_URL", "https://app.test/")
+    assert load_settings(jwt_secret=SECRET).mail == (
+        MailServer("mail.test", 587, secure=False, user="me", password="pass"),
+        MailSender("Acme CRM", "crm@acme.test", "https://app.test"),
+    )
+    monkeypatch.setenv("DEALBOARD_MAIL_FROM", "crm@acme.test")
+    found = load_settings(jwt_secret=SECRET).mail
+    assert found is not None
+    assert found[1].name == "Dealboard"
 
 
 def test_the_demo_secret_is_made_once_and_private(tmp_path: Path) -> None:

@@ -25,6 +25,10 @@ assert graphql_schema.mutation_type is not None
 MUTATIONS = graphql_schema.mutation_type.fields
 
 MUTED = [(mutation, id) for mutation in ("muteRecord", "unmuteRecord") for id in ("leadId", "taskId")]
+NOTIFICATION_SETTINGS = (
+    *("settings.reason", "settings.inApp", "settings.mail", "digestTimes", "digestWeekdays"),
+    *("quietFrom", "quietUntil", "allDayReminderAt"),
+)
 WEBHOOKS = ("rotateWebhookSecret", "retryDelivery", "skipDelivery")
 
 NOT_STORED: Mapping[str, str] = {
@@ -63,8 +67,10 @@ NOT_STORED: Mapping[str, str] = {
     "importExchangeRates.from": "chooses the rates that the change is of",
     "importExchangeRates.to": "chooses the rates that the change is of",
     "importExchangeRates.currencies": "chooses the rates that the change is of",
-    "setNotificationSettings.settings.reason": "kept for the caller alone, of whom the payload shows no record",
-    "setNotificationSettings.settings.inApp": "kept for the caller alone, of whom the payload shows no record",
+    **{
+        f"setNotificationSettings.{name}": "kept for the caller alone, of whom the payload shows no record"
+        for name in NOTIFICATION_SETTINGS
+    },
     **{f"{mutation}.{id}": "kept for the caller alone, of whom the payload shows no record" for mutation, id in MUTED},
     "fromCursor": "a place of the log",
     "secret": "shown once",

@@ -259,6 +259,7 @@ def upgrade() -> None:
             happened_at TIMESTAMP WITH TIME ZONE NOT NULL,
             updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
             read_at TIMESTAMP WITH TIME ZONE,
+            mailed BIGINT DEFAULT 0 NOT NULL,
             CONSTRAINT notification_pkey PRIMARY KEY (org_id, id),
             CONSTRAINT notification_reason_check CHECK (reason IN ({reasons}))
         )
@@ -270,9 +271,11 @@ def upgrade() -> None:
             org_id UUID NOT NULL,
             member_id UUID NOT NULL,
             reason TEXT NOT NULL,
-            in_app BOOLEAN NOT NULL,
+            in_app BOOLEAN DEFAULT true NOT NULL,
+            mail TEXT,
             CONSTRAINT notification_setting_pkey PRIMARY KEY (org_id, member_id, reason),
-            CONSTRAINT notification_setting_reason_check CHECK (reason IN ({reasons}))
+            CONSTRAINT notification_setting_reason_check CHECK (reason IN ({reasons})),
+            CONSTRAINT notification_setting_mail_check CHECK (mail IN ('IMMEDIATE', 'DIGEST', 'OFF'))
         )
         """
     )
@@ -286,7 +289,39 @@ def upgrade() -> None:
         )
         """
     )
-    for table in ("notification", "notification_setting", "muted_record"):
+    # Mail: when members want it, and when the next one of each is due.
+    op.execute(
+        """
+        CREATE TABLE mail_setting (
+            org_id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            digest_times TEXT[] NOT NULL,
+            digest_weekdays TEXT[] NOT NULL,
+            quiet_from TEXT,
+            quiet_until TEXT,
+            all_day_reminder_at TEXT NOT NULL,
+            CONSTRAINT mail_setting_pkey PRIMARY KEY (org_id, member_id),
+            CONSTRAINT mail_setting_quiet_check CHECK ((quiet_from IS NULL) = (quiet_until IS NULL))
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE mail_due (
+            org_id UUID NOT NULL,
+            member_id UUID NOT NULL,
+            channel TEXT NOT NULL,
+            number BIGINT NOT NULL,
+            due_at TIMESTAMP WITH TIME ZONE,
+            claim UUID,
+            free_at TIMESTAMP WITH TIME ZONE,
+            failures INTEGER DEFAULT 0 NOT NULL,
+            CONSTRAINT mail_due_pkey PRIMARY KEY (org_id, member_id, channel),
+            CONSTRAINT mail_due_channel_check CHECK (channel IN ('IMMEDIATE', 'DIGEST'))
+        ) WITH (fillfactor = 70)
+        """
+    )
+    for table in ("notification", "notification_setting", "muted_record", "mail_setting", "mail_due"):
         op.execute(
             f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
             " REFERENCES organisation (id) ON DELETE CASCADE"
@@ -300,6 +335,8 @@ def upgrade() -> None:
         "CREATE INDEX notification_unread_idx ON notification (org_id, member_id, number, id) WHERE read_at IS NULL"
     )
     op.execute("CREATE INDEX notification_number_idx ON notification (org_id, number)")
+    op.execute("CREATE INDEX mail_due_idx ON mail_due (due_at, org_id) WHERE due_at IS NOT NULL")
+    op.execute("CREATE INDEX mail_due_org_idx ON mail_due (org_id, due_at) WHERE due_at IS NOT NULL")
     # Reminders come from now on; those whose time has passed before count as if they had come.
     op.execute("ALTER TABLE task ADD COLUMN reminded_at TIMESTAMP WITH TIME ZONE")
     op.execute("UPDATE task SET reminded_at = remind_at WHERE remind_at < now()")

@@ -22,6 +22,7 @@ from models.rules.text import line, optional_line
 from models.rules.time_zone import time_zone
 from models.tables.event import NewEvent
 from models.tables.member import Member
+from resolvers.changes.inbox.mail_due import rearm
 from resolvers.changes.locks import LOCK_ORGANISATION, expect_version
 
 LARGEST_CAPACITY = 1000
@@ -116,6 +117,7 @@ async def update_member(
     await rewrite(change, REVISE_MEMBER, member, with_keys("member", changes))
     if "time_zone" in changes:
         await change.run(MOVE_DEADLINES, id=member_id, time_zone=changes["time_zone"])
+        await rearm(change, member_id)
     change.emit(NewEvent(Changed(EventType.MEMBER_UPDATED, describe(member, changes)), record_id=member_id))
     return {"member": member_id}
 

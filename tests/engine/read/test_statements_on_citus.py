@@ -33,6 +33,7 @@ SEVERAL: Mapping[str, str] = {
     "resolvers.reactions.webhooks.leases.DUE": "which webhooks have something to send; each second",
     "resolvers.reactions.webhooks.leases.ACTIVE": "which organisations have webhooks; each second",
     "resolvers.reactions.webhooks.leases.HELD": "whether webhooks that are sent to have changed; each second",
+    "resolvers.reactions.mail.claims.DUE_MAIL": "which organisations have mail that is due; every five seconds",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
     "resolvers.changes.leads.rotten.DUE": "which organisations have leads that may have gone stale",
 }

@@ -48,6 +48,7 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.tasks.reminders.DUE": ["task task"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
     "resolvers.changes.leads.rotten.DUE": ["stage stage", "lead lead"],
+    "resolvers.reactions.mail.claims.DUE_MAIL": ["mail_due mail_due", "organisation organisation"],
     "resolvers.reactions.webhooks.leases.DUE": [
         *("webhook_state state", "webhook webhook", "event_log log", "organisation organisation"),
     ],

@@ -136,9 +136,17 @@ class Builder:
             {"org_id": self.org_id, "member_id": member["id"], "secret_hash": "0", "created_at": self.instant()}
             for member in self.tables["member"][:2]
         ]
+        self.tables["mail_setting"] = [
+            {"org_id": self.org_id, "member_id": member["id"], "digest_times": ["07:30", "16:00"],
+             "digest_weekdays": ["MONDAY", "SUNDAY"], "quiet_from": "20:00", "quiet_until": "07:00",
+             "all_day_reminder_at": "08:15"}
+            for member in self.tables["member"][:2]
+        ]  # fmt: skip
         for member in self.tables["member"][:3]:
             own = {"org_id": self.org_id, "member_id": member["id"]}
-            self.tables.setdefault("notification_setting", []).append({**own, "reason": "ASSIGNED", "in_app": False})
+            self.tables.setdefault("notification_setting", []).append(
+                {**own, "reason": "ASSIGNED", "in_app": False, "mail": self.random.choice(["DIGEST", None])}
+            )
             muted = {row["lead_id"] or row["task_id"] for row in self.tables["notification"][:9]} - {None}
             self.tables.setdefault("muted_record", []).extend({**own, "record_id": id} for id in sorted(muted))
 

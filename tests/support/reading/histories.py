@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from models import Role
+from models.rules.clock.mail_times import DEFAULTS
 from tests.support.reading.pages import Page
 from tests.support.reading.records import Record, World, resolved, shown
 
@@ -247,6 +248,10 @@ def is_muted(world: World, notification: Record, given: Given) -> bool:
     return bool({notification.row["lead_id"], notification.row["task_id"]} & muted)
 
 
+def mail_settings(world: World) -> Mapping[str, Any]:
+    return next((one.row for one in own(world, "mail_setting")), DEFAULTS)
+
+
 HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
     ("Query", "activities"): lambda world, source, given: activities(world, given),
     ("Lead", "activities"): lambda world, lead, given: activities(world, given, lead_id=lead.row["id"]),
@@ -266,6 +271,12 @@ HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
         world, sum(consumer.row["position"] for consumer in world.tables["consumer"])
     ),
     ("Viewer", "notificationSettings"): lambda world, source, given: own(world, "notification_setting"),
+    ("Viewer", "mailSettings"): lambda world, source, given: mail_settings(world),
+    ("MailSettings", "digestTimes"): lambda world, settings, given: settings["digest_times"],
+    ("MailSettings", "digestWeekdays"): lambda world, settings, given: settings["digest_weekdays"],
+    ("MailSettings", "quietFrom"): lambda world, settings, given: settings["quiet_from"],
+    ("MailSettings", "quietUntil"): lambda world, settings, given: settings["quiet_until"],
+    ("MailSettings", "allDayReminderAt"): lambda world, settings, given: settings["all_day_reminder_at"],
     ("Viewer", "calendarFeed"): lambda world, source, given: next(iter(own(world, "calendar_feed")), None),
     ("Notification", "id"): lambda world, notification, given: f"notification_{notification.row['id']}",
     ("Notification", "cursor"): lambda world, notification, given: place(world, notification.row["number"]),

@@ -12,7 +12,6 @@ from engine.live.selection import decode_cursor
 from engine.read.rows import ORG
 from models.database import Statement
 from models.rules.refusal import Checks, Refusal, Refused, not_found
-from models.tables.notification import NotificationReason
 
 MOST = 100
 """Notifications that can be named at once."""
@@ -44,24 +43,6 @@ OWN = Statement(
 UNREAD = Statement(
     text(
         "SELECT count(*) FROM notification WHERE org_id = :org_id AND member_id = :member_id AND read_at IS NULL"
-    ).bindparams(ORG)
-)
-
-SET = Statement(
-    text(
-        """
-        INSERT INTO notification_setting (org_id, member_id, reason, in_app)
-        SELECT CAST(:org_id AS uuid), CAST(:member_id AS uuid), chosen.reason, chosen.in_app
-        FROM unnest(CAST(:reasons AS text[]), CAST(:in_app AS boolean[])) AS chosen (reason, in_app)
-        ON CONFLICT (org_id, member_id, reason) DO UPDATE SET in_app = excluded.in_app
-        """
-    ).bindparams(ORG)
-)
-
-CHOSEN = Statement(
-    text(
-        "SELECT reason, in_app FROM notification_setting WHERE org_id = :org_id AND member_id = :member_id"
-        " ORDER BY reason"
     ).bindparams(ORG)
 )
 
@@ -145,24 +126,6 @@ def _id(given: str, at: str) -> UUID:
     except ValueError as wrong:
         message = "This is not the id of a notification. Send ids as they came from `notifications`."
         raise Refused(Refusal.WRONG_ID, message, "notificationIds", at) from wrong
-
-
-async def set_notification_settings(change: Change, settings: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Choose for some reasons whether the caller is notified. Raises `Refused` INVALID when a reason is named twice."""
-    chosen = tidy_settings({"settings": settings})
-    await change.run(SET, member_id=change.actor_id, reasons=list(chosen), in_app=list(chosen.values()))
-    return {"settings": [dict(row) for row in await change.all(CHOSEN, member_id=change.actor_id)]}
-
-
-def tidy_settings(given: Mapping[str, Any]) -> dict[str, bool]:
-    """Whether there are notifications, by reason. Raises `Refused` INVALID when one is named twice."""
-    chosen: dict[str, bool] = {}
-    for at, setting in enumerate(given["settings"]):
-        reason = NotificationReason(setting["reason"]).value
-        if reason in chosen:
-            raise Refused(Refusal.INVALID, f"{reason} is named twice. Leave one out.", "settings", str(at), "reason")
-        chosen[reason] = setting["in_app"]
-    return dict(sorted(chosen.items()))
 
 
 async def mute_record(change: Change, lead_id: UUID | None = None, task_id: UUID | None = None) -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""Mail about notifications: when it is due, what it says, and sending it."""
