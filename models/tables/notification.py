@@ -19,6 +19,7 @@ class NotificationReason(StrEnum):
     """Why a member is notified."""
 
     ASSIGNED = "ASSIGNED"
+    MENTIONED = "MENTIONED"
     STAGE_CHANGED_OF_YOURS = "STAGE_CHANGED_OF_YOURS"
     TASK_OVERDUE = "TASK_OVERDUE"
     REMINDER = "REMINDER"
@@ -46,6 +47,7 @@ class Weekday(StrEnum):
 
 MAILED_BY_DEFAULT: Mapping[NotificationReason, MailChannel] = {
     NotificationReason.ASSIGNED: MailChannel.IMMEDIATE,
+    NotificationReason.MENTIONED: MailChannel.IMMEDIATE,
     NotificationReason.STAGE_CHANGED_OF_YOURS: MailChannel.DIGEST,
     NotificationReason.TASK_OVERDUE: MailChannel.DIGEST,
     NotificationReason.REMINDER: MailChannel.IMMEDIATE,

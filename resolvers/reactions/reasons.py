@@ -1,5 +1,6 @@
 """Whom an event notifies, and why. Nobody is notified of what they did themselves."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,24 @@ ASSIGNEE = key(EventType.TASK_SCHEDULED, "assignee_id")
 REPEATS = key(EventType.TASK_SCHEDULED, "repeats")
 
 CHANGES = key(EventType.TASK_UPDATED, "changes")
+
+TEXTS: Mapping[str, str] = {
+    EventType.ACTIVITY_LOGGED: key(EventType.ACTIVITY_LOGGED, "body"),
+    EventType.TASK_SCHEDULED: key(EventType.TASK_SCHEDULED, "notes"),
+}
+"""The texts of new records that can mention members, by event."""
+
+CHANGED_TEXTS: Mapping[str, tuple[str, str]] = {
+    EventType.ACTIVITY_UPDATED: (key(EventType.ACTIVITY_UPDATED, "changes"), spelled("body")),
+    EventType.TASK_UPDATED: (CHANGES, spelled("notes")),
+}
+"""Where events hold the same texts, as they were and as they are now."""
+
+MENTION = re.compile(r"@member_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f-])", re.ASCII)
+"""How a text mentions a member: by the public id, so that a program writes it, and no name is mistaken for another."""
+
+MOST_MENTIONED = 50
+"""Members that one text can mention; those after them are not notified."""
 
 OF_TASKS_NOW: Mapping[str, NotificationReason] = {
     EventType.TASK_OVERDUE: NotificationReason.TASK_OVERDUE,
@@ -52,12 +71,35 @@ def noted(events: Sequence[Row], assignees: Mapping[UUID, UUID]) -> list[Noted]:
     """Whom the events notify, in their order. `assignees` are those of open tasks, by task."""
     found = []
     for event in events:
+        whom = dict.fromkeys(_mentioned(event), NotificationReason.MENTIONED)
         member_id, reason = _whom(event, assignees)
-        if member_id is not None and reason is not None and member_id != event["actor_id"]:
-            task_id = event["record_id"] if event["type"].startswith("task.") else None
-            known = (event["lead_id"], task_id, event["actor_id"], event["occurred_at"])
-            found.append(Noted(member_id, reason, event["number"], *known))
+        if member_id is not None and reason is not None:
+            whom[member_id] = reason  # one event is one notification of a member
+        for member_id, reason in whom.items():
+            if member_id != event["actor_id"]:
+                task_id = event["record_id"] if event["type"].startswith("task.") else None
+                known = (event["lead_id"], task_id, event["actor_id"], event["occurred_at"])
+                found.append(Noted(member_id, reason, event["number"], *known))
     return found
+
+
+def mentions(text: str | None) -> list[UUID]:
+    """The members that a text mentions, each once, in order."""
+    return list(dict.fromkeys(UUID(found) for found in MENTION.findall(text or "")))[:MOST_MENTIONED]
+
+
+def _mentioned(event: Row) -> list[UUID]:
+    """The members that a new text mentions, or that a changed one mentions now and did not before."""
+    type_ = event["type"]
+    if (type_ not in TEXTS and type_ not in CHANGED_TEXTS) or "@member_" not in event["data"]:
+        return []
+    data = orjson.loads(event["data"])
+    if type_ in TEXTS:
+        return [] if data.get(REPEATS) else mentions(data.get(TEXTS[type_]))
+    changes, name = CHANGED_TEXTS[type_]
+    was, now = data.get(changes, {}).get(name, (None, None))
+    known = set(mentions(was))
+    return [member_id for member_id in mentions(now) if member_id not in known]
 
 
 def _whom(event: Row, assignees: Mapping[UUID, UUID]) -> tuple[UUID | None, NotificationReason | None]:

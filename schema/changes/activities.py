@@ -11,13 +11,14 @@ from models.tables.activity import ActivityType
 from resolvers.changes import activities as activities_changes
 from schema.types.activity import Activity
 from schema.types.lead import Lead
+from schema.types.member import MENTIONS
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the activity is at this version."
 
 
 @strawberry.input(description="Fields of an activity.")
 class ActivityFields:
-    body: str | None = optional("The text of the activity: up to 20,000 characters.")
+    body: str | None = optional(f"The text of the activity: up to 20,000 characters. {MENTIONS}")
     outcome: str | None = optional("The outcome: up to 300 characters.")
     occurred_at: DateTime | None = optional("When it happened; if omitted, now. It cannot be null.")
     duration: int | None = optional("How long it took, in seconds: up to a week.")

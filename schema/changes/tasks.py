@@ -11,6 +11,7 @@ from models.tables.task import TaskPriority
 from resolvers.changes.tasks import create_update as tasks_changes
 from resolvers.changes.tasks import fields as tasks_fields
 from schema.types.lead import Lead
+from schema.types.member import MENTIONS
 from schema.types.task import Task
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the task is at this version."
@@ -18,7 +19,7 @@ EXPECTED_VERSION = "Refuse with CONFLICT unless the task is at this version."
 
 @strawberry.input(description="The fields of a task.")
 class TaskFields:
-    notes: str | None = optional("Anything that helps to do it: up to 20,000 characters.")
+    notes: str | None = optional(f"Anything that helps to do it: up to 20,000 characters. {MENTIONS}")
     priority: TaskPriority | None = optional("The priority; NORMAL by default. It cannot be null.")
     due_at: DateTime | None = optional("The instant it is due at. Instead of `dueOn`.")
     due_on: Date | None = optional(

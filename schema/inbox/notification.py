@@ -17,6 +17,7 @@ publish(
     NotificationReason,
     "Why you are notified.",
     ASSIGNED="Somebody gave you a lead or a task.",
+    MENTIONED="Somebody mentioned you in the text of an activity, or in the notes of a task.",
     STAGE_CHANGED_OF_YOURS="Somebody moved a lead of yours to another stage.",
     TASK_OVERDUE="A task of yours passed its deadline.",
     REMINDER="You are to be reminded of a task of yours.",
@@ -82,8 +83,8 @@ class NotificationSetting:
     in_app: bool = column("in_app", "Whether you get such notifications at all.")
     mail: MailChannel | None = column(
         "mail",
-        "When you get mail about them; null when you have not chosen: then IMMEDIATE for what is given to you and for"
-        " reminders, and DIGEST for all else.",
+        "When you get mail about them; null when you have not chosen: then IMMEDIATE for what is given to you,"
+        " mentions and reminders, and DIGEST for all else.",
     )
 
 

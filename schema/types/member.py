@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from schema.inbox.notification import CalendarFeed, MailSettings, NotificationSetting
     from schema.rights import ViewerRights
 
+MENTIONS = "To mention a member, write `@` and the member's id, `@member_0192…`: they are notified."
+"""How texts mention members."""
+
 
 @strawberry.type(description="A person of your organisation: someone who can own leads and do tasks.")
 class Member(Node):

@@ -243,7 +243,7 @@ def upgrade() -> None:
         " WHERE closed_at IS NULL AND rotten_told_at IS NULL AND rot_check_at IS NULL"
     )
     # Notifications: what members are to know of, and what they chose.
-    reasons = "'ASSIGNED', 'STAGE_CHANGED_OF_YOURS', 'TASK_OVERDUE', 'REMINDER'"
+    reasons = "'ASSIGNED', 'MENTIONED', 'STAGE_CHANGED_OF_YOURS', 'TASK_OVERDUE', 'REMINDER'"
     op.execute(
         f"""
         CREATE TABLE notification (

@@ -83,6 +83,9 @@ def sentence(row: Row) -> str:
     match NotificationReason(row["reason"]):
         case NotificationReason.ASSIGNED:
             return f"{actor} gave you {what or f'{count} leads or tasks'}."
+        case NotificationReason.MENTIONED:
+            on = f" on {what}" if what else ""
+            return f"{actor} mentioned you{on}{f' {count} times' if count > 1 else ''}."
         case NotificationReason.STAGE_CHANGED_OF_YOURS:
             often = f" {count} times" if what and count > 1 else ""
             return f"{actor} moved {what or 'leads of yours'} to another stage{often}."

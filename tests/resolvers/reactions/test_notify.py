@@ -61,6 +61,44 @@ async def test_what_is_given_to_you(quiet: World) -> None:
     assert await inbox(world, MIA) == []
 
 
+async def log(world: World, body: str, **who: Any) -> str:
+    """An activity on Ada with this text."""
+    given = {"leadId": world["Ada"], "type": "NOTE", "subject": "Seen", "body": body}
+    made = await world.change("logActivity", given, "activity { id }", **who)
+    return made["activity"]["id"]  # type: ignore[no-any-return]
+
+
+async def test_who_is_mentioned(quiet: World) -> None:
+    """In the text of an activity or the notes of a task, by id; once, whatever the text becomes; never by yourself."""
+    rita, mia = (f"@{quiet[name]}" for name in ("rita", "mia"))
+    note = await log(quiet, f"{rita}, please see {rita}. Not @rita, @member_1 or {mia}0", **MIA)
+    await log(quiet, f"Note to self, {mia}", **MIA)
+    assert await inbox(quiet) == [("MENTIONED", 1, "Ada", None, "mia")]
+    assert await inbox(quiet, MIA) == []
+    changed = {"activityId": note, "body": f"Still for {rita}, and {mia}"}
+    await quiet.change("updateActivity", changed)
+    await quiet.change("updateActivity", {**changed, "subject": "Seen twice"})
+    assert await inbox(quiet) == [("MENTIONED", 1, "Ada", None, "mia")]
+    assert await inbox(quiet, MIA) == [("MENTIONED", 1, "Ada", None, "tester")]
+    call = await task(quiet, "Call", notes=f"With {rita} and {mia}", assigneeId=quiet["mia"])
+    await quiet.change("updateTask", {"taskId": call, "notes": f"With {rita}, {mia}"})
+    assert (await inbox(quiet))[1:] == [("MENTIONED", 1, None, "Call", "tester")]
+    assert (await inbox(quiet, MIA))[1:] == [("ASSIGNED", 1, None, "Call", "tester")]
+
+
+async def test_who_cannot_be_mentioned(quiet: World, strangers: World) -> None:
+    """Who left, members of others, and ids of anything else; and of hundreds, the first 50."""
+    await quiet.change("updateMember", {"memberId": quiet["mia"], "active": False})
+    others = [quiet["mia"], strangers["rita"], quiet["Bob"].replace("lead", "member"), quiet["Bob"]]
+    await log(quiet, " ".join(f"@{id}" for id in others))
+    unknown = [f"@member_{nth:08x}-0000-7000-8000-000000000000" for nth in range(50)]
+    await log(quiet, " ".join([*unknown, f"@{quiet['rita']}"]))
+    await make_notifications(quiet)
+    assert await quiet.database.pool.fetchval("SELECT count(*) FROM notification") == 0
+    await log(quiet, " ".join([*unknown[1:], f"@{quiet['rita']}"]))
+    assert await inbox(quiet) == [("MENTIONED", 1, "Ada", None, "tester")]
+
+
 async def test_what_happens_to_yours(quiet: World) -> None:
     """Bob is Rita's: she hears of moves by others, and once of moves that follow each other soon."""
     for stage, who in (("Talking", MIA), ("Offer", MIA), ("New", RITA)):

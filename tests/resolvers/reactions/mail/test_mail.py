@@ -188,3 +188,11 @@ async def test_a_mail_is_bounded(quiet: World, box: Mailbox) -> None:
     assert len(box.texts[0][1]) < 50_000
     await quiet.sql("UPDATE mail_due SET due_at = now()")
     assert await send_due(quiet, box) == [("DIGEST", "nothing_new")]
+
+
+async def test_a_mention_comes_at_once(quiet: World, box: Mailbox) -> None:
+    """With the record in whose text it is."""
+    note = {"leadId": quiet["Ada"], "type": "NOTE", "subject": "Seen", "body": f"For @{quiet['rita']}"}
+    await quiet.change("logActivity", note, **MIA)
+    assert await send_due(quiet, box) == [("IMMEDIATE", "sent")]
+    assert box.mails[0]["Subject"].endswith(": mia mentioned you on the lead “Ada”.")
