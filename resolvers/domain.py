@@ -9,8 +9,9 @@ from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.runs import WORK, run_ended
 from resolvers.changes.settle import settle
 from resolvers.changes.spans.beside import beside
+from resolvers.changes.tasks.day_reminders import DAY_REMINDER_TIMES
 from resolvers.changes.tasks.overdue import OVERDUE
-from resolvers.changes.tasks.reminders import REMINDERS
+from resolvers.changes.tasks.reminders import DAY_REMINDERS, REMINDERS
 from resolvers.reactions.notify import NOTIFICATIONS
 from resolvers.reads.events.news import KNOWN, NEWS
 from resolvers.reads.stage_totals import is_large
@@ -25,7 +26,7 @@ CRM = Domain(
     settle=settle,
     beside=beside,
     work=WORK,
-    by_time=(OVERDUE, REMINDERS, ROTTEN),
+    by_time=(OVERDUE, REMINDERS, DAY_REMINDER_TIMES, DAY_REMINDERS, ROTTEN),
     run_ended=run_ended,
     consumers=(NOTIFICATIONS,),
     news=NEWS,

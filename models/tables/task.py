@@ -33,7 +33,8 @@ class Task(Tenant, Stamped, Base):
     time zone. It is stored, not computed, so that the next task of a lead is one step down an index. `recurrence` is a
     rule of RFC 5545 for the tasks that follow this one; a subtask names its `parent_id`. `overdue_told_at` is when the
     event log recorded that the task is overdue, since it was last given a due time or reopened; `reminded_at`, when it
-    recorded that `remind_at` has come, since that, the due time, the assignee or the status last changed.
+    recorded that `remind_at` has come, since that, the due time, the assignee or the status last changed. Without
+    `remind_at`, a task that is due on a day is reminded of at `day_reminder_at`, which is found afterwards.
     """
 
     __tablename__ = "task"
@@ -61,6 +62,14 @@ class Task(Tenant, Stamped, Base):
             "task_remind_idx",
             *("remind_at", "org_id", "id"),
             postgresql_where=text("status = 'OPEN' AND reminded_at IS NULL AND remind_at IS NOT NULL"),
+        ),
+        Index(
+            "task_day_reminder_idx",
+            *("day_reminder_at", "org_id", "id"),
+            postgresql_where=text(
+                "status = 'OPEN' AND due_on IS NOT NULL AND assignee_id IS NOT NULL AND remind_at IS NULL"
+                " AND reminded_at IS NULL"
+            ),
         ),
         Index("task_lead_idx", "org_id", "lead_id", "id"),
         Index("task_assignee_idx", "org_id", "assignee_id", "status", "deadline", "id"),
@@ -90,6 +99,7 @@ class Task(Tenant, Stamped, Base):
     creator_id: Mapped[UUID | None]
     overdue_told_at: Mapped[datetime | None]
     reminded_at: Mapped[datetime | None]
+    day_reminder_at: Mapped[datetime | None]
 
 
 class TaskDependency(Base):

@@ -25,7 +25,10 @@ class TaskFields:
     due_on: Date | None = optional(
         "The day it is due on, all day: until that day ends in the assignee's time zone. Instead of `dueAt`."
     )
-    remind_at: DateTime | None = optional("When to remind the assignee: then they are notified.")
+    remind_at: DateTime | None = optional(
+        "When to remind the assignee: then they are notified. Without it, and with `dueOn`, they are reminded at 09:00"
+        " of that day, or at a time that they chose."
+    )
     assignee_id: strawberry.ID | None = optional(
         "The assignee; null for nobody. If omitted for a new task, the owner of the lead, or you.",
         id="member",

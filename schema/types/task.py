@@ -38,7 +38,9 @@ class Task(Node):
     )
     overdue: bool = read(tasks.overdue, "Whether it is overdue: open, and past its deadline.")
     remind_at: DateTime | None = column(
-        "remind_at", "When to remind the assignee: then they are notified, and there is an event TASK_REMINDED."
+        "remind_at",
+        "When to remind the assignee: then they are notified, and there is an event TASK_REMINDED. Without it, the"
+        " assignee of a task that is due on a day is reminded at 09:00 of that day, or at a time that they chose.",
     )
     recurrence: str | None = column(
         "recurrence",

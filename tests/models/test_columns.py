@@ -64,6 +64,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "creator_id": "the caller",
         "overdue_told_at": "when the event log said that it is overdue",
         "reminded_at": "when the event log said that its reminder came",
+        "day_reminder_at": "when its reminder comes if it is due on a day, found afterwards",
     },
     "activity": {**STAMPS, "author_id": "the caller"},
     "contact": {

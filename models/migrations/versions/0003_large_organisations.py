@@ -339,10 +339,19 @@ def upgrade() -> None:
     op.execute("CREATE INDEX mail_due_org_idx ON mail_due (org_id, due_at) WHERE due_at IS NOT NULL")
     # Reminders come from now on; those whose time has passed before count as if they had come.
     op.execute("ALTER TABLE task ADD COLUMN reminded_at TIMESTAMP WITH TIME ZONE")
-    op.execute("UPDATE task SET reminded_at = remind_at WHERE remind_at < now()")
+    op.execute("ALTER TABLE task ADD COLUMN day_reminder_at TIMESTAMP WITH TIME ZONE")
+    op.execute(
+        "UPDATE task SET reminded_at = coalesce(remind_at, now())"
+        " WHERE remind_at < now() OR (remind_at IS NULL AND due_on <= current_date)"
+    )
     op.execute(
         "CREATE INDEX task_remind_idx ON task (remind_at, org_id, id)"
         " WHERE status = 'OPEN' AND reminded_at IS NULL AND remind_at IS NOT NULL"
+    )
+    op.execute(
+        "CREATE INDEX task_day_reminder_idx ON task (day_reminder_at, org_id, id)"
+        " WHERE status = 'OPEN' AND due_on IS NOT NULL AND assignee_id IS NOT NULL AND remind_at IS NULL"
+        " AND reminded_at IS NULL"
     )
     # Calendar feeds of members' tasks.
     op.execute(

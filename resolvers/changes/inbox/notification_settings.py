@@ -14,6 +14,7 @@ from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.text import spelled
 from models.tables.notification import NotificationReason
 from resolvers.changes.inbox.mail_due import rearm
+from resolvers.changes.tasks.day_reminders import FIND_AGAIN
 
 MOST_TIMES = 6
 """Digests of a day."""
@@ -82,6 +83,8 @@ async def set_notification_settings(
         _expect_loud(present, spelled(next(iter(wanted))))
         await change.run(SET_TIMES, member_id=change.actor_id, **present)
         await rearm(change, change.actor_id)
+        if "all_day_reminder_at" in wanted:
+            await change.run(FIND_AGAIN, member_id=change.actor_id)
     shown = [stored[reason] for reason in sorted(stored)]
     return {"settings": shown, "mail_settings": present, "mail_is_sent": change.outlet.mail}
 

@@ -82,7 +82,7 @@ MOVE_DEADLINES = Statement(
     text(
         """
         UPDATE task SET deadline = CAST(due_on + 1 AS timestamp) AT TIME ZONE CAST(:time_zone AS text),
-            updated_at = statement_timestamp(), version = version + 1
+            day_reminder_at = NULL, updated_at = statement_timestamp(), version = version + 1
         WHERE org_id = :org_id AND assignee_id = :id AND status = 'OPEN' AND due_on IS NOT NULL
         """
     ).bindparams(ORG)

@@ -21,7 +21,7 @@ NO_LEAD: Mapping[str, Any] = dict.fromkeys(("id", "owner_id", "pipeline_id", "st
 REASSIGN_TASKS = Statement(
     text(
         """
-        UPDATE task SET assignee_id = given.assignee_id, reminded_at = NULL,
+        UPDATE task SET assignee_id = given.assignee_id, reminded_at = NULL, day_reminder_at = NULL,
             deadline = CASE
                 WHEN due_on IS NULL THEN due_at
                 ELSE CAST(due_on + 1 AS timestamp) AT TIME ZONE coalesce(

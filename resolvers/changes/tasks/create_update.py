@@ -25,17 +25,19 @@ from resolvers.changes.tasks.subtasks import expect_parent
 ABOUT = ("lead_id", "contact_id", "customer_id")
 """The records that a task is about; its subtasks and follow-ups are about the same."""
 
-MAKE_TASK = FIELDS.make(
-    "deadline", "creator_id", default=("status", "completed_at", "outcome", "overdue_told_at", "reminded_at")
-)
+UNTIL_THEN = ("overdue_told_at", "reminded_at", "day_reminder_at")
+"""The columns that time fills in."""
+
+MAKE_TASK = FIELDS.make("deadline", "creator_id", default=("status", "completed_at", "outcome", *UNTIL_THEN))
 
 RECORDED = {
     "overdue_told_at": {"due_at", "due_on"},
     "reminded_at": {"remind_at", "due_at", "due_on", "assignee_id"},
+    "day_reminder_at": {"remind_at", "due_at", "due_on", "assignee_id"},
 }
-"""What the event log recorded of a task, and the fields after whose change it is recorded again."""
+"""What the event log recorded of a task, and when it is to; and the fields after whose change it is recorded again."""
 
-REVISE_TASK = FIELDS.revise("deadline", "overdue_told_at", "reminded_at")
+REVISE_TASK = FIELDS.revise("deadline", *UNTIL_THEN)
 
 DELETE_TASK = Statement(text("DELETE FROM task WHERE org_id = :org_id AND id = :id").bindparams(ORG))
 """Foreign keys delete its subtasks and dependencies, too."""

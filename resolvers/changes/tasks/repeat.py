@@ -39,7 +39,7 @@ FOLLOWING = inserted(
         **{name: f"following.{name}" for name in DIFFERENT},
     },
     # A subtask does not repeat.
-    default=("parent_id", "status", "completed_at", "outcome", "overdue_told_at", "reminded_at"),
+    default=("parent_id", "status", "completed_at", "outcome", "overdue_told_at", "reminded_at", "day_reminder_at"),
 )
 
 REPEAT = Statement(

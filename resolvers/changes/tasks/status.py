@@ -35,7 +35,8 @@ BEGIN_AGAIN = Statement(
     text(
         """
         UPDATE task SET status = 'OPEN', completed_at = NULL, outcome = NULL, deadline = :deadline,
-            overdue_told_at = NULL, reminded_at = NULL, updated_at = statement_timestamp(), version = version + 1
+            overdue_told_at = NULL, reminded_at = NULL, day_reminder_at = NULL, updated_at = statement_timestamp(),
+            version = version + 1
         WHERE org_id = :org_id AND id = :id
         """
     ).bindparams(ORG)

@@ -30,6 +30,8 @@ SEVERAL: Mapping[str, str] = {
     "resolvers.changes.created_values.UNFILLED": "the same, of events; at the start",
     "resolvers.changes.spans.backfill.UNKNOWN": "the same, of spans; at the start",
     "resolvers.changes.tasks.reminders.DUE": "which organisations have reminders that came due",
+    "resolvers.changes.tasks.reminders.DAY_DUE": "the same, of tasks that are due on a day",
+    "resolvers.changes.tasks.day_reminders.WITHOUT_TIME": "which organisations have days to remind of",
     "resolvers.reactions.webhooks.leases.DUE": "which webhooks have something to send; each second",
     "resolvers.reactions.webhooks.leases.ACTIVE": "which organisations have webhooks; each second",
     "resolvers.reactions.webhooks.leases.HELD": "whether webhooks that are sent to have changed; each second",

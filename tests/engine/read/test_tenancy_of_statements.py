@@ -46,6 +46,8 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.created_values.UNFILLED": ["event_log event_log"],
     "resolvers.changes.spans.backfill.UNKNOWN": ["event_log event_log", "lead lead"],
     "resolvers.changes.tasks.reminders.DUE": ["task task"],
+    "resolvers.changes.tasks.reminders.DAY_DUE": ["task task"],
+    "resolvers.changes.tasks.day_reminders.WITHOUT_TIME": ["task task"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
     "resolvers.changes.leads.rotten.DUE": ["stage stage", "lead lead"],
     "resolvers.reactions.mail.claims.DUE_MAIL": ["mail_due mail_due", "organisation organisation"],

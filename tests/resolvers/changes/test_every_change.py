@@ -21,8 +21,8 @@ RECORDS = ("pipeline", "stage", "lead", "task", "activity", "contact", "customer
 
 FOLLOWING = frozenset(
     (
-        "created_at updated_at version rank position deadline overdue_told_at reminded_at is_default stage_entered_at"
-        " last_activity_at has_open_task rotten_told_at rot_check_at turn"
+        "created_at updated_at version rank position deadline overdue_told_at reminded_at day_reminder_at is_default"
+        " stage_entered_at last_activity_at has_open_task rotten_told_at rot_check_at turn"
         " qualified_at disqualified_at converted_at converted_from_id closed_at"
         " finished_at due_at completed_at archived_at deleted_at words sort_key"
         " name_key domain_key email_key"
