@@ -114,6 +114,7 @@ async def notify(connection: Connection, org_id: UUID, events: Sequence[Row]) ->
     news = await _wanted(connection, org_id, news) if news else []
     if not news:
         return False
+    await arm(connection, org_id, news)
     first = min(news, key=lambda one: one.number)
     recent = await RECENT.all(
         connection,
@@ -126,7 +127,6 @@ async def notify(connection: Connection, org_id: UUID, events: Sequence[Row]) ->
     for statement, stored in ((ADD, False), (JOIN, True)):
         if chosen := [one for one in made if one.stored is stored]:
             await statement.run(connection, org_id=org_id, **_values(chosen))
-    await arm(connection, org_id, made)
     return True
 
 

@@ -68,6 +68,8 @@ async def set_notification_settings(
     Raises `Refused` INVALID: a reason is named twice, a time is none, or digests would come in quiet hours.
     """
     chosen, wanted = tidy_settings({"settings": settings, **times})
+    if "all_day_reminder_at" in wanted:
+        await change.run(FIND_AGAIN, member_id=change.actor_id)
     await change.run(LOCK_SELF, id=change.actor_id)
     stored = {row["reason"]: dict(row) for row in await change.all(CHOSEN, member_id=change.actor_id)}
     if chosen:
@@ -83,8 +85,6 @@ async def set_notification_settings(
         _expect_loud(present, spelled(next(iter(wanted))))
         await change.run(SET_TIMES, member_id=change.actor_id, **present)
         await rearm(change, change.actor_id)
-        if "all_day_reminder_at" in wanted:
-            await change.run(FIND_AGAIN, member_id=change.actor_id)
     shown = [stored[reason] for reason in sorted(stored)]
     return {"settings": shown, "mail_settings": present, "mail_is_sent": change.outlet.mail}
 

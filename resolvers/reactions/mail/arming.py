@@ -14,7 +14,7 @@ from engine.read.rows import ORG
 from models.database import Connection, Statement
 from models.rules.clock.mail_times import MailTimes
 from models.tables.notification import MAILED_BY_DEFAULT, MailChannel
-from resolvers.reactions.joining import Joined
+from resolvers.reactions.reasons import Noted
 
 DEFAULT_CHANNELS = " ".join(f"WHEN '{reason}' THEN '{channel}'" for reason, channel in MAILED_BY_DEFAULT.items())
 
@@ -68,14 +68,15 @@ ARM = Statement(
 name everything. Rows come in one order, in which all processes lock them."""
 
 
-async def arm(connection: Connection, org_id: UUID, made: Sequence[Joined]) -> None:
-    """Note when the mails are due that are to name these notifications."""
+async def arm(connection: Connection, org_id: UUID, news: Sequence[Noted]) -> None:
+    """Note when the mails are due that are to name these notifications, which are not made yet: the rows of mail are
+    locked before those of notifications."""
     found = await WANTED_MAIL.all(
         connection,
         org_id=org_id,
-        members=[one.member_id for one in made],
-        reasons=[one.reason.value for one in made],
-        numbers=[one.number for one in made],
+        members=[one.member_id for one in news],
+        reasons=[one.reason.value for one in news],
+        numbers=[one.number for one in news],
     )
     if not found:
         return

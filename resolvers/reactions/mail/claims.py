@@ -1,7 +1,7 @@
 """Which mails are due, and who sends them: each is sent once or not at all.
 
 claim     a process takes some that are due, each by a claim of its own and for the time of a lease
-settle    right before the text goes to the server, in one transaction: the mail is no longer due, and what it names is
+settle    right before the text goes to the server, in one statement: the mail is no longer due, and what it names is
           no longer new; only if the claim still holds
 return    nothing was sent: it is due again, at once or after a pause
 
@@ -10,16 +10,17 @@ the server reads the text, may lose the mail: it counts as sent, because sending
 process that comes back after its lease has ended settles nothing, so it sends nothing.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Text, Uuid, bindparam, text
+from sqlalchemy import BigInteger, Boolean, Integer, Text, Uuid, bindparam, text
 
+from engine.change.records import IDS
 from engine.change.shards import CLOCK
 from engine.read.rows import ORG
-from models.database import Connection, Database, Row, Statement
+from models.database import Database, Row, Statement
 from models.tables.base import new_id
 from models.timeouts import BACKGROUND
 
@@ -33,7 +34,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3_600.0
 """Seconds before it is tried again; doubled with each failure."""
 
 CHANNEL, CLAIM = bindparam("channel", type_=Text()), bindparam("claim", type_=Uuid())
-MEMBER = bindparam("member_id", type_=Uuid())
+MEMBER, NUMBER = bindparam("member_id", type_=Uuid()), bindparam("number", type_=BigInteger())
 
 _FREE = "(mail_due.free_at IS NULL OR mail_due.free_at <= statement_timestamp())"
 
@@ -69,37 +70,37 @@ LOCK_DUE_MAIL = Statement(
     ).bindparams(ORG, CLAIM, bindparam("size", type_=Integer()))
 )
 
-LOCK_NAMED_NEWS = Statement(
+LOCK_AND_SETTLE = Statement(
     text(
         """
-        WITH held AS MATERIALIZED (
+        WITH mine AS MATERIALIZED (
+            SELECT member_id, channel FROM mail_due
+            WHERE org_id = :org_id AND member_id = :member_id AND channel = :channel AND claim = :claim AND (
+                NOT :sending OR EXISTS (
+                    SELECT FROM member WHERE member.org_id = :org_id AND member.id = :member_id AND member.active
+                )
+            )
+            FOR NO KEY UPDATE OF mail_due
+        ), held AS MATERIALIZED (
             SELECT notification.id, named.number
-            FROM notification JOIN unnest(CAST(:ids AS uuid[]), CAST(:numbers AS bigint[])) AS named (id, number)
+            FROM mine JOIN notification ON notification.org_id = :org_id AND notification.member_id = mine.member_id
+            JOIN unnest(CAST(:ids AS uuid[]), CAST(:numbers AS bigint[])) AS named (id, number)
                 ON named.id = notification.id
-            WHERE notification.org_id = :org_id AND notification.member_id = :member_id
             ORDER BY notification.number, notification.id FOR NO KEY UPDATE OF notification
+        ), named AS (
+            UPDATE notification SET mailed = held.number FROM held
+            WHERE notification.org_id = :org_id AND notification.id = held.id
         )
-        UPDATE notification SET mailed = held.number FROM held
-        WHERE notification.org_id = :org_id AND notification.id = held.id
-        """
-    ).bindparams(ORG, MEMBER)
-)
-"""Note that a mail names these, as they were then; with numbers of 0, that none does. They are locked before the mail,
-in the order in which the consumer locks them."""
-
-SETTLE = Statement(
-    text(
-        """
         UPDATE mail_due SET claim = NULL, free_at = NULL, failures = 0,
-            due_at = CASE WHEN number > :number THEN CAST(:next_at AS timestamptz) END
-        WHERE org_id = :org_id AND member_id = :member_id AND channel = :channel AND claim = :claim
-        RETURNING EXISTS (
-            SELECT FROM member WHERE member.org_id = :org_id AND member.id = :member_id AND member.active
-        ) AS active
+            due_at = CASE WHEN mail_due.number > :number THEN CAST(:next_at AS timestamptz) END
+        FROM mine
+        WHERE mail_due.org_id = :org_id AND mail_due.member_id = mine.member_id AND mail_due.channel = mine.channel
+        RETURNING mail_due.member_id
         """
-    ).bindparams(ORG, MEMBER, CHANNEL, CLAIM, bindparam("number", type_=BigInteger()))
+    ).bindparams(ORG, MEMBER, CHANNEL, CLAIM, IDS, NUMBER, bindparam("sending", type_=Boolean()))
 )
-"""The mail is sent, or there is nothing to send. What came since it was claimed makes another one due."""
+"""The mail is sent, or there is nothing to send; it names these notifications, as they were then. What came since it
+was claimed makes another one due. Rows are locked in the order in which the consumer of notifications locks them."""
 
 RETURN = Statement(
     text(
@@ -112,6 +113,12 @@ RETURN = Statement(
     ).bindparams(ORG, MEMBER, CHANNEL, CLAIM, bindparam("failures", type_=Integer()))
 )
 """The mail was not sent, before it was settled or after."""
+
+NEW_AGAIN = Statement(
+    text(
+        "UPDATE notification SET mailed = 0 WHERE org_id = :org_id AND member_id = :member_id AND id = ANY(:ids)"
+    ).bindparams(ORG, MEMBER, IDS)
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ class ClaimLost(Exception):
 async def claim_mails(database: Database, org_id: UUID, size: int) -> list[ClaimedMail]:
     """Claim up to so many mails of an organisation that are due."""
     claim = new_id()
-    async with database.transaction(BACKGROUND) as connection:
+    async with database.acquire() as connection:
         found = await LOCK_DUE_MAIL.all(connection, org_id=org_id, claim=claim, size=size)
     mails = [ClaimedMail(org_id, claim, **row) for row in found]
     return sorted(mails, key=lambda mail: (mail.due_at, mail.member_id, mail.channel))
@@ -149,29 +156,28 @@ async def settle_mail(
     What came since is due at `next_at`. Raises `ClaimLost`, also when it is `sending` to a member who has left; then
     nothing is written, and nothing may be sent.
     """
-    async with database.transaction(BACKGROUND) as connection:
-        if news:
-            await _name(connection, mail, [row["id"] for row in news], [row["number"] for row in news])
-        settled = await SETTLE.first(
+    async with database.acquire() as connection:
+        settled = await LOCK_AND_SETTLE.first(
             connection,
             org_id=mail.org_id,
             member_id=mail.member_id,
             channel=mail.channel,
             claim=mail.claim,
+            sending=sending,
+            ids=[row["id"] for row in news],
+            numbers=[row["number"] for row in news],
             number=mail.number,
             next_at=next_at,
         )
-        if settled is None or (sending and not settled["active"]):
-            raise ClaimLost
+    if settled is None:
+        raise ClaimLost
 
 
-async def return_mail(database: Database, mail: ClaimedMail, news: Sequence[Row] = (), *, failed: bool) -> None:
+async def return_mail(database: Database, mail: ClaimedMail, news: Collection[Row] = (), *, failed: bool) -> None:
     """Make a mail due again that was not sent, after a pause if it has `failed` itself. The notifications are those
     that it was settled with."""
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**mail.failures) if failed else None
     async with database.transaction(BACKGROUND) as connection:
-        if news:
-            await _name(connection, mail, [row["id"] for row in news], [0] * len(news))
         await RETURN.run(
             connection,
             org_id=mail.org_id,
@@ -182,7 +188,6 @@ async def return_mail(database: Database, mail: ClaimedMail, news: Sequence[Row]
             due_at=mail.due_at,
             failures=mail.failures + failed,
         )
-
-
-async def _name(connection: Connection, mail: ClaimedMail, ids: Sequence[UUID], numbers: Sequence[int]) -> None:
-    await LOCK_NAMED_NEWS.run(connection, org_id=mail.org_id, member_id=mail.member_id, ids=ids, numbers=numbers)
+        if news:
+            ids = [row["id"] for row in news]
+            await NEW_AGAIN.run(connection, org_id=mail.org_id, member_id=mail.member_id, ids=ids)

@@ -29,7 +29,7 @@ from resolvers.reactions.mail.contents import MailContent, mail_contents
 
 log = logging.getLogger("dealboard.mail")
 
-BATCH = 20
+BATCH = 50
 """Mails that are claimed at once."""
 
 
