@@ -1,7 +1,7 @@
 """The text of a mail: plain, and the same as simple HTML. It is bounded, whatever the records are called.
 
-What people typed cannot become a header or markup: texts are put on one line, headers are folded and encoded by the
-standard library, and the HTML is escaped. The rest of the message is written out, which takes a third of the time.
+What people typed cannot become a header or markup: texts are put on one line, headers are encoded by the standard
+library, and the HTML is escaped. The rest of the message is written out, which takes a third of the time.
 """
 
 import unicodedata
@@ -9,9 +9,8 @@ from binascii import b2a_qp
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
-from email.policy import SMTP
-from email.utils import format_datetime
+from email.header import Header
+from email.utils import format_datetime, formataddr
 from hashlib import sha256
 from html import escape
 from uuid import UUID
@@ -32,6 +31,9 @@ SETTINGS_PATH = "/settings/notifications"
 
 JOINERS = "\u200c\u200d"
 """Invisible characters that belong to words of some languages, and to emoji."""
+
+HEADER_LINE = 64
+"""Characters of a line of a header, after its name."""
 
 BOUNDARY = "=_dealboard"
 """What separates the parts of a message (RFC 2045, section 6.7, suggests it)."""
@@ -66,9 +68,9 @@ def compose(content: MailContent, sender: MailSender) -> bytes:
         news.append(TextLine(f"And {more} more."))
     parts = [*_tasks(content, sender), ("New", news)]
     headers = (
-        _header("From", Address(_line(sender.name), addr_spec=sender.address)),
-        _header("To", Address(_line(content.name), addr_spec=content.email)),
-        _header("Subject", f"{_line(content.organisation)}: {_subject(content)}"),
+        f"From: {formataddr((_name(sender.name), sender.address))}\r\n",
+        f"To: {formataddr((_name(content.name), content.email or ''))}\r\n",
+        f"Subject: {header_text(f'{_line(content.organisation)}: {_subject(content)}')}\r\n",
         f"Date: {format_datetime(content.mail.now)}\r\n",
         f"Message-ID: <{_identity(content)}@{sender.address.rpartition('@')[2]}>\r\n",
         "Auto-Submitted: auto-generated\r\n",
@@ -80,10 +82,17 @@ def compose(content: MailContent, sender: MailSender) -> bytes:
     return "".join((*headers, _part("plain", plain), _part("html", html), f"--{BOUNDARY}--\r\n")).encode("ascii")
 
 
-def _header(name: str, value: str | Address) -> str:
-    """A header with what people typed: folded and encoded by the standard library, which refuses line breaks."""
-    folded: str = SMTP.header_factory(name, value).fold(policy=SMTP)
-    return folded
+def _name(text: str) -> str:
+    """A name before an address, which no reader takes for an encoded word."""
+    return _line(text).replace("=?", "= ?")
+
+
+def header_text(text: str) -> str:
+    """A line of text as the value of a header: as it is, or encoded and folded. What looks like an encoded word is text
+    as well, so it is encoded once more: decoded, it could be a line break."""
+    if text.isascii() and "=?" not in text and len(text) <= HEADER_LINE:
+        return text
+    return Header(text, "utf-8", HEADER_LINE).encode(linesep="\r\n")
 
 
 def _part(subtype: str, text: str) -> str:
