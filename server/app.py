@@ -155,9 +155,7 @@ async def start_engine(
         Feed.open(
             database, domain, settings.event_poll_seconds, wakeups, metrics.delivered, settings.max_streams_per_member
         ) as feed,
-        beside_requests(
-            settings, database, feed, metrics.lagged, metrics.count_runs, metrics.leased, metrics.mail
-        ),
+        beside_requests(settings, database, feed, metrics.lagged, metrics.count_runs, metrics.leased, metrics.mail),
     ):
         engine = Engine(
             graphql_schema,

@@ -26,7 +26,7 @@ from engine.outgoing.mail import (
     MailUnreachable,
     mail_server,
 )
-from tests.support.servers.smtp import mailbox
+from tests.support.mail.smtp import mailbox
 
 FROM, TO = "crm@acme.test", "rita@acme.test"
 

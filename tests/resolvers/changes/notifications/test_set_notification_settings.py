@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.support.mail.mailing import all_due, due, nothing_new
 from tests.support.recipes import make_notifications
-from tests.support.servers.mailing import all_due, due, nothing_new
 from tests.support.world import MIA, RITA, World
 
 SHOW = "settings { reason inApp }"

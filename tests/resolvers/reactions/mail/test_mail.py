@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.mail.mailing import due, nothing_new, said, send_due
+from tests.support.mail.smtp import Mailbox, mailbox
 from tests.support.recipes import make_notifications, task
-from tests.support.servers.mailing import due, nothing_new, said, send_due
-from tests.support.servers.smtp import Mailbox, mailbox
 from tests.support.world import MIA, RITA, World
 
 

@@ -12,9 +12,9 @@ from models import organisation_id
 from resolvers.reactions.mail.claims import ClaimLost, claim_mails, return_mail, settle_mail
 from resolvers.reactions.mail.contents import mail_contents
 from resolvers.reactions.mail.lane import MailLane
+from tests.support.mail.mailing import SENDER, Outcomes, all_due, due, nothing_new, said, send_due
+from tests.support.mail.smtp import Mailbox, mailbox
 from tests.support.recipes import make_notifications
-from tests.support.servers.mailing import SENDER, Outcomes, all_due, due, nothing_new, said, send_due
-from tests.support.servers.smtp import Mailbox, mailbox
 from tests.support.world import MIA, World
 
 SOON = datetime(2100, 1, 1, tzinfo=UTC)

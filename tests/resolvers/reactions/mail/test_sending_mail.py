@@ -18,8 +18,8 @@ from models.tables.base import new_id, organisation_id
 from resolvers.reactions.mail import sending
 from resolvers.reactions.mail.sending import sending_mail
 from tests.support.consuming import until, until_so
-from tests.support.servers.mailing import SENDER, Outcomes
-from tests.support.servers.smtp import mailbox
+from tests.support.mail.mailing import SENDER, Outcomes
+from tests.support.mail.smtp import mailbox
 
 
 async def add_due(database: Database, key: str, members: int, *, suspended: bool = False) -> None:

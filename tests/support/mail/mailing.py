@@ -7,8 +7,8 @@ from engine.outgoing.mail import MailLine, mail_server
 from models import organisation_id
 from resolvers.reactions.mail.composing import MailSender
 from resolvers.reactions.mail.lane import MailLane, MailOutcome, Unwatched
+from tests.support.mail.smtp import Mailbox
 from tests.support.recipes import make_notifications
-from tests.support.servers.smtp import Mailbox
 from tests.support.world import World
 
 SENDER = MailSender("Dealboard", "crm@dealboard.test", "https://app.test")
