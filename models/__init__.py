@@ -9,6 +9,7 @@ from models.tables.base import Base, new_id, organisation_id, utc_now
 from models.tables.contact import Contact, Customer
 from models.tables.event import Event, EventLog, ImportedFile, Outcome
 from models.tables.forecast.exchange_rate import ExchangeRate, RateSource
+from models.tables.forecast.quota import ForecastSubmission, Quota
 from models.tables.lead import Lead, LeadSearch, StageChange
 from models.tables.member import Member
 from models.tables.merged_record import FormerKey, MergedRecord
@@ -52,6 +53,7 @@ __all__ = [
     "Event",
     "EventLog",
     "ExchangeRate",
+    "ForecastSubmission",
     "FormerKey",
     "ImportedFile",
     "Lane",
@@ -76,6 +78,7 @@ __all__ = [
     "Pool",
     "PoolMember",
     "PoolStrategy",
+    "Quota",
     "RateSource",
     "Role",
     "RoutingDay",

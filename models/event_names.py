@@ -63,6 +63,7 @@ class EventType(Described):
     POOL_UPDATED = "pool.updated", "A pool changed."
     POOL_DELETED = "pool.deleted", "A pool was deleted."
     ORGANISATION_UPDATED = "organisation.updated", "Settings of your organisation changed."
+    FORECAST_SUBMITTED = "forecast.submitted", "Somebody said what a member or a pool will win in a period."
     RUN_ENDED = "run.ended", "A run has ended: it has finished, has failed or was cancelled."
     RUN_RETRIED = "run.retried", "Somebody had a run tried again that had failed."
     IMPORT_FINISHED = "import.finished", "An import of a file into a pipeline has finished."

@@ -196,6 +196,19 @@ class Reordered(EventData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForecastSubmitted(EventData):
+    """What was said: of which member or pool, for which period, how much, and a note. The actor said it."""
+
+    type: Literal[EventType.FORECAST_SUBMITTED] = EventType.FORECAST_SUBMITTED
+    member_id: str | None
+    pool_id: str | None
+    period: str
+    currency: str
+    value: str
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunEnded(EventData):
     """How the run ended, FINISHED, FAILED or CANCELLED, and why it failed."""
 

@@ -18,6 +18,7 @@ from schema.changes.tasks import TaskMutations
 from schema.changes.webhooks import WebhookMutations
 from schema.forecast.categories import ForecastCategoryMutations
 from schema.forecast.exchange_rates import ExchangeRateMutations
+from schema.forecast.quotas import QuotaMutations
 from schema.inbox.changes import NotificationMutations
 from schema.types.lost_reason import LostReasonMutations
 
@@ -45,5 +46,6 @@ class Mutation(
     OrganisationMutations,
     ForecastCategoryMutations,
     ExchangeRateMutations,
+    QuotaMutations,
 ):
     pass

@@ -9,6 +9,8 @@ import resolvers.reads.events.subscriptions
 import resolvers.reads.events.timelines
 import resolvers.reads.events.webhooks
 import resolvers.reads.forecast.exchange_rates
+import resolvers.reads.forecast.forecast
+import resolvers.reads.forecast.quotas
 import resolvers.reads.inbox.notifications
 import resolvers.reads.lead_lists
 import resolvers.reads.leads
@@ -31,6 +33,8 @@ from schema.filters.event import EventFilter
 from schema.filters.lead import LeadFilter, LeadOrder
 from schema.filters.task import TaskFilter, TaskOrder
 from schema.forecast.exchange_rates import ExchangeRate
+from schema.forecast.forecast import ARGUMENTS, CONVERTED, Forecast
+from schema.forecast.quotas import PERIOD, ForecastSubmission, Quota
 from schema.inbox.notification import Notification
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
@@ -172,6 +176,29 @@ class Query:
         arguments={"on": Argument(Date | None, "The day. Without it, today in the organisation's time zone.")},
         role=Role.VIEWER,
         rows=40,
+    )
+    forecast: Forecast = read(
+        resolvers.reads.forecast.forecast.forecast,
+        "What was won and what is expected in a period, compared with quotas.",
+        arguments={**ARGUMENTS, **CONVERTED},
+        role=Role.VIEWER,
+    )
+    quotas: list[Quota] = read(
+        resolvers.reads.forecast.quotas.quotas,
+        "What members and pools are to win in the months of a period, by month.",
+        arguments={"period": Argument(str, PERIOD)},
+        role=Role.VIEWER,
+        rows=50,
+    )
+    forecast_submissions: Connection[ForecastSubmission] = connection(
+        resolvers.reads.forecast.quotas.submissions,
+        "What members said that they or their pools will win, newest first. Nothing of it is ever changed.",
+        filters={
+            "member_id": Argument(strawberry.ID | None, "Only those of this member."),
+            "pool_id": Argument(strawberry.ID | None, "Only those of this pool."),
+            "period": Argument(str | None, "Only those for this period, as it was named: `2026-11` or `FY2026-Q1`."),
+        },
+        role=Role.VIEWER,
     )
     notifications: Connection[Notification] = connection(
         resolvers.reads.inbox.notifications.notifications,

@@ -4,6 +4,7 @@ import strawberry
 
 import resolvers.reads.events.board_events
 import resolvers.reads.events.subscriptions
+import resolvers.reads.forecast.changed
 import resolvers.reads.inbox.notified
 from engine.publish.fields import Argument
 from engine.publish.fields import events as live
@@ -11,6 +12,7 @@ from models.event_types import EventType
 from models.rules.roles import Role
 from schema.filters.event import CONCERNS
 from schema.filters.lead import LeadFilter
+from schema.forecast.forecast import ARGUMENTS, ForecastChanged
 from schema.inbox.notification import Notified
 from schema.types.board import BoardChanged
 from schema.types.event import StageChanged
@@ -71,5 +73,12 @@ class Subscription:
             "filter": Argument(LeadFilter | None, "Only the cards that match this filter are on the board."),
             "after": FILTERS["after"],
         },
+        role=Role.VIEWER,
+    )
+    forecast_changed: ForecastChanged = live(
+        resolvers.reads.forecast.changed.forecast_changes,
+        "What a forecast shows after each change that it may depend on, in each currency. Subscribe after the `cursor` "
+        "of the `forecast`. What changes by time alone, when a day has passed, is no event.",
+        arguments={**ARGUMENTS, "after": FILTERS["after"]},
         role=Role.VIEWER,
     )

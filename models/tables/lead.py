@@ -94,6 +94,9 @@ class Lead(Tenant, Stamped, Base):
         ),
         Index("lead_rot_check_idx", "rot_check_at", "org_id", postgresql_where=text("rot_check_at IS NOT NULL")),
         Index("lead_close_date_idx", "org_id", "expected_close_date", "id"),
+        # What a forecast counts: open leads by when they are expected, closed ones by when they were closed.
+        Index("lead_expected_idx", "org_id", "expected_close_date", postgresql_where=text("closed_at IS NULL")),
+        Index("lead_closed_idx", "org_id", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     )
 
     pipeline_id: Mapped[UUID]

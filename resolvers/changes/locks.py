@@ -58,6 +58,8 @@ ORDER = (
     "muted_record",
     "calendar_feed",
     "exchange_rate",
+    "quota",
+    "forecast_submission",
     "event_log",
     "stage_total",
     "lead_span",

@@ -161,6 +161,24 @@ class ActivityDeleted(ActivityEvent):
     subject: str | None = read(event_fields.text(EventType.ACTIVITY_DELETED, "subject"), "The subject it had.")
 
 
+@of(EventType.FORECAST_SUBMITTED)
+class ForecastSubmitted(Event):
+    member: Member | None = read(
+        event_fields.named(EventType.FORECAST_SUBMITTED, "member_id", models.Member),
+        "The member who will win it; null when it is a pool's.",
+    )
+    pool: Pool | None = read(
+        event_fields.named(EventType.FORECAST_SUBMITTED, "pool_id", models.Pool),
+        "The pool that will win it; null when it is a member's.",
+    )
+    period: str | None = read(event_fields.text(EventType.FORECAST_SUBMITTED, "period"), "The period.")
+    currency: str | None = read(
+        event_fields.text(EventType.FORECAST_SUBMITTED, "currency"), "The currency, as an ISO 4217 code."
+    )
+    value: str | None = read(event_fields.text(EventType.FORECAST_SUBMITTED, "value"), "How much will be won.")
+    note: str | None = read(event_fields.text(EventType.FORECAST_SUBMITTED, "note"), "Why.")
+
+
 @of(EventType.IMPORT_FINISHED)
 class ImportFinished(Event):
     pipeline: Pipeline | None = to_one(models.Pipeline, "pipeline_id", "The pipeline that the file was imported into.")

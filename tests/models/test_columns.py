@@ -97,6 +97,11 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
         "position": "the list's order",
         "archived_at": "setLostReasons, when it is no longer in the list",
     },
+    "forecast_submission": {
+        **KEYS,
+        "submitted_by_id": "the caller",
+        "submitted_at": "when it was submitted",
+    },
     "webhook": {
         **STAMPS,
         "url": "the input's, of which events hold the host alone",
@@ -116,6 +121,7 @@ FOLLOWING: Mapping[str, str] = {
     "mail_due": "when the next mail of each member is due",
     "calendar_feed": "createCalendarFeed, rotateCalendarFeed, deleteCalendarFeed",
     "exchange_rate": "setExchangeRates, importExchangeRates",
+    "quota": "setQuotas",
     "consumer": "how far consumers of the event log are",
     "outcome": "results of changes by their idempotency keys",
     "imported_file": "up to where files were imported lately",
@@ -152,6 +158,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "pool": ("createPool", "updatePool"),
     "routing_rule": ("setRoutingRules",),
     "lost_reason": (),
+    "forecast_submission": ("submitForecast",),
     "webhook": ("createWebhook", "updateWebhook"),
 }
 """The mutations whose inputs fill in the records of a table."""

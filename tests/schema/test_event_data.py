@@ -12,6 +12,8 @@ from models.tables.event import Begun, Ended
 from schema.types.event import TYPES, RecordChanged
 
 NAMES: Mapping[tuple[str, str], str] = {
+    ("forecast.submitted", "memberId"): "member",
+    ("forecast.submitted", "poolId"): "pool",
     ("lead.assigned", "from"): "from_owner",
     ("lead.assigned", "to"): "to_owner",
     ("lead.assigned", "poolId"): "pool",

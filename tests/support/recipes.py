@@ -480,6 +480,33 @@ async def _(world: World) -> dict[str, Any]:
 
 
 simple("setForecastCategory", lambda world: {"leadId": world["Ada"], "category": "COMMIT"})
+
+
+@recipe("setQuotas")
+async def _(world: World) -> dict[str, Any]:
+    quotas = [
+        {"memberId": world["mia"], "month": "2026-11", "value": "5000"},
+        {"poolId": await pool(world), "month": "2026-11", "currency": "EUR", "value": "9000.50"},
+    ]
+    return {"quotas": quotas}
+
+
+@recipe("setQuotas, of a pool first")
+async def _(world: World) -> dict[str, Any]:
+    return {"quotas": [{"poolId": await pool(world), "month": "2026-11", "value": "5"}]}
+
+
+simple(
+    "submitForecast",
+    lambda world: {"memberId": world["rita"], "period": "FY2026-Q4", "value": "700", "note": "Two will close"},
+)
+
+
+@recipe("submitForecast, of a pool")
+async def _(world: World) -> dict[str, Any]:
+    return {"poolId": await pool(world), "period": "2026-11", "value": "700", "currency": "EUR"}
+
+
 simple("updateOrganisation", lambda world: {"name": "Acme sales", "timeZone": "Asia/Tokyo", "fiscalYearStart": 4})
 simple(
     "setExchangeRates",

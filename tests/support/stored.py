@@ -86,6 +86,7 @@ NOT_STORED: Mapping[str, str] = {
 RECORDS = {
     "convertLead": "opportunity",
     "setExchangeRates": "rates",
+    "setQuotas": "quotas",
     "updateOrganisation": "organisation",
 }
 """The payload's field that holds the new record, where it is not the payload's first record."""
@@ -216,6 +217,8 @@ VALUES: Mapping[str, tuple[Any, ...]] = {
     "category": ("COMMIT", "BEST_CASE"),
     "fiscalYearStart": (4, 10),
     "forecastCategory": ("COMMIT", "BEST_CASE"),
+    "month": ("2026-11", "2026-12"),
+    "period": ("FY2026-Q1", "2026-11"),
     "email": ("new@example.com", "newer@example.com"),
     "occurredAt": ("2024-03-04T05:06:07Z", "2025-05-06T07:08:09Z"),
     "participants": (["Ida", "Jo"], ["Jo"]),
@@ -302,6 +305,7 @@ ITEMS: Mapping[str, Mapping[str, Any]] = {
     "convertLead.createCustomer": {},
     "createPipeline.stages": {"name": "First"},
     "setExchangeRates.rates": {"currency": "USD", "validFrom": DAY, "rate": "1.1"},
+    "setQuotas.quotas": {"memberId": "rita", "month": "2026-10", "value": "7.00"},
     "setRoutingRules.rules": {"name": "All", "memberId": "rita"},
 }
 """The fields that a nested input requires."""

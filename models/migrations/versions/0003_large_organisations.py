@@ -579,3 +579,64 @@ def upgrade() -> None:
         )
     op.execute("CREATE INDEX lead_span_pipeline_idx ON lead_span (org_id, pipeline_id, until_number, from_number)")
     op.execute("CREATE INDEX stage_span_pipeline_idx ON stage_span (org_id, pipeline_id, until_number)")
+    # Quotas, and what members say that they will close.
+    op.execute(
+        """
+        CREATE TABLE quota (
+            org_id UUID NOT NULL,
+            month DATE NOT NULL,
+            holder_id UUID NOT NULL,
+            currency TEXT NOT NULL,
+            member_id UUID,
+            pool_id UUID,
+            value NUMERIC NOT NULL,
+            CONSTRAINT quota_pkey PRIMARY KEY (org_id, month, holder_id, currency),
+            CONSTRAINT quota_whose_check CHECK ((member_id IS NULL) <> (pool_id IS NULL)),
+            CONSTRAINT quota_holder_check CHECK (holder_id = coalesce(member_id, pool_id)),
+            CONSTRAINT quota_value_check CHECK (value >= 0),
+            CONSTRAINT quota_month_check CHECK (extract(day FROM month) = 1)
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE forecast_submission (
+            org_id UUID NOT NULL,
+            id UUID NOT NULL,
+            member_id UUID,
+            pool_id UUID,
+            period TEXT NOT NULL,
+            currency TEXT NOT NULL,
+            value NUMERIC NOT NULL,
+            note TEXT,
+            submitted_by_id UUID NOT NULL,
+            submitted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+            CONSTRAINT forecast_submission_pkey PRIMARY KEY (org_id, id),
+            CONSTRAINT forecast_submission_whose_check CHECK ((member_id IS NULL) <> (pool_id IS NULL)),
+            CONSTRAINT forecast_submission_value_check CHECK (value >= 0)
+        )
+        """
+    )
+    for table in ("quota", "forecast_submission"):
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
+            " REFERENCES organisation (id) ON DELETE CASCADE"
+        )
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_member_id_fkey FOREIGN KEY(org_id, member_id)"
+            " REFERENCES member (org_id, id)"
+        )
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_pool_id_fkey FOREIGN KEY(org_id, pool_id)"
+            " REFERENCES pool (org_id, id) ON DELETE CASCADE"
+        )
+    op.execute(
+        "ALTER TABLE forecast_submission ADD CONSTRAINT forecast_submission_submitted_by_id_fkey"
+        " FOREIGN KEY(org_id, submitted_by_id) REFERENCES member (org_id, id)"
+    )
+    op.execute("CREATE INDEX forecast_submission_period_idx ON forecast_submission (org_id, period, id)")
+    op.execute("CREATE INDEX forecast_submission_member_idx ON forecast_submission (org_id, member_id, period, id)")
+    op.execute("CREATE INDEX forecast_submission_pool_idx ON forecast_submission (org_id, pool_id, period, id)")
+    # What a forecast counts: open leads by when they are expected, closed ones by when they were closed.
+    op.execute("CREATE INDEX lead_expected_idx ON lead (org_id, expected_close_date) WHERE closed_at IS NULL")
+    op.execute("CREATE INDEX lead_closed_idx ON lead (org_id, closed_at) WHERE closed_at IS NOT NULL")

@@ -148,7 +148,7 @@ def missing(table: str, old: Row, new: Row, own: Sequence[Row], events: Sequence
 def test_no_table_of_records_is_forgotten() -> None:
     """Each table with ids of its own is checked, except for parts of records and of the log itself."""
     parts = {"organisation", "event", "stage_change", "routing_rule", "lost_reason", "merged_record", "notification"}
-    parts |= {"webhook_secret", "webhook_delivery", "webhook_attempt"}
+    parts |= {"forecast_submission", "webhook_secret", "webhook_delivery", "webhook_attempt"}
     assert {table.name for table in Base.metadata.sorted_tables if "id" in table.columns} - parts == set(RECORDS)
 
 

@@ -43,6 +43,7 @@ NEEDED: Mapping[str, Role] = {
         ("deleteStage", "reorderStages", "updateMember", "setRoutingRules", "setLostReasons", "retryRun"), Role.ADMIN
     ),
     **dict.fromkeys(("createPool", "updatePool", "deletePool"), Role.ADMIN),
+    "setQuotas": Role.MANAGER,
     **dict.fromkeys(("updateOrganisation", "setExchangeRates", "importExchangeRates"), Role.ADMIN),
     **dict.fromkeys(PERSONAL, Role.VIEWER),
     **{name: Role.ADMIN for name in MUTATIONS if "Webhook" in name or "Delivery" in name},
@@ -51,10 +52,11 @@ NEEDED: Mapping[str, Role] = {
 routes, merges, reassigns and deletes leads; an admin also changes pipelines, rules and members."""
 
 GIVING = frozenset(
-    "createLead updateLead assignLead assignLeads scheduleFollowUp createTask updateTask completeTask cancelRun".split()
+    "createLead updateLead assignLead assignLeads scheduleFollowUp createTask updateTask completeTask cancelRun"
+    " submitForecast".split()
 )
 """Mutations that the role may run, but not with the input of their recipe, which assigns a lead or a task to somebody
-else, or cancels what somebody else started."""
+else, cancels what somebody else started, or speaks for somebody else."""
 
 BAD_TEXTS = ("a\0b", "half \ud800", "x" * 1_000_000)
 EXTREMES: Mapping[str, tuple[Any, ...]] = {

@@ -120,6 +120,17 @@ class Builder:
                     {"org_id": self.org_id, "currency": currency, "valid_from": day, "source": "MANUAL",
                      "rate": Decimal(self.random.choice(["1.1172", "175.68", "0.05", "3"]))}
                 )  # fmt: skip
+        holders = [("member", row["id"]) for row in self.tables["member"][:3]]
+        holders += [("pool", row["id"]) for row in self.tables["pool"]]
+        for nth, (noun, id) in enumerate(4 * holders):
+            ids = {"member_id": id if noun == "member" else None, "pool_id": id if noun == "pool" else None}
+            self.tables.setdefault("quota", []).append(
+                {"org_id": self.org_id, "month": date(2026, 1 + nth // len(holders), 1), "holder_id": id, **ids,
+                 "currency": CURRENCIES[nth % 3], "value": Decimal(100 * nth)}
+            )  # fmt: skip
+            self.add("forecast_submission", **ids, period=self.random.choice(["2026-01", "FY2026-Q1", "FY2026"]),
+                     currency="EUR", value=Decimal("12.50"), note=self.maybe(self.text()),
+                     submitted_by_id=self.one("member"), submitted_at=self.instant())  # fmt: skip
 
     def _notifications(self) -> None:
         position = self.random.randrange(1, 2**40)
@@ -278,7 +289,8 @@ class Builder:
             "deadline": self.instant().isoformat(), "closedAt": self.instant().isoformat(),
             "poolId": self.maybe(f"pool_{self.one('pool')}"), "repeats": self.maybe(f"task_{self.one('task')}"),
             "status": "DONE", "movedLeads": self.maybe(7),
-            "remindAt": self.instant().isoformat(),
+            "remindAt": self.instant().isoformat(), "period": "2026-01", "currency": "EUR", "value": "5.00",
+            "memberId": self.maybe(f"member_{self.one('member')}"),
         }  # fmt: skip
         self.tables.setdefault("event", []).append({
             "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),

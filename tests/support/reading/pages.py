@@ -93,6 +93,7 @@ ORDERS: Mapping[tuple[str, str], tuple[Mapping[str, Order], str, str]] = {
     ("Query", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
     ("Lead", "activities"): ({"OCCURRED_AT": Order("occurred_at", _aware)}, "OCCURRED_AT", "DESC"),
     ("Query", "runs"): ({"CREATED_AT": BY_ID}, "CREATED_AT", "DESC"),
+    ("Query", "forecastSubmissions"): ({"SUBMITTED_AT": BY_ID}, "SUBMITTED_AT", "DESC"),
     ("Query", "changeLog"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
     ("Query", "notifications"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),
     ("Lead", "timeline"): ({"NUMBER": Order("number", _large)}, "NUMBER", "DESC"),

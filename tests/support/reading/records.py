@@ -16,7 +16,7 @@ TYPES = {
     "activity": "Activity", "pool": "Pool", "pool_member": "PoolMember", "routing_rule": "RoutingRule",
     "lost_reason": "LostReason", "run": "Run", "notification": "Notification",
     "notification_setting": "NotificationSetting", "calendar_feed": "CalendarFeed", "webhook": "Webhook",
-    "exchange_rate": "ExchangeRate",
+    "exchange_rate": "ExchangeRate", "quota": "Quota", "forecast_submission": "ForecastSubmission",
 }  # fmt: skip
 NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool", "run", "webhook")
 
@@ -38,7 +38,7 @@ class Record:
         return public_id(self.table, self.row["id"]) if column == "id" and self.table in NODES else self.row[column]
 
 
-WEBHOOKS = ("WebhookReplayed", "WebhookFailing", "WebhookDisabled")
+OTHERS = ("ForecastSubmitted", "WebhookReplayed", "WebhookFailing", "WebhookDisabled")
 
 
 def event_type(type_: str) -> str:
@@ -47,7 +47,7 @@ def event_type(type_: str) -> str:
     name = {"LeadStageChanged": "StageChanged"}.get(name, name)
     return (
         name
-        if name.startswith(("Lead", "Task", "Activity", "StageChanged", "ImportFinished", *WEBHOOKS))
+        if name.startswith(("Lead", "Task", "Activity", "StageChanged", "ImportFinished", *OTHERS))
         else "RecordChanged"
     )
 

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from models import Role
 from tests.support.forecasts.reading import MONEY_RULES, category
+from tests.support.forecasts.summing import FORECAST_RULES
+from tests.support.forecasts.summing import checked as checked_forecast
 from tests.support.reading.conditions import checked, meets
 from tests.support.reading.dataset import CURRENCIES
 from tests.support.reading.histories import HISTORY_RULES
@@ -116,6 +118,10 @@ def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any
         parsed["ids"] = [split_id(text) for text in found["ids"]]
         if len(set(parsed["ids"])) < len(parsed["ids"]):
             raise BadArgument("the same id twice")
+    parsed |= checked_forecast(field, found)
+    for noun in ("member", "pool"):
+        if (type_, field) == ("Query", "forecastSubmissions") and f"{noun}Id" in found:
+            parsed[f"{noun}Id"] = parse_id(noun, found[f"{noun}Id"])
     if "timeZone" in found:
         parsed["timeZone"] = parse_zone(parse_text(found["timeZone"]))
     if "search" in found:
@@ -399,6 +405,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     **TASK_RULES,
     **HISTORY_RULES,
     **MONEY_RULES,
+    **FORECAST_RULES,
     **TRANSITION_RULES,
     ("Task", "assignee"): to_one("member", "assignee_id"),
     ("Task", "lead"): to_one("lead", "lead_id"),

@@ -25,13 +25,15 @@ from tests.support.reading.records import NODES, Record, public_id
 PREFIXES = {
     "ownerIds": "member", "assigneeId": "member", "parentId": "task", "leadId": "lead", "contactId": "contact",
     "customerId": "customer", "authorIds": "member", "assigneeIds": "member", "actorIds": "member", "recordId": "lead",
-    "concerns": "member", "parentIds": "task", "recordIds": "lead",
+    "concerns": "member", "parentIds": "task", "recordIds": "lead", "memberId": "member", "poolId": "pool",
 }  # fmt: skip
 NO_IDS = ("", "lead_", "lead_1", "x" * 300, "LEAD_018bcfe5-6800-7000-8000-000000000000", "lead_é", "'; --", "lead_\0")
 NO_CURSORS = ("", "x", "AAAA", "bnVsbA==", "é", "WyJUSVRMRSJd", base64.b64encode(b"\0" * 40).decode())
 NO_PLACES = ("Infinity", "NaN", "1e999999", "20000-01-01", "0001-01-01T00:00:00+23:59", "99999999999", "\0", "x", "")
 DECIMALS = ("0", "10.00", "10", "500.5", "-1", "999999999999999.99", "123456789012345678.123456")
 BAD_DECIMALS = ("NaN", "Infinity", "1e5", "1_000", "٣", "1" * 40, "")
+PERIODS = ("2026-01", "2026-02", "FY2026-Q1", "FY2026", "FY2027", "2098-12", "FY2099")
+NO_PERIODS = ("", "2026-13", "2026-1", "FY26", "FY2026-Q5", "1899-12", "fy2026", "2026-01 ", "٢٠٢٦-01", "x" * 300, "\0")
 NO_CURRENCIES = ("XXX", "usd", "EURO", "", "\0")
 ZONES = ("UTC", "Europe/Paris", "Pacific/Kiritimati", "America/New_York")
 NO_ZONES = ("", "localtime", "Europe/Atlantis", "../UTC", "/etc/passwd", "utc+1", "Europe", "é", "x" * 300)
@@ -151,6 +153,7 @@ class Supply:
         table = {
             "matchingLeads": "lead",
             "stageHistory": "stage_change",
+            "forecastSubmissions": "forecast_submission",
             "blocks": "task",
             "timeline": "event",
             "changeLog": "event",
@@ -160,8 +163,10 @@ class Supply:
 
     def text(self, random: Random, place: Place, bad: bool) -> str:
         """Text to search for: a piece of an existing text, in any case; or a currency."""
-        if place[2] == "currency":
+        if place[2] in ("currency", "in"):
             return random.choice(NO_CURRENCIES if bad else CURRENCIES)
+        if place[2] == "period":
+            return random.choice(NO_PERIODS if bad else PERIODS)
         if place[2] == "timeZone":
             return random.choice(NO_ZONES if bad else ZONES)
         if bad:

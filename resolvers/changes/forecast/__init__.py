@@ -1,0 +1,1 @@
+"""Changes of what forecasts are compared with: quotas and submissions."""
