@@ -8,9 +8,6 @@ import resolvers.reads.contacts
 import resolvers.reads.events.subscriptions
 import resolvers.reads.events.timelines
 import resolvers.reads.events.webhooks
-import resolvers.reads.forecast.exchange_rates
-import resolvers.reads.forecast.forecast
-import resolvers.reads.forecast.quotas
 import resolvers.reads.inbox.notifications
 import resolvers.reads.lead_lists
 import resolvers.reads.leads
@@ -23,7 +20,6 @@ import resolvers.reads.tasks.tasks
 from engine.publish.connection import Connection
 from engine.publish.fields import Argument, connection, read
 from engine.publish.node import Node
-from engine.publish.scalars import Date
 from models.rules.roles import Role
 from models.rules.search import LONGEST_SEARCH
 from models.tables.pipeline import PipelineType
@@ -32,9 +28,7 @@ from schema.filters.condition import Condition
 from schema.filters.event import EventFilter
 from schema.filters.lead import LeadFilter, LeadOrder
 from schema.filters.task import TaskFilter, TaskOrder
-from schema.forecast.exchange_rates import ExchangeRate
-from schema.forecast.forecast import ARGUMENTS, CONVERTED, Forecast
-from schema.forecast.quotas import PERIOD, ForecastSubmission, Quota
+from schema.forecast.queries import ForecastQueries
 from schema.inbox.notification import Notification
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
@@ -54,7 +48,7 @@ def _by_id(noun: str) -> dict[str, Argument]:
 
 
 @strawberry.type(description="Everything that can be read. A whole query reads the state of one instant.")
-class Query:
+class Query(ForecastQueries):
     viewer: Viewer = read(resolvers.reads.members.viewer, "You, your role and your organisation.", role=Role.VIEWER)
     pipelines: list[Pipeline] = read(
         resolvers.reads.pipelines.pipelines,
@@ -167,37 +161,6 @@ class Query:
     pools: list[Pool] = read(
         resolvers.reads.routing.pools,
         "The pools of members who share incoming leads, oldest first.",
-        role=Role.VIEWER,
-    )
-    exchange_rates: list[ExchangeRate] = read(
-        resolvers.reads.forecast.exchange_rates.exchange_rates,
-        "The exchange rates of your organisation that hold on a day, by currency. One that has no rate until then is "
-        "not listed.",
-        arguments={"on": Argument(Date | None, "The day. Without it, today in the organisation's time zone.")},
-        role=Role.VIEWER,
-        rows=40,
-    )
-    forecast: Forecast = read(
-        resolvers.reads.forecast.forecast.forecast,
-        "What was won and what is expected in a period, compared with quotas.",
-        arguments={**ARGUMENTS, **CONVERTED},
-        role=Role.VIEWER,
-    )
-    quotas: list[Quota] = read(
-        resolvers.reads.forecast.quotas.quotas,
-        "What members and pools are to win in the months of a period, by month.",
-        arguments={"period": Argument(str, PERIOD)},
-        role=Role.VIEWER,
-        rows=50,
-    )
-    forecast_submissions: Connection[ForecastSubmission] = connection(
-        resolvers.reads.forecast.quotas.submissions,
-        "What members said that they or their pools will win, newest first. Nothing of it is ever changed.",
-        filters={
-            "member_id": Argument(strawberry.ID | None, "Only those of this member."),
-            "pool_id": Argument(strawberry.ID | None, "Only those of this pool."),
-            "period": Argument(str | None, "Only those for this period, as it was named: `2026-11` or `FY2026-Q1`."),
-        },
         role=Role.VIEWER,
     )
     notifications: Connection[Notification] = connection(

@@ -12,7 +12,8 @@ from models.event_types import EventType
 from models.rules.roles import Role
 from schema.filters.event import CONCERNS
 from schema.filters.lead import LeadFilter
-from schema.forecast.forecast import ARGUMENTS, ForecastChanged
+from schema.forecast.arguments import DIVIDED
+from schema.forecast.forecast import ForecastChanged
 from schema.inbox.notification import Notified
 from schema.types.board import BoardChanged
 from schema.types.event import StageChanged
@@ -79,6 +80,6 @@ class Subscription:
         resolvers.reads.forecast.changed.forecast_changes,
         "What a forecast shows after each change that it may depend on, in each currency. Subscribe after the `cursor` "
         "of the `forecast`. What changes by time alone, when a day has passed, is no event.",
-        arguments={**ARGUMENTS, "after": FILTERS["after"]},
+        arguments={**DIVIDED, "after": FILTERS["after"]},
         role=Role.VIEWER,
     )

@@ -3,31 +3,13 @@
 import strawberry
 
 import models
-from engine.publish.enums import publish
-from engine.publish.fields import Argument, column, read, to_one
+from engine.publish.fields import column, read, to_one
 from engine.publish.scalars import Date, Decimal_
 from resolvers.reads.events import subscriptions
 from resolvers.reads.forecast import changed, forecast
-from resolvers.reads.forecast.conversion import RateDate
-from resolvers.reads.forecast.deals import ForecastBy
-from schema.forecast.quotas import PERIOD
 from schema.types.member import Member
 from schema.types.pipeline import Pipeline
 from schema.types.routing import Pool
-
-publish(
-    ForecastBy,
-    "What a forecast is divided by.",
-    OWNER="Who works on the deals now.",
-    POOL="The pools that the owner is in now. Deals of an owner in several pools count in each of them.",
-    PIPELINE="The pipelines that the deals are in.",
-)
-publish(
-    RateDate,
-    "Which day's exchange rate converts an amount.",
-    CLOSE_DATE="The day on which the deal is expected, or was won; of a quota, the last day of its month.",
-    PERIOD_END="The last day of the period, for all amounts.",
-)
 
 EXPECTED = "expected from the later of today and the first day of the period to its last day"
 
@@ -144,19 +126,3 @@ class ForecastChanged:
     everything: bool = read(changed.of_all, "Whether every row may have changed: `rows` are all of them.")
     groups: list[str] = read(changed.groups, "The groups that may have changed: `rows` are all of theirs.", rows=5)
     rows: list[ForecastRow] = read(changed.changed_rows, "The rows as they are now.", rows=20)
-
-
-ARGUMENTS = {
-    "period": Argument(str, PERIOD),
-    "by": Argument(list[ForecastBy], "What to divide it by: any of these, together; nothing for one row a currency."),
-}
-
-CONVERTED = {
-    "in": Argument(
-        str | None,
-        "Convert all amounts into this currency, an ISO 4217 code, by the exchange rates of your organisation. Without "
-        "it, there is a row for each currency.",
-    ),
-    "rate_date": Argument(RateDate | None, "Which day's rate converts an amount. By default, PERIOD_END."),
-    "rates_on": Argument(Date | None, "Convert all amounts by the rates of this day instead."),
-}

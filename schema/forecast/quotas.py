@@ -10,13 +10,10 @@ from engine.publish.scalars import DateTime, Decimal_
 from models.rules.roles import Role
 from resolvers.changes.forecast import quotas, submissions
 from resolvers.reads.forecast import quotas as reads
+from schema.forecast.arguments import PERIOD
 from schema.types.member import Member
 from schema.types.routing import Pool
 
-PERIOD = (
-    "The period: a month such as `2026-11`, or a quarter or a year of your organisation's fiscal years, such as "
-    "`FY2026-Q1` or `FY2026`. A fiscal year is called by the calendar year in which it ends."
-)
 MEMBER, POOL = "The member; null when it is a pool's.", "The pool; null when it is a member's."
 CURRENCY = "The currency, as an ISO 4217 code. Without one, your organisation's."
 
@@ -37,6 +34,7 @@ class Quota:
     "thinks otherwise submits again."
 )
 class ForecastSubmission:
+    id: strawberry.ID = read(reads.id, "The submission's id. `node` does not find it.")
     member: Member | None = to_one(models.Member, "member_id", MEMBER)
     pool: Pool | None = to_one(models.Pool, "pool_id", POOL)
     period: str = column("period", "The period, as it was named: `2026-11`, `FY2026-Q1` or `FY2026`.")

@@ -13,11 +13,15 @@ from engine.read.slots import Args
 from models.rules.roles import Role
 from models.tables.notification import NotificationReason
 from resolvers.reads import members, organisations
+from resolvers.reads.forecast import forecast
+from resolvers.reads.forecast.deals import ForecastBy
 from resolvers.reads.inbox import mail, notifications
 from resolvers.reads.tasks import counts as task_counts
+from schema.forecast import arguments as forecast_arguments
 from schema.types.task_counts import TaskCounts
 
 if TYPE_CHECKING:
+    from schema.forecast.forecast import ForecastRow
     from schema.inbox.notification import CalendarFeed, MailSettings, NotificationSetting
     from schema.rights import ViewerRights
 
@@ -37,6 +41,13 @@ class Member(Node):
     daily_cap: int | None = column(
         "daily_cap",
         ("The most leads that routing assigns to the person in a day of their time zone; null for no limit."),
+    )
+    goals: list[Annotated["ForecastRow", strawberry.lazy("schema.forecast.forecast")]] = read(
+        forecast.goals(ForecastBy.OWNER),
+        "What the person is to win in a period, has won and expects, by currency: the rows of `forecast` by OWNER. "
+        "Empty without a quota and deals.",
+        arguments=forecast_arguments.OF_ONE,
+        rows=2,
     )
     open_leads: int = read(members.open_leads, "How many open leads and opportunities the person works on.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")

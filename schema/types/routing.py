@@ -11,9 +11,13 @@ from engine.publish.node import Node
 from engine.publish.scalars import ConditionTree, DateTime
 from models.rules.sharing import PoolStrategy
 from resolvers.reads import routing as pools
+from resolvers.reads.forecast import forecast
+from resolvers.reads.forecast.deals import ForecastBy
+from schema.forecast import arguments as forecast_arguments
 from schema.types.member import Member
 
 if TYPE_CHECKING:
+    from schema.forecast.forecast import ForecastRow
     from schema.types.stage import Stage
 
 publish(
@@ -42,6 +46,13 @@ class Pool(Node):
     id: strawberry.ID = id_field("pool", "The pool's id.")
     name: str = column("name", "The name of the pool.")
     strategy: PoolStrategy = column("strategy", "How it chooses who gets the next lead.")
+    goals: list[Annotated["ForecastRow", strawberry.lazy("schema.forecast.forecast")]] = read(
+        forecast.goals(ForecastBy.POOL),
+        "What the pool is to win in a period, has won and expects, by currency: the rows of `forecast` by POOL. Empty "
+        "without a quota and deals.",
+        arguments=forecast_arguments.OF_ONE,
+        rows=2,
+    )
     members: list[PoolMember] = read(pools.members, "The members who share the leads, in order.")
     created_at: DateTime = column("created_at", "When the pool was created.")
     updated_at: DateTime = column("updated_at", "When the pool last changed.")

@@ -21,7 +21,7 @@ from resolvers.reads.events.concerns import FROM_OWNER, OWNER
 from resolvers.reads.events.event_fields import CHANGES
 from resolvers.reads.events.subscriptions import EventFilter
 from resolvers.reads.forecast.columns import Columns
-from resolvers.reads.forecast.deals import NONE, Deals, ForecastBy
+from resolvers.reads.forecast.deals import NONE, ForecastBy, ForecastDeals
 from resolvers.reads.forecast.forecast import Forecast, divided
 
 OF_LEADS = (
@@ -108,7 +108,7 @@ def _each(name: str, *ids: Any) -> Any:
 class ForecastSelection(EventFilter):
     """The events that a forecast may change with."""
 
-    deals: Deals
+    deals: ForecastDeals
 
     def row(self, event: Any) -> ForecastEvent:
         """An event as the forecast's fields see it."""

@@ -27,7 +27,7 @@ from engine.read.rows import Rows
 from engine.read.slots import Slot
 from models.rules.money import PIVOT, PRECISION, as_currency
 from resolvers.reads.forecast.columns import summed
-from resolvers.reads.forecast.deals import NO_AMOUNT, SUMS, ZERO, Deals
+from resolvers.reads.forecast.deals import NO_AMOUNT, SUMS, ZERO, ForecastDeals
 from resolvers.reads.forecast.exchange_rates import held
 
 DIGITS = 30
@@ -47,7 +47,7 @@ class RateDate(StrEnum):
 class Conversion:
     """The amounts of a forecast in one currency. `fixed` is a day whose rates convert all of them."""
 
-    deals: Deals
+    deals: ForecastDeals
     to: Slot
     at: RateDate
     fixed: Slot | None

@@ -71,7 +71,7 @@ COUNTED = (ForecastCategory.CLOSED, ForecastCategory.COMMIT, ForecastCategory.BE
 
 
 @dataclass(frozen=True)
-class Deals:
+class ForecastDeals:
     """The deals of a period, divided."""
 
     span: Span
@@ -138,7 +138,7 @@ class Deals:
         return self._of(found, stage, bucket, day)
 
     def _won(self) -> Any:
-        """Deals that were won in the period."""
+        """ForecastDeals that were won in the period."""
         found = rows(Lead)
         lead, stage = found.entity, Entity(Stage)
         within = and_(lead.closed_at >= starts(self.span.first), lead.closed_at < starts(self.span.end))

@@ -1,5 +1,6 @@
 """A forecast: what was won and what is expected in a period, compared with quotas."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from models.tables.lead import Lead
 from resolvers.reads.forecast.calendar import today as today_here
 from resolvers.reads.forecast.columns import nothing, summed
 from resolvers.reads.forecast.conversion import Conversion, RateDate, digits_of
-from resolvers.reads.forecast.deals import KEYS, NONE, SUMS, ZERO, Deals, ForecastBy
+from resolvers.reads.forecast.deals import KEYS, NONE, SUMS, ZERO, ForecastBy, ForecastDeals
 from resolvers.reads.forecast.period import Span
 
 MOST_GROUPS = 1_000
@@ -32,7 +33,7 @@ AMOUNTS = ("quota", *SUMS, "weight")
 class Forecast:
     """The forecast of a period; its amounts in each currency, or converted into one."""
 
-    deals: Deals
+    deals: ForecastDeals
     conversion: Conversion | None = None
 
     def rows(self) -> Rows:
@@ -72,14 +73,28 @@ class Forecast:
 
 def forecast(root: Any, args: Args) -> Same:
     """The forecast of a period: an object without a row."""
-    deals = divided(args)
+    return Same(summed_up(divided(args), args))
+
+
+def summed_up(deals: ForecastDeals, args: Args) -> Forecast:
+    """The forecast of deals, converted if that is asked for."""
     to, at = args.get("in"), args.get("rate_date") or RateDate.PERIOD_END
-    return Same(Forecast(deals, None if to is None else Conversion(deals, to, at, args.get("rates_on"))))
+    return Forecast(deals, None if to is None else Conversion(deals, to, at, args.get("rates_on")))
 
 
-def divided(args: Args) -> Deals:
+def goals(by: ForecastBy) -> Callable[[Any, Args], Rows]:
+    """The rows of a member or a pool in the forecast that is divided by them: summed up once for all that are shown."""
+
+    def resolver(holder: Any, args: Args) -> Rows:
+        found = summed_up(ForecastDeals(Span(args["period"]), (by,)), args).all_rows()
+        return found.where(getattr(found.entity, KEYS[by]) == holder.id)
+
+    return resolver
+
+
+def divided(args: Args) -> ForecastDeals:
     """The deals of the period, and what they are divided by: each once, in one order."""
-    return Deals(Span(args["period"]), tuple(one for one in ForecastBy if one in args["by"]))
+    return ForecastDeals(Span(args["period"]), tuple(one for one in ForecastBy if one in args["by"]))
 
 
 def first_day(forecast: Forecast, args: Args) -> Expression:

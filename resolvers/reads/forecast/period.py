@@ -22,7 +22,7 @@ MONTH: Expression = literal_column("interval '1 month'")
 
 
 @dataclass(frozen=True)
-class Period:
+class NamedPeriod:
     """A period by its name: so many months from a month of a year, counted from 0; of a fiscal year if `fiscal`."""
 
     name: str
@@ -32,14 +32,14 @@ class Period:
     fiscal: bool
 
 
-def parse_period(name: str) -> Period:
+def parse_period(name: str) -> NamedPeriod:
     """The period of this name: `2026-11`, `FY2026-Q1` or `FY2026`. Raises `ValueError` for any other text."""
     period = None
     if found := _MONTH.fullmatch(name):
-        period = Period(name, int(found[1]), int(found[2]) - 1, 1, False)
+        period = NamedPeriod(name, int(found[1]), int(found[2]) - 1, 1, False)
     elif found := _FISCAL.fullmatch(name):
         quarter = found[2]
-        period = Period(name, int(found[1]), 3 * (int(quarter or 1) - 1), 3 if quarter else 12, True)
+        period = NamedPeriod(name, int(found[1]), 3 * (int(quarter or 1) - 1), 3 if quarter else 12, True)
     if period is None or not FIRST_DAY.year <= period.year <= LAST_DAY.year:
         shown = name if len(name) <= 20 else name[:20] + "…"
         raise ValueError(

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Text, Uuid, cast, func, literal_column
 
-from engine.read.json_text import Expression
+from engine.read.json_text import Expression, typed_id
 from engine.read.paging import Direction, Order, Page, page
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
@@ -26,6 +26,11 @@ def quotas(root: Any, args: Args) -> Rows:
 def month(quota: Any, args: Args) -> Expression:
     """The month, by the year and its number: the first characters of its first day."""
     return func.left(cast(quota.month, Text), literal_column("7"), type_=Text())
+
+
+def id(submission: Any, args: Args) -> Expression:
+    """The public id."""
+    return typed_id("submission", submission.id)
 
 
 def submissions(root: Any, args: Args) -> Page:

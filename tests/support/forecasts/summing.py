@@ -253,10 +253,24 @@ def checked(field: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return parsed
 
 
+def goals(by: str) -> Any:
+    """The rows of one member or pool."""
+
+    def rule(world: World, holder: Record, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        table = KEYS[by][1]
+        rows = forecast(world, None, {**given, "by": [by]})["rows"]
+        return [row for row in rows if row["group"] == public_id(table, holder.row["id"])]
+
+    return rule
+
+
 FORECAST_RULES: Mapping[tuple[str, str], Any] = {
     ("Query", "forecast"): forecast,
     ("Query", "quotas"): quotas,
     ("Query", "forecastSubmissions"): submissions,
+    ("ForecastSubmission", "id"): lambda world, said, given: f"submission_{said.row['id']}",
+    ("Member", "goals"): goals("OWNER"),
+    ("Pool", "goals"): goals("POOL"),
     ("Quota", "month"): lambda world, quota, given: f"{quota['month']:%Y-%m}",
     **{
         (type_, noun): lambda world, record, given, noun=noun: world.one(noun, record.row[f"{noun}_id"])

@@ -24,6 +24,8 @@ ROOTS = [graphql_schema.query_type, graphql_schema.mutation_type, graphql_schema
 FIELDS = [(root, name) for root in ROOTS if root is not None for name in root.fields]
 DEEP = ("pipeline", "lead", "pools", "webhook")
 """The queries from which every record can be reached."""
+SUMS = ("Forecast", "ForecastChanged", "ForecastRow", "ForecastKey")
+"""Types that are no records, and lead to some."""
 SUPPLY = Supply(*ORGANISATIONS, bad=0)
 
 
@@ -96,7 +98,7 @@ def fields_of(type_: Any, fields: dict[str, Any], depth: int, everything: bool, 
             parts.append(f"{type_.name}_{key}: {key}{given}")
         elif depth > 0 or inner.name.endswith(("Connection", "Edge", "PageInfo", "Totals", "CurrencyTotal")):
             # Connections and their edges are no records of their own, and neither are sums.
-            step = 0 if type_.name.endswith(("Connection", "Edge")) else 1
+            step = 0 if type_.name.endswith(("Connection", "Edge")) or type_.name in SUMS else 1
             parts.append(f"{type_.name}_{key}: {key}{given} {selection(inner, depth - step, everything)}")
     return "{ " + " ".join(parts) + " }"
 
