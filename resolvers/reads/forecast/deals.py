@@ -35,7 +35,7 @@ from models.tables.lead import Lead
 from models.tables.routing import PoolMember
 from models.tables.stage import Stage
 from resolvers.reads.forecast.calendar import own_calendar
-from resolvers.reads.forecast.period import Span, starts
+from resolvers.reads.forecast.period import PeriodDays, starts
 from resolvers.reads.leads import category, chance
 
 OVERDUE, EARLIER = "OVERDUE", "EARLIER"
@@ -74,7 +74,7 @@ COUNTED = (ForecastCategory.CLOSED, ForecastCategory.COMMIT, ForecastCategory.BE
 class ForecastDeals:
     """The deals of a period, divided."""
 
-    span: Span
+    span: PeriodDays
     by: tuple[ForecastBy, ...]
 
     @property

@@ -16,7 +16,7 @@ from resolvers.reads.forecast.calendar import today as today_here
 from resolvers.reads.forecast.columns import nothing, summed
 from resolvers.reads.forecast.conversion import Conversion, RateDate, digits_of
 from resolvers.reads.forecast.deals import KEYS, NONE, SUMS, ZERO, ForecastBy, ForecastDeals
-from resolvers.reads.forecast.period import Span
+from resolvers.reads.forecast.period import PeriodDays
 
 MOST_GROUPS = 1_000
 """Owners, pools and pipelines, with each other, that a forecast is divided by."""
@@ -86,7 +86,7 @@ def goals(by: ForecastBy) -> Callable[[Any, Args], Rows]:
     """The rows of a member or a pool in the forecast that is divided by them: summed up once for all that are shown."""
 
     def resolver(holder: Any, args: Args) -> Rows:
-        found = summed_up(ForecastDeals(Span(args["period"]), (by,)), args).all_rows()
+        found = summed_up(ForecastDeals(PeriodDays(args["period"]), (by,)), args).all_rows()
         return found.where(getattr(found.entity, KEYS[by]) == holder.id)
 
     return resolver
@@ -94,7 +94,7 @@ def goals(by: ForecastBy) -> Callable[[Any, Args], Rows]:
 
 def divided(args: Args) -> ForecastDeals:
     """The deals of the period, and what they are divided by: each once, in one order."""
-    return ForecastDeals(Span(args["period"]), tuple(one for one in ForecastBy if one in args["by"]))
+    return ForecastDeals(PeriodDays(args["period"]), tuple(one for one in ForecastBy if one in args["by"]))
 
 
 def first_day(forecast: Forecast, args: Args) -> Expression:

@@ -50,7 +50,7 @@ def parse_period(name: str) -> NamedPeriod:
 
 
 @dataclass(frozen=True)
-class Span:
+class PeriodDays:
     """The days of a period in the organisation's calendar: from `first` up to, and without, `end`."""
 
     slot: Slot

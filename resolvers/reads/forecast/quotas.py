@@ -10,14 +10,14 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.rules.ids import parse_id
 from models.tables.forecast.quota import ForecastSubmission, Quota
-from resolvers.reads.forecast.period import Span, parse_period
+from resolvers.reads.forecast.period import PeriodDays, parse_period
 
 SUBMISSIONS = {"SUBMITTED_AT": Order(lambda submission: submission.id)}
 
 
 def quotas(root: Any, args: Args) -> Rows:
     """The quotas of the months of a period."""
-    found, span = rows(Quota), Span(args["period"])
+    found, span = rows(Quota), PeriodDays(args["period"])
     quota = found.entity
     within = found.where(quota.month >= span.first, quota.month < span.end)
     return within.ordered(quota.month.asc(), quota.holder_id.asc(), quota.currency.asc())
