@@ -37,8 +37,8 @@ class ExchangeRateInput:
     valid_from: Date = strawberry.field(
         description="The day from which it holds, until the next rate of this currency. Each currency and day once."
     )
-    rate: Decimal_ | None = strawberry.field(
-        description=f"{ONE_EURO}: above 0 and below 1,000,000,000. Null removes the rate that begins on this day."
+    rate: Decimal_ | None = optional(
+        f"{ONE_EURO}: above 0 and below 1,000,000,000. Null, or omitted, removes the rate that begins on this day."
     )
 
 

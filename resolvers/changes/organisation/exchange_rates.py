@@ -138,7 +138,7 @@ def tidy_rates(given: Mapping[str, Any]) -> list[NewRate]:
 
 
 def _tidy(item: Mapping[str, Any], seen: set[tuple[str, date]], *path: str) -> NewRate:
-    code, day, rate = item["currency"], item["valid_from"], item["rate"]
+    code, day, rate = item["currency"], item["valid_from"], item.get("rate")
     with Checks() as check:
         check(_convertible, code, *path, "currency")
         check(A_DAY, day, *path, "validFrom")

@@ -1,6 +1,6 @@
 """The organisation's calendar, by which its months and years are counted."""
 
-from sqlalchemy import Text, func
+from sqlalchemy import Text, func, select
 
 from engine.read.json_text import Expression, quoted
 from resolvers.reads import organisations
@@ -15,4 +15,9 @@ def own_calendar() -> Calendar:
 
 def today() -> Expression:
     """Today in the organisation's time zone."""
-    return own_calendar().today
+    return once(own_calendar().today)
+
+
+def once(value: Expression) -> Expression:
+    """A value that depends on no row, reckoned once and not for each row that it is compared with."""
+    return select(value).scalar_subquery()

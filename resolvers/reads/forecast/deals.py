@@ -34,7 +34,7 @@ from models.tables.forecast.quota import Quota
 from models.tables.lead import Lead
 from models.tables.routing import PoolMember
 from models.tables.stage import Stage
-from resolvers.reads.forecast.calendar import own_calendar
+from resolvers.reads.forecast.calendar import own_calendar, today
 from resolvers.reads.forecast.period import PeriodDays, starts
 from resolvers.reads.leads import category, chance
 
@@ -127,12 +127,12 @@ class ForecastDeals:
     def _open(self) -> Any:
         """Open deals: those of the period, and those that were expected before it and are overdue."""
         found = rows(Lead)
-        lead, first, today = found.entity, self.span.first, own_calendar().today
+        lead, first, now = found.entity, self.span.first, today()
         day = lead.expected_close_date
         stage = Entity(Stage)
         firmly = category(lead, stage)
-        bucket = case((day < first, quoted(EARLIER)), (day < today, quoted(OVERDUE)), else_=firmly)
-        expected = and_(day < self.span.end, or_(day >= first, day < today))
+        bucket = case((day < first, quoted(EARLIER)), (day < now, quoted(OVERDUE)), else_=firmly)
+        expected = and_(day < self.span.end, or_(day >= first, day < now))
         counts = and_(stage.kind == quoted(StageKind.OPEN), firmly != quoted(ForecastCategory.OMITTED))
         found = found.where(lead.closed_at.is_(None), expected, counts)
         return self._of(found, stage, bucket, day)

@@ -13,7 +13,7 @@ from engine.read.json_text import Expression
 from engine.read.slots import Slot
 from models.rules.numbers import FIRST_DAY, LAST_DAY
 from resolvers.reads import organisations
-from resolvers.reads.forecast.calendar import own_calendar
+from resolvers.reads.forecast.calendar import once, own_calendar
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 _FISCAL = re.compile(r"FY([0-9]{4})(?:-Q([1-4]))?", re.ASCII)
@@ -67,12 +67,12 @@ class PeriodDays:
         shift = month - literal_column("12") * func.least(month, literal_column("1"), type_=Integer())
         months = self._part(_first) + self._part(_fiscal) * shift
         january = func.make_date(self._part(_year), literal_column("1"), literal_column("1"), type_=Date())
-        return cast(january + months * MONTH, Date)
+        return once(cast(january + months * MONTH, Date))
 
     @property
     def end(self) -> Expression:
         """The day after the last one."""
-        return cast(self.first + self._part(_months) * MONTH, Date)
+        return once(cast(self.first + self._part(_months) * MONTH, Date))
 
     @property
     def last(self) -> Expression:
@@ -82,7 +82,7 @@ class PeriodDays:
 
 def starts(day: Expression) -> Expression:
     """The instant at which a day begins in the organisation's time zone."""
-    return func.timezone(own_calendar().zone, cast(day, DateTime()), type_=DateTime(timezone=True))
+    return once(func.timezone(own_calendar().zone, cast(day, DateTime()), type_=DateTime(timezone=True)))
 
 
 def _year(name: str) -> int:

@@ -41,7 +41,7 @@ async def test_a_rate_is_corrected_and_removed(world: World) -> None:
     await world.change("setExchangeRates", {"rates": [rate("USD", "2026-01-01", "1.10")]})
     await world.change("setExchangeRates", {"rates": [rate("USD", "2026-01-02", None)]})
     assert await world.head() == head
-    given = [rate("USD", "2026-01-01", "1.2"), rate("CHF", "2026-01-01", None)]
+    given = [rate("USD", "2026-01-01", "1.2"), {"currency": "CHF", "validFrom": "2026-01-01"}]
     made = await world.change("setExchangeRates", {"rates": given}, SHOW)
     assert [one["currency"] for one in made["rates"]] == ["USD"]
     assert await held(world, "2026-01-01") == [("USD", "1.2", "2026-01-01")]
