@@ -1,7 +1,9 @@
 """`python -m bench.soak`: is anything lost, doubled or out of order, whatever happens to processes and connections?
 
-Writers move leads through several servers while subscribers listen, and one disturbance follows the other. In the end
-each subscriber's list of events must equal the event table's, exactly, and so must the answered moves of each lead.
+Writers move leads through several servers while subscribers listen and a webhook and NATS are sent what happens, and
+one disturbance follows the other. In the end each subscriber's list of events must equal the event table's, exactly,
+and so must the stream of NATS and the answered moves of each lead. The webhook's receiver must have taken each stage
+change at least once, with one id, those of a lead in order; and nothing is left leased.
 """
 
 import asyncio
@@ -14,10 +16,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import asyncpg
+import httpx2
 import orjson
 import typer
 import uvloop
@@ -25,7 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.soaking.disturbances import Disturb, Disturbances
-from bench.soaking.house import ORGANISATION, House
+from bench.soaking.hook import Hook, misdelivered
+from bench.soaking.house import HEADERS, ORGANISATION, SENDING, House
 from bench.soaking.subscriber import EVERYTHING, STAGES, Subscriber
 from bench.soaking.writer import MOVE, Writer
 from engine.caller import Caller
@@ -34,7 +39,7 @@ from engine.engine import Engine
 from engine.limits import Limits
 from engine.live.feed import Feed
 from engine.live.wakeups import Wakeups
-from models.database import Database
+from models.database import UNREACHABLE, Database
 from models.rules.ids import public_id
 from models.rules.roles import Role
 from models.tables.base import organisation_id
@@ -45,6 +50,9 @@ SCOPE = Caller(ORGANISATION, "soaker", Role.ADMIN)
 COLUMNS = ("New", "Talking", "Offer", "Agreed")
 CALM = 1.5
 """Seconds between two disturbances."""
+
+PATIENCE = 120.0
+"""Seconds for what the webhook and NATS lack: more than a lease."""
 
 QUIET = 2.5
 """Seconds without any event once everything has arrived: longer than it takes to recover from a lost wake-up."""
@@ -113,31 +121,52 @@ class Verdict:
 
 
 async def soak(
-    folder: Path, seconds: float, *, redis: bool, nodes: Sequence[int], subscribers: int, only: Sequence[str] = ()
+    folder: Path,
+    seconds: float,
+    *,
+    redis: bool,
+    nodes: Sequence[int],
+    subscribers: int,
+    only: Sequence[str] = (),
+    workers: int = 0,
 ) -> Verdict:
     """Run the soak until the time is over, and at least until every disturbance (or `only` some of them) has happened
     once."""
-    house = House(folder, list(nodes), redis)
+    house = House(folder, list(nodes), redis, workers)
     try:
-        await house.start()
-        async with Board.open(house.url) as board:
-            after = (await board.ask("{ cursor }"))["cursor"]
-            queries = (EVERYTHING, STAGES)
-            listening = [Subscriber(lambda: _urls(house), queries[nth % 2], after) for nth in range(subscribers)]
-            writing = [Writer(lambda: _urls(house), await board.leads(5), board.stages) for _ in range(4)]
-            tasks = [asyncio.create_task(subscriber.run()) for subscriber in listening]
-            over = asyncio.Event()
-            writers = [asyncio.create_task(writer.run(over)) for writer in writing]
-            done = await _disturb(_chosen(Disturbances(house, listening, board.move_silently).all(), only), seconds)
-            over.set()
-            await asyncio.gather(*writers)
-            moves = [*board.moved, *(move for writer in writing for move in writer.moved)]
-            wrong = await _compare(house, listening, moves)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        async with Hook.listening() as hook:
+            SENDING["DEALBOARD_OUTGOING_PORTS"] = str(hook.port)
+            await house.start()
+            return await _soaked(house, hook, seconds, subscribers, only)
     finally:
         await house.stop()
+
+
+async def _soaked(house: House, hook: Hook, seconds: float, subscribers: int, only: Sequence[str]) -> Verdict:
+    webhook = await created(house, hook)
+    async with Board.open(house.url) as board:
+        after = (await board.ask("{ cursor }"))["cursor"]
+        queries = (EVERYTHING, STAGES)
+        listening = [Subscriber(lambda: _urls(house), queries[nth % 2], after) for nth in range(subscribers)]
+        writing = [Writer(lambda: _urls(house), await board.leads(5), board.stages) for _ in range(4)]
+        tasks = [asyncio.create_task(subscriber.run()) for subscriber in listening]
+        over = asyncio.Event()
+        writers = [asyncio.create_task(writer.run(over)) for writer in writing]
+        done = await _disturb(
+            _chosen(
+                Disturbances(house, listening, board.move_silently, hook, partial(enabled, board, webhook)).all(), only
+            ),
+            seconds,
+        )
+        over.set()
+        await asyncio.gather(*writers)
+        moves = [*board.moved, *(move for writer in writing for move in writer.moved)]
+        wrong = await _compare(house, listening, moves)
+        if house.workers:
+            wrong += await _compare_sent(house, board, webhook, hook)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     return Verdict(
         max(len(subscriber.numbers) for subscriber in listening),
         len(moves),
@@ -146,6 +175,70 @@ async def soak(
         done,
         wrong,
     )
+
+
+async def created(house: House, hook: Hook) -> str:
+    """A webhook to the receiver, if there are workers that send to it; its id."""
+    if not house.workers:
+        return ""
+    query = "mutation ($i: CreateWebhookInput!) { createWebhook(input: $i) { secret webhook { id } } }"
+    given = {
+        "url": hook.url,
+        "types": ["LEAD_STAGE_CHANGED"],
+        "selection": "{ lead { id } ... on StageChanged { toStage { id } } }",
+    }
+    async with httpx2.AsyncClient(timeout=10, headers=HEADERS) as client:
+        answer = await client.post(house.nodes[0].url, json={"query": query, "variables": {"i": given}})
+    made = answer.json()["data"]["createWebhook"]
+    hook.secret = made["secret"]
+    return str(made["webhook"]["id"])
+
+
+async def enabled(board: Board, webhook: str) -> None:
+    """Pause and enable the webhook, so that what failed is sent at once, also where it says that it is gone."""
+    for name in ("pauseWebhook", "enableWebhook"):
+        type_ = f"{name[0].upper()}{name[1:]}Input"
+        try:
+            await board.ask(
+                f"mutation ($i: {type_}!) {{ {name}(input: $i) {{ userErrors {{ code }} }} }}", {"webhookId": webhook}
+            )
+        except (AssertionError, *UNREACHABLE):
+            """PostgreSQL was away: the end of the soak enables it again."""
+
+
+async def _compare_sent(house: House, board: Board, webhook: str, hook: Hook) -> list[str]:
+    """The differences between the event table, what the webhook was sent, and what was published."""
+    connection: Any = await asyncpg.connect(house.url)
+    org_id = organisation_id(ORGANISATION)
+    found = await connection.fetch(
+        "SELECT number, id, type, lead_id FROM event WHERE org_id = $1 ORDER BY number", org_id
+    )
+    made = next(row["number"] for row in found if row["type"] == "webhook.created")
+    steps = {
+        row["number"]: public_id("lead", row["lead_id"])
+        for row in found
+        if row["type"] == "lead.stage_changed" and row["number"] > made
+    }
+    logged = [(row["number"], public_id("event", row["id"])) for row in found]
+    end = time.monotonic() + PATIENCE
+    while steps.keys() - hook.taken and time.monotonic() < end:
+        await enabled(board, webhook)
+        await asyncio.sleep(5)
+    assert house.broker is not None
+    published: list[tuple[int, str]] = []
+    while len(published) < len(logged) and time.monotonic() < end:
+        published = [one for one in await house.broker.published() if one[0] <= logged[-1][0]]
+        await asyncio.sleep(0.5)
+    await house.stop_processes()
+    leased = await connection.fetchval("SELECT count(*) FROM webhook_state WHERE lease_until IS NOT NULL")
+    leased += await connection.fetchval("SELECT count(*) FROM run WHERE state = 'RUNNING'")
+    await connection.close()
+    wrong = misdelivered(hook.sent, steps)
+    wrong += [f"NATS {words}" for words in difference([number for number, _ in published], [one for one, _ in logged])]
+    wrong += ["NATS was given other ids"] if set(published) - set(logged) else []
+    wrong += [f"{hook.forged} requests had a wrong signature"] if hook.forged else []
+    wrong += [f"{leased} are still leased after all processes were stopped"] if leased else []
+    return wrong
 
 
 def _urls(house: House) -> list[str]:
@@ -249,7 +342,14 @@ def main(
     for carrier in carriers.split(","):
         with tempfile.TemporaryDirectory(prefix="dealboard-soak-", ignore_cleanup_errors=True) as folder:
             verdict = uvloop.run(
-                soak(Path(folder), minutes * 60, redis=carrier == "redis", nodes=(1, 1, 2), subscribers=subscribers)
+                soak(
+                    Path(folder),
+                    minutes * 60,
+                    redis=carrier == "redis",
+                    nodes=(1, 1, 2),
+                    subscribers=subscribers,
+                    workers=2,
+                )
             )
         _print(console, carrier, verdict, subscribers)
         wrong = wrong or bool(verdict.wrong)
@@ -257,7 +357,9 @@ def main(
 
 
 def _print(console: Console, carrier: str, verdict: Verdict, subscribers: int) -> None:
-    table = Table(title=f"wake-ups by {carrier}: two servers, and one of two workers", show_header=False)
+    table = Table(
+        title=f"wake-ups by {carrier}: two servers, one of two workers, and two of dealboard work", show_header=False
+    )
     for name, count in sorted(verdict.done.items()):
         table.add_row(name, str(count))
     table.add_row("moves answered", f"{verdict.moves:,}")

@@ -1,14 +1,17 @@
-"""Disturbances of servers, PostgreSQL, Redis and subscribers while changes are made. Each restores what it stopped."""
+"""Disturbances of servers, workers, PostgreSQL, Redis, NATS, subscribers and a receiver of webhooks while changes are
+made. Each restores what it stopped."""
 
 import asyncio
 import os
 import random
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import asyncpg
 
+from bench.soaking.hook import FAULTS, WELL, Hook
 from bench.soaking.house import House, Node
 from bench.soaking.subscriber import Subscriber
 
@@ -16,12 +19,16 @@ Disturb = Callable[[], Awaitable[None]]
 
 
 class Disturbances:
-    """All disturbances. `silently` makes a change without a wake-up to any process."""
+    """All disturbances. `silently` makes a change without a wake-up to any process; `enable` enables the webhook."""
 
-    def __init__(self, house: House, subscribers: Sequence[Subscriber], silently: Disturb) -> None:
+    def __init__(
+        self, house: House, subscribers: Sequence[Subscriber], silently: Disturb, hook: Hook, enable: Disturb
+    ) -> None:
         self.house = house
         self.subscribers = subscribers
         self.silently = silently
+        self.hook = hook
+        self.enable = enable
 
     def all(self) -> dict[str, Disturb]:
         """Every disturbance that applies to the house, by its description."""
@@ -38,6 +45,12 @@ class Disturbances:
             found["Redis killed and started"] = self.restart_redis
         if any(node.workers > 1 for node in self.house.nodes):
             found["worker killed"] = self.kill_worker
+        if self.house.broker is not None:
+            found["NATS killed and started"] = self.restart_nats
+        if self.house.workers:
+            found["dealboard work killed"] = self.kill_work
+            found["dealboard work stopped by SIGTERM"] = self.restart_work
+            found |= {name: partial(self.fault, mood) for name, mood in FAULTS.items()}
         return found
 
     async def cut_sockets(self) -> None:
@@ -62,6 +75,28 @@ class Disturbances:
     async def kill_worker(self) -> None:
         """SIGKILL for one of several workers, whose parent replaces it."""
         random.choice([node for node in self.house.nodes if node.workers > 1]).hit(signal.SIGKILL)
+
+    async def kill_work(self) -> None:
+        """SIGKILL for a worker, which is started again."""
+        await self._replaced(random.choice(self.house.workers), signal.SIGKILL)
+
+    async def restart_work(self) -> None:
+        """A restart as an operator does it."""
+        await self._replaced(random.choice(self.house.workers), signal.SIGTERM)
+
+    async def restart_nats(self) -> None:
+        """NATS is killed, and is away for a second."""
+        assert self.house.broker is not None
+        self.house.broker.kill()
+        await asyncio.sleep(1)
+        self.house.broker.start()
+
+    async def fault(self, mood: str) -> None:
+        """The receiver of the webhook is at fault for two seconds. One that says it is gone is enabled again."""
+        self.hook.be(mood)
+        await asyncio.sleep(2)
+        self.hook.be(WELL)
+        await self.enable()
 
     async def freeze_server(self) -> None:
         """One process stops for three seconds; its connections stay open."""
