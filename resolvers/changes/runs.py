@@ -56,8 +56,9 @@ WAIT_AGAIN = Statement(
 HURRY_LANE = Statement(
     text(
         """
-        UPDATE lane SET next_due = least(lane.next_due, statement_timestamp()), changes = changes + 1
-        WHERE org_id = :org_id AND kind = :kind
+        INSERT INTO lane (org_id, kind, next_due) VALUES (:org_id, :kind, statement_timestamp())
+        ON CONFLICT (org_id, kind) DO UPDATE SET next_due = least(lane.next_due, excluded.next_due),
+            changes = lane.changes + 1
         """
     ).bindparams(ORG, bindparam("kind", type_=Text()))
 )

@@ -88,7 +88,9 @@ class Hands:
         except TryAgain as failure:
             return _failed(run, str(failure), failure.seconds)
         except asyncio.CancelledError:
-            return AttemptEnd("given_back", "WAITING", run.failures) if self.stopping else None
+            # The process stops, or the lease was not renewed. If it is lost, this writes nothing; if the organisation is
+            # suspended, it is no failure.
+            return AttemptEnd("given_back", "WAITING", run.failures)
         except Exception as failure:
             log.error("the run %s (%s) failed", run.id, run.kind.name, exc_info=failure)
             code = getattr(failure, "sqlstate", None)

@@ -262,7 +262,9 @@ async def test_leases_are_renewed(database: Database, engine: Engine, monkeypatc
         await until_so(lambda: stopped == ["Ada"])
         await database.pool.execute("UPDATE organisation SET suspended_at = now() WHERE id = $1", GLOBEX)
         await until_so(lambda: stopped == ["Ada", "Bob"])
-    assert seen == [("greeting", "lost")] * 2
+    assert seen == [("greeting", "lost"), ("greeting", "given_back")]
+    waits = "SELECT state = 'WAITING' AND failures = 0 FROM run WHERE org_id = $1"
+    assert await database.pool.fetchval(waits, GLOBEX)
 
 
 @pytest.mark.usefixtures("organisations")
