@@ -20,10 +20,11 @@ from engine.caller import Caller, Person, Restriction
 from engine.documents import Prepared
 from engine.errors import Code, RequestError, code_of, error, format_errors
 from engine.explain import explain as explained
-from engine.failures import masked
+from engine.failures import bad_input, masked
 from engine.mutations import Mutations
 from engine.operations import BOUNDS, Answer
 from engine.plans import Plan
+from engine.read.provided import faults
 from engine.subscriptions import Subscriptions
 from models.database import UNREACHABLE
 from models.timeouts import timed
@@ -96,6 +97,8 @@ class Engine(Mutations, Subscriptions):
                     text = await self._read(sql, arguments, custom)
             if is_size(text):
                 raise too_large(int(text), self.most_bytes)
+            if (wrong := faults(text)) is not None:
+                raise bad_input(wrong)
         if plan.introspection is None:
             return b'{"data":' + text.encode() + b"}"
         sources = values.sources.items()

@@ -4,6 +4,7 @@ import strawberry
 
 import resolvers.changes.leads.lost_reasons
 import resolvers.reads.activities
+import resolvers.reads.analytics.boards
 import resolvers.reads.contacts
 import resolvers.reads.events.subscriptions
 import resolvers.reads.events.timelines
@@ -24,6 +25,8 @@ from models.rules.roles import Role
 from models.rules.search import LONGEST_SEARCH
 from models.tables.pipeline import PipelineType
 from models.tables.run import RunState
+from schema.analytics.boards import BoardAsOf
+from schema.analytics.moments import AsOf
 from schema.filters.condition import Condition
 from schema.filters.event import EventFilter
 from schema.filters.lead import LeadFilter, LeadOrder
@@ -61,6 +64,16 @@ class Query(ForecastQueries):
         resolvers.reads.pipelines.pipeline,
         "One pipeline; null when there is none.",
         arguments=_by_id("pipeline"),
+        role=Role.VIEWER,
+    )
+    board_as_of: BoardAsOf | None = read(
+        resolvers.reads.analytics.boards.board,
+        "The board of a pipeline as it was at a moment of the past, even if the pipeline has been deleted since; null "
+        "when there never was one of this id.",
+        arguments={
+            "pipeline_id": Argument(strawberry.ID, "The id of the pipeline."),
+            "as_of": Argument(AsOf, "The moment."),
+        },
         role=Role.VIEWER,
     )
     lead: Lead | None = read(

@@ -14,6 +14,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
+    OperationType,
     get_named_type,
     get_nullable_type,
     is_enum_type,
@@ -34,6 +35,7 @@ from engine.read.arguments import DEFINITION, UNFILTERED, Arguments
 from engine.read.bound_statement import BoundStatement
 from engine.read.json_text import NULL, Expression, json_object, json_value, quoted
 from engine.read.paging import Each, Page
+from engine.read.provided import Provided, guarded
 from engine.read.rows import ROOT, Rows, Same, Source
 from engine.read.slots import Binder
 from engine.read.variants import JsonMember, Variants, json_variant, merged
@@ -64,6 +66,7 @@ class Compiler:
         self.binders: dict[str, Binder] = {}
         self.names: dict[Hashable, str] = {}  # the parameters by what they read
         self.filtered = False
+        self.wrong: list[Expression] = []
         self.arguments = Arguments(variables.coerced, self._register)
 
     def _register(self, binder: Binder, use: Hashable | None) -> str:
@@ -106,7 +109,8 @@ class Compiler:
 
     def query(self, root: GraphQLObjectType, grouped: Grouped) -> BoundStatement:
         """The statement of a query: one row of one column, the `data` of the response."""
-        return self.finished(select(self.object(root, grouped, ROOT)))
+        answer = self.object(root, grouped, ROOT)
+        return self.finished(select(guarded(answer, self.wrong)))
 
     def subscription(self, root: GraphQLObjectType, grouped: Grouped) -> tuple[EventSelection, BoundStatement]:
         """The events that a subscription selects, and the statement that renders them: number and `data` of each."""
@@ -139,6 +143,8 @@ class Compiler:
     def shown(self, found: Any, type_: GraphQLOutputType, fields: Fields, source: Source) -> Expression:
         """The result of a read resolver, as JSON."""
         named = get_named_type(type_)
+        if isinstance(found, Provided):
+            return self._provided(found, type_, fields, source)
         if isinstance(found, AnyOf):
             return found.json(lambda name, source: self._build(self.schema.type_map[name], fields)(source))
         build = self._build(named, fields)
@@ -186,6 +192,17 @@ class Compiler:
             return json_variant(members)
 
         return build
+
+    def _provided(self, found: Provided, type_: GraphQLOutputType, fields: Fields, source: Source) -> Expression:
+        """What depends on a check in the database. A query is refused; a payload or an event, of something that has
+        happened, shows null."""
+        shown = self.shown(found.found, type_, fields, source)
+        absent = [] if found.there is None else [(~found.there, NULL)]
+        if self.operation.operation is OperationType.QUERY:
+            self.wrong.append(found.wrong)
+        else:
+            absent.append((found.wrong.is_not(None), NULL))
+        return case(*absent, else_=shown) if absent else shown
 
     def _page(self, page: Page, type_: Any, fields: Fields) -> Expression:
         """A connection: its fields are aggregates over the rows of the page."""

@@ -47,7 +47,8 @@ ORGANISATION = bindparam("organisation", type_=Text())
 
 
 class Entity:
-    """Rows of a table, as they are or picked by a subquery, under a name of their own; its attributes are columns.
+    """Rows of a table, as they are or picked by a subquery, under a name of their own; its attributes are columns. `id`
+    is the column that the model has as its `identity`.
 
     An alias of a mapped class would do the same, but it creates an object for every column of the table each time, and
     a statement took ten times as long to build.
@@ -58,10 +59,10 @@ class Entity:
         self.clause = model.__table__.alias() if clause is None else clause
 
     def __getattr__(self, name: str) -> Expression:
-        stored = self.model.__table__.columns.get(name)
+        stored = self.model.__table__.columns.get(name if name != "id" else self.model.identity)
         if stored is None:
             raise AttributeError(name)
-        found = self.column(name, stored.type)
+        found = self.column(stored.name, stored.type)
         setattr(self, name, found)
         return found
 

@@ -36,6 +36,8 @@ class Base(DeclarativeBase):
         UUID: Uuid(),
         datetime: DateTime(timezone=True),
     }
+    identity: ClassVar[str] = "id"
+    """The column by which the rows of a list differ."""
 
 
 class Tenant:

@@ -577,7 +577,7 @@ def upgrade() -> None:
             f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
             " REFERENCES organisation (id) ON DELETE CASCADE"
         )
-    op.execute("CREATE INDEX lead_span_pipeline_idx ON lead_span (org_id, pipeline_id, until_number, from_number)")
+    op.execute("CREATE INDEX lead_span_stage_idx ON lead_span (org_id, stage_id, until_number, from_number)")
     op.execute("CREATE INDEX stage_span_pipeline_idx ON stage_span (org_id, pipeline_id, until_number)")
     # Quotas, and what members say that they will close.
     op.execute(

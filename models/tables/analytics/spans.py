@@ -39,9 +39,10 @@ class LeadSpan(Base):
         belongs_to_organisation(),
         CheckConstraint("from_number < until_number", name="numbers"),
         CheckConstraint("outcome IN ('WON', 'LOST', 'CONVERTED')", name="outcome"),
-        Index("lead_span_pipeline_idx", "org_id", "pipeline_id", "until_number", "from_number"),
+        Index("lead_span_stage_idx", "org_id", "stage_id", "until_number", "from_number"),
         {"postgresql_with": {"fillfactor": "90"}},
     )
+    identity = "lead_id"
 
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     lead_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -68,6 +69,7 @@ class StageSpan(Base):
         CheckConstraint("from_number < until_number", name="numbers"),
         Index("stage_span_pipeline_idx", "org_id", "pipeline_id", "until_number"),
     )
+    identity = "stage_id"
 
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     stage_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -1,0 +1,1 @@
+"""What was, and how it became what it is."""

@@ -1,0 +1,1 @@
+"""The past as it is published: boards as they were, and what changed between two moments."""
