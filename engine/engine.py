@@ -24,7 +24,7 @@ from engine.failures import bad_input, masked
 from engine.mutations import Mutations
 from engine.operations import BOUNDS, Answer
 from engine.plans import Plan
-from engine.read.provided import faults
+from engine.publish.provided import faults
 from engine.subscriptions import Subscriptions
 from models.database import UNREACHABLE
 from models.timeouts import timed

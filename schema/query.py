@@ -5,6 +5,7 @@ import strawberry
 import resolvers.changes.leads.lost_reasons
 import resolvers.reads.activities
 import resolvers.reads.analytics.boards
+import resolvers.reads.analytics.pipeline_change
 import resolvers.reads.contacts
 import resolvers.reads.events.subscriptions
 import resolvers.reads.events.timelines
@@ -26,6 +27,7 @@ from models.rules.search import LONGEST_SEARCH
 from models.tables.pipeline import PipelineType
 from models.tables.run import RunState
 from schema.analytics.boards import BoardAsOf
+from schema.analytics.changes import PipelineChange, PipelineChangeFilter
 from schema.analytics.moments import AsOf
 from schema.filters.condition import Condition
 from schema.filters.event import EventFilter
@@ -73,6 +75,18 @@ class Query(ForecastQueries):
         arguments={
             "pipeline_id": Argument(strawberry.ID, "The id of the pipeline."),
             "as_of": Argument(AsOf, "The moment."),
+        },
+        role=Role.VIEWER,
+    )
+    pipeline_change: PipelineChange | None = read(
+        resolvers.reads.analytics.pipeline_change.change,
+        "How the open leads of a pipeline changed between two moments, and why, even if the pipeline has been deleted "
+        "since; null when there never was one of this id.",
+        arguments={
+            "pipeline_id": Argument(strawberry.ID, "The id of the pipeline."),
+            "from_": Argument(AsOf, "The first moment."),
+            "to": Argument(AsOf | None, "The second moment; without it, now."),
+            "filter": Argument(PipelineChangeFilter | None, "Only the open leads that match this filter count."),
         },
         role=Role.VIEWER,
     )

@@ -54,7 +54,7 @@ def _field(description: str, metadata: Mapping[str, Any], arguments: Mapping[str
     field.arguments = [
         StrawberryArgument(
             python_name=name,
-            graphql_name=None,
+            graphql_name="from" if name == "from_" else None,
             type_annotation=StrawberryAnnotation(argument.type),
             description=argument.description,
             default=argument.default,

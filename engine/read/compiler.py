@@ -30,12 +30,12 @@ from engine.documents import Prepared
 from engine.errors import Code, refusal
 from engine.live.selection import EventSelection
 from engine.publish.fields import EVENTS, READ
+from engine.publish.provided import Provided, guarded
 from engine.read.any_of import AnyOf
 from engine.read.arguments import DEFINITION, UNFILTERED, Arguments
 from engine.read.bound_statement import BoundStatement
 from engine.read.json_text import NULL, Expression, json_object, json_value, quoted
 from engine.read.paging import Each, Page
-from engine.read.provided import Provided, guarded
 from engine.read.rows import ROOT, Rows, Same, Source
 from engine.read.slots import Binder
 from engine.read.variants import JsonMember, Variants, json_variant, merged

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Numeric, SmallInteger, Text, Uuid, func, literal_column
 
+from engine.publish.provided import Provided
 from engine.read.json_text import Expression, typed_id
 from engine.read.paging import Direction, Order, Page, page
-from engine.read.provided import Provided
 from engine.read.rows import Entity, Rows, Same, rows
 from engine.read.slots import Args
 from models.rules.ids import parse_id

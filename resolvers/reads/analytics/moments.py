@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, DateTime, Text, Uuid, case, cast, func, literal_column, select
 
 from engine.live.selection import decode_cursor
+from engine.publish.provided import together, wrong_if
 from engine.read.json_text import Expression
-from engine.read.provided import together, wrong_if
 from engine.read.rows import ORG, Rows, rows
 from engine.read.slots import Slot
 from models.tables.event import Event, EventLog
@@ -51,14 +51,15 @@ def _begins() -> Expression:
     return _events_after(_log("known_from")).first().value(lambda event: event.occurred_at)
 
 
-def _text(text: str) -> Expression:
+def message(text: str) -> Expression:
+    """A constant message, as SQL."""
     return literal_column("'" + text.replace("'", "''") + "'", Text())
 
 
 def _since(text: str) -> Expression:
     """A message that ends with the instant from which the past is known."""
-    instant = func.coalesce(func.trim(cast(func.to_json(_begins()), Text), _text('"')), _text("the next event"))
-    return func.concat(_text(text), instant, _text("."), type_=Text())
+    instant = func.coalesce(func.trim(cast(func.to_json(_begins()), Text), message('"')), message("the next event"))
+    return func.concat(message(text), instant, message("."), type_=Text())
 
 
 def moment(name: str, given: Mapping[str, Any]) -> Moment:
@@ -85,11 +86,11 @@ def _at_cursor(name: str, given: Slot) -> Moment:
         name,
         (
             given.bind(Uuid(), _organisation) != ORG,
-            _text("this cursor belongs to another organisation. Query `cursor` for one of yours."),
+            message("this cursor belongs to another organisation. Query `cursor` for one of yours."),
         ),
         (
             number > func.coalesce(_log("head"), literal_column("0")),
-            _text("this is no cursor of an event that has happened. Send a cursor exactly as it came from this API."),
+            message("this is no cursor of an event that has happened. Send a cursor exactly as it came from this API."),
         ),
         (
             number < func.coalesce(_log("known_from"), number + literal_column("1")),
@@ -103,7 +104,7 @@ def _at_instant(name: str, given: Slot) -> Moment:
     at = given.bind(INSTANT)
     wrong = wrong_if(
         name,
-        (at > func.now(), _text("this instant lies in the future. Send one that has passed.")),
+        (at > func.now(), message("this instant lies in the future. Send one that has passed.")),
         (
             at < func.coalesce(_begins(), func.now()),
             _since("nothing is known of this instant. The past is known from "),
