@@ -196,6 +196,7 @@ class Compiler:
     def _provided(self, found: Provided, type_: GraphQLOutputType, fields: Fields, source: Source) -> Expression:
         """What depends on a check in the database. A query is refused; a payload or an event, of something that has
         happened, shows null."""
+        self.filtered = True  # how much lies behind a moment is known by its value alone
         shown = self.shown(found.found, type_, fields, source)
         absent = [] if found.there is None else [(~found.there, NULL)]
         if self.operation.operation is OperationType.QUERY:

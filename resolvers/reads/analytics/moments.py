@@ -119,7 +119,7 @@ def _last_before(at: Any) -> Any:
     log = begun.entity
     search = begun.select(log.known_from.label("low"), log.head.label("high")).cte(recursive=True)
     low, high = search.c.low, search.c.high
-    middle = cast((low + high + literal_column("1")).op("/")(literal_column("2")), BigInteger)
+    middle = cast((low + high + literal_column("1", BigInteger())) // literal_column("2", BigInteger()), BigInteger)
     found = rows(Event)
     event = found.entity
     probe = (

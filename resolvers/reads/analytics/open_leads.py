@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Numeric, Select, and_, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Date, Numeric, and_, case, func, literal_column, select, true
 
 from engine.read.filters import between, one_of
 from engine.read.json_text import Expression
@@ -45,19 +45,24 @@ class OpenLeads:
         return found.where(found.entity.stage_id.in_(of_pipeline))
 
 
-@dataclass(frozen=True)
 class OpenThen:
-    """The open leads at a number of the log."""
+    """The open leads at a number of the log: how many of each currency, and their value; as a CTE, which all fields
+    share."""
 
-    leads: OpenLeads
-    number: Any
-
-    def select(self) -> Select[Any]:
-        """The lead, the currency and the value of each."""
-        found = self.leads.spans()
+    def __init__(self, leads: OpenLeads, number: Any) -> None:
+        found = leads.spans()
         span = found.entity
-        held = found.where(span.until_number > self.number, span.from_number <= self.number, self.leads.holds(span))
-        return held.select(span.lead_id, span.currency, span.value)
+        held = found.where(span.until_number > number, span.from_number <= number, leads.holds(span))
+        currency = case((span.value.is_not(None), span.currency))
+        self.sums = (
+            held.select(
+                currency.label("currency"),
+                func.count().label("leads"),
+                func.sum(span.value, type_=Numeric()).label("value"),
+            )
+            .group_by(currency)
+            .cte()
+        )
 
 
 class Amounts:

@@ -68,9 +68,11 @@ def end(change: Change, args: Args) -> Same:
 
 def count(then: OpenThen, args: Args) -> Expression:
     """How many leads they were."""
-    return select(cast(func.count(), Integer)).select_from(then.select().subquery()).scalar_subquery()
+    sums = then.sums.alias()
+    return select(cast(func.coalesce(func.sum(sums.c.leads), literal_column("0")), Integer)).scalar_subquery()
 
 
 def values(then: OpenThen, args: Args) -> Rows:
     """What they were worth, by currency."""
-    return Rows(Amounts, Amounts(then.select()), ())
+    sums = then.sums.alias()
+    return Rows(Amounts, Amounts(select(sums.c.currency, sums.c.value)), ())

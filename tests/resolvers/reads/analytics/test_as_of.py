@@ -2,16 +2,19 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from engine.caller import Caller
 from engine.change.records import instant
+from engine.engine import Engine
 from engine.errors import RequestError
 from engine.live.selection import decode_cursor, encode_cursor
-from models import organisation_id
+from models import Role, organisation_id
 from tests.support.lives import live
 from tests.support.world import World
 
@@ -91,6 +94,30 @@ async def test_an_instant_is_the_last_event_before_it(world: World) -> None:
         for moment in (at, next_at - timedelta(microseconds=1)):
             cursor, _ = await board_then(world, world["Sales"], {"at": moment.isoformat()})
             assert cursor == encode_cursor(org_id, last[at])
+
+
+MANY = """
+INSERT INTO event (org_id, number, id, type, occurred_at)
+SELECT $1, $2 + n, gen_random_uuid(), 'lead.moved', now() - make_interval(secs => 3000 - n)
+FROM generate_series(1, 2000) AS n
+"""
+
+
+async def test_an_instant_is_found_by_halving(world: World, engine: Engine) -> None:
+    """Of some two thousand events, eleven or twelve are looked at."""
+    org_id, head = organisation_id(world.organisation), await world.head()
+    await world.sql("UPDATE event SET occurred_at = occurred_at - interval '1 day'")
+    await world.sql(MANY, org_id, head)
+    await world.sql("UPDATE event_log SET head = head + 2000")
+    query = "query ($id: ID!, $asOf: AsOf!) { boardAsOf(pipelineId: $id, asOf: $asOf) { cursor } }"
+    for nth in (1, 700, 2000):
+        moment = {"at": (await world.events(head + nth - 1))[0]["occurred_at"].isoformat()}
+        given = {"id": world["Sales"], "asOf": moment}
+        assert await world.ask(query, given) == {"boardAsOf": {"cursor": encode_cursor(org_id, head + nth)}}
+        caller = Caller(world.organisation, "tester", Role.ADMIN)
+        plan = await engine.explain(engine.documents.prepare(query), given, caller)
+        (steps,) = re.findall(r"Recursive Union .*actual time=\S+ rows=(\d+)", plan)
+        assert 10 < int(steps) < 15
 
 
 async def test_an_instant_between_events_that_are_left(world: World) -> None:
