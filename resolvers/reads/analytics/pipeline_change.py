@@ -18,7 +18,7 @@ from resolvers.reads.events.subscriptions import cursor_of
 
 
 @dataclass(frozen=True)
-class Change:
+class PipelineChange:
     """The two moments, and the steps between them."""
 
     leads: OpenLeads
@@ -41,27 +41,27 @@ def change(root: Any, args: Args) -> Provided:
     )
     given = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
     leads = OpenLeads(pipeline_id, given)
-    found = Change(leads, since.number, until.number, PipelineSteps(leads, since.number, until.number))
+    found = PipelineChange(leads, since.number, until.number, PipelineSteps(leads, since.number, until.number))
     there = rows(Pipeline, pipeline_id).select(literal_column("1")).exists()
     return Provided(Same(found), wrong_of(since, until, also=order), there)
 
 
-def from_cursor(change: Change, args: Args) -> Expression:
+def from_cursor(change: PipelineChange, args: Args) -> Expression:
     """The cursor of the earlier moment."""
     return cursor_of(change.since)
 
 
-def to_cursor(change: Change, args: Args) -> Expression:
+def to_cursor(change: PipelineChange, args: Args) -> Expression:
     """The cursor of the later one."""
     return cursor_of(change.until)
 
 
-def start(change: Change, args: Args) -> Same:
+def start(change: PipelineChange, args: Args) -> Same:
     """The open leads at the earlier moment."""
     return Same(OpenThen(change.leads, change.since))
 
 
-def end(change: Change, args: Args) -> Same:
+def end(change: PipelineChange, args: Args) -> Same:
     """The open leads at the later one."""
     return Same(OpenThen(change.leads, change.until))
 

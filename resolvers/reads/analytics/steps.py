@@ -185,7 +185,7 @@ def _joined(left: Any, right: Any) -> Any:
     return left.__clause_element__().outerjoin(right.__clause_element__(), literal_column("true"))
 
 
-class Step:
+class StepSum:
     """A step: its kind, and how many leads it is made of."""
 
     def __init__(self, steps: PipelineSteps) -> None:
@@ -210,17 +210,17 @@ class Step:
 
 def steps(change: Any, args: Args) -> Rows:
     """The steps that there are, those that add first."""
-    return Rows(Step, Step(change.steps), ())
+    return Rows(StepSum, StepSum(change.steps), ())
 
 
-def values(step: Step, args: Args) -> Rows:
+def values(step: StepSum, args: Args) -> Rows:
     """What a step adds or takes away, by currency."""
     part = step.parts.alias()
     mine = select(part.c.currency, part.c.amount.label("value")).where(part.c.kind == step.kind).correlate(step.clause)
     return Rows(Amounts, Amounts(mine), ())
 
 
-def leads(step: Step, args: Args) -> Page:
+def leads(step: StepSum, args: Args) -> Page:
     """Each lead's part of a step, in the order of events."""
     part = Entity(StepPart, step.parts.alias())
     return page(Rows(StepPart, part, (part.kind == step.kind,)), args, ORDERS, ("NUMBER", Direction.ASC))

@@ -26,6 +26,8 @@ DEEP = ("pipeline", "lead", "pools", "webhook")
 """The queries from which every record can be reached."""
 SUMS = ("Forecast", "ForecastChanged", "ForecastRow", "ForecastKey")
 """Types that are no records, and lead to some."""
+DEEPER = ("boardAsOf", "pipelineChange")
+"""Those whose lists lie below lists of their own."""
 SUPPLY = Supply(*ORGANISATIONS, bad=0)
 
 
@@ -115,6 +117,7 @@ def operations() -> Iterator[tuple[str, str]]:
         inner = get_named_type(field.type)
         for everything in (False, True):
             depth = 2 if everything and (root.name != "Query" or name in DEEP) else 1
+            depth = 3 if everything and name in DEEPER else depth
             chosen = selection(inner, depth, everything) if is_composite_type(inner) else ""
             given = arguments(root.name, name, field, everything)
             label = f"{root.name}.{name} with {'all' if everything else 'few'} arguments"
