@@ -103,7 +103,8 @@ class Operations:
 
     def _bound(self, compiled: BoundStatement, values: VariableValues, caller: Caller, **more: Any) -> list[Any]:
         try:
-            return compiled.arguments(values.coerced, caller, **more)
+            sends_mail = self.feed.domain.outlet.mail
+            return compiled.arguments(values.coerced, caller, sends_mail=sends_mail, **more)
         except BadInput as wrong:
             raise bad_input(wrong) from wrong
 

@@ -19,16 +19,19 @@ class BoundStatement:
     filtered: bool = False
     """Whether a list of it is filtered: then its best plan may depend on the values."""
 
-    def arguments(self, variables: Mapping[str, Any], caller: Caller, **more: Any) -> list[Any]:
+    def arguments(
+        self, variables: Mapping[str, Any], caller: Caller, *, sends_mail: bool = False, **more: Any
+    ) -> list[Any]:
         """The positional arguments for one execution. Raises `BadInput` with all invalid values."""
         bound = self.statement.given
-        of_caller = {
+        known = {
             "org_id": caller.org_id,
             "subject": caller.subject,
             "role": caller.role.value,
             "organisation": caller.organisation,
+            "sends_mail": sends_mail,
         }
-        values = {name: value for name, value in of_caller.items() if name in bound} | more
+        values = {name: value for name, value in known.items() if name in bound} | more
         # Values that the statement does not bind are checked as well: an invalid value is always refused.
         wrong: list[BadInput] = []
         for name, get in self.binders.items():

@@ -15,6 +15,7 @@ from functools import reduce
 from typing import Any, Self
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     FromClause,
     ScalarSelect,
@@ -44,6 +45,9 @@ ROLE = bindparam("role", type_=Text())
 
 ORGANISATION = bindparam("organisation", type_=Text())
 """The key of the caller's organisation."""
+
+SENDS_MAIL = bindparam("sends_mail", type_=Boolean())
+"""Whether this server sends mail."""
 
 
 class Entity:

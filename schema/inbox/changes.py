@@ -52,9 +52,6 @@ class SetNotificationSettingsInput(ChangeInput):
 class SetNotificationSettingsPayload(Payload):
     settings: list[NotificationSetting] | None = outcome("All that you have chosen by reason; all else is by default.")
     mail_settings: MailSettings | None = outcome("When mail comes.")
-    mail_is_sent: bool | None = outcome(
-        "Whether this server sends mail at all: it does where its operator has set an SMTP server."
-    )
 
 
 @strawberry.input(description="The record of which you want no notifications. Send one of both.")

@@ -90,6 +90,9 @@ class NotificationSetting:
 
 @strawberry.type(description="When mail about your notifications comes, in your time zone: as chosen, or by default.")
 class MailSettings:
+    sent: bool = read(
+        mail.sent, "Whether this server sends mail at all: it does where its operator has set an SMTP server."
+    )
     digest_times: list[str] = read(mail.chosen("digest_times"), "When digests come, such as 08:00.")
     digest_weekdays: list[Weekday] = read(mail.chosen("digest_weekdays"), "The days on which digests come.")
     quiet_from: str | None = read(mail.chosen("quiet_from"), "When quiet hours begin; null when there are none.")

@@ -20,7 +20,8 @@ class MailSettings(BaseSettings):
     smtp_url: str | None = Field(
         None,
         description="SMTP server that mail about notifications is sent over: smtp://user:password@host:587, with TLS as"
-        " soon as the server offers it, or smtps://user:password@host:465. Empty: no mail is sent.",
+        " soon as the server offers it, or smtps://user:password@host:465. Empty: no mail is sent. Set it"
+        " in serving processes as well: the API says whether mail is sent.",
     )
     mail_from: str | None = Field(
         None, description="Whom mail is from, `Dealboard <crm@example.com>`. Required with DEALBOARD_SMTP_URL."

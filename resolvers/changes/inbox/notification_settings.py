@@ -86,7 +86,7 @@ async def set_notification_settings(
         await change.run(SET_TIMES, member_id=change.actor_id, **present)
         await rearm(change, change.actor_id)
     shown = [stored[reason] for reason in sorted(stored)]
-    return {"settings": shown, "mail_settings": present, "mail_is_sent": change.outlet.mail}
+    return {"settings": shown, "mail_settings": {**present, "sent": change.outlet.mail}}
 
 
 def tidy_settings(given: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, literal_column
 
 from engine.read.json_text import Expression
-from engine.read.rows import Same, rows
+from engine.read.rows import SENDS_MAIL, Same, rows
 from engine.read.slots import Args
 from models.rules.clock.mail_times import DEFAULTS
 from models.tables.notification import MailSetting
@@ -17,6 +17,11 @@ def settings(viewer: Any, args: Args) -> Same:
     """The caller's settings of mail."""
     found = rows(MailSetting)
     return Same(found.where(found.entity.member_id == viewer_id()))
+
+
+def sent(found: Any, args: Args) -> Expression:
+    """Whether this server sends mail."""
+    return SENDS_MAIL
 
 
 def chosen(name: str) -> Callable[[Any, Args], Expression]:

@@ -274,6 +274,7 @@ HISTORY_RULES: Mapping[tuple[str, str], Rule] = {
     ),
     ("Viewer", "notificationSettings"): lambda world, source, given: own(world, "notification_setting"),
     ("Viewer", "mailSettings"): lambda world, source, given: mail_settings(world),
+    ("MailSettings", "sent"): lambda world, settings, given: False,
     ("MailSettings", "digestTimes"): lambda world, settings, given: settings["digest_times"],
     ("MailSettings", "digestWeekdays"): lambda world, settings, given: settings["digest_weekdays"],
     ("MailSettings", "quietFrom"): lambda world, settings, given: settings["quiet_from"],
