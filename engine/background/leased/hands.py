@@ -88,8 +88,8 @@ class Hands:
         except TryAgain as failure:
             return _failed(run, str(failure), failure.seconds)
         except asyncio.CancelledError:
-            # The process stops, or the lease was not renewed. If it is lost, this writes nothing; if the organisation is
-            # suspended, it is no failure.
+            # The process stops, or the lease was not renewed: what is lost writes nothing, and what belongs to a
+            # suspended organisation has not failed.
             return AttemptEnd("given_back", "WAITING", run.failures)
         except Exception as failure:
             log.error("the run %s (%s) failed", run.id, run.kind.name, exc_info=failure)
