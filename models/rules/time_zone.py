@@ -24,6 +24,14 @@ def time_zone(name: str) -> ZoneInfo:
     raise ValueError(f"{shown!r} is not a time zone. Send a name of the IANA database, such as 'Europe/Paris'.")
 
 
+def zone_or_utc(name: str) -> ZoneInfo:
+    """The zone of a stored name; UTC where this machine does not know it, so that no work in the background stops."""
+    try:
+        return time_zone(name)
+    except ValueError:
+        return ZoneInfo("UTC")
+
+
 def first_of_month(name: str) -> date:
     """The first day of a month, `2026-11`. Raises `ValueError` for any other text, and for a year that was mistyped."""
     if re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", name, re.ASCII) and FIRST_DAY.year <= int(name[:4]) <= LAST_DAY.year:

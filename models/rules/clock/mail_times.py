@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.rules.clock.local_time import after_quiet, clock_time, next_instant
-from models.rules.time_zone import time_zone
+from models.rules.time_zone import zone_or_utc
 
 DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
@@ -54,7 +54,7 @@ class MailTimes:
     @property
     def zone(self) -> ZoneInfo:
         """The time zone."""
-        return time_zone(self.time_zone)
+        return zone_or_utc(self.time_zone)
 
     def next_digest(self, now: datetime) -> datetime:
         """The next slot of the digest."""

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import DateTime, bindparam, text
 
-from engine.change.shards import CLOCK
+from engine.change.shards import CLOCK, OWN
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Statement
@@ -33,11 +33,29 @@ MOVE_MAIL_DUE = Statement(
 """What is late already stays due."""
 
 
-async def rearm(change: Change, member_id: UUID) -> None:
-    """Have the mails of a member that are to come at the times that are chosen now."""
+ARM_ALL = Statement(
+    text(
+        f"""
+        INSERT INTO mail_due (org_id, member_id, channel, number, due_at)
+        SELECT own.id, CAST(:member_id AS uuid), mail.channel, 0, mail.due_at
+        FROM {OWN}, (VALUES ('DIGEST', :digest), ('IMMEDIATE', :immediate)) AS mail (channel, due_at)
+        WHERE own.id = :org_id AND EXISTS (
+            SELECT FROM notification WHERE notification.org_id = :org_id
+                AND notification.member_id = CAST(:member_id AS uuid) AND read_at IS NULL AND number > mailed
+        )
+        ON CONFLICT (org_id, member_id, channel) DO UPDATE SET due_at = coalesce(mail_due.due_at, excluded.due_at)
+        """
+    ).bindparams(ORG, *(bindparam(name, type_=DateTime(timezone=True)) for name in ("digest", "immediate")))
+)
+"""What is new and was to come in one mail may come in the other one now."""
+
+
+async def rearm(change: Change, member_id: UUID, *, channels: bool = False) -> None:
+    """Have the mails of a member that are to come at the times, and by the `channels`, that are chosen now."""
     row = await change.first(TIMES_NOW, member_id=member_id)
     assert row is not None
     times, now = MailTimes.of(row), row["now"]
-    await change.run(
-        MOVE_MAIL_DUE, member_id=member_id, digest=times.next_digest(now), immediate=times.next_immediate(now)
-    )
+    due = {"digest": times.next_digest(now), "immediate": times.next_immediate(now)}
+    await change.run(MOVE_MAIL_DUE, member_id=member_id, **due)
+    if channels:
+        await change.run(ARM_ALL, member_id=member_id, **due)

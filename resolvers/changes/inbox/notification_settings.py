@@ -84,7 +84,9 @@ async def set_notification_settings(
         present |= wanted
         _expect_loud(present, spelled(next(iter(wanted))))
         await change.run(SET_TIMES, member_id=change.actor_id, **present)
-        await rearm(change, change.actor_id)
+    channels = any("mail" in given for given in chosen.values())
+    if wanted or channels:
+        await rearm(change, change.actor_id, channels=channels)
     shown = [stored[reason] for reason in sorted(stored)]
     return {"settings": shown, "mail_settings": {**present, "sent": change.outlet.mail}}
 

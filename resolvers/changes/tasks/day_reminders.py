@@ -18,7 +18,7 @@ from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
 from models.rules.clock.local_time import clock_time, instant_at
 from models.rules.clock.mail_times import DEFAULTS
-from models.rules.time_zone import time_zone
+from models.rules.time_zone import zone_or_utc
 
 ON_A_DAY = "due_on IS NOT NULL AND assignee_id IS NOT NULL AND remind_at IS NULL"
 """The tasks whose day is to be reminded of, as their index has them: open ones that were not."""
@@ -72,7 +72,7 @@ async def _find_batch(connection: Connection, org_id: UUID, now: datetime, size:
             instant_at(
                 task["due_on"],
                 clock_time(task["all_day_reminder_at"] or DEFAULTS["all_day_reminder_at"]),
-                time_zone(task["time_zone"]),
+                zone_or_utc(task["time_zone"]),
             )
             for task in tasks
         ]

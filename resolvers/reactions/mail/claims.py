@@ -108,11 +108,11 @@ RETURN = Statement(
         UPDATE mail_due SET claim = NULL, free_at = CAST(:free_at AS timestamptz),
             due_at = CAST(:due_at AS timestamptz), failures = :failures
         WHERE org_id = :org_id AND member_id = :member_id AND channel = :channel
-            AND (claim = :claim OR claim IS NULL)
+            AND claim IS NOT DISTINCT FROM :claim
         """
     ).bindparams(ORG, MEMBER, CHANNEL, CLAIM, bindparam("failures", type_=Integer()))
 )
-"""The mail was not sent, before it was settled or after."""
+"""The mail was not sent: it is still claimed, or was settled, and nobody has claimed it since."""
 
 NEW_AGAIN = Statement(
     text(
@@ -175,7 +175,7 @@ async def settle_mail(
 
 async def return_mail(database: Database, mail: ClaimedMail, news: Collection[Row] = (), *, failed: bool) -> None:
     """Make a mail due again that was not sent, after a pause if it has `failed` itself. The notifications are those
-    that it was settled with."""
+    that it was settled with, if it was. Where another process has it by now, nothing happens to it."""
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**mail.failures) if failed else None
     async with database.transaction(BACKGROUND) as connection:
         await RETURN.run(
@@ -183,7 +183,7 @@ async def return_mail(database: Database, mail: ClaimedMail, news: Collection[Ro
             org_id=mail.org_id,
             member_id=mail.member_id,
             channel=mail.channel,
-            claim=mail.claim,
+            claim=None if news else mail.claim,
             free_at=pause and mail.now + timedelta(seconds=pause),
             due_at=mail.due_at,
             failures=mail.failures + failed,

@@ -58,7 +58,7 @@ MAIL_NEWS = Statement(
         LEFT JOIN task ON task.org_id = :org_id AND task.id = news.task_id
         LEFT JOIN member AS actor ON actor.org_id = :org_id AND actor.id = news.actor_id
         WHERE news.number > news.mailed AND news.updated_at > :since
-            AND {channel_of("news.reason", "setting.mail")} = mail.channel
+            AND {channel_of("news.reason", "setting.mail")} = mail.channel AND coalesce(setting.in_app, true)
             AND NOT (
                 news.reason IN ({OF_OPEN_TASKS}) AND news.task_id IS NOT NULL AND task.status IS DISTINCT FROM 'OPEN'
             )

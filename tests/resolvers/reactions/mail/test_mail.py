@@ -1,12 +1,18 @@
 """Mail about notifications: who gets it, when, what it says, and that no mail is sent twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.mail.mailing import due, nothing_new, said, send_due
+from engine.background import consumers
+from engine.outgoing.mail import MailLine, mail_server
+from models import organisation_id
+from resolvers.reactions.mail.lane import MailLane
+from resolvers.reactions.notify import NOTIFICATIONS
+from tests.support.mail.mailing import SENDER, Outcomes, all_due, due, nothing_new, said, send_due
 from tests.support.mail.smtp import Mailbox, mailbox
-from tests.support.recipes import make_notifications, task
+from tests.support.recipes import make_notifications, nobody, task
 from tests.support.world import MIA, RITA, World
 
 
@@ -73,7 +79,7 @@ async def test_each_reason_has_its_channel(quiet: World, box: Mailbox) -> None:
     off = [{"reason": "ASSIGNED", "inApp": False, "mail": "IMMEDIATE"}]
     await quiet.change("setNotificationSettings", {"settings": off}, **RITA)
     await give(quiet, "Dan")
-    assert await send_due(quiet, box) == []
+    assert sorted(await send_due(quiet, box)) == [("DIGEST", "nothing_new"), ("IMMEDIATE", "nothing_new")]
 
 
 async def test_a_digest_has_the_tasks_of_today(quiet: World, box: Mailbox) -> None:
@@ -196,3 +202,38 @@ async def test_a_mention_comes_at_once(quiet: World, box: Mailbox) -> None:
     await quiet.change("logActivity", note, **MIA)
     assert await send_due(quiet, box) == [("IMMEDIATE", "sent")]
     assert box.mails[0]["Subject"].endswith(": mia mentioned you on the lead “Ada”.")
+
+
+async def test_a_chosen_channel_counts_for_what_is_new_already(quiet: World, box: Mailbox) -> None:
+    """What was to come with the digest comes at once, and the other way round."""
+    await give(quiet, "Ada")
+    await make_notifications(quiet)
+    for channel, name in (("DIGEST", "Ada"), ("IMMEDIATE", "Cleo")):
+        chosen = {"settings": [{"reason": "ASSIGNED", "mail": channel}]}
+        await quiet.change("setNotificationSettings", chosen, **RITA)
+        assert (channel, "sent") in await send_due(quiet, box)
+        assert name in said(box.mails[-1])
+        await give(quiet, "Cleo")
+        await make_notifications(quiet)
+
+
+async def test_nothing_is_left_out_and_nothing_comes_twice(
+    quiet: World, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While notifications are made one by one, mails are claimed, made and sent: each notification is in one mail."""
+    monkeypatch.setattr(consumers, "BATCH", 1)
+    for nth in range(30):
+        given = {"title": f"Lead {nth}", "stageId": quiet["New"], "ownerId": quiet["rita"]}
+        await quiet.change("createLead", given, **MIA)
+    org_id, watch, progress = organisation_id(quiet.organisation), Outcomes(), consumers.Progress.MORE
+    async with MailLine(mail_server(box.url)) as line:
+        lane = MailLane(quiet.database, line, SENDER, watch)
+        while progress is consumers.Progress.MORE:
+            progress, *_ = await asyncio.gather(
+                consumers.consume(quiet.database, NOTIFICATIONS, org_id, nobody), lane.serve(org_id), all_due(quiet)
+            )
+        await all_due(quiet)
+        await lane.serve(org_id)
+    text = "\n".join(map(said, box.mails))
+    assert [nth for nth in range(30) if text.count(f"“Lead {nth}”") != 1] == []
+    assert watch.seen.count(("IMMEDIATE", "sent")) == len(box.mails) > 1
