@@ -143,6 +143,8 @@ class Writer:
 
     def field(self, type_: Any, node: FieldNode, prefix: str, depth: int) -> FieldNode:
         """A field with valid arguments, and with selected fields if it is an object."""
+        if node.name.value == "__typename":
+            return node
         field = type_.fields[node.name.value]
         inner = get_named_type(field.type)
         selection = None

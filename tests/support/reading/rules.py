@@ -373,7 +373,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     ("Stage", "deletingRun"): to_one("run", "deleting_run_id"),
     ("Run", "startedBy"): to_one("member", "made_by_id"),
     ("Run", "work"): lambda world, run, given: run.row["kind"] if run.row["owner"] else None,
-    ("Run", "dueAt"): lambda world, run, given: run.row["due_at"] if run.row["state"] == "WAITING" else None,
+    ("Run", "dueAt"): lambda world, run, given: shown(run.row["due_at"]) if run.row["state"] == "WAITING" else None,
     ("Run", "mutation"): lambda world, run, given: {"delete_stage": "deleteStage", "reassign_all": "reassignAll"}.get(
         run.row["kind"]
     ),
