@@ -8,7 +8,6 @@ import asyncpg
 from graphql import GraphQLError
 
 from engine.errors import Code, RequestError, error, refusal
-from engine.read.counts import refused
 from engine.read.slots import BadInput
 from engine.read.variables import MOST_ERRORS
 from models.database import UNREACHABLE
@@ -40,10 +39,6 @@ def masked(failure: Exception, path: list[str | int] | None = None) -> GraphQLEr
         return found
     if isinstance(failure, Failed):
         found = error(failure.code, failure.message, **failure.extensions)
-        found.path = path
-        return found
-    if (unanswerable := refused(failure)) is not None:
-        found = error(Code.BAD_USER_INPUT, unanswerable)
         found.path = path
         return found
     if isinstance(failure, TimedOut | asyncpg.QueryCanceledError):

@@ -1,22 +1,9 @@
-"""How many rows a list holds: as it is kept, or counted, all of them or up to a limit. And what has too many."""
+"""How many rows a list holds: as it is kept, or counted, all of them or up to a limit."""
 
-import re
 from enum import StrEnum
 from typing import Any, Self
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Integer,
-    Select,
-    Text,
-    case,
-    cast,
-    func,
-    literal_column,
-    select,
-    union_all,
-)
+from sqlalchemy import CompoundSelect, Integer, Select, case, func, literal_column, select, union_all
 
 from engine.read.json_text import Expression, quoted
 from engine.read.paging import Page
@@ -91,25 +78,3 @@ class Count(Rows):
         asked = args.get("limit")
         limit = literal_column(str(LIMIT), Integer()) if asked is None else asked.bind(Integer(), _expect_limit)
         return cls(_Counted, _Counted(page, limit), ())
-
-
-_FAILED = re.compile(r'invalid input syntax for type integer: "refused: (.*)"', re.DOTALL)
-
-TRUE: ColumnElement[bool] = literal_column("true")
-
-
-def expect_at_most(most: int, count: Expression, message: str) -> ColumnElement[bool]:
-    """True while a count, which is not a constant, is not above the limit; else the statement fails with `message`,
-    which contains no quote.
-
-    PostgreSQL has no expression that raises. Casting a text to a number fails, and its error holds the text: that is
-    made of the count, so that it is not cast before the statement runs.
-    """
-    text = func.concat(literal_column(f"'refused: {message}'"), func.left(cast(count, Text), literal_column("0")))
-    return case((count <= literal_column(str(most)), TRUE), else_=cast(text, Integer) == literal_column("0"))
-
-
-def refused(failure: BaseException) -> str | None:
-    """The message, if a statement failed because it cannot answer."""
-    found = _FAILED.search(str(failure))
-    return None if found is None else found[1]

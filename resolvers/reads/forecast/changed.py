@@ -141,5 +141,5 @@ def groups(event: ForecastEvent, args: Args) -> Expression:
 
 def changed_rows(event: ForecastEvent, args: Args) -> Rows:
     """The rows of these groups now; or all."""
-    found = event.forecast.all_rows()
+    found = event.forecast.rows()
     return found.where(or_(event.is_of_all, found.entity.group == func.any(event.touched())))

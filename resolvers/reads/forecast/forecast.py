@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import CTE, Date, Integer, Numeric, Text, cast, func, literal_column, select
 
-from engine.read.counts import expect_at_most
+from engine.publish.provided import Provided, wrong_if
 from engine.read.json_text import Expression
 from engine.read.rows import Rows, Same, rows
 from engine.read.slots import Args
@@ -22,8 +22,7 @@ MOST_GROUPS = 1_000
 """Owners, pools and pipelines, with each other, that a forecast is divided by."""
 
 TOO_MANY = (
-    f"rows: there are more than {MOST_GROUPS:,} owners, pools and pipelines to divide this forecast by. Divide it by"
-    " fewer of them."
+    f"this forecast has rows for more than {MOST_GROUPS:,} owners, pools and pipelines. Divide it by fewer of them."
 )
 
 AMOUNTS = ("quota", *SUMS, "weight")
@@ -37,14 +36,13 @@ class Forecast:
     conversion: Conversion | None = None
 
     def rows(self) -> Rows:
-        """The rows, by their keys and currencies. The statement fails when they are about too much."""
-        found = self.all_rows()
-        groups = select(func.count(func.distinct(self.summed.c.group))).select_from(self.summed).scalar_subquery()
-        return found.where(expect_at_most(MOST_GROUPS, groups, TOO_MANY))
-
-    def all_rows(self) -> Rows:
-        """The rows, however many."""
+        """The rows, by their keys and currencies."""
         return summed(self.summed, *self.deals.keys, "currency")
+
+    def too_many(self) -> Expression:
+        """What is wrong where the rows are about too much."""
+        groups = select(func.count(func.distinct(self.summed.c.group))).select_from(self.summed).scalar_subquery()
+        return wrong_if("by", (groups > literal_column(str(MOST_GROUPS)), literal_column(f"'{TOO_MANY}'", Text())))
 
     @cached_property
     def summed(self) -> CTE:
@@ -86,7 +84,7 @@ def goals(by: ForecastBy) -> Callable[[Any, Args], Rows]:
     """The rows of a member or a pool in the forecast that is divided by them: summed up once for all that are shown."""
 
     def resolver(holder: Any, args: Args) -> Rows:
-        found = summed_up(ForecastDeals(PeriodDays(args["period"]), (by,)), args).all_rows()
+        found = summed_up(ForecastDeals(PeriodDays(args["period"]), (by,)), args).rows()
         return found.where(getattr(found.entity, KEYS[by]) == holder.id)
 
     return resolver
@@ -112,9 +110,9 @@ def today(forecast: Any, args: Args) -> Expression:
     return today_here()
 
 
-def rows_of(forecast: Forecast, args: Args) -> Rows:
-    """The rows of a forecast."""
-    return forecast.rows()
+def rows_of(forecast: Forecast, args: Args) -> Provided:
+    """The rows of a forecast, provided that they are not about too much."""
+    return Provided(forecast.rows(), forecast.too_many())
 
 
 def rates(forecast: Forecast, args: Args) -> Rows:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.caller import Caller
+from engine.errors import RequestError
 from models import Role, organisation_id
 from models.database import Database
 from resolvers.reads.forecast import forecast as reads
@@ -299,18 +300,16 @@ async def test_attainment_and_gap_compare_with_the_quota(world: World) -> None:
 )
 async def test_what_is_no_period_or_currency_is_refused(world: World, given: dict[str, Any], message: str) -> None:
     """The message says what to send instead."""
-    body = await refusal_of(world, {"period": "2026-11", "by": [], **given})
+    body = await refusal_of(world, FORECAST, {"period": "2026-11", "by": [], **given})
     assert body["message"].startswith(message)
     assert body["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-async def refusal_of(world: World, variables: dict[str, Any]) -> Any:
+async def refusal_of(world: World, query: str, variables: dict[str, Any]) -> Any:
     """The error of a forecast that is refused as a whole."""
-    try:
-        body = await world.api(FORECAST, variables, organisation=world.organisation)
-    except Exception as refused:
-        return refused.errors[0].formatted  # type: ignore[attr-defined]
-    return body["errors"][0]
+    with pytest.raises(RequestError) as refused:
+        await world.api(query, variables, organisation=world.organisation)
+    return refused.value.errors[0].formatted
 
 
 async def test_too_many_groups_are_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,10 +320,11 @@ async def test_too_many_groups_are_an_error(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(reads, "MOST_GROUPS", 3)
     assert len((await world.ask(*limited(month_of(later), "three")))["forecast"]["rows"]) == 3
     monkeypatch.setattr(reads, "MOST_GROUPS", 2)
-    body = await world.api(*limited(month_of(later), "two"), organisation=world.organisation)
-    message = "rows: there are more than 1,000 owners, pools and pipelines to divide this forecast by."
-    error = {"message": f"{message} Divide it by fewer of them.", "extensions": {"code": "BAD_USER_INPUT"}}
-    assert body == {"errors": [error], "data": None}
+    found = await refusal_of(world, *limited(month_of(later), "two"))
+    assert found["message"] == (
+        "by: this forecast has rows for more than 1,000 owners, pools and pipelines. Divide it by fewer of them."
+    )
+    assert found["extensions"] == {"code": "BAD_USER_INPUT", "argument": "by", "path": ["by"]}
 
 
 def limited(period: str, name: str) -> tuple[str, dict[str, Any]]:
