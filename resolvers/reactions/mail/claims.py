@@ -57,7 +57,9 @@ LOCK_DUE_MAIL = Statement(
         f"""
         WITH due AS MATERIALIZED (
             SELECT member_id, channel FROM mail_due
-            WHERE org_id = :org_id AND due_at <= statement_timestamp() AND {_FREE}
+            WHERE org_id = :org_id AND due_at <= statement_timestamp() AND {_FREE} AND NOT EXISTS (
+                SELECT FROM organisation WHERE organisation.id = :org_id AND organisation.suspended_at IS NOT NULL
+            )
             ORDER BY due_at, member_id, channel LIMIT :size
             FOR NO KEY UPDATE SKIP LOCKED
         )

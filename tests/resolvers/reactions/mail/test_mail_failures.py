@@ -189,6 +189,27 @@ async def test_what_comes_while_a_mail_is_sent_is_in_the_next(given: World) -> N
     assert f"lead_{row['lead_id']}" == given["Cleo"]
 
 
+async def test_a_suspended_organisation_gets_nothing(given: World, box: Mailbox) -> None:
+    """Until it is resumed."""
+    await given.sql("UPDATE organisation SET suspended_at = now()")
+    assert await claim_mails(given.database, organisation_id(given.organisation), 10) == []
+    await given.sql("UPDATE organisation SET suspended_at = NULL")
+    assert await send_due(given, box) == [("IMMEDIATE", "sent")]
+
+
+async def test_who_has_a_mail_by_now_keeps_it(given: World, box: Mailbox) -> None:
+    """A process that comes back late gives nothing back that another one has claimed, or has settled."""
+    org_id = organisation_id(given.organisation)
+    (late,) = await claim_mails(given.database, org_id, 10)
+    await no_pause(given)
+    (mail,) = await claim_mails(given.database, org_id, 10)
+    await return_mail(given.database, late, failed=True)
+    assert await paused(given) == (0, True, True, mail.claim)
+    await settle_mail(given.database, mail, (), SOON)
+    await return_mail(given.database, late, failed=True)
+    assert await paused(given) == (0, False, None, None)
+
+
 async def test_what_is_given_back_is_due_again(given: World, box: Mailbox) -> None:
     """At once: nothing has failed."""
     (mail,) = await claim_mails(given.database, organisation_id(given.organisation), 10)
