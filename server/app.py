@@ -32,6 +32,7 @@ from schema.api import graphql_schema
 from server.auth.access import ending_revoked, expect_access, refresh_access
 from server.auth.origins import CrossOrigin, Origins
 from server.background.beside_requests import beside_requests, make_wakeups
+from server.background.together import together
 from server.background.webhooks import make_outlet, sending_webhooks
 from server.calendar.route import calendar_route
 from server.edge.body_limit import BodyLimit
@@ -155,7 +156,6 @@ async def start_engine(
         Feed.open(
             database, domain, settings.event_poll_seconds, wakeups, metrics.delivered, settings.max_streams_per_member
         ) as feed,
-        beside_requests(settings, database, feed, metrics.lagged, metrics.count_runs, metrics.leased, metrics.mail),
     ):
         engine = Engine(
             graphql_schema,
@@ -168,7 +168,10 @@ async def start_engine(
             most_bytes=settings.max_answer_bytes,
             restricted=restricted,
         )
-        async with sending_webhooks(settings, engine, metrics.attempted):
+        async with together(
+            beside_requests(settings, database, feed, metrics.lagged, metrics.count_runs, metrics.leased, metrics.mail),
+            sending_webhooks(settings, engine, metrics.attempted),
+        ):
             yield engine
 
 

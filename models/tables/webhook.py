@@ -89,7 +89,8 @@ class WebhookState(Base):
 
 
 class WebhookSecret(Tenant, Base):
-    """A secret that a webhook's requests are signed with, sealed by the operator's key; `hint` is its end."""
+    """A secret that a webhook's requests are signed with, sealed by the operator's key; `hint` is its end, and
+    `public_key` what its other signatures are verified with."""
 
     __tablename__ = "webhook_secret"
     __table_args__ = (
@@ -100,6 +101,7 @@ class WebhookSecret(Tenant, Base):
     webhook_id: Mapped[UUID]
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     hint: Mapped[str]
+    public_key: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
 

@@ -23,6 +23,7 @@ from resolvers.reactions.mail.lane import MailWatch
 from server.background.mailing import mailing
 from server.background.relaying import relaying
 from server.background.settings import BackgroundSettings
+from server.background.together import together
 
 
 def make_wakeups(url: str) -> Wakeups:
@@ -44,7 +45,7 @@ async def beside_requests(
     runs there are; `leased`, each attempt at work that has ended, and what is due; `watch` sees what becomes of each
     mail."""
     domain: Domain = feed.domain
-    async with (
+    async with together(
         pruning(
             database,
             settings.event_retention_days,

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from engine.background.leased.kinds import WorkKind
 from engine.background.leased.takers import taking
@@ -57,11 +57,10 @@ async def work(
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop.set)
             doing = working_on(chosen, database, metrics, domain, wanted if kinds else None)
-            async with (
-                doing as feed,
-                answering_probes(settings, listener, feed, metrics, stop.is_set) as address,
-            ):
-                announce(address)
+            # The probes answer until everything else has stopped.
+            async with AsyncExitStack() as probed, doing as feed:
+                probes = answering_probes(settings, listener, feed, metrics, stop.is_set)
+                announce(await probed.enter_async_context(probes))
                 await stop.wait()
 
 

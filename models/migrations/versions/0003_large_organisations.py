@@ -423,6 +423,7 @@ def upgrade() -> None:
             webhook_id UUID NOT NULL,
             sealed BYTEA NOT NULL,
             hint TEXT NOT NULL,
+            public_key TEXT NOT NULL,
             created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
             expires_at TIMESTAMP WITH TIME ZONE,
             CONSTRAINT webhook_secret_pkey PRIMARY KEY (org_id, id)

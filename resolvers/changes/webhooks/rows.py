@@ -13,7 +13,7 @@ from engine.change.transaction import Change
 from engine.live.selection import decode_cursor
 from engine.outgoing.outlet import Outlet
 from engine.outgoing.sealed import Sealer
-from engine.outgoing.signing import key_bytes, make_secret
+from engine.outgoing.signing import key_bytes, make_secret, public_key
 from engine.outgoing.target import TargetRefused, target_of
 from engine.read.rows import ORG
 from models.database import Row, Statement
@@ -45,7 +45,7 @@ TOUCH = Statement(
 
 LOG = Statement(text("SELECT tail, head FROM event_log WHERE org_id = :org_id").bindparams(ORG))
 
-MAKE_SECRET = make(WebhookSecret, "webhook_id", "sealed", "hint", default=("expires_at",))
+MAKE_SECRET = make(WebhookSecret, "webhook_id", "sealed", "hint", "public_key", default=("expires_at",))
 
 NUMBER = bindparam("number", type_=BigInteger())
 
@@ -127,7 +127,8 @@ async def add_secret(change: Change, webhook_id: UUID, secret: str, sealer: Seal
     """Store a secret of a webhook, sealed; returns it for the payload."""
     id = new_id()
     sealed = sealer.seal(secret.encode(), sealed_for(webhook_id, id, change.org_id))
-    await change.run(MAKE_SECRET, id=id, webhook_id=webhook_id, sealed=sealed, hint=secret[-HINT:])
+    shown = {"hint": secret[-HINT:], "public_key": public_key(secret)}
+    await change.run(MAKE_SECRET, id=id, webhook_id=webhook_id, sealed=sealed, **shown)
     return {"secret": ShownOnce(secret)}
 
 

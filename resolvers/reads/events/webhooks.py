@@ -50,11 +50,19 @@ def failing_since(webhook: Any, args: Args) -> Expression:
     return _state(webhook).value(lambda state: state.failing_since)
 
 
+def _newest_secret(webhook: Any) -> Rows:
+    found = rows(WebhookSecret)
+    return found.where(found.entity.webhook_id == webhook.id).ordered(found.entity.id.desc()).first()
+
+
 def secret_hint(webhook: Any, args: Args) -> Expression:
     """The end of the newest secret."""
-    found = rows(WebhookSecret)
-    secret = found.entity
-    return found.where(secret.webhook_id == webhook.id).ordered(secret.id.desc()).first().value(lambda row: row.hint)
+    return _newest_secret(webhook).value(lambda row: row.hint)
+
+
+def public_key(webhook: Any, args: Args) -> Expression:
+    """The public key of the newest secret."""
+    return _newest_secret(webhook).value(lambda row: row.public_key)
 
 
 def attempts(webhook: Any, args: Args) -> Page:

@@ -98,6 +98,11 @@ class Webhook(Node):
         webhooks.failing_since, "Since when nothing could be delivered; null when the last request was."
     )
     secret_hint: str | None = read(webhooks.secret_hint, "The last characters of its newest secret.")
+    public_key: str | None = read(
+        webhooks.public_key,
+        "The public key of its newest secret: `whpk_` and then an Ed25519 key in base64. With it, a receiver verifies "
+        "the `v1a` signatures, and needs no secret.",
+    )
     attempts: Connection[WebhookAttempt] = connection(webhooks.attempts, "The requests that were sent, newest first.")
     waiting: Connection[WebhookDelivery] = connection(
         webhooks.waiting, "What could not be delivered yet, oldest first."

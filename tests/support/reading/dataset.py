@@ -181,7 +181,9 @@ class Builder:
             id = self.add("webhook", url="https://x.example/hook", types=["LEAD_CREATED"], status=status,
                           pipeline_id=self.maybe(self.one("pipeline")), selection="{ id }", ordering="STRICT",
                           role="REP", disabled_reason="GONE" if status == "DISABLED" else None)["id"]  # fmt: skip
-            self.add("webhook_secret", webhook_id=id, sealed=b"", hint="abcd", created_at=self.instant())
+            self.add(
+                "webhook_secret", webhook_id=id, sealed=b"", hint="abcd", public_key="whpk_", created_at=self.instant()
+            )
             self.add("webhook_delivery", webhook_id=id, number=3, type="lead.created", record="", body=b"", attempts=1,
                      due_at=self.instant())  # fmt: skip
             self.add("webhook_attempt", webhook_id=id, event_id=self.id(), type="lead.created", delivered=True,

@@ -50,7 +50,7 @@ TIMED = (("StageTime", "seconds"), ("StageChange", "duration"))
 
 OF_ADMINS = (
     *(("Query", field) for field in ("webhooks", "webhook")),
-    *(("Webhook", field) for field in "position behind failingSince secretHint attempts waiting".split()),
+    *(("Webhook", field) for field in "position behind failingSince secretHint publicKey attempts waiting".split()),
 )
 """Fields that others may not even ask for, and how far deliveries are: `test_webhooks.py` reads them."""
 

@@ -1,8 +1,11 @@
 """Webhooks receive events: all of them, signed, in their order, with the ids by which they are recognised."""
 
 import asyncio
+from base64 import b64decode
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from models.rules.ids import parse_id
 from resolvers.reactions.webhooks.delivering import WebhookDeliveries
@@ -154,7 +157,7 @@ async def test_both_secrets_sign_while_they_rotate(world: World, hook: Receiver)
     hook.verify = verifying(made["secret"], rotated["secret"])
     await renamed(world, "one")
     await hook.got(1)
-    assert len(hook.requests[0].headers["webhook-signature"].split()) == 2
+    assert [one.partition(",")[0] for one in hook.requests[0].headers["webhook-signature"].split()] == ["v1", "v1a"] * 2
     assert hook.unverified == []
     last = await world.change("rotateWebhookSecret", {"webhookId": id, "keepOldForHours": 0}, "secret")
     await world.sql("UPDATE webhook_secret SET expires_at = now() WHERE expires_at IS NOT NULL")
@@ -163,7 +166,7 @@ async def test_both_secrets_sign_while_they_rotate(world: World, hook: Receiver)
     hook.verify = verifying(last["secret"])
     await renamed(world, "two")
     await hook.got(2)
-    assert len(hook.requests[1].headers["webhook-signature"].split()) == 1
+    assert [one.partition(",")[0] for one in hook.requests[1].headers["webhook-signature"].split()] == ["v1", "v1a"]
     assert hook.unverified == []
 
 
@@ -270,3 +273,24 @@ async def test_a_session_at_rest_does_nothing(
     await until_so(lambda: len(looks) >= 10)
     assert len(asked) <= 1  # the end of the write before
     assert len(deliveries.sessions) == 1
+
+
+async def test_a_public_key_verifies_without_the_secret(world: World, hook: Receiver) -> None:
+    """It is read at any time; during a rotation the one from before verifies, too, and another body does not."""
+    id = await subscribed(world, hook, **CHANGES)
+    before = (await state(world, id, "publicKey"))["publicKey"]
+    await world.change("rotateWebhookSecret", {"webhookId": id})
+    after = (await state(world, id, "publicKey"))["publicKey"]
+    assert before != after
+    hook.verify = lambda request: None
+    await renamed(world, "one")
+    (request,) = await hook.got(1)
+    signatures = [one.split(",") for one in request.headers["webhook-signature"].split()]
+    found = [b64decode(signature) for version, signature in signatures if version == "v1a"]
+    content = f"{request.id}.{request.headers['webhook-timestamp']}.".encode() + request.raw
+    for public, signature in zip((after, before), found, strict=True):
+        assert public.startswith("whpk_")
+        key = Ed25519PublicKey.from_public_bytes(b64decode(public.removeprefix("whpk_")))
+        key.verify(signature, content)
+        with pytest.raises(InvalidSignature):
+            key.verify(signature, content + b" ")
