@@ -25,12 +25,16 @@ IDS_OF = {
 ID = re.compile(rf"\b({'|'.join(NODES)})_[0-9a-f]{{8}}-[0-9a-f-]{{27}}")
 
 
+OF_THE_PAST = ("boardAsOf", "pipelineChange")
+"""Fields that need a moment beside the id: `tests/resolvers/reads/analytics` sends them the ids of strangers."""
+
+
 def id_arguments() -> list[tuple[str, str, str | None]]:
     """Every place in a query where an id can be sent: the field, the argument, and the path within it."""
     found: list[tuple[str, str, str | None]] = []
     assert graphql_schema.query_type is not None
     for name, field in graphql_schema.query_type.fields.items():
-        for key, argument in field.args.items():
+        for key, argument in field.args.items() if name not in OF_THE_PAST else ():
             named = get_named_type(argument.type)
             if named.name == "ID":
                 found.append((name, key, None))

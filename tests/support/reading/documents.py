@@ -130,8 +130,7 @@ class Writer:
                 fields = self.selections(inner, node.selection_set.selections, prefix, depth)
                 written.append(self.inline(inner, self.dressed(inner, fields)))
             elif isinstance(node, FieldNode):
-                is_field = node.name.value in type_.fields  # `__typename`, where nothing else can be asked, is none
-                written.append(self.field(type_, node, prefix, depth) if is_field else node)
+                written.append(self.field(type_, node, prefix, depth))
         while self.budget > 0 and self.chance(0.6 if depth < 7 else 0.1):
             self.budget -= 1
             extra = self.random.choice(list(type_.fields))

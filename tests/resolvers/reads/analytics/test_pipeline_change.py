@@ -262,3 +262,5 @@ async def test_what_is_wrong_is_refused_together(world: World, strangers: World)
     ]
     found = await world.ask(CHANGE, {"id": strangers["Sales"], "from": later})
     assert found == {"pipelineChange": None}
+    ours = await changed(world, "Sales", **{"from": earlier, "filter": {"ownerIds": [strangers["rita"]]}})
+    assert (ours["start"]["count"], ours["end"]["count"], ours["steps"]) == (0, 0, [])
