@@ -90,11 +90,17 @@ async def add_organisation(database: Database, key: str, org_id: UUID, age: str 
 
 
 @contextmanager
-def working(url: str, environment: dict[str, str]) -> Iterator[Popen[str]]:
-    """A process of `dealboard work` with this consumer alone, until it is stopped."""
+def working(url: str, environment: dict[str, str]) -> Iterator[tuple[Popen[str], str]]:
+    """A process of `dealboard work` with this consumer alone, until it is stopped; and the address of its probes."""
     process = Popen(
         [sys.executable, "-m", "tests.support.consuming"],
-        env={**environment, "DEALBOARD_DATABASE_URL": url, "DEALBOARD_JWT_SECRET": "s" * 40, "PYTHONUNBUFFERED": "1"},
+        env={
+            **environment,
+            "DEALBOARD_WORK_PORT": "0",
+            "DEALBOARD_DATABASE_URL": url,
+            "DEALBOARD_JWT_SECRET": "s" * 40,
+            "PYTHONUNBUFFERED": "1",
+        },
         cwd=Path(__file__).parents[2],
         stdout=PIPE,
         stderr=STDOUT,
@@ -102,8 +108,9 @@ def working(url: str, environment: dict[str, str]) -> Iterator[Popen[str]]:
     )
     try:
         assert process.stdout is not None
-        assert "working" in (line := process.stdout.readline()), line + process.stdout.read()
-        yield process
+        line = process.stdout.readline()
+        assert "working" in line, line + process.stdout.read()
+        yield process, line.split()[1]
     finally:
         if process.poll() is None:
             process.terminate()
@@ -113,4 +120,4 @@ def working(url: str, environment: dict[str, str]) -> Iterator[Popen[str]]:
 
 
 if __name__ == "__main__":
-    uvloop.run(work(load_settings(), lambda _: print("working"), replace(CRM, consumers=(RECORDING,))))
+    uvloop.run(work(load_settings(), lambda address: print(f"working {address}"), replace(CRM, consumers=(RECORDING,))))

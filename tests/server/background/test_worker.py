@@ -4,9 +4,20 @@ import os
 import signal
 from pathlib import Path
 
+import httpx2
+
 from models import organisation_id
 from models.database import Database
-from tests.support.consuming import HELD, add_events, add_organisation, handled, recorded_events, until, working
+from tests.support.consuming import (
+    HELD,
+    add_events,
+    add_organisation,
+    handled,
+    recorded_events,
+    until,
+    until_so,
+    working,
+)
 
 ACME = organisation_id("acme")
 COUNT = "SELECT count(*) = $1 FROM handled"
@@ -21,7 +32,7 @@ async def test_a_worker_is_killed_within_a_batch(database: Database, postgres_ur
         await add_events(database, ACME, 700)
         async with database.acquire() as blocker:
             await blocker.execute("SELECT pg_advisory_lock($1)", HELD)
-            with working(postgres_url, environment) as killed:
+            with working(postgres_url, environment) as (killed, _):
                 await until(database, WAITING, 1)
                 killed.send_signal(signal.SIGKILL)
                 killed.wait(60)
@@ -42,9 +53,10 @@ async def test_a_worker_is_stopped_within_a_batch(database: Database, postgres_u
         await add_events(database, ACME, 700)
         async with database.acquire() as blocker:
             await blocker.execute("SELECT pg_advisory_lock($1)", HELD)
-            with working(postgres_url, environment) as stopped:
+            with working(postgres_url, environment) as (stopped, address), httpx2.Client(timeout=60) as client:
                 await until(database, WAITING, 1)
                 stopped.send_signal(signal.SIGTERM)
+                await until_so(lambda: not client.get(f"{address}/readyz").json()["working"])
                 await blocker.execute("SELECT pg_advisory_unlock($1)", HELD)
                 assert stopped.wait(60) == 0
         assert await handled(database, ACME) in ([], list(range(1, 501)))
