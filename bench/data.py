@@ -115,7 +115,7 @@ class Maker:
         """Each table with the names of its columns and its rows, in the order of their references."""
         org_id, random = self.org_id, self.random
         yield "organisation", ["id", "key", "name"], iter([(org_id, self.key, "Bench")])
-        yield "event_log", ["org_id", "head"], iter([(org_id, 0)])
+        yield "event_log", ["org_id", "head", "known_from"], iter([(org_id, 0, None)])
         yield (
             "member",
             ["org_id", "id", "subject", "name", "email", "role"],

@@ -58,7 +58,7 @@ class Worker(Maker):
         """The tables of any organisation, the logged activities, and the event log."""
         for name, columns, rows in super().tables():
             if name == "event_log":
-                rows = iter([(self.org_id, self.total)])
+                rows = iter([(self.org_id, self.total, None)])
             yield name, columns, rows
         activities = [self._id(nth) for nth in range(LEADS)]
         yield (

@@ -13,6 +13,7 @@ from models.rules.search import vector, words
 from models.rules.sort_key import sort_key
 from models.tables.base import organisation_id
 from resolvers.changes.missing_values import fill
+from resolvers.changes.spans.held import OF_LEAD
 
 LARGE = "growth-large"
 """The key of the organisation that is measured."""
@@ -94,6 +95,13 @@ WORDS = """
     WHERE lead.org_id = ANY($1::uuid[])
 """
 
+SPANS = f"""
+    INSERT INTO lead_span (org_id, lead_id, from_number, {", ".join(OF_LEAD)})
+    SELECT lead.org_id, lead.id, 0, {", ".join(OF_LEAD.values())}
+    FROM lead JOIN stage ON stage.org_id = lead.org_id AND stage.id = lead.stage_id
+    WHERE lead.org_id = ANY($1)
+"""
+
 INDEXES = """
     SELECT indexname, indexdef FROM pg_indexes
     WHERE schemaname = 'public' AND tablename IN ('lead', 'lead_search') AND indexname !~ '(_pkey|_key)$'
@@ -113,6 +121,7 @@ async def load(connection: asyncpg.Connection, organisations: list[UUID], leads:
     await fill(connection)
     await connection.execute(LEADS, organisations, leads)
     await connection.execute(WORDS, organisations)
+    await connection.execute(SPANS, organisations)
     for organisation in organisations:
         await connection.execute(TOTALS, organisation)
     for index in indexes:
