@@ -28,6 +28,7 @@ from models.tables.organisation import LostReason, Organisation
 from models.tables.pipeline import Pipeline, PipelineType
 from models.tables.routing import Pool, PoolMember, RoutingDay, RoutingRule
 from models.tables.run import Lane, Run, RunState, Schedule
+from models.tables.scoring.scores import LeadScore, ScoringModel
 from models.tables.stage import Stage, StageTotal
 from models.tables.task import Task, TaskDependency, TaskPriority, TaskStatus
 from models.tables.webhook import (
@@ -59,6 +60,7 @@ __all__ = [
     "Lane",
     "Lead",
     "LeadOutcome",
+    "LeadScore",
     "LeadSearch",
     "LeadSpan",
     "LostReason",
@@ -86,6 +88,7 @@ __all__ = [
     "Run",
     "RunState",
     "Schedule",
+    "ScoringModel",
     "Stage",
     "StageChange",
     "StageKind",

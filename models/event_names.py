@@ -41,12 +41,16 @@ class EventType(Described):
     ACTIVITY_UPDATED = "activity.updated", "A logged activity was corrected: see `changes`."
     ACTIVITY_DELETED = "activity.deleted", "A logged activity was deleted."
     PIPELINE_CREATED = "pipeline.created", "A pipeline was created."
-    PIPELINE_UPDATED = "pipeline.updated", "A pipeline, or its routing rules, changed."
+    PIPELINE_UPDATED = "pipeline.updated", "A pipeline, or its routing or scoring rules, changed."
     PIPELINE_DELETED = "pipeline.deleted", "A pipeline was deleted."
     STAGE_ADDED = "stage.added", "A stage was added to a pipeline."
     STAGE_UPDATED = "stage.updated", "A stage changed."
     STAGE_DELETED = "stage.deleted", "A stage was deleted."
     STAGES_REORDERED = "stages.reordered", "The stages of a pipeline were reordered."
+    SCORES_CHANGED = (
+        "scores.changed",
+        "Leads of a pipeline were scored by its rules and have other scores now: see `leadIds`, at most 500.",
+    )
     CONTACT_CREATED = "contact.created", "A contact was created."
     CONTACT_UPDATED = "contact.updated", "A contact changed."
     CONTACT_ARCHIVED = "contact.archived", "A contact was archived."

@@ -209,6 +209,15 @@ class ForecastSubmitted(EventData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoresChanged(EventData):
+    """The ids of the leads whose scores changed, and the version of the rules."""
+
+    type: Literal[EventType.SCORES_CHANGED] = EventType.SCORES_CHANGED
+    lead_ids: list[str]
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunEnded(EventData):
     """How the run ended, FINISHED, FAILED or CANCELLED, and why it failed."""
 

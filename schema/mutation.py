@@ -20,6 +20,7 @@ from schema.forecast.categories import ForecastCategoryMutations
 from schema.forecast.exchange_rates import ExchangeRateMutations
 from schema.forecast.quotas import QuotaMutations
 from schema.inbox.changes import NotificationMutations
+from schema.scoring.changes import ScoringMutations
 from schema.types.lost_reason import LostReasonMutations
 
 
@@ -47,5 +48,6 @@ class Mutation(
     ForecastCategoryMutations,
     ExchangeRateMutations,
     QuotaMutations,
+    ScoringMutations,
 ):
     pass

@@ -45,6 +45,13 @@ PLACES = """ARRAY(
 )"""
 """The members of a pool in their order."""
 
+SCORE = spelled("score")
+
+OWN_SCORE = """CASE WHEN NOT EXISTS (
+    SELECT FROM lead_score WHERE lead_score.org_id = :org_id AND lead_score.lead_id = lead.id AND NOT lead_score.pinned
+) THEN lead.score END AS score"""
+"""The score of a lead, unless scoring rules gave it: that is no event of the lead, and only to those without one."""
+
 Values = dict[str, Any]
 """Values of a record by their public names."""
 
@@ -65,6 +72,7 @@ def _lacking(type_: str, fields: Fields, also: Mapping[str, str]) -> Statement:
     noun = fields.model.__tablename__
     named = "lead_id" if noun == "lead" else "record_id"
     columns = [f"{noun}.{name}" for name in ("id", "version", *fields.names)]
+    columns = [OWN_SCORE if name == "lead.score" else name for name in columns]
     others = [f'{value} AS "{name}"' for name, value in also.items()]
     return Statement(
         text(
@@ -122,7 +130,7 @@ class Creation:
                 changes[OWNER] = [data.get(FROM), data.get(TO)]
             for name in changes.keys() & {*self.names, *self.also}:
                 before, after = changes[name]
-                if values.get(name, after) != after:
+                if values.get(name, after) != after and name != SCORE:
                     return None
                 values[name] = before
         return values if values.keys() >= self.names else None

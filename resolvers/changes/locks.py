@@ -49,6 +49,8 @@ ORDER = (
     "merged_record",
     "former_key",
     "routing_rule",
+    "lead_score",
+    "scoring_model",
     "lost_reason",
     "lead_search",
     "notification_setting",

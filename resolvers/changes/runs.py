@@ -18,8 +18,14 @@ from models.tables.event import NewEvent
 from models.tables.run import RunState
 from resolvers.changes.ownership.reassign_run import REASSIGNING
 from resolvers.changes.pipelines.empty_stage import EMPTYING
+from resolvers.changes.scoring.scoring import SCORING
 
-WORK: Mapping[str, RunKind] = {"delete_stage": EMPTYING, "reassign_all": REASSIGNING}
+WORK: Mapping[str, RunKind] = {
+    "delete_stage": EMPTYING,
+    "reassign_all": REASSIGNING,
+    "set_scoring_rules": SCORING,
+    "score_leads": SCORING,
+}
 """How runs are made, by the mutation that starts them."""
 
 LOCK_RUN = Statement(

@@ -37,7 +37,10 @@ class LeadFields:
         "The chance of winning it, in percent, 0 to 100, when it is not that of its stage."
     )
     expected_close_date: Date | None = optional("The day on which the sale is expected, from 1900 to 2200.")
-    score: int | None = optional("How promising it looks: the higher, the better.")
+    score: int | None = optional(
+        "How promising it looks: the higher, the better. One that is sent stays whatever the scoring rules give; null "
+        "lets the rules give it again."
+    )
     source: str | None = optional("Where it came from: a campaign, a form, a fair. Up to 300 characters.")
     external_id: str | None = optional(
         "The record's id in another system of yours: up to 300 characters, and only once in a pipeline."

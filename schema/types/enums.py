@@ -131,6 +131,8 @@ publish(
     URL_NOT_ALLOWED="Nothing is sent to this URL; the message says why.",
     NO_SECRETS_KEY="The operator of the server has set no key that secrets are sealed with.",
     CURSOR_EXPIRED="Events after this cursor are no longer kept.",
+    LEAKS_OUTCOME="A scoring rule tests what is known only once a sale has ended.",
+    NO_SCORING_RULES="The pipeline has no published scoring rules.",
 )
 
 publish(EventType, "The types of events.", **{type_.name: type_.description for type_ in EventType})

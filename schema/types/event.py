@@ -217,6 +217,17 @@ class WebhookDisabled(Event):
     reason: str | None = read(event_fields.text(EventType.WEBHOOK_DISABLED, "reason"), "Why it was disabled.")
 
 
+@of(EventType.SCORES_CHANGED)
+class ScoresChanged(Event):
+    pipeline: Pipeline | None = to_one(models.Pipeline, "pipeline_id", "The pipeline whose rules gave the scores.")
+    lead_ids: list[strawberry.ID] = read(
+        event_fields.listed(EventType.SCORES_CHANGED, "lead_ids"), "The ids of the leads that have other scores."
+    )
+    version: int | None = read(
+        event_fields.number(EventType.SCORES_CHANGED, "version"), "The version of the scoring rules."
+    )
+
+
 @strawberry.type(description="An event of any other record: a pipeline, a stage, a contact, a customer, a member …")
 class RecordChanged(Event):
     record: Node | None = read(

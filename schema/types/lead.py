@@ -16,8 +16,11 @@ from models.tables.pipeline import PipelineType
 from resolvers.changes.leads import move
 from resolvers.reads import activities, leads, members, stage_times, transitions
 from resolvers.reads.events import timelines as histories
+from resolvers.reads.scoring import scores
+from resolvers.reads.scoring.scores import ScoreSource
 from resolvers.reads.tasks import tasks
 from schema.filters.task import TaskFilter, TaskOrder
+from schema.scoring.model import ScorePart
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import Contact, Customer
 from schema.types.member import Member
@@ -103,6 +106,21 @@ class Lead(Node):
         "forecast_category", "The category that somebody chose instead of its stage's; null without one."
     )
     score: int | None = column("score", "How promising it looks: the higher, the better.")
+    score_source: ScoreSource | None = read(
+        scores.source, "Whether somebody set the score, or the rules of the pipeline give it; null without a score."
+    )
+    score_band: str | None = read(
+        scores.band, "The name of the band of the scoring rules that the score is in; null without one."
+    )
+    score_parts: list[ScorePart] = read(
+        scores.parts, "How the score comes about: parts whose points together are the score.", rows=6
+    )
+    scored_at: DateTime | None = read(
+        scores.scored_at, "When the rules last gave it other points; null when they never did."
+    )
+    score_version: int | None = read(
+        scores.model_version, "The version of the scoring rules that gave its points; null when they never did."
+    )
     source: str | None = column("source", "Where it came from: a campaign, a form, an import.")
     external_id: str | None = column("external_id", "The record's id in the system it was imported from.")
     stage_entered_at: DateTime = column("stage_entered_at", "When it entered its current stage.")

@@ -102,7 +102,8 @@ def replaced(given: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     changed = deepcopy(given)
     at: Any = changed
     for key in path[:-1]:
-        at = at[0] if isinstance(at, list) else at.setdefault(key, {})
+        at = at[0] if isinstance(at, list) else at
+        at = at if key == "0" else at.setdefault(key, {})
     if isinstance(at, list):
         at[0] = value if path[-1] == "0" else {**at[0], path[-1]: value}
     else:

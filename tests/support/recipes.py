@@ -518,6 +518,59 @@ simple(
     },
 )
 simple("importExchangeRates", lambda world: {"from": "2026-01-05", "to": "2026-01-09", "currencies": ["USD", "CHF"]})
+
+
+async def scoring_rules(world: World) -> None:
+    """Rules of the pipeline Sales, which are published and have scored no lead yet."""
+    rules = [{"name": "All", "points": 5, "condition": {"title": {"isSet": True}}}]
+    await world.change("setScoringRules", {"pipelineId": world["Sales"], "groups": [{"name": "Fit", "rules": rules}]})
+
+
+simple(
+    "setScoringRules",
+    lambda world: {
+        "pipelineId": world["Sales"],
+        "groups": [
+            {
+                "name": "Fit",
+                "min": -5,
+                "max": 50,
+                "rules": [
+                    {
+                        "name": "Calls",
+                        "points": 3,
+                        "condition": {"stageId": {"is": world["New"]}},
+                        "activities": {"types": ["CALL"], "cap": 30, "halfLifeDays": 7},
+                    }
+                ],
+            }
+        ],
+        "bands": [{"name": "Warm", "from": 20, "leaveBelow": 10}],
+    },
+)
+
+
+@recipe("scoreLeads")
+async def _(world: World) -> dict[str, Any]:
+    await scoring_rules(world)
+    return {"leadIds": [world["Ada"], world["Dan"]]}
+
+
+@recipe("scoreLeads, of a pipeline")
+async def _(world: World) -> dict[str, Any]:
+    await scoring_rules(world)
+    return {"pipelineId": world["Sales"]}
+
+
+simple("pinScore", lambda world: {"leadId": world["Ada"], "score": 42})
+
+
+@recipe("unpinScore")
+async def _(world: World) -> dict[str, Any]:
+    await world.change("pinScore", {"leadId": world["Ada"], "score": 42})
+    return {"leadId": world["Ada"]}
+
+
 simple("createCalendarFeed", lambda world: {})
 
 

@@ -30,6 +30,11 @@ NOTIFICATION_SETTINGS = (
     *("quietFrom", "quietUntil", "allDayReminderAt"),
 )
 WEBHOOKS = ("rotateWebhookSecret", "retryDelivery", "skipDelivery")
+SCORING = (
+    *("groups.name", "groups.min", "groups.max", "groups.rules.name", "groups.rules.points", "groups.rules.condition"),
+    *(f"groups.rules.activities.{name}" for name in ("types", "cap", "halfLifeDays")),
+    *("bands.name", "bands.from", "bands.leaveBelow"),
+)
 
 NOT_STORED: Mapping[str, str] = {
     "idempotencyKey": "kept with the outcome of the change, not with the record",
@@ -79,6 +84,10 @@ NOT_STORED: Mapping[str, str] = {
     "url": "events hold its host alone; test_update_webhook.py",
     "retryDelivery.eventId": "names what the change is of",
     "skipDelivery.eventId": "names what ends",
+    **dict.fromkeys(("pinScore.leadId", "unpinScore.leadId"), "names the record that the change is of"),
+    **dict.fromkeys(("setScoringRules.pipelineId", "scoreLeads.pipelineId"), "names whose leads the change is of"),
+    "setScoringRules.publish": "how it is done",
+    **{f"setScoringRules.{path}": "kept in a version of the rules; test_set_scoring_rules.py" for path in SCORING},
     **{f"{name}.webhookId": "names the record that the change is of" for name in WEBHOOKS},
 }
 """Fields that are not stored in a record, by name or by path from the mutation, and why."""

@@ -641,3 +641,47 @@ def upgrade() -> None:
     # What a forecast counts: open leads by when they are expected, closed ones by when they were closed.
     op.execute("CREATE INDEX lead_expected_idx ON lead (org_id, expected_close_date) WHERE closed_at IS NULL")
     op.execute("CREATE INDEX lead_closed_idx ON lead (org_id, closed_at) WHERE closed_at IS NOT NULL")
+    # Scores: the rules of each pipeline by version, and what they give to each lead.
+    op.execute(
+        """
+        CREATE TABLE scoring_model (
+            org_id UUID NOT NULL,
+            pipeline_id UUID NOT NULL,
+            version INTEGER NOT NULL,
+            groups JSONB NOT NULL,
+            bands JSONB NOT NULL,
+            parts JSONB NOT NULL,
+            published_at TIMESTAMP WITH TIME ZONE,
+            scored_to UUID,
+            CONSTRAINT scoring_model_pkey PRIMARY KEY (org_id, pipeline_id, version)
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE lead_score (
+            org_id UUID NOT NULL,
+            lead_id UUID NOT NULL,
+            pipeline_id UUID NOT NULL,
+            model_version INTEGER NOT NULL,
+            total INTEGER NOT NULL,
+            parts INTEGER[] NOT NULL,
+            band TEXT,
+            pinned BOOLEAN DEFAULT false NOT NULL,
+            scored_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            CONSTRAINT lead_score_pkey PRIMARY KEY (org_id, lead_id)
+        )
+        """
+    )
+    op.execute(
+        "ALTER TABLE scoring_model ADD CONSTRAINT scoring_model_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )
+    op.execute(
+        "ALTER TABLE scoring_model ADD CONSTRAINT scoring_model_pipeline_id_fkey FOREIGN KEY(org_id, pipeline_id)"
+        " REFERENCES pipeline (org_id, id)"
+    )
+    op.execute(
+        "ALTER TABLE lead_score ADD CONSTRAINT lead_score_lead_id_fkey FOREIGN KEY(org_id, lead_id)"
+        " REFERENCES lead (org_id, id) ON DELETE CASCADE"
+    )

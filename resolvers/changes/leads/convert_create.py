@@ -21,6 +21,7 @@ from resolvers.changes.leads.entering import step_of
 from resolvers.changes.leads.fields import FIELDS
 from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import LockedLead
+from resolvers.changes.scoring.pins import own_score
 from resolvers.changes.stage_totals import count
 
 STAYS = ("probability", "external_id")
@@ -40,6 +41,7 @@ NEW_OPPORTUNITY = inserted(
         "sort_key": ":sort_key",
         "customer_id": "CAST(:customer_id AS uuid)",
         "owner_id": "CAST(:owner_id AS uuid)",
+        "score": "CAST(:score AS int)",
         "value": "CAST(:value AS numeric)",
         "currency": "CAST(:currency AS text)",
         "converted_from_id": "id",
@@ -101,7 +103,8 @@ async def create_opportunity(
     value, currency = worth
     place = {"pipeline_id": stage["pipeline_id"], "stage_id": stage["id"]}
     own = {"title": title, "customer_id": customer, "owner_id": owner_id, "value": value, "currency": currency}
-    record = FIELDS.public({**lead, **dict.fromkeys(STAYS), **own})
+    score = await own_score(change, lead)
+    record = FIELDS.public({**lead, **dict.fromkeys(STAYS), **own, "score": score})
     created = NewEvent(LeadCreated(record=record), lead_id=opportunity_id, owner_id=owner_id, **place)
     await change.run(
         CREATE,
@@ -114,6 +117,7 @@ async def create_opportunity(
         actor_id=change.actor_id,
         **place,
         **own,
+        score=score,
     )
     count(change, lead, standing.stage, -1)
     count(change, {**lead, "closed_at": True}, standing.stage, 1)

@@ -29,6 +29,7 @@ from resolvers.changes.leads.place import top_of
 from resolvers.changes.locks import lock_lead
 from resolvers.changes.ownership.assign import handed
 from resolvers.changes.ownership.route import route_new
+from resolvers.changes.scoring.pins import pinned
 from resolvers.changes.stage_totals import count
 
 KEEP_STAGE = Statement(
@@ -153,6 +154,7 @@ async def update_lead(
     change: Change, lead_id: UUID, expected_version: int | None = None, **given: Any
 ) -> Mapping[str, Any]:
     """Update fields of a lead. A field that is left out stays, null empties it; if nothing differs, nothing happens.
+    A score is pinned; null as score unpins it, so that the rules of the pipeline give it again.
 
     Raises `Refused`: NOT_FOUND; CONFLICT or LEAD_CONVERTED, showing the lead; OWNER_INACTIVE; FORBIDDEN;
     EXTERNAL_ID_TAKEN; INVALID.
@@ -160,7 +162,7 @@ async def update_lead(
     wanted = tidy(given)
     standing = await lock_lead(change, lead_id, expected_version)
     lead = standing.lead
-    changes = differing(lead, await settle(change, lead, wanted))
+    changes = differing(lead, await pinned(change, lead_id, await settle(change, lead, wanted)))
     if not changes:
         return {"lead": lead_id}
     if lead["converted_at"] is not None and (fixed := sorted(COMMERCIAL & changes.keys())):

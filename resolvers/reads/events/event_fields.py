@@ -131,6 +131,17 @@ def number(type_: EventType, name: str) -> Callable[[Any, Args], Expression]:
     return resolver
 
 
+def listed(type_: EventType, name: str) -> Callable[[Any, Args], Expression]:
+    """A list that events of a type hold. Raises `TypeError` when they hold no such field."""
+    held = key(type_, name)
+
+    def resolver(event: Any, args: Args) -> Expression:
+        found: Expression = event.data.op("->", return_type=JSONB())(quoted(held))
+        return found
+
+    return resolver
+
+
 def named(type_: EventType, name: str, model: Any) -> Callable[[Any, Args], Rows]:
     """The record whose public id events of a type hold in a field. Raises `TypeError` when they hold no such field."""
     held = key(type_, name)
@@ -142,7 +153,7 @@ def named(type_: EventType, name: str, model: Any) -> Callable[[Any, Args], Rows
     return resolver
 
 
-ABOUT_PIPELINES = (EventType.STAGES_REORDERED, EventType.IMPORT_FINISHED)
+ABOUT_PIPELINES = (EventType.STAGES_REORDERED, EventType.IMPORT_FINISHED, EventType.SCORES_CHANGED)
 """Types whose names begin with something else than the type of their record, a pipeline."""
 
 

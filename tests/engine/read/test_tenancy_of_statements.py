@@ -65,6 +65,7 @@ consumer has not handled. Nothing of them is shown to anyone but operators."""
 
 ON_DEMAND = {
     "resolvers/changes/ownership/route.py _first_match": "the rules of a pipeline; run below",
+    "resolvers/changes/scoring/statement.py scoring": "the scoring rules of a pipeline; run below",
     "engine/read/compiler.py finished": "what a document asks; `test_scoping.py` compiles every root field",
 }
 """Statements that are created per request, so that no module holds them, and where they are checked."""
@@ -186,6 +187,17 @@ async def test_the_rules_of_a_pipeline_find_leads_of_its_organisation(world: Wor
         looks_up_types = "pg_catalog." in query.query  # asyncpg does, once a connection, before it sends a first array
         if not is_control and not looks_up_types:
             assert unlimited(query.query, lambda number: query.args[number - 1] == org_id) == []  # noqa: B023
+
+
+async def test_scoring_rules_score_leads_of_their_organisation(world: World) -> None:
+    """The statement built from the rules is limited to the organisation in each of its tables."""
+    given = await RECIPES["scoreLeads"](world)
+    await world.change("setScoringRules", await RECIPES["setScoringRules"](world))
+    org_id = organisation_id(world.organisation)
+    async with recorded(world.database) as ran:
+        await world.change("scoreLeads", given)
+    [made] = [query for query in ran if "raw AS MATERIALIZED" in query.query]
+    assert unlimited(made.query, lambda number: made.args[number - 1] == org_id) == []
 
 
 COPIES = {"resolvers/changes/imports/copying.py", "server/process/demo.py"}

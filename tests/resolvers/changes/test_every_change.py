@@ -67,12 +67,16 @@ def concerns(event: Row, table: str, row: Row) -> bool:
     event."""
     if event["type"].partition(".")[0] == "pipeline" and table == "stage":
         return bool(event["record_id"] == row["pipeline_id"])
+    if event["type"] == "scores.changed" and table == "lead":
+        return public_id("lead", row["id"]) in json.loads(event["data"])["leadIds"]
     return row["id"] in (event["record_id"], event["lead_id"] if table == "lead" else None)
 
 
 def holds_change(event: Row, name: str, old: Row, new: Row) -> bool:
     """Whether an event holds the values of a record's column before and after."""
     data = json.loads(event["data"])
+    if event["type"] == "scores.changed":
+        return name == "score"  # it lists the leads alone: a score is what the rules give
     if name in COLUMNS and event["type"] == "lead.stage_changed":
         return (event[COLUMNS[name]], event[name]) == (old[name], new[name])
     if word := SPOKEN.get(event["type"], {}).get(name):
@@ -115,7 +119,7 @@ async def test_every_changed_record_has_its_event(world: World, name: str) -> No
     for key in sorted({*before, *after}, key=str):
         old, new = before.get(key), after.get(key)
         own = [event for event in events if concerns(event, key[0], new or old or {})]
-        if (old is None or new is None) and not own:
+        if (old is None or new is None) and not own and key[0] != "run":  # a run has an event at its end
             untold.append((key[0], "made" if old is None else "deleted"))
         elif old is not None and new is not None:
             untold += missing(key[0], old, new, own, events)
@@ -129,9 +133,10 @@ async def test_every_changed_record_has_another_version(world: World, name: str)
     before = await records(world)
     await world.change(mutation_of(name), given)
     after = await records(world)
+    uncounted = UNCOUNTED | ({"score"} if mutation_of(name) == "scoreLeads" else set())
     for key in before.keys() & after.keys():
         old, new = before[key], after[key]
-        differing = {name for name in old if old[name] != new[name]} - UNCOUNTED
+        differing = {name for name in old if old[name] != new[name]} - uncounted
         assert not differing or new["version"] > old["version"], (key, differing)
 
 

@@ -36,7 +36,7 @@ every_recipe = pytest.mark.parametrize("name", RECIPES)
 
 NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(MUTATIONS, Role.REP),
-    **dict.fromkeys(("deleteLead", "reassignAll", "routeUnassigned"), Role.MANAGER),
+    **dict.fromkeys(("deleteLead", "reassignAll", "routeUnassigned", "scoreLeads"), Role.MANAGER),
     **dict.fromkeys(("mergeContacts", "mergeCustomers", "mergeLeads"), Role.MANAGER),
     **dict.fromkeys(("createPipeline", "updatePipeline", "deletePipeline", "addStage", "updateStage"), Role.ADMIN),
     **dict.fromkeys(
@@ -45,6 +45,7 @@ NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(("createPool", "updatePool", "deletePool"), Role.ADMIN),
     "setQuotas": Role.MANAGER,
     **dict.fromkeys(("updateOrganisation", "setExchangeRates", "importExchangeRates"), Role.ADMIN),
+    "setScoringRules": Role.ADMIN,
     **dict.fromkeys(PERSONAL, Role.VIEWER),
     **{name: Role.ADMIN for name in MUTATIONS if "Webhook" in name or "Delivery" in name},
 }

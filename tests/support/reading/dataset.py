@@ -111,7 +111,32 @@ class Builder:
             event["lead_id"] = self.random.choice(self.tables["merged_record"][:2])["id"]
         self._notifications()
         self._money()
+        self._scores()
         return self.tables
+
+    def _scores(self) -> None:
+        """Rules of the first pipeline, once published and changed, and a draft; and scores of every other lead."""
+        fit = {"name": "Fit", "min": -5, "max": 30, "rules": [
+            {"name": "Fair", "points": 20, "condition": {"source": {"equals": "fair"}}, "activities": None},
+            {"name": "Calls", "points": -2, "condition": None,
+             "activities": {"types": ["CALL"], "cap": 9, "halfLifeDays": 7}},
+        ]}  # fmt: skip
+        names = ({"group": "Fit", "rule": "Fair"}, {"group": "Fit", "rule": "Calls"}, {"group": "Fit", "rule": None})
+        pipeline_id = self.tables["pipeline"][0]["id"]
+        self.tables["scoring_model"] = [
+            {"org_id": self.org_id, "pipeline_id": pipeline_id, "version": version,
+             "groups": json.dumps([fit] * (3 - version)), "parts": json.dumps([*names, {"group": None, "rule": None}]),
+             "bands": json.dumps([{"name": "Hot", "from": 20, "leaveBelow": 15 + version}]),
+             "published_at": None if version == 3 else self.instant()}
+            for version in (1, 2, 3)
+        ]  # fmt: skip
+        for nth, lead in enumerate(self.tables["lead"][::2]):
+            parts = [20 * (nth % 2), -2 * (nth % 3), nth % 2, -(nth % 5)]
+            self.tables.setdefault("lead_score", []).append(
+                {"org_id": self.org_id, "lead_id": lead["id"], "pipeline_id": pipeline_id, "total": sum(parts),
+                 "model_version": 1 + nth % 2, "parts": parts, "band": self.maybe("Hot"), "pinned": nth % 3 == 0,
+                 "scored_at": self.instant()}
+            )  # fmt: skip
 
     def _money(self) -> None:
         for currency in ("USD", "JPY", "CHF"):
@@ -281,7 +306,7 @@ class Builder:
             if table in ("task", "activity", "contact", "customer", "stage", "member", "run", "webhook")
             else None
         )
-        if table in ("pipeline", "stages"):
+        if table in ("pipeline", "stages", "scores"):
             record = self.one("pipeline")
         data = {
             "changes": {"title": ["a", self.text()], "value": ["1.00", None], "isDefault": [True, ["x", 1]]},
@@ -293,7 +318,9 @@ class Builder:
             "status": "DONE", "movedLeads": self.maybe(7),
             "remindAt": self.instant().isoformat(), "period": "2026-01", "currency": "EUR", "value": "5.00",
             "memberId": self.maybe(f"member_{self.one('member')}"),
+            "leadIds": [f"lead_{self.one('lead')}"], "version": 3,
         }  # fmt: skip
+        holds = table == "scores" or self.random.random() < 0.8
         self.tables.setdefault("event", []).append({
             "org_id": self.org_id, "number": number, "id": self.id(), "type": str(type_), "occurred_at": self.instant(),
             "actor_kind": self.random.choice(list(ActorKind)).value, "depth": self.random.randrange(3),
@@ -302,7 +329,7 @@ class Builder:
             "lead_id": self.one("lead") if table in ("lead", "task", "activity") else None,
             "owner_id": None, "pipeline_id": self.maybe(self.one("pipeline")), "from_pipeline_id": None,
             "stage_id": self.maybe(self.one("stage")), "from_stage_id": self.maybe(self.one("stage")),
-            "record_id": record, "data": orjson.dumps(data if self.random.random() < 0.8 else {}).decode(),
+            "record_id": record, "data": orjson.dumps(data if holds else {}).decode(),
         })  # fmt: skip
 
     def _waiting(self) -> None:

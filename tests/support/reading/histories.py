@@ -96,7 +96,7 @@ def mutation(world: World, event: Record, given: Given) -> str | None:
 
 def record_of(event: Record) -> tuple[str, UUID | None]:
     prefix = event.row["type"].partition(".")[0]
-    if event.row["type"] in ("stages.reordered", "import.finished"):
+    if event.row["type"] in ("stages.reordered", "import.finished", "scores.changed"):
         prefix = "pipeline"
     return prefix, event.row["record_id"] or event.row["lead_id"]
 
@@ -223,7 +223,8 @@ EVERY: Mapping[str, Rule] = {
     **{name: part(name) for name in ("period", "currency", "value", "note")},
     **{name: part(name) for name in ("action", "fromCursor", "deliveryId")},
     "since": instant("since"),
-    **{name: whole(name) for name in ("imported", "unchanged", "rejected", "movedLeads")},
+    **{name: whole(name) for name in ("imported", "unchanged", "rejected", "movedLeads", "version")},
+    "leadIds": lambda world, event, given: held(event)["leadIds"],
     "remindAt": instant("remindAt"),
 }
 """The values of event fields, for every type that has them."""

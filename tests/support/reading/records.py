@@ -17,6 +17,9 @@ TYPES = {
     "lost_reason": "LostReason", "run": "Run", "notification": "Notification",
     "notification_setting": "NotificationSetting", "calendar_feed": "CalendarFeed", "webhook": "Webhook",
     "exchange_rate": "ExchangeRate", "quota": "Quota", "forecast_submission": "ForecastSubmission",
+    "scoring_model": "ScoringModel", "scoring_group": "ScoringGroup",
+    "scoring_rule": "ScoringRule", "scored_activities": "ScoredActivities", "score_band": "ScoreBand",
+    "score_part": "ScorePart",
 }  # fmt: skip
 NODES = ("pipeline", "stage", "lead", "contact", "customer", "task", "member", "activity", "pool", "run", "webhook")
 
@@ -38,7 +41,7 @@ class Record:
         return public_id(self.table, self.row["id"]) if column == "id" and self.table in NODES else self.row[column]
 
 
-OTHERS = ("ForecastSubmitted", "WebhookReplayed", "WebhookFailing", "WebhookDisabled")
+OTHERS = ("ForecastSubmitted", "ScoresChanged", "WebhookReplayed", "WebhookFailing", "WebhookDisabled")
 
 
 def event_type(type_: str) -> str:

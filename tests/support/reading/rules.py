@@ -23,6 +23,7 @@ from tests.support.reading.routing import ROUTING_RULES
 from tests.support.reading.search import fields_of, finds
 from tests.support.reading.tasks import TASK_RULES, has_next, parse_zone
 from tests.support.reading.transitions import TRANSITION_RULES, rotten_since
+from tests.support.scoring.reading import SCORING_RULES
 
 LONGEST_SEARCH = 200
 REFERRED = ("pipeline", "stage", "owner", "contact", "customer")
@@ -112,6 +113,8 @@ def arguments(type_: str, field: str, given: Mapping[str, Any]) -> dict[str, Any
     parsed = dict(found)
     if "id" in found:
         parsed["id"] = split_id(found["id"]) if field == "node" else parse_id(field, found["id"])
+    if "pipelineId" in found:
+        parsed["pipelineId"] = parse_id("pipeline", found["pipelineId"])
     if "ids" in found:
         if len(found["ids"]) > 100:
             raise BadArgument("too many")
@@ -406,6 +409,7 @@ RULES: Mapping[tuple[str, str], Callable[[World, Any, Mapping[str, Any]], Any]] 
     **HISTORY_RULES,
     **MONEY_RULES,
     **FORECAST_RULES,
+    **SCORING_RULES,
     **TRANSITION_RULES,
     ("Task", "assignee"): to_one("member", "assignee_id"),
     ("Task", "lead"): to_one("lead", "lead_id"),

@@ -1,0 +1,1 @@
+"""Scoring leads: the rules of a pipeline are set, and leads are scored by them."""

@@ -1,0 +1,1 @@
+"""Reading scores: the rules of a pipeline, and what they give to a lead."""

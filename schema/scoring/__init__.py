@@ -1,0 +1,1 @@
+"""Scores: the rules that give points to leads, with their changes."""
