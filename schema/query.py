@@ -18,7 +18,6 @@ import resolvers.reads.nodes
 import resolvers.reads.pipelines
 import resolvers.reads.routing
 import resolvers.reads.runs
-import resolvers.reads.scoring.scores
 import resolvers.reads.tasks.tasks
 from engine.publish.connection import Connection
 from engine.publish.fields import Argument, connection, read
@@ -36,7 +35,7 @@ from schema.filters.lead import LeadFilter, LeadOrder
 from schema.filters.task import TaskFilter, TaskOrder
 from schema.forecast.queries import ForecastQueries
 from schema.inbox.notification import Notification
-from schema.scoring.model import ScoringModel
+from schema.scoring.model import ScoringQueries
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
 from schema.types.events.interfaces import Event
@@ -55,7 +54,7 @@ def _by_id(noun: str) -> dict[str, Argument]:
 
 
 @strawberry.type(description="Everything that can be read. A whole query reads the state of one instant.")
-class Query(ForecastQueries):
+class Query(ForecastQueries, ScoringQueries):
     viewer: Viewer = read(resolvers.reads.members.viewer, "You, your role and your organisation.", role=Role.VIEWER)
     pipelines: list[Pipeline] = read(
         resolvers.reads.pipelines.pipelines,
@@ -89,15 +88,6 @@ class Query(ForecastQueries):
             "from_": Argument(AsOf, "The first moment."),
             "to": Argument(AsOf | None, "The second moment; without it, now."),
             "filter": Argument(PipelineChangeFilter | None, "Only the open leads that match this filter count."),
-        },
-        role=Role.VIEWER,
-    )
-    scoring_model: ScoringModel | None = read(
-        resolvers.reads.scoring.scores.scoring_model,
-        "The scoring rules of a pipeline; null when it has none.",
-        arguments={
-            "pipeline_id": Argument(strawberry.ID, "The pipeline's id."),
-            "draft": Argument(bool | None, "True: the draft, instead of the rules that hold."),
         },
         role=Role.VIEWER,
     )

@@ -7,13 +7,13 @@ from engine.publish.fields import change, id_of, optional, outcome, ref
 from engine.publish.payload import ChangeInput, Payload
 from models.rules.roles import Role
 from models.tables.activity import ActivityType
-from resolvers.changes.scoring import pinning, points, rules, scoring
+from resolvers.changes.scoring import limits, pinning, points, rules, scoring
 from schema.filters.condition import Condition
 from schema.types.lead import Lead
 from schema.types.pipeline import Pipeline
 from schema.types.run import Run
 
-RANGE = f"-{points.MOST_POINTS:,} to {points.MOST_POINTS:,}"
+RANGE = f"-{limits.MOST_POINTS:,} to {limits.MOST_POINTS:,}"
 
 
 @strawberry.input(description="What a scoring rule counts of the activities that people logged on a lead.")

@@ -4,8 +4,9 @@ import strawberry
 
 import models
 from engine.publish.enums import publish
-from engine.publish.fields import column, read, to_one
+from engine.publish.fields import Argument, column, read, to_one
 from engine.publish.scalars import ConditionTree, DateTime
+from models.rules.roles import Role
 from models.tables.activity import ActivityType
 from resolvers.reads.scoring import scores
 from resolvers.reads.scoring.scores import ScorePartKind, ScoreSource
@@ -86,3 +87,16 @@ class ScoringModel:
     published_at: DateTime | None = column("published_at", "When it was published; null for a draft.")
     groups: list[ScoringGroup] = read(scores.groups, "The groups of rules.", rows=4)
     bands: list[ScoreBand] = read(scores.bands, "The bands, from the lowest to the highest.", rows=3)
+
+
+@strawberry.type(description="The queries of scoring rules.")
+class ScoringQueries:
+    scoring_model: ScoringModel | None = read(
+        scores.scoring_model,
+        "The scoring rules of a pipeline; null when it has none.",
+        arguments={
+            "pipeline_id": Argument(strawberry.ID, "The pipeline's id."),
+            "draft": Argument(bool | None, "True: the draft, instead of the rules that hold."),
+        },
+        role=Role.VIEWER,
+    )

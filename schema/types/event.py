@@ -1,7 +1,6 @@
 """Events: what subscriptions deliver, one type for each type of event.
 
-A type with fields of its own is declared here with `@of(EventType.…)`, which gives it its description. An event without
-a type of its own is a `RecordChanged`.
+A type with fields of its own is declared with `@of(EventType.…)`. An event without one is a `RecordChanged`.
 """
 
 import strawberry
@@ -15,6 +14,7 @@ from models.event_types import EventType
 from models.tables.task import TaskStatus
 from resolvers.reads.events import event_fields
 from schema.types.events.interfaces import TYPES, ActivityEvent, Event, TaskEvent, of
+from schema.types.events.scoring import ScoresChanged  # noqa: F401
 from schema.types.lead import Lead
 from schema.types.member import Member
 from schema.types.pipeline import Pipeline
@@ -215,17 +215,6 @@ class WebhookFailing(Event):
 @of(EventType.WEBHOOK_DISABLED)
 class WebhookDisabled(Event):
     reason: str | None = read(event_fields.text(EventType.WEBHOOK_DISABLED, "reason"), "Why it was disabled.")
-
-
-@of(EventType.SCORES_CHANGED)
-class ScoresChanged(Event):
-    pipeline: Pipeline | None = to_one(models.Pipeline, "pipeline_id", "The pipeline whose rules gave the scores.")
-    lead_ids: list[strawberry.ID] = read(
-        event_fields.listed(EventType.SCORES_CHANGED, "lead_ids"), "The ids of the leads that have other scores."
-    )
-    version: int | None = read(
-        event_fields.number(EventType.SCORES_CHANGED, "version"), "The version of the scoring rules."
-    )
 
 
 @strawberry.type(description="An event of any other record: a pipeline, a stage, a contact, a customer, a member …")

@@ -12,20 +12,15 @@ from typing import Any, NamedTuple
 from models.rules.refusal import Checks, Refusal, Refused
 from models.rules.text import line, spelled
 from models.tables.activity import ActivityType
+from resolvers.changes.scoring.limits import HIGHEST, LOWEST, MOST_POINTS, between, refuse, tidy_band
 from resolvers.conditions.stored import Named, kept
 from resolvers.conditions.tree import size
-
-LOWEST, HIGHEST = 0, 100
-"""The limits of a score."""
 
 MOST_GROUPS, MOST_RULES, MOST_BANDS = 20, 100, 10
 """Groups of a pipeline, rules in all of them, and bands."""
 
 MOST_PARTS = 1_000
 """Groups, negations and tests in the conditions of all rules of a pipeline, which are one statement."""
-
-MOST_POINTS = 1_000
-"""Points of a rule, and limits of a group, either way."""
 
 LONGEST_HALF_LIFE = 3650
 
@@ -95,7 +90,7 @@ def tidy_rules(groups: Sequence[Rule], bands: Sequence[Rule]) -> tuple[Rules, li
         check(_expect_names_once, groups, "groups")
         check(_expect_names_once, bands, "bands")
         found = [check(_group, group, named, "groups", str(at)) for at, group in enumerate(groups)]
-        ladder = [check(_band, band, "bands", str(at)) for at, band in enumerate(bands)]
+        ladder = [check(tidy_band, band, "bands", str(at)) for at, band in enumerate(bands)]
     rules = Rules(found, ladder)
     conditions = [rule["condition"] for group in found for rule in group["rules"] if rule["condition"] is not None]
     with Checks() as check:
@@ -133,25 +128,15 @@ def _group(given: Rule, named: list[Named], *path: str) -> dict[str, Any]:
             "max": check(_limit, given.get("max"), MOST_POINTS, *path, "max"),
         }
         if not given["rules"]:
-            check(_refuse, "A group needs at least one rule. Add one, or leave the group out.", *path, "rules")
+            check(refuse, "A group needs at least one rule. Add one, or leave the group out.", *path, "rules")
         group["rules"] = [check(_rule, rule, named, *path, "rules", str(at)) for at, rule in enumerate(given["rules"])]
     if group["min"] > group["max"]:
-        _refuse("The least is more than the most, so no number of points fits. Swap them.", *path, "min")
+        refuse("The least is more than the most, so no number of points fits. Swap them.", *path, "min")
     return group
 
 
-def _refuse(message: str, *path: str) -> None:
-    raise Refused(Refusal.INVALID, message, *path)
-
-
 def _limit(value: int | None, default: int, *path: str) -> int:
-    return default if value is None else _between(value, -MOST_POINTS, MOST_POINTS, *path)
-
-
-def _between(value: int, low: int, high: int, *path: str) -> int:
-    if not low <= value <= high:
-        _refuse(f"{value} is out of range: send {low} to {high}.", *path)
-    return value
+    return default if value is None else between(value, -MOST_POINTS, MOST_POINTS, *path)
 
 
 def _rule(given: Rule, named: list[Named], *path: str) -> dict[str, Any]:
@@ -164,7 +149,7 @@ def _rule(given: Rule, named: list[Named], *path: str) -> dict[str, Any]:
             "activities": None,
         }
         if condition is None and activity is None:
-            check(_refuse, "This gives the same points to every lead. Send a condition, or activities.", *path)
+            check(refuse, "This gives the same points to every lead. Send a condition, or activities.", *path)
         if condition is not None:
             rule["condition"] = check(_condition, condition, named, *path, "condition")
         if activity is not None:
@@ -174,8 +159,8 @@ def _rule(given: Rule, named: list[Named], *path: str) -> dict[str, Any]:
 
 def _points(value: int, *path: str) -> int:
     if value == 0:
-        _refuse("A rule of 0 points changes nothing. Send others, or leave the rule out.", *path)
-    return _between(value, -MOST_POINTS, MOST_POINTS, *path)
+        refuse("A rule of 0 points changes nothing. Send others, or leave the rule out.", *path)
+    return between(value, -MOST_POINTS, MOST_POINTS, *path)
 
 
 def _condition(given: Rule, named: list[Named], *path: str) -> dict[str, Any]:
@@ -205,7 +190,7 @@ def _expect_fair(field: str, *path: str) -> None:
             *path,
         )
     if field in LOOPS:
-        _refuse(LOOPS[field], *path)
+        refuse(LOOPS[field], *path)
 
 
 def _activity(given: Rule, points: int, *path: str) -> dict[str, Any]:
@@ -213,31 +198,14 @@ def _activity(given: Rule, points: int, *path: str) -> dict[str, Any]:
         half_life = given.get("half_life_days")
         activity: dict[str, Any] = {
             "types": sorted({ActivityType(type_).value for type_ in given.get("types") or ()}),
-            "cap": check(_between, given["cap"], 1, MOST_POINTS, *path, "cap"),
+            "cap": check(between, given["cap"], 1, MOST_POINTS, *path, "cap"),
             "halfLifeDays": half_life,
         }
         if half_life is not None:
-            check(_between, half_life, 1, LONGEST_HALF_LIFE, *path, spelled("half_life_days"))
+            check(between, half_life, 1, LONGEST_HALF_LIFE, *path, spelled("half_life_days"))
     if activity["cap"] < abs(points):
-        _refuse("One activity gives more points than this lets through. Raise it, or lower the points.", *path, "cap")
+        refuse("One activity gives more points than this. Raise it, or lower the points.", *path, "cap")
     return activity
-
-
-def _band(given: Rule, *path: str) -> dict[str, Any]:
-    with Checks() as check:
-        start = check(_between, given["from_"], LOWEST + 1, HIGHEST, *path, "from")
-        leave = given.get("leave_below")
-        band: dict[str, Any] = {
-            "name": check(line, given["name"] or "", *path, "name"),
-            "from": start,
-            "leaveBelow": start,
-        }
-        if leave is not None:
-            band["leaveBelow"] = check(_between, leave, LOWEST + 1, HIGHEST, *path, spelled("leave_below"))
-    if band["leaveBelow"] > band["from"]:
-        message = "A lead would leave this band as it enters it. Send at most `from`."
-        _refuse(message, *path, spelled("leave_below"))
-    return band
 
 
 def _expect_reachable(rules: Rules, at: int) -> None:
@@ -245,7 +213,7 @@ def _expect_reachable(rules: Rules, at: int) -> None:
     with Checks() as check:
         for name in ("from", "leaveBelow"):
             if before is not None and band[name] <= before[name]:
-                check(_refuse, "List the bands from the lowest to the highest.", "bands", str(at), name)
+                check(refuse, "List the bands from the lowest to the highest.", "bands", str(at), name)
         if band["from"] > rules.reachable:
             message = f"The rules give at most {rules.reachable} points, so no lead reaches this band. Lower it."
-            check(_refuse, message, "bands", str(at), "from")
+            check(refuse, message, "bands", str(at), "from")

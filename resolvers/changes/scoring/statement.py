@@ -39,7 +39,8 @@ from models.database import Statement
 from models.tables.activity import Activity
 from models.tables.lead import Lead
 from models.tables.scoring.scores import LeadScore
-from resolvers.changes.scoring.points import HIGHEST, LOWEST, Rule
+from resolvers.changes.scoring.limits import HIGHEST, LOWEST
+from resolvers.changes.scoring.points import Rule
 from resolvers.conditions.sql import compiled
 from resolvers.conditions.stored import stored
 from resolvers.reads.forecast.calendar import own_calendar
