@@ -13,6 +13,7 @@ from resolvers.changes.tasks.day_reminders import DAY_REMINDER_TIMES
 from resolvers.changes.tasks.overdue import OVERDUE
 from resolvers.changes.tasks.reminders import DAY_REMINDERS, REMINDERS
 from resolvers.reactions.notify import NOTIFICATIONS
+from resolvers.reactions.score import SCORES
 from resolvers.reads.events.news import KNOWN, NEWS
 from resolvers.reads.stage_totals import is_large
 
@@ -28,7 +29,7 @@ CRM = Domain(
     work=WORK,
     by_time=(OVERDUE, REMINDERS, DAY_REMINDER_TIMES, DAY_REMINDERS, ROTTEN),
     run_ended=run_ended,
-    consumers=(NOTIFICATIONS,),
+    consumers=(NOTIFICATIONS, SCORES),
     news=NEWS,
     known=KNOWN,
     prune=PRUNE,

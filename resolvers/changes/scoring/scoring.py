@@ -1,7 +1,7 @@
 """Scoring leads by the published rules of their pipelines: some of them, or all of a pipeline in a run."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from engine.background.runs import Given, RunKind, Step, start
 from engine.change.records import ID, IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
-from models.database import Row, Statement
+from models.database import Connection, Row, Statement
 from models.event_types import ScoresChanged
 from models.rules.ids import public_id
 from models.rules.refusal import Checks, Refusal, Refused, not_found
@@ -166,29 +166,38 @@ async def score(change: Change, leads: Sequence[Row]) -> int:
 
     Returns how many leads were scored, whether or not that changed anything.
     """
+    count, new_events = await scored(change.connection, change.org_id, leads)
+    for new_event in new_events:
+        change.emit(new_event)
+    return count
+
+
+async def scored(connection: Connection, org_id: UUID, leads: Sequence[Row]) -> tuple[int, list[NewEvent]]:
+    """Score locked leads; returns how many were scored, and the events of what has changed."""
     is_open = [lead for lead in leads if lead["closed_at"] is None]
-    found = await change.all(PUBLISHED, ids=sorted({lead["pipeline_id"] for lead in is_open}))
-    scored = 0
-    for model in found:
-        ids = [lead["id"] for lead in is_open if lead["pipeline_id"] == model["pipeline_id"]]
-        scored += len(ids)
-        _emit(change, model, await _write(change, model, ids))
-    return scored
+    ids = sorted({lead["pipeline_id"] for lead in is_open})
+    count = 0
+    new_events: list[NewEvent] = []
+    for model in await PUBLISHED.all(connection, org_id=org_id, ids=ids) if ids else []:
+        here = [lead["id"] for lead in is_open if lead["pipeline_id"] == model["pipeline_id"]]
+        count += len(here)
+        new_events += _events(model, await _write(connection, org_id, model, here))
+    return count, new_events
 
 
-async def _write(change: Change, model: Row, ids: list[UUID]) -> list[Row]:
+async def _write(connection: Connection, org_id: UUID, model: Row, ids: list[UUID]) -> list[Row]:
     """Write the scores of leads of one pipeline where they differ. Returns what has changed."""
     rules = (model["groups"], model["bands"])
     # Large rules take up to a quarter of a second to compile: others are served meanwhile.
     large = len(rules[0]) > LARGE
     made = await asyncio.to_thread(scoring, *rules) if large else scoring(*rules)
     given = {"pipeline_id": model["pipeline_id"], "version": model["version"]}
-    return await change.all(made.statement, ids=ids, **given, **made.values)
+    return await made.statement.all(connection, org_id=org_id, ids=ids, **given, **made.values)
 
 
-def _emit(change: Change, model: Row, written: Sequence[Row]) -> None:
+def _events(model: Row, written: Sequence[Row]) -> Iterator[NewEvent]:
     ids = sorted(row["lead_id"] for row in written if row["given"] != row["score"])
     for at in range(0, len(ids), LISTED):
         named = [public_id("lead", id) for id in ids[at : at + LISTED]]
         event = ScoresChanged(lead_ids=named, version=model["version"])
-        change.emit(NewEvent(event, pipeline_id=model["pipeline_id"], record_id=model["pipeline_id"]))
+        yield NewEvent(event, pipeline_id=model["pipeline_id"], record_id=model["pipeline_id"])
