@@ -22,7 +22,8 @@ LOCK_NAMED = Statement(
     text(
         """
         SELECT lead.id, lead.pipeline_id, lead.closed_at FROM lead
-        WHERE lead.org_id = :org_id AND lead.closed_at IS NULL AND lead.id = ANY(CAST(:ids AS uuid[]) || ARRAY(
+        WHERE EXISTS (SELECT FROM scoring_model WHERE org_id = :org_id AND published_at IS NOT NULL)
+            AND lead.org_id = :org_id AND lead.closed_at IS NULL AND lead.id = ANY(CAST(:ids AS uuid[]) || ARRAY(
             (SELECT id FROM lead WHERE org_id = :org_id AND contact_id = ANY(:people) AND closed_at IS NULL)
             UNION (SELECT id FROM lead WHERE org_id = :org_id AND customer_id = ANY(:people) AND closed_at IS NULL)
             LIMIT CAST(:most AS int)
@@ -34,7 +35,8 @@ LOCK_NAMED = Statement(
         """
     ).bindparams(ORG, IDS, bindparam("people", type_=ARRAY(Uuid())))
 )
-"""The open leads of these ids, and those of these contacts and customers, of pipelines that have scoring rules."""
+"""The open leads of these ids, and those of these contacts and customers, of pipelines that have scoring rules.
+Nothing is looked for where no pipeline has any."""
 
 
 async def score_named(connection: Connection, org_id: UUID, events: Sequence[Row]) -> bool:
