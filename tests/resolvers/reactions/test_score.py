@@ -68,6 +68,19 @@ async def test_leads_of_a_changed_contact_are_scored(world: World) -> None:
     assert [(await scored(world, name))["score"] for name in ("Dan", "Bob")] == [40, 0]
 
 
+async def test_what_stays_of_a_merge_is_scored(world: World) -> None:
+    """A lead that got the activities of another one, and the lead whose contact became another one, are scored."""
+    await world.change("updateContact", {"contactId": world["contact of mia"], "jobTitle": "Boss"})
+    await world.change("logActivity", {"leadId": world["Bob"], "type": "CALL", "subject": "Talked"})
+    await rules(world)
+    await react(world)
+    given = {"winnerId": world["contact of mia"], "loserId": world["contact of rita"]}
+    await world.change("mergeContacts", given)
+    await world.change("mergeLeads", {"winnerId": world["Ada"], "loserId": world["Bob"]})
+    await react(world)
+    assert [(await scored(world, name))["score"] for name in ("Dan", "Ada")] == [40, 5]
+
+
 async def test_its_own_events_make_it_score_nothing(world: World) -> None:
     """What it has recorded names no lead to score, and scoring the same events again changes nothing."""
     await rules(world)
