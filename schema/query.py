@@ -29,6 +29,7 @@ from models.tables.run import RunState
 from schema.analytics.boards import BoardAsOf
 from schema.analytics.changes import PipelineChange, PipelineChangeFilter
 from schema.analytics.moments import AsOf
+from schema.analytics.queries import StageReports
 from schema.filters.condition import Condition
 from schema.filters.event import EventFilter
 from schema.filters.lead import LeadFilter, LeadOrder
@@ -54,7 +55,7 @@ def _by_id(noun: str) -> dict[str, Argument]:
 
 
 @strawberry.type(description="Everything that can be read. A whole query reads the state of one instant.")
-class Query(ForecastQueries, ScoringQueries):
+class Query(ForecastQueries, ScoringQueries, StageReports):
     viewer: Viewer = read(resolvers.reads.members.viewer, "You, your role and your organisation.", role=Role.VIEWER)
     pipelines: list[Pipeline] = read(
         resolvers.reads.pipelines.pipelines,

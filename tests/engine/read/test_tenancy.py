@@ -25,8 +25,8 @@ IDS_OF = {
 ID = re.compile(rf"\b({'|'.join(NODES)})_[0-9a-f]{{8}}-[0-9a-f-]{{27}}")
 
 
-OF_THE_PAST = ("boardAsOf", "pipelineChange")
-"""Fields that need a moment beside the id: `tests/resolvers/reads/analytics` sends them the ids of strangers."""
+OF_THE_PAST = ("boardAsOf", "pipelineChange", "funnel")
+"""Fields that need a moment or days beside the id: `tests/resolvers/reads/analytics` sends them ids of strangers."""
 
 
 def id_arguments() -> list[tuple[str, str, str | None]]:

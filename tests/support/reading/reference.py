@@ -54,9 +54,9 @@ OF_ADMINS = (
 )
 """Fields that others may not even ask for, and how far deliveries are: `test_webhooks.py` reads them."""
 
-OF_THE_PAST = (("Query", "boardAsOf"), ("Query", "pipelineChange"), ("Pipeline", "asOf"))
-"""Fields that show what spans hold, which have no past here: the tests in `reads/analytics` compare them with what was
-read then."""
+OF_THE_PAST = (*(("Query", field) for field in ("boardAsOf", "pipelineChange", "funnel")), ("Pipeline", "asOf"))
+"""Fields that show what was: the tests in `reads/analytics` compare them with what was read then, and with references
+of their own."""
 
 
 def reference_schema() -> GraphQLSchema:

@@ -1,0 +1,27 @@
+"""The queries of reports on stages: what `Query` has of them."""
+
+import strawberry
+
+import resolvers.reads.analytics.funnel
+from engine.publish.fields import Argument, read
+from models.rules.roles import Role
+from resolvers.reads.analytics.funnel import FunnelCounting
+from schema.analytics.funnel import Funnel
+from schema.filters.lead import DateRange
+
+DAYS = "in your organisation's time zone: `from` is required, up to ten years before `to`; without `to`, until today"
+PIPELINE = Argument(strawberry.ID, "The id of the pipeline.")
+
+
+@strawberry.type(description="The queries of reports on stages.")
+class StageReports:
+    funnel: Funnel | None = read(
+        resolvers.reads.analytics.funnel.funnel,
+        "How far the leads of a time got in a pipeline, stage by stage; null when there is no such pipeline.",
+        arguments={
+            "pipeline_id": PIPELINE,
+            "cohort": Argument(DateRange, f"The days on which the leads were created, {DAYS}."),
+            "counting": Argument(FunnelCounting, "Which leads count for a stage.", FunnelCounting.REACHED),
+        },
+        role=Role.VIEWER,
+    )
