@@ -54,7 +54,7 @@ class Funnel:
     @cached_property
     def leads(self) -> CTE:
         """How many they are, and how many of them are open."""
-        return _counted(self.cohort, "leads", "open_leads").cte()
+        return _counted(self.cohort)
 
     @cached_property
     def stages(self) -> CTE:
@@ -88,7 +88,7 @@ class Funnel:
     def entered(self) -> CTE:
         """How many leads have entered each stage."""
         visit = self.visits
-        return _counted(visit, "leads", "open_leads", visit.c.stage_id).cte()
+        return _counted(visit, visit.c.stage_id)
 
     @cached_property
     def furthest(self) -> CTE:
@@ -101,7 +101,7 @@ class Funnel:
             .group_by(visit.c.lead_id, visit.c.is_open)
             .subquery()
         )
-        return _counted(each, "leads", "open_leads", each.c.position).cte()
+        return _counted(each, each.c.position)
 
     def reached(self, name: str) -> Any:
         """How many leads count for a stage: all of them (`leads`), or the open ones (`open_leads`)."""
@@ -126,11 +126,11 @@ class Funnel:
         return summed(select(*each.c, decided).subquery(), "position", "stage_id")
 
 
-def _counted(source: Any, name: str, of_open: str, *groups: Any) -> Any:
+def _counted(source: Any, *groups: Any) -> CTE:
     """How many rows of a source there are, and how many of them are open, for each group."""
-    open_ones = func.count().filter(source.c.is_open)
-    counts = (cast(func.count(), Integer).label(name), cast(open_ones, Integer).label(of_open))
-    return select(*groups, *counts).select_from(source).group_by(*groups)
+    open_leads = func.count().filter(source.c.is_open)
+    counts = (cast(func.count(), Integer).label("leads"), cast(open_leads, Integer).label("open_leads"))
+    return select(*groups, *counts).select_from(source).group_by(*groups).cte()
 
 
 def of_pipeline(args: Args) -> tuple[Expression, Expression]:
