@@ -77,7 +77,8 @@ class World:
     async def at_once(self, mutation: str, *inputs: Mapping[str, Any], **who: Any) -> Counter[str]:
         """How many of several changes at once are "done", and how many are refused with which code."""
         bodies = await asyncio.gather(*(self.attempt(mutation, given, **who) for given in inputs))
-        assert [body["errors"] for body in bodies if "errors" in body] == []
+        errors = [body["errors"] for body in bodies if "errors" in body]
+        assert not errors, errors
         errors = [body["data"]["result"]["userErrors"] for body in bodies]
         return Counter(code for found in errors for code in [error["code"] for error in found] or ["done"])
 

@@ -72,7 +72,9 @@ async def found(api: Api, organisation: str, field: str, argument: str, part: st
         value = {part: [id] if str(inputs.fields[part].type).startswith("[") else id}
     id_field = "eventId" if field == "changeLog" else "id"
     listed = str(definition.type).endswith("Connection!")
-    chosen = f"{{ totalCount nodes {{ {id_field} }} }}" if listed else "{ __typename id }"
+    has_id = "id" in getattr(get_named_type(definition.type), "fields", {"id": ...})  # a union has no fields
+    one = "{ __typename id }" if has_id else "{ __typename }"
+    chosen = f"{{ totalCount nodes {{ {id_field} }} }}" if listed else one
     body = await api(
         f"query ($x: {type_}) {{ {field}({argument}: $x) {chosen} }}", {"x": value}, organisation=organisation
     )

@@ -111,7 +111,8 @@ async def test_what_is_created_is_shown_as_changes(world: World) -> None:
     assert pipeline == empty
     assert f'"id": "{world["Open"]}"' in stages
     await world.change("addStage", {"pipelineId": world["Sales"], "name": "Late", "probability": 80})
-    assert await made("STAGE_ADDED") == {"name": "Late", "kind": "OPEN", "probability": "80", "requiredFields": "[]"}
+    late = {"name": "Late", "kind": "OPEN", "probability": "80", "forecastCategory": "PIPELINE", "requiredFields": "[]"}
+    assert await made("STAGE_ADDED") == late
     await world.change("createPool", {"name": "Inbound", "memberIds": [world["mia"]]})
     members = f'["{world["mia"]}"]'
     assert await made("POOL_CREATED") == {"name": "Inbound", "strategy": "ROUND_ROBIN", "memberIds": members}

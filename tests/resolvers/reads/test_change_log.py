@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from resolvers.changes.created_values import FILL_ACTOR_KINDS, FILL_DATA
-from resolvers.changes.pruned_events import DELETE_NOTIFICATIONS, PRUNE
+from resolvers.changes.pruned_events import (
+    DELETE_LEAD_SPANS,
+    DELETE_NOTIFICATIONS,
+    DELETE_STAGE_SPANS,
+    KNOW_LESS,
+    PRUNE,
+)
 from tests.support.recipes import task
 from tests.support.sql.statements import NAMED
 from tests.support.world import MIA, World
@@ -18,7 +24,10 @@ CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $fir
 WRITES = re.compile(r"\b(?:UPDATE|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO)\s+(?:ONLY\s+)?event\b(?!_)")
 """Statements that change or remove rows of the log."""
 
-RETENTION = {statement for group in PRUNE.values() for statement in group} - {DELETE_NOTIFICATIONS}
+BESIDE = {DELETE_NOTIFICATIONS, DELETE_LEAD_SPANS, DELETE_STAGE_SPANS, KNOW_LESS}
+"""Statements of the retention that write to what is made from events."""
+
+RETENTION = {statement for group in PRUNE.values() for statement in group} - BESIDE
 """Statements that remove places within a column that no subscriber can resume from, and, where the server is set not to
 keep the change log, the rest of it. No others do."""
 

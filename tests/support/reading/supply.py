@@ -26,6 +26,7 @@ PREFIXES = {
     "ownerIds": "member", "assigneeId": "member", "parentId": "task", "leadId": "lead", "contactId": "contact",
     "customerId": "customer", "authorIds": "member", "assigneeIds": "member", "actorIds": "member", "recordId": "lead",
     "concerns": "member", "parentIds": "task", "recordIds": "lead", "memberId": "member", "poolId": "pool",
+    "pipelineId": "pipeline",
 }  # fmt: skip
 NO_IDS = ("", "lead_", "lead_1", "x" * 300, "LEAD_018bcfe5-6800-7000-8000-000000000000", "lead_é", "'; --", "lead_\0")
 NO_CURSORS = ("", "x", "AAAA", "bnVsbA==", "é", "WyJUSVRMRSJd", base64.b64encode(b"\0" * 40).decode())
