@@ -3,10 +3,12 @@
 import strawberry
 
 import resolvers.reads.analytics.funnel
+import resolvers.reads.analytics.stage_flow
 from engine.publish.fields import Argument, read
 from models.rules.roles import Role
 from resolvers.reads.analytics.funnel import FunnelCounting
 from schema.analytics.funnel import Funnel
+from schema.analytics.stage_flow import StageFlow
 from schema.filters.lead import DateRange
 
 DAYS = "in your organisation's time zone: `from` is required, up to ten years before `to`; without `to`, until today"
@@ -24,4 +26,15 @@ class StageReports:
             "counting": Argument(FunnelCounting, "Which leads count for a stage.", FunnelCounting.REACHED),
         },
         role=Role.VIEWER,
+    )
+    stage_flow: list[StageFlow] | None = read(
+        resolvers.reads.analytics.stage_flow.flow,
+        "From which stage of a pipeline leads went to which, in the order of the stages, deleted stages included; null "
+        "when there is no such pipeline. Leads that were deleted, or merged into others, since are not counted.",
+        arguments={
+            "pipeline_id": PIPELINE,
+            "in": Argument(DateRange, f"The days on which it happened, {DAYS}."),
+        },
+        role=Role.VIEWER,
+        rows=20,
     )

@@ -54,7 +54,10 @@ OF_ADMINS = (
 )
 """Fields that others may not even ask for, and how far deliveries are: `test_webhooks.py` reads them."""
 
-OF_THE_PAST = (*(("Query", field) for field in ("boardAsOf", "pipelineChange", "funnel")), ("Pipeline", "asOf"))
+OF_THE_PAST = (
+    *(("Query", field) for field in ("boardAsOf", "pipelineChange", "funnel", "stageFlow")),
+    ("Pipeline", "asOf"),
+)
 """Fields that show what was: the tests in `reads/analytics` compare them with what was read then, and with references
 of their own."""
 
