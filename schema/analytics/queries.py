@@ -3,11 +3,13 @@
 import strawberry
 
 import resolvers.reads.analytics.funnel
+import resolvers.reads.analytics.stage_durations
 import resolvers.reads.analytics.stage_flow
 from engine.publish.fields import Argument, read
 from models.rules.roles import Role
 from resolvers.reads.analytics.funnel import FunnelCounting
 from schema.analytics.funnel import Funnel
+from schema.analytics.stage_durations import StageDuration
 from schema.analytics.stage_flow import StageFlow
 from schema.filters.lead import DateRange
 
@@ -37,4 +39,15 @@ class StageReports:
         },
         role=Role.VIEWER,
         rows=20,
+    )
+    stage_durations: list[StageDuration] | None = read(
+        resolvers.reads.analytics.stage_durations.durations,
+        "How long leads stay in each stage of a pipeline in which deals are in progress, in the order of the stages; "
+        "null when there is no such pipeline. Leads that were deleted, or merged into others, since are not counted.",
+        arguments={
+            "pipeline_id": PIPELINE,
+            "in": Argument(DateRange | None, f"Only visits that began on these days, {DAYS}. Left out, all visits."),
+        },
+        role=Role.VIEWER,
+        rows=8,
     )

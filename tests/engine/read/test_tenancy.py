@@ -25,7 +25,7 @@ IDS_OF = {
 ID = re.compile(rf"\b({'|'.join(NODES)})_[0-9a-f]{{8}}-[0-9a-f-]{{27}}")
 
 
-OF_THE_PAST = ("boardAsOf", "pipelineChange", "funnel", "stageFlow")
+OF_THE_PAST = ("boardAsOf", "pipelineChange", "funnel", "stageFlow", "stageDurations")
 """Fields that need a moment or days beside the id: `tests/resolvers/reads/analytics` sends them ids of strangers."""
 
 

@@ -55,7 +55,7 @@ OF_ADMINS = (
 """Fields that others may not even ask for, and how far deliveries are: `test_webhooks.py` reads them."""
 
 OF_THE_PAST = (
-    *(("Query", field) for field in ("boardAsOf", "pipelineChange", "funnel", "stageFlow")),
+    *(("Query", field) for field in ("boardAsOf", "pipelineChange", "funnel", "stageFlow", "stageDurations")),
     ("Pipeline", "asOf"),
 )
 """Fields that show what was: the tests in `reads/analytics` compare them with what was read then, and with references
