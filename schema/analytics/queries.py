@@ -29,10 +29,10 @@ class StageReports:
         },
         role=Role.VIEWER,
     )
-    stage_flow: list[StageFlow] | None = read(
+    stage_flow: list[StageFlow] = read(
         resolvers.reads.analytics.stage_flow.flow,
-        "From which stage of a pipeline leads went to which, in the order of the stages, deleted stages included; null "
-        "when there is no such pipeline. Leads that were deleted, or merged into others, since are not counted.",
+        "From which stage of a pipeline leads went to which, in the order of the stages, deleted stages included; "
+        "nothing when there is no such pipeline. Leads that were deleted or merged into others since are not counted.",
         arguments={
             "pipeline_id": PIPELINE,
             "in": Argument(DateRange, f"The days on which it happened, {DAYS}."),
@@ -40,10 +40,10 @@ class StageReports:
         role=Role.VIEWER,
         rows=20,
     )
-    stage_durations: list[StageDuration] | None = read(
+    stage_durations: list[StageDuration] = read(
         resolvers.reads.analytics.stage_durations.durations,
         "How long leads stay in each stage of a pipeline in which deals are in progress, in the order of the stages; "
-        "null when there is no such pipeline. Leads that were deleted, or merged into others, since are not counted.",
+        "none when there is no such pipeline. Leads that were deleted, or merged into others, since are not counted.",
         arguments={
             "pipeline_id": PIPELINE,
             "in": Argument(DateRange | None, f"Only visits that began on these days, {DAYS}. Left out, all visits."),

@@ -133,16 +133,16 @@ def _counted(source: Any, *groups: Any) -> CTE:
     return select(*groups, *counts).select_from(source).group_by(*groups).cte()
 
 
-def of_pipeline(args: Args) -> tuple[Expression, Expression]:
-    """The id of a pipeline, and whether there is such a pipeline."""
-    pipeline_id = args["pipeline_id"].bind(Uuid(), lambda text: parse_id("pipeline", text))
-    found = rows(Pipeline, pipeline_id)
-    return pipeline_id, found.where(found.entity.deleted_at.is_(None)).select(ONE).exists()
+def pipeline_of(args: Args) -> Expression:
+    """The id of the pipeline that a report is about."""
+    return args["pipeline_id"].bind(Uuid(), lambda text: parse_id("pipeline", text))  # type: ignore[no-any-return]
 
 
 def funnel(root: Any, args: Args) -> Provided:
     """The funnel of a pipeline; null where there is none of this id."""
-    pipeline_id, there = of_pipeline(args)
+    pipeline_id = pipeline_of(args)
+    found = rows(Pipeline, pipeline_id)
+    there = found.where(found.entity.deleted_at.is_(None)).select(ONE).exists()
     created = days("cohort", args["cohort"])
     return Provided(Same(Funnel(pipeline_id, created, args["counting"])), created.wrong, there)
 

@@ -16,7 +16,7 @@ from models.tables.lead import Lead, StageChange
 from resolvers.reads import stage_times
 from resolvers.reads import stages as stage_reads
 from resolvers.reads.analytics.days import Days, days
-from resolvers.reads.analytics.funnel import of_pipeline
+from resolvers.reads.analytics.funnel import pipeline_of
 from resolvers.reads.forecast.columns import Summed, summed
 
 ZERO: Expression = literal_column("0")
@@ -123,9 +123,8 @@ def _durations(pipeline_id: Any, during: Days | None) -> Summed:
 
 
 def durations(root: Any, args: Args) -> Provided:
-    """How long leads stay in each stage; null where there is no pipeline of this id."""
-    pipeline_id, there = of_pipeline(args)
+    """How long leads stay in each stage of a pipeline."""
     given = args.get("in")
     during = None if given is None else days("in", given)
     wrong = literal_column("NULL", Text()) if during is None else during.wrong
-    return Provided(_durations(pipeline_id, during), wrong, there)
+    return Provided(_durations(pipeline_of(args), during), wrong)

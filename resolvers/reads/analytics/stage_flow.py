@@ -13,7 +13,7 @@ from models.rules.stage_kind import StageKind
 from models.tables.lead import Lead, StageChange
 from models.tables.stage import Stage
 from resolvers.reads.analytics.days import Days, days
-from resolvers.reads.analytics.funnel import of_pipeline
+from resolvers.reads.analytics.funnel import pipeline_of
 from resolvers.reads.forecast.columns import Summed, summed
 
 
@@ -63,10 +63,9 @@ def _closed_in_place(pipeline_id: Any, during: Days) -> Select[Any]:
 
 
 def flow(root: Any, args: Args) -> Provided:
-    """What went from which stage to which; null where there is no pipeline of this id."""
-    pipeline_id, there = of_pipeline(args)
+    """What went from which stage of a pipeline to which."""
     during = days("in", args["in"])
-    return Provided(_flow(pipeline_id, during), during.wrong, there)
+    return Provided(_flow(pipeline_of(args), during), during.wrong)
 
 
 def _flow(pipeline_id: Any, during: Days) -> Summed:

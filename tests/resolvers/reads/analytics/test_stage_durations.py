@@ -150,4 +150,4 @@ async def test_what_is_wrong_is_refused(world: World, strangers: World) -> None:
     assert [error.message for error in found.value.errors] == [
         "in.from: these are more than ten years. Ask for up to 3,653 days at once."
     ]
-    assert await world.ask(DURATIONS, {"id": strangers["Sales"]}) == {"stageDurations": None}
+    assert await world.ask(DURATIONS, {"id": strangers["Sales"]}) == {"stageDurations": []}

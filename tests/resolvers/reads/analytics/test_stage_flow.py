@@ -163,4 +163,4 @@ async def test_what_is_wrong_is_refused(world: World, strangers: World) -> None:
         "in.from: this day is after the last one. Send the earlier day as `from`."
     ]
     given = {"id": strangers["Sales"], "in": {"from": "2030-01-01", "to": "2030-01-01"}}
-    assert await world.ask(FLOW, given) == {"stageFlow": None}
+    assert await world.ask(FLOW, given) == {"stageFlow": []}
