@@ -143,11 +143,16 @@ async def perform(
     replaced, so that merges cost nothing as long as all records exist. Raises `Contended` when it met deadlocks in all
     of its attempts.
     """
+    clock = asyncio.get_running_loop().time
     for attempt in range(1, ATTEMPTS + 1):
+        began = clock()
         try:
             async with database.transaction(database.change_timeout) as connection:
                 return await _perform(connection, domain, caller, mutation, values, idempotency)
-        except CONTENDED as failure:
+        except (*CONTENDED, asyncpg.QueryCanceledError) as failure:
+            # A request to cancel names a connection, not a statement: one that comes late stops the next statement.
+            if isinstance(failure, asyncpg.QueryCanceledError) and clock() - began >= database.change_timeout:
+                raise
             if attempt == ATTEMPTS:
                 raise Contended from failure
             await asyncio.sleep(random.uniform(0, PAUSE * 2 ** (attempt - 1)))
