@@ -78,3 +78,18 @@ class EventType(Described):
     WEBHOOK_REPLAYED = "webhook.replayed", "Somebody set a webhook back, or had what waited for it sent or skipped."
     WEBHOOK_FAILING = "webhook.failing", "Nothing could be delivered to a webhook for a day, or for three days."
     WEBHOOK_DISABLED = "webhook.disabled", "The server has disabled a webhook; it says why."
+
+
+OF_LEADS_COUNTED = (
+    EventType.LEAD_CREATED,
+    EventType.LEAD_UPDATED,
+    EventType.LEAD_ASSIGNED,
+    EventType.LEAD_STAGE_CHANGED,
+    EventType.LEAD_DISQUALIFIED,
+    EventType.LEAD_REOPENED,
+    EventType.LEAD_CONVERTED,
+    EventType.LEAD_MERGED,
+    EventType.LEAD_DELETED,
+)
+"""After these, what reports count of a lead may have changed: where it stands, whose it is, what it is worth, how it
+ended. The others come with one of these, or change nothing of it."""

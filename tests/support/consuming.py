@@ -4,12 +4,10 @@ What it writes has no key, so that an event that is handled twice is seen.
 """
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
-from subprocess import PIPE, STDOUT, Popen
+from subprocess import Popen
 from uuid import UUID
 
 import uvloop
@@ -19,6 +17,7 @@ from models.database import Connection, Database, Row
 from resolvers.domain import CRM
 from server.background.worker import work
 from server.settings import load_settings
+from tests.support.servers.worker_processes import worker_of
 
 HELD = 77
 """The number of the advisory lock that the consumer waits for after it has written."""
@@ -89,34 +88,9 @@ async def add_organisation(database: Database, key: str, org_id: UUID, age: str 
         await connection.execute("INSERT INTO event_log (org_id) VALUES ($1)", org_id)
 
 
-@contextmanager
-def working(url: str, environment: dict[str, str]) -> Iterator[tuple[Popen[str], str]]:
+def working(url: str, environment: dict[str, str]) -> AbstractContextManager[tuple[Popen[str], str]]:
     """A process of `dealboard work` with this consumer alone, until it is stopped; and the address of its probes."""
-    process = Popen(
-        [sys.executable, "-m", "tests.support.consuming"],
-        env={
-            **environment,
-            "DEALBOARD_WORK_PORT": "0",
-            "DEALBOARD_DATABASE_URL": url,
-            "DEALBOARD_JWT_SECRET": "s" * 40,
-            "PYTHONUNBUFFERED": "1",
-        },
-        cwd=Path(__file__).parents[2],
-        stdout=PIPE,
-        stderr=STDOUT,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert "working" in line, line + process.stdout.read()
-        yield process, line.split()[1]
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(60)
-        assert process.stdout is not None
-        process.stdout.close()
+    return worker_of("tests.support.consuming", url=url, environment=environment)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from engine.change.records import expect_columns
 from models.event_keys import key
+from models.event_names import OF_LEADS_COUNTED
 from models.event_types import EventType
 from models.rules.stage_kind import StageKind
 from models.rules.text import spelled
@@ -37,20 +38,8 @@ OF_STAGE: Mapping[str, str] = {
 expect_columns(LeadSpan, ("org_id", "lead_id", *NUMBERS, *OF_LEAD))
 expect_columns(StageSpan, ("org_id", "stage_id", *NUMBERS, *OF_STAGE))
 
-LEAD_EVENTS = frozenset(
-    {
-        EventType.LEAD_CREATED,
-        EventType.LEAD_UPDATED,
-        EventType.LEAD_ASSIGNED,
-        EventType.LEAD_STAGE_CHANGED,
-        EventType.LEAD_DISQUALIFIED,
-        EventType.LEAD_REOPENED,
-        EventType.LEAD_CONVERTED,
-        EventType.LEAD_MERGED,
-        EventType.LEAD_DELETED,
-    }
-)
-"""After these, a span of the lead may end or begin. The others come with one of these, or change nothing of it."""
+LEAD_EVENTS = frozenset(OF_LEADS_COUNTED)
+"""After these, a span of the lead may end or begin."""
 
 STAGE_EVENTS = frozenset(
     {

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
+from models.event_names import OF_LEADS_COUNTED
 from models.event_types import EventType
 from models.rules.text import spelled
 from models.tables.routing import PoolMember
@@ -23,18 +24,6 @@ from resolvers.reads.events.subscriptions import EventFilter
 from resolvers.reads.forecast.columns import Columns
 from resolvers.reads.forecast.deals import NONE, ForecastBy, ForecastDeals
 from resolvers.reads.forecast.forecast import Forecast, divided
-
-OF_LEADS = (
-    EventType.LEAD_CREATED,
-    EventType.LEAD_UPDATED,
-    EventType.LEAD_ASSIGNED,
-    EventType.LEAD_STAGE_CHANGED,
-    EventType.LEAD_DISQUALIFIED,
-    EventType.LEAD_REOPENED,
-    EventType.LEAD_CONVERTED,
-    EventType.LEAD_MERGED,
-    EventType.LEAD_DELETED,
-)
 
 OF_ALL = (
     EventType.STAGE_UPDATED,
@@ -125,7 +114,7 @@ class ForecastSelection(EventFilter):
 
 def forecast_changes(root: Any, args: Args) -> ForecastSelection:
     """The events that the forecast of a period may change with."""
-    types = (*OF_LEADS, *OF_ALL)
+    types = (*OF_LEADS_COUNTED, *OF_ALL)
     return ForecastSelection(types, None, None, None, None, args.get("after"), divided(args))
 
 

@@ -138,7 +138,7 @@ class ForecastDeals:
         return self._of(found, stage, bucket, day)
 
     def _won(self) -> Any:
-        """ForecastDeals that were won in the period."""
+        """Deals that were won in the period."""
         found = rows(Lead)
         lead, stage = found.entity, Entity(Stage)
         within = and_(lead.closed_at >= starts(self.span.first), lead.closed_at < starts(self.span.end))

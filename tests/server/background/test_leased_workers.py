@@ -22,7 +22,7 @@ async def test_a_worker_is_killed(database: Database, postgres_url: str, tmp_pat
         await add_organisation(database, "acme", ACME)
         async with database.acquire() as blocker:
             await blocker.execute("SELECT pg_advisory_lock($1)", HELD)
-            with greeting(postgres_url, environment) as killed:
+            with greeting(postgres_url, environment) as (killed, _):
                 assert await asked(database, ACME, ["Ada"]) == 1
                 await until(database, WAITING, 1)
                 with greeting(postgres_url, environment, "greeting"):
@@ -48,7 +48,7 @@ async def test_a_worker_is_stopped(database: Database, postgres_url: str, tmp_pa
         await add_organisation(database, "acme", ACME)
         async with database.acquire() as blocker:
             await blocker.execute("SELECT pg_advisory_lock($1)", HELD)
-            with greeting(postgres_url, environment) as stopped:
+            with greeting(postgres_url, environment) as (stopped, _):
                 await asked(database, ACME, ["Ada"])
                 await until(database, WAITING, 1)
                 stopped.send_signal(signal.SIGTERM)

@@ -4,11 +4,7 @@ import asyncio
 import os
 import random
 import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from subprocess import DEVNULL, Popen
 
 import pytest
 
@@ -18,25 +14,9 @@ from models.rules.ids import public_id
 from server.settings import Settings, WrongSettings, load_settings
 from tests.support.consuming import add_events, add_organisation
 from tests.support.servers.nats import Nats, serving_nats
+from tests.support.servers.worker_processes import killed_worker
 
 ORGANISATIONS = ("acme", "globex", "initech")
-
-
-@contextmanager
-def worker(environment: dict[str, str]) -> Iterator[Popen[bytes]]:
-    """A process of `dealboard work`, killed at the end."""
-    process = Popen(
-        [sys.executable, "-m", "server", "work"],
-        env=environment,
-        cwd=Path(__file__).parents[3],
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(60)
 
 
 async def differs(database: Database, nats: Nats) -> bool:
@@ -65,7 +45,7 @@ async def test_workers_and_nats_are_killed(database: Database, postgres_url: str
             "DEALBOARD_RELAY_URL": nats.url,
         }
         for turn in range(3):
-            with worker(environment) as one, worker(environment) as other:
+            with killed_worker(environment) as one, killed_worker(environment) as other:
                 before = await nats.count()
                 for _ in range(20):
                     await add_events(database, organisation_id(draw.choice(ORGANISATIONS)), draw.randrange(1, 60))
@@ -81,7 +61,7 @@ async def test_workers_and_nats_are_killed(database: Database, postgres_url: str
                         " WHERE application_name = 'dealboard' AND pid <> pg_backend_pid() AND query LIKE '%consumer%'"
                     )
                 draw.choice((one, other)).send_signal(signal.SIGKILL)
-        with worker(environment):
+        with killed_worker(environment):
             async with asyncio.timeout(60):
                 while await nats.count() < await database.pool.fetchval("SELECT count(*) FROM event"):
                     pass

@@ -4,11 +4,10 @@ What it writes has no key, so that work that is done twice is seen.
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
-from subprocess import PIPE, STDOUT, Popen
+from subprocess import Popen
 from uuid import UUID
 
 import uvloop
@@ -20,6 +19,7 @@ from models.database import Database
 from resolvers.domain import CRM
 from server.background.worker import work
 from server.settings import load_settings
+from tests.support.servers.worker_processes import worker_of
 
 HELD = 78
 """The number of the advisory lock that the work waits for, before it writes."""
@@ -56,29 +56,11 @@ async def asked(database: Database, org_id: UUID, names: Sequence[str], kind: st
         return await ask(connection, org_id, [WorkAsked(kind, "tests", name) for name in names])
 
 
-@contextmanager
-def greeting(url: str, environment: dict[str, str], *kinds: str) -> Iterator[Popen[str]]:
-    """A process of `dealboard work` that does this work, until it is stopped."""
-    process = Popen(
-        [sys.executable, "-m", "tests.support.servers.leased", *kinds],
-        env={**environment, "DEALBOARD_DATABASE_URL": url, "DEALBOARD_JWT_SECRET": "s" * 40, "PYTHONUNBUFFERED": "1"},
-        cwd=Path(__file__).parents[3],
-        stdout=PIPE,
-        stderr=STDOUT,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert "working" in (line := process.stdout.readline()), line + process.stdout.read()
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(60)
-        assert process.stdout is not None
-        process.stdout.close()
+def greeting(url: str, environment: dict[str, str], *kinds: str) -> AbstractContextManager[tuple[Popen[str], str]]:
+    """A process of `dealboard work` that does this work, until it is stopped; and the address of its probes."""
+    return worker_of("tests.support.servers.leased", *kinds, url=url, environment=environment)
 
 
 if __name__ == "__main__":
     domain = replace(CRM, consumers=(), kinds=(GREETING,))
-    uvloop.run(work(load_settings(), lambda _: print("working"), domain, sys.argv[1:] or None))
+    uvloop.run(work(load_settings(), lambda address: print(f"working {address}"), domain, sys.argv[1:] or None))

@@ -3,12 +3,8 @@
 import os
 import random
 import signal
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from subprocess import DEVNULL, Popen
 
 import pytest
 
@@ -20,6 +16,7 @@ from resolvers.reactions.mail.sending import sending_mail
 from tests.support.consuming import until, until_so
 from tests.support.mail.mailing import SENDER, Outcomes
 from tests.support.mail.smtp import mailbox
+from tests.support.servers.worker_processes import killed_worker
 
 
 async def add_due(database: Database, key: str, members: int, *, suspended: bool = False) -> None:
@@ -89,23 +86,6 @@ async def test_a_server_that_is_away_is_waited_for(
         assert len(box.texts) == 45
 
 
-@contextmanager
-def worker(environment: dict[str, str]) -> Iterator[Popen[bytes]]:
-    """A process of `dealboard work`, killed at the end."""
-    process = Popen(
-        [sys.executable, "-m", "server", "work"],
-        env=environment,
-        cwd=Path(__file__).parents[4],
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(60)
-
-
 async def test_workers_are_killed(database: Database, postgres_url: str, tmp_path: Path) -> None:
     """At any moment, again and again: no mail is sent twice, and of those that are lost, at most the ones that were on
     their way to the server: one for each connection of each process that was killed."""
@@ -124,11 +104,11 @@ async def test_workers_are_killed(database: Database, postgres_url: str, tmp_pat
             "DEALBOARD_MAIL_INTERVAL": "0.05",
         }
         for _ in range(turns):
-            with worker(environment) as one, worker(environment) as other:
+            with killed_worker(environment) as one, killed_worker(environment) as other:
                 await box.until(len(box.texts) + 40)
                 draw.choice((one, other)).send_signal(signal.SIGKILL)
             await database.pool.execute("UPDATE mail_due SET free_at = now() WHERE free_at IS NOT NULL")
-        with worker(environment):
+        with killed_worker(environment):
             await until_sent(database)
         times = Counter(address for address, _ in box.texts)
         assert max(times.values()) == 1
