@@ -8,6 +8,7 @@ wake-up                            after the commit; it carries nothing but the 
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from models.database import Connection, Database, Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
 from models.tables.event import ActorKind, NewEvent
+
+log = logging.getLogger("dealboard.changes")
 
 ATTEMPTS = 5
 """How often a change is tried if PostgreSQL aborts it to break a deadlock."""
@@ -151,8 +154,10 @@ async def perform(
                 return await _perform(connection, domain, caller, mutation, values, idempotency)
         except (*CONTENDED, asyncpg.QueryCanceledError) as failure:
             # A request to cancel names a connection, not a statement: one that comes late stops the next statement.
-            if isinstance(failure, asyncpg.QueryCanceledError) and clock() - began >= database.change_timeout:
-                raise
+            if isinstance(failure, asyncpg.QueryCanceledError):
+                if (elapsed := clock() - began) >= database.change_timeout:
+                    raise
+                log.warning("a change was cancelled after %.3f s, and is made again: %s", elapsed, failure)
             if attempt == ATTEMPTS:
                 raise Contended from failure
             await asyncio.sleep(random.uniform(0, PAUSE * 2 ** (attempt - 1)))
