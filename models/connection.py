@@ -1,4 +1,4 @@
-"""A connection that keeps a bounded number of characters prepared, and is replaced when it is old.
+"""A connection that keeps a bounded number of characters prepared, leaves nothing begun, and is replaced when old.
 
 PostgreSQL holds 70 to 200 bytes for each character of a prepared statement, in each connection, and never returns
 memory that a connection has used. What is run once is therefore not prepared at all.
@@ -55,6 +55,8 @@ class FrugalConnection(asyncpg.Connection):
     """The `plan_cache_mode` in which statements are planned unless their values matter."""
     looked_up = 0
     """How often types were looked up."""
+    has_begun = False
+    """Whether a statement was prepared, and none has been run since."""
     _stmt_cache: Any
     _cleanup_stmts: Any
     _protocol: Any
@@ -94,6 +96,7 @@ class FrugalConnection(asyncpg.Connection):
                 return statement
             use_cache = self.seen.again(query)
         looked_up = self.looked_up
+        self.has_begun = True
         statement = await super()._get_statement(  # type: ignore[misc]  # not in its stubs
             query,
             timeout,
@@ -109,6 +112,21 @@ class FrugalConnection(asyncpg.Connection):
             # that of the second only, and here the first can be unnamed alone.
             statement.mark_unprepared()
         return statement
+
+    async def _do_execute(self, *given: Any, **named: Any) -> Any:
+        result = await super()._do_execute(*given, **named)  # type: ignore[misc]  # not in its stubs
+        self.has_begun = False
+        return result
+
+    async def end(self) -> None:
+        """End what a statement has begun that was prepared and never run: a value did not fit, or it was cancelled.
+
+        asyncpg prepares a statement without ending the exchange, which it leaves to the statement's run. PostgreSQL
+        counts the statement's time limit from there on, and would stop the one who uses the connection after it.
+        """
+        if self.has_begun:
+            await self.execute("SELECT")
+            self.has_begun = False
 
     async def _introspect_types(self, typeoids: Any, timeout: float | None) -> Any:  # noqa: ASYNC109  # as asyncpg has it
         self.looked_up += 1

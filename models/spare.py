@@ -42,9 +42,10 @@ class Spare:
             self.waiting -= 1
 
     async def give(self, connection: Any, sound: bool) -> None:
-        """Return a connection. One that is not `sound`, or is in a transaction, is put in order by the pool."""
+        """Return a connection. One that is not `sound`, or has begun something, is put in order by the pool."""
         if (
             sound
+            and not connection.has_begun
             and not self.waiting
             and len(self.kept) < self.most
             and is_open(connection)

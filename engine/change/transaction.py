@@ -8,7 +8,6 @@ wake-up                            after the commit; it carries nothing but the 
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -30,8 +29,6 @@ from models.database import Connection, Database, Row, Statement
 from models.rules.refusal import Refusal, Refused
 from models.rules.roles import Role
 from models.tables.event import ActorKind, NewEvent
-
-log = logging.getLogger("dealboard.changes")
 
 ATTEMPTS = 5
 """How often a change is tried if PostgreSQL aborts it to break a deadlock."""
@@ -146,18 +143,11 @@ async def perform(
     replaced, so that merges cost nothing as long as all records exist. Raises `Contended` when it met deadlocks in all
     of its attempts.
     """
-    clock = asyncio.get_running_loop().time
     for attempt in range(1, ATTEMPTS + 1):
-        began = clock()
         try:
             async with database.transaction(database.change_timeout) as connection:
                 return await _perform(connection, domain, caller, mutation, values, idempotency)
-        except (*CONTENDED, asyncpg.QueryCanceledError) as failure:
-            # A request to cancel names a connection, not a statement: one that comes late stops the next statement.
-            if isinstance(failure, asyncpg.QueryCanceledError):
-                if (elapsed := clock() - began) >= database.change_timeout:
-                    raise
-                log.warning("a change was cancelled after %.3f s, and is made again: %s", elapsed, failure)
+        except CONTENDED as failure:
             if attempt == ATTEMPTS:
                 raise Contended from failure
             await asyncio.sleep(random.uniform(0, PAUSE * 2 ** (attempt - 1)))

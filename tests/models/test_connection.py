@@ -1,10 +1,12 @@
 """Connections: what they keep prepared, and for how long they are used."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from models.connection import LARGEST_KEPT, FrugalConnection, Seen
@@ -113,3 +115,38 @@ async def test_a_first_statement_outlives_a_look_up_of_types(
         found = await connection.fetchrow("SELECT $1::int[] AS a, $2::uuid[] AS b, $3::int AS c", *values)
         assert found is not None
         assert list(found) == values
+
+
+STATE = "SELECT state FROM pg_stat_activity WHERE pid = $1"
+
+
+async def leave_begun(connection: Connection, how: str) -> None:
+    """Prepare a statement, and do not run it."""
+    if how == "value":
+        await connection.fetchval("SELECT $1::int", 2**40)
+    elif how == "cancelled":
+        await connection._get_statement("SELECT 1", None)  # type: ignore[union-attr]
+        raise asyncio.CancelledError
+    else:
+        with suppress(asyncpg.DataError):
+            await connection.fetchval("SELECT $1::int", 2**40)
+
+
+@pytest.mark.parametrize("how", ["value", "cancelled", "caught"])
+@pytest.mark.parametrize("directly", [True, False])
+async def test_what_was_prepared_and_never_run_is_ended(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, how: str, directly: bool
+) -> None:
+    """Its time limit would else stop the next statement of the connection, once that time is over."""
+    async with (
+        opened(postgres_url, monkeypatch, max_size=2) as database,
+        Database.open(postgres_url, max_size=1) as other,
+    ):
+        with suppress(asyncpg.DataError, asyncio.CancelledError):
+            async with database.pool.acquire() if directly else database.acquire() as connection:
+                pid = connection.get_server_pid()
+                await leave_begun(connection, how)
+        assert await other.pool.fetchval(STATE, pid) == "idle"
+        async with database.pool.acquire() if directly else database.acquire() as connection:
+            assert connection.get_server_pid() == pid
+            assert await connection.fetchval("SELECT 1") == 1

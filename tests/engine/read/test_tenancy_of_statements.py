@@ -92,6 +92,7 @@ MAKERS = {
 RAW = {
     "models/migrate.py: SELECT pg_advisory_xact_lock(:lock)": "before there are tables",
     "models/database.py: BEGIN; SET LOCAL statement_timeout = ": "reads nothing",
+    "models/connection.py: SELECT": "reads nothing",
     "models/database.py: ROLLBACK": "reads nothing",
     "models/database.py: COMMIT": "reads nothing",
     "engine/live/retention.py: SET LOCAL synchronous_commit = off": "reads nothing",

@@ -1,8 +1,8 @@
 """`stageDurations`: percentiles that count those who are still there, compared with a product limit in fractions."""
 
 import random
-from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -50,7 +50,7 @@ async def lived(world: World, draw: random.Random) -> None:
         await world.sql("UPDATE lead SET closed_at = coalesce($2, closed_at) WHERE id = $1", lead["id"], closed)
         for id in steps[lead["id"]]:
             await world.sql("UPDATE stage_change SET occurred_at = $2 WHERE id = $1", id, at)
-            at -= draw.randrange(1, 6) * HOUR
+            at -= draw.randrange(1, 30) * HOUR
 
 
 async def visits(world: World) -> list[Visit]:
@@ -96,8 +96,8 @@ async def test_those_who_are_still_there_count(world: World, seed: int) -> None:
     draw = random.Random(seed)
     await lived(world, draw)
     all_visits = await visits(world)
-    today = datetime.now(UTC).date()
-    first = today - timedelta(days=1)
+    (first, _), *others = Counter(entered.date() for _, entered, *_ in all_visits).most_common()
+    assert others
     known = censored = 0
     for pipeline, names in (("Sales", ("New", "Talking", "Offer")), ("Renewals", ("Due",)), ("Empty", ("Open",))):
         for during in (None, {"from": first.isoformat(), "to": first.isoformat()}):
@@ -106,7 +106,7 @@ async def test_those_who_are_still_there_count(world: World, seed: int) -> None:
             assert shown["stageDurations"] == [expected(name, some) for name in names]
             known += sum(one["p50"] is not None for one in shown["stageDurations"])
             censored += sum(one["ongoing"] > 0 < one["finished"] for one in shown["stageDurations"])
-    assert known > 1
+    assert known > 0
     assert censored > 1
 
 
