@@ -35,7 +35,7 @@ from models.rules.text import spelled
 from resolvers.conditions.fields import FIELDS, NAMING
 from resolvers.conditions.operators import OPERATORS, Kind, Scalar
 from resolvers.conditions.tree import AND, Check, Condition, Group, Not
-from resolvers.reads.forecast.calendar import today
+from resolvers.reads.periods.calendar import today
 from resolvers.reads.tasks.due import NOW
 
 Predicate = ColumnElement[bool]

@@ -43,7 +43,7 @@ from resolvers.changes.scoring.limits import HIGHEST, LOWEST
 from resolvers.changes.scoring.points import Rule
 from resolvers.conditions.sql import compiled
 from resolvers.conditions.stored import stored
-from resolvers.reads.forecast.calendar import own_calendar
+from resolvers.reads.periods.calendar import own_calendar
 
 DIGITS = "6"
 """Digits after the point that an activity counts with, once it counts less than a whole one. Rounded before they are

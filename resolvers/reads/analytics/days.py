@@ -10,7 +10,7 @@ from engine.publish.provided import wrong_if
 from engine.read.json_text import Expression
 from engine.read.slots import BadInput
 from resolvers.reads.analytics.moments import message
-from resolvers.reads.forecast.calendar import once, own_calendar
+from resolvers.reads.periods.calendar import once, own_calendar
 
 MOST_DAYS = 3653
 """The days of ten years, however many of them are leap years."""

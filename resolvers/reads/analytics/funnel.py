@@ -17,7 +17,7 @@ from models.tables.lead import Lead, StageChange
 from models.tables.pipeline import Pipeline
 from resolvers.reads import stages as stage_reads
 from resolvers.reads.analytics.days import Days, days
-from resolvers.reads.forecast.columns import summed
+from resolvers.reads.sums.columns import summed
 
 ZERO: Expression = literal_column("0")
 ONE: Expression = literal_column("1")

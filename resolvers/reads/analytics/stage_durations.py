@@ -17,7 +17,7 @@ from resolvers.reads import stage_times
 from resolvers.reads import stages as stage_reads
 from resolvers.reads.analytics.days import Days, days
 from resolvers.reads.analytics.funnel import pipeline_of
-from resolvers.reads.forecast.columns import Summed, summed
+from resolvers.reads.sums.columns import Summed, summed
 
 ZERO: Expression = literal_column("0")
 NOTHING: Expression = literal_column("interval '0'")

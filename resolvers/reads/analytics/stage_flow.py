@@ -14,7 +14,7 @@ from models.tables.lead import Lead, StageChange
 from models.tables.stage import Stage
 from resolvers.reads.analytics.days import Days, days
 from resolvers.reads.analytics.funnel import pipeline_of
-from resolvers.reads.forecast.columns import Summed, summed
+from resolvers.reads.sums.columns import Summed, summed
 
 
 class StageFlowKind(StrEnum):

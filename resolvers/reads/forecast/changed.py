@@ -21,9 +21,9 @@ from models.tables.routing import PoolMember
 from resolvers.reads.events.concerns import FROM_OWNER, OWNER
 from resolvers.reads.events.event_fields import CHANGES
 from resolvers.reads.events.subscriptions import EventFilter
-from resolvers.reads.forecast.columns import Columns
 from resolvers.reads.forecast.deals import NONE, ForecastBy, ForecastDeals
 from resolvers.reads.forecast.forecast import Forecast, divided
+from resolvers.reads.sums.columns import Columns
 
 OF_ALL = (
     EventType.STAGE_UPDATED,

@@ -26,9 +26,9 @@ from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows
 from engine.read.slots import Slot
 from models.rules.money import PIVOT, PRECISION, as_currency
-from resolvers.reads.forecast.columns import summed
 from resolvers.reads.forecast.deals import NO_AMOUNT, SUMS, ZERO, ForecastDeals
 from resolvers.reads.forecast.exchange_rates import held
+from resolvers.reads.sums.columns import summed
 
 DIGITS = 30
 """Digits after the point of a converted amount, before it is rounded to those of its currency."""

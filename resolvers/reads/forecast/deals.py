@@ -34,9 +34,9 @@ from models.tables.forecast.quota import Quota
 from models.tables.lead import Lead
 from models.tables.routing import PoolMember
 from models.tables.stage import Stage
-from resolvers.reads.forecast.calendar import own_calendar, today
 from resolvers.reads.forecast.period import PeriodDays, starts
 from resolvers.reads.leads import category, chance
+from resolvers.reads.periods.calendar import own_calendar, today
 
 OVERDUE, EARLIER = "OVERDUE", "EARLIER"
 

@@ -10,7 +10,7 @@ from engine.read.rows import OfEach, Rows, rows
 from engine.read.slots import Args
 from models.rules.money import PIVOT, PRECISION
 from models.tables.forecast.exchange_rate import ExchangeRate
-from resolvers.reads.forecast.calendar import today
+from resolvers.reads.periods.calendar import today
 
 
 def exchange_rates(root: Any, args: Args) -> Rows:

@@ -13,7 +13,7 @@ from engine.read.json_text import Expression
 from engine.read.slots import Slot
 from models.rules.numbers import FIRST_DAY, LAST_DAY
 from resolvers.reads import organisations
-from resolvers.reads.forecast.calendar import once, own_calendar
+from resolvers.reads.periods.calendar import once, own_calendar
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 _FISCAL = re.compile(r"FY([0-9]{4})(?:-Q([1-4]))?", re.ASCII)

@@ -1,0 +1,1 @@
+"""The days and months that reports are about."""
