@@ -12,11 +12,12 @@ from engine.read.json_text import Expression
 from engine.read.rows import Rows, Same, rows
 from engine.read.slots import Args
 from models.tables.lead import Lead
-from resolvers.reads.forecast.conversion import Conversion, RateDate, digits_of
+from resolvers.reads.forecast.conversion import Conversion, RateDate
 from resolvers.reads.forecast.deals import KEYS, NONE, SUMS, ZERO, ForecastBy, ForecastDeals
 from resolvers.reads.forecast.period import PeriodDays
 from resolvers.reads.periods.calendar import today as today_here
 from resolvers.reads.sums.columns import nothing, summed
+from resolvers.reads.sums.conversion import digits_of
 
 MOST_GROUPS = 1_000
 """Owners, pools and pipelines, with each other, that a forecast is divided by."""
