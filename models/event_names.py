@@ -20,6 +20,10 @@ class EventType(Described):
         "An open lead went stale: its stage allows so many days without an activity, and no task is planned. Recorded"
         " once for each stay in a stage, soon after it happens.",
     )
+    LEAD_SCORE_CROSSED = (
+        "lead.score_crossed",
+        "The score of a lead entered another band of the scoring rules, or left one for none: once for each crossing.",
+    )
     LEAD_MERGED = "lead.merged", "A lead was merged into another lead, because both were the same."
     LEAD_DELETED = "lead.deleted", "A lead was deleted."
     TASK_SCHEDULED = "task.scheduled", "A task was created."

@@ -218,6 +218,17 @@ class ScoresChanged(EventData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoreCrossed(EventData):
+    """The names of the bands before and now, null for none; and the scores, null before the first one."""
+
+    type: Literal[EventType.LEAD_SCORE_CROSSED] = EventType.LEAD_SCORE_CROSSED
+    from_band: str | None
+    band: str | None
+    from_: int | None
+    to: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunEnded(EventData):
     """How the run ended, FINISHED, FAILED or CANCELLED, and why it failed."""
 

@@ -6,6 +6,7 @@ import resolvers.reads.events.board_events
 import resolvers.reads.events.subscriptions
 import resolvers.reads.forecast.changed
 import resolvers.reads.inbox.notified
+import resolvers.reads.scoring.crossings
 from engine.publish.fields import Argument
 from engine.publish.fields import events as live
 from models.event_types import EventType
@@ -18,6 +19,7 @@ from schema.inbox.notification import Notified
 from schema.types.board import BoardChanged
 from schema.types.event import StageChanged
 from schema.types.events.interfaces import Event
+from schema.types.events.scoring import LeadScoreCrossed
 
 FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
@@ -81,5 +83,16 @@ class Subscription:
         "What a forecast shows after each change that it may depend on, in each currency. Subscribe after the `cursor` "
         "of the `forecast`. What changes by time alone, when a day has passed, is no event.",
         arguments={**DIVIDED, "after": FILTERS["after"]},
+        role=Role.VIEWER,
+    )
+    score_crossed: LeadScoreCrossed = live(
+        resolvers.reads.scoring.crossings.crossings,
+        "Leads whose scores enter another band of the scoring rules, or leave one for none, in the order in which they"
+        " did.",
+        arguments={
+            "pipeline_id": FILTERS["pipeline_id"],
+            "band": Argument(str | None, "Only leads that enter or leave the band of this name."),
+            "after": FILTERS["after"],
+        },
         role=Role.VIEWER,
     )

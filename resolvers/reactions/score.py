@@ -10,6 +10,7 @@ from engine.change.events import Cause, append
 from engine.change.records import IDS
 from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
+from models.event_types import EventType
 from models.tables.event import ActorKind
 from resolvers.changes.scoring.scoring import scored
 
@@ -21,7 +22,7 @@ MOST = 10_000
 LOCK_NAMED = Statement(
     text(
         """
-        SELECT lead.id, lead.pipeline_id, lead.closed_at FROM lead
+        SELECT lead.id, lead.pipeline_id, lead.closed_at, lead.owner_id, lead.stage_id FROM lead
         WHERE EXISTS (SELECT FROM scoring_model WHERE org_id = :org_id AND published_at IS NOT NULL)
             AND lead.org_id = :org_id AND lead.closed_at IS NULL AND lead.id = ANY(CAST(:ids AS uuid[]) || ARRAY(
             (SELECT id FROM lead WHERE org_id = :org_id AND contact_id = ANY(:people) AND closed_at IS NULL)
@@ -42,7 +43,8 @@ Nothing is looked for where no pipeline has any."""
 async def score_named(connection: Connection, org_id: UUID, events: Sequence[Row]) -> bool:
     """Score the leads that these events name. How often and in which order events name a lead makes no difference: it
     is scored as it is now."""
-    ids = sorted({event["lead_id"] for event in events} - {None})
+    telling = [event for event in events if event["type"] != EventType.LEAD_SCORE_CROSSED]
+    ids = sorted({event["lead_id"] for event in telling} - {None})
     people = sorted({event["record_id"] for event in events if event["type"].startswith(("contact.", "customer."))})
     if not ids and not people:
         return False

@@ -14,7 +14,7 @@ from models.event_types import EventType
 from models.tables.task import TaskStatus
 from resolvers.reads.events import event_fields
 from schema.types.events.interfaces import TYPES, ActivityEvent, Event, TaskEvent, of
-from schema.types.events.scoring import ScoresChanged  # noqa: F401
+from schema.types.events.scoring import LeadScoreCrossed, ScoresChanged  # noqa: F401
 from schema.types.lead import Lead
 from schema.types.member import Member
 from schema.types.pipeline import Pipeline

@@ -20,7 +20,7 @@ from resolvers.reads.scoring import scores
 from resolvers.reads.scoring.scores import ScoreSource
 from resolvers.reads.tasks import tasks
 from schema.filters.task import TaskFilter, TaskOrder
-from schema.scoring.model import ScorePart
+from schema.scoring.model import ScoreBand, ScorePart
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import Contact, Customer
 from schema.types.member import Member
@@ -109,8 +109,9 @@ class Lead(Node):
     score_source: ScoreSource | None = read(
         scores.source, "Whether somebody set the score, or the rules of the pipeline give it; null without a score."
     )
-    score_band: str | None = read(
-        scores.band, "The name of the band of the scoring rules that the score is in; null without one."
+    score_band: ScoreBand | None = read(
+        scores.band,
+        "The band that the score is in, by the scoring rules with which it was last scored; null without one.",
     )
     score_parts: list[ScorePart] = read(
         scores.parts, "How the score comes about: parts whose points together are the score.", rows=6

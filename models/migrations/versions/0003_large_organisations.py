@@ -665,6 +665,7 @@ def upgrade() -> None:
             pipeline_id UUID NOT NULL,
             model_version INTEGER NOT NULL,
             total INTEGER NOT NULL,
+            score INTEGER NOT NULL,
             parts INTEGER[] NOT NULL,
             band TEXT,
             pinned BOOLEAN DEFAULT false NOT NULL,

@@ -36,8 +36,8 @@ class LeadScore(Base):
     """What the rules give to a lead: `total` is the sum of `parts`, which `ScoringModel.parts` names.
 
     `lead.score` is what is shown, sorted and filtered by: the total, unless it is `pinned`, which means that somebody
-    set it by hand. A lead with a score and without such a row has one that was set by hand. A table of its own, so that
-    most changes of leads do not write it.
+    set it by hand; `score` is what was shown when `band` was last decided. A lead with a score and without such a row
+    has one that was set by hand. A table of its own, so that most changes of leads do not write it.
     """
 
     __tablename__ = "lead_score"
@@ -48,6 +48,7 @@ class LeadScore(Base):
     pipeline_id: Mapped[UUID]
     model_version: Mapped[int]
     total: Mapped[int]
+    score: Mapped[int]
     parts: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     band: Mapped[str | None]
     pinned: Mapped[bool] = mapped_column(server_default=text("false"))

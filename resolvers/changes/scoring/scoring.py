@@ -12,7 +12,7 @@ from engine.change.records import ID, IDS
 from engine.change.transaction import Change
 from engine.read.rows import ORG
 from models.database import Connection, Row, Statement
-from models.event_types import ScoresChanged
+from models.event_types import ScoreCrossed, ScoresChanged
 from models.rules.ids import public_id
 from models.rules.refusal import Checks, Refusal, Refused, not_found
 from models.tables.event import NewEvent
@@ -46,7 +46,7 @@ PIPELINE = Statement(
 LOCK_LEADS = Statement(
     text(
         """
-        SELECT id, pipeline_id, closed_at FROM lead
+        SELECT id, pipeline_id, closed_at, owner_id, stage_id FROM lead
         WHERE org_id = :org_id AND id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
         """
     ).bindparams(ORG, IDS)
@@ -162,7 +162,8 @@ SCORING = RunKind(_batch, _give_up)
 
 
 async def score(change: Change, leads: Sequence[Row]) -> int:
-    """Score locked leads by the rules of their pipelines. Emits `scores.changed` for those whose scores changed.
+    """Score locked leads by the rules of their pipelines. Emits `scores.changed` for those whose scores changed,
+    and `lead.score_crossed` for each that entered another band.
 
     Returns how many leads were scored, whether or not that changed anything.
     """
@@ -181,7 +182,9 @@ async def scored(connection: Connection, org_id: UUID, leads: Sequence[Row]) -> 
     for model in await PUBLISHED.all(connection, org_id=org_id, ids=ids) if ids else []:
         here = [lead["id"] for lead in is_open if lead["pipeline_id"] == model["pipeline_id"]]
         count += len(here)
-        new_events += _events(model, await _write(connection, org_id, model, here))
+        written = await _write(connection, org_id, model, here)
+        new_events += _changes(model, written)
+        new_events += _crossings({lead["id"]: lead for lead in is_open}, written)
     return count, new_events
 
 
@@ -195,9 +198,17 @@ async def _write(connection: Connection, org_id: UUID, model: Row, ids: list[UUI
     return await made.statement.all(connection, org_id=org_id, ids=ids, **given, **made.values)
 
 
-def _events(model: Row, written: Sequence[Row]) -> Iterator[NewEvent]:
+def _changes(model: Row, written: Sequence[Row]) -> Iterator[NewEvent]:
     ids = sorted(row["lead_id"] for row in written if row["given"] != row["score"])
     for at in range(0, len(ids), LISTED):
         named = [public_id("lead", id) for id in ids[at : at + LISTED]]
         event = ScoresChanged(lead_ids=named, version=model["version"])
         yield NewEvent(event, pipeline_id=model["pipeline_id"], record_id=model["pipeline_id"])
+
+
+def _crossings(leads: Mapping[UUID, Row], written: Sequence[Row]) -> Iterator[NewEvent]:
+    """An event for each lead that is in another band than when its band was last decided."""
+    crossed = [row for row in written if row["band"] != row["was"]]
+    for row in sorted(crossed, key=lambda row: row["lead_id"]):
+        what = ScoreCrossed(from_band=row["was"], band=row["band"], from_=row["old_score"], to=row["score"])
+        yield NewEvent.of_lead(what, leads[row["lead_id"]])

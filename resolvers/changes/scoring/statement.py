@@ -51,7 +51,7 @@ added, so that the order in which they are read makes no difference."""
 
 PIPELINE_ID = bindparam("pipeline_id", type_=Uuid())
 
-KEPT = ("org_id", "lead_id", "pipeline_id", "model_version", "total", "parts", "band", "pinned", "scored_at")
+KEPT = ("org_id", "lead_id", "pipeline_id", "model_version", "total", "score", "parts", "band", "pinned", "scored_at")
 
 expect_columns(LeadScore, KEPT)
 
@@ -67,8 +67,8 @@ class Scoring:
 @lru_cache(maxsize=200)
 def scoring(groups: str, bands: str) -> Scoring:
     """The statement for rules, as their JSON. It takes the `ids` of open leads of the pipeline, which must be locked,
-    `pipeline_id` and `version`. It returns the lead, what its score was and is, and the same of its band, for each
-    lead that it writes."""
+    `pipeline_id` and `version`. It returns the lead, what its score was and is, when its band was last decided what the
+    score and the band were, and the band now, for each lead that it writes."""
     values: dict[str, Any] = {}
 
     def register(get: Any, _use: object = None) -> str:
@@ -104,13 +104,20 @@ class _Built:
         kept = kept.on_conflict_do_update(
             index_elements=["org_id", "lead_id"], set_={name: kept.excluded[name] for name in KEPT[2:]}
         )
-        shown = (changed.c.lead_id, changed.c.given, changed.c.score, changed.c.was, changed.c.band)
+        shown = (
+            changed.c.lead_id,
+            changed.c.given,
+            changed.c.score,
+            changed.c.old_score,
+            changed.c.was,
+            changed.c.band,
+        )
         return select(*shown).add_cte(written, kept.returning(LeadScore.lead_id).cte("kept"))
 
     def _changed(self) -> Any:
         scored = self._scored()
         held = rows(LeadScore)
-        names = ("lead_id", "pinned", "band", "model_version", "pipeline_id", "parts")
+        names = ("lead_id", "pinned", "band", "score", "model_version", "pipeline_id", "parts")
         before = held.select(*(getattr(held.entity, name) for name in names)).subquery("held")
         pinned = func.coalesce(before.c.pinned, scored.c.given.is_not(None))
         shown = case((pinned, scored.c.given), else_=scored.c.total)
@@ -128,6 +135,7 @@ class _Built:
                 before.c.pipeline_id.label("old_pipeline"),
                 before.c.parts.label("old_parts"),
                 before.c.pinned.label("old_pinned"),
+                before.c.score.label("old_score"),
             )
             .select_from(scored.outerjoin(before, before.c.lead_id == scored.c.lead_id))
             .cte("judged")
@@ -138,9 +146,11 @@ class _Built:
         )
         differs = func.row(
             judged.c.old_pipeline, judged.c.old_version, judged.c.old_parts, judged.c.old_pinned, judged.c.was,
-            judged.c.given,
+            judged.c.given, judged.c.old_score,
         ).is_distinct_from(
-            func.row(pipeline_id, version, judged.c.parts, judged.c.pinned, judged.c.band, judged.c.score)
+            func.row(
+                pipeline_id, version, judged.c.parts, judged.c.pinned, judged.c.band, judged.c.score, judged.c.score
+            )
         )  # fmt: skip
         shown_columns = (judged, pipeline_id.label("pipeline_id"), version.label("model_version"))
         return select(*shown_columns).where(differs).cte("changed")

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Text, Uuid, case, cast, column, func, literal_column, select, union_all
 from sqlalchemy.dialects.postgresql import JSONB
 
-from engine.read.json_text import Expression, quoted
-from engine.read.rows import Rows, rows
+from engine.read.json_text import NULL, Expression, quoted
+from engine.read.rows import Rows, Source, rows
 from engine.read.slots import Args
 from models.rules.ids import parse_id
 from models.tables.scoring.scores import LeadScore, ScoringModel
@@ -117,9 +117,35 @@ def source(lead: Any, args: Args) -> Expression:
     )
 
 
-def band(lead: Any, args: Args) -> Expression:
-    """The band that the score is in; null without one."""
-    return _score_of(lead).value(lambda held: held.band)
+class Banded:
+    """The band that a lead's score is in, as the rules that decided it have it."""
+
+    def __init__(self, lead: Any) -> None:
+        found, versions = _score_of(lead), rows(ScoringModel)
+        held, model = found.entity, versions.entity
+        entry = Listed(model.bands).clause
+        chosen = select(entry.c.value).select_from(held, model, entry).where(
+            *found.conditions, *versions.conditions, model.pipeline_id == held.pipeline_id,
+            model.version == held.model_version, entry.c.value.op("->>")(quoted("name")) == held.band,
+        )  # fmt: skip
+        self.clause = chosen.correlate(lead.clause).lateral()
+        self.value: Any = self.clause.c.value
+
+    def __clause_element__(self) -> Any:
+        return self.clause
+
+
+class KeptObject(Rows):
+    """A single object of what is kept as JSON, which is built where it stands: there is no row to join."""
+
+    def json_one(self, build: Callable[[Source], Expression], beside: Source) -> Expression:
+        """A JSON object, or null."""
+        return func.coalesce(self.json_or_nothing(build), NULL)
+
+
+def band(lead: Any, args: Args) -> Rows:
+    """The band that the score is in; none without one."""
+    return KeptObject(Banded, Banded(lead), ())
 
 
 def scored_at(lead: Any, args: Args) -> Expression:

@@ -1,4 +1,4 @@
-"""The event of scores that scoring rules have given."""
+"""The events of scores: what scoring rules have given, and which bands leads have entered."""
 
 import strawberry
 
@@ -19,3 +19,22 @@ class ScoresChanged(Event):
     version: int | None = read(
         event_fields.number(EventType.SCORES_CHANGED, "version"), "The version of the scoring rules."
     )
+
+
+FROM = read(
+    event_fields.number(EventType.LEAD_SCORE_CROSSED, "from_"),
+    "The score before; null when the lead had never been scored.",
+)
+FROM.graphql_name = "from"
+
+
+@of(EventType.LEAD_SCORE_CROSSED)
+class LeadScoreCrossed(Event):
+    from_band: str | None = read(
+        event_fields.text(EventType.LEAD_SCORE_CROSSED, "from_band"), "The name of the band before; null for none."
+    )
+    band: str | None = read(
+        event_fields.text(EventType.LEAD_SCORE_CROSSED, "band"), "The name of the band now; null for none."
+    )
+    from_: int | None = FROM
+    to: int = read(event_fields.number(EventType.LEAD_SCORE_CROSSED, "to"), "The score with which it crossed.")

@@ -2,27 +2,13 @@
 
 import random
 from typing import Any
-from uuid import UUID
 
-from engine.background.consumers import Progress, consume, start
 from models import organisation_id
-from resolvers.reactions.score import SCORES, score_named
-from tests.support.scoring.rules import group, publish, rule, scored
+from resolvers.reactions.score import score_named
+from tests.support.scoring.rules import group, publish, react, rule, scored
 from tests.support.world import World, tables
 
 FAIR = {"source": {"equals": "fair"}}
-
-
-async def nobody(_: UUID) -> None:
-    """Wake nobody."""
-
-
-async def react(world: World) -> None:
-    """Make what follows from all events until now."""
-    org_id = organisation_id(world.organisation)
-    await start(world.database, org_id, SCORES.name)
-    while await consume(world.database, SCORES, org_id, nobody) is Progress.MORE:
-        pass
 
 
 async def rules(world: World) -> None:

@@ -134,6 +134,7 @@ class Builder:
             parts = [20 * (nth % 2), -2 * (nth % 3), nth % 2, -(nth % 5)]
             self.tables.setdefault("lead_score", []).append(
                 {"org_id": self.org_id, "lead_id": lead["id"], "pipeline_id": pipeline_id, "total": sum(parts),
+                 "score": sum(parts),
                  "model_version": 1 + nth % 2, "parts": parts, "band": self.maybe("Hot"), "pinned": nth % 3 == 0,
                  "scored_at": self.instant()}
             )  # fmt: skip

@@ -51,6 +51,15 @@ def source(world: World, lead: Record, given: Given) -> str | None:
     return "PINNED" if score is None or score["pinned"] else "RULES"
 
 
+def band(world: World, lead: Record, given: Given) -> Record | None:
+    score = score_of(world, lead)
+    if score is None:
+        return None
+    [rules] = world.all("scoring_model", pipeline_id=score["pipeline_id"], version=score["model_version"])
+    found = [band for band in json.loads(rules.row["bands"]) if band["name"] == score["band"]]
+    return Record("score_band", found[0]) if found else None
+
+
 def parts(world: World, lead: Record, given: Given) -> list[Record]:
     score, found = score_of(world, lead), []
     if score is not None:
@@ -79,7 +88,7 @@ SCORING_RULES: Mapping[tuple[str, str], Callable[[World, Any, Given], Any]] = {
     ("ScoredActivities", "halfLifeDays"): kept("halfLifeDays"),
     ("ScoreBand", "leaveBelow"): kept("leaveBelow"),
     ("Lead", "scoreSource"): source,
-    ("Lead", "scoreBand"): held("band"),
+    ("Lead", "scoreBand"): band,
     ("Lead", "scoredAt"): held("scored_at"),
     ("Lead", "scoreVersion"): held("model_version"),
     ("Lead", "scoreParts"): parts,

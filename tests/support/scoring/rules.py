@@ -3,11 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+from engine.background.consumers import Progress, consume, start
 from engine.background.runner import work_off
+from models import organisation_id
 from resolvers.domain import CRM
+from resolvers.reactions.score import SCORES
 from tests.support.world import World
 
-SCORE = "score scoreSource scoreBand scoreVersion scoreParts { kind group rule points } version updatedAt"
+SCORE = "score scoreSource scoreBand { name } scoreVersion scoreParts { kind group rule points } version updatedAt"
 
 
 async def nobody(_: UUID) -> None:
@@ -17,6 +20,15 @@ async def nobody(_: UUID) -> None:
 async def finish(world: World) -> None:
     """Make all batches of all runs."""
     await work_off(world.database, CRM, nobody)
+
+
+async def react(world: World) -> Progress:
+    """Make what follows from all events until now; returns how the last batch has ended."""
+    org_id = organisation_id(world.organisation)
+    await start(world.database, org_id, SCORES.name)
+    while (progress := await consume(world.database, SCORES, org_id, nobody)) is Progress.MORE:
+        pass
+    return progress
 
 
 def rule(name: str, points: int, **given: Any) -> dict[str, Any]:
@@ -48,4 +60,5 @@ async def scored(world: World, name: str) -> dict[str, Any]:
     """The score of a lead, and how it comes about: the sum of its parts is the score."""
     lead = await world.lead(name, SCORE)
     assert sum(part["points"] for part in lead["scoreParts"]) == (lead["score"] or 0)
+    lead["scoreBand"] = lead["scoreBand"] and lead["scoreBand"]["name"]
     return lead
