@@ -11,6 +11,7 @@ from engine.publish.fields import Argument
 from engine.publish.fields import events as live
 from models.event_types import EventType
 from models.rules.roles import Role
+from schema.filters.condition import Condition
 from schema.filters.event import CONCERNS
 from schema.filters.lead import LeadFilter
 from schema.forecast.arguments import DIVIDED
@@ -50,6 +51,12 @@ class Subscription:
         "Everything that happens, in the order in which it happened.",
         arguments={
             "types": Argument(list[EventType] | None, "Only events of these types, up to 100."),
+            "condition": Argument(
+                Condition | None,
+                "Only events of leads that matched this condition right after the event. What events do not record, "
+                "such as the fields of contacts and of customers, is compared as it is now. Events that delete a lead "
+                "always match; events of nothing but other records never do.",
+            ),
             **FILTERS,
         },
         role=Role.VIEWER,

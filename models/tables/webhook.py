@@ -39,7 +39,7 @@ class DisabledReason(StrEnum):
 
 class Webhook(Tenant, Stamped, Base):
     """An endpoint: which events are sent to it, and what of them. `types` are published names; none
-    means all."""
+    means all. `condition` is JSON in its canonical form."""
 
     __tablename__ = "webhook"
     __table_args__ = (
@@ -53,6 +53,7 @@ class Webhook(Tenant, Stamped, Base):
     url: Mapped[str]
     types: Mapped[list[str]] = mapped_column(ARRAY(Text()))
     pipeline_id: Mapped[UUID | None]
+    condition: Mapped[str | None]
     selection: Mapped[str]
     ordering: Mapped[str] = mapped_column(server_default="PER_RECORD")
     role: Mapped[str] = mapped_column(server_default="VIEWER")

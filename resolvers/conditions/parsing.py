@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from engine.read.slots import BadInput
 from models.rules.ids import WrongId
 from models.rules.money import as_money
 from models.rules.refusal import Refused
@@ -73,6 +74,17 @@ def parse(given: Mapping[str, Any]) -> Condition:
     condition = _Parser(faults).parsed(given, ())
     faults.expect_none()
     return condition
+
+
+def asked(given: Mapping[str, Any]) -> Condition:
+    """The tree of the argument `condition` of a read. Raises `BadInput`, with the path of each fault."""
+    try:
+        return parse(given)
+    except WrongCondition as wrong:
+        faults = (wrong, *wrong.others)
+        raise BadInput.together(
+            BadInput.at(".".join(("condition", *fault.path)), fault.message) for fault in faults
+        ) from wrong
 
 
 def parse_settled(given: Mapping[str, Any]) -> Condition:

@@ -9,13 +9,13 @@ from sqlalchemy import BigInteger, cast, func, literal_column, union_all
 from engine.read.json_text import Expression
 from engine.read.paging import Direction, Page, page
 from engine.read.rows import Entity, OfEach, Rows, rows
-from engine.read.slots import Args, BadInput
+from engine.read.slots import Args
 from models.tables.lead import Lead
 from models.tables.stage import Stage, StageTotal
 from resolvers.conditions import sql
 from resolvers.conditions.fields import FILTERS, ORDERS, STAGES
 from resolvers.conditions.found import FEW, FEW_BY_STAGE, Hits, holds_words
-from resolvers.conditions.parsing import WrongCondition, parse
+from resolvers.conditions.parsing import asked
 
 NEWEST = ("CREATED_AT", Direction.DESC)
 
@@ -28,15 +28,7 @@ def leads(root: Any, args: Args) -> Page:
 def matching_leads(root: Any, args: Args) -> Page:
     """The leads that match a condition, newest first."""
     found = rows(Lead)
-    try:
-        condition = parse(args["condition"])
-    except WrongCondition as wrong:
-        faults = (wrong, *wrong.others)
-        raise BadInput.together(
-            BadInput.at(".".join(("condition", *fault.path)), fault.message) for fault in faults
-        ) from wrong
-    matching = found.where(sql.compiled(condition, found.entity))
-    return listed(matching, args)
+    return listed(found.where(sql.compiled(asked(args["condition"]), found.entity)), args)
 
 
 def listed(found: Rows, args: Args, wanted: Mapping[str, Any] | None = None) -> Page:

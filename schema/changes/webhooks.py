@@ -15,6 +15,7 @@ from resolvers.changes.webhooks import webhooks as webhook_changes
 from resolvers.changes.webhooks.delivery import EnableFrom
 from resolvers.changes.webhooks.documents import DEFAULT_SELECTION
 from resolvers.changes.webhooks.rows import expect_cursor
+from schema.filters.condition import Condition
 from schema.types.events.webhook import Webhook
 
 EXPECTED_VERSION = "Refuse with CONFLICT unless the webhook is at this version."
@@ -38,6 +39,11 @@ ORDERING = "Which events wait while one cannot be delivered."
 
 ROLE = "The role with which events are read: the webhook is sent what that role sees."
 
+CONDITION = (
+    "Only events of leads that matched this condition right after the event, as the argument `condition` of the "
+    "subscription `events` has it. Events that delete a lead always match; events of other records never do."
+)
+
 TYPES = "Only events of these types."
 
 NOW = "The webhook as it is now."
@@ -55,6 +61,7 @@ class CreateWebhookInput(ChangeInput):
     pipeline_id: strawberry.ID | None = optional(
         "Only events of leads that enter, leave or are in this pipeline.", id="pipeline"
     )
+    condition: Condition | None = optional(CONDITION)
     selection: str = strawberry.field(description=SELECTION, default=DEFAULT_SELECTION)
     ordering: WebhookOrdering = strawberry.field(description=ORDERING, default=WebhookOrdering.PER_RECORD)
     role: Role = strawberry.field(description=ROLE, default=Role.VIEWER)
@@ -76,6 +83,7 @@ class UpdateWebhookInput(ChangeInput):
     pipeline_id: strawberry.ID | None = optional(
         "Only events of leads that enter, leave or are in this pipeline. Null for everything.", id="pipeline"
     )
+    condition: Condition | None = optional(f"{CONDITION} Null for everything.")
     selection: str | None = optional(f"{SELECTION} It cannot be null.")
     ordering: WebhookOrdering | None = optional(f"{ORDERING} It cannot be null.")
     role: Role | None = optional(f"{ROLE} It cannot be null.")

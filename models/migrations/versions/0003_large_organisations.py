@@ -382,6 +382,7 @@ def upgrade() -> None:
             url TEXT NOT NULL,
             types TEXT[] NOT NULL,
             pipeline_id UUID,
+            condition TEXT,
             selection TEXT NOT NULL,
             ordering TEXT DEFAULT 'PER_RECORD' NOT NULL,
             role TEXT DEFAULT 'VIEWER' NOT NULL,

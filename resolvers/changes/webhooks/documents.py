@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from graphql import FragmentDefinitionNode, GraphQLSyntaxError, parse
 
 from engine.errors import RequestError
@@ -30,13 +31,17 @@ THIN = "{ id recordId }"
 ONE_SELECTION = "Send the fields of an Event in one pair of braces, like { id type lead { title } }."
 
 
-def subscription(selection: str, types: Sequence[str], pipeline_id: UUID | None) -> tuple[str, Mapping[str, Any]]:
+def subscription(
+    selection: str, types: Sequence[str], pipeline_id: UUID | None, condition: str | None
+) -> tuple[str, Mapping[str, Any]]:
     """The document of the subscription, and its variables. The same filters and selection make the same document."""
     given: dict[str, tuple[str, Any]] = {}
     if types:
         given["types"] = "[EventType!]", list(types)
     if pipeline_id is not None:
         given["pipelineId"] = "ID", public_id("pipeline", pipeline_id)
+    if condition is not None:
+        given["condition"] = "Condition", orjson.loads(condition)
     declared = ", ".join(f"${name}: {type_}" for name, (type_, _) in given.items())
     passed = ", ".join(f"{name}: ${name}" for name in given)
     arguments = (f"({declared})", f"({passed})") if given else ("", "")
@@ -68,6 +73,6 @@ def one_selection(selection: str, *field: str) -> str:
 def expect_sendable(outlet: Outlet, selection: str, *field: str) -> None:
     """Refuse, with INVALID, a selection that does not fit an event, or is too costly."""
     try:
-        outlet.check(subscription(selection, (), None)[0])
+        outlet.check(subscription(selection, (), None, None)[0])
     except RequestError as wrong:
         raise Refused(Refusal.INVALID, wrong.errors[0].message, *field) from wrong

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import BigInteger, bindparam, text
 
 from engine.change.fields import Fields, required
@@ -32,6 +33,7 @@ from resolvers.changes.webhooks.rows import (
     sealer_of,
     site,
 )
+from resolvers.conditions.stored import expect_known, kept
 
 MOST_WEBHOOKS = 50
 """Webhooks of an organisation."""
@@ -57,11 +59,17 @@ def _short(url: str, *field: str) -> str:
     return url
 
 
+def _condition(given: Mapping[str, Any] | None, *field: str) -> str | None:
+    """A condition as it is stored."""
+    return None if given is None else orjson.dumps(kept(given, *field)[0]).decode()
+
+
 FIELDS = Fields(
     Webhook,
     url=required(_short),
     types=_types,
     pipeline_id=lambda value, *field: value,
+    condition=_condition,
     selection=required(one_selection),
     ordering=required(),
     role=required(),
@@ -102,6 +110,7 @@ async def create_webhook(
     url: str,
     types: Sequence[str] | None = None,
     pipeline_id: UUID | None = None,
+    condition: Mapping[str, Any] | None = None,
     selection: str = DEFAULT_SELECTION,
     ordering: str = WebhookOrdering.PER_RECORD,
     role: str = Role.VIEWER,
@@ -110,9 +119,16 @@ async def create_webhook(
 ) -> Mapping[str, Any]:
     """Create a webhook, which starts now or after a cursor. The secret is returned once.
 
-    Raises `Refused`: URL_NOT_ALLOWED; INVALID; NOT_FOUND for the pipeline; CURSOR_EXPIRED; NO_SECRETS_KEY.
+    Raises `Refused`: URL_NOT_ALLOWED; INVALID; NOT_FOUND for the pipeline, and for records of the condition;
+    CURSOR_EXPIRED; NO_SECRETS_KEY.
     """
-    given = {"url": url, "types": types, "pipeline_id": pipeline_id, "selection": selection}
+    given = {
+        "url": url,
+        "types": types,
+        "pipeline_id": pipeline_id,
+        "condition": condition,
+        "selection": selection,
+    }
     with Checks() as check:
         await check.later(expect_addresses(change.outlet, url, "url"))
         await change.run(LOCK_ORGANISATION)
@@ -148,6 +164,8 @@ async def update_webhook(
     described = dict(describe(webhook, changes))
     if "url" in changes:
         described["url"] = [site(webhook["url"]), site(changes["url"])]
+    if "condition" in changes:
+        described["condition"] = [text and orjson.loads(text) for text in described["condition"]]
     await rewrite(change, REVISE_WEBHOOK, webhook, changes)
     change.emit(NewEvent(Changed(EventType.WEBHOOK_UPDATED, described), record_id=webhook_id))
     return {"webhook": webhook_id}
@@ -169,6 +187,8 @@ async def _expect_usable(change: Change, check: Checks, given: Mapping[str, Any]
         check(expect_sendable, change.outlet, given["selection"].strip(), "selection")
     if given.get("pipeline_id") is not None:
         await check.later(_expect_pipeline(change, given["pipeline_id"]))
+    if given.get("condition") is not None and not any("condition" in found.field for found in check.refused):
+        await check.later(expect_known(change, kept(given["condition"], "condition")[1]))
 
 
 async def _expect_pipeline(change: Change, pipeline_id: UUID) -> None:

@@ -77,8 +77,8 @@ RENEW = Statement(
 ENDPOINT = Statement(
     text(
         """
-        SELECT webhook.url, webhook.types, webhook.pipeline_id, webhook.selection, webhook.ordering, webhook.role,
-            webhook.status, webhook.version, organisation.key AS organisation, log.head
+        SELECT webhook.url, webhook.types, webhook.pipeline_id, webhook.condition, webhook.selection,
+            webhook.ordering, webhook.role, webhook.status, webhook.version, organisation.key AS organisation, log.head
         FROM webhook JOIN organisation ON organisation.id = webhook.org_id
         JOIN event_log AS log ON log.org_id = webhook.org_id
         WHERE webhook.org_id = :org_id AND webhook.id = :id

@@ -52,7 +52,8 @@ class EventReading:
     """Reads the events that a webhook selects, with the role that was chosen for it.
 
     It also reads when the webhook itself changes, and then reads no further: what comes after that is for a session
-    that knows the change. Only where a pipeline is chosen, a change is noticed by the next look instead.
+    that knows the change. Only where it wants events of leads alone, of a pipeline or by a condition, a change is
+    noticed by the next look instead.
     """
 
     engine: Engine
@@ -97,7 +98,7 @@ class EventReading:
         """Read at most so many events; returns whether the webhook has changed."""
         types = self.row["types"]
         asked = sorted({*types, EventType.WEBHOOK_UPDATED.name}) if types else []
-        text, variables = subscription(selection, asked, self.row["pipeline_id"])
+        text, variables = subscription(selection, asked, self.row["pipeline_id"], self.row["condition"])
         prepared = self.engine.documents.prepare(text)
         self.place = LogPlace()
         seen = encode_cursor(self.caller.org_id, queue.reached)

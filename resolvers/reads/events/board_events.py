@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, case, cast, exists, func, literal_column, or_, tuple_
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import ColumnElement, Text, Uuid, and_, case, cast, exists, func, literal_column, or_, tuple_
 
 from engine.caller import Caller
 from engine.read.json_text import Expression, among, quoted
@@ -20,12 +19,9 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args, Slot
 from models.event_types import EventType
 from models.rules.ids import parse_id
-from models.rules.text import spelled
-from models.tables.event import Event
 from models.tables.lead import Lead
 from models.tables.stage import Stage
-from resolvers.reads.events.concerns import FROM_OWNER
-from resolvers.reads.events.event_fields import CHANGES
+from resolvers.reads.events.former_leads import GONE, FormerLead
 from resolvers.reads.events.subscriptions import EventFilter
 from resolvers.reads.lead_lists import matching
 
@@ -44,9 +40,6 @@ COLUMNS = (
 
 MOVES = (EventType.LEAD_STAGE_CHANGED, EventType.LEAD_MOVED)
 
-GONE = (EventType.LEAD_DELETED, EventType.LEAD_MERGED)
-"""Events that remove a card for good."""
-
 UNRECORDED = ("closed", "forecast_categories", "has_next_task", "search")
 """Parts of a filter whose former values no event holds; they count as matched."""
 
@@ -59,48 +52,6 @@ class BoardChange(StrEnum):
     MOVED = "MOVED"
     CHANGED = "CHANGED"
     COLUMNS = "COLUMNS"
-
-
-class Before:
-    """A lead before an event: each field as the first event from there on that names it says, else as it is now."""
-
-    def __init__(self, lead: Any, event: Any) -> None:
-        self.lead = lead
-        self.event = event
-
-    def __getattr__(self, name: str) -> Expression:
-        event, now = self.event, getattr(self.lead, name)
-        if name == "pipeline_id":
-            return func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
-        if name == "stage_id":
-            return func.coalesce(event.from_stage_id, event.stage_id, type_=Uuid())
-        found = rows(Event)
-        later = found.entity
-        naming = found.where(
-            later.lead_id == event.lead_id, later.number >= event.number, _before(later, name).is_not(None)
-        )
-        was: Any = naming.ordered(later.number.asc()).first().value(lambda row: _before(row, name))
-        text = was.op("#>>")(literal_column("'{}'", ARRAY(Text())))
-        return case((was.is_not(None), _stored(text, now.type)), else_=now)
-
-    def __clause_element__(self) -> Any:
-        return self.lead.__clause_element__()
-
-
-def _before(event: Any, name: str) -> Expression:
-    """What an event says that a field of its lead was, as JSON; SQL's null when it does not name the field."""
-    changes = event.data.op("->")(quoted(CHANGES))
-    was: Expression = changes.op("->")(quoted(spelled(name))).op("->")(literal_column("0"))
-    if name == "owner_id":
-        given_from = case((event.type == quoted(EventType.LEAD_ASSIGNED), event.data.op("->")(quoted(FROM_OWNER))))
-        was = func.coalesce(was, given_from)
-    # Tasks and activities of the lead have fields with the same names.
-    return case((func.starts_with(event.type, quoted("lead.")), was))
-
-
-def _stored(text: Expression, type_: TypeEngine[Any]) -> Expression:
-    """A value of an event as the column holds it: an id without its prefix."""
-    return cast(func.right(text, literal_column("36")) if isinstance(type_, Uuid) else text, type_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +90,9 @@ class BoardEvent:
         event, found = self.event, rows(Lead)
         came_from = func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
         known = {name: value for name, value in self.filter.items() if name not in UNRECORDED}
-        before = Rows(Lead, Before(found.entity, event), found.conditions).where(found.entity.id == event.lead_id)
+        before = Rows(Lead, FormerLead.before(found.entity, event), found.conditions).where(
+            found.entity.id == event.lead_id
+        )
         before = matching(before.where(before.entity.pipeline_id == self.pipeline_id), known)
         was = Rows(Lead, found.entity, before.conditions)
         return case(

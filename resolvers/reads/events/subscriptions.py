@@ -1,11 +1,25 @@
 """Reading the event log: cursors, and the events that a subscription selects."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Text, Uuid, any_, bindparam, case, cast, func, literal_column
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+)
 
 from engine.caller import Caller
 from engine.live.known import Named
@@ -18,7 +32,11 @@ from models.event_types import EventType
 from models.rules.ids import parse_id, public_id
 from models.tables.event import Event, EventLog
 from models.tables.lead import Lead
+from resolvers.conditions.parsing import asked
+from resolvers.conditions.sql import compiled
+from resolvers.conditions.tree import Condition
 from resolvers.reads.events.concerns import FROM_OWNER, concerns
+from resolvers.reads.events.former_leads import GONE, FormerLead
 
 
 def cursor_of(number: Expression) -> Expression:
@@ -58,6 +76,8 @@ class EventFilter(EventSelection):
     owner_id: Slot | None
     concerns: Slot | None
     after: Slot | None
+    condition: Condition | None = field(default=None, kw_only=True)
+    """What the lead of the event must have matched, right after it."""
 
     def rows(self) -> Rows:
         """The events, in the order they were committed, after the parameter `after` and up to the parameter `to`."""
@@ -81,6 +101,8 @@ class EventFilter(EventSelection):
             wanted.append((event.owner_id == owner_id) | (was_owner == owner_id))
         if self.concerns is not None:
             wanted.append(concerns(event, self.concerns.bind(Uuid(), _id("member"))))
+        if self.condition is not None:
+            wanted.append(_matched(event, self.condition))
         return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
 
     def named(self, variables: Mapping[str, Any]) -> Named:
@@ -103,6 +125,7 @@ class EventFilter(EventSelection):
         def wants(event: Mapping[str, Any]) -> bool:
             return (
                 (self.types is None or event["type"] in self.types)
+                and (self.condition is None or event["lead_id"] is not None)
                 and (pipeline_id is None or pipeline_id in (event["pipeline_id"], event["from_pipeline_id"]))
                 and (lead_id is None or lead_id in event["lead_ids"])
                 and (owner_id is None or owner_id in (event["owner_id"], event["from_owner_id"]))
@@ -110,6 +133,14 @@ class EventFilter(EventSelection):
             )
 
         return wants
+
+
+def _matched(event: Any, condition: Condition) -> ColumnElement[bool]:
+    """Whether the event's lead matched a condition right after it. Nobody knows of one that was deleted, so the event
+    that says so always does."""
+    found = rows(Lead, resolved(event.lead_id))
+    matched = found.where(compiled(condition, FormerLead.after(found.entity, event)))
+    return or_(among(event.type, GONE), exists(matched.select(literal_column("1"))))
 
 
 def _id(prefix: str) -> Callable[[str], UUID]:
@@ -123,8 +154,9 @@ def stage_changes(root: Any, args: Args) -> EventFilter:
 
 def happened(root: Any, args: Args) -> EventFilter:
     """All events, or those of these types, that match the filters."""
-    types = args.get("types")
-    return EventFilter(None if types is None else tuple(type_.value for type_ in types), *_filters(args))
+    types, given = args.get("types"), args.get("condition")
+    chosen = None if types is None else tuple(type_.value for type_ in types)
+    return EventFilter(chosen, *_filters(args), condition=None if given is None else asked(given))
 
 
 def _filters(args: Args) -> tuple[Slot | None, ...]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import BigInteger, Uuid, case, cast
+from sqlalchemy.dialects.postgresql import JSONB
 
 from engine.read.json_text import Expression, typed_id
 from engine.read.paging import Direction, Order, Page, page
@@ -27,6 +28,11 @@ def webhooks(root: Any, args: Args) -> Rows:
 def webhook(root: Any, args: Args) -> Rows:
     """The webhook with this id."""
     return rows(Webhook, args["id"].bind(Uuid(), lambda text: parse_id("webhook", text)))
+
+
+def condition(webhook: Any, args: Args) -> Expression:
+    """The condition, as a tree."""
+    return cast(webhook.condition, JSONB())
 
 
 def _state(webhook: Any) -> Rows:

@@ -7,7 +7,7 @@ from engine.publish.connection import Connection
 from engine.publish.enums import publish
 from engine.publish.fields import column, connection, id_field, read, to_one
 from engine.publish.node import Node
-from engine.publish.scalars import DateTime
+from engine.publish.scalars import ConditionTree, DateTime
 from models.event_types import EventType
 from models.rules.roles import Role
 from models.tables.webhook import DisabledReason, WebhookOrdering, WebhookStatus
@@ -82,6 +82,9 @@ class Webhook(Node):
     types: list[EventType] = column("types", "The types of events that are sent; an empty list for all.")
     pipeline: Pipeline | None = to_one(
         models.Pipeline, "pipeline_id", "The pipeline whose leads it is about; null for everything."
+    )
+    condition: ConditionTree | None = read(
+        webhooks.condition, "The condition that leads matched right after what is sent of them; null for everything."
     )
     selection: str = column("selection", "The fields of each event that are sent, as `data` of the request.")
     ordering: WebhookOrdering = column("ordering", "Which events wait while one cannot be delivered.")

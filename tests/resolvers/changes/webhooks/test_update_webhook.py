@@ -40,3 +40,34 @@ async def test_the_same_again_is_no_change(world: World) -> None:
     same = {"webhookId": id, "url": HOOK, "types": ["LEAD_CREATED", "LEAD_MOVED", "LEAD_MOVED"]}
     assert (await world.change("updateWebhook", same, SHOW))["webhook"]["version"] == 1
     assert await world.recorded(head) == []
+
+
+async def test_a_condition_is_kept_as_a_tree(world: World) -> None:
+    """In its canonical form, in reads and in the log; the same again is no change, and null takes it away."""
+    id = await webhook(world)
+    tree = {"and": [{"source": {"equals": "web"}}, {"not": {"stageId": {"is": world["Offer"]}}}]}
+    head = await world.head()
+    for _ in range(2):
+        shown = await world.change(
+            "updateWebhook", {"webhookId": id, "condition": tree}, "webhook { condition version }"
+        )
+        assert shown["webhook"] == {"condition": tree, "version": 2}
+    await world.change("updateWebhook", {"webhookId": id, "condition": None}, "webhook { condition version }")
+    assert [data for *_, data in await world.recorded(head)] == [
+        {"changes": {"condition": [None, tree]}},
+        {"changes": {"condition": [tree, None]}},
+    ]
+
+
+async def test_a_wrong_condition_is_refused_with_the_other_faults(world: World, strangers: World) -> None:
+    """Each with its path; a record of another organisation is not found."""
+    id = await webhook(world)
+    given = {"webhookId": id, "url": "https://10.0.0.1/", "condition": {"and": []}}
+    body = await world.attempt("updateWebhook", given)
+    found = {(error["code"], *error["field"]) for error in body["data"]["result"]["userErrors"]}
+    assert found == {("URL_NOT_ALLOWED", "url"), ("INVALID", "condition", "and")}
+    given = {"webhookId": id, "condition": {"stageId": {"is": strangers["Offer"]}}}
+    await world.refused("updateWebhook", given, "NOT_FOUND", "condition", "stageId", "is")
+    await world.refused(
+        "createWebhook", {"url": HOOK, "condition": given["condition"]}, "NOT_FOUND", "condition", "stageId", "is"
+    )

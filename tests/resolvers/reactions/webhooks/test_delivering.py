@@ -27,6 +27,8 @@ from tests.support.servers.webhooks import (
 )
 from tests.support.world import MIA, World
 
+TITLE = "{ ... on LeadUpdated { changes { after } } }"
+
 
 async def test_events_arrive_signed(world: World, hook: Receiver) -> None:
     """The body has the type, the time, the cursor and the organisation, and what was selected."""
@@ -294,3 +296,20 @@ async def test_a_public_key_verifies_without_the_secret(world: World, hook: Rece
         key.verify(signature, content)
         with pytest.raises(InvalidSignature):
             key.verify(signature, content + b" ")
+
+
+async def test_a_condition_chooses_by_what_the_lead_was(world: World, hook: Receiver) -> None:
+    """Right after each event, although it is another one by the time that the event is sent; until it is changed."""
+    id = await subscribed(world, hook, condition={"title": {"startsWith": "Ada"}}, selection=TITLE)
+    await world.change("pauseWebhook", {"webhookId": id})
+    await renamed(world, "Bea 1", "Ada 2", "Bea 3", "Ada 4", "Bea 5")
+    await world.change("deleteLead", {"leadId": world["Bob"]})
+    await world.change("enableWebhook", {"webhookId": id})
+    await settled(world, id)
+    assert sorted(hook.types) == ["lead.deleted", "lead.updated", "lead.updated"]
+    updates = [one.body["data"]["changes"] for one in hook.requests if one.body["type"] == "lead.updated"]
+    assert updates == [[{"after": "Ada 2"}], [{"after": "Ada 4"}]]
+    await world.change("updateWebhook", {"webhookId": id, "condition": {"title": {"startsWith": "Bea"}}})
+    await renamed(world, "Ada 6", "Bea 7")
+    await settled(world, id)
+    assert [one.body["data"]["changes"] for one in hook.requests[3:]] == [[{"after": "Bea 7"}]]
