@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from engine.errors import RequestError
 from models import organisation_id
 from models.rules.ids import parse_id, public_id
 from tests.support import lives
+from tests.support.analytics.wilson import percent, wilson
 from tests.support.lives import live
 from tests.support.world import World
 
@@ -53,30 +54,6 @@ async def stored(world: World, table: str) -> list[Mapping[str, Any]]:
         f"SELECT * FROM {table} WHERE org_id = $1 ORDER BY id", organisation_id(world.organisation)
     )
     return [dict(row) for row in found]
-
-
-def percent(share: Decimal) -> str:
-    """A share as the API shows it."""
-    return str((100 * share).quantize(Decimal("0.01"), ROUND_HALF_UP))
-
-
-def wilson(reached: int, decided: int) -> dict[str, str]:
-    """The Wilson interval: where the true rate is 1.96 of its own standard deviations from what was seen. Found by
-    halving, not by its formula."""
-    z = Decimal("1.959963984540054")
-
-    def far(rate: Decimal) -> bool:
-        return (reached - decided * rate) ** 2 > z * z * decided * rate * (1 - rate)
-
-    seen = Decimal(reached) / decided if decided else Decimal("0.5")
-    ends = {}
-    for name, outer in (("low", Decimal(0)), ("high", Decimal(1))):
-        near, away = seen, outer
-        for _ in range(80):
-            middle = (near + away) / 2
-            near, away = (near, middle) if far(middle) else (middle, away)
-        ends[name] = percent(near)
-    return ends
 
 
 def counts(stages: list[Any], steps: list[Any], pipeline: Any, counting: str) -> set[Any]:

@@ -1,0 +1,1 @@
+"""Reports: their types, arguments and queries."""
