@@ -46,6 +46,7 @@ CONVERTED = {
     ),
     "rates_on": Argument(
         Date | None,
-        "Convert by the rates of this day. Without it, each amount by those of the day on which its lead was closed.",
+        "Convert by the rates of this day. Without it, each amount by those of the day on which its lead was closed; "
+        "of an open one, of the last day.",
     ),
 }

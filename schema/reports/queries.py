@@ -3,6 +3,7 @@
 import strawberry
 
 import resolvers.reads.reports.lost_reasons
+import resolvers.reads.reports.velocity
 import resolvers.reads.reports.win_rates
 from engine.publish.fields import Argument, read
 from models.rules.roles import Role
@@ -12,6 +13,7 @@ from schema.analytics.queries import DAYS, PIPELINE
 from schema.filters.lead import DateRange
 from schema.reports.arguments import CONVERTED, DISQUALIFIED, DURING, GROUPS
 from schema.reports.lost_reasons import LostReasonCounts
+from schema.reports.velocity import Velocity
 from schema.reports.win_rates import WinRates
 
 
@@ -45,5 +47,11 @@ class LeadReports:
             "count_disqualified": DISQUALIFIED,
             **CONVERTED,
         },
+        role=Role.VIEWER,
+    )
+    velocity: Velocity | None = read(
+        resolvers.reads.reports.velocity.velocity,
+        "What a pipeline brings in a day, with each factor of that; null when there is no such pipeline.",
+        arguments={"pipeline_id": PIPELINE, "in": DURING, "count_disqualified": DISQUALIFIED, **CONVERTED},
         role=Role.VIEWER,
     )

@@ -53,10 +53,19 @@ def currency_of(lead: Any) -> Expression:
     return case((lead.value.is_(None), NO_CURRENCY), else_=lead.currency)
 
 
-def facts(found: Rows, by: tuple[str, ...], dated: str, outcomes: tuple[str, ...] | None = None, **more: Any) -> CTE:
-    """A row of each lead found, with its outcome, its value, what it is grouped by, and `more` over lead and stage. Its
-    month is that of the column `dated`; the day of its rates, that on which it was closed. With `outcomes`, only leads
-    that ended in one of these ways."""
+def facts(
+    found: Rows,
+    by: tuple[str, ...],
+    dated: str,
+    outcomes: tuple[str, ...] | None = None,
+    day: Measure = lambda lead: local_day(lead.closed_at),
+    **more: Any,
+) -> CTE:
+    """A row of each lead found, with its outcome, its value, what it is grouped by, and `more` over lead and stage.
+
+    Its month is that of the column `dated`; its `day`, whose rates convert it, is that on which it was closed. With
+    `outcomes`, only leads that ended in one of these ways.
+    """
     lead, stage = found.entity, Entity(Stage)
     joined = lead.__clause_element__().join(
         stage.__clause_element__(), and_(stage.org_id == lead.org_id, stage.id == lead.stage_id)
@@ -64,7 +73,7 @@ def facts(found: Rows, by: tuple[str, ...], dated: str, outcomes: tuple[str, ...
     names = {"owner_id", *(KEYS[one][0] for one in by if one in OF_LEADS)}
     columns = [getattr(lead, name) for name in sorted(names)]
     columns += [month_of(getattr(lead, dated)).label("month")] if MONTH in by else []
-    worth = (currency_of(lead).label("currency"), lead.value, local_day(lead.closed_at).label("day"))
+    worth = (currency_of(lead).label("currency"), lead.value, day(lead).label("day"))
     others = [build(lead, stage).label(name) for name, build in more.items()]
     chosen = select(*columns, *worth, outcome(lead, stage).label("outcome"), *others).select_from(joined)
     only = [] if outcomes is None else [among(outcome(lead, stage), outcomes)]
