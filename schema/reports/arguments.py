@@ -1,5 +1,7 @@
 """The arguments that reports share: the days, what to group by, and into which currency to convert."""
 
+import strawberry
+
 from engine.publish.enums import publish
 from engine.publish.fields import Argument
 from engine.publish.scalars import Date
@@ -33,6 +35,9 @@ GROUPS = Argument(
     "What to group by: up to two of these, together; nothing for one group with everything. More than 1,000 groups are "
     "an error.",
     [],
+)
+PIPELINES = Argument(
+    list[strawberry.ID] | None, "Only leads in one of these pipelines, up to 500. Without it, those of all pipelines."
 )
 DURING = Argument(DateRange, f"The days, {DAYS}.")
 DISQUALIFIED = Argument(

@@ -2,16 +2,24 @@
 
 import strawberry
 
+import resolvers.reads.reports.activities
+import resolvers.reads.reports.lead_sources
+import resolvers.reads.reports.leader_board
 import resolvers.reads.reports.lost_reasons
 import resolvers.reads.reports.velocity
 import resolvers.reads.reports.win_rates
 from engine.publish.fields import Argument, read
 from models.rules.roles import Role
+from resolvers.reads.reports.activities import ActivityReportBy
 from resolvers.reads.reports.groups import LeadReportBy
+from resolvers.reads.reports.leader_board import LeaderBoardMeasure
 from resolvers.reads.reports.outcomes import CountedIn
 from schema.analytics.queries import DAYS, PIPELINE
 from schema.filters.lead import DateRange
-from schema.reports.arguments import CONVERTED, DISQUALIFIED, DURING, GROUPS
+from schema.reports.activities import ActivityCount
+from schema.reports.arguments import CONVERTED, DISQUALIFIED, DURING, GROUPS, PIPELINES
+from schema.reports.lead_sources import LeadSources
+from schema.reports.leader_board import LeaderBoard
 from schema.reports.lost_reasons import LostReasonCounts
 from schema.reports.velocity import Velocity
 from schema.reports.win_rates import WinRates
@@ -53,5 +61,42 @@ class LeadReports:
         resolvers.reads.reports.velocity.velocity,
         "What a pipeline brings in a day, with each factor of that; null when there is no such pipeline.",
         arguments={"pipeline_id": PIPELINE, "in": DURING, "count_disqualified": DISQUALIFIED, **CONVERTED},
+        role=Role.VIEWER,
+    )
+    activity_counts: list[ActivityCount] = read(
+        resolvers.reads.reports.activities.activity_counts,
+        "How many activities happened on some days, by group; without `groupBy`, one number.",
+        arguments={
+            "in": Argument(DateRange, f"The days on which they happened, {DAYS}."),
+            "group_by": Argument(
+                list[ActivityReportBy],
+                "What to group by: up to two of these, together. More than 1,000 groups are an error.",
+                [],
+            ),
+            "pipeline_ids": PIPELINES,
+        },
+        role=Role.VIEWER,
+        rows=100,
+    )
+    leader_board: LeaderBoard = read(
+        resolvers.reads.reports.leader_board.leader_board,
+        "Members ranked by what they won, or by their activities.",
+        arguments={
+            "in": Argument(DateRange, f"The days on which leads were closed or activities happened, {DAYS}."),
+            "measure": Argument(LeaderBoardMeasure, "What to rank by.", LeaderBoardMeasure.WON_VALUE),
+            "top": Argument(int, "Only places up to this one: 1 to 1000.", 10),
+            "pipeline_ids": PIPELINES,
+            **CONVERTED,
+        },
+        role=Role.VIEWER,
+    )
+    lead_sources: LeadSources = read(
+        resolvers.reads.reports.lead_sources.lead_sources,
+        "What became of the leads of some days, by where they came from.",
+        arguments={
+            "in": Argument(DateRange, f"The days on which the leads were created, {DAYS}."),
+            "pipeline_ids": PIPELINES,
+            **CONVERTED,
+        },
         role=Role.VIEWER,
     )

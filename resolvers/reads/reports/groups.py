@@ -86,10 +86,10 @@ def month_of(instant: Expression) -> Expression:
     return func.to_char(func.timezone(own_calendar().zone, instant), literal_column("'YYYY-MM'"), type_=Text())
 
 
-def too_many(groups: CTE) -> Expression:
-    """What is wrong where there are too many groups."""
+def too_many(groups: CTE, name: str = "groupBy", message: str = TOO_MANY) -> Expression:
+    """What is wrong with the argument `name` where there are too many groups."""
     count = select(func.count()).select_from(groups.alias()).scalar_subquery()
-    return wrong_if("groupBy", (count > literal_column(str(MOST_GROUPS)), literal_column(f"'{TOO_MANY}'", Text())))
+    return wrong_if(name, (count > literal_column(str(MOST_GROUPS)), literal_column(f"'{message}'", Text())))
 
 
 def key(row: Any, args: Args) -> Same:

@@ -66,7 +66,7 @@ class Tally:
         counted = [func.count().filter(counts(fact.c)).label(name) for name, counts in self.counts.items()]
         summed_up = [func.sum(part(fact.c), type_=Numeric()).label(name) for name, part in self.sums.items()]
         place: list[Any] = [literal_column(str(nth)) for nth in range(1, len(keys) + 1)]
-        return select(*keys, *counted, *summed_up).group_by(*place).cte()
+        return select(*keys, *counted, *summed_up).select_from(fact).group_by(*place).cte()
 
     @cached_property
     def conversion(self) -> RatesUsed | None:

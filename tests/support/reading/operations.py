@@ -26,7 +26,18 @@ DEEP = ("pipeline", "lead", "pools", "webhook")
 """The queries from which every record can be reached."""
 SUMS = ("Forecast", "ForecastChanged", "ForecastRow", "ForecastKey")
 """Types that are no records, and lead to some."""
-DEEPER = ("boardAsOf", "pipelineChange", "funnel", "scoringModel", "winRates", "lostReasonCounts", "velocity")
+DEEPER = (
+    "boardAsOf",
+    "pipelineChange",
+    "funnel",
+    "scoringModel",
+    "winRates",
+    "lostReasonCounts",
+    "velocity",
+    "activityCounts",
+    "leaderBoard",
+    "leadSources",
+)
 """Those whose lists lie below lists of their own."""
 SUPPLY = Supply(*ORGANISATIONS, bad=0)
 

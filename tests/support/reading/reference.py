@@ -61,7 +61,10 @@ OF_THE_PAST = (
 """Fields that show what was: the tests in `reads/analytics` compare them with what was read then, and with references
 of their own."""
 
-REPORTS = tuple(("Query", field) for field in ("winRates", "lostReasonCounts", "velocity"))
+REPORTS = tuple(
+    ("Query", field)
+    for field in ("winRates", "lostReasonCounts", "velocity", "activityCounts", "leaderBoard", "leadSources")
+)
 """Fields that the tests in `reads/reports` count again."""
 
 

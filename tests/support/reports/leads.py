@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models import organisation_id
-from models.rules.ids import public_id
+from models.rules.ids import parse_id, public_id
 from tests.support.forecasts.summing import rounded
 from tests.support.recipes import pool
 from tests.support.world import World
@@ -20,6 +20,7 @@ ZONE = ZoneInfo("Pacific/Auckland")
 
 SOURCES = (None, "Fair", "fair", "Ärger & Söhne", "", "Web", "Zoo", "\U0001f3aa")
 REASONS = (None, "Price", "Timing")
+TYPES = ("CALL", "EMAIL", "MEETING", "NOTE")
 CURRENCIES = (("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CHF", 2))
 
 Row = Mapping[str, Any]
@@ -198,3 +199,17 @@ def shown_key(by: tuple[str, ...], key: tuple[Any, ...], *fields: str) -> dict[s
             value = {"id": public_id(NOUNS[one], value)}
         shown[NAMES.get(one, one.lower())] = value
     return shown
+
+
+async def random_activities(world: World, draw: random.Random, count: int) -> None:
+    """Activities of the leads, in March and April 2030, of all types and of nobody in particular."""
+    members = [None, *(row["id"] for row in await stored(world, "member"))]
+    leads = sorted(row["id"] for row in await stored(world, "lead"))
+    for nth in range(count):
+        given = {"leadId": public_id("lead", draw.choice(leads)), "type": draw.choice(TYPES), "subject": f"A{nth}"}
+        made = await world.change("logActivity", given, "activity { id }")
+        at = datetime(2030, 3, 1, tzinfo=UTC) + timedelta(hours=draw.randrange(24 * 60))
+        await world.sql(
+            "UPDATE activity SET author_id = $2, occurred_at = $3 WHERE id = $1",
+            *(parse_id("activity", made["activity"]["id"]), draw.choice(members), at),
+        )
