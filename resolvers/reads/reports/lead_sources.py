@@ -35,7 +35,7 @@ from resolvers.reads.reports.tally import Tally, percent
 TOO_MANY = f"these leads came from more than {MOST_GROUPS:,} sources. Report on fewer days or pipelines."
 
 
-class Deal:
+class LeadOrOpportunity:
     """A lead, or the opportunity that it was converted into: the columns of which come first."""
 
     def __init__(self, lead: Any, opportunity: Any) -> None:
@@ -50,7 +50,7 @@ class Deal:
 def _facts(found: Rows, during: Days) -> CTE:
     """A row of each lead that was created on some days, but not by a conversion."""
     lead, opportunity, stage = found.entity, Entity(Lead), Entity(Stage)
-    deal = Deal(lead, opportunity)
+    deal = LeadOrOpportunity(lead, opportunity)
     became = and_(opportunity.org_id == lead.org_id, opportunity.id == lead.converted_to_id)
     joined = lead.__clause_element__().outerjoin(opportunity.__clause_element__(), became)
     joined = joined.join(stage.__clause_element__(), and_(stage.org_id == lead.org_id, stage.id == deal.stage_id))
