@@ -71,10 +71,12 @@ def read(
     arguments: Mapping[str, Argument] | None = None,
     role: Role | None = None,
     rows: int | None = None,
+    test_rows: int = 0,
 ) -> Any:
     """A field that SQL resolves. `role` is the role that a root field requires; `rows`, the expected length of a plain
-    list."""
-    return _field(description, {READ: resolver, ROLE: role, EXPECTED_ROWS: rows}, arguments)
+    list. `test_rows` are the rows that each test in its arguments costs, if they are made on every record."""
+    metadata = {READ: resolver, ROLE: role, EXPECTED_ROWS: rows, ROWS_PER_TEST: test_rows}
+    return _field(description, metadata, arguments)
 
 
 def column(name: str, description: str) -> Any:

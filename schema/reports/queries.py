@@ -6,21 +6,27 @@ import resolvers.reads.reports.activities
 import resolvers.reads.reports.lead_sources
 import resolvers.reads.reports.leader_board
 import resolvers.reads.reports.lost_reasons
+import resolvers.reads.reports.report_then
 import resolvers.reads.reports.velocity
 import resolvers.reads.reports.win_rates
 from engine.publish.fields import Argument, read
+from engine.publish.scalars import Date
 from models.rules.roles import Role
 from resolvers.reads.reports.activities import ActivityReportBy
 from resolvers.reads.reports.groups import LeadReportBy
 from resolvers.reads.reports.leader_board import LeaderBoardMeasure
 from resolvers.reads.reports.outcomes import CountedIn
+from resolvers.reads.reports.report import ReportBy, ReportMeasure
+from schema.analytics.moments import AsOf
 from schema.analytics.queries import DAYS, PIPELINE
-from schema.filters.lead import DateRange
+from schema.filters.condition import Condition
+from schema.filters.lead import DateRange, LeadFilter
 from schema.reports.activities import ActivityCount
 from schema.reports.arguments import CONVERTED, DISQUALIFIED, DURING, GROUPS, PIPELINES
 from schema.reports.lead_sources import LeadSources
 from schema.reports.leader_board import LeaderBoard
 from schema.reports.lost_reasons import LostReasonCounts
+from schema.reports.report import Report
 from schema.reports.velocity import Velocity
 from schema.reports.win_rates import WinRates
 
@@ -99,4 +105,37 @@ class LeadReports:
             **CONVERTED,
         },
         role=Role.VIEWER,
+    )
+    report: Report = read(
+        resolvers.reads.reports.report_then.answer,
+        "Any measures of any leads and opportunities, by up to two things that they have in common, now or as of a "
+        "moment of the past. Every lead is tested, so each test of `condition` and each part of `filter` counts as 200 "
+        "rows of the operation's cost.",
+        arguments={
+            "group_by": Argument(
+                list[ReportBy],
+                "What to group by: up to two of these, together; nothing for one group with everything. More than "
+                "1,000 groups are an error.",
+                [],
+            ),
+            "measures": Argument(list[ReportMeasure], "What to measure.", [ReportMeasure.COUNT]),
+            "filter": Argument(LeadFilter | None, "Only leads that match this filter."),
+            "condition": Argument(Condition | None, "Only leads that match this condition."),
+            "by": Argument(
+                CountedIn, "On which day a lead counts, for `in` and for the grouping by MONTH.", CountedIn.CREATED_IN
+            ),
+            "in": Argument(DateRange | None, f"Only leads that count on these days, {DAYS}. Left out, all leads."),
+            "as_of": Argument(
+                AsOf | None,
+                "A moment of the past: the report is about all leads of then, as they were then. What is not known of "
+                "the past is an error.",
+            ),
+            "currency": CONVERTED["currency"],
+            "rates_on": Argument(
+                Date | None,
+                "Convert by the rates of this day. Without it, by those of today in the organisation's time zone.",
+            ),
+        },
+        role=Role.VIEWER,
+        test_rows=200,
     )

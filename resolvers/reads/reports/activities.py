@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CTE, literal_column
+from sqlalchemy import CTE, and_, literal_column, select
 
 from engine.publish.provided import Provided, together
 from engine.read.rows import Rows, rows
@@ -49,14 +49,17 @@ def logged(during: Days, args: Args) -> Rows:
 def facts(found: Rows, by: tuple[str, ...]) -> CTE:
     """A row of each activity found, with what it is grouped by; its author is the owner of the fact."""
     activity = found.entity
-    columns = [activity.author_id.label("owner_id")]
+    columns, source = [activity.author_id.label("owner_id")], activity.__clause_element__()
     if PIPELINE in by:
-        columns.append(rows(Lead, activity.lead_id).value(lambda lead: lead.pipeline_id).label("pipeline_id"))
+        about = rows(Lead)
+        lead = about.entity
+        source = source.join(lead.__clause_element__(), and_(lead.id == activity.lead_id, *about.conditions))
+        columns.append(lead.pipeline_id)
     if MONTH in by:
         columns.append(month_of(activity.occurred_at).label("month"))
     if TYPE in by:
         columns.append(activity.type)
-    return found.select(*columns).cte()
+    return select(*columns).select_from(source).where(*found.conditions).cte()
 
 
 def everything(fact: Any) -> Any:

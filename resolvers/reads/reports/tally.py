@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, Date, Integer, Numeric, Text, and_, case, cast, column, func, literal_column, select
+from sqlalchemy import CTE, Date, Integer, Numeric, Text, and_, case, cast, column, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from engine.publish.provided import Provided
@@ -34,9 +34,9 @@ class Tally:
 
     `facts` has the columns that it is grouped by, and where there are `amounts`: `currency`, empty for no value,
     `value`, and `day`, whose rates convert it. `counts` are conditions. `amounts` are money, null where a fact does not
-    count; `numbers` are summed up by currency like them, but are no money. `into` is the currency to convert into, by
-    the rates of the day `on`, or else of each fact's own. With `shares`, each group knows how many `facts` there are in
-    all groups together, each once.
+    count; `numbers` are summed up by currency like them, but are no money; `totals` are summed up over all currencies.
+    `into` is the currency to convert into, by the rates of the day `on`, or else of each fact's own. With `shares`,
+    each group knows how many `facts` there are in all groups together, each once.
     """
 
     facts: CTE
@@ -44,6 +44,7 @@ class Tally:
     counts: Mapping[str, Measure]
     amounts: Mapping[str, Measure] = field(default_factory=dict)
     numbers: Mapping[str, Measure] = field(default_factory=dict)
+    totals: Mapping[str, Measure] = field(default_factory=dict)
     into: Slot | None = None
     on: Slot | None = None
     shares: bool = False
@@ -65,13 +66,14 @@ class Tally:
             keys += [fact.c.currency, *([] if self.into is None else [self._day(fact).label("day")])]
         counted = [func.count().filter(counts(fact.c)).label(name) for name, counts in self.counts.items()]
         summed_up = [func.sum(part(fact.c), type_=Numeric()).label(name) for name, part in self.sums.items()]
+        counted += [func.sum(part(fact.c), type_=Numeric()).label(name) for name, part in self.totals.items()]
         place: list[Any] = [literal_column(str(nth)) for nth in range(1, len(keys) + 1)]
         return select(*keys, *counted, *summed_up).select_from(fact).group_by(*place).cte()
 
     @cached_property
     def conversion(self) -> RatesUsed | None:
         """The rates of the currencies and days that occur."""
-        if self.into is None:
+        if self.into is None or not self.amounts:
             return None
         used = select(self.parts.c.currency, self.parts.c.day).where(self._counts(self.parts.c)).distinct()
         return RatesUsed(used.subquery(), self.into.bind(Text(), as_currency))
@@ -86,7 +88,7 @@ class Tally:
         but is counted."""
         part, rates = self.parts, self.conversion
         keys = keys_of(part, self.by)
-        counts = [func.sum(part.c[name]).label(name) for name in self.counts]
+        counts = [func.sum(part.c[name]).label(name) for name in (*self.counts, *self.totals)]
         currency: Any = part.c.currency
         source: Any = part
         sums: list[Any]
@@ -107,8 +109,8 @@ class Tally:
         """The groups: their counts, and their sums as arrays, one item for each currency."""
         if not self.amounts:
             keys, counts = keys_of(self.parts, self.by), [cast(self.parts.c[name], Integer) for name in self.counts]
-            named = [count.label(name) for count, name in zip(counts, self.counts, strict=True)]
-            return select(*keys, *no_keys(self.by), *named).cte()
+            named: list[Any] = [count.label(name) for count, name in zip(counts, self.counts, strict=True)]
+            return select(*keys, *no_keys(self.by), *named, *(self.parts.c[name] for name in self.totals)).cte()
         part = self.priced
         keys = keys_of(part, self.by)
         has_amount = and_(part.c.currency != NO_CURRENCY, self._counts(part.c))
@@ -119,6 +121,7 @@ class Tally:
         totals: list[Any] = [
             func.coalesce(cast(func.sum(part.c[name]), Integer), ZERO).label(name) for name in self.counts
         ]
+        totals += [func.sum(part.c[name], type_=Numeric()).label(name) for name in self.totals]
         if self.shares:
             totals.append(cast(select(func.count()).select_from(self.facts).scalar_subquery(), Integer).label("facts"))
         chosen = select(*keys, *no_keys(self.by), *totals, *listed)
@@ -148,17 +151,11 @@ class Tally:
         return self.conversion.shown()
 
     def without_value(self, *counted: str) -> Expression:
-        """How many facts are counted as one of these, but have no value, and so are in no amount."""
+        """How many facts, of those that are counted as one of these, have no value, and so are in no amount."""
         fact = self.facts
-        found = select(func.count()).where(fact.c.value.is_(None), _any(self.counts[name](fact.c) for name in counted))
+        wanted = [or_(*(self.counts[name](fact.c) for name in counted))] if counted else []
+        found = select(func.count()).where(fact.c.value.is_(None), *wanted)
         return cast(found.scalar_subquery(), Integer)
-
-
-def _any(conditions: Any) -> Any:
-    first, *others = conditions
-    for other in others:
-        first = first | other
-    return first
 
 
 def groups(tally: Tally, args: Args) -> Provided:

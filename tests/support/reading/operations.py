@@ -37,6 +37,7 @@ DEEPER = (
     "activityCounts",
     "leaderBoard",
     "leadSources",
+    "report",
 )
 """Those whose lists lie below lists of their own."""
 SUPPLY = Supply(*ORGANISATIONS, bad=0)

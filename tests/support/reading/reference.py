@@ -63,7 +63,7 @@ of their own."""
 
 REPORTS = tuple(
     ("Query", field)
-    for field in ("winRates", "lostReasonCounts", "velocity", "activityCounts", "leaderBoard", "leadSources")
+    for field in ("winRates", "lostReasonCounts", "velocity", "activityCounts", "leaderBoard", "leadSources", "report")
 )
 """Fields that the tests in `reads/reports` count again."""
 
