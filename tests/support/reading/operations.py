@@ -40,6 +40,8 @@ DEEPER = (
     "report",
 )
 """Those whose lists lie below lists of their own."""
+APART = {"report": "asOf"}
+"""Arguments that cannot be sent together with all others: an operation of their own has them."""
 SUPPLY = Supply(*ORGANISATIONS, bad=0)
 
 
@@ -48,8 +50,10 @@ def arguments(type_: str, field: str, definition: Any, everything: bool) -> str:
     random = Random(0)
     asked: dict[str, Any] = {}
     for key, argument in definition.args.items():
-        if is_required_argument(argument) or (everything and key not in ("last", "before", "after")):
+        if is_required_argument(argument) or (everything and key not in ("last", "before", "after", APART.get(field))):
             asked[key] = whole(argument.type, (type_, field, key), random)
+            if key == "groupBy":  # at most one or two together
+                asked[key] = literals.List(list(asked[key].values[:1]))
     if everything and "after" in definition.args:
         asked["after"] = SUPPLY.value(random, definition.args["after"].type, (type_, field, "after"), asked)
     given = ", ".join(f"{key}: {print_ast(value)}" for key, value in asked.items())
@@ -134,6 +138,10 @@ def operations() -> Iterator[tuple[str, str]]:
             given = arguments(root.name, name, field, everything)
             label = f"{root.name}.{name} with {'all' if everything else 'few'} arguments"
             yield label, f"{root.name.lower()} {{ {name}{given} {chosen} }}"
+            if everything and name in APART:
+                key = APART[name]
+                alone = print_ast(whole(field.args[key].type, (root.name, name, key), Random(0)))
+                yield f"{root.name}.{name} with {key}", f"{root.name.lower()} {{ {name}({key}: {alone}) {chosen} }}"
 
 
 OPERATIONS = dict(operations())
