@@ -21,7 +21,6 @@ from resolvers.reads.reports.outcomes import (
     LOST,
     WON,
     CountedIn,
-    currency_of,
     dated_on,
     ended,
     in_pipelines,
@@ -58,7 +57,7 @@ def _facts(found: Rows, during: Days) -> CTE:
     return (
         select(
             lead.source,
-            currency_of(deal).label("currency"),
+            deal.currency.label("currency"),
             deal.value.label("value"),
             cast(day, Date).label("day"),
             outcome(deal, stage).label("outcome"),

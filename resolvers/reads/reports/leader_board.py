@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CTE, Integer, Numeric, Text, cast, func, literal_column, select
+from sqlalchemy import CTE, Integer, Numeric, Text, case, cast, func, literal_column, select
 
 from engine.publish.provided import Provided
 from engine.read.json_text import Expression
@@ -58,7 +58,8 @@ def _won(during: Days, args: Args) -> Tally:
     fact = facts(found, (), DATES[CountedIn.CLOSED_IN], outcomes=(WON,))
     counts = {"counted": _owned, "unowned": lambda fact: fact.owner_id.is_(None)}
     amounts = {"won_value": lambda fact: fact.value}
-    return Tally(fact, (OWNER,), counts, amounts, into=args.get("currency"), on=args.get("rates_on"))
+    numbers = {"valued": lambda fact: case((fact.value.is_not(None), literal_column("1", Numeric())))}
+    return Tally(fact, (OWNER,), counts, amounts, numbers, into=args.get("currency"), on=args.get("rates_on"))
 
 
 def _active(during: Days, args: Args) -> Tally:
@@ -76,7 +77,11 @@ def _by_value(tally: Tally) -> Any:
     value = func.round(part.c.won_value, digits_of(part.c.currency), type_=Numeric())
     rank = func.rank().over(partition_by=part.c.currency, order_by=value.desc())
     chosen = select(
-        part.c.owner_id, part.c.currency, value.label("value"), cast(part.c.counted, Integer), rank_as(rank)
+        part.c.owner_id,
+        part.c.currency,
+        value.label("value"),
+        cast(part.c.valued, Integer).label("counted"),
+        rank_as(rank),
     )
     counts = (part.c.currency != NO_CURRENCY, part.c.won_value.is_not(None), part.c.owner_id.is_not(None))
     return chosen.where(*counts).subquery()

@@ -17,7 +17,7 @@ from models.tables.stage import Stage
 from resolvers.reads.analytics.days import Days
 from resolvers.reads.periods.calendar import own_calendar
 from resolvers.reads.reports.groups import KEYS, MONTH, month_of
-from resolvers.reads.reports.tally import NO_CURRENCY, Measure
+from resolvers.reads.reports.tally import Measure
 
 WON, LOST, DISQUALIFIED, CONVERTED = "WON", "LOST", "DISQUALIFIED", "CONVERTED"
 
@@ -48,11 +48,6 @@ def local_day(instant: Expression) -> Expression:
     return cast(func.timezone(own_calendar().zone, instant), Date)
 
 
-def currency_of(lead: Any) -> Expression:
-    """The currency of a lead's value; empty without one."""
-    return case((lead.value.is_(None), NO_CURRENCY), else_=lead.currency)
-
-
 def facts(
     found: Rows,
     by: tuple[str, ...],
@@ -73,7 +68,7 @@ def facts(
     names = {"owner_id", *(KEYS[one][0] for one in by if one in OF_LEADS)}
     columns = [getattr(lead, name) for name in sorted(names)]
     columns += [month_of(getattr(lead, dated)).label("month")] if MONTH in by else []
-    worth = (currency_of(lead).label("currency"), lead.value, day(lead).label("day"))
+    worth = (lead.currency, lead.value, day(lead).label("day"))
     others = [build(lead, stage).label(name) for name, build in more.items()]
     chosen = select(*columns, *worth, outcome(lead, stage).label("outcome"), *others).select_from(joined)
     only = [] if outcomes is None else [among(outcome(lead, stage), outcomes)]
@@ -91,8 +86,8 @@ def dated_on(days: Days, counted: CountedIn) -> Rows:
 
 
 def ended(*outcomes: str) -> Measure:
-    """Whether a fact ended in one of these ways."""
-    return lambda fact: func.coalesce(among(fact.outcome, outcomes), literal_column("false"))
+    """Whether a fact ended in one of these ways; null, which counts as no, while it is open."""
+    return lambda fact: among(fact.outcome, outcomes)
 
 
 def is_open(fact: Any) -> Any:

@@ -86,6 +86,13 @@ TOTALS: Mapping[ReportMeasure, Mapping[str, Any]] = {
 }
 
 
+REQUIRED: Mapping[ReportMeasure, tuple[str, Any]] = {
+    ReportMeasure.WEIGHTED: ("chance", chance),
+    ReportMeasure.AGE: ("age", lambda lead, stage: func.extract("epoch", func.now() - lead.created_at)),
+}
+"""What a measure needs of a lead and its stage: a fact has it only then, because it is reckoned for each."""
+
+
 @dataclass(frozen=True)
 class Report:
     """The groups of a report, and the cursor that it is as of."""
@@ -114,14 +121,8 @@ def of_today(args: Args) -> Provided:
     found = counted(rows(Lead) if span is None else dated_on(span, args["by"]), args.get("filter"))
     if (condition := args.get("condition")) is not None:
         found = found.where(sql.compiled(asked(condition), found.entity))
-    fact = facts(
-        found,
-        by,
-        DATES[args["by"]],
-        day=lambda lead: today(),
-        chance=chance,
-        age=lambda lead, stage: func.extract("epoch", func.now() - lead.created_at),
-    )
+    more = {name: build for one, (name, build) in REQUIRED.items() if one in args["measures"]}
+    fact = facts(found, by, DATES[args["by"]], day=lambda lead: today(), **more)
     report = Report(measured(fact, by, args), head(None, {}))
     return Provided(Same(report), literal_column("NULL", Text()) if span is None else span.wrong)
 

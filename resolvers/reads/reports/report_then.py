@@ -27,7 +27,6 @@ from resolvers.reads.leads import chance
 from resolvers.reads.periods.calendar import today
 from resolvers.reads.reports import report
 from resolvers.reads.reports.groups import KEYS, grouped_by
-from resolvers.reads.reports.outcomes import currency_of
 from resolvers.reads.reports.report import Report, ReportBy, ReportMeasure, measured
 
 GROUPS = (ReportBy.OWNER, ReportBy.PIPELINE, ReportBy.STAGE)
@@ -113,7 +112,7 @@ def _facts(args: Args, by: tuple[ReportBy, ...], number: Any, condition: Conditi
     return (
         select(
             *(getattr(span, name) for name in sorted(keys)),
-            currency_of(span).label("currency"),
+            span.currency,
             span.value,
             today().label("day"),
             span.outcome,

@@ -32,8 +32,8 @@ Measure = Callable[[Any], Any]
 class Tally:
     """What is counted and summed up of facts, by group.
 
-    `facts` has the columns that it is grouped by, and where there are `amounts`: `currency`, empty for no value,
-    `value`, and `day`, whose rates convert it. `counts` are conditions. `amounts` are money, null where a fact does not
+    `facts` has the columns that it is grouped by, and where there are `amounts`: `value`, its `currency`, and the
+    `day` whose rates convert it. `counts` are conditions. `amounts` are money, null where a fact does not
     count; `numbers` are summed up by currency like them, but are no money; `totals` are summed up over all currencies.
     `into` is the currency to convert into, by the rates of the day `on`, or else of each fact's own. With `shares`,
     each group knows how many `facts` there are in all groups together, each once.

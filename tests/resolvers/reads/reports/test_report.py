@@ -7,8 +7,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import orjson
 import pytest
 
+from engine.caller import Caller
+from engine.engine import Engine
+from models import Role
 from models.rules.ids import public_id
 from models.rules.stage_kind import chance
 from models.tables.base import utc_now
@@ -269,3 +273,23 @@ async def test_a_search_finds_what_is_reported(world: World) -> None:
     """Every part of a lead filter is one of a report."""
     given = {"measures": ["COUNT"], "filter": {"search": "ada"}}
     assert (await world.ask(REPORT, given))["report"]["groups"][0]["count"] == 1
+
+
+async def test_viewers_may_ask(world: World) -> None:
+    """Reports need no more than the right to read."""
+    given = {"measures": ALL, "groupBy": ["OWNER"]}
+    mine = await world.ask(REPORT, given)
+    assert await world.ask(REPORT, given, subject="vera", role=Role.VIEWER) == mine
+
+
+async def test_tests_of_every_lead_cost_their_rows(world: World, engine: Engine) -> None:
+    """Each test of a condition counts as 200 rows, as it does in lists."""
+    tests = {"or": [{"title": {"contains": "x"}}] * 3}
+    query = "query ($c: Condition) { report(condition: $c) { cursor } }"
+    caller = Caller(world.organisation, "tester", Role.VIEWER)
+    prepared = engine.documents.prepare(query)
+    costs = []
+    for condition in (None, tests):
+        answer = await engine.execute(prepared, {"c": condition}, caller, cost=True)
+        costs.append(orjson.loads(answer.body)["extensions"]["cost"]["value"])
+    assert costs == [1, 601]
