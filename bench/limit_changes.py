@@ -39,7 +39,7 @@ async def append(connection: Any, org_id: UUID, actor_id: UUID, lead: Any, *type
     count = len(types)
     of_lead = types[0].startswith("lead.")
     spans = {"changed_leads": [lead["id"]], "lead_places": [1]} if of_lead else {}
-    await APPENDS[bool(totals), of_lead, False].run(
+    await APPENDS[bool(totals), of_lead, False, False].run(
         connection,
         org_id=org_id,
         actor_kind="MEMBER",

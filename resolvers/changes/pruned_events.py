@@ -2,8 +2,8 @@
 
 What was changed, and by whom, stays in the change log for ever; only places within a column are deleted. Where the
 change log is not kept, the events of a lead's timeline are kept with the lead all the same, and the rest is deleted:
-events of deleted leads, and events of anything but leads, and what leads and stages were by then. Notifications go with
-the age of their last event.
+events of deleted leads and their history, events of anything but leads, and what leads and stages were by then.
+Notifications go with the age of their last event.
 """
 
 from collections.abc import Mapping
@@ -52,6 +52,18 @@ DELETE_OF_GONE_LEADS = Statement(
 )
 """Where a lead has been deleted, delete what was kept for its timeline."""
 
+DELETE_HISTORY_OF_GONE_LEADS = Statement(
+    text(
+        f"""
+        DELETE FROM stage_change USING event AS ended
+        WHERE ended.org_id = :org_id AND ended.number >= :from_number AND ended.number < :to_number
+            AND ended.type IN ('{EventType.LEAD_DELETED}', '{EventType.LEAD_MERGED}')
+            AND stage_change.org_id = :org_id AND stage_change.lead_id = ended.lead_id
+        """
+    ).bindparams(ORG)
+)
+"""Delete the history of leads that were deleted or merged by then."""
+
 DELETE_NOTIFICATIONS = Statement(
     text(
         """
@@ -96,7 +108,7 @@ PRUNE: Mapping[bool, tuple[Statement, ...]] = {
     True: (DELETE_PLACES, DELETE_NOTIFICATIONS),
     False: (
         *(DELETE_LEAD_SPANS, DELETE_STAGE_SPANS),
-        *(DELETE_OF_GONE_LEADS, DELETE, DELETE_NOTIFICATIONS),
+        *(DELETE_HISTORY_OF_GONE_LEADS, DELETE_OF_GONE_LEADS, DELETE, DELETE_NOTIFICATIONS),
         KNOW_LESS,
     ),
 }

@@ -90,7 +90,7 @@ class UpdateLeadPayload(Payload):
 class DeleteLeadInput(ChangeInput):
     lead_id: strawberry.ID = id_of(
         "lead",
-        ("The lead to delete, with its history and tasks. A converted lead and its opportunity cannot be deleted."),
+        ("The lead to delete, with its tasks and activities. A converted lead and its opportunity cannot be deleted."),
     )
     expected_version: int | None = optional(EXPECTED_VERSION)
 
@@ -144,7 +144,7 @@ class LeadMutations:
     delete_lead: DeleteLeadPayload | None = change(
         delete.delete_lead,
         DeleteLeadInput,
-        "Delete a lead with its history and tasks.",
+        "Delete a lead with its tasks and activities. Reports on the past still count it.",
         role=Role.MANAGER,
         own_ids=True,
     )

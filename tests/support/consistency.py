@@ -19,9 +19,7 @@ RULES = {
     "every entry into a stage has one event of the same id, and the other way round": """
         SELECT step.id, event.id, event.type FROM stage_change AS step
         FULL JOIN (
-            SELECT * FROM event WHERE type IN ('lead.created', 'lead.stage_changed') AND EXISTS (
-                SELECT FROM lead WHERE lead.org_id = event.org_id AND lead.id = event.lead_id
-            )
+            SELECT * FROM event WHERE type IN ('lead.created', 'lead.stage_changed')
         ) AS event ON event.org_id = step.org_id AND event.id = step.id
         WHERE step.id IS NULL OR event.id IS NULL OR event.lead_id <> step.lead_id
             OR event.stage_id <> step.to_stage_id OR event.pipeline_id <> step.to_pipeline_id
@@ -46,6 +44,22 @@ RULES = {
                 SELECT step.occurred_at
                 FROM stage_change AS step JOIN event ON event.org_id = step.org_id AND event.id = step.id
                 WHERE step.org_id = lead.org_id AND step.lead_id = lead.id ORDER BY event.number DESC LIMIT 1
+            )
+    """,
+    "steps name a lead, stages and a member of their organisation, as far as these are there": """
+        SELECT step.id FROM stage_change AS step
+            JOIN lead ON lead.id = step.lead_id AND lead.org_id <> step.org_id
+            OR EXISTS (SELECT FROM stage WHERE stage.id IN (step.from_stage_id, step.to_stage_id)
+                AND stage.org_id <> step.org_id)
+            OR EXISTS (SELECT FROM member WHERE member.id = step.actor_id AND member.org_id <> step.org_id)
+    """,
+    "the spans of a lead follow one another, the last one goes on while it is there, and outcomes are known": """
+        SELECT lead_id, from_number, until_number, outcome FROM (
+            SELECT *, lead(from_number) OVER (PARTITION BY org_id, lead_id ORDER BY until_number) AS next FROM lead_span
+        ) AS span
+        WHERE from_number >= until_number OR next <> until_number OR outcome NOT IN ('WON', 'LOST', 'CONVERTED')
+            OR next IS NULL AND (until_number = 9223372036854775807) <> EXISTS (
+                SELECT FROM lead WHERE lead.org_id = span.org_id AND lead.id = span.lead_id
             )
     """,
     "totals are the sums over the leads": """

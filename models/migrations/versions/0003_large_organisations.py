@@ -550,9 +550,7 @@ def upgrade() -> None:
             expected_close_date DATE,
             forecast_category TEXT,
             outcome TEXT,
-            CONSTRAINT lead_span_pkey PRIMARY KEY (org_id, lead_id, until_number),
-            CONSTRAINT lead_span_numbers_check CHECK (from_number < until_number),
-            CONSTRAINT lead_span_outcome_check CHECK (outcome IN ('WON', 'LOST', 'CONVERTED'))
+            CONSTRAINT lead_span_pkey PRIMARY KEY (org_id, lead_id, until_number)
         ) WITH (fillfactor = 90)
         """
     )
@@ -579,6 +577,13 @@ def upgrade() -> None:
             f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
             " REFERENCES organisation (id) ON DELETE CASCADE"
         )
+    # The history of leads outlives them. What it names is checked by the lead's own foreign keys when it is moved.
+    for column in ("lead_id", "to_pipeline_id", "to_stage_id", "from_pipeline_id", "from_stage_id", "actor_id"):
+        op.execute(f"ALTER TABLE stage_change DROP CONSTRAINT stage_change_{column}_fkey")
+    op.execute(
+        "ALTER TABLE stage_change ADD CONSTRAINT stage_change_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )
     op.execute("CREATE INDEX lead_span_stage_idx ON lead_span (org_id, stage_id, until_number, from_number)")
     op.execute("CREATE INDEX stage_span_pipeline_idx ON stage_span (org_id, pipeline_id, until_number)")
     # Quotas, and what members say that they will close.

@@ -37,8 +37,6 @@ class LeadSpan(Base):
     __tablename__ = "lead_span"
     __table_args__ = (
         belongs_to_organisation(),
-        CheckConstraint("from_number < until_number", name="numbers"),
-        CheckConstraint("outcome IN ('WON', 'LOST', 'CONVERTED')", name="outcome"),
         Index("lead_span_stage_idx", "org_id", "stage_id", "until_number", "from_number"),
         {"postgresql_with": {"fillfactor": "90"}},
     )

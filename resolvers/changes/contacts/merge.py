@@ -97,7 +97,7 @@ async def merge_leads(
     expected_version: int | None = None,
 ) -> Mapping[str, Any]:
     """Merge one lead into another: its tasks and activities go along, and it leaves the board and the totals. The
-    stages it was in remain only in its events, which the winner's timeline shows.
+    stages it was in remain in reports on the past, and in its events, which the winner's timeline shows.
 
     Raises `Refused`: NOT_FOUND; INVALID when both are the same; CONFLICT when the winner is at another version;
     LEAD_CONVERTED where either became an opportunity, or was created from a lead; LEAD_CLOSED when the loser ended as

@@ -22,7 +22,7 @@ from resolvers.changes.tasks import fields as task_fields
 from resolvers.changes.tasks.dependencies import release_from
 
 DELETE_LEAD = Statement(text("DELETE FROM lead WHERE org_id = :org_id AND id = :id").bindparams(ORG))
-"""History, tasks and activities go with it, by their foreign keys."""
+"""Tasks and activities go with it, by their foreign keys. Its history stays, for reports on the past."""
 
 ACTIVITIES = Statement(
     text("SELECT * FROM activity WHERE org_id = :org_id AND lead_id = :id ORDER BY id").bindparams(ORG, ID)
@@ -32,7 +32,7 @@ TASKS = Statement(text("SELECT * FROM task WHERE org_id = :org_id AND lead_id = 
 
 
 async def delete_lead(change: Change, lead_id: UUID, expected_version: int | None = None) -> Mapping[str, Any]:
-    """Delete a lead with its history, tasks and activities; what waited for its tasks waits no more, and a part
+    """Delete a lead with its tasks and activities; what waited for its tasks waits no more, and a part
     of one that is no step of the lead itself stays. An event for each record that goes keeps what its fields were.
 
     Raises `Refused`: NOT_FOUND; CONFLICT, showing the lead; LEAD_CONVERTED, showing it, when it became an opportunity

@@ -32,7 +32,7 @@ async def test_deletes_a_lead_and_what_is_its_own(world: World) -> None:
         """,
         parse_id("lead", world["Ada"]),
     )
-    assert tuple(left) == (0, 0, 0, 6)
+    assert tuple(left) == (0, 0, 1, 6)
     activity_gone, task_gone, event = await world.events(head)
     assert (activity_gone["type"], task_gone["type"]) == ("activity.deleted", "task.deleted")
     assert activity_gone["record_id"] == parse_id("activity", logged["activity"]["id"])
