@@ -22,6 +22,13 @@ from schema.types.event import StageChanged
 from schema.types.events.interfaces import Event
 from schema.types.events.scoring import LeadScoreCrossed
 
+MET_THEN = (
+    "Only events of leads that matched this condition when it happened: each field as the event's change left it. What "
+    "the log does not hold is asked as it is when the event is delivered: `score`, `updatedAt`, `stageEnteredAt`, "
+    "`lastActivityAt`, `hasNextTask`, `isRotten`, and the fields of contacts, customers, members and stages. Events of "
+    "a lead that is deleted or merged by then are always included."
+)
+
 FILTERS = {
     "pipeline_id": Argument(strawberry.ID | None, "Only leads that enter, leave or move within this pipeline."),
     "lead_id": Argument(strawberry.ID | None, "Only this lead, and the leads that were merged into it."),
@@ -53,9 +60,7 @@ class Subscription:
             "types": Argument(list[EventType] | None, "Only events of these types, up to 100."),
             "condition": Argument(
                 Condition | None,
-                "Only events of leads that matched this condition right after the event. What events do not record, "
-                "such as the fields of contacts and of customers, is compared as it is now. Events that delete a lead "
-                "always match; events of nothing but other records never do.",
+                f"{MET_THEN} Events of no lead are left out.",
             ),
             **FILTERS,
         },

@@ -39,10 +39,9 @@ ORDERING = "Which events wait while one cannot be delivered."
 
 ROLE = "The role with which events are read: the webhook is sent what that role sees."
 
-CONDITION = (
-    "Only events of leads that matched this condition right after the event, as the argument `condition` of the "
-    "subscription `events` has it. Events that delete a lead always match; events of other records never do."
-)
+CONDITION = "Only events of leads that matched this condition when it happened, as in the subscription `events`."
+
+PIPELINE = "Only events of leads that enter, leave or are in this pipeline."
 
 TYPES = "Only events of these types."
 
@@ -58,9 +57,7 @@ SHOWN_ONCE = (
 class CreateWebhookInput(ChangeInput):
     url: str = strawberry.field(description=URL)
     types: list[EventType] | None = optional(f"{TYPES} Without it, all.")
-    pipeline_id: strawberry.ID | None = optional(
-        "Only events of leads that enter, leave or are in this pipeline.", id="pipeline"
-    )
+    pipeline_id: strawberry.ID | None = optional(PIPELINE, id="pipeline")
     condition: Condition | None = optional(CONDITION)
     selection: str = strawberry.field(description=SELECTION, default=DEFAULT_SELECTION)
     ordering: WebhookOrdering = strawberry.field(description=ORDERING, default=WebhookOrdering.PER_RECORD)
@@ -80,9 +77,7 @@ class UpdateWebhookInput(ChangeInput):
     webhook_id: strawberry.ID = id_of("webhook", "The webhook to update.")
     url: str | None = optional(f"{URL} It cannot be null.")
     types: list[EventType] | None = optional(f"{TYPES} Null, or an empty list, for all.")
-    pipeline_id: strawberry.ID | None = optional(
-        "Only events of leads that enter, leave or are in this pipeline. Null for everything.", id="pipeline"
-    )
+    pipeline_id: strawberry.ID | None = optional(f"{PIPELINE} Null for everything.", id="pipeline")
     condition: Condition | None = optional(f"{CONDITION} Null for everything.")
     selection: str | None = optional(f"{SELECTION} It cannot be null.")
     ordering: WebhookOrdering | None = optional(f"{ORDERING} It cannot be null.")

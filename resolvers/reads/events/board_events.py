@@ -19,9 +19,10 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args, Slot
 from models.event_types import EventType
 from models.rules.ids import parse_id
+from models.tables.event import Event
 from models.tables.lead import Lead
 from models.tables.stage import Stage
-from resolvers.reads.events.former_leads import GONE, FormerLead
+from resolvers.reads.events.lead_at_event import undone
 from resolvers.reads.events.subscriptions import EventFilter
 from resolvers.reads.lead_lists import matching
 
@@ -40,6 +41,9 @@ COLUMNS = (
 
 MOVES = (EventType.LEAD_STAGE_CHANGED, EventType.LEAD_MOVED)
 
+GONE = (EventType.LEAD_DELETED, EventType.LEAD_MERGED)
+"""Events that remove a card for good."""
+
 UNRECORDED = ("closed", "forecast_categories", "has_next_task", "search")
 """Parts of a filter whose former values no event holds; they count as matched."""
 
@@ -52,6 +56,28 @@ class BoardChange(StrEnum):
     MOVED = "MOVED"
     CHANGED = "CHANGED"
     COLUMNS = "COLUMNS"
+
+
+class Before:
+    """A lead before an event: each field as the first event from there on that names it says, else as it is now."""
+
+    def __init__(self, lead: Any, event: Any) -> None:
+        self.lead = lead
+        self.event = event
+
+    def __getattr__(self, name: str) -> Expression:
+        event, now = self.event, getattr(self.lead, name)
+        if name == "pipeline_id":
+            return func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
+        if name == "stage_id":
+            return func.coalesce(event.from_stage_id, event.stage_id, type_=Uuid())
+        found = rows(Event)
+        later = found.entity
+        of_lead = found.where(later.lead_id == event.lead_id, later.number >= event.number)
+        return undone(of_lead, name, now)
+
+    def __clause_element__(self) -> Any:
+        return self.lead.__clause_element__()
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +116,7 @@ class BoardEvent:
         event, found = self.event, rows(Lead)
         came_from = func.coalesce(event.from_pipeline_id, event.pipeline_id, type_=Uuid())
         known = {name: value for name, value in self.filter.items() if name not in UNRECORDED}
-        before = Rows(Lead, FormerLead.before(found.entity, event), found.conditions).where(
-            found.entity.id == event.lead_id
-        )
+        before = Rows(Lead, Before(found.entity, event), found.conditions).where(found.entity.id == event.lead_id)
         before = matching(before.where(before.entity.pipeline_id == self.pipeline_id), known)
         was = Rows(Lead, found.entity, before.conditions)
         return case(

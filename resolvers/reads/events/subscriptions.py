@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     case,
@@ -36,7 +37,7 @@ from resolvers.conditions.parsing import asked
 from resolvers.conditions.sql import compiled
 from resolvers.conditions.tree import Condition
 from resolvers.reads.events.concerns import FROM_OWNER, concerns
-from resolvers.reads.events.former_leads import GONE, FormerLead
+from resolvers.reads.events.lead_at_event import ONE, LeadAtEvent
 
 
 def cursor_of(number: Expression) -> Expression:
@@ -77,7 +78,7 @@ class EventFilter(EventSelection):
     concerns: Slot | None
     after: Slot | None
     condition: Condition | None = field(default=None, kw_only=True)
-    """What the lead of the event must have matched, right after it."""
+    """What the event's lead must have matched as the event's change left it."""
 
     def rows(self) -> Rows:
         """The events, in the order they were committed, after the parameter `after` and up to the parameter `to`."""
@@ -102,7 +103,7 @@ class EventFilter(EventSelection):
         if self.concerns is not None:
             wanted.append(concerns(event, self.concerns.bind(Uuid(), _id("member"))))
         if self.condition is not None:
-            wanted.append(_matched(event, self.condition))
+            wanted.append(_met(event, self.condition))
         return found.where(*wanted).ordered(event.number.asc()).limited(bindparam("size", type_=Integer()))
 
     def named(self, variables: Mapping[str, Any]) -> Named:
@@ -135,12 +136,13 @@ class EventFilter(EventSelection):
         return wants
 
 
-def _matched(event: Any, condition: Condition) -> ColumnElement[bool]:
-    """Whether the event's lead matched a condition right after it. Nobody knows of one that was deleted, so the event
-    that says so always does."""
-    found = rows(Lead, resolved(event.lead_id))
-    matched = found.where(compiled(condition, FormerLead.after(found.entity, event)))
-    return or_(among(event.type, GONE), exists(matched.select(literal_column("1"))))
+def _met(event: Any, condition: Condition) -> ColumnElement[bool]:
+    """Whether the event's lead matched a condition as the event's change left it. Of a lead that is not there any more,
+    nothing can be asked: its events are selected."""
+    found = rows(Lead)
+    met = found.where(found.entity.id == event.lead_id, compiled(condition, LeadAtEvent(found.entity, event)))
+    is_there = exists(rows(Lead, event.lead_id).select(ONE))
+    return and_(event.lead_id.is_not(None), or_(exists(met.select(ONE)), ~is_there))
 
 
 def _id(prefix: str) -> Callable[[str], UUID]:
