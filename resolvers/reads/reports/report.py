@@ -94,7 +94,7 @@ REQUIRED: Mapping[ReportMeasure, tuple[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Report:
+class MeasuredReport:
     """The groups of a report, and the cursor that it is as of."""
 
     tally: Tally
@@ -123,16 +123,16 @@ def of_today(args: Args) -> Provided:
         found = found.where(sql.compiled(asked(condition), found.entity))
     more = {name: build for one, (name, build) in REQUIRED.items() if one in args["measures"]}
     fact = facts(found, by, DATES[args["by"]], day=lambda lead: today(), **more)
-    report = Report(measured(fact, by, args), head(None, {}))
+    report = MeasuredReport(measured(fact, by, args), head(None, {}))
     return Provided(Same(report), literal_column("NULL", Text()) if span is None else span.wrong)
 
 
-def cursor(report: Report, args: Args) -> Expression:
+def cursor(report: MeasuredReport, args: Args) -> Expression:
     """The cursor that the report is as of."""
     return report.cursor
 
 
-def groups_of(report: Report, args: Args) -> Provided:
+def groups_of(report: MeasuredReport, args: Args) -> Provided:
     """The groups, provided that they are not too many."""
     return Provided(report.tally.rows(), groups.too_many(report.tally.groups))
 
@@ -179,16 +179,16 @@ def average_value(sums: Any, args: Args) -> Expression:
     return func.round(average, digits_of(sums.currency), type_=Numeric())
 
 
-def rates(report: Report, args: Args) -> Rows:
+def rates(report: MeasuredReport, args: Args) -> Rows:
     """The rates that were used."""
     return report.tally.rates()
 
 
-def unconverted(report: Report, args: Args) -> Rows:
+def unconverted(report: MeasuredReport, args: Args) -> Rows:
     """What could not be converted."""
     return report.tally.unconverted()
 
 
-def without_value(report: Report, args: Args) -> Expression:
+def without_value(report: MeasuredReport, args: Args) -> Expression:
     """How many leads have no value."""
     return report.tally.without_value()

@@ -27,7 +27,7 @@ from resolvers.reads.leads import chance
 from resolvers.reads.periods.calendar import today
 from resolvers.reads.reports import report
 from resolvers.reads.reports.groups import KEYS, grouped_by
-from resolvers.reads.reports.report import Report, ReportBy, ReportMeasure, measured
+from resolvers.reads.reports.report import MeasuredReport, ReportBy, ReportMeasure, measured
 
 GROUPS = (ReportBy.OWNER, ReportBy.PIPELINE, ReportBy.STAGE)
 FILTERS = {
@@ -69,7 +69,7 @@ def _as_of(args: Args) -> Provided:
     if faults:
         raise BadInput.together(faults)
     then, by = moment("asOf", args["as_of"]), grouped_by(args, GROUPS)
-    found = Report(measured(_facts(args, by, then.number, condition), by, args), cursor_of(then.number))
+    found = MeasuredReport(measured(_facts(args, by, then.number, condition), by, args), cursor_of(then.number))
     return Provided(Same(found), wrong_of(then))
 
 
