@@ -3,8 +3,10 @@
 import strawberry
 
 import models
-from engine.publish.fields import column, to_one
+from engine.publish.fields import column, read, to_one
 from engine.publish.scalars import Decimal_
+from resolvers.reads.reports import tally
+from schema.forecast.forecast import UsedRate
 from schema.types.member import Member
 from schema.types.pipeline import Pipeline
 from schema.types.routing import Pool
@@ -29,3 +31,11 @@ class UnconvertedValue:
     currency: str = column("currency", "The currency, as an ISO 4217 code.")
     value: Decimal_ = column("value", "The value of these leads, in this currency.")
     count: int = column("count", "How many leads these are.")
+
+
+@strawberry.type(description="What the amounts of a report were converted by, and what could not be converted.")
+class ConvertedReport:
+    rates: list[UsedRate] = read(tally.rates, "The exchange rates that were used; none without `currency`.", rows=10)
+    unconverted: list[UnconvertedValue] = read(
+        tally.unconverted, "What could not be converted, by currency; nothing without `currency`.", rows=5
+    )

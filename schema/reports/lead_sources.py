@@ -5,8 +5,7 @@ import strawberry
 from engine.publish.fields import column, read
 from engine.publish.scalars import Decimal_
 from resolvers.reads.reports import lead_sources, tally
-from schema.forecast.forecast import UsedRate
-from schema.reports.groups import UnconvertedValue
+from schema.reports.groups import ConvertedReport
 
 
 @strawberry.type(
@@ -43,14 +42,10 @@ class LeadSource:
     "they came from. A lead that was converted counts once, with the outcome and the value of its opportunity. Leads "
     "that were deleted, or merged into others, since are not among them."
 )
-class LeadSources:
+class LeadSources(ConvertedReport):
     sources: list[LeadSource] = read(
         lead_sources.sources,
         "The sources, letter by letter; no source comes last. More than 1,000 are an error.",
         rows=100,
-    )
-    rates: list[UsedRate] = read(tally.rates, "The exchange rates that were used; none without `currency`.", rows=10)
-    unconverted: list[UnconvertedValue] = read(
-        tally.unconverted, "What could not be converted, by currency; nothing without `currency`.", rows=5
     )
     without_value: int = read(lead_sources.without_value, "How many leads have no value, and so are in no amount.")

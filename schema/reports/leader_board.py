@@ -8,8 +8,7 @@ from engine.publish.fields import column, read, to_one
 from engine.publish.scalars import Decimal_
 from resolvers.reads.reports import leader_board
 from resolvers.reads.reports.leader_board import LeaderBoardMeasure
-from schema.forecast.forecast import UsedRate
-from schema.reports.groups import UnconvertedValue
+from schema.reports.groups import ConvertedReport
 from schema.types.member import Member
 
 publish(
@@ -41,7 +40,7 @@ class LeaderBoardRank:
     description="Members ranked by what they did on some days, in the organisation's time zone: those who have "
     "something to count. Won means closed in a stage of the kind WON, and still there."
 )
-class LeaderBoard:
+class LeaderBoard(ConvertedReport):
     ranks: list[LeaderBoardRank] = read(
         leader_board.ranks,
         "The places, best first; by WON_VALUE, a ranking for each currency. More than 1,000 are an error.",
@@ -49,10 +48,4 @@ class LeaderBoard:
     )
     unowned: int = read(
         leader_board.unowned, "How many leads that were won have no owner, or how many activities no known author."
-    )
-    rates: list[UsedRate] = read(
-        leader_board.rates, "The exchange rates that were used; none without `currency`.", rows=10
-    )
-    unconverted: list[UnconvertedValue] = read(
-        leader_board.unconverted, "What could not be converted, by currency; nothing without `currency`.", rows=5
     )

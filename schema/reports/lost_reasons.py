@@ -5,8 +5,7 @@ import strawberry
 from engine.publish.fields import column, read
 from engine.publish.scalars import Decimal_
 from resolvers.reads.reports import groups, lost_reasons, tally
-from schema.forecast.forecast import UsedRate
-from schema.reports.groups import ReportKey, UnconvertedValue
+from schema.reports.groups import ConvertedReport, ReportKey
 
 
 @strawberry.type(description="What was lost in one currency, rounded once, to its precision.")
@@ -33,13 +32,9 @@ class LostReasonCount:
     "closed now: in a stage of the kind LOST or, with `countDisqualified`, by being disqualified. Reasons are those "
     "that the leads have now. Leads that were deleted, or merged into others, since are not among them."
 )
-class LostReasonCounts:
+class LostReasonCounts(ConvertedReport):
     groups: list[LostReasonCount] = read(
         lost_reasons.groups, "The reasons, in each group by itself the most frequent first.", rows=100
-    )
-    rates: list[UsedRate] = read(tally.rates, "The exchange rates that were used; none without `currency`.", rows=10)
-    unconverted: list[UnconvertedValue] = read(
-        tally.unconverted, "What could not be converted, by currency; nothing without `currency`.", rows=5
     )
     without_value: int = read(
         lost_reasons.without_value, "How many leads were lost, but have no value, and so are in no amount."

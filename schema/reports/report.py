@@ -7,9 +7,8 @@ from engine.publish.fields import column, read
 from engine.publish.scalars import Decimal_
 from resolvers.reads.reports import groups, report
 from resolvers.reads.reports.report import ReportBy, ReportMeasure
-from schema.forecast.forecast import UsedRate
 from schema.reports.arguments import OWNER, POOL, SOURCE
-from schema.reports.groups import ReportKey, UnconvertedValue
+from schema.reports.groups import ConvertedReport, ReportKey
 
 publish(
     ReportBy,
@@ -81,7 +80,7 @@ class ReportGroup:
     description="A report on leads and opportunities. Leads that were deleted, or merged into others, are not among "
     "them, unless they were there at the moment that it is as of."
 )
-class Report:
+class Report(ConvertedReport):
     cursor: str = read(
         report.cursor, "The place in the event log that it is as of: send it as `asOf` to ask for more of that moment."
     )
@@ -89,9 +88,5 @@ class Report:
         report.groups_of,
         "The groups that have leads, sorted by what they have in common; one without `groupBy`.",
         rows=100,
-    )
-    rates: list[UsedRate] = read(report.rates, "The exchange rates that were used; none without `currency`.", rows=10)
-    unconverted: list[UnconvertedValue] = read(
-        report.unconverted, "What could not be converted, by currency; nothing without `currency`.", rows=5
     )
     without_value: int = read(report.without_value, "How many leads have no value, and so are in no amount.")

@@ -5,8 +5,7 @@ import strawberry
 from engine.publish.fields import column, read
 from engine.publish.scalars import Decimal_
 from resolvers.reads.reports import velocity
-from schema.forecast.forecast import UsedRate
-from schema.reports.groups import UnconvertedValue
+from schema.reports.groups import ConvertedReport
 
 
 @strawberry.type(
@@ -34,7 +33,7 @@ class VelocityValue:
     "as long as those of some days, in the organisation's time zone. Leads that were deleted, or merged into others, "
     "since are not among them."
 )
-class Velocity:
+class Velocity(ConvertedReport):
     open: int = column(
         "in_progress",
         "How many leads were open at the end of the last day, or are open now if that is not over: of what is in the "
@@ -61,10 +60,6 @@ class Velocity:
         "How many leads that had been open were closed on the days, won or not: from few, a median says little.",
     )
     values: list[VelocityValue] = read(velocity.values, "The velocity in each currency.", rows=2)
-    rates: list[UsedRate] = read(velocity.rates, "The exchange rates that were used; none without `currency`.", rows=10)
-    unconverted: list[UnconvertedValue] = read(
-        velocity.unconverted, "What could not be converted, by currency; nothing without `currency`.", rows=5
-    )
     without_value: int = read(
         velocity.without_value, "How many leads that were won or are open have no value, and so are in no amount."
     )

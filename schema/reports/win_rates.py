@@ -7,8 +7,7 @@ from engine.publish.scalars import Decimal_
 from resolvers.reads.analytics import funnel
 from resolvers.reads.reports import groups, tally, win_rates
 from schema.analytics.funnel import RateInterval
-from schema.forecast.forecast import UsedRate
-from schema.reports.groups import ReportKey, UnconvertedValue
+from schema.reports.groups import ConvertedReport, ReportKey
 
 
 @strawberry.type(
@@ -52,15 +51,11 @@ class WinRateGroup:
     description="How many of the decided leads were won. Days and months are those of the organisation's time zone. "
     "Leads that were deleted, or merged into others, since are not among them."
 )
-class WinRates:
+class WinRates(ConvertedReport):
     groups: list[WinRateGroup] = read(
         tally.groups,
         "The groups that have leads, sorted by what they are about; one without `groupBy`.",
         rows=100,
-    )
-    rates: list[UsedRate] = read(tally.rates, "The exchange rates that were used; none without `currency`.", rows=10)
-    unconverted: list[UnconvertedValue] = read(
-        tally.unconverted, "What could not be converted, by currency; nothing without `currency`.", rows=5
     )
     without_value: int = read(
         win_rates.without_value, "How many leads were won or lost, but have no value, and so are in no amount."

@@ -8,7 +8,7 @@ from sqlalchemy import CTE, Integer, Numeric, Text, case, cast, func, literal_co
 
 from engine.publish.provided import Provided
 from engine.read.json_text import Expression
-from engine.read.rows import Rows, Same
+from engine.read.rows import Same
 from engine.read.slots import Args
 from resolvers.reads.analytics.days import Days, days
 from resolvers.reads.reports import activities
@@ -112,13 +112,3 @@ def unowned(board: LeaderBoard, args: Args) -> Expression:
     """How many leads or activities are nobody's."""
     group = board.tally.groups
     return select(cast(func.coalesce(func.sum(group.c.unowned), literal_column("0")), Integer)).scalar_subquery()
-
-
-def rates(board: LeaderBoard, args: Args) -> Rows:
-    """The rates that were used."""
-    return board.tally.rates()
-
-
-def unconverted(board: LeaderBoard, args: Args) -> Rows:
-    """What could not be converted."""
-    return board.tally.unconverted()

@@ -179,16 +179,6 @@ def average_value(sums: Any, args: Args) -> Expression:
     return func.round(average, digits_of(sums.currency), type_=Numeric())
 
 
-def rates(report: MeasuredReport, args: Args) -> Rows:
-    """The rates that were used."""
-    return report.tally.rates()
-
-
-def unconverted(report: MeasuredReport, args: Args) -> Rows:
-    """What could not be converted."""
-    return report.tally.unconverted()
-
-
 def without_value(report: MeasuredReport, args: Args) -> Expression:
     """How many leads have no value."""
     return report.tally.without_value()

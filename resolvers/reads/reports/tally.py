@@ -50,6 +50,11 @@ class Tally:
     shares: bool = False
 
     @property
+    def tally(self) -> "Tally":
+        """Itself: each report has its tally under this name."""
+        return self
+
+    @property
     def sums(self) -> Mapping[str, Measure]:
         """What is summed up by currency."""
         return {**self.amounts, **self.numbers}
@@ -163,14 +168,16 @@ def groups(tally: Tally, args: Args) -> Provided:
     return Provided(tally.rows(), too_many(tally.groups))
 
 
-def rates(tally: Tally, args: Args) -> Rows:
+def rates(report: Any, args: Args) -> Rows:
     """The rates that were used."""
-    return tally.rates()
+    found: Rows = report.tally.rates()
+    return found
 
 
-def unconverted(tally: Tally, args: Args) -> Rows:
+def unconverted(report: Any, args: Args) -> Rows:
     """What could not be converted."""
-    return tally.unconverted()
+    found: Rows = report.tally.unconverted()
+    return found
 
 
 def values_of(*names: str) -> Callable[[Any, Args], Rows]:

@@ -129,16 +129,6 @@ def open_count(sums: Any, args: Args) -> Expression:
 open_value = money("open_value")
 
 
-def rates(factors: VelocityFactors, args: Args) -> Rows:
-    """The rates that were used."""
-    return factors.tally.rates()
-
-
-def unconverted(factors: VelocityFactors, args: Args) -> Rows:
-    """What could not be converted."""
-    return factors.tally.unconverted()
-
-
 def without_value(factors: VelocityFactors, args: Args) -> Expression:
     """How many leads that were won or are open have no value."""
     return factors.tally.without_value("reached", "in_progress")
