@@ -10,16 +10,9 @@ from typer.testing import CliRunner
 from server.process.cli import app
 from server.process.faults import Fault
 from server.process.import_files import read_file
+from tests.support.reports.real_deals import MAPPING, REAL, STAGES, WHERE
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "crm-opportunities" / "sales_pipeline.csv"
-MAPPING = [
-    *("--map", "external_id=opportunity_id", "--map", "owner=sales_agent", "--map", "customer=account"),
-    *("--map", "stage=deal_stage", "--map", "created_at=engage_date", "--map", "closed_at=close_date"),
-    *("--map", "value=close_value", "--title", "{product} for {account}", "--date-format", "%m/%d/%Y"),
-    *("--won", "Won", "--lost", "Lost"),
-]
 HEADER = "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n"
-WHERE = ["--org", "acme", "--pipeline", "Hardware"]
 
 
 @pytest.fixture
@@ -133,7 +126,7 @@ async def test_the_published_data_set(imported, api, tmp_path: Path) -> None:
     nothing."""
     path = tmp_path / "deals.csv"
     path.write_bytes(REAL.read_bytes())
-    options = [*MAPPING, "--create-missing", "--stages", "Prospecting,Engaging,Won,Lost"]
+    options = [*MAPPING, *STAGES]
     assert "8,800 imported, 0 unchanged, 0 rejected." in await asyncio.to_thread(imported, path, *options)
     assert "0 imported, 8,800 unchanged, 0 rejected." in await asyncio.to_thread(imported, path, *options)
     query = "{ pipelines { stages { name totals { count values { currency value } } } } members { totalCount } }"
