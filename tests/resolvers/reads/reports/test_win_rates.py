@@ -171,6 +171,11 @@ async def test_what_cannot_be_reported_is_refused(world: World) -> None:
     assert await refused(world, **{"in": {"from": "2030-01-02", "to": "2030-01-01"}}) == [
         "in.from: this day is after the last one. Send the earlier day as `from`."
     ]
+    for day in ("0001-01-01", "9999-12-31"):
+        assert await refused(world, **{"in": {"from": day, "to": day}}) == [
+            f"in.from: {day} is out of range: send 1900-01-01 to 2200-12-31.",
+            f"in.to: {day} is out of range: send 1900-01-01 to 2200-12-31.",
+        ]
     assert await refused(world, currency="EURO") == [
         "currency: 'EURO' is not a currency. Send its ISO 4217 code, such as 'EUR'."
     ]
