@@ -52,7 +52,9 @@ def velocity(root: Any, args: Args) -> Provided:
     amounts = {f"{name}_value": _each(counted, lambda fact: fact.value) for name, counted in worth.items()}
     numbers = {f"{name}_count": _each(counted, lambda fact: ONE) for name, counted in worth.items()}
     tally = Tally(fact, (), counts, amounts, numbers, into=args.get("currency"), on=args.get("rates_on"))
-    life = select(fact.c.came, fact.c.went, fact.c.closed.label("ended")).where(fact.c.lived).cte()
+    # On days that are all to come, no lead is seen: it comes later than it goes.
+    seen = and_(fact.c.lived, fact.c.came <= fact.c.went)
+    life = select(fact.c.came, fact.c.went, fact.c.closed.label("ended")).where(seen).cte()
     found = Rows(VelocityFactors, VelocityFactors(tally, median(life)), ())
     return Provided(found, during.wrong, is_there(pipeline_id))
 

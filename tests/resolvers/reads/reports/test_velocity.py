@@ -173,8 +173,11 @@ async def test_nothing_is_known_of_no_leads(world: World) -> None:
 
 async def test_days_to_come_end_now(world: World) -> None:
     """Leads that are open now are open at the end of days that are not over."""
-    given = {**GIVEN, "id": world["Sales"], "in": about_now()}
-    assert (await world.ask(VELOCITY, given))["velocity"]["open"] == 4
+    given = {**GIVEN, "id": world["Sales"]}
+    for days in (about_now(), {"from": "2100-01-01", "to": "2100-01-31"}):
+        assert (await world.ask(VELOCITY, {**given, "in": days}))["velocity"]["open"] == 4
+    found = (await world.ask(VELOCITY, {**given, "in": days}))["velocity"]
+    assert (found["cycleDays"], found["closed"], found["won"]) == (None, 0, 0)
 
 
 async def test_what_cannot_be_reported_is_refused(world: World, strangers: World) -> None:
