@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import CTE, BigInteger, Double, Integer, case, cast, func, literal_column, select, union_all
 
-from engine.read.json_text import Expression
+from engine.read.json_text import Expression, quoted
 from resolvers.reads.analytics.stage_durations import CLOSE
 
 ZERO: Expression = literal_column("0", Integer())
@@ -19,12 +19,13 @@ NOTHING: Expression = literal_column("interval '0'")
 
 
 def seconds(age: Any) -> Expression:
-    """An age in whole seconds, from 0."""
-    return cast(func.floor(func.extract("epoch", func.greatest(age, NOTHING))), BigInteger)
+    """An age in whole seconds, from 0. `date_part` gives a float, in which microseconds are exact for 285 years, and
+    which is faster to reckon with than the decimal that `extract` gives."""
+    return cast(func.floor(func.date_part(quoted("epoch"), func.greatest(age, NOTHING))), BigInteger)
 
 
-def median(life: CTE) -> Expression:
-    """The age in seconds at which half of the leads are closed; null where too few are to know it.
+def median(life: CTE) -> CTE:
+    """The age in `seconds` at which half of the leads are closed; null where too few are to know it.
 
     `life` has a row for each lead: `came` and `went`, the ages at which it is first and last seen open, and `ended`,
     whether it was closed then.
@@ -42,4 +43,4 @@ def median(life: CTE) -> Expression:
     survival = case((stays == ZERO, ZERO), else_=func.exp(func.sum(log).over(order_by=risked.c.age)))
     left = select(risked.c.age, survival.label("survival")).subquery()
     half = func.min(left.c.age, type_=BigInteger()).filter(left.c.survival <= literal_column(f"0.5 + {CLOSE}"))
-    return select(half).scalar_subquery()
+    return select(half.label("seconds")).cte()

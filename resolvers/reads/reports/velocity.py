@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Date, Integer, Numeric, and_, case, cast, func, literal_column, or_, select
+from sqlalchemy import CTE, Date, Integer, Numeric, and_, case, cast, func, literal_column, or_, select
 
 from engine.publish.provided import Provided
 from engine.read.json_text import Expression
@@ -27,8 +27,10 @@ ONE: Expression = literal_column("1", Numeric())
 class VelocityFactors(Columns):
     """The factors of a pipeline's velocity: the counts and sums of its one group, and the `seconds` of its cycle."""
 
-    def __init__(self, tally: Tally, cycle: Expression) -> None:
-        super().__init__(select(*tally.groups.c, cycle.label("seconds")).subquery())
+    def __init__(self, tally: Tally, cycle: CTE) -> None:
+        # Joined, because an expression would be reckoned again for each field that shows it.
+        joined = tally.groups.join(cycle, literal_column("true"))
+        super().__init__(select(*tally.groups.c, cycle.c.seconds).select_from(joined).subquery())
         self.tally = tally
 
 
