@@ -83,11 +83,11 @@ class Subscriptions(Operations):
         except BadInput as wrong:
             raise bad_input(wrong) from wrong
         if after is not None:
-            bounds = await self.feed.bounds(caller.org_id)
+            bounds = await self.feed.bounds(caller.org_id, watch.log)
             if after > bounds.head:
                 raise refusal(
                     Code.BAD_USER_INPUT,
-                    "after: this cursor is ahead of the event log. Query `cursor` for its present end.",
+                    "after: this cursor is ahead of what is followed. Query the place where it ends at present.",
                 )
             if after + 1 < bounds.tail:
                 raise history_gone()

@@ -32,6 +32,7 @@ from models.tables.scoring.scores import LeadScore, ScoringModel
 from models.tables.stage import Stage, StageTotal
 from models.tables.task import Task, TaskDependency, TaskPriority, TaskStatus
 from models.tables.webhook import (
+    AttemptLog,
     DisabledReason,
     Webhook,
     WebhookAttempt,
@@ -46,6 +47,7 @@ __all__ = [
     "FOREVER",
     "Activity",
     "ActivityType",
+    "AttemptLog",
     "Base",
     "CalendarFeed",
     "Contact",

@@ -2,6 +2,7 @@
 
 import strawberry
 
+import resolvers.reads.events.attempted
 import resolvers.reads.events.board_events
 import resolvers.reads.events.subscriptions
 import resolvers.reads.forecast.changed
@@ -21,6 +22,7 @@ from schema.types.board import BoardChanged
 from schema.types.event import StageChanged
 from schema.types.events.interfaces import Event
 from schema.types.events.scoring import LeadScoreCrossed
+from schema.types.events.webhook import DeliveryAttempted
 
 MET_THEN = (
     "Only events of leads that matched this condition when it happened: each field as the event's change left it. What "
@@ -78,6 +80,21 @@ class Subscription:
             )
         },
         role=Role.VIEWER,
+    )
+    delivery_attempted: DeliveryAttempted = live(
+        resolvers.reads.events.attempted.attempted,
+        "Requests to a webhook and their outcomes, as they are written down: each once, tests included, within a second"
+        " or two.",
+        arguments={
+            "webhook_id": Argument(strawberry.ID, "The webhook."),
+            "after": Argument(
+                str | None,
+                "Start after this cursor: `attemptCursor` of the webhook, or the last one that you received. Without"
+                " it, the subscription starts now. Successful requests are kept for a day, others for 30. If some after"
+                " it were deleted, the subscription ends with the code CURSOR_EXPIRED.",
+            ),
+        },
+        role=Role.ADMIN,
     )
     board_changed: BoardChanged = live(
         resolvers.reads.events.board_events.board_changes,

@@ -122,9 +122,14 @@ class Feed:
         """Notify every process that the organisation's log has grown. Call it after the commit."""
         await self.broadcast.publish(CHANNEL, org_id.hex)
 
-    async def bounds(self, org_id: UUID) -> Bounds:
-        """The first and the last number of an organisation's log."""
-        return await patiently(lambda: read_bounds(self.database, org_id))
+    def wake_here(self, org_id: UUID, log: Followed) -> None:
+        """Wake this process's reader of what else is followed; those of other processes look by themselves."""
+        if (reader := self.readers.get((org_id, log))) is not None:
+            reader.woken.set()
+
+    async def bounds(self, org_id: UUID, log: Followed | None = None) -> Bounds:
+        """The first and the last number of an organisation's event log, or of what else is followed."""
+        return await patiently(lambda: read_bounds(self.database, org_id, log))
 
     async def present(self, org_id: UUID) -> int:
         """A number at the end of an organisation's log, or just before it: what comes later comes after it."""

@@ -13,9 +13,11 @@ class Followed:
     - `present`: the number up to which there are rows now, as `head`.
     - `heads`: the numbers of the last rows of several organisations.
     - `gapless`: whether no number is missing between them.
+    - `bounds`: the `tail` from which on all are kept, and the `head`; without it, they are those of the event log.
     """
 
     news: Statement
     present: Statement
     heads: Statement
     gapless: bool = True
+    bounds: Statement | None = None

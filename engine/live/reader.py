@@ -48,10 +48,11 @@ class Bounds:
     head: int = 0
 
 
-async def read_bounds(database: Database, org_id: UUID) -> Bounds:
-    """The first and the last number of an organisation's log."""
+async def read_bounds(database: Database, org_id: UUID, log: Followed | None = None) -> Bounds:
+    """The first and the last number of an organisation's event log, or of what else is followed."""
+    bounds = (log and log.bounds) or BOUNDS
     async with database.acquire() as connection:
-        found = await BOUNDS.first(connection, org_id=org_id)
+        found = await bounds.first(connection, org_id=org_id)
     return Bounds(**found) if found else Bounds()
 
 
@@ -91,7 +92,7 @@ class Reader:
 
     async def bounds(self) -> Bounds:
         """The first and the last number of the log."""
-        return await read_bounds(self.database, self.org_id)
+        return await read_bounds(self.database, self.org_id, self.log)
 
     async def present(self) -> int:
         """The number up to which there is something to read."""

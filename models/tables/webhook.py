@@ -131,15 +131,30 @@ class WebhookDelivery(Base):
     given_up_at: Mapped[datetime | None]
 
 
+class AttemptLog(Base):
+    """The number of an organisation's last attempt, and of the first one from which on all are kept. It is updated,
+    last, in the transaction that writes attempts, so their order is that of commits."""
+
+    __tablename__ = "attempt_log"
+    __table_args__ = (belongs_to_organisation(), {"postgresql_with": {"fillfactor": "50"}})
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    head: Mapped[int] = mapped_column(BigInteger)
+    tail: Mapped[int] = mapped_column(BigInteger, server_default="1")
+
+
 class WebhookAttempt(Tenant, Base):
-    """One request to a webhook, and its outcome: no `status` if there was no answer, then `error` says why."""
+    """One request to a webhook, and its outcome: no `status` if there was no answer, then `error` says why. `number`
+    counts the attempts of the organisation, in the order in which they were written down."""
 
     __tablename__ = "webhook_attempt"
     __table_args__ = (
         refers("webhook", "webhook_id", ondelete="CASCADE"),
         Index("webhook_attempt_webhook_idx", "org_id", "webhook_id", "id"),
+        Index("webhook_attempt_number_idx", "org_id", "number"),
     )
 
+    number: Mapped[int] = mapped_column(BigInteger)
     webhook_id: Mapped[UUID]
     event_id: Mapped[UUID]
     type: Mapped[str]

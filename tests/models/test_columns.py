@@ -143,6 +143,7 @@ FOLLOWING: Mapping[str, str] = {
     "webhook_secret": "createWebhook, rotateWebhookSecret",
     "webhook_delivery": "what could not be delivered",
     "webhook_attempt": "what was sent",
+    "attempt_log": "the counter of what was sent",
     "task_dependency": "addTaskDependency, removeTaskDependency",
 }
 """Tables that hold no record that people fill in, and what they hold."""
@@ -216,6 +217,7 @@ DEFAULTS: Mapping[str, tuple[set[str], ...]] = {
     "stage_change": ({"from_pipeline_id", "from_stage_id"}, set()),
     "scoring_model": ({"scored_to"},),
     "webhook_secret": ({"expires_at"},),
+    "attempt_log": ({"tail"},),
     "webhook_state": (
         {
             "replay_to",

@@ -450,9 +450,20 @@ def upgrade() -> None:
     )
     op.execute(
         """
+        CREATE TABLE attempt_log (
+            org_id UUID NOT NULL,
+            head BIGINT NOT NULL,
+            tail BIGINT DEFAULT '1' NOT NULL,
+            CONSTRAINT attempt_log_pkey PRIMARY KEY (org_id)
+        ) WITH (fillfactor = 50)
+        """
+    )
+    op.execute(
+        """
         CREATE TABLE webhook_attempt (
             org_id UUID NOT NULL,
             id UUID NOT NULL,
+            number BIGINT NOT NULL,
             webhook_id UUID NOT NULL,
             event_id UUID NOT NULL,
             type TEXT NOT NULL,
@@ -494,6 +505,11 @@ def upgrade() -> None:
     op.execute("CREATE INDEX webhook_pipeline_idx ON webhook (org_id, pipeline_id) WHERE pipeline_id IS NOT NULL")
     op.execute("CREATE INDEX webhook_secret_webhook_idx ON webhook_secret (org_id, webhook_id, id)")
     op.execute("CREATE INDEX webhook_delivery_webhook_idx ON webhook_delivery (org_id, webhook_id, number)")
+    op.execute(
+        "ALTER TABLE attempt_log ADD CONSTRAINT attempt_log_org_id_fkey FOREIGN KEY(org_id)"
+        " REFERENCES organisation (id) ON DELETE CASCADE"
+    )
+    op.execute("CREATE INDEX webhook_attempt_number_idx ON webhook_attempt (org_id, number)")
     op.execute("CREATE INDEX webhook_attempt_webhook_idx ON webhook_attempt (org_id, webhook_id, id)")
     # Forecast categories: that of a stage, and that of a lead instead.
     op.execute("ALTER TABLE stage ADD COLUMN forecast_category TEXT DEFAULT 'PIPELINE' NOT NULL")

@@ -30,13 +30,20 @@ _LIMITS = (
 FORGET_ATTEMPTS = Statement(
     text(
         """
-        DELETE FROM webhook_attempt WHERE org_id = :org_id AND id IN (
-            SELECT id FROM webhook_attempt WHERE org_id = :org_id AND delivered = :delivered AND at < :before
-            ORDER BY id LIMIT :size
-        ) RETURNING id
+        WITH gone AS (
+            DELETE FROM webhook_attempt WHERE org_id = :org_id AND id IN (
+                SELECT id FROM webhook_attempt WHERE org_id = :org_id AND delivered = :delivered AND at < :before
+                ORDER BY id LIMIT :size
+            ) RETURNING id, number
+        ), kept AS (
+            UPDATE attempt_log SET tail = greatest(tail, (SELECT max(number) + 1 FROM gone))
+            WHERE org_id = :org_id AND EXISTS (SELECT FROM gone)
+        )
+        SELECT id FROM gone
         """
     ).bindparams(*_LIMITS)
 )
+"""Who followed attempts before those that are gone is told so, rather than left without them."""
 
 FORGET_GIVEN_UP = Statement(
     text(

@@ -22,6 +22,7 @@ from resolvers.reactions.webhooks.queue import SendingQueue
 from resolvers.reactions.webhooks.reading import LATER, EventReading, Sending
 from resolvers.reactions.webhooks.standing import Standing
 from resolvers.reactions.webhooks.storing import LeaseLost, WebhookLease, Written, write
+from resolvers.reads.events import attempted
 
 log = logging.getLogger("dealboard.webhooks")
 
@@ -231,6 +232,8 @@ class WebhookSession:
         try:
             if await write(database, self.lease, what, self.standing, position, released=released):
                 await self.sending.engine.feed.wake(self.lease.org_id)
+            if what.tried:
+                self.sending.engine.feed.wake_here(self.lease.org_id, attempted.ATTEMPTS)
         except LeaseLost:
             self.stop(lost=True)
         except Exception as failure:

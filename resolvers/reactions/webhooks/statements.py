@@ -14,7 +14,7 @@ from engine.change.records import ID, inserted
 from engine.change.shards import OWN
 from engine.read.rows import ORG
 from models.database import Statement
-from models.tables.webhook import WebhookAttempt, WebhookDelivery
+from models.tables.webhook import AttemptLog, WebhookAttempt, WebhookDelivery
 from resolvers.reactions.webhooks.leases import INSTANT, LEASE, WEBHOOK_ID
 
 PROGRESS = Statement(
@@ -150,6 +150,7 @@ _LOGGED = inserted(
         "org_id": "own.id",
         "webhook_id": ":webhook_id",
         "id": "one.id",
+        "number": "log.before + one.nth",
         "event_id": "one.event_id",
         "type": "one.type",
         "delivered": "one.delivered",
@@ -162,13 +163,22 @@ _LOGGED = inserted(
     },
 )
 
+_COUNTED = inserted(AttemptLog, {"org_id": "own.id", "head": "cardinality(:ids)"}, default=("tail",))
+
 LOG = Statement(
     text(
         f"""
+        WITH log AS (
+            INSERT INTO attempt_log ({_COUNTED.columns})
+            SELECT {_COUNTED.values} FROM {OWN} WHERE own.id = :org_id
+            ON CONFLICT (org_id) DO UPDATE SET head = attempt_log.head + excluded.head
+            RETURNING head - cardinality(:ids) AS before
+        )
         INSERT INTO webhook_attempt ({_LOGGED.columns}) SELECT {_LOGGED.values}
-        FROM {OWN}, unnest({", ".join(f":{name}" for name in _TRIED)})
-            AS one (id, event_id, type, delivered, status, milliseconds, error, message, response, at)
+        FROM {OWN}, log, unnest({", ".join(f":{name}" for name in _TRIED)}) WITH ORDINALITY
+            AS one (id, event_id, type, delivered, status, milliseconds, error, message, response, at, nth)
         WHERE own.id = :org_id
         """
     ).bindparams(ORG, WEBHOOK_ID, *(bindparam(name, type_=ARRAY(type_)) for name, type_ in _TRIED.items()))
 )
+"""Attempts are numbered with a lock on the counter of the organisation, so it is the last but for the event log's."""

@@ -40,9 +40,11 @@ KNOWN = Statement(
                 OR EXISTS (SELECT FROM merged_record AS m WHERE m.org_id = :org_id AND m.id = asked.id)
             WHEN 'pipeline' THEN EXISTS (SELECT FROM pipeline AS p WHERE p.org_id = :org_id AND p.id = asked.id)
                 OR EXISTS (SELECT FROM event WHERE event.org_id = :org_id AND event.record_id = asked.id)
+            WHEN 'webhook' THEN EXISTS (SELECT FROM webhook AS w WHERE w.org_id = :org_id AND w.id = asked.id)
             ELSE EXISTS (SELECT FROM member WHERE member.org_id = :org_id AND member.id = asked.id)
         END
         """
     ).bindparams(ORG, bindparam("prefixes", type_=ARRAY(Text())), bindparam("ids", type_=ARRAY(Uuid())))
 )
-"""Those of these leads, pipelines and members that are there, or of which the log speaks. Members are never deleted."""
+"""Those of these leads, pipelines, webhooks and members that are there, or leads and pipelines of which the log speaks.
+Members are never deleted."""

@@ -11,7 +11,7 @@ from engine.publish.scalars import ConditionTree, DateTime
 from models.event_types import EventType
 from models.rules.roles import Role
 from models.tables.webhook import DisabledReason, WebhookOrdering, WebhookStatus
-from resolvers.reads.events import webhooks
+from resolvers.reads.events import attempted, subscriptions, webhooks
 from schema.types.pipeline import Pipeline
 
 publish(
@@ -107,9 +107,19 @@ class Webhook(Node):
         "the `v1a` signatures, and needs no secret.",
     )
     attempts: Connection[WebhookAttempt] = connection(webhooks.attempts, "The requests that were sent, newest first.")
+    attempt_cursor: str = read(
+        attempted.place, "The place of the last attempt: subscribe to `deliveryAttempted` after it to miss none."
+    )
     waiting: Connection[WebhookDelivery] = connection(
         webhooks.waiting, "What could not be delivered yet, oldest first."
     )
     created_at: DateTime = column("created_at", "When the webhook was created.")
     updated_at: DateTime = column("updated_at", "When the webhook last changed.")
     version: int = column("version", "Counts the changes of this record: 1, 2, 3, …")
+
+
+@strawberry.type(description="A request to a webhook, as it is written down.")
+class DeliveryAttempted:
+    cursor: str = read(subscriptions.cursor, "Its place: subscribe `after` it to continue from here.")
+    attempt: WebhookAttempt = read(attempted.attempt, "The request, and its outcome.")
+    webhook: Webhook = read(attempted.webhook, "The webhook, as it is now.")

@@ -18,6 +18,7 @@ SEVERAL: Mapping[str, str] = {
     "engine.background.behind.FIND": "which consumers of organisations that were named are behind",
     "engine.background.behind.LOOK": "which consumers of the next 500 organisations are behind; each second",
     "resolvers.reads.inbox.notified.MADE.heads": "whether a reader of notifications is behind; each second",
+    "resolvers.reads.events.attempted.ATTEMPTS.heads": "whether a reader of attempts is behind; each second",
     "engine.background.positions.NOT_DONE": "which consumers are behind; shown to operators",
     "engine.background.runs.WITH_ENDED": "which organisations have runs to delete; each hour",
     "engine.background.runner.COUNTS": "how many runs there are, for metrics; every 15 seconds",

@@ -33,6 +33,7 @@ ACROSS: Mapping[str, list[str]] = {
         *("event_log event_log", "event_log event_log", "organisation own", "consumer consumer", "event event"),
     ],
     "resolvers.reads.inbox.notified.MADE.heads": ["notification notification"],
+    "resolvers.reads.events.attempted.ATTEMPTS.heads": ["attempt_log attempt_log"],
     "engine.background.positions.NOT_DONE": ["consumer consumer", "event_log log", "organisation own"],
     "resolvers.changes.missing_values.ANYWHERE": [
         "customer customer",

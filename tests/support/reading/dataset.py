@@ -212,7 +212,8 @@ class Builder:
             )
             self.add("webhook_delivery", webhook_id=id, number=3, type="lead.created", record="", body=b"", attempts=1,
                      due_at=self.instant())  # fmt: skip
-            self.add("webhook_attempt", webhook_id=id, event_id=self.id(), type="lead.created", delivered=True,
+            self.add("webhook_attempt", number=len(self.tables.get("webhook_attempt", ())) + 1, webhook_id=id,
+                     event_id=self.id(), type="lead.created", delivered=True,
                      status=200, milliseconds=5, at=self.instant())  # fmt: skip
             self.tables.setdefault("webhook_state", []).append({"org_id": self.org_id, "webhook_id": id, "position": 7})
 
