@@ -4,6 +4,7 @@ from models.rules.roles import Role
 from models.rules.sharing import PoolStrategy
 from models.rules.stage_kind import StageKind
 from models.tables.activity import Activity, ActivityType
+from models.tables.analytics.gone import GoneLead
 from models.tables.analytics.spans import FOREVER, LeadOutcome, LeadSpan, StageSpan
 from models.tables.base import Base, new_id, organisation_id, utc_now
 from models.tables.contact import Contact, Customer
@@ -58,6 +59,7 @@ __all__ = [
     "ExchangeRate",
     "ForecastSubmission",
     "FormerKey",
+    "GoneLead",
     "ImportedFile",
     "Lane",
     "Lead",

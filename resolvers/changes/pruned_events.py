@@ -52,17 +52,20 @@ DELETE_OF_GONE_LEADS = Statement(
 )
 """Where a lead has been deleted, delete what was kept for its timeline."""
 
-DELETE_HISTORY_OF_GONE_LEADS = Statement(
-    text(
-        f"""
-        DELETE FROM stage_change USING event AS ended
-        WHERE ended.org_id = :org_id AND ended.number >= :from_number AND ended.number < :to_number
-            AND ended.type IN ('{EventType.LEAD_DELETED}', '{EventType.LEAD_MERGED}')
-            AND stage_change.org_id = :org_id AND stage_change.lead_id = ended.lead_id
-        """
-    ).bindparams(ORG)
+DELETE_GONE_LEADS = tuple(
+    Statement(
+        text(
+            f"""
+            DELETE FROM {table} USING event AS ended
+            WHERE ended.org_id = :org_id AND ended.number >= :from_number AND ended.number < :to_number
+                AND ended.type IN ('{EventType.LEAD_DELETED}', '{EventType.LEAD_MERGED}')
+                AND {table}.org_id = :org_id AND {table}.lead_id = ended.lead_id
+            """
+        ).bindparams(ORG)
+    )
+    for table in ("stage_change", "gone_lead")
 )
-"""Delete the history of leads that were deleted or merged by then."""
+"""Delete what is kept of leads that were deleted or merged by then."""
 
 DELETE_NOTIFICATIONS = Statement(
     text(
@@ -108,7 +111,7 @@ PRUNE: Mapping[bool, tuple[Statement, ...]] = {
     True: (DELETE_PLACES, DELETE_NOTIFICATIONS),
     False: (
         *(DELETE_LEAD_SPANS, DELETE_STAGE_SPANS),
-        *(DELETE_HISTORY_OF_GONE_LEADS, DELETE_OF_GONE_LEADS, DELETE, DELETE_NOTIFICATIONS),
+        *(*DELETE_GONE_LEADS, DELETE_OF_GONE_LEADS, DELETE, DELETE_NOTIFICATIONS),
         KNOW_LESS,
     ),
 }

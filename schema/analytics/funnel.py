@@ -7,7 +7,8 @@ from engine.publish.enums import publish
 from engine.publish.fields import column, read, to_one
 from engine.publish.scalars import Decimal_
 from resolvers.reads.analytics import funnel
-from resolvers.reads.analytics.funnel import FunnelCounting
+from resolvers.reads.analytics.cohort import FunnelBy, FunnelCounting
+from schema.types.member import Member
 from schema.types.stage import Stage
 
 publish(
@@ -35,18 +36,51 @@ class FunnelStage:
     stage: Stage = to_one(models.Stage, "stage_id", "The stage.")
     reached: int = column("reached", "How many leads count for it.")
     undecided: int = column("undecided", "How many do not, but are open in the pipeline and may still get there.")
-    decided: int = column("decided", "How many either count or are closed, or have left the pipeline.")
+    decided: int = column("decided", "How many either count or are closed, or have left the pipeline, or were removed.")
     rate: Decimal_ | None = read(
         funnel.rate,
         "`reached` of `decided`, in percent: leads that may still get there are left out. Null when none is decided.",
     )
     interval: RateInterval = read(funnel.interval, "How sure the rate is.")
+    median_seconds: int | None = column(
+        "median_seconds",
+        "Within how many seconds half of these leads' visits to the stage end, by the estimate of Kaplan and Meier, as "
+        "in `stageDurations`. Null where too many are still there to know, and of stages that win or lose.",
+    )
+
+
+publish(
+    FunnelBy,
+    "What the leads of a funnel are divided by.",
+    OWNER="Who owns them now, or did when they were deleted or merged.",
+    SOURCE="Their source.",
+    MONTH="The month in which they were created, in your organisation's time zone.",
+)
+
+
+@strawberry.type(description="Some of the leads of a funnel: those of one owner, source or month, or of one of each.")
+class FunnelGroup:
+    owner: Member | None = to_one(
+        models.Member, "owner_id", "The owner; null for leads without one, and when not divided by OWNER."
+    )
+    source: str | None = column("source", "The source; null for leads without one, and when not divided by SOURCE.")
+    month: str | None = column("month", "The month, such as `2026-11`; null when not divided by MONTH.")
+    leads: int = column("leads", "How many leads they are.")
+    stages: list[FunnelStage] = read(
+        funnel.stages_of, "The stages of the pipeline as they are today, in order, for these leads.", rows=8
+    )
 
 
 @strawberry.type(
     description="How far the leads got that were created on some days and have been in a pipeline, wherever they are "
-    "now. Leads that were deleted, or merged into others, since are not among them."
+    "now. Leads that were deleted, or merged into others, since are among them: they are decided, and count for the "
+    "stages in which they were."
 )
 class Funnel:
     leads: int = read(funnel.leads, "How many leads they are.")
     stages: list[FunnelStage] = read(funnel.stages, "The stages of the pipeline as they are today, in order.", rows=8)
+    groups: list[FunnelGroup] = read(
+        funnel.groups,
+        "The same, divided by `groupBy`, each lead in one group; none without it. More than 1,000 groups are an error.",
+        rows=50,
+    )

@@ -11,8 +11,8 @@ UNKNOWN = "Null when too many are still there to know."
 
 @strawberry.type(
     description="How long leads stay in a stage. Those that are still there count as staying at least so long, by the "
-    "estimate of Kaplan and Meier: leaving them out would show times that are too short. A visit ends when the lead "
-    "enters another stage or is closed."
+    "estimate of Kaplan and Meier: leaving them out would show times that are too short. So do those that were deleted "
+    "there, or merged into others. A visit ends when the lead enters another stage or is closed."
 )
 class StageDuration:
     stage: Stage = to_one(models.Stage, "stage_id", "The stage.")
@@ -21,3 +21,4 @@ class StageDuration:
     p90: int | None = column("p90", f"Within how many seconds 90 % of the visits end. {UNKNOWN}")
     finished: int = column("finished", "How many visits have ended.")
     ongoing: int = column("ongoing", "How many leads are still there.")
+    removed: int = column("removed", "How many were deleted there, or merged into others.")

@@ -17,9 +17,10 @@ publish(
     REOPENED="From a stage that wins or loses back to one in which deals are in progress.",
     WON="To a stage that wins.",
     LOST="To a stage that loses.",
-    DISQUALIFIED="Disqualified in its stage, and still closed there.",
+    DISQUALIFIED="Disqualified in its stage, and closed there until now or until it was deleted or merged.",
     CONVERTED="Converted into an opportunity in its stage.",
     WENT_OUT="Out of the pipeline, to another one.",
+    REMOVED="Deleted, or merged into another lead, unless it had been disqualified in its stage before.",
 )
 
 
@@ -31,7 +32,7 @@ class StageFlow:
     to_stage: Stage | None = to_one(
         models.Stage,
         "to_stage_id",
-        "The stage they entered; null when they left the pipeline, or were closed in place.",
+        "The stage they entered; null when they left the pipeline, were closed in place, or were removed.",
     )
     kind: StageFlowKind = column("kind", "What it means.")
     count: int = column("count", "How often it happened; a lead that did it twice counts twice.")

@@ -131,6 +131,7 @@ FOLLOWING: Mapping[str, str] = {
     "stage_total": "totals of what stands in stages",
     "lead_span": "what leads were at each number of the log",
     "stage_span": "what stages were at each number of the log",
+    "gone_lead": "what leads were when they were deleted or merged",
     "lead_search": "what leads are searched by",
     "merged_record": "ids of records that were merged",
     "former_key": "what merged records were recognised by",

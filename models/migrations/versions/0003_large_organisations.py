@@ -588,7 +588,24 @@ def upgrade() -> None:
         )
         """
     )
-    for table in ("lead_span", "stage_span"):
+    op.execute(
+        """
+        CREATE TABLE gone_lead (
+            org_id UUID NOT NULL,
+            lead_id UUID NOT NULL,
+            created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            gone_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            pipeline_id UUID NOT NULL,
+            stage_id UUID NOT NULL,
+            owner_id UUID,
+            source TEXT,
+            closed_at TIMESTAMP WITH TIME ZONE,
+            CONSTRAINT gone_lead_pkey PRIMARY KEY (org_id, lead_id)
+        )
+        """
+    )
+    op.execute("CREATE INDEX gone_lead_created_idx ON gone_lead (org_id, created_at, lead_id)")
+    for table in ("lead_span", "stage_span", "gone_lead"):
         op.execute(
             f"ALTER TABLE {table} ADD CONSTRAINT {table}_org_id_fkey FOREIGN KEY(org_id)"
             " REFERENCES organisation (id) ON DELETE CASCADE"

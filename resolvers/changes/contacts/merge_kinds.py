@@ -14,6 +14,7 @@ from models.ended_event_types import MergedType
 from models.event_types import ChangedType, EventType
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
+from resolvers.changes.leads.gone import kept_of
 
 KEEPS = ("external_id",)
 """Fields that are not filled from the other record: they name it in another system."""
@@ -85,7 +86,10 @@ def _count(table: str, column: str) -> Statement:
 
 
 def _end(table: str) -> Statement:
-    """Redirect the loser's id, and the ids that redirect to it, to the winner, and delete the loser."""
+    """Redirect the loser's id, and the ids that redirect to it, to the winner, and delete the loser. Of a lead, what
+    reports on the past count of it is kept."""
+    delete = f"DELETE FROM {table} WHERE org_id = :org_id AND id = :loser_id"
+    ends = f", gone AS ({delete} RETURNING *) {kept_of('gone')}" if table == "lead" else delete
     return Statement(
         text(
             f"""
@@ -94,7 +98,7 @@ def _end(table: str) -> Statement:
             ), named AS (
                 INSERT INTO merged_record (org_id, id, into_id) VALUES (:org_id, :loser_id, :winner_id)
             )
-            DELETE FROM {table} WHERE org_id = :org_id AND id = :loser_id
+            {ends}
             """
         ).bindparams(ORG)
     )

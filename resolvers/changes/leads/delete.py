@@ -16,12 +16,19 @@ from models.rules.refusal import Refusal, Refused
 from models.tables.event import NewEvent
 from resolvers.changes import activities as activity_changes
 from resolvers.changes.leads.fields import FIELDS
+from resolvers.changes.leads.gone import kept_of
 from resolvers.changes.locks import lock_lead
 from resolvers.changes.stage_totals import count
 from resolvers.changes.tasks import fields as task_fields
 from resolvers.changes.tasks.dependencies import release_from
 
-DELETE_LEAD = Statement(text("DELETE FROM lead WHERE org_id = :org_id AND id = :id").bindparams(ORG))
+DELETE_LEAD = Statement(
+    text(
+        f"""
+        WITH gone AS (DELETE FROM lead WHERE org_id = :org_id AND id = :id RETURNING *) {kept_of("gone")}
+        """
+    ).bindparams(ORG)
+)
 """Tasks and activities go with it, by their foreign keys. Its history stays, for reports on the past."""
 
 ACTIVITIES = Statement(

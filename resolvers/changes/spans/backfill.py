@@ -20,6 +20,7 @@ from models.rules.text import spelled
 from models.tables.analytics.spans import LeadSpan, StageSpan
 from models.tables.base import Base
 from resolvers.changes.leads.fields import FIELDS
+from resolvers.changes.spans.gone import keep_gone
 from resolvers.changes.spans.held import CHANGES, LEAD_EVENTS, OF_LEAD, OF_STAGE, STAGE_EVENTS, matters
 from resolvers.changes.spans.undoing import Kinds, Span, lead_spans, stage_spans
 
@@ -199,6 +200,8 @@ async def _span_leads(connection: Connection, org_id: UUID, ids: Sequence[UUID])
     ]
     await CLEAR["lead"].run(connection, org_id=org_id, ids=ids)
     await WRITE_LEADS.run(connection, org_id=org_id, rows=orjson.dumps(rows, default=str).decode())
+    if gone := [id for id in ids if id not in leads]:
+        await keep_gone(connection, org_id, gone)
     return len(leads)
 
 

@@ -3,13 +3,28 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Integer, Select, Text, Uuid, and_, case, cast, func, literal_column, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    case,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
 from engine.publish.provided import Provided
 from engine.read.json_text import Expression, quoted
-from engine.read.rows import rows
+from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.rules.stage_kind import StageKind
+from models.tables.analytics.gone import GoneLead
 from models.tables.lead import Lead, StageChange
 from models.tables.stage import Stage
 from resolvers.reads.analytics.days import Days, days
@@ -29,6 +44,7 @@ class StageFlowKind(StrEnum):
     DISQUALIFIED = "DISQUALIFIED"
     CONVERTED = "CONVERTED"
     WENT_OUT = "WENT_OUT"
+    REMOVED = "REMOVED"
 
 
 NOWHERE: Expression = literal_column("NULL", Uuid())
@@ -47,18 +63,40 @@ def _moves(pipeline_id: Any, during: Days) -> Select[Any]:
     )
 
 
+def _is_working(lead: Any, pipeline_id: Any) -> ColumnElement[bool]:
+    """Whether a lead is in a stage of the pipeline in which deals are in progress."""
+    working = rows(Stage, lead.stage_id).where(lead.pipeline_id == pipeline_id)
+    return working.where(working.entity.kind == quoted(StageKind.OPEN)).select(literal_column("1")).exists()
+
+
+def _left_from(found: Rows, kind: Expression) -> Select[Any]:
+    """Leads that went nowhere from their stage."""
+    columns = (found.entity.stage_id.label("from_stage_id"), NOWHERE.label("to_stage_id"), kind.label("closed"))
+    return found.select(*columns)
+
+
 def _closed_in_place(pipeline_id: Any, during: Days) -> Select[Any]:
     """Each lead that was closed without leaving its stage, and still is."""
     found = rows(Lead)
     lead = found.entity
-    working = rows(Stage, lead.stage_id).where(lead.pipeline_id == pipeline_id)
-    is_working = working.where(working.entity.kind == quoted(StageKind.OPEN)).select(literal_column("1")).exists()
     closed = case(
         (lead.converted_at.is_not(None), quoted(StageFlowKind.CONVERTED)),
         else_=quoted(StageFlowKind.DISQUALIFIED),
     )
-    return found.where(during.include(lead.closed_at), is_working).select(
-        lead.stage_id.label("from_stage_id"), NOWHERE.label("to_stage_id"), closed.label("closed")
+    return _left_from(found.where(during.include(lead.closed_at), _is_working(lead, pipeline_id)), closed)
+
+
+def _gone(pipeline_id: Any, during: Days) -> tuple[Select[Any], Select[Any]]:
+    """Each lead that was closed in place before it was deleted or merged, and each that was then removed from where it
+    stood otherwise. A converted lead never goes."""
+    found = rows(GoneLead)
+    lead = found.entity
+    in_place = and_(lead.closed_at.is_not(None), _is_working(lead, pipeline_id))
+    closed = found.where(in_place, during.include(lead.closed_at))
+    removed = found.where(lead.pipeline_id == pipeline_id, ~in_place, during.include(lead.gone_at))
+    return (
+        _left_from(closed, quoted(StageFlowKind.DISQUALIFIED)),
+        _left_from(removed, quoted(StageFlowKind.REMOVED)),
     )
 
 
@@ -69,7 +107,8 @@ def flow(root: Any, args: Args) -> Provided:
 
 
 def _flow(pipeline_id: Any, during: Days) -> Summed:
-    moved = union_all(_moves(pipeline_id, during), _closed_in_place(pipeline_id, during)).subquery()
+    gone = _gone(pipeline_id, during)
+    moved = union_all(_moves(pipeline_id, during), _closed_in_place(pipeline_id, during), *gone).subquery()
     pair = (moved.c.from_stage_id, moved.c.to_stage_id, moved.c.closed)
     counted = select(*pair, cast(func.count(), Integer).label("count")).group_by(*pair).subquery()
     left, entered = rows(Stage), rows(Stage)

@@ -88,6 +88,31 @@ async def test_changes_go_on_meanwhile(world: World, monkeypatch: pytest.MonkeyP
     }.items()
 
 
+OF_GONE = "SELECT lead_id, pipeline_id, stage_id, owner_id, source, closed_at IS NULL AS was_open FROM gone_lead"
+STEPS = "SELECT id, lead_id, from_stage_id, to_stage_id, to_pipeline_id, actor_id FROM stage_change"
+
+
+async def test_leads_that_went_before_it_was_kept(world: World) -> None:
+    """What reports count of them, and their history, is read from the log."""
+    await world.change("updateLead", {"leadId": world["Ada"], "source": "Fair", "ownerId": world["mia"]})
+    await world.change("moveLead", {"leadId": world["Ada"], "stageId": world["Offer"]})
+    await world.change("disqualifyLead", {"leadId": world["Fay"], "reason": "No budget"})
+    await world.change("updateLead", {"leadId": world["Fay"], "value": "3"})
+    for name in ("Ada", "Fay"):
+        await world.change("deleteLead", {"leadId": world[name]})
+    await world.change("mergeLeads", {"winnerId": world["Bob"], "loserId": world["Cleo"]})
+    before = [sorted(map(str, await world.database.pool.fetch(query))) for query in (OF_GONE, STEPS)]
+    closed = await world.database.pool.fetchval("SELECT closed_at FROM gone_lead WHERE closed_at IS NOT NULL")
+    assert len(before[0]) == 3
+    await world.sql("DELETE FROM stage_change WHERE lead_id IN (SELECT lead_id FROM gone_lead)")
+    await world.sql("DELETE FROM gone_lead")
+    await forgotten(world)
+    await filled(world)
+    assert [sorted(map(str, await world.database.pool.fetch(query))) for query in (OF_GONE, STEPS)] == before
+    again = await world.database.pool.fetchval("SELECT closed_at FROM gone_lead WHERE closed_at IS NOT NULL")
+    assert abs((again - closed).total_seconds()) < 1
+
+
 async def test_where_the_log_is_not_kept(world: World) -> None:
     """Where events were deleted with their age, spans hold from those on that are left."""
     await forgotten(world)

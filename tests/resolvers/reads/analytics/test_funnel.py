@@ -18,9 +18,10 @@ from tests.support.lives import live
 from tests.support.world import World
 
 FUNNEL = """
-query ($id: ID!, $cohort: DateRange!, $counting: FunnelCounting) {
-  funnel(pipelineId: $id, cohort: $cohort, counting: $counting) { leads
-    stages { stage { id } reached undecided decided rate interval { low high } } } }
+query ($id: ID!, $cohort: DateRange!, $counting: FunnelCounting, $by: [FunnelBy!]) {
+  funnel(pipelineId: $id, cohort: $cohort, counting: $counting, groupBy: $by) { leads stages { ...counted }
+    groups { owner { id } source month leads stages { ...counted } } } }
+fragment counted on FunnelStage { stage { id } reached undecided decided rate interval { low high } }
 """
 
 ZONE = ZoneInfo("Pacific/Auckland")
@@ -45,13 +46,17 @@ async def lived(world: World, draw: random.Random, monkeypatch: pytest.MonkeyPat
     await live(world, draw, 90)
     for row in await world.database.pool.fetch("SELECT id FROM lead WHERE org_id = $1 ORDER BY id", org_id):
         created = datetime(2030, 3, draw.randrange(1, 29), draw.randrange(24), tzinfo=ZONE)
-        await world.sql("UPDATE lead SET created_at = $2 WHERE id = $1", row["id"], created)
+        source = draw.choice(["Fair", "Web", None])
+        await world.sql("UPDATE lead SET created_at = $2, source = $3 WHERE id = $1", row["id"], created, source)
+    for row in await world.database.pool.fetch("SELECT lead_id FROM gone_lead ORDER BY lead_id"):
+        created = datetime(2030, draw.choice([3, 4]), draw.randrange(1, 29), draw.randrange(24), tzinfo=ZONE)
+        await world.sql("UPDATE gone_lead SET created_at = $2 WHERE lead_id = $1", row["lead_id"], created)
 
 
-async def stored(world: World, table: str) -> list[Mapping[str, Any]]:
+async def stored(world: World, table: str, key: str = "id") -> list[Mapping[str, Any]]:
     """The rows of a table, of one organisation."""
     found = await world.database.pool.fetch(
-        f"SELECT * FROM {table} WHERE org_id = $1 ORDER BY id", organisation_id(world.organisation)
+        f"SELECT * FROM {table} WHERE org_id = $1 ORDER BY {key}", organisation_id(world.organisation)
     )
     return [dict(row) for row in found]
 
@@ -76,24 +81,52 @@ def counts(stages: list[Any], steps: list[Any], pipeline: Any, counting: str) ->
     return found
 
 
-async def expected(world: World, pipeline: str, first: str, last: str, counting: str) -> Any:
+def groups_of(lead: Mapping[str, Any], by: list[str]) -> tuple[Any, ...]:
+    """The owner, source and month of a lead, as far as leads are divided by them."""
+    owner = None if lead["owner_id"] is None else {"id": public_id("member", lead["owner_id"])}
+    month = f"{lead['created_at'].astimezone(ZONE):%Y-%m}"
+    whole = {"OWNER": owner, "SOURCE": lead["source"], "MONTH": month}
+    return tuple(whole[name] if name in by else None for name in whole)
+
+
+async def expected(world: World, pipeline: str, first: str, last: str, counting: str, by: list[str]) -> Any:
     """The funnel, counted lead by lead."""
     pipeline_id = parse_id("pipeline", pipeline)
     stages = [one for one in await stored(world, "stage") if one["pipeline_id"] == pipeline_id]
     stages = sorted((one for one in stages if one["deleted_at"] is None), key=lambda one: one["position"])
     steps = await stored(world, "stage_change")
     days = (date.fromisoformat(first), date.fromisoformat(last))
-    cohort: dict[Any, tuple[bool, set[Any]]] = {}
-    for lead in await stored(world, "lead"):
+    cohorts: list[tuple[tuple[Any, ...], tuple[bool, set[Any]]]] = []
+    gone = [{**lead, "id": lead["lead_id"]} for lead in await stored(world, "gone_lead", "lead_id")]
+    for lead in [*await stored(world, "lead"), *gone]:
         mine = [step for step in steps if step["lead_id"] == lead["id"]]
         created = lead["created_at"].astimezone(ZONE).date()
         if days[0] <= created <= days[1] and pipeline_id in {step["to_pipeline_id"] for step in mine}:
-            is_open = lead["closed_at"] is None and lead["pipeline_id"] == pipeline_id
-            cohort[lead["id"]] = (is_open, counts(stages, mine, pipeline_id, counting))
+            is_open = lead["closed_at"] is None and lead["pipeline_id"] == pipeline_id and "gone_at" not in lead
+            cohorts.append((groups_of(lead, by), (is_open, counts(stages, mine, pipeline_id, counting))))
+    keys = [key for nth, (key, _) in enumerate(cohorts) if key not in [other for other, _ in cohorts[:nth]]]
+    groups = [
+        {
+            **dict(zip(("owner", "source", "month"), key, strict=True)),
+            **whole(stages, [lead for other, lead in cohorts if other == key]),
+        }
+        for key in keys
+    ]
+    shown = {**whole(stages, [lead for _, lead in cohorts]), "groups": groups if by else []}
+    return in_order(shown)
+
+
+def in_order(funnel: Any) -> Any:
+    """A funnel with its groups in one order."""
+    return {**funnel, "groups": sorted(funnel["groups"], key=str)}
+
+
+def whole(stages: list[Any], cohort: list[tuple[bool, set[Any]]]) -> dict[str, Any]:
+    """What is said of some leads, each of which is open or not, and counts for some stages."""
     shown = []
     for stage in stages:
-        reached = sum(stage["id"] in been for _, been in cohort.values())
-        undecided = sum(is_open and stage["id"] not in been for is_open, been in cohort.values())
+        reached = sum(stage["id"] in been for _, been in cohort)
+        undecided = sum(is_open and stage["id"] not in been for is_open, been in cohort)
         decided = len(cohort) - undecided
         rate = percent(Decimal(reached) / decided) if decided else None
         part = {"reached": reached, "undecided": undecided, "decided": decided, "rate": rate}
@@ -106,20 +139,25 @@ async def test_every_lead_is_counted_once(world: World, seed: int, monkeypatch: 
     """After random lives, in each way of counting and for any days: what plain Python counts, lead by lead."""
     draw = random.Random(seed)
     await lived(world, draw, monkeypatch)
-    undecided = partly = 0
+    undecided = partly = divided = 0
     for pipeline in ("Sales", "Sales", "Renewals", "Empty"):
         for counting in ("REACHED", "ENTERED", "DIRECT"):
             first, last = sorted(f"2030-03-{draw.randrange(1, 29):02}" for _ in range(2))
             for cohort in ({"from": first, "to": last}, EVER):
-                given = {"id": world[pipeline], "cohort": cohort, "counting": counting}
-                found = (await world.ask(FUNNEL, given))["funnel"]
-                assert found == await expected(world, world[pipeline], cohort["from"], cohort["to"], counting)
+                by = draw.sample(["OWNER", "SOURCE", "MONTH"], draw.randrange(4))
+                given = {"id": world[pipeline], "cohort": cohort, "counting": counting, "by": by}
+                found = in_order((await world.ask(FUNNEL, given))["funnel"])
+                assert found == await expected(world, world[pipeline], cohort["from"], cohort["to"], counting, by)
+                assert sum(group["leads"] for group in found["groups"]) == (found["leads"] if by else 0)
+                divided += len(found["groups"]) > 1
                 for stage in found["stages"]:
                     assert stage["undecided"] + stage["decided"] == found["leads"]
                     undecided += stage["undecided"] > 0
                     partly += 0 < stage["reached"] < stage["decided"]
     assert undecided > 5
     assert partly > 5
+    assert divided > 0
+    assert await stored(world, "gone_lead", "lead_id")
 
 
 async def reached(world: World, counting: str | None = None) -> dict[str, tuple[int, int, str | None]]:

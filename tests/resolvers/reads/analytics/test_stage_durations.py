@@ -10,19 +10,19 @@ import pytest
 
 from engine.errors import RequestError
 from models import organisation_id
-from models.rules.ids import parse_id
+from models.rules.ids import parse_id, public_id
 from models.tables.base import utc_now
 from tests.support.world import World
 
 DURATIONS = """
 query ($id: ID!, $in: DateRange) { stageDurations(pipelineId: $id, in: $in) {
-    stage { name } p50 p75 p90 finished ongoing } }
+    stage { name } p50 p75 p90 finished ongoing removed } }
 """
 
 HOUR = timedelta(hours=1)
 
-Visit = tuple[str, datetime, int, bool]
-"""A stage, when a lead entered it, how many seconds it stayed, and whether it has left."""
+Visit = tuple[str, datetime, int, str]
+"""A stage, when a lead entered it, how many seconds it stayed, and how the visit is counted."""
 
 
 async def rows(world: World, table: str, order: str) -> list[Any]:
@@ -51,12 +51,17 @@ async def lived(world: World, draw: random.Random) -> None:
         for id in steps[lead["id"]]:
             await world.sql("UPDATE stage_change SET occurred_at = $2 WHERE id = $1", id, at)
             at -= draw.randrange(1, 30) * HOUR
+        if draw.random() < 0.3:
+            await world.change("deleteLead", {"leadId": public_id("lead", lead["id"])})
+    await world.sql("UPDATE gone_lead SET gone_at = $1", utc_now() - timedelta(minutes=5))
 
 
 async def visits(world: World) -> list[Visit]:
     """The visits to open stages, read from the history of each lead."""
     stages = {row["id"]: row for row in await rows(world, "stage", "id")}
     closed = {row["id"]: row["closed_at"] for row in await rows(world, "lead", "id")}
+    gone = {row["lead_id"]: row for row in await rows(world, "gone_lead", "lead_id")}
+    closed |= {id: row["closed_at"] for id, row in gone.items()}
     found: list[Visit] = []
     following: dict[Any, datetime] = {}
     for step in await rows(world, "stage_change", "occurred_at DESC, id DESC"):
@@ -66,17 +71,19 @@ async def visits(world: World) -> list[Visit]:
         if is_last:
             ended = closed[step["lead_id"]]
         if stage["kind"] == "OPEN" and not (is_last and ended is not None and ended <= entered):
-            seconds = ((ended or utc_now()) - entered).total_seconds()
-            found.append((stage["name"], entered, int(seconds), ended is not None))
+            until = gone[step["lead_id"]]["gone_at"] if step["lead_id"] in gone else utc_now()
+            seconds = ((ended or until) - entered).total_seconds()
+            how = "finished" if ended else "removed" if step["lead_id"] in gone else "ongoing"
+            found.append((stage["name"], entered, int(seconds), how))
     return found
 
 
 def within(visits: list[Visit], percent: int) -> int | None:
     """The first duration at which so many percent have left, by the product-limit estimate."""
     survival = Fraction(1)
-    for seconds in sorted({seconds for _, _, seconds, ended in visits if ended}):
+    for seconds in sorted({seconds for _, _, seconds, how in visits if how == "finished"}):
         at_risk = sum(stayed >= seconds for _, _, stayed, _ in visits)
-        survival *= 1 - Fraction(sum(ended and stayed == seconds for _, _, stayed, ended in visits), at_risk)
+        survival *= 1 - Fraction(sum(how == "finished" and stayed == seconds for _, _, stayed, how in visits), at_risk)
         if survival <= 1 - Fraction(percent, 100):
             return seconds
     return None
@@ -85,9 +92,9 @@ def within(visits: list[Visit], percent: int) -> int | None:
 def expected(name: str, visits: list[Visit]) -> dict[str, Any]:
     """What is said of a stage."""
     mine = [visit for visit in visits if visit[0] == name]
-    finished = sum(ended for *_, ended in mine)
+    counts = {name: sum(how == name for *_, how in mine) for name in ("finished", "ongoing", "removed")}
     percents = {f"p{percent}": within(mine, percent) for percent in (50, 75, 90)}
-    return {"stage": {"name": name}, **percents, "finished": finished, "ongoing": len(mine) - finished}
+    return {"stage": {"name": name}, **percents, **counts}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -128,18 +135,18 @@ async def durations(world: World, *visits: tuple[int, bool]) -> dict[str, Any]:
 async def test_a_half_is_a_half(world: World) -> None:
     """Three quarters of two thirds are a half, however they are multiplied; a lead that is there for longer counts."""
     shown = await durations(world, (1, True), (2, True), (9, False), (9, False))
-    assert shown == {"p50": 7200, "p75": None, "p90": None, "finished": 2, "ongoing": 2}
+    assert shown == {"p50": 7200, "p75": None, "p90": None, "finished": 2, "ongoing": 2, "removed": 0}
 
 
 async def test_who_is_there_for_a_short_time_says_little(world: World) -> None:
     """Those who came just now were not there when the others left: half of those who were had left after an hour."""
     shown = await durations(world, (1, True), (3, True), (0, False), (0, False))
-    assert shown == {"p50": 3600, "p75": 10800, "p90": 10800, "finished": 2, "ongoing": 2}
+    assert shown == {"p50": 3600, "p75": 10800, "p90": 10800, "finished": 2, "ongoing": 2, "removed": 0}
 
 
 async def test_nothing_is_known_of_no_visits(world: World) -> None:
     """No percentile."""
-    assert await durations(world) == {"p50": None, "p75": None, "p90": None, "finished": 0, "ongoing": 0}
+    assert await durations(world) == {"p50": None, "p75": None, "p90": None, "finished": 0, "ongoing": 0, "removed": 0}
 
 
 async def test_what_is_wrong_is_refused(world: World, strangers: World) -> None:

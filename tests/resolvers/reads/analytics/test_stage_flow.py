@@ -25,7 +25,7 @@ ZONE = ZoneInfo("Pacific/Auckland")
 
 OF_STAGES = (
     *("createLead", "moveLead", "disqualifyLead", "reopenLead", "qualifyLead", "convertLead"),
-    *("mergeLeads", "updateStage", "deleteStage", "addStage"),
+    *("mergeLeads", "deleteLead", "updateStage", "deleteStage", "addStage"),
 )
 
 Flow = Counter[tuple[str | None, str | None, str]]
@@ -49,6 +49,12 @@ async def lived(world: World, draw: random.Random, monkeypatch: pytest.MonkeyPat
         for row in await world.database.pool.fetch(f"SELECT id FROM {table} WHERE {condition} ORDER BY id", org_id):
             at = datetime(2030, 3, draw.randrange(1, 29), draw.randrange(24), tzinfo=ZONE)
             await world.sql(f"UPDATE {table} SET {column} = $2 WHERE id = $1", row["id"], at)
+    for row in await world.database.pool.fetch("SELECT lead_id FROM gone_lead ORDER BY lead_id"):
+        closed, gone = (datetime(2030, 3, draw.randrange(1, 29), draw.randrange(24), tzinfo=ZONE) for _ in range(2))
+        await world.sql(
+            "UPDATE gone_lead SET gone_at = $2, closed_at = CASE WHEN closed_at IS NOT NULL THEN $3::timestamptz END"
+            " WHERE lead_id = $1", row["lead_id"], gone, closed
+        )  # fmt: skip
 
 
 def kind_of(was: Any, now: Any) -> str:
@@ -67,7 +73,7 @@ def kind_of(was: Any, now: Any) -> str:
 async def expected(world: World, pipeline: str, days: tuple[str, str]) -> Flow:
     """The flow, counted step by step."""
     org_id, found = organisation_id(world.organisation), {}
-    for table in ("stage", "stage_change", "lead"):
+    for table in ("stage", "stage_change", "lead", "gone_lead"):
         found[table] = await world.database.pool.fetch(f"SELECT * FROM {table} WHERE org_id = $1", org_id)
     first, last = map(date.fromisoformat, days)
     own = {row["id"]: row for row in found["stage"] if row["pipeline_id"] == parse_id("pipeline", pipeline)}
@@ -84,6 +90,12 @@ async def expected(world: World, pipeline: str, days: tuple[str, str]) -> Flow:
         if first <= lead["closed_at"].astimezone(ZONE).date() <= last:
             kind = "CONVERTED" if lead["converted_at"] else "DISQUALIFIED"
             counted[(public_id("stage", stage["id"]), None, kind)] += 1
+    for lead in found["gone_lead"]:
+        if (stage := own.get(lead["stage_id"])) is None:
+            continue
+        in_place = lead["closed_at"] is not None and stage["kind"] == "OPEN"
+        if first <= lead["closed_at" if in_place else "gone_at"].astimezone(ZONE).date() <= last:
+            counted[(public_id("stage", stage["id"]), None, "DISQUALIFIED" if in_place else "REMOVED")] += 1
     return counted
 
 
@@ -111,6 +123,7 @@ async def test_every_step_is_counted_once(world: World, seed: int, monkeypatch: 
             assert found == await expected(world, world[pipeline], days)
             kinds |= {kind for _, _, kind in found}
     assert len(kinds) > 4
+    assert "REMOVED" in kinds
 
 
 async def test_forward_backward_and_out(world: World) -> None:
