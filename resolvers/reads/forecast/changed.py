@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, case, cast, column, func, literal_column, or_, select
 from sqlalchemy.dialects import postgresql
 
+from engine.publish.provided import Provided
 from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
@@ -128,7 +129,8 @@ def groups(event: ForecastEvent, args: Args) -> Expression:
     return event.touched()
 
 
-def changed_rows(event: ForecastEvent, args: Args) -> Rows:
-    """The rows of these groups now; or all."""
+def changed_rows(event: ForecastEvent, args: Args) -> Provided:
+    """The rows of these groups now; or all. Null where the forecast is about too much."""
     found = event.forecast.rows()
-    return found.where(or_(event.is_of_all, found.entity.group == func.any(event.touched())))
+    touched = found.where(or_(event.is_of_all, found.entity.group == func.any(event.touched())))
+    return Provided(touched, event.forecast.too_many())

@@ -13,6 +13,7 @@ import pytest
 from engine.caller import Caller
 from engine.engine import Engine
 from models import Role
+from resolvers.reads.forecast import forecast as forecast_reads
 from tests.support.recipes import pool
 from tests.support.world import World
 
@@ -41,11 +42,13 @@ def keyed(rows: list[Any]) -> dict[tuple[str, str], Any]:
     return {(row["group"], row["currency"]): row for row in rows}
 
 
-async def read(engine: Engine, world: World, given: Mapping[str, Any], until: str) -> list[Any]:
+async def read(
+    engine: Engine, world: World, given: Mapping[str, Any], until: str, document: str = CHANGED
+) -> list[Any]:
     """The changes after a cursor, up to another one."""
     caller = Caller(world.organisation, "tester", Role.VIEWER)
     found = []
-    async with aclosing(engine.subscribe(engine.documents.prepare(CHANGED), dict(given), caller)) as stream:
+    async with aclosing(engine.subscribe(engine.documents.prepare(document), dict(given), caller)) as stream:
         async for frame in stream:
             body = orjson.loads(frame.body)
             assert "errors" not in body, body
@@ -142,3 +145,21 @@ async def test_what_touches_no_forecast_is_no_change(world: World, engine: Engin
     async with asyncio.timeout(60):
         [event] = await read(engine, world, given, made["cursor"])
     assert (event["everything"], event["groups"], event["rows"]) == (False, [world["rita"]], [])
+
+
+async def test_more_groups_than_a_forecast_may_have(
+    engine: Engine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `forecast` refuses them, an event says that something has changed, and has no rows. The name of the
+    operation is its own, so that it is compiled anew."""
+    after = (await world.ask("{ cursor }"))["cursor"]
+    monkeypatch.setattr(forecast_reads, "MOST_GROUPS", 1)
+    for name, owner in (("Ada", "mia"), ("Bob", "rita")):
+        given = {"leadId": world[name], "expectedCloseDate": "2031-01-31", "ownerId": world[owner]}
+        until = (await world.change("updateLead", given, "cursor"))["cursor"]
+    for by, shown in ((["OWNER"], None), (["PIPELINE"], {"EUR", "USD"})):
+        async with asyncio.timeout(60):
+            given = {"period": "2031-01", "by": by, "after": after}
+            *_, event = await read(engine, world, given, until, CHANGED.replace("subscription", "subscription limited"))
+        found = event["rows"]
+        assert (None if found is None else {row["currency"] for row in found}) == shown
