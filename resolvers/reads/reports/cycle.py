@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import CTE, BigInteger, Double, Integer, case, cast, func, literal_column, select, union_all
 
 from engine.read.json_text import Expression, quoted
-from resolvers.reads.analytics.stage_durations import CLOSE
+from resolvers.reads.analytics.visits import CLOSE
 
 ZERO: Expression = literal_column("0", Integer())
 ONE: Expression = literal_column("1", Integer())
