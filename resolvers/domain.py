@@ -7,6 +7,7 @@ from resolvers.changes.organisation.access import find_restricted
 from resolvers.changes.organisation.membership import expect_member, sign_in
 from resolvers.changes.pruned_events import PRUNE
 from resolvers.changes.runs import WORK, run_ended
+from resolvers.changes.scoring.rescoring import RESCORED
 from resolvers.changes.settle import settle
 from resolvers.changes.spans.beside import beside
 from resolvers.changes.tasks.day_reminders import DAY_REMINDER_TIMES
@@ -27,7 +28,7 @@ CRM = Domain(
     settle=settle,
     beside=beside,
     work=WORK,
-    by_time=(OVERDUE, REMINDERS, DAY_REMINDER_TIMES, DAY_REMINDERS, ROTTEN),
+    by_time=(OVERDUE, REMINDERS, DAY_REMINDER_TIMES, DAY_REMINDERS, ROTTEN, RESCORED),
     run_ended=run_ended,
     consumers=(NOTIFICATIONS, SCORES),
     news=NEWS,

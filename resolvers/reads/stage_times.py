@@ -125,3 +125,16 @@ def rotten_since(lead: Any, args: Args) -> Expression:
 def is_rotten(lead: Any, args: Args) -> Expression:
     """Whether the lead is rotting."""
     return rotten_since(lead, args).is_not(None)
+
+
+def rots_next(lead: Any) -> Expression:
+    """When an open lead starts to rot if nothing is changed: after its days and its planned tasks. Null if it is
+    rotting, or never does."""
+    planned = rows(Task)
+    task = planned.entity
+    here = planned.where(task.lead_id == lead.id, task.status == OPEN, task.deadline >= NOW)
+    until = here.value(lambda row: func.max(row.deadline)) + literal_column("interval '1 microsecond'", Interval())
+    stage = rows(Stage, lead.stage_id)
+    at = stage.value(lambda row: case((row.kind == quoted(StageKind.OPEN), _rots_at(lead, row))))
+    starts = func.greatest(at, until, type_=INSTANT)
+    return case((starts > NOW, starts))

@@ -30,7 +30,7 @@ class BackgroundSettings(MailSettings):
     overdue_interval: float = Field(
         15.0,
         ge=0,
-        description="Seconds between checks for overdue tasks, reminders and leads that go stale. 0: another server"
+        description="Seconds between checks for overdue tasks, reminders, stale leads and scores. 0: another server"
         " checks.",
     )
     run_interval: float = Field(

@@ -33,6 +33,7 @@ from server.process.importing import import_command
 from server.process.listing_runs import runs_command
 from server.process.postgres import embedded
 from server.process.runtime import DEMO_ORGANISATION, make_token, open_database
+from server.process.scores_command import scores_command
 from server.process.serving import serve_app, serve_as_worker
 from server.settings import PREFIX, Settings, WrongSettings
 
@@ -191,6 +192,7 @@ def demo() -> None:
 
 app.command("import")(import_command)
 app.command("runs")(runs_command)
+app.command("scores")(scores_command)
 
 
 @app.command()

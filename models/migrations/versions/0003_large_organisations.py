@@ -709,10 +709,12 @@ def upgrade() -> None:
             band TEXT,
             pinned BOOLEAN DEFAULT false NOT NULL,
             scored_at TIMESTAMP WITH TIME ZONE NOT NULL,
+            rescore_at TIMESTAMP WITH TIME ZONE,
             CONSTRAINT lead_score_pkey PRIMARY KEY (org_id, lead_id)
         )
         """
     )
+    op.execute("CREATE INDEX lead_score_rescore_idx ON lead_score (rescore_at, org_id) WHERE rescore_at IS NOT NULL")
     op.execute(
         "ALTER TABLE scoring_model ADD CONSTRAINT scoring_model_org_id_fkey FOREIGN KEY(org_id)"
         " REFERENCES organisation (id) ON DELETE CASCADE"

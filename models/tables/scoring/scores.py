@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, text
+from sqlalchemy import ARRAY, Index, Integer, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,11 +37,15 @@ class LeadScore(Base):
 
     `lead.score` is what is shown, sorted and filtered by: the total, unless it is `pinned`, which means that somebody
     set it by hand; `score` is what was shown when `band` was last decided. A lead with a score and without such a row
-    has one that was set by hand. A table of its own, so that most changes of leads do not write it.
+    has one that was set by hand. `rescore_at` is when the passing of time may give it other points: at the earliest,
+    and null if it never does. A table of its own, so that most changes of leads do not write it.
     """
 
     __tablename__ = "lead_score"
-    __table_args__ = (refers("lead", "lead_id", ondelete="CASCADE"),)
+    __table_args__ = (
+        refers("lead", "lead_id", ondelete="CASCADE"),
+        Index("lead_score_rescore_idx", "rescore_at", "org_id", postgresql_where=text("rescore_at IS NOT NULL")),
+    )
 
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     lead_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -53,3 +57,4 @@ class LeadScore(Base):
     band: Mapped[str | None]
     pinned: Mapped[bool] = mapped_column(server_default=text("false"))
     scored_at: Mapped[datetime]
+    rescore_at: Mapped[datetime | None]

@@ -1,8 +1,9 @@
 """The statement that scores leads: it is made from the rules of a pipeline, and writes only what differs.
 
-raw      the points that each rule gives to each lead
+raw      the points that each rule gives to each lead, and when the passing of time may change one of them
 limited  the points of each group, within its limits
-scored   the sum, within the limits of a score; whether the score is pinned; and the band
+scored   the sum, within the limits of a score
+judged   whether the score is pinned, and the band; beside what is kept
 changed  the leads whose stored score is another one
 
 Neither the version of a lead nor when it was updated changes with its score, and no event of the lead is written.
@@ -16,9 +17,7 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     ARRAY,
-    Date,
     Integer,
-    Numeric,
     Text,
     Uuid,
     and_,
@@ -33,25 +32,24 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array, insert
 
 from engine.change.records import IDS, expect_columns
-from engine.read.json_text import Expression, among
+from engine.read.json_text import Expression
 from engine.read.rows import ORG, rows
 from models.database import Statement
-from models.tables.activity import Activity
 from models.tables.lead import Lead
 from models.tables.scoring.scores import LeadScore
+from resolvers.changes.scoring.activities import active, fades
 from resolvers.changes.scoring.limits import HIGHEST, LOWEST
 from resolvers.changes.scoring.points import Rule
+from resolvers.conditions.flips import INSTANT, flips
 from resolvers.conditions.sql import compiled
 from resolvers.conditions.stored import stored
-from resolvers.reads.periods.calendar import own_calendar
-
-DIGITS = "6"
-"""Digits after the point that an activity counts with, once it counts less than a whole one. Rounded before they are
-added, so that the order in which they are read makes no difference."""
 
 PIPELINE_ID = bindparam("pipeline_id", type_=Uuid())
 
-KEPT = ("org_id", "lead_id", "pipeline_id", "model_version", "total", "score", "parts", "band", "pinned", "scored_at")
+KEPT = (
+    *("org_id", "lead_id", "pipeline_id", "model_version", "total", "score", "parts", "band", "pinned", "rescore_at"),
+    "scored_at",
+)
 
 expect_columns(LeadScore, KEPT)
 
@@ -65,10 +63,11 @@ class Scoring:
 
 
 @lru_cache(maxsize=200)
-def scoring(groups: str, bands: str) -> Scoring:
+def scoring(groups: str, bands: str, only_compare: bool = False) -> Scoring:
     """The statement for rules, as their JSON. It takes the `ids` of open leads of the pipeline, which must be locked,
     `pipeline_id` and `version`. It returns the lead, what its score was and is, when its band was last decided what the
-    score and the band were, and the band now, for each lead that it writes."""
+    score and the band were, and the band now, for each lead that it writes; or would write, if it is only to compare.
+    """
     values: dict[str, Any] = {}
 
     def register(get: Any, _use: object = None) -> str:
@@ -76,7 +75,8 @@ def scoring(groups: str, bands: str) -> Scoring:
         values[name] = get({})
         return name
 
-    statement = Statement(_Built(orjson.loads(groups), orjson.loads(bands), register).construct())
+    built = _Built(orjson.loads(groups), orjson.loads(bands), register)
+    statement = Statement(built.compared() if only_compare else built.written())
     _ = statement.sql  # compiled here, in the thread that this runs in
     return Scoring(statement, values)
 
@@ -89,7 +89,12 @@ class _Built:
         self.bands = bands
         self.register = register
 
-    def construct(self) -> Any:
+    def compared(self) -> Any:
+        """The statement that only compares."""
+        return select(*self._shown(self._changed()))
+
+    def written(self) -> Any:
+        """The statement that also writes what differs."""
         changed = self._changed()
         written = (
             update(Lead.__table__)  # type: ignore[arg-type]
@@ -98,26 +103,29 @@ class _Built:
             .returning(Lead.id)
             .cte("written")
         )
-        into = insert(LeadScore.__table__)  # type: ignore[arg-type]
-        values: list[Any] = [ORG, *(changed.c[name] for name in KEPT[1:-1]), func.statement_timestamp()]
-        kept = into.from_select(KEPT, select(*values).select_from(changed))
-        kept = kept.on_conflict_do_update(
-            index_elements=["org_id", "lead_id"], set_={name: kept.excluded[name] for name in KEPT[2:]}
-        )
-        shown = (
-            changed.c.lead_id,
-            changed.c.given,
-            changed.c.score,
-            changed.c.old_score,
-            changed.c.was,
-            changed.c.band,
-        )
-        return select(*shown).add_cte(written, kept.returning(LeadScore.lead_id).cte("kept"))
+        values: list[Any] = [ORG, *(changed.c[name] for name in KEPT[1:-1])]
+        scored_at = case((changed.c.is_new, func.statement_timestamp()), else_=changed.c.old_scored_at)
+        # In one order, so that two that write the same rows do not wait for each other.
+        given = select(*values, scored_at).select_from(changed).order_by(changed.c.lead_id)
+        kept = insert(LeadScore.__table__).from_select(KEPT, given)  # type: ignore[arg-type]
+        wanted: dict[str, Any] = {name: kept.excluded[name] for name in KEPT[2:]}
+        # What was marked meanwhile has changed in a way that this statement does not see: it is scored again.
+        marked = LeadScore.rescore_at.between(func.statement_timestamp(), func.clock_timestamp())
+        wanted["rescore_at"] = case((marked, LeadScore.rescore_at), else_=wanted["rescore_at"])
+        kept = kept.on_conflict_do_update(index_elements=["org_id", "lead_id"], set_=wanted)
+        return select(*self._shown(changed)).add_cte(written, kept.returning(LeadScore.lead_id).cte("kept"))
+
+    @staticmethod
+    def _shown(changed: Any) -> list[Any]:
+        return [changed.c[name] for name in ("lead_id", "given", "score", "old_score", "was", "band")]
 
     def _changed(self) -> Any:
         scored = self._scored()
         held = rows(LeadScore)
-        names = ("lead_id", "pinned", "band", "score", "model_version", "pipeline_id", "parts")
+        names = (
+            *("lead_id", "pinned", "band", "score", "model_version", "pipeline_id", "parts", "rescore_at"),
+            "scored_at",
+        )
         before = held.select(*(getattr(held.entity, name) for name in names)).subquery("held")
         pinned = func.coalesce(before.c.pinned, scored.c.given.is_not(None))
         shown = case((pinned, scored.c.given), else_=scored.c.total)
@@ -136,6 +144,9 @@ class _Built:
                 before.c.parts.label("old_parts"),
                 before.c.pinned.label("old_pinned"),
                 before.c.score.label("old_score"),
+                before.c.scored_at.label("old_scored_at"),
+                before.c.rescore_at.label("old_rescore_at"),
+                scored.c.rescore_at,
             )
             .select_from(scored.outerjoin(before, before.c.lead_id == scored.c.lead_id))
             .cte("judged")
@@ -144,16 +155,17 @@ class _Built:
             bindparam("pipeline_id", type_=Lead.pipeline_id.type),
             bindparam("version", type_=Integer()),
         )
-        differs = func.row(
+        was = func.row(
             judged.c.old_pipeline, judged.c.old_version, judged.c.old_parts, judged.c.old_pinned, judged.c.was,
             judged.c.given, judged.c.old_score,
-        ).is_distinct_from(
-            func.row(
-                pipeline_id, version, judged.c.parts, judged.c.pinned, judged.c.band, judged.c.score, judged.c.score
-            )
         )  # fmt: skip
-        shown_columns = (judged, pipeline_id.label("pipeline_id"), version.label("model_version"))
-        return select(*shown_columns).where(differs).cte("changed")
+        now = func.row(
+            pipeline_id, version, judged.c.parts, judged.c.pinned, judged.c.band, judged.c.score, judged.c.score
+        )
+        is_new = was.is_distinct_from(now)
+        later = judged.c.old_rescore_at.is_distinct_from(judged.c.rescore_at)
+        places = (pipeline_id.label("pipeline_id"), version.label("model_version"))
+        return select(judged, *places, is_new.label("is_new")).where(is_new | later).cte("changed")
 
     def _scored(self) -> Any:
         raw = self._raw()
@@ -177,6 +189,7 @@ class _Built:
             limited.c.given,
             literal_column(clamped, Integer()).label("total"),
             array(parts).label("parts"),
+            limited.c.rescore_at,
         ).cte("scored")
 
     def _raw(self) -> Any:
@@ -192,16 +205,24 @@ class _Built:
             lead.pipeline_id == PIPELINE_ID,
             lead.closed_at.is_(None),
         )
-        chosen = open_ones.select(lead.id.label("lead_id"), lead.score.label("given"), *points)
+        at = [flip for group in self.groups for rule in group["rules"] for flip in self._flips(rule, lead)]
+        earliest: Any = cast(func.least(*at), INSTANT) if at else literal_column("CAST(NULL AS timestamptz)", INSTANT)
+        names = (lead.id.label("lead_id"), lead.score.label("given"), earliest.label("rescore_at"))
+        chosen = open_ones.select(*names, *points)
         return chosen.cte("raw").prefix_with("MATERIALIZED")
 
     def _points(self, rule: Rule, lead: Any) -> Expression:
         points: Expression = literal_column(str(rule["points"]), Integer())
         if rule["activities"] is not None:
-            points = _active(rule["points"], rule["activities"], lead)
+            points = active(rule["points"], rule["activities"], lead)
         if rule["condition"] is None:
             return points
         return case((compiled(stored(rule["condition"], self.register), lead), points), else_=literal_column("0"))
+
+    def _flips(self, rule: Rule, lead: Any) -> list[Expression]:
+        """When the points of a rule may change by the passing of time alone."""
+        found = [] if rule["activities"] is None else fades(rule["points"], rule["activities"], lead)
+        return found if rule["condition"] is None else [*found, *flips(stored(rule["condition"], self.register), lead)]
 
     def _band(self, score: Expression, now: Expression) -> Expression:
         """The highest band that the score reaches, or that the lead is in or above and has not left."""
@@ -220,24 +241,3 @@ class _Built:
 
 def _sum(names: Any) -> str:
     return " + ".join(names) or "0"
-
-
-def _active(points: int, activity: Rule, lead: Any) -> Expression:
-    """Points for each activity of a lead, up to the cap. With a half-life, one of so many days ago counts half."""
-    found = rows(Activity)
-    one = found.entity
-    chosen = found.where(one.lead_id == lead.id)
-    if activity["types"]:
-        chosen = chosen.where(among(one.type, activity["types"]))
-    counted: Any = func.count()
-    if activity["halfLifeDays"] is not None:
-        calendar = own_calendar()
-        day = cast(func.timezone(calendar.zone, one.occurred_at), Date)
-        age: Any = func.greatest(literal_column("0"), calendar.today - day)
-        half_lives = age / literal_column(f"{activity['halfLifeDays']}.0")
-        weight: Any = func.power(literal_column("0.5"), half_lives, type_=Numeric())
-        counted = func.coalesce(func.sum(func.round(weight, literal_column(DIGITS))), literal_column("0"))
-    size = func.round(cast(counted * literal_column(str(abs(points))), Numeric))
-    capped: Expression = cast(func.least(literal_column(str(activity["cap"])), size), Integer)
-    signed = capped if points > 0 else -capped
-    return chosen.select(signed).scalar_subquery()
