@@ -38,6 +38,7 @@ from schema.forecast.queries import ForecastQueries
 from schema.inbox.notification import Notification
 from schema.reports.queries import LeadReports
 from schema.scoring.model import ScoringQueries
+from schema.scoring.reports import ScoreReports
 from schema.types.activity import Activity, ActivityFilter
 from schema.types.contact import CONTACTS, CUSTOMERS, Contact, ContactOrder, Customer, CustomerOrder
 from schema.types.events.interfaces import Event
@@ -56,7 +57,7 @@ def _by_id(noun: str) -> dict[str, Argument]:
 
 
 @strawberry.type(description="Everything that can be read. A whole query reads the state of one instant.")
-class Query(ForecastQueries, LeadReports, ScoringQueries, StageReports):
+class Query(ForecastQueries, LeadReports, ScoreReports, ScoringQueries, StageReports):
     viewer: Viewer = read(resolvers.reads.members.viewer, "You, your role and your organisation.", role=Role.VIEWER)
     pipelines: list[Pipeline] = read(
         resolvers.reads.pipelines.pipelines,

@@ -8,6 +8,7 @@ from rich.console import Console
 from models.rules.ids import public_id
 from resolvers.changes.scoring.audit import SCORED_ORGANISATIONS, Audit, audit
 from server.process.faults import Fault, run, settings_for_work
+from server.process.listing_runs import KNOWN
 from server.process.runtime import open_database
 
 SHOWN = 10
@@ -25,12 +26,14 @@ def scores_command(
     async def work() -> dict[str, Audit]:
         async with open_database(settings_for_work()) as database:
             async with database.acquire() as connection:
+                if org is not None and await KNOWN.first(connection, key=org) is None:
+                    raise Fault(f"--org {org}: there is no such organisation. Send the key that its tokens carry.")
                 found = await SCORED_ORGANISATIONS.all(connection, key=org)
             return {row["key"]: await audit(database, row["id"], wait) for row in found}
 
     audits = run(work())
-    if org is not None and not audits:
-        raise Fault(f"--org {org}: it has no scoring rules, or there is no such organisation. Check the key.")
+    if not audits:
+        Console().print("There are no scoring rules.")
     for key, found in audits.items():
         Console().print(f"{key}: {found.compared:,} scores compared, {len(found.differing):,} differ.")
     wrong = [public_id("lead", id) for found in audits.values() for id in found.differing]

@@ -1,5 +1,6 @@
 """Creating, updating and deleting webhooks."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -61,7 +62,7 @@ def _short(url: str, *field: str) -> str:
 
 def _condition(given: Mapping[str, Any] | None, *field: str) -> str | None:
     """A condition as it is stored."""
-    return None if given is None else orjson.dumps(kept(given, *field)[0]).decode()
+    return None if given is None else json.dumps(kept(given, *field)[0], ensure_ascii=False)
 
 
 FIELDS = Fields(

@@ -157,7 +157,7 @@ def test_a_newer_database_is_one_line(dealboard: Dealboard, postgres_url: str) -
     asyncio.run(run(postgres_url, "DROP DATABASE newer_test WITH (FORCE)"))
 
 
-@pytest.mark.parametrize("command", ["suspend", "resume", "runs"])
+@pytest.mark.parametrize("command", ["suspend", "resume", "runs", "scores"])
 def test_an_unknown_organisation_is_one_line(command: str, dealboard: Dealboard, postgres_url: str) -> None:
     """An unknown key gets one line that quotes it."""
     result = dealboard(command, "--org", "nobody", DEALBOARD_DATABASE_URL=postgres_url)

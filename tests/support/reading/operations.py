@@ -30,6 +30,7 @@ DEEPER = (
     "boardAsOf",
     "pipelineChange",
     "funnel",
+    "scoreAnalytics",
     "scoringModel",
     "winRates",
     "lostReasonCounts",

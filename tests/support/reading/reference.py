@@ -56,6 +56,7 @@ OF_ADMINS = (
 
 OF_THE_PAST = (
     *(("Query", field) for field in ("boardAsOf", "pipelineChange", "funnel", "stageFlow", "stageDurations")),
+    ("Query", "scoreAnalytics"),
     ("Pipeline", "asOf"),
 )
 """Fields that show what was: the tests in `reads/analytics` compare them with what was read then, and with references
