@@ -16,7 +16,7 @@ from models.tables.scoring.scores import LeadScore
 from models.tables.stage import Stage
 from resolvers.reads.analytics.days import Days, days
 from resolvers.reads.analytics.funnel import pipeline_of
-from resolvers.reads.forecast.columns import summed
+from resolvers.reads.sums.columns import summed
 
 NO_BAND: Expression = literal_column("-1", Integer())
 """Leads without a band come before those of the lowest one."""
