@@ -53,7 +53,7 @@ SETTLE = Statement(
 MARK = Statement(
     text(
         """
-        UPDATE lead_score SET rescore_at = clock_timestamp()
+        UPDATE lead_score SET rescore_at = statement_timestamp()
         FROM lead
         WHERE lead_score.org_id = :org_id AND lead.org_id = :org_id AND lead.id = lead_score.lead_id
             AND lead.closed_at IS NULL AND (

@@ -38,6 +38,10 @@ SEVERAL: Mapping[str, str] = {
     "resolvers.reactions.webhooks.leases.HELD": "whether webhooks that are sent to have changed; each second",
     "resolvers.reactions.mail.claims.DUE_MAIL": "which organisations have mail that is due; every five seconds",
     "resolvers.changes.tasks.overdue.LATE": "which organisations have tasks that became overdue",
+    "resolvers.changes.scoring.audit.SCORED_ORGANISATIONS": "those with scoring rules, for `dealboard scores`",
+    "server.process.scores_command.SCORED_ORGANISATIONS": "the same",
+    "server.process.scores_command.KNOWN": "whether there is an organisation of this key; the same command",
+    "resolvers.changes.scoring.rescoring.DUE": "which organisations have scores that are due",
     "resolvers.changes.leads.rotten.DUE": "which organisations have leads that may have gone stale",
 }
 """Statements of several organisations, which Citus sends to all nodes, and what for. None is part of a request."""

@@ -50,6 +50,10 @@ ACROSS: Mapping[str, list[str]] = {
     "resolvers.changes.tasks.reminders.DAY_DUE": ["task task"],
     "resolvers.changes.tasks.day_reminders.WITHOUT_TIME": ["task task"],
     "resolvers.changes.tasks.overdue.LATE": ["task task"],
+    "resolvers.changes.scoring.audit.SCORED_ORGANISATIONS": ["organisation organisation", "scoring_model m"],
+    "server.process.scores_command.SCORED_ORGANISATIONS": ["organisation organisation", "scoring_model m"],
+    "server.process.scores_command.KNOWN": ["organisation organisation"],
+    "resolvers.changes.scoring.rescoring.DUE": ["lead_score lead_score"],
     "resolvers.changes.leads.rotten.DUE": ["stage stage", "lead lead"],
     "resolvers.reactions.mail.claims.DUE_MAIL": ["mail_due mail_due", "organisation organisation"],
     "resolvers.reactions.webhooks.leases.DUE": [
