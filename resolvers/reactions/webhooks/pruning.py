@@ -43,7 +43,7 @@ FORGET_ATTEMPTS = Statement(
         """
     ).bindparams(*_LIMITS)
 )
-"""Who followed attempts before those that are gone is told so, rather than left without them."""
+"""A subscription that comes back to before what is gone ends with CURSOR_EXPIRED, rather than leaving it out."""
 
 FORGET_GIVEN_UP = Statement(
     text(
