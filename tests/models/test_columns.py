@@ -105,6 +105,7 @@ DERIVED: Mapping[str, Mapping[str, str]] = {
     "webhook": {
         **STAMPS,
         "url": "the input's, of which events hold the host alone",
+        "condition": "the input's, which is a tree",
         "status": "pauseWebhook, enableWebhook",
         "disabled_reason": "why the server has disabled it",
     },

@@ -64,6 +64,7 @@ NOT_STORED: Mapping[str, str] = {
     "setForecastCategory.leadId": "names the record that the change is of",
     "setRoutingRules.pipelineId": "names the record that the change is of",
     "setRoutingRules.rules.condition": "a tree, not a scalar",
+    **dict.fromkeys(("createWebhook.condition", "updateWebhook.condition"), "a tree; test_update_webhook.py"),
     "disqualifyLead.notes": "kept in the event alone",
     "createLead.lostReason": "required in a lost stage, and not allowed in others",
     "deleteStage.lostReason": "kept in the leads that move to a lost stage",

@@ -34,7 +34,7 @@ async def rows(world: World, table: str, order: str) -> list[Any]:
 async def lived(world: World, draw: random.Random) -> None:
     """Leads that went to and fro, stayed for whole hours, and are where they are since half an hour more: so it makes
     no difference how long the test takes."""
-    for nth in range(20):
+    for nth in range(30):
         stage = world[draw.choice(["New", "New", "Talking", "Due"])]
         made = await world.change("createLead", {"title": f"Lead {nth}", "stageId": stage}, "lead { id }")
         for _ in range(draw.randrange(5)):
@@ -45,8 +45,8 @@ async def lived(world: World, draw: random.Random) -> None:
     for step in await rows(world, "stage_change", "occurred_at DESC, id DESC"):
         steps[step["lead_id"]].append(step["id"])
     for lead in await rows(world, "lead", "id"):
-        at = utc_now() - draw.randrange(8) * HOUR - timedelta(minutes=30)
-        closed = draw.choice([None, None, None, None, at - HOUR, at + timedelta(minutes=20)])
+        at = utc_now() - draw.randrange(60) * HOUR - timedelta(minutes=30)
+        closed = draw.choice([None, at - HOUR, at + timedelta(minutes=20)])
         await world.sql("UPDATE lead SET closed_at = coalesce($2, closed_at) WHERE id = $1", lead["id"], closed)
         for id in steps[lead["id"]]:
             await world.sql("UPDATE stage_change SET occurred_at = $2 WHERE id = $1", id, at)
