@@ -47,11 +47,13 @@ RULES = {
             )
     """,
     "steps name a lead, stages and a member of their organisation, as far as these are there": """
-        SELECT step.id FROM stage_change AS step
-            JOIN lead ON lead.id = step.lead_id AND lead.org_id <> step.org_id
-            OR EXISTS (SELECT FROM stage WHERE stage.id IN (step.from_stage_id, step.to_stage_id)
-                AND stage.org_id <> step.org_id)
-            OR EXISTS (SELECT FROM member WHERE member.id = step.actor_id AND member.org_id <> step.org_id)
+        SELECT step.id FROM stage_change AS step JOIN lead ON lead.id = step.lead_id AND lead.org_id <> step.org_id
+        UNION ALL SELECT step.id FROM stage_change AS step
+            JOIN stage ON stage.id = step.from_stage_id AND stage.org_id <> step.org_id
+        UNION ALL SELECT step.id FROM stage_change AS step
+            JOIN stage ON stage.id = step.to_stage_id AND stage.org_id <> step.org_id
+        UNION ALL SELECT step.id FROM stage_change AS step
+            JOIN member ON member.id = step.actor_id AND member.org_id <> step.org_id
     """,
     "the spans of a lead follow one another, the last one goes on while it is there, and outcomes are known": """
         SELECT lead_id, from_number, until_number, outcome FROM (
