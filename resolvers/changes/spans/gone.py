@@ -15,7 +15,7 @@ from resolvers.changes.spans.undoing import ENDS
 SOURCE = key(EventType.LEAD_DELETED, "source")
 TYPES = bindparam("types", type_=ARRAY(Text()))
 
-KEEP_GONE = Statement(
+WRITE_GONE = Statement(
     text(
         f"""
         INSERT INTO gone_lead (org_id, lead_id, created_at, gone_at, pipeline_id, stage_id, owner_id, source, closed_at)
@@ -40,7 +40,7 @@ KEEP_GONE = Statement(
 )
 """Keeps what reports on the past count of leads that went before it was kept."""
 
-KEEP_STEPS = Statement(
+WRITE_STEPS = Statement(
     text(
         """
         INSERT INTO stage_change (org_id, id, lead_id, from_pipeline_id, from_stage_id, to_pipeline_id, to_stage_id,
@@ -58,5 +58,5 @@ STEPS = (EventType.LEAD_CREATED, EventType.LEAD_STAGE_CHANGED)
 
 async def keep_gone(connection: Connection, org_id: UUID, lead_ids: Sequence[UUID]) -> None:
     """Keep what there is in the log of these leads, whose spans have been made and which are there no more."""
-    await KEEP_GONE.run(connection, org_id=org_id, ids=lead_ids, types=list(ENDS))
-    await KEEP_STEPS.run(connection, org_id=org_id, ids=lead_ids, types=list(STEPS))
+    await WRITE_GONE.run(connection, org_id=org_id, ids=lead_ids, types=list(ENDS))
+    await WRITE_STEPS.run(connection, org_id=org_id, ids=lead_ids, types=list(STEPS))
