@@ -62,6 +62,7 @@ ORDER = (
     "exchange_rate",
     "quota",
     "forecast_submission",
+    "attempt_log",
     "event_log",
     "stage_total",
     "lead_span",
