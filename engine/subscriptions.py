@@ -25,6 +25,10 @@ from engine.read.bound_statement import BoundStatement
 from engine.read.slots import BadInput
 from models.timeouts import TimedOut, timed
 
+AHEAD_OF_LOG = "after: this cursor is ahead of the event log. Query `cursor` for its present end."
+
+AHEAD = "after: this cursor is ahead of what is followed. Query the place where that ends at present."
+
 
 class Subscriptions(Operations):
     """Runs subscriptions."""
@@ -85,10 +89,7 @@ class Subscriptions(Operations):
         if after is not None:
             bounds = await self.feed.bounds(caller.org_id, watch.log)
             if after > bounds.head:
-                raise refusal(
-                    Code.BAD_USER_INPUT,
-                    "after: this cursor is ahead of what is followed. Query the place where it ends at present.",
-                )
+                raise refusal(Code.BAD_USER_INPUT, AHEAD if watch.log and watch.log.bounds else AHEAD_OF_LOG)
             if after + 1 < bounds.tail:
                 raise history_gone()
         return after

@@ -26,9 +26,12 @@ ID = re.compile(rf"\b({'|'.join(NODES)})_[0-9a-f]{{8}}-[0-9a-f-]{{27}}")
 
 
 OF_THE_PAST = ("boardAsOf", "pipelineChange", "funnel", "stageFlow", "stageDurations")
-REPORTS = ("winRates", "lostReasonCounts", "velocity", "activityCounts", "leaderBoard", "leadSources", "report")
-"""Fields that need a moment or days beside the id: the tests in `reads/analytics` and `reads/reports` send them ids of
-strangers."""
+REPORTS = (
+    *("winRates", "lostReasonCounts", "velocity", "activityCounts", "leaderBoard", "leadSources", "report"),
+    "scoreAnalytics",
+)
+"""Fields that need a moment or days beside the id: the tests in `reads/analytics`, `reads/reports` and `reads/scoring`
+send them ids of strangers."""
 
 
 def id_arguments() -> list[tuple[str, str, str | None]]:

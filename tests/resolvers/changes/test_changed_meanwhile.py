@@ -354,7 +354,7 @@ async def test_who_is_given_a_lead_may_be_leaving(world: World, monkeypatch: pyt
             (("createLead", given, caller), ("updateMember", leaves, "tester")), 1
         ):
             doing.append(asyncio.create_task(world.attempt(name, fields, subject=subject)))
-            while await database.pool.fetchval(WAITING) < count:
+            while not doing[-1].done() and await database.pool.fetchval(WAITING) < count:
                 """The change has not come to its lock yet."""
     assert [codes(body) for body in await asyncio.gather(*doing)] == [set(), set()]
     await expect_consistent(database)

@@ -299,7 +299,7 @@ async def test_a_public_key_verifies_without_the_secret(world: World, hook: Rece
 
 
 async def test_a_condition_chooses_by_what_the_lead_was(world: World, hook: Receiver) -> None:
-    """Right after each event, although it is another one by the time that the event is sent; until it is changed."""
+    """Right after each event, although it is another one by the time that the event is sent."""
     id = await subscribed(world, hook, condition={"title": {"startsWith": "Ada"}}, selection=TITLE)
     await world.change("pauseWebhook", {"webhookId": id})
     await renamed(world, "Bea 1", "Ada 2", "Bea 3", "Ada 4", "Bea 5")
@@ -309,7 +309,3 @@ async def test_a_condition_chooses_by_what_the_lead_was(world: World, hook: Rece
     assert sorted(hook.types) == ["lead.deleted", "lead.updated", "lead.updated"]
     updates = [one.body["data"]["changes"] for one in hook.requests if one.body["type"] == "lead.updated"]
     assert updates == [[{"after": "Ada 2"}], [{"after": "Ada 4"}]]
-    await world.change("updateWebhook", {"webhookId": id, "condition": {"title": {"startsWith": "Bea"}}})
-    await renamed(world, "Ada 6", "Bea 7")
-    await settled(world, id)
-    assert [one.body["data"]["changes"] for one in hook.requests[3:]] == [[{"after": "Bea 7"}]]
