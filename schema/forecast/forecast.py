@@ -125,9 +125,9 @@ class ForecastChanged:
     )
     everything: bool = read(changed.of_all, "Whether every row may have changed: `rows` are all of them.")
     groups: list[str] = read(changed.groups, "The groups that may have changed: `rows` are all of theirs.", rows=5)
-    rows: list[ForecastRow] | None = read(
-        changed.changed_rows,
-        "The rows as they are now. Null while the whole forecast is about more than 1,000 owners, pools and pipelines, "
-        "as `forecast` refuses it then: subscribe to one that is divided by fewer of them.",
-        rows=20,
+    too_many: bool = read(
+        changed.too_many,
+        "Whether the whole forecast is about more than 1,000 owners, pools and pipelines now: then there are no "
+        "`rows`, as `forecast` refuses it. Subscribe to one that is divided by fewer of them.",
     )
+    rows: list[ForecastRow] = read(changed.changed_rows, "The rows as they are now.", rows=20)

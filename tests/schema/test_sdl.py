@@ -115,9 +115,8 @@ def test_what_may_be_missing_is_nullable() -> None:
         for key, field in type_.fields.items():
             text = str(field.type)
             if text.startswith("[") and key != "nodes":
-                # a refused change returns no record, an error may have no field, and an event cannot be refused
-                may_miss = name.endswith("Payload") or name in ("UserError", "ForecastChanged")
-                expected = "!]" if may_miss else "!]!"
+                # a refused change returns no record, and an error may have no field
+                expected = "!]" if name.endswith("Payload") or name == "UserError" else "!]!"
                 assert text.endswith((expected, "!]!")), f"{name}.{key}"
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, case, cast, column, func, literal_column, or_, select
 from sqlalchemy.dialects import postgresql
 
-from engine.publish.provided import Provided
 from engine.read.json_text import Expression, among, quoted
 from engine.read.rows import Rows, rows
 from engine.read.slots import Args
@@ -129,8 +128,12 @@ def groups(event: ForecastEvent, args: Args) -> Expression:
     return event.touched()
 
 
-def changed_rows(event: ForecastEvent, args: Args) -> Provided:
-    """The rows of these groups now; or all. Null where the forecast is about too much."""
-    found = event.forecast.rows()
-    touched = found.where(or_(event.is_of_all, found.entity.group == func.any(event.touched())))
-    return Provided(touched, event.forecast.too_many())
+def too_many(event: ForecastEvent, args: Args) -> Expression:
+    """Whether the forecast is about too much."""
+    return event.forecast.too_many().is_not(None)
+
+
+def changed_rows(event: ForecastEvent, args: Args) -> Rows:
+    """The rows of these groups now; or all; none where the forecast is about too much."""
+    found = event.forecast.rows().where(event.forecast.too_many().is_(None))
+    return found.where(or_(event.is_of_all, found.entity.group == func.any(event.touched())))
