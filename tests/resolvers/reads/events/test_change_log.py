@@ -7,7 +7,7 @@ import pytest
 
 from resolvers.changes.created_values import FILL_ACTOR_KINDS, FILL_DATA
 from resolvers.changes.pruned_events import (
-    DELETE_HISTORY_OF_GONE_LEADS,
+    DELETE_GONE_LEADS,
     DELETE_LEAD_SPANS,
     DELETE_NOTIFICATIONS,
     DELETE_STAGE_SPANS,
@@ -25,7 +25,7 @@ CHANGE_LOG = """query($first: Int, $filter: EventFilter) { changeLog(first: $fir
 WRITES = re.compile(r"\b(?:UPDATE|DELETE\s+FROM|TRUNCATE|MERGE\s+INTO)\s+(?:ONLY\s+)?event\b(?!_)")
 """Statements that change or remove rows of the log."""
 
-BESIDE = {DELETE_HISTORY_OF_GONE_LEADS, DELETE_NOTIFICATIONS, DELETE_LEAD_SPANS, DELETE_STAGE_SPANS, KNOW_LESS}
+BESIDE = {DELETE_NOTIFICATIONS, DELETE_LEAD_SPANS, DELETE_STAGE_SPANS, *DELETE_GONE_LEADS, KNOW_LESS}
 """Statements of the retention that write to what is made from events."""
 
 RETENTION = {statement for group in PRUNE.values() for statement in group} - BESIDE
