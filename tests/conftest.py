@@ -48,8 +48,7 @@ def postgres_url() -> Iterator[str]:
 async def migrated(postgres_url: str) -> AsyncIterator[Database]:
     """The migrated database of this worker."""
     await migrate(postgres_url)
-    # No test relies on speed, and what tests look up themselves takes long beside others.
-    async with Database.open(postgres_url, max_size=20, read_timeout=600, change_timeout=600) as database:
+    async with Database.open(postgres_url, max_size=20) as database:
         if "DEALBOARD_TEST_DATABASE_URL" not in os.environ:
             for setting in ("fsync", "full_page_writes", "synchronous_commit"):
                 await database.pool.execute(f"ALTER SYSTEM SET {setting} = off")  # nothing here outlives the tests

@@ -6,8 +6,8 @@ import models
 from engine.publish.enums import publish
 from engine.publish.fields import column, read, to_one
 from models.tables.activity import ActivityType
-from resolvers.reads.reports import groups
 from resolvers.reads.reports.activities import ActivityReportBy
+from resolvers.reads.sums import groups
 from schema.types.member import Member
 from schema.types.pipeline import Pipeline
 from schema.types.routing import Pool

@@ -5,8 +5,8 @@ import strawberry
 from engine.publish.enums import publish
 from engine.publish.fields import Argument
 from engine.publish.scalars import Date
-from resolvers.reads.reports.groups import LeadReportBy
 from resolvers.reads.reports.outcomes import CountedIn
+from resolvers.reads.sums.groups import LeadReportBy
 from schema.analytics.queries import DAYS
 from schema.filters.lead import DateRange
 

@@ -4,7 +4,8 @@ import strawberry
 
 from engine.publish.fields import column, read
 from engine.publish.scalars import Decimal_
-from resolvers.reads.reports import groups, lost_reasons, tally
+from resolvers.reads.reports import lost_reasons, tally
+from resolvers.reads.sums import groups
 from schema.reports.groups import ConvertedReport, ReportKey
 
 

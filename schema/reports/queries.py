@@ -13,10 +13,10 @@ from engine.publish.fields import Argument, read
 from engine.publish.scalars import Date
 from models.rules.roles import Role
 from resolvers.reads.reports.activities import ActivityReportBy
-from resolvers.reads.reports.groups import LeadReportBy
 from resolvers.reads.reports.leader_board import LeaderBoardMeasure
 from resolvers.reads.reports.outcomes import CountedIn
 from resolvers.reads.reports.report import ReportBy, ReportMeasure
+from resolvers.reads.sums.groups import LeadReportBy
 from schema.analytics.moments import AsOf
 from schema.analytics.queries import DAYS, PIPELINE
 from schema.filters.condition import Condition

@@ -5,8 +5,9 @@ import strawberry
 from engine.publish.enums import publish
 from engine.publish.fields import column, read
 from engine.publish.scalars import Decimal_
-from resolvers.reads.reports import groups, report
+from resolvers.reads.reports import report
 from resolvers.reads.reports.report import ReportBy, ReportMeasure
+from resolvers.reads.sums import groups
 from schema.reports.arguments import OWNER, POOL, SOURCE
 from schema.reports.groups import ConvertedReport, ReportKey
 

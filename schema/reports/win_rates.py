@@ -5,7 +5,8 @@ import strawberry
 from engine.publish.fields import column, read
 from engine.publish.scalars import Decimal_
 from resolvers.reads.analytics import funnel
-from resolvers.reads.reports import groups, tally, win_rates
+from resolvers.reads.reports import tally, win_rates
+from resolvers.reads.sums import groups
 from schema.analytics.funnel import RateInterval
 from schema.reports.groups import ConvertedReport, ReportKey
 

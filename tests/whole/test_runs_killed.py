@@ -9,7 +9,7 @@ from models.rules.ids import parse_id
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import IN_LINES, Deal
-from tests.support.consistency import RULES
+from tests.support.consistency import RULES, breaches
 from tests.support.servers.served import serving
 from tests.support.world import World
 
@@ -59,4 +59,4 @@ async def test_another_server_takes_over(world: World, database: Database, postg
     assert (await world.cards("Talking"))[1] == "Dan"
     for name, rule in RULES.items():
         if name.startswith(HOLDING):
-            assert await database.pool.fetch(rule) == [], name
+            assert await breaches(database, rule) == [], name

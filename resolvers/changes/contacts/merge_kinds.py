@@ -14,7 +14,7 @@ from models.ended_event_types import MergedType
 from models.event_types import ChangedType, EventType
 from resolvers.changes.contacts.create_update import CONTACT_FIELDS, CUSTOMER_FIELDS, REVISE_CONTACT, REVISE_CUSTOMER
 from resolvers.changes.leads.fields import FIELDS as LEAD_FIELDS
-from resolvers.changes.spans.kept_of_gone import kept_of
+from resolvers.changes.spans.gone import kept_of
 
 KEEPS = ("external_id",)
 """Fields that are not filled from the other record: they name it in another system."""

@@ -17,7 +17,7 @@ from models.tables.event import NewEvent
 from resolvers.changes import activities as activity_changes
 from resolvers.changes.leads.fields import FIELDS
 from resolvers.changes.locks import lock_lead
-from resolvers.changes.spans.kept_of_gone import kept_of
+from resolvers.changes.spans.gone import kept_of
 from resolvers.changes.stage_totals import count
 from resolvers.changes.tasks import fields as task_fields
 from resolvers.changes.tasks.dependencies import release_from

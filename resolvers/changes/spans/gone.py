@@ -1,16 +1,38 @@
-"""Keeps, of leads that were deleted or merged before that was kept, what reports on the past count of them."""
+"""What is kept of leads that are deleted or merged: what reports on the past count of them.
+
+It is written where a lead goes; of those that went before it was kept, it is made from the log.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, bindparam, text
 
-from engine.change.records import IDS
+from engine.change.records import IDS, inserted
+from engine.change.shards import OWN
 from engine.read.rows import ORG
 from models.database import Connection, Statement
 from models.event_keys import key
 from models.event_types import EventType
+from models.tables.analytics.gone import GoneLead
 from resolvers.changes.spans.undoing import ENDS
+
+KEPT = ("created_at", "pipeline_id", "stage_id", "owner_id", "source", "closed_at")
+
+
+def kept_of(deleted: str) -> str:
+    """The INSERT of what is kept of the leads that `deleted`, a CTE, returns."""
+    columns, values = inserted(
+        GoneLead,
+        {
+            "org_id": "own.id",
+            "lead_id": f"{deleted}.id",
+            "gone_at": "statement_timestamp()",
+            **{name: f"{deleted}.{name}" for name in KEPT},
+        },
+    )
+    return f"INSERT INTO gone_lead ({columns}) SELECT {values} FROM {OWN}, {deleted} WHERE own.id = :org_id"
+
 
 SOURCE = key(EventType.LEAD_DELETED, "source")
 TYPES = bindparam("types", type_=ARRAY(Text()))

@@ -5,9 +5,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, Integer, Text, Uuid, and_, case, cast, func, literal_column, or_, select
+from sqlalchemy import CTE, Integer, and_, case, cast, func, literal_column, or_, select
 
-from engine.publish.provided import wrong_if
 from engine.read.json_text import Expression, quoted
 from engine.read.rows import Rows, rows
 from models.rules.stage_kind import StageKind
@@ -15,9 +14,8 @@ from models.tables.lead import StageChange
 from resolvers.reads import stages as stage_reads
 from resolvers.reads.analytics.days import Days
 from resolvers.reads.analytics.ever import leads_ever
-from resolvers.reads.analytics.moments import message
 from resolvers.reads.analytics.visits import visits, within
-from resolvers.reads.periods.calendar import once, own_calendar
+from resolvers.reads.sums import groups
 from resolvers.reads.sums.columns import summed
 
 ZERO: Expression = literal_column("0")
@@ -35,18 +33,12 @@ class FunnelCounting(StrEnum):
 class FunnelBy(StrEnum):
     """What a funnel is divided by."""
 
-    OWNER = "OWNER"
-    SOURCE = "SOURCE"
-    MONTH = "MONTH"
+    OWNER = groups.OWNER
+    SOURCE = groups.SOURCE
+    MONTH = groups.MONTH
 
 
-KEYS = {FunnelBy.OWNER: "owner_id", FunnelBy.SOURCE: "source", FunnelBy.MONTH: "month"}
-"""The column of each, in the order in which groups are sorted."""
-
-MOST_GROUPS = 1_000
-"""Groups that a funnel is divided into."""
-
-TOO_MANY = f"this funnel has more than {MOST_GROUPS:,} groups. Divide it by less, or ask for fewer days."
+TOO_MANY = f"this funnel has more than {groups.MOST_GROUPS:,} groups. Divide it by less, or ask for fewer days."
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ class Funnel:
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The columns that it is divided by, and of each group the text that names it."""
-        return ("group", *(KEYS[one] for one in self.by)) if self.by else ()
+        return ("group", *(groups.KEYS[one][0] for one in self.by)) if self.by else ()
 
     @cached_property
     def cohort(self) -> CTE:
@@ -80,10 +72,10 @@ class Funnel:
                 "closed_at": lead.closed_at,
                 "gone_at": lead.gone_at,
             }
-            return found | {KEYS[one]: self._key(one, lead) for one in self.by}
+            return found | {groups.KEYS[one][0]: self._key(one, lead) for one in self.by}
 
         ever = leads_ever(columns, lambda lead: self.days.include(lead.created_at), self._been).subquery()
-        group = [func.jsonb_build_array(*(ever.c[KEYS[one]] for one in self.by)).label("group")] if self.by else []
+        group = [func.jsonb_build_array(*groups.keys_of(ever, self.by)).label("group")] if self.by else []
         return select(*ever.c, *group).cte()
 
     def _been(self, lead: Any) -> Any:
@@ -94,10 +86,7 @@ class Funnel:
 
     @staticmethod
     def _key(one: FunnelBy, lead: Any) -> Any:
-        if one is FunnelBy.MONTH:
-            day = func.timezone(once(own_calendar().zone), lead.created_at)
-            return func.to_char(day, literal_column("'YYYY-MM'"), type_=Text())
-        return getattr(lead, KEYS[one])
+        return groups.month_of(lead.created_at) if one is FunnelBy.MONTH else getattr(lead, groups.KEYS[one][0])
 
     def _keys(self, source: Any) -> list[Any]:
         return [source.c[key] for key in self.keys]
@@ -198,19 +187,13 @@ class Funnel:
 
     def groups(self) -> Rows:
         """The groups, with how many leads each has."""
-        others = [
-            cast(literal_column("NULL"), Uuid if name == "owner_id" else Text).label(name)
-            for name in KEYS.values()
-            if name not in self.keys
-        ]
         total = self.leads
-        found = select(*total.c, *others).cte()
-        return summed(found, *(KEYS[one] for one in self.by))
+        found = summed(select(*total.c, *groups.no_keys(self.by)).cte())
+        return found.ordered(*groups.order_of(found.entity, self.by))
 
     def too_many(self) -> Expression:
         """What is wrong where there are too many groups."""
-        count = select(func.count()).select_from(self.leads).scalar_subquery()
-        return wrong_if("groupBy", (count > literal_column(str(MOST_GROUPS)), message(TOO_MANY)))
+        return groups.too_many(self.leads, message=TOO_MANY)
 
 
 COUNTS = ("leads", "open_leads")

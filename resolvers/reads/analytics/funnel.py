@@ -23,14 +23,18 @@ def pipeline_of(args: Args) -> Expression:
     return args["pipeline_id"].bind(Uuid(), lambda text: parse_id("pipeline", text))  # type: ignore[no-any-return]
 
 
+def is_there(pipeline_id: Expression) -> Any:
+    """Whether there is a pipeline of this id, which has not been deleted."""
+    found = rows(Pipeline, pipeline_id)
+    return found.where(found.entity.deleted_at.is_(None)).select(ONE).exists()
+
+
 def funnel(root: Any, args: Args) -> Provided:
     """The funnel of a pipeline; null where there is none of this id."""
     pipeline_id = pipeline_of(args)
-    found = rows(Pipeline, pipeline_id)
-    there = found.where(found.entity.deleted_at.is_(None)).select(ONE).exists()
     created = days("cohort", args["cohort"])
     by = tuple(one for one in FunnelBy if one in (args.get("group_by") or ()))
-    return Provided(Same(Funnel(pipeline_id, created, args["counting"], by)), created.wrong, there)
+    return Provided(Same(Funnel(pipeline_id, created, args["counting"], by)), created.wrong, is_there(pipeline_id))
 
 
 def leads(funnel: Funnel, args: Args) -> Expression:

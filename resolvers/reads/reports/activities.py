@@ -11,7 +11,9 @@ from engine.read.slots import Args
 from models.tables.activity import Activity
 from models.tables.lead import Lead
 from resolvers.reads.analytics.days import Days, days
-from resolvers.reads.reports.groups import (
+from resolvers.reads.reports.outcomes import in_pipelines
+from resolvers.reads.reports.tally import Tally
+from resolvers.reads.sums.groups import (
     MONTH,
     OWNER,
     PIPELINE,
@@ -21,8 +23,6 @@ from resolvers.reads.reports.groups import (
     month_of,
     too_many,
 )
-from resolvers.reads.reports.outcomes import in_pipelines
-from resolvers.reads.reports.tally import Tally
 
 
 class ActivityReportBy(StrEnum):

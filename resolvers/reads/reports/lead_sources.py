@@ -15,7 +15,6 @@ from models.tables.lead import Lead
 from models.tables.stage import Stage
 from resolvers.reads.analytics.days import Days, days
 from resolvers.reads.reports.activities import everything
-from resolvers.reads.reports.groups import MOST_GROUPS, SOURCE, too_many
 from resolvers.reads.reports.outcomes import (
     DISQUALIFIED,
     LOST,
@@ -30,6 +29,7 @@ from resolvers.reads.reports.outcomes import (
     worth,
 )
 from resolvers.reads.reports.tally import Tally, percent
+from resolvers.reads.sums.groups import MOST_GROUPS, SOURCE, too_many
 
 TOO_MANY = f"these leads came from more than {MOST_GROUPS:,} sources. Report on fewer days or pipelines."
 

@@ -12,11 +12,11 @@ from engine.read.rows import Same
 from engine.read.slots import Args
 from resolvers.reads.analytics.days import Days, days
 from resolvers.reads.reports import activities
-from resolvers.reads.reports.groups import MOST_GROUPS, OWNER, too_many
 from resolvers.reads.reports.outcomes import DATES, WON, CountedIn, dated_on, facts, in_pipelines
 from resolvers.reads.reports.tally import NO_CURRENCY, Tally
 from resolvers.reads.sums.columns import summed
 from resolvers.reads.sums.conversion import digits_of
+from resolvers.reads.sums.groups import MOST_GROUPS, OWNER, too_many
 
 TOO_MANY = f"more than {MOST_GROUPS:,} members share these ranks. Ask for fewer ranks, days or pipelines."
 

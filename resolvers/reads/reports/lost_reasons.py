@@ -7,8 +7,7 @@ from engine.read.json_text import Expression
 from engine.read.rows import Same
 from engine.read.slots import Args
 from resolvers.reads.analytics.days import days
-from resolvers.reads.analytics.funnel import pipeline_of
-from resolvers.reads.reports.groups import LOST_REASON, LeadReportBy, grouped_by, order_of, too_many
+from resolvers.reads.analytics.funnel import is_there, pipeline_of
 from resolvers.reads.reports.outcomes import (
     DATES,
     DISQUALIFIED,
@@ -16,11 +15,11 @@ from resolvers.reads.reports.outcomes import (
     dated_on,
     ended,
     facts,
-    is_there,
     losses,
     worth,
 )
 from resolvers.reads.reports.tally import Tally, percent
+from resolvers.reads.sums.groups import LOST_REASON, LeadReportBy, grouped_by, order_of, too_many
 
 
 def lost_reasons(root: Any, args: Args) -> Provided:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CTE, Date, and_, case, cast, func, literal_column, select
+from sqlalchemy import CTE, Date, and_, case, cast, func, select
 
 from engine.read.filters import one_of
 from engine.read.json_text import Expression, among, quoted
@@ -12,12 +12,11 @@ from engine.read.rows import Entity, Rows, rows
 from engine.read.slots import Args
 from models.rules.stage_kind import StageKind
 from models.tables.lead import Lead
-from models.tables.pipeline import Pipeline
 from models.tables.stage import Stage
 from resolvers.reads.analytics.days import Days
 from resolvers.reads.periods.calendar import own_calendar
-from resolvers.reads.reports.groups import KEYS, MONTH, month_of
 from resolvers.reads.reports.tally import Measure
+from resolvers.reads.sums.groups import KEYS, MONTH, month_of
 
 WON, LOST, DISQUALIFIED, CONVERTED = "WON", "LOST", "DISQUALIFIED", "CONVERTED"
 
@@ -103,12 +102,6 @@ def worth(*outcomes: str) -> Measure:
 def losses(args: Args) -> tuple[str, ...]:
     """The outcomes that count as lost."""
     return (LOST, DISQUALIFIED) if args["count_disqualified"] else (LOST,)
-
-
-def is_there(pipeline_id: Expression) -> Any:
-    """Whether there is a pipeline of this id, which has not been deleted."""
-    found = rows(Pipeline, pipeline_id)
-    return found.where(found.entity.deleted_at.is_(None)).select(literal_column("1")).exists()
 
 
 def in_pipelines(found: Rows, args: Mapping[str, Any]) -> Rows:

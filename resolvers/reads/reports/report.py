@@ -19,13 +19,13 @@ from resolvers.reads.events.subscriptions import head
 from resolvers.reads.lead_lists import counted
 from resolvers.reads.leads import chance
 from resolvers.reads.periods.calendar import today
-from resolvers.reads.reports import groups
 from resolvers.reads.reports.activities import everything
-from resolvers.reads.reports.groups import grouped_by
 from resolvers.reads.reports.outcomes import DATES, DISQUALIFIED, LOST, WON, dated_on, ended, facts, is_open
 from resolvers.reads.reports.tally import Tally, amount, money, percent, values_of
+from resolvers.reads.sums import groups
 from resolvers.reads.sums.columns import nothing
 from resolvers.reads.sums.conversion import digits_of
+from resolvers.reads.sums.groups import grouped_by
 
 PERCENT: Expression = literal_column("0.01", Numeric())
 DAY: Expression = literal_column("86400", Numeric())

@@ -26,8 +26,8 @@ from resolvers.reads.lead_lists import matching
 from resolvers.reads.leads import chance
 from resolvers.reads.periods.calendar import today
 from resolvers.reads.reports import report
-from resolvers.reads.reports.groups import KEYS, grouped_by
 from resolvers.reads.reports.report import MeasuredReport, ReportBy, ReportMeasure, measured
+from resolvers.reads.sums.groups import KEYS, grouped_by
 
 GROUPS = (ReportBy.OWNER, ReportBy.PIPELINE, ReportBy.STAGE)
 FILTERS = {

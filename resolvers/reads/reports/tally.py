@@ -17,9 +17,9 @@ from engine.read.json_text import Expression
 from engine.read.rows import Rows
 from engine.read.slots import Args, Slot
 from models.rules.money import as_currency
-from resolvers.reads.reports.groups import keys_of, no_keys, order_of, placed, too_many
 from resolvers.reads.sums.columns import Summed, nothing, summed
 from resolvers.reads.sums.conversion import RatesUsed, digits_of
+from resolvers.reads.sums.groups import keys_of, no_keys, order_of, placed, too_many
 
 ZERO: Expression = literal_column("0", Integer())
 NO_CURRENCY: Expression = literal_column("''", Text())

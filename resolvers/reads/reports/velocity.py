@@ -10,10 +10,10 @@ from engine.read.rows import Rows, rows
 from engine.read.slots import Args
 from models.tables.lead import Lead
 from resolvers.reads.analytics.days import Days, days
-from resolvers.reads.analytics.funnel import pipeline_of
+from resolvers.reads.analytics.funnel import is_there, pipeline_of
 from resolvers.reads.periods.calendar import once, own_calendar
 from resolvers.reads.reports.cycle import median, seconds
-from resolvers.reads.reports.outcomes import DATES, WON, CountedIn, ended, facts, is_there, local_day, losses
+from resolvers.reads.reports.outcomes import DATES, WON, CountedIn, ended, facts, local_day, losses
 from resolvers.reads.reports.tally import Tally, amount, money, percent, values_of
 from resolvers.reads.sums.columns import Columns
 from resolvers.reads.sums.conversion import digits_of

@@ -7,8 +7,7 @@ from engine.read.json_text import Expression
 from engine.read.rows import Same
 from engine.read.slots import Args
 from resolvers.reads.analytics.days import days
-from resolvers.reads.analytics.funnel import pipeline_of
-from resolvers.reads.reports.groups import LeadReportBy, grouped_by
+from resolvers.reads.analytics.funnel import is_there, pipeline_of
 from resolvers.reads.reports.outcomes import (
     CONVERTED,
     DATES,
@@ -18,11 +17,11 @@ from resolvers.reads.reports.outcomes import (
     ended,
     facts,
     is_open,
-    is_there,
     losses,
     worth,
 )
 from resolvers.reads.reports.tally import Tally, amount, percent
+from resolvers.reads.sums.groups import LeadReportBy, grouped_by
 
 
 def win_rates(root: Any, args: Args) -> Provided:

@@ -11,11 +11,10 @@ from engine.read.rows import Rows, Same, rows
 from engine.read.slots import Args
 from models.rules.stage_kind import StageKind
 from models.tables.lead import Lead
-from models.tables.pipeline import Pipeline
 from models.tables.scoring.scores import LeadScore
 from models.tables.stage import Stage
 from resolvers.reads.analytics.days import Days, days
-from resolvers.reads.analytics.funnel import pipeline_of
+from resolvers.reads.analytics.funnel import is_there, pipeline_of
 from resolvers.reads.sums.columns import summed
 
 NO_BAND: Expression = literal_column("-1", Integer())
@@ -59,10 +58,8 @@ def _count(condition: Any) -> Any:
 def score_analytics(root: Any, args: Args) -> Provided:
     """What became of the leads of a pipeline, by band; null where there is no pipeline of this id."""
     pipeline_id = pipeline_of(args)
-    found = rows(Pipeline, pipeline_id)
-    there = found.where(found.entity.deleted_at.is_(None)).select(literal_column("1")).exists()
     created = days("in", args["in"])
-    return Provided(Same(ScoreAnalytics(pipeline_id, created)), created.wrong, there)
+    return Provided(Same(ScoreAnalytics(pipeline_id, created)), created.wrong, is_there(pipeline_id))
 
 
 def bands(analytics: ScoreAnalytics, args: Args) -> Rows:

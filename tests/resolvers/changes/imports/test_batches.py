@@ -19,7 +19,7 @@ from resolvers.changes.imports import import_leads
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import, ImportFailed
 from resolvers.changes.imports.rows import IN_LINES, Deal
-from tests.support.consistency import RULES
+from tests.support.consistency import RULES, breaches
 from tests.support.world import World
 
 KEPT = [rule for name, rule in RULES.items() if name.startswith(("totals are", "the log has no gap"))]
@@ -64,7 +64,7 @@ async def titles(world: World) -> list[str]:
 async def expect_whole(database: Database) -> None:
     """Totals are the sums over the leads, and the log has no gap."""
     for rule in KEPT:
-        assert await database.pool.fetch(rule) == []
+        assert await breaches(database, rule) == []
 
 
 async def waits(database: Database, count: int = 1) -> None:

@@ -16,7 +16,7 @@ from resolvers.changes.imports.history import history
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import
 from resolvers.changes.imports.rows import IN_LINES, Deal, Rejected
-from tests.support.consistency import RULES
+from tests.support.consistency import RULES, breaches
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NEW_YORK, TOKYO = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")
@@ -183,7 +183,7 @@ async def test_the_log_and_the_history_agree(database: Database, api: Any) -> No
     report = await import_deals(database, options, deals)
     assert (report.created, report.undated, report.rejected) == (5, 1, [])
     for name, rule in RULES.items():
-        assert await database.pool.fetch(rule) == [], name
+        assert await breaches(database, rule) == [], name
     query = """{ leads(first: 9, orderBy: {field: CREATED_AT, direction: ASC}) { nodes {
         title createdAt closedAt lostReason expectedCloseDate
         stageHistory { nodes { toStage { name } } } } } }"""

@@ -15,7 +15,7 @@ from models.database import Database
 from resolvers.changes.imports.import_leads import import_deals
 from resolvers.changes.imports.options import Import, ImportFailed
 from resolvers.changes.imports.rows import IN_LINES, Deal
-from tests.support.consistency import RULES
+from tests.support.consistency import RULES, breaches
 from tests.support.event_data import is_declared
 from tests.support.world import World
 
@@ -63,7 +63,7 @@ async def test_everything_that_is_created_has_its_event(world: World, database: 
     assert [(type_, data) for type_, _, data in recorded if not is_declared(type_, data)] == []
     assert recorded[-1][2] == {"imported": 4, "unchanged": 0, "rejected": 2}
     for name, rule in RULES.items():
-        assert await database.pool.fetch(rule) == [], name
+        assert await breaches(database, rule) == [], name
 
 
 async def test_a_pipeline_that_is_created_has_one_event(world: World, database: Database) -> None:

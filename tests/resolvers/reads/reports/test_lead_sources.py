@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.rules.ids import public_id
-from resolvers.reads.reports import groups
+from resolvers.reads.sums import groups
 from tests.support.forecasts.summing import rounded
 from tests.support.reports.asking import refusals
 from tests.support.reports.leads import Money, Rows, about_now, local, order, percent, random_leads

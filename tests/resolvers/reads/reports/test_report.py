@@ -16,7 +16,7 @@ from models import Role
 from models.rules.ids import public_id
 from models.rules.stage_kind import chance
 from models.tables.base import utc_now
-from resolvers.reads.reports import groups
+from resolvers.reads.sums import groups
 from tests.support import lives
 from tests.support.forecasts.summing import rounded
 from tests.support.lives import live

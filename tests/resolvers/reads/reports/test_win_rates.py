@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.rules.ids import parse_id
-from resolvers.reads.reports import groups
+from resolvers.reads.sums import groups
 from tests.support.analytics.wilson import wilson
 from tests.support.forecasts.summing import rounded
 from tests.support.reports.asking import refusals
